@@ -1,0 +1,56 @@
+# Two commands do everything: `make demo` and `make test`. Each sets the machine up first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+EXTRAS ?= demo,dev
+CONSTRAINTS ?= constraints.txt
+# Libraries that phone home are told not to, here and in the package itself.
+export RUNTIME__DLTHUB_TELEMETRY = false
+export DAGSTER_DISABLE_TELEMETRY = yes
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test test-all test-embedded-elt lint format types lock benchmark clean
+
+help:  ## what each command does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
+
+install: $(VENV)/.installed  ## virtual environment with the locked dependencies
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) scripts/system_libraries.sh
+	@scripts/system_libraries.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing dltsync into $(VENV) (a minute or two the first time)"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS)]'
+	@touch $@
+
+demo: install  ## the whole product on real data: sandbox SQL Server -> Parquet -> DuckDB, through Dagster
+	@$(BIN)/dltsync demo
+
+dev: install  ## the Dagster UI over the state that the demo left (sandbox included; Ctrl-C stops both)
+	@$(BIN)/dltsync demo --ui
+
+test: install  ## everything that needs no SQL Server
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
+	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
+	@.venv-embedded-elt/bin/python -m pytest -n 2 --dist loadgroup tests/dagster
+
+lint: install  ## ruff: rules and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: install  ## ruff: mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: install  ## mypy, strict
+	@$(BIN)/mypy
+
+lock:  ## compile the constraints files anew (needs uv)
+	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --no-annotate --no-header -q pyproject.toml -o constraints.txt
+	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --extra embedded-elt --no-annotate --no-header -q pyproject.toml -o constraints-embedded-elt.txt
+
+clean:  ## remove what the demo and the tests left (not the virtual environment)
+	rm -rf .dltsync .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,89 @@
+"""What a server told us about its tables. Values only: how they are read is `catalog.reader`'s business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.identity import TableName
+from dltsync_core.ranges import PartitionRange, Side
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """One column as `sys.columns` and `sys.types` describe it.
+
+    `type_name` is the system type in lower case (alias types resolved; `timestamp` is spelt `rowversion`); `max_length`
+    is in bytes, -1 for (max).
+    """
+
+    name: str
+    column_id: int
+    type_name: str
+    max_length: int
+    precision: int
+    scale: int
+    collation: str | None
+    is_nullable: bool
+    is_identity: bool = False
+    is_computed: bool = False
+    is_hidden: bool = False
+    is_sparse: bool = False
+    is_column_set: bool = False
+    is_masked: bool = False
+    is_encrypted: bool = False
+    is_graph_internal: bool = False
+    alias_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One physical partition now: `number` is good only until the next SPLIT or MERGE; `approx_rows` is a hint."""
+
+    number: int
+    range: PartitionRange
+    approx_rows: int
+
+
+@dataclass(frozen=True)
+class PartitioningFacts:
+    """How a table is partitioned. `slots` are in partition-number order. `column` is the partitioning column."""
+
+    function: str
+    scheme: str
+    column: ColumnFacts
+    side: Side
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows."""
+
+    name: TableName
+    object_id: int
+    columns: tuple[ColumnFacts, ...]
+    primary_key: tuple[str, ...]
+    unique_keys: tuple[tuple[str, ...], ...]
+    partitioning: PartitioningFacts | None
+    approx_rows: int
+    has_row_filter: bool = False
+    description: str | None = None
+
+    def column(self, name: str) -> ColumnFacts | None:
+        """The column of that name, compared the way most databases do: ignoring case."""
+        folded = name.casefold()
+        return next((c for c in self.columns if c.name.casefold() == folded), None)
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """The database a session is in."""
+
+    server: str
+    database: str
+    product_version: str
+    engine_edition: int
+    collation: str
+    compatibility_level: int
+    snapshot_allowed: bool
+    read_committed_snapshot: bool

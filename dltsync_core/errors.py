@@ -1,0 +1,160 @@
+"""One error tree. The message is what a person reads: what was wrong, where, and what to do about it.
+
+Everything dltsync raises on purpose derives from `SyncError`. Facts ride along as attributes, `is_transient` says
+whether the same thing tried again can succeed, and `exit_code` is what the command line returns for it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SyncError(Exception):
+    """Something dltsync can explain.
+
+    `problem` says what was wrong and where; `remedy` says what to do. Neither may hold a secret: messages reach logs,
+    terminals and Dagster metadata. Extra keyword facts (table, column, partition, number …) are kept in `facts`.
+    """
+
+    is_transient: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problem: str, *, remedy: str = "", **facts: object) -> None:
+        super().__init__(problem if not remedy else f"{problem}\n  -> {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+        self.facts: dict[str, object] = facts
+
+
+class ConfigError(SyncError):
+    """What was asked for cannot be understood or cannot be done. Nothing was read or written."""
+
+    exit_code = 2
+
+
+class EnvironmentProblem(SyncError):
+    """This machine lacks something: a system library, a directory that can be written, room on the disk."""
+
+    exit_code = 3
+
+
+class DriverMissing(EnvironmentProblem):
+    """An ODBC driver or one of the system libraries it links cannot be loaded."""
+
+
+class NotWritable(EnvironmentProblem):
+    """A directory or file of the lake, the state or the warehouse cannot be written."""
+
+
+class DiskFull(EnvironmentProblem):
+    """No room was left while writing. What was written privately has been removed; nothing was published."""
+
+
+class ConnectError(SyncError):
+    """No usable connection to the server."""
+
+    exit_code = 4
+
+
+class LoginFailed(ConnectError):
+    """The server answered and refused the user or the database (18456, 4060, 18452 …)."""
+
+
+class ServerUnreachable(ConnectError):
+    """Nobody answered at this address within the connection timeout, or the connection broke."""
+
+    is_transient = True
+
+
+class CertificateNotTrusted(ConnectError):
+    """TLS is on and the server's certificate is not trusted by this machine."""
+
+
+class QueryError(SyncError):
+    """The server refused a statement. `facts` carry `number` (the engine's error number, when known) and `sqlstate`."""
+
+    exit_code = 5
+
+
+class TransientQueryError(QueryError):
+    """The server refused a statement for now: deadlock victim, throttled, snapshot conflict, failover."""
+
+    is_transient = True
+
+
+class OutcomeUnknown(QueryError):
+    """The connection broke while a change was under way: it may or may not have been committed."""
+
+
+class CatalogError(SyncError):
+    """The server does not have what the config names, or not in the shape it names."""
+
+    exit_code = 2
+
+
+class TableNotFound(CatalogError):
+    """No such table, or this login may not see it."""
+
+
+class ColumnNotFound(CatalogError):
+    """No such column in a table that exists."""
+
+
+class NotPartitioned(CatalogError):
+    """A table configured as partition table does not lie on a partition scheme."""
+
+
+class UnsupportedColumn(CatalogError):
+    """A column cannot be brought over exactly (yet). Exclude it, or choose another representation."""
+
+
+class FidelityError(SyncError):
+    """A value does not fit the exact type chosen for its column. The load was stopped; nothing was published."""
+
+    exit_code = 6
+
+
+class ExtractError(SyncError):
+    """Rows could not be read completely: the count and the stream disagree, or the source changed under the read."""
+
+
+class LakeError(SyncError):
+    """A lake file or manifest is missing, torn or not ours."""
+
+    exit_code = 7
+
+
+class WarehouseError(SyncError):
+    """The warehouse refused a load or holds something unexpected."""
+
+    exit_code = 8
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process holds the warehouse file and did not let go in time."""
+
+    is_transient = True
+
+
+class ValidationFailed(SyncError):
+    """Source, lake and warehouse do not agree after a load. The load was not committed."""
+
+    exit_code = 9
+
+
+class StateError(SyncError):
+    """The ledger cannot be read or written."""
+
+    exit_code = 10
+
+
+class StateConflict(StateError):
+    """Another run committed the same table or partition in between. Nothing was overwritten."""
+
+    is_transient = True
+
+
+class DriftError(SyncError):
+    """The source table changed shape in a way that its policy does not allow."""
+
+    exit_code = 11

@@ -1,0 +1,75 @@
+"""Steps of a plan. Plain values: `dltsync plan` prints them, Dagster shows them, `run` carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from dltsync_core.identity import TableName
+
+TableKind = Literal["partition", "scd", "static"]
+
+
+class Action(str, Enum):
+    """What happens to one unit (a partition, or a whole scd or static table)."""
+
+    SKIP = "skip"
+    """Nothing changed since the last commit: no row is read."""
+    LOAD = "load"
+    """Read the unit, publish it, load it, validate it, commit it."""
+    LOAD_INCREMENT = "load_increment"
+    """scd: read only the versions changed since the watermark (less the lag)."""
+    DROP = "drop"
+    """partition: the unit is gone at the source (boundary merged away); its rows leave with the units that cover its range."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a cheap look at a unit of the source said. Equal probes mean: nothing changed.
+
+    `method` names how it looked (rowversion, last_modified, fingerprint, row_count); probes of different methods are never
+    equal. `signature` is text made by the server; `watermark_high` is the largest change position seen, server text.
+    """
+
+    method: str
+    rows: int
+    signature: str
+    watermark_high: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit and what to do with it. `unit` is a partition key, or identity.WHOLE_TABLE.
+
+    `window_low` (exclusive) and `window_high` (inclusive) bound a LOAD_INCREMENT in the column's own type, as server text.
+    `reason` is a sentence a person reads. `replaces` names committed units whose rows this step takes over.
+    """
+
+    table: TableName
+    kind: TableKind
+    unit: str
+    action: Action
+    reason: str
+    probe: Probe | None = None
+    slot_number: int | None = None
+    approx_rows: int | None = None
+    window_low: str | None = None
+    window_high: str | None = None
+    replaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """All steps of one table, in partition order."""
+
+    table: TableName
+    kind: TableKind
+    steps: tuple[Step, ...]
+    change_detection: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def work(self) -> tuple[Step, ...]:
+        """The steps that do something."""
+        return tuple(step for step in self.steps if step.action is not Action.SKIP)

@@ -1,0 +1,37 @@
+"""What a run says while it works. One callback receives these; the CLI, Dagster and the log translate them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from dltsync_core.clock import utc_now
+from dltsync_core.identity import TableName
+
+Stage = Literal[
+    "planning", "planned", "extracting", "extracted", "published", "loading", "loaded", "validated", "committed", "skipped", "failed"
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to one unit. `rows` counts what is known at that moment (while extracting: so far)."""
+
+    stage: Stage
+    table: TableName
+    unit: str
+    load_id: str | None = None
+    rows: int | None = None
+    expected_rows: int | None = None
+    bytes: int | None = None
+    message: str = ""
+    at: datetime = field(default_factory=utc_now)
+
+
+EventSink: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The sink for callers who do not listen."""

@@ -1,0 +1,117 @@
+"""What a run did, as values. `RunResult` also answers like the mapping that callers of the public API expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import TableKind
+
+Status = Literal["committed", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class ThreeCounts:
+    """Rows of one unit (or of the whole scd/static table) in the three places, read after the load."""
+
+    source: int
+    lake: int
+    warehouse: int
+
+    @property
+    def equal(self) -> bool:
+        return self.source == self.lake == self.warehouse
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """One unit's outcome. `rows_read` counts rows that crossed the wire (0 when skipped); durations in seconds.
+
+    `watermark` is the committed position as server text (None for kinds without one). `error` is the message of a
+    failed unit, with its remedy.
+    """
+
+    table: TableName
+    kind: TableKind
+    unit: str
+    status: Status
+    reason: str
+    load_id: str | None = None
+    rows_read: int = 0
+    bytes_written: int = 0
+    files: tuple[str, ...] = ()
+    counts: ThreeCounts | None = None
+    watermark: str | None = None
+    probe_signature: str | None = None
+    consistency: str | None = None
+    started_at: datetime | None = None
+    duration_seconds: float = 0.0
+    extract_seconds: float = 0.0
+    load_seconds: float = 0.0
+    validate_seconds: float = 0.0
+    error: str | None = None
+    error_type: str | None = None
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class RunResult(Mapping[str, Any]):
+    """The whole run. Mapping keys: run_id, tables_processed, total_records, total_duration_seconds, tables_skipped,
+    tables_failed, success, peak_memory_mb, units (list of dicts), errors (list of str).
+
+    `tables_processed` counts tables with at least one committed unit; `total_records` counts rows read.
+    """
+
+    run_id: str
+    units: tuple[UnitResult, ...]
+    total_duration_seconds: float
+    peak_memory_mb: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def failed(self) -> tuple[UnitResult, ...]:
+        return tuple(u for u in self.units if u.status == "failed")
+
+    @property
+    def success(self) -> bool:
+        return not self.failed
+
+    def _tables(self, status: Status) -> set[TableName]:
+        return {u.table for u in self.units if u.status == status}
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        processed, failed = self._tables("committed"), self._tables("failed")
+        return {
+            "run_id": self.run_id,
+            "success": self.success,
+            "tables_processed": len(processed),
+            "tables_skipped": len(self._tables("skipped") - processed - failed),
+            "tables_failed": len(failed),
+            "total_records": sum(u.rows_read for u in self.units),
+            "total_duration_seconds": self.total_duration_seconds,
+            "peak_memory_mb": self.peak_memory_mb,
+            "units": [_unit_dict(u) for u in self.units],
+            "errors": [f"{u.table} {u.unit}: {u.error}" for u in self.failed],
+            "notes": list(self.notes),
+        }
+
+    def __getitem__(self, key: str) -> Any:
+        return self.as_dict()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.as_dict())
+
+    def __len__(self) -> int:
+        return len(self.as_dict())
+
+
+def _unit_dict(unit: UnitResult) -> dict[str, Any]:
+    values = asdict(unit)
+    values["table"] = str(unit.table)
+    values["started_at"] = unit.started_at.isoformat() if unit.started_at else None
+    values["files"] = list(unit.files)
+    return values
