@@ -77,9 +77,7 @@ def slots_of(boundaries: list[Boundary], side: Side) -> list[PartitionRange]:
     """
     ends: list[Boundary | None] = [None, *boundaries, None]
     null_slot = 1 if side == "right" and boundaries and boundaries[0].text is None else 0
-    return [
-        PartitionRange(ends[i], ends[i + 1], side, holds_null=i == null_slot) for i in range(len(boundaries) + 1)
-    ]
+    return [PartitionRange(ends[i], ends[i + 1], side, holds_null=i == null_slot) for i in range(len(boundaries) + 1)]
 
 
 def _encode(boundary: Boundary) -> str:

@@ -174,7 +174,8 @@ class Session(Protocol):
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         """Run one batch; yields one outcome per statement (plus infos and environment changes) as it happens.
 
-        Keys of `parameters` are names without the @, lower case. Rows of a ResultSet must be consumed before the next outcome is asked for.
+        Keys of `parameters` are names without the @, lower case. Rows of a ResultSet must be consumed before the next
+        outcome is asked for.
         """
         ...
 

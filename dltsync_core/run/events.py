@@ -11,7 +11,17 @@ from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
 
 Stage = Literal[
-    "planning", "planned", "extracting", "extracted", "published", "loading", "loaded", "validated", "committed", "skipped", "failed"
+    "planning",
+    "planned",
+    "extracting",
+    "extracted",
+    "published",
+    "loading",
+    "loaded",
+    "validated",
+    "committed",
+    "skipped",
+    "failed",
 ]
 
 

@@ -1,0 +1,212 @@
+"""Commands. Each reads the config, calls the core, and says what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dltsync_core.cli import outcome, tables
+from dltsync_core.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KindsOption,
+    PartitionsOption,
+    TablesOption,
+    split_names,
+    split_partition_keys,
+)
+from dltsync_core.cli.progress import RunProgress
+from dltsync_core.config import json_schema, load_config
+from dltsync_core.errors import ConfigError
+from dltsync_core.logging import configure_logging
+from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+
+_CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in outcome.EXIT_CODES)
+
+app = typer.Typer(
+    name="dltsync",
+    help="SQL Server tables into a Parquet lake and a warehouse: completely, exactly, fast.",
+    epilog=f"Exit codes:\n\n{_CODES}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("dltsync"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """What every command shares."""
+
+
+def _open(config: Path | None, *, as_json: bool, live: bool) -> IncrementalSQLServerParquetPipeline:
+    settings = load_config(config)
+    configure_logging(
+        level=settings.log_level,
+        structured=settings.enable_structured_logging,
+        log_file=settings.log_file,
+        quiet_stderr=live and not as_json,
+    )
+    return IncrementalSQLServerParquetPipeline(settings)
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    tables_: TablesOption = None,
+    kinds: KindsOption = None,
+    partitions: PartitionsOption = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Forget what was committed: read the chosen tables whole.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Load the chosen units even when nothing changed at the source.")
+    ] = False,
+    sequential: Annotated[bool, typer.Option("--sequential", help="One unit at a time.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring the tables up to date. Units that did not change are not read."""
+    live = outcome.stderr.is_terminal and not json
+    with outcome.explained(as_json=json), ExitStack() as stack:
+        names, chosen = split_names(tables_), split_partition_keys(partitions)
+        pipeline = stack.enter_context(_open(config, as_json=json, live=live))
+        sink: EventSink = stack.enter_context(RunProgress(outcome.stderr)) if live else ignore
+        result = pipeline.run(
+            parallel_execution=not sequential,
+            table_types=split_names(kinds),
+            table_names=names,
+            partition_keys=chosen,
+            full_refresh=full_refresh,
+            force=force,
+            on_event=sink,
+        )
+        stack.close()
+        if json:
+            outcome.emit_json(result.as_dict())
+        else:
+            tables.print_run(outcome.stdout, result)
+        if result.failed:
+            raise typer.Exit(min(unit.exit_code or 1 for unit in result.failed))
+
+
+@app.command()
+def plan(
+    config: ConfigOption = None,
+    tables_: TablesOption = None,
+    kinds: KindsOption = None,
+    partitions: PartitionsOption = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Plan as `run --full-refresh` would.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what a run would do, and why. Looks at the source; writes nothing anywhere."""
+    with outcome.explained(as_json=json):
+        names, chosen = split_names(tables_), split_partition_keys(partitions)
+        with _open(config, as_json=json, live=True) as pipeline:
+            plans = pipeline.plan(
+                table_types=split_names(kinds), table_names=names, partition_keys=chosen, full_refresh=full_refresh
+            )
+        if json:
+            outcome.emit_json({"success": True, "tables": [asdict(p) for p in plans]})
+        else:
+            tables.print_plans(outcome.stdout, plans)
+
+
+@app.command()
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show where every table stands: rows, last commit, watermark, last error."""
+    with outcome.explained(as_json=json):
+        with _open(config, as_json=json, live=True) as pipeline:
+            report = pipeline.get_pipeline_status()
+        if json:
+            outcome.emit_json(report)
+        else:
+            tables.print_status(outcome.stdout, report)
+
+
+@app.command()
+def validate(config: ConfigOption = None, tables_: TablesOption = None, json: JsonOption = False) -> None:
+    """Compare source, lake and warehouse. Exit code 9 when they do not agree."""
+    with outcome.explained(as_json=json):
+        with _open(config, as_json=json, live=True) as pipeline:
+            report = pipeline.validate_all_tables(table_names=split_names(tables_))
+        if json:
+            outcome.emit_json(report)
+        else:
+            tables.print_validation(outcome.stdout, report)
+        if not report["valid"]:
+            raise typer.Exit(9)
+
+
+@app.command()
+def repair(
+    table: Annotated[str, typer.Argument(help="An scd table of the config: dbo.Customers.")],
+    config: ConfigOption = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Change the warehouse. Without it, only show.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Check the history of an scd table in the warehouse and show, or apply, what would mend it."""
+    with outcome.explained(as_json=json):
+        with _open(config, as_json=json, live=True) as pipeline:
+            report = pipeline.scd_handler.repair_scd_integrity(table, dry_run=not apply)
+        if json:
+            outcome.emit_json(report)
+        else:
+            outcome.stdout.print_json(data=report, default=str)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the config file, for editors and for checking."""
+    outcome.emit_json(json_schema())
+
+
+def _add_plugins() -> None:
+    """Commands of other packages. A broken one must not take the others down: it says so when it is called."""
+    for entry in entry_points(group="dltsync.commands"):
+        try:
+            loaded = entry.load()
+        except ImportError as problem:
+            app.command(entry.name, help=f"(cannot be loaded: {problem})")(_unavailable(entry.name, problem))
+            continue
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=entry.name)
+        else:
+            app.command(entry.name)(loaded)
+
+
+def _unavailable(name: str, problem: ImportError) -> Callable[[], None]:
+    def command() -> None:
+        with outcome.explained(as_json=False):
+            raise ConfigError(
+                f"The command {name!r} cannot be loaded: {problem}.", remedy="Install the package it needs."
+            )
+
+    return command
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `dltsync`. Ends the process with a documented exit code."""
+    _add_plugins()
+    command: Any = typer.main.get_command(app)
+    try:
+        command(args=arguments if arguments is not None else sys.argv[1:], prog_name="dltsync")
+    except KeyboardInterrupt:
+        sys.exit(outcome.INTERRUPTED)

@@ -1,0 +1,75 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dltsync_core.errors import ConfigError
+from dltsync_core.ranges import parse_key
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="The config file (YAML or TOML). Default: $DLT_SYNC_CONFIG, else ./dltsync.yaml.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; logs go to stderr.")]
+TablesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tables", "-t", help="Only these tables: sales.Orders,dbo.Customers. May be repeated.", show_default=False
+    ),
+]
+KindsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kinds", "-k", help="Only these kinds: partition, scd, static. May be repeated.", show_default=False
+    ),
+]
+PartitionsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--partitions",
+        "-p",
+        help="Only these partitions, by key: '[2024-01-01,2024-02-01)'. May be repeated, or several in one argument.",
+        show_default=False,
+    ),
+]
+
+_KEY = re.compile(r"[\[(][^\[\]()]*[\])]")
+
+
+def split_names(values: list[str] | None) -> list[str] | None:
+    """Names given as `a,b` or by repeating the option; None when the option was not used."""
+    if not values:
+        return None
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def split_partition_keys(values: list[str] | None) -> list[str] | None:
+    """Partition keys, which hold commas themselves. Raises ConfigError for text that is no key."""
+    if not values:
+        return None
+    keys: list[str] = []
+    for value in values:
+        found = _KEY.findall(value)
+        rest = _KEY.sub("", value).strip(" ,")
+        if rest or not found:
+            raise ConfigError(
+                f"--partitions {value!r} is not a partition key.",
+                remedy="Give keys as `dltsync plan` prints them: '[2024-01-01,2024-02-01)' or '(2024-01-01,2024-02-01]'.",
+            )
+        for key in found:
+            try:
+                parse_key(key)
+            except ValueError as problem:
+                raise ConfigError(f"--partitions: {problem}.") from problem
+        keys += found
+    return keys

@@ -1,0 +1,157 @@
+"""Plans, results and status as tables a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dltsync_core.plan.steps import Action, TablePlan
+from dltsync_core.run.result import RunResult
+
+_ACTION_STYLE = {Action.SKIP: "dim", Action.LOAD: "green", Action.LOAD_INCREMENT: "green", Action.DROP: "yellow"}
+
+
+def number(value: int | float | None) -> str:
+    """A count with thousands separators; a dash when unknown."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _grid(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for name, numeric in columns:
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    return table
+
+
+def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
+    """What a run would do, unit by unit."""
+    work = sum(len(plan.work) for plan in plans)
+    units = sum(len(plan.steps) for plan in plans)
+    grid = _grid(
+        f"Plan: {work} of {units} units to do",
+        [("table", False), ("unit", False), ("action", False), ("rows", True), ("why", False)],
+    )
+    for plan in plans:
+        for step in plan.steps:
+            rows = step.probe.rows if step.probe else step.approx_rows
+            grid.add_row(
+                str(step.table),
+                Text(step.unit),
+                Text(step.action.value.replace("_", " "), style=_ACTION_STYLE[step.action]),
+                number(rows),
+                Text(step.reason),
+            )
+    console.print(grid)
+    for plan in plans:
+        for note in plan.notes:
+            console.print(Text(f"note: {plan.table}: {note}", style="yellow"))
+
+
+def print_run(console: Console, result: RunResult) -> None:
+    """What a run did: one row a table, then its failures."""
+    grid = _grid(
+        "Run",
+        [
+            ("table", False),
+            ("kind", False),
+            ("committed", True),
+            ("skipped", True),
+            ("failed", True),
+            ("rows read", True),
+        ]
+        + [("source", True), ("lake", True), ("warehouse", True), ("seconds", True)],
+    )
+    for name in dict.fromkeys(unit.table for unit in result.units):
+        units = [unit for unit in result.units if unit.table == name]
+        counted = [unit.counts for unit in units if unit.counts]
+        state = {s: sum(unit.status == s for unit in units) for s in ("committed", "skipped", "failed")}
+        grid.add_row(
+            str(name),
+            units[0].kind,
+            number(state["committed"]),
+            number(state["skipped"]),
+            Text(number(state["failed"]), style="red" if state["failed"] else ""),
+            number(sum(unit.rows_read for unit in units)),
+            number(sum(c.source for c in counted) if counted else None),
+            number(sum(c.lake for c in counted) if counted else None),
+            number(sum(c.warehouse for c in counted) if counted else None),
+            f"{sum(unit.duration_seconds for unit in units):.1f}",
+        )
+    console.print(grid)
+    memory = f", peak memory {result.peak_memory_mb:,.0f} MB" if result.peak_memory_mb else ""
+    console.print(
+        f"{result['total_records']:,} rows read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
+    )
+    for unit in result.failed:
+        console.print(Text.assemble(("failed: ", "bold red"), f"{unit.table} {unit.unit}: {unit.error}"))
+    for note in result.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+
+
+def print_status(console: Console, status: Mapping[str, Any]) -> None:
+    """Where every table stands."""
+    connected = Text("yes", style="green") if status["database_connected"] else Text("no", style="red")
+    console.print(
+        Text.assemble("pipeline ", (str(status["pipeline_name"]), "bold"), "   server reachable: ", connected)
+    )
+    if status.get("database_error"):
+        console.print(Text(str(status["database_error"]), style="red"))
+    grid = _grid(
+        "",
+        [
+            *((name, False) for name in ("table", "kind", "target")),
+            *((name, True) for name in ("units", "rows")),
+            *((name, False) for name in ("last commit", "watermark", "last error")),
+        ],
+    )
+    for row in status["tables"]:
+        error = str(row.get("last_error") or "")
+        grid.add_row(
+            str(row["table"]),
+            str(row["kind"]),
+            str(row["target"]),
+            number(row["units"]),
+            number(row["rows"]),
+            str(row.get("last_committed_at") or "never"),
+            str(row.get("watermark") or ""),
+            Text(error.splitlines()[0] if error else "", style="red"),
+        )
+    console.print(grid)
+
+
+def print_validation(console: Console, report: Mapping[str, Any]) -> None:
+    """Source, lake and warehouse side by side; one row a table, and every unit that differs."""
+    grid = _grid(
+        f"{report['valid_tables']} of {report['total_tables']} tables agree",
+        [("table", False), ("unit", False), ("source", True), ("lake", True), ("warehouse", True), ("", False)],
+    )
+    for table in report["tables"]:
+        _add_counts(
+            grid, table["table"], "all" if len(table["units"]) != 1 else table["units"][0]["unit"], table["units"]
+        )
+        for unit in table["units"]:
+            if not unit["equal"] and len(table["units"]) > 1:
+                _add_counts(grid, "", unit["unit"], [unit])
+    console.print(grid)
+    for table in report["tables"]:
+        for message in table.get("messages", ()):
+            console.print(Text(f"{table['table']}: {message}", style="red" if not table["valid"] else "yellow"))
+
+
+def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:
+    rows = list(units)
+    sums = [
+        None if any(row[place] is None for row in rows) else sum(row[place] for row in rows)
+        for place in ("source", "lake", "warehouse")
+    ]
+    equal = all(row["equal"] for row in rows)
+    grid.add_row(
+        table,
+        Text(unit),
+        *(number(value) for value in sums),
+        Text("equal", style="green") if equal else Text("DIFFERENT", style="bold red"),
+    )

@@ -1,0 +1,112 @@
+"""Structured logs on stderr and, when asked for, in a file. Every line of a run carries table, unit and load id.
+
+Uses the standard library's `logging` underneath (logger `dltsync`), so a host application that configures logging itself
+keeps its own handlers: nothing is installed until `configure_logging` is called (the command line does).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dltsync_core.errors import NotWritable
+from dltsync_core.run.events import Event
+
+LOGGER_NAME = "dltsync"
+
+_SECRET_NAMES = ("password", "pwd", "secret", "token", "credential", "connection_string")
+_LEVEL_OF_STAGE = {"failed": logging.ERROR, "extracting": logging.DEBUG, "loading": logging.DEBUG}
+
+
+def hide_secrets(_logger: Any, _method: str, entry: Any) -> Any:
+    """A structlog processor: values under names that speak of secrets never reach a line, whoever logged them."""
+    for key in entry:
+        if any(word in key.lower() for word in _SECRET_NAMES):
+            entry[key] = "***"
+    return entry
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    hide_secrets,
+]
+
+
+def configure_logging(
+    *, level: str = "INFO", structured: bool = True, log_file: Path | None = None, quiet_stderr: bool = False
+) -> None:
+    """Send dltsync's log to stderr (JSON lines when `structured`, else readable text) and to `log_file` (always JSON lines).
+
+    `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. Calling it again replaces
+    what the last call set up. Raises NotWritable when the log file cannot be opened.
+    """
+    logger = logging.getLogger(LOGGER_NAME)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(level)
+    logger.propagate = False
+
+    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)
+    to_stderr.setFormatter(_formatter(structured))
+    logger.addHandler(to_stderr)
+
+    if log_file is not None:
+        try:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
+            to_file = logging.FileHandler(log_file, encoding="utf-8")
+        except OSError as problem:
+            raise NotWritable(
+                f"The log file {log_file} cannot be opened: {problem.strerror}.",
+                remedy="Choose another log_file, or give this user the right to write there.",
+                path=str(log_file),
+            ) from problem
+        to_file.setFormatter(_formatter(structured=True))
+        logger.addHandler(to_file)
+
+
+def get_logger() -> Any:
+    """The project's logger: call it with an event name and keyword facts."""
+    return structlog.wrap_logger(
+        logging.getLogger(LOGGER_NAME),
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
+    )
+
+
+def log_event(event: Event) -> None:
+    """One line for one event of a run."""
+    facts = {
+        "table": str(event.table),
+        "unit": event.unit,
+        "load_id": event.load_id,
+        "rows": event.rows,
+        "bytes": event.bytes,
+        "message_text": event.message or None,
+    }
+    level = _LEVEL_OF_STAGE.get(event.stage, logging.INFO)
+    get_logger().log(level, event.stage, **{k: v for k, v in facts.items() if v is not None})
+
+
+def _formatter(structured: bool) -> logging.Formatter:
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if structured
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        foreign_pre_chain=_SHARED,
+    )
