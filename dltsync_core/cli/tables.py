@@ -15,7 +15,7 @@ from dltsync_core.run.result import RunResult
 _ACTION_STYLE = {Action.SKIP: "dim", Action.LOAD: "green", Action.LOAD_INCREMENT: "green", Action.DROP: "yellow"}
 
 
-def number(value: int | float | None) -> str:
+def number(value: float | None) -> str:
     """A count with thousands separators; a dash when unknown."""
     return "–" if value is None else f"{value:,.0f}"
 
@@ -62,8 +62,11 @@ def print_run(console: Console, result: RunResult) -> None:
             ("skipped", True),
             ("failed", True),
             ("rows read", True),
-        ]
-        + [("source", True), ("lake", True), ("warehouse", True), ("seconds", True)],
+            ("source", True),
+            ("lake", True),
+            ("warehouse", True),
+            ("seconds", True),
+        ],
     )
     for name in dict.fromkeys(unit.table for unit in result.units):
         units = [unit for unit in result.units if unit.table == name]
