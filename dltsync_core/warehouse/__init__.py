@@ -1,0 +1,1 @@
+"""Rows into a warehouse, idempotently: the same slice loaded twice changes nothing."""

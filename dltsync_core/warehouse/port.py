@@ -1,0 +1,101 @@
+"""What a warehouse can do for a run. Implementations: `dlt_warehouse` (DuckDB)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.ranges import PartitionRange
+
+Target: TypeAlias = tuple[str, str]
+"""Schema and table in the warehouse, as the user spelt them."""
+
+
+@dataclass(frozen=True)
+class ReplaceScope:
+    """The rows of some partitions: they are deleted and the load's rows take their place, in one transaction.
+
+    Made by `warehouse.scope.scope_for`, which refuses columns whose order differs in the warehouse. `arrow_type` is the
+    type the partition column has in the lake, hence in the warehouse.
+    """
+
+    column: ColumnFacts
+    arrow_type: pa.DataType
+    ranges: tuple[PartitionRange, ...]
+
+
+@dataclass(frozen=True)
+class MergeKeys:
+    """Rows with the same key are replaced, others stay (scd: business keys and effective date)."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReplaceTable:
+    """The load becomes the whole table."""
+
+
+@dataclass(frozen=True)
+class UpsertKeys:
+    """Rows with the same key are updated, new ones inserted, others stay (static, load_strategy upsert)."""
+
+    columns: tuple[str, ...]
+
+
+Disposition: TypeAlias = "ReplaceScope | MergeKeys | ReplaceTable | UpsertKeys"
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """One published lake load and how it enters the warehouse.
+
+    `files` are absolute paths and are never changed. `schema` is their Arrow schema. `hints` are dlt column hints that
+    override those derived from the Arrow type.
+    """
+
+    target: Target
+    files: tuple[Path, ...]
+    schema: pa.Schema
+    disposition: Disposition
+    load_id: str
+    hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business."""
+
+    rows: int
+    seconds: float
+
+
+class Warehouse(Protocol):
+    """A place rows end up. Every method may wait for other processes and then raises WarehouseBusy."""
+
+    def load(self, request: LoadRequest) -> Loaded:
+        """Bring files in. Raises DriftError (nothing written), ValidationFailed (duplicate or NULL keys in the load,
+        nothing written), WarehouseBusy, DiskFull, NotWritable or WarehouseError."""
+
+    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
+
+    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
+        """Rows of each scope, under one opening of the warehouse; zeros when the table does not exist."""
+
+    def table_exists(self, target: Target) -> bool:
+        """Whether the table is there."""
+
+    def columns(self, target: Target) -> dict[str, str]:
+        """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
+
+    def drop_table(self, target: Target) -> None:
+        """Remove the table if it exists."""
+
+    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
+        """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""
