@@ -1,0 +1,25 @@
+"""What was asked for: the config, from Python, a file and the environment."""
+
+from __future__ import annotations
+
+from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.config.files import json_schema, load_config
+from dltsync_core.config.pipeline import PipelineConfig
+from dltsync_core.config.quality import QualityRule
+from dltsync_core.config.running import DestinationConfig, ProcessingConfig, StateConfig
+from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+
+__all__ = [
+    "DatabaseConfig",
+    "DestinationConfig",
+    "PartitionTableConfig",
+    "PipelineConfig",
+    "ProcessingConfig",
+    "QualityRule",
+    "SCDTableConfig",
+    "StateConfig",
+    "StaticTableConfig",
+    "TableConfig",
+    "json_schema",
+    "load_config",
+]

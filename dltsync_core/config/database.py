@@ -1,0 +1,135 @@
+"""The server to read from: address, login, encryption, time limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from dltsync_core.config.spec import EnvironmentSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Encryption = Literal["yes", "no", "strict"]
+Authentication = Literal[
+    "SqlPassword",
+    "ActiveDirectoryPassword",
+    "ActiveDirectoryIntegrated",
+    "ActiveDirectoryInteractive",
+    "ActiveDirectoryMsi",
+    "ActiveDirectoryServicePrincipal",
+]
+
+_ENCRYPTION_WORDS = {"true": "yes", "mandatory": "yes", "false": "no", "optional": "no"}
+_NEEDS_LOGIN = {"SqlPassword", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal"}
+
+
+def _encryption_word(value: Any) -> Any:
+    if isinstance(value, bool):  # YAML reads a bare `yes` as true
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return _ENCRYPTION_WORDS.get(value.lower(), value.lower())
+    return value
+
+
+class DatabaseConfig(EnvironmentSpec):
+    """The source database. Every field that is not given is taken from `DLT_SYNC_<FIELD>` in the environment
+    (`DLT_SYNC_SERVER`, `DLT_SYNC_DATABASE`, `DLT_SYNC_USERNAME`, `DLT_SYNC_PASSWORD`, `DLT_SYNC_PORT` …); a value that is
+    given wins over the environment. An empty environment variable counts as not set.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DLT_SYNC_")
+
+    server: str = Field(min_length=1)
+    """Host name or address, without port. `host\\INSTANCE` finds the port by SQL Server Browser."""
+    database: str = Field(min_length=1, max_length=128)
+    """Name of the database."""
+    username: str | None = None
+    """SQL login, or the client id for ActiveDirectoryServicePrincipal and ActiveDirectoryMsi."""
+    password: SecretStr | None = None
+    """Password or client secret. Never shown; prefer `${VARIABLE}` or DLT_SYNC_PASSWORD to writing it down."""
+    port: int = Field(default=1433, ge=1, le=65535)
+    """TCP port."""
+    integrated_security: bool = False
+    """Log in as the operating system's user (Kerberos on Linux). Excludes username and password."""
+    trust_server_certificate: bool = False
+    """Accept a certificate that this machine cannot verify. Anyone between here and the server can then read the password."""
+    encrypt: Annotated[
+        Encryption,
+        BeforeValidator(_encryption_word),
+        WithJsonSchema({"enum": ["yes", "no", "strict", True, False]}),
+    ] = "yes"
+    """`yes`: TLS. `no`: only the login packet is encrypted. `strict`: TDS 8, TLS from the first byte."""
+    connection_timeout: int = Field(default=30, ge=1, le=3600)
+    """Seconds to wait for a connection. Serverless databases that have paused can need more than 60."""
+    command_timeout: int = Field(default=0, ge=0)
+    """Seconds one statement may run before it is cancelled; 0 is no limit."""
+    application_intent: Literal["ReadWrite", "ReadOnly"] = "ReadWrite"
+    """`ReadOnly` asks an availability group listener for a readable secondary."""
+    multi_subnet_failover: bool = False
+    """Try all addresses of the name at once. Right for availability group listeners."""
+    host_name_in_certificate: str | None = None
+    """The name the certificate must carry when it is not the server's name."""
+    authentication: Authentication | None = None
+    """The ODBC driver's `Authentication` keyword, for Microsoft Entra ID logins."""
+    application_name: str = Field(default="dltsync", min_length=1, max_length=128)
+    """Shown to the server's administrator as the program's name."""
+    driver: str | None = None
+    """Path or registered name of the ODBC driver for the control connection. None: Microsoft's driver 18 from the package
+    mssql-python-odbc, else one registered in odbcinst.ini."""
+
+    @field_validator("server")
+    @classmethod
+    def _server_is_a_name(cls, value: str) -> str:
+        name = value.strip().removeprefix("tcp:")
+        if "," in name:
+            raise ValueError("holds a comma; write the port in `port`")
+        if not name:
+            raise ValueError("is empty")
+        return name
+
+    @field_validator("server", "database", "username", "application_name", "host_name_in_certificate", "driver")
+    @classmethod
+    def _no_zero_character(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise ValueError("holds a zero character, which no connection string can carry")
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _no_zero_character_in_password(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "\0" in value.get_secret_value():
+            raise ValueError("holds a zero character, which no connection string can carry")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> Self:
+        named = self.username is not None or self.password is not None
+        if self.integrated_security and (named or self.authentication):
+            raise ValueError("integrated_security excludes username, password and authentication; keep one of them")
+        if self.password is not None and self.username is None:
+            raise ValueError("password is given without username (or DLT_SYNC_USERNAME)")
+        if self.authentication in _NEEDS_LOGIN and (self.username is None or self.password is None):
+            raise ValueError(f"authentication {self.authentication} needs username and password")
+        if self.authentication is None and not self.integrated_security:
+            if self.username is None:
+                raise ValueError(
+                    "no login: give username and password (DLT_SYNC_USERNAME, DLT_SYNC_PASSWORD), "
+                    "or integrated_security, or authentication"
+                )
+            if self.password is None:
+                raise ValueError("username is given without password (or DLT_SYNC_PASSWORD)")
+        return self
+
+    @model_validator(mode="after")
+    def _instance_or_port(self) -> Self:
+        if "\\" in self.server and "port" in self.model_fields_set:
+            raise ValueError("server names an instance and port is given; the port decides, so drop the instance name")
+        return self
+
+    @property
+    def address(self) -> str:
+        """What a message calls the server: `host:port`, or `host\\INSTANCE`."""
+        return self.server if "\\" in self.server else f"{self.server}:{self.port}"

@@ -1,0 +1,180 @@
+"""A config file becomes a PipelineConfig: YAML or TOML, environment references, environment overrides."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from dltsync_core.config.interpolation import interpolate
+from dltsync_core.config.pipeline import PipelineConfig
+from dltsync_core.config.problems import config_error, nearest
+from dltsync_core.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
+"""Environment variable with the path of the config file."""
+DEFAULT_FILE = "dltsync.yaml"
+
+_PREFIX = "DLT_SYNC_"
+_SECTIONS = ("database", "processing", "state", "destination")
+_QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
+
+
+def load_config(path: Path | str | None = None, environment: Mapping[str, str] | None = None) -> PipelineConfig:
+    """The config in a YAML (.yaml, .yml) or TOML (.toml) file; relative paths in it are relative to its directory.
+
+    Without `path`: the file DLT_SYNC_CONFIG names, else ./dltsync.yaml. `${VARIABLE}` in strings is replaced; a variable
+    DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, state, destination) wins over the file, while plain
+    DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Raises ConfigError naming the file and the fields.
+    """
+    variables = os.environ if environment is None else environment
+    file = Path(path) if path is not None else Path(variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+    values, problems = interpolate(_parse(file, _read(file)), variables)
+    if problems:
+        raise config_error(str(file), problems)
+    _override(values, variables, file)
+    try:
+        config = PipelineConfig(**values)
+    except ConfigError as error:
+        lines = error.facts.get("problems")
+        if not isinstance(lines, tuple):
+            raise
+        raise config_error(str(file), lines) from None
+    return config.located_at(file.absolute().parent)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the config file, for editors and for `dltsync schema`."""
+    schema = PipelineConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no config file {file}", remedy=f"give its path with --config, or in {CONFIG_VARIABLE}"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8 text (byte {error.start})", remedy="save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    kind = file.suffix.lower()
+    if kind == ".toml":
+        values = _parse_toml(file, text)
+    elif kind in {".yaml", ".yml"}:
+        values = _parse_yaml(file, text)
+    else:
+        raise ConfigError(f"{file}: unknown kind of config file", remedy="name it .yaml, .yml or .toml")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: expected fields at the top level, such as `database:`, found {_kind_of(values)}")
+    strangers = [key for key in values if not isinstance(key, str)]
+    if strangers:
+        raise ConfigError(f"{file}: field names are text; {strangers[0]!r} is not")
+    return values
+
+
+def _parse_toml(file: Path, text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {_without_values(str(error))}") from None
+
+
+def _parse_yaml(file: Path, text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_OneOfEachKey)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        # `from None`: the error itself shows the line, and the line may hold a password.
+        raise ConfigError(f"{file}: {place}{_without_values(error.problem or 'not valid YAML')}") from None
+    except yaml.YAMLError:
+        raise ConfigError(f"{file}: not valid YAML: it holds characters that YAML does not allow") from None
+
+
+class _OneOfEachKey(yaml.SafeLoader):
+    """YAML that refuses a field given twice; plain PyYAML keeps the last one without a word."""
+
+
+def _mapping(loader: _OneOfEachKey, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"field `{key.value}` is given twice", key.start_mark
+                )
+            seen.add(key.value)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_OneOfEachKey.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _without_values(message: str) -> str:
+    """A parser's message without what it quotes from the file, except single characters."""
+    return _QUOTED.sub("…", message)
+
+
+def _override(values: dict[str, Any], variables: Mapping[str, str], file: Path) -> None:
+    """Put DLT_SYNC_<SECTION>__<FIELD> over what the file says."""
+    problems: list[str] = []
+    for name, text in sorted(variables.items()):
+        section, separator, field = name.removeprefix(_PREFIX).lower().partition("__")
+        if not name.startswith(_PREFIX) or not separator or not text:
+            continue
+        if section not in _SECTIONS:
+            hint = nearest(section, _SECTIONS)
+            problems.append(
+                f"environment variable {name}: no such section; "
+                + (
+                    f"did you mean {_PREFIX}{hint.upper()}__{field.upper()}?"
+                    if hint
+                    else f"sections: {', '.join(_SECTIONS)}"
+                )
+            )
+            continue
+        known = _fields_of(section)
+        if field not in known:
+            hint = nearest(field, known)
+            problems.append(
+                f"environment variable {name}: no such field; "
+                + (
+                    f"did you mean {_PREFIX}{section.upper()}__{hint.upper()}?"
+                    if hint
+                    else f"fields: {', '.join(known)}"
+                )
+            )
+            continue
+        inner = values.get(section)
+        values[section] = {**(inner if isinstance(inner, dict) else {}), field: text}
+    if problems:
+        raise config_error(str(file), problems)
+
+
+def _fields_of(section: str) -> list[str]:
+    model = PipelineConfig.model_fields[section].annotation
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise TypeError(f"{section} is not a section")
+    return list(model.model_fields)
+
+
+def _kind_of(value: Any) -> str:
+    return {type(None): "an empty file", list: "a list", str: "text"}.get(type(value), type(value).__name__)

@@ -1,0 +1,104 @@
+"""The whole config: one source database, its tables, and how they are brought over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import Field, field_validator, model_validator
+
+from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.config.running import DestinationConfig, ProcessingConfig, StateConfig
+from dltsync_core.config.spec import Listed, Spec
+from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Built without arguments it takes everything from the environment; the type checker only sees required fields.
+_database_from_environment = cast("Callable[[], DatabaseConfig]", DatabaseConfig)
+
+
+class PipelineConfig(Spec):
+    """What to bring over, from where, to where. Raises ConfigError naming every field that is wrong."""
+
+    database: DatabaseConfig = Field(default_factory=_database_from_environment)
+    """The source database; without it everything comes from DLT_SYNC_* environment variables."""
+    partition_tables: Listed[PartitionTableConfig] = ()
+    """Tables on a partition function."""
+    scd_tables: Listed[SCDTableConfig] = ()
+    """Tables of versions (SCD2)."""
+    static_tables: Listed[StaticTableConfig] = ()
+    """Reference tables."""
+    processing: ProcessingConfig = Field(default_factory=ProcessingConfig)
+    """Limits and habits of a run."""
+    state: StateConfig = Field(default_factory=StateConfig)
+    """What is remembered between runs, and where the lake is."""
+    destination: DestinationConfig = Field(default_factory=DestinationConfig)
+    """The warehouse."""
+    pipeline_name: str = Field(default="dltsync", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """Name of this set of tables in the lake, the ledger and the logs: letters, digits, `_` and `-`."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much is logged."""
+    enable_structured_logging: bool = True
+    """Log JSON objects, one per line; False: plain lines."""
+    log_file: Path | None = None
+    """Also log to this file. Relative to the config file."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _database_has_a_place(cls, values: Any) -> Any:
+        """So that what the environment does not give either is missing in `database`, not somewhere."""
+        return {**values, "database": {}} if isinstance(values, dict) and values.get("database") is None else values
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _tables_are_distinct(self) -> Self:
+        if not self.tables:
+            raise ValueError("no tables: list at least one under partition_tables, scd_tables or static_tables")
+        sources: set[tuple[str, str]] = set()
+        targets: dict[tuple[str, str], TableConfig] = {}
+        for table in self.tables:
+            source = (table.schema_name.casefold(), table.table_name.casefold())
+            if source in sources:
+                raise ValueError(f"table {table.name} is listed twice")
+            sources.add(source)
+            schema, name = self.target_of(table)
+            other = targets.setdefault((schema.casefold(), name.casefold()), table)
+            if other is not table:
+                raise ValueError(
+                    f"tables {other.name} and {table.name} would both become {schema}.{name}; "
+                    "give one of them another target_table or target_schema"
+                )
+        return self
+
+    @property
+    def tables(self) -> tuple[TableConfig, ...]:
+        """All tables, in the order partition, scd, static, and within a kind as written."""
+        return (*self.partition_tables, *self.scd_tables, *self.static_tables)
+
+    def target_of(self, table: TableConfig) -> tuple[str, str]:
+        """(schema, table) in the warehouse."""
+        schema, name = table.target
+        return schema or self.destination.dataset_name, name
+
+    def located_at(self, base: Path) -> PipelineConfig:
+        """The same config with every relative path made absolute below `base`, and `~` expanded."""
+
+        def place(path: Path) -> Path:
+            return base / path.expanduser()
+
+        state = self.state.model_copy(
+            update={
+                "state_directory": place(self.state.state_directory),
+                "parquet_directory": place(self.state.parquet_directory),
+            }
+        )
+        destination = self.destination.model_copy(update={"path": place(self.destination.path)})
+        log_file = place(self.log_file) if self.log_file else None
+        return self.model_copy(update={"state": state, "destination": destination, "log_file": log_file})

@@ -1,0 +1,86 @@
+"""What is wrong with a config, in words: pydantic's findings become one ConfigError that names every field.
+
+Input values are never repeated, because one of them may be a password in the wrong field.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from dltsync_core.errors import ConfigError
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> ConfigError:
+    """One ConfigError for all findings. `facts["problems"]` holds the lines, so that a reader of a file can add its path."""
+    lines = tuple(
+        _line(finding["loc"], finding["type"], finding["msg"], model)
+        for finding in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return config_error(f"{model.__name__}", lines)
+
+
+def config_error(where: str, lines: Sequence[str]) -> ConfigError:
+    """A ConfigError whose message lists every problem under the place they were found in."""
+    if len(lines) == 1:
+        return ConfigError(f"{where}: {lines[0]}", problems=tuple(lines))
+    listed = "\n".join(f"  - {line}" for line in lines)
+    return ConfigError(f"{where}: {len(lines)} problems\n{listed}", problems=tuple(lines))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name a person most likely meant, or None when none is close. Case does not count."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def _line(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel]) -> str:
+    path = _path(loc)
+    if kind == "extra_forbidden":
+        owner = _model_at(model, loc[:-1])
+        known = list(owner.model_fields) if owner else []
+        hint = nearest(str(loc[-1]), known)
+        advice = f"did you mean `{hint}`?" if hint else f"known fields: {', '.join(sorted(known))}"
+        return f"{path}: unknown field; {advice}"
+    if kind == "missing":
+        return f"{path}: missing{_environment_hint(model, loc)}"
+    text = message.removeprefix("Value error, ")
+    return f"{path}: {text}" if path else text
+
+
+def _path(loc: Sequence[int | str]) -> str:
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def _environment_hint(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    owner = _model_at(model, loc[:-1])
+    prefix = str(owner.model_config.get("env_prefix", "")) if owner else ""
+    return f" (or set {prefix}{str(loc[-1]).upper()} in the environment)" if prefix else ""
+
+
+def _model_at(model: type[BaseModel] | None, loc: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model that a path of field names and list positions leads to."""
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if model else None
+        model = _model_in(field.annotation) if field else None
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in typing.get_args(annotation) if (found := _model_in(inner))), None)

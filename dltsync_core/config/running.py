@@ -1,0 +1,95 @@
+"""How the work is done and where things are kept: processing, state, destination."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from dltsync_core.config.spec import Spec
+
+
+class ProcessingConfig(Spec):
+    """Limits and habits of a run."""
+
+    batch_size: int = Field(default=65536, ge=1, le=1_000_000)
+    """Rows per Arrow batch, at most. Wide tables get fewer, so that a batch stays near batch_bytes_mb."""
+    batch_bytes_mb: int = Field(default=16, ge=1, le=1024)
+    """Megabytes one Arrow batch should not exceed, estimated from the declared column widths."""
+    max_workers: int = Field(default=4, ge=1, le=64)
+    """Units (partitions or tables) extracted at the same time, over all tables."""
+    memory_limit_mb: int = Field(default=1024, ge=64)
+    """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top."""
+    retry_attempts: int = Field(default=3, ge=1, le=20)
+    """How often a connection is tried, the first time included, when the failure may pass."""
+    partition_parallel_limit: int = Field(default=2, ge=1, le=64)
+    """Partitions of one table extracted at the same time."""
+    row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)
+    """Rows per Parquet row group."""
+    compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
+    """Parquet compression."""
+    enable_sql_server_partition_switching: bool = True
+    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. Has no effect on a DuckDB warehouse, the only
+    destination there is so far."""
+    validate_precision_end_to_end: bool = True
+    """Stop a load as soon as a value does not fit the exact type chosen for its column. False is refused: nothing is
+    approximated in silence; choose a representation per column with `column_representation` instead."""
+    require_snapshot: bool = False
+    """Fail when the database does not allow SNAPSHOT isolation. Otherwise such a database is read under READ COMMITTED, counted
+    before and after, and the load says so."""
+
+    @field_validator("validate_precision_end_to_end")
+    @classmethod
+    def _stays_exact(cls, value: bool) -> bool:
+        if not value:
+            raise ValueError(
+                "cannot be switched off; choose `column_representation` for the columns that should be less exact"
+            )
+        return value
+
+    @field_validator("compression", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+class StateConfig(Spec):
+    """What is remembered between runs, and where the lake is."""
+
+    state_directory: Path = Path(".dltsync/state")
+    """Directory of the ledger and of working files. Relative to the config file."""
+    parquet_directory: Path = Path(".dltsync/lake")
+    """Directory of the Parquet lake. Relative to the config file."""
+    state_url: SecretStr | None = None
+    """SQLAlchemy URL of the ledger, when several machines share it; default: an SQLite file in state_directory."""
+    enable_self_healing: bool = True
+    """Load again what the ledger calls committed but the lake or the warehouse no longer has. False: stop with an error."""
+    state_retention_days: int = Field(default=90, ge=1)
+    """Days that ledger events and backups are kept. The newest state of every table is always kept."""
+    validate_state_consistency: bool = True
+    """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
+    backup_state_before_run: bool = True
+    """Copy the SQLite ledger before each run (state_directory/backups). A state_url is backed up by its own administrator."""
+    keep_generations: int = Field(default=1, ge=0, le=1000)
+    """Superseded generations of lake files to keep per unit."""
+
+
+class DestinationConfig(Spec):
+    """The warehouse."""
+
+    type: Literal["duckdb"] = "duckdb"
+    """Kind of warehouse. DuckDB is the one that works so far."""
+    path: Path = Path(".dltsync/warehouse.duckdb")
+    """The DuckDB file. Relative to the config file."""
+    dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
+    """Schema for tables that name no target_schema."""
+    lock_timeout_seconds: float = Field(default=600, gt=0)
+    """Seconds to wait while another process has the DuckDB file open."""
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _known_type(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.lower() in {"mssql", "sqlserver", "sql_server"}:
+            raise ValueError("a SQL Server warehouse is not supported yet; use duckdb")
+        return value.lower() if isinstance(value, str) else value

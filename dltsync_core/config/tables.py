@@ -1,0 +1,168 @@
+"""The tables to bring over: partition, scd and static."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from dltsync_core.config.quality import QualityRule
+from dltsync_core.config.spec import Listed, Spec
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import TableKind
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Representation = Literal["nanoseconds", "microseconds", "text", "utc"]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", re.IGNORECASE)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        return timedelta(**{_UNITS[match[2].lower()]: float(match[1])})
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.upper().startswith("P")) or value is None:
+        return value
+    raise ValueError("is not a duration: write a number and a unit, such as 30m, 12h, 7d or 2w")
+
+
+Duration: TypeAlias = Annotated[
+    timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["30m", "12h", "7d", "2w"]})
+]
+
+
+class TableConfigBase(Spec):
+    """What every table says about itself."""
+
+    kind: ClassVar[TableKind]
+
+    table_name: Name
+    """Name of the source table, without schema. Case follows the database's own rules."""
+    schema_name: Name = "dbo"
+    """Schema of the source table."""
+    target_table: Name | None = None
+    """Name in the warehouse; default: the table's own name."""
+    target_schema: Name | None = None
+    """Schema in the warehouse; default: `destination.dataset_name`."""
+    include_columns: Listed[Name] | None = None
+    """Bring over only these columns; default: all. Hidden columns come only when named here."""
+    exclude_columns: Listed[Name] = ()
+    """Leave these columns out, for instance because their type is not supported."""
+    column_representation: dict[str, Representation] = Field(default_factory=dict)
+    """How single columns are kept when their type has no single exact counterpart. datetime2(7) and time(7): `nanoseconds`
+    (datetime2 default; years 1677 to 2262), `microseconds` (refuses a value whose seventh digit is not 0) or `text`.
+    datetimeoffset: `text` (default, keeps the offset) or `utc` (an instant; the offset is lost, by your decision)."""
+    description: str | None = None
+    """Shown in the Dagster UI."""
+    tags: dict[str, str] = Field(default_factory=dict)
+    """Tags of the Dagster asset."""
+
+    @model_validator(mode="after")
+    def _columns_in_or_out(self) -> Self:
+        included = {c.casefold() for c in self.include_columns or ()}
+        both = sorted(c for c in self.exclude_columns if c.casefold() in included)
+        if both:
+            raise ValueError(f"include_columns and exclude_columns both name {', '.join(both)}")
+        if self.include_columns is not None and not self.include_columns:
+            raise ValueError("include_columns is empty; leave it out to bring over all columns")
+        return self
+
+    @property
+    def name(self) -> TableName:
+        """The source table as it was written."""
+        return TableName(self.schema_name, self.table_name)
+
+    @property
+    def target(self) -> tuple[str | None, str]:
+        """(schema, table) in the warehouse; schema None means `destination.dataset_name` (see PipelineConfig.target_of)."""
+        return self.target_schema, self.target_table or self.table_name
+
+
+class PartitionTableConfig(TableConfigBase):
+    """A table on a SQL Server partition function. One partition is the unit of change, load and validation."""
+
+    kind: ClassVar[TableKind] = "partition"
+
+    partition_column: Name | None = None
+    """Checked against the catalogue when given; otherwise the catalogue's own."""
+    change_detection: Literal["auto", "rowversion", "last_modified", "fingerprint", "row_count"] = "auto"
+    """How a changed partition is recognised. `auto`: rowversion when the table has one, else `last_modified_column` when given,
+    else fingerprint. `rowversion` and `last_modified` compare count and maximum per partition. `fingerprint` hashes every row
+    on the server. `row_count` is cheap and weak: an update, or an insert with a delete, goes unseen."""
+    last_modified_column: Name | None = None
+    """Column that grows with every insert and update. A delete paired with an insert of an older stamp goes unseen."""
+
+    @model_validator(mode="after")
+    def _last_modified_needs_its_column(self) -> Self:
+        if self.change_detection == "last_modified" and self.last_modified_column is None:
+            raise ValueError("change_detection last_modified needs last_modified_column")
+        return self
+
+
+class SCDTableConfig(TableConfigBase):
+    """Master data kept as versions (SCD2) at the source, read by increments of a last-modified column."""
+
+    kind: ClassVar[TableKind] = "scd"
+
+    business_key_columns: Listed[Name] | None = None
+    """What identifies the thing a version is about. None: found from the unique keys that contain the effective date, else the
+    primary key without the effective date."""
+    last_modified_column: Name
+    """Column that grows with every change: a date-and-time type or rowversion."""
+    is_latest_column: Name = "IsLatest"
+    """Marks the newest version of its business key."""
+    effective_date_column: Name = "EffectiveDate"
+    """Start of a version, included."""
+    end_date_column: Name = "EndDate"
+    """End of a version, excluded; NULL (or the far future) while it is open."""
+    lag_seconds: int = Field(default=300, ge=0)
+    """How far below the watermark each increment reads again, so that a transaction that committed late loses nothing. Longer
+    than your longest write transaction. Not used with rowversion."""
+    on_count_mismatch: Literal["resync", "fail"] = "resync"
+    """What to do when source and warehouse counts differ after an increment (rows were deleted): read all again, or fail."""
+
+    @model_validator(mode="after")
+    def _keys_are_named_once(self) -> Self:
+        keys = self.business_key_columns
+        if keys is not None and not keys:
+            raise ValueError("business_key_columns is empty; leave it out to have the keys detected")
+        if keys is not None and len({k.casefold() for k in keys}) != len(keys):
+            raise ValueError("business_key_columns names a column twice")
+        return self
+
+
+class StaticTableConfig(TableConfigBase):
+    """Reference data: a hash computed on the server decides whether anything is read at all."""
+
+    kind: ClassVar[TableKind] = "static"
+
+    hash_algorithm: Literal["hashbytes_sha256", "hashbytes_md5", "checksum"] = "hashbytes_sha256"
+    """How content is compared. `checksum` is fast and weak: SQL Server's CHECKSUM family misses some changes (swapped columns,
+    rows changed in pairs, most of a long text), so an unchanged result proves nothing; pair it with force_reload_after."""
+    load_strategy: Literal["replace", "upsert"] = "replace"
+    """`replace`: the warehouse table becomes the source table. `upsert`: rows are merged by key; rows deleted at the source
+    stay in the warehouse."""
+    key_columns: Listed[Name] | None = None
+    """Key of an upsert; default: the primary key."""
+    force_reload_after: Duration | None = None
+    """Load again when the last load is older than this, even if the hash says unchanged: `30m`, `12h`, `7d`, `2w`."""
+    quality: Listed[QualityRule] = ()
+    """Rules checked before the new rows become visible."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.force_reload_after is not None and self.force_reload_after <= timedelta(0):
+            raise ValueError("force_reload_after must be longer than nothing")
+        if self.key_columns is not None and not self.key_columns:
+            raise ValueError("key_columns is empty; leave it out to use the primary key")
+        if self.key_columns is not None and self.load_strategy != "upsert":
+            raise ValueError("key_columns only means something with load_strategy upsert")
+        return self
+
+
+TableConfig: TypeAlias = PartitionTableConfig | SCDTableConfig | StaticTableConfig
