@@ -1,0 +1,1 @@
+"""What the server has: facts about databases, tables, columns, keys and partitions."""

@@ -1,0 +1,1 @@
+"""Rows out of the server: one read view, Arrow batches, bounded memory."""

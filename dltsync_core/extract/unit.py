@@ -1,0 +1,44 @@
+"""What part of a table one extraction reads, and what it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
+
+
+@dataclass(frozen=True)
+class UnitFilter:
+    """A part of a table: one slot of a partitioned table, a window of a change column, or (all None) the whole table.
+
+    The window is `window_low` (exclusive) to `window_high` (inclusive), both server text in the column's own type, either may
+    be None for open. Rows whose window column is NULL belong to every window: nobody could say when they changed.
+    """
+
+    slot: Slot | None = None
+    partitioning: PartitioningFacts | None = None
+    window_column: ColumnFacts | None = None
+    window_low: str | None = None
+    window_high: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.slot is None) != (self.partitioning is None):
+            raise ValueError("a slot needs the partitioning it belongs to, and the other way round")
+        if self.window_column is None and (self.window_low is not None or self.window_high is not None):
+            raise ValueError("a window needs its column")
+
+
+WHOLE = UnitFilter()
+"""Every row."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What one extraction did. `rows` crossed the wire, `counted_rows` is the server's own count in the same read view (they are
+    equal, or ExtractError was raised). `peak_queue_bytes` is the most that ever waited between reader and writer."""
+
+    rows: int
+    counted_rows: int
+    batches: int
+    seconds: float
+    peak_queue_bytes: int

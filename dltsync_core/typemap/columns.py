@@ -1,0 +1,123 @@
+"""From a table's facts and what the config asks to the columns that are brought over."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from dltsync_core.catalog.facts import ColumnFacts, TableFacts
+from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError
+from dltsync_core.typemap.characters import map_characters
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
+from dltsync_core.typemap.moments import MICROSECOND_SCALE, map_moment
+from dltsync_core.typemap.numbers import map_number
+from dltsync_core.typemap.refused import refuse, unsupported_type
+
+
+def map_columns(facts: TableFacts, table: TableConfig) -> TableMapping:
+    """The mapping of every column that is brought over, in column order. Pure.
+
+    Raises ColumnNotFound for a name that is not there, UnsupportedColumn for a type that has no exact form, ConfigError
+    when a column that the table's kind needs is left out or a representation does not fit its type.
+    """
+    columns = _selected(facts, table)
+    representations = _representations(facts, table)
+    mapping = TableMapping(tuple(_map_column(facts, c, representations.get(c.name)) for c in columns))
+    _needed_columns_are_there(facts, table, mapping)
+    return mapping
+
+
+def find_column(facts: TableFacts, name: str, setting: str) -> ColumnFacts:
+    """The column of that name. Raises ColumnNotFound that suggests the nearest one; `setting` is where the name stands."""
+    column = facts.column(name)
+    if column is not None:
+        return column
+    near = difflib.get_close_matches(name.casefold(), [c.name.casefold() for c in facts.columns], n=1, cutoff=0.6)
+    hint = next((c.name for c in facts.columns if near and c.name.casefold() == near[0]), None)
+    known = ", ".join(c.name for c in facts.columns)
+    raise ColumnNotFound(
+        f"{facts.name} has no column {name} (named in {setting})",
+        remedy=f"did you mean {hint}?" if hint else f"columns: {known}",
+        table=str(facts.name),
+        column=name,
+    )
+
+
+def _selected(facts: TableFacts, table: TableConfig) -> list[ColumnFacts]:
+    included = {find_column(facts, name, "include_columns").name for name in table.include_columns or ()}
+    excluded = {find_column(facts, name, "exclude_columns").name for name in table.exclude_columns}
+    columns = [
+        c for c in facts.columns if c.name not in excluded and (c.name in included if included else not c.is_hidden)
+    ]
+    if not columns:
+        raise ConfigError(f"{facts.name}: no column is left to bring over", remedy="look at exclude_columns")
+    folded: dict[str, str] = {}
+    for column in columns:
+        twin = folded.setdefault(column.name.casefold(), column.name)
+        if twin != column.name:
+            raise CatalogError(
+                f"{facts.name}: columns {twin} and {column.name} differ only in case, which the warehouse cannot keep apart",
+                remedy="put one of them under exclude_columns",
+            )
+    return columns
+
+
+def _representations(facts: TableFacts, table: TableConfig) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    if isinstance(table, SCDTableConfig):
+        end = facts.column(table.end_date_column)
+        if end is not None and end.type_name == "datetime2" and end.scale > MICROSECOND_SCALE:
+            # An open version usually ends in year 9999, which no nanosecond type reaches.
+            chosen[end.name] = "microseconds"
+    for name, representation in table.column_representation.items():
+        chosen[find_column(facts, name, "column_representation").name] = representation
+    return chosen
+
+
+def _map_column(facts: TableFacts, column: ColumnFacts, representation: str | None) -> ColumnMapping:
+    refuse(facts.name, column)
+    moment = map_moment(column, representation)
+    mapping = moment or map_number(column) or map_characters(column)
+    if mapping is None:
+        raise unsupported_type(facts.name, column)
+    if representation is not None and moment is None:
+        raise ConfigError(
+            f"{facts.name}: column_representation names {column.name}, which is neither a date nor a time",
+            remedy=f"remove {column.name} from column_representation",
+        )
+    return mapping
+
+
+def _needed_columns_are_there(facts: TableFacts, table: TableConfig, mapping: TableMapping) -> None:
+    for name, setting in needed_columns(facts, table):
+        column = find_column(facts, name, setting)
+        if mapping.column(column.name) is None:
+            raise ConfigError(
+                f"{facts.name}: column {column.name} ({setting}) is left out by include_columns or exclude_columns, "
+                f"but a {table.kind} table needs it",
+                remedy="bring it over as well",
+            )
+
+
+def needed_columns(facts: TableFacts, table: TableConfig) -> Sequence[tuple[str, str]]:
+    """(column, the setting that names it) of every column that a table of this kind cannot do without."""
+    needed: list[tuple[str, str]] = []
+
+    def need(names: Iterable[str | None], setting: str) -> None:
+        needed.extend((name, setting) for name in names if name is not None)
+
+    if isinstance(table, PartitionTableConfig):
+        need([facts.partitioning.column.name if facts.partitioning else None], "the partition column")
+    elif isinstance(table, SCDTableConfig):
+        need(table.business_key_columns or (), "business_key_columns")
+        need([table.last_modified_column], "last_modified_column")
+        need([table.is_latest_column], "is_latest_column")
+        need([table.effective_date_column], "effective_date_column")
+        need([table.end_date_column], "end_date_column")
+    elif isinstance(table, StaticTableConfig):
+        need(table.key_columns or (), "key_columns")
+        need([rule.column for rule in table.quality], "quality")
+        if table.load_strategy == "upsert" and not table.key_columns:
+            need(facts.primary_key, "the primary key")
+    return needed

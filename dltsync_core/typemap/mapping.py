@@ -1,0 +1,118 @@
+"""The result of mapping: one Arrow field per column, how it is selected, and what is promised about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+import dataclasses
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.declared import shown_type
+
+SQL_TYPE_KEY = b"dltsync.sql_type"
+"""Key of the Arrow field metadata that holds the declared SQL Server type."""
+
+
+class SourceForm(str, Enum):
+    """How a column is selected, so that the driver hands it over without loss."""
+
+    PLAIN = "plain"
+    """The column itself."""
+    SERVER_TEXT = "server_text"
+    """The server's own lossless text (CONVERT with a style)."""
+    WITH_NANOSECONDS = "with_nanoseconds"
+    """The column (microseconds) and beside it its nanoseconds below the microsecond; joined into timestamp[ns]."""
+    CHECKED_MICROSECONDS = "checked_microseconds"
+    """As WITH_NANOSECONDS, but the part below the microsecond must be 0."""
+    AS_MAX = "as_max"
+    """CAST to the (max) type of its kind: xml, text, ntext, image."""
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """One column on its way. `field` is the Arrow field in the lake; `lossless` says whether every value can be given back
+    exactly; `note` says in words what is different; `dlt_hint` is the dlt column hint that keeps the type in the warehouse.
+    """
+
+    column: ColumnFacts
+    field: pa.Field[Any]
+    source: SourceForm = SourceForm.PLAIN
+    lossless: bool = True
+    note: str = ""
+    dlt_hint: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """What is promised, JSON-ready, for the footer."""
+        return {
+            "sql_type": shown_type(self.column),
+            "arrow_type": str(self.field.type),
+            "nullable": self.column.is_nullable,
+            "lossless": self.lossless,
+            "representation": self.source.value,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """All columns of one table that are brought over, in column order."""
+
+    columns: tuple[ColumnMapping, ...]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The exact Arrow schema of every batch; nullability as declared, declared SQL type in the field metadata."""
+        return pa.schema([mapping.field for mapping in self.columns])
+
+    @cached_property
+    def schema_digest(self) -> str:
+        """SHA-256 (hexadecimal) over names, declared types, collations, nullability and Arrow types, in order."""
+        shape = [
+            [
+                m.column.name,
+                shown_type(m.column),
+                m.column.collation,
+                m.column.is_nullable,
+                str(m.field.type),
+                m.source.value,
+            ]
+            for m in self.columns
+        ]
+        return hashlib.sha256(json.dumps(shape, ensure_ascii=True).encode()).hexdigest()
+
+    def contracts(self) -> dict[str, dict[str, Any]]:
+        """The fidelity contract of each column, JSON-ready."""
+        return {mapping.name: mapping.contract for mapping in self.columns}
+
+    def column(self, name: str) -> ColumnMapping | None:
+        """The mapping of that column, ignoring case."""
+        folded = name.casefold()
+        return next((m for m in self.columns if m.name.casefold() == folded), None)
+
+
+def mapped(
+    column: ColumnFacts,
+    arrow_type: pa.DataType,
+    hint: Mapping[str, Any],
+    *,
+    source: SourceForm = SourceForm.PLAIN,
+    lossless: bool = True,
+    note: str = "",
+) -> ColumnMapping:
+    """A ColumnMapping whose field carries the column's name, nullability and declared type."""
+    arrow_field = pa.field(
+        column.name, arrow_type, nullable=column.is_nullable, metadata={SQL_TYPE_KEY: shown_type(column).encode()}
+    )
+    return ColumnMapping(column, arrow_field, source, lossless, note, dict(hint))

@@ -1,0 +1,38 @@
+"""Numbers: bit, the integers, decimal and numeric, money, float and real. All exact."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.mapping import ColumnMapping, mapped
+
+_INTEGERS = {"smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
+_MONEY = {"money": (19, 4), "smallmoney": (10, 4)}
+
+
+def map_number(column: ColumnFacts) -> ColumnMapping | None:
+    """The mapping of a number, None for another type."""
+    name = column.type_name
+    if name == "bit":
+        return mapped(column, pa.bool_(), {"data_type": "bool"})
+    if name == "tinyint":
+        # 0..255. dlt turns uint8 into DuckDB's signed TINYINT, which refuses 128 and more.
+        return mapped(column, pa.int16(), {"data_type": "bigint", "precision": 16}, note="0 to 255, kept as int16")
+    if name in _INTEGERS:
+        arrow_type = _INTEGERS[name]
+        return mapped(column, arrow_type, {"data_type": "bigint", "precision": arrow_type.bit_width})
+    if name in {"decimal", "numeric"}:
+        return _decimal(column, column.precision, column.scale)
+    if name in _MONEY:
+        return _decimal(column, *_MONEY[name])
+    if name == "float":
+        return mapped(column, pa.float64(), {"data_type": "double"})
+    if name == "real":
+        return mapped(column, pa.float32(), {"data_type": "double"}, note="the same value as DOUBLE in the warehouse")
+    return None
+
+
+def _decimal(column: ColumnFacts, precision: int, scale: int) -> ColumnMapping:
+    hint = {"data_type": "decimal", "precision": precision, "scale": scale}
+    return mapped(column, pa.decimal128(precision, scale), hint)
