@@ -1,0 +1,86 @@
+"""Write docs/configuration.md from the config models, so that the page cannot disagree with the code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dltsync_core.config import json_schema
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+
+HEAD = """# Configuration
+
+One file, YAML (`dltsync.yaml`) or TOML. `--config` or `$DLT_SYNC_CONFIG` names it; otherwise `./dltsync.yaml` is read. Relative
+paths are relative to the file. An unknown field is an error that names the nearest known one.
+
+Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. Two kinds of environment variables count besides:
+`DLT_SYNC_SERVER`, `DLT_SYNC_PASSWORD` and so on fill what the file leaves out of `database`; `DLT_SYNC_<SECTION>__<FIELD>`
+(`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file.
+
+Editors that understand JSON Schema complete and check the file: `dltsync schema > dltsync.schema.json`, then put
+`# yaml-language-server: $schema=dltsync.schema.json` on its first line.
+
+This page is made by `scripts/configuration_docs.py`; a test keeps it current.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    schema = json_schema()
+    return "\n".join([HEAD, *_section("The file", schema, schema), *_sections(schema)]) + "\n"
+
+
+def _sections(schema: dict[str, Any]) -> Iterator[str]:
+    for name, definition in schema.get("$defs", {}).items():
+        if "properties" in definition:
+            yield from _section(name, definition, schema)
+
+
+def _section(title: str, definition: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    yield f"## {title}\n"
+    if definition.get("description"):
+        yield f"{definition['description']}\n"
+    yield "| field | type | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    required = set(definition.get("required", ()))
+    for name, field in definition["properties"].items():
+        default = "**required**" if name in required else _default(field)
+        meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
+        yield f"| `{name}` | {_type(field, schema)} | {default} | {meaning} |"
+    yield ""
+
+
+def _default(field: dict[str, Any]) -> str:
+    if "default" not in field:
+        return ""
+    value = field["default"]
+    if value is None or value in ([], {}):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "allOf" in field:
+        return _type(field["allOf"][0], schema)
+    if "anyOf" in field:
+        return " or ".join(dict.fromkeys(_type(f, schema) for f in field["anyOf"] if f.get("type") != "null"))
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}), schema)}"
+    if field.get("type") == "object":
+        return "map"
+    return str(field.get("type", "value"))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"wrote {PAGE}\n")
