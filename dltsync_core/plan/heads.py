@@ -1,0 +1,65 @@
+"""What is committed: the last validated load of each unit. The ledger keeps these; planning compares with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Probe, TableKind
+
+
+def lake_digest(load_ids: Iterable[str]) -> str:
+    """A short name for a set of lake loads, the same whatever their order."""
+    return hashlib.sha256("\n".join(sorted(load_ids)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The committed state of one unit.
+
+    `generation` grows by one with every commit of the unit and never goes back, not even when the unit vanished and came
+    again: it is what compare-and-set compares. `rows` were counted at the source and found equal in lake and warehouse;
+    `warehouse_rows` differs from it only where the warehouse keeps rows that the source no longer has (static upsert).
+    `shape` names columns, types and partitioning column (`plan.shape`), `source` the server and database they came from.
+    `watermark` is server text, None for kinds without one. `lake` is the digest of the lake loads that made up the unit
+    (`lake_digest`), so that a lost change file is noticed.
+    """
+
+    table: TableName
+    unit: str
+    kind: TableKind
+    generation: int
+    load_id: str
+    run_id: str
+    probe: Probe
+    rows: int
+    warehouse_rows: int
+    shape: str
+    source: str
+    lake: str
+    committed_at: datetime
+    watermark: str | None = None
+
+
+@dataclass(frozen=True)
+class TableHeads:
+    """All the ledger knows about one table: live heads by unit, and the generation each unit ever reached."""
+
+    live: Mapping[str, Head] = field(default_factory=dict)
+    generations: Mapping[str, int] = field(default_factory=dict)
+
+    def generation(self, unit: str) -> int:
+        """The generation to expect when committing this unit next; 0 for one that was never committed."""
+        return self.generations.get(unit, 0)
+
+
+@dataclass(frozen=True)
+class HeadChange:
+    """One compare-and-set: put `head` (or remove the unit, None) if the unit still is at `expected_generation`."""
+
+    unit: str
+    expected_generation: int
+    head: Head | None

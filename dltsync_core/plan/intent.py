@@ -1,0 +1,21 @@
+"""What a caller asks of one run, beyond the config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Intent:
+    """`full_refresh` forgets what was committed; `force` loads units that did not change; `heal` loads again what the lake or
+    the warehouse lost (otherwise that is an error); `compare` looks at lake and warehouse at all. `partition_keys` limits
+    partition tables to these units (None: all). `now` is the moment of planning, in UTC.
+    """
+
+    now: datetime
+    full_refresh: bool = False
+    force: bool = False
+    heal: bool = True
+    compare: bool = True
+    partition_keys: frozenset[str] | None = None

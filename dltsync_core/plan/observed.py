@@ -1,0 +1,26 @@
+"""What the lake and the warehouse hold of a table when a plan is made, as values to plan from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class UnitObservation:
+    """One unit: the live loads of the lake (oldest first), what is wrong with their files, the rows of the warehouse."""
+
+    lake_loads: tuple[str, ...] = ()
+    lake_problems: tuple[str, ...] = ()
+    warehouse_rows: int = 0
+
+
+@dataclass(frozen=True)
+class TableObservation:
+    """One table, by unit. A unit that is not listed is nowhere."""
+
+    warehouse_table_exists: bool = False
+    units: Mapping[str, UnitObservation] = field(default_factory=dict)
+
+    def unit(self, unit: str) -> UnitObservation:
+        return self.units.get(unit, UnitObservation())

@@ -1,0 +1,125 @@
+"""Partition tables: which slots to load, and which of them take over the rows of slots that are gone.
+
+SPLIT and MERGE make committed units vanish. Their rows belong to slots that were never loaded; those are found without
+comparing values (only the server knows its order), by walking along boundaries that both sides know. The slots that take
+over are one family: all of them are loaded, and only together do they replace what vanished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from dltsync_core.catalog.facts import PartitioningFacts, Slot, TableFacts
+from dltsync_core.config import PartitionTableConfig
+from dltsync_core.errors import NotPartitioned
+from dltsync_core.identity import TableName
+from dltsync_core.plan.families import Family, families
+from dltsync_core.plan.heads import Head, TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
+from dltsync_core.plan.unit import Basis, unchanged, why_changed, why_damaged, why_not_comparable
+
+
+def plan_partition_table(
+    facts: TableFacts,
+    table: PartitionTableConfig,
+    *,
+    basis: Basis,
+    probes: Mapping[int, Probe],
+    heads: TableHeads,
+    observed: TableObservation,
+    intent: Intent,
+) -> TablePlan:
+    """The steps of one partition table in slot order. Heirs of vanished units name them in `replaces`.
+
+    `probes` are by slot number. With `intent.partition_keys` only those units are planned, and every member of a family
+    that one of them belongs to. Raises LakeError or WarehouseError (healing off),
+    NotPartitioned.
+    """
+    partitioning = facts.partitioning
+    if partitioning is None:
+        raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
+    live = {unit: head for unit, head in heads.live.items() if head.kind == table.kind}
+    strangers = tuple(sorted(set(heads.live) - set(live)))
+    found = families(partitioning, live, strangers)
+    family_of = {unit: family for family in found for unit in family.heirs}
+    wanted = _wanted(partitioning, found, intent)
+    steps = []
+    for slot in partitioning.slots:
+        unit = slot.range.key
+        if unit not in wanted:
+            continue
+        step = _step(facts.name, slot, live.get(unit), basis, probes[slot.number], observed, intent)
+        steps.append(_inherit(step, family_of.get(unit)))
+    method = steps[0].probe.method if steps and steps[0].probe else table.change_detection
+    return TablePlan(facts.name, "partition", tuple(steps), method, _notes(method))
+
+
+def _step(
+    name: TableName,
+    slot: Slot,
+    head: Head | None,
+    basis: Basis,
+    probe: Probe,
+    observed: TableObservation,
+    intent: Intent,
+) -> Step:
+    action, reason = _decide(head, basis, probe, observed, intent, slot.range.key)
+    return Step(
+        table=name,
+        kind="partition",
+        unit=slot.range.key,
+        action=action,
+        reason=reason,
+        probe=probe,
+        slot_number=slot.number,
+        approx_rows=slot.approx_rows,
+    )
+
+
+def _decide(
+    head: Head | None, basis: Basis, probe: Probe, observed: TableObservation, intent: Intent, unit: str
+) -> tuple[Action, str]:
+    fresh = why_not_comparable(head, basis, intent)
+    if fresh is not None or head is None:
+        return Action.LOAD, fresh or "never loaded before"
+    reason = why_damaged(head, observed.unit(unit), intent) or why_changed(head.probe, probe)
+    if reason is not None:
+        return Action.LOAD, reason
+    if intent.force:
+        return Action.LOAD, "unchanged, but the load was asked for"
+    return Action.SKIP, unchanged(head)
+
+
+def _wanted(partitioning: PartitioningFacts, found: Sequence[Family], intent: Intent) -> set[str]:
+    units = {slot.range.key for slot in partitioning.slots}
+    if intent.partition_keys is None:
+        return units
+    wanted = units & intent.partition_keys
+    for family in found:
+        if wanted.intersection(family.heirs):
+            wanted.update(family.heirs)
+    return wanted
+
+
+def _inherit(step: Step, family: Family | None) -> Step:
+    if family is None:
+        return step
+    vanished = _listed(family.vanished)
+    others = len(family.heirs) - 1
+    together = f", together with {others} other partition{'s' if others > 1 else ''}" if others else ""
+    reason = f"new boundaries: takes over {vanished}{together}"
+    return replace(step, action=Action.LOAD, replaces=family.vanished, reason=reason)
+
+
+def _listed(units: Iterable[str]) -> str:
+    first, *more = units
+    return first if not more else f"{first} and {len(more)} more"
+
+
+def _notes(method: str) -> tuple[str, ...]:
+    if method != "row_count":
+        return ()
+    return ("row_count is weak: an update, or an insert with a delete, goes unseen",)

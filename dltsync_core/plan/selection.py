@@ -1,0 +1,74 @@
+"""Which of the configured tables a caller means, by name, kind and partition key. Mistakes name what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from dltsync_core.config import TableConfig
+from dltsync_core.config.problems import nearest
+from dltsync_core.errors import ConfigError
+from dltsync_core.plan.steps import TableKind
+
+KINDS: tuple[str, ...] = get_args(TableKind)
+
+
+def find_table(tables: Sequence[TableConfig], name: str) -> TableConfig:
+    """The configured table called `name`: `schema.table`, or the table alone when only one schema has it; case is ignored.
+
+    Raises ConfigError for an unknown or ambiguous name.
+    """
+    folded = name.strip().casefold()
+    found = [t for t in tables if str(t.name).casefold() == folded]
+    found = found or [t for t in tables if t.table_name.casefold() == folded]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = ", ".join(str(t.name) for t in found)
+        raise ConfigError(f"{name!r} could be any of {choices}", remedy="write schema.table")
+    known = [str(t.name) for t in tables]
+    hint = nearest(name, [*known, *(t.table_name for t in tables)])
+    remedy = f"did you mean {hint}?" if hint else f"configured tables: {', '.join(sorted(known))}"
+    raise ConfigError(f"no table {name!r} in the config", remedy=remedy)
+
+
+def select_tables(
+    tables: Sequence[TableConfig], *, kinds: Iterable[str] | None = None, names: Iterable[str] | None = None
+) -> tuple[TableConfig, ...]:
+    """The tables of these kinds and these names (None: any), in the config's order. Raises ConfigError for a kind or a name
+    that is unknown, and when nothing is left."""
+    chosen = list(tables)
+    if kinds is not None:
+        wanted = {_kind(kind) for kind in kinds}
+        chosen = [t for t in chosen if t.kind in wanted]
+    if names is not None:
+        named = [find_table(tables, name) for name in names]
+        chosen = [t for t in chosen if any(t is n for n in named)]
+    if not chosen:
+        raise ConfigError("no configured table is of these kinds and names", remedy="leave out one of the two filters")
+    return tuple(chosen)
+
+
+def check_partition_keys(keys: Iterable[str], known: Iterable[str]) -> frozenset[str]:
+    """The keys as a set. Raises ConfigError when one of them is a partition of no selected table."""
+    available = list(dict.fromkeys(known))
+    wanted = frozenset(keys)
+    if not wanted:
+        raise ConfigError("the list of partitions is empty", remedy="leave it out to mean all partitions")
+    for key in sorted(wanted - set(available)):
+        hint = nearest(key, available)
+        remedy = f"did you mean {hint}?" if hint else f"partitions now: {_some(available)}"
+        raise ConfigError(f"no selected table has a partition {key!r}", remedy=remedy, partition=key)
+    return wanted
+
+
+def _kind(kind: str) -> str:
+    folded = kind.strip().casefold()
+    if folded not in KINDS:
+        raise ConfigError(f"no table kind {kind!r}", remedy=f"kinds are {', '.join(KINDS)}")
+    return folded
+
+
+def _some(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:5])
+    return (f"{shown} and {len(keys) - 5} more" if len(keys) > 5 else shown) or "none"

@@ -1,0 +1,22 @@
+"""One name for everything about a table that, once changed, means: what was loaded before is another table."""
+
+from __future__ import annotations
+
+import hashlib
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
+
+
+def shape_of(
+    facts: TableFacts, table: TableConfig, *, schema_digest: str, target: tuple[str, str], keys: tuple[str, ...]
+) -> str:
+    """The digest of columns and types (`schema_digest`), of the kind, of what splits or orders the rows, of the warehouse
+    table and of its merge `keys`. Equal shapes can be compared and merged; after a change every unit is loaded again.
+    """
+    parts = [schema_digest, table.kind, *target, *(key.casefold() for key in keys)]
+    if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
+        parts += [facts.partitioning.column.name.casefold(), facts.partitioning.side]
+    if isinstance(table, SCDTableConfig):
+        parts.append(table.last_modified_column.casefold())
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

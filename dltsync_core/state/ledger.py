@@ -1,0 +1,216 @@
+"""The ledger: what happened to every load, and which load each unit stands at. Commits are compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from dltsync_core.clock import iso, parse_iso
+from dltsync_core.errors import StateConflict
+from dltsync_core.identity import TableName
+from dltsync_core.plan.heads import Head, HeadChange, TableHeads
+from dltsync_core.plan.steps import Probe
+from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.store import Store
+from dltsync_core.state.tables import heads, loads, unit_key
+
+
+class Ledger:
+    """The ledger of one pipeline in a store. Thread-safe; processes may share it.
+
+    Every method raises StateError when the store cannot be used. A store opened for planning reads as empty when there is
+    none, and refuses to write.
+    """
+
+    def __init__(self, store: Store, pipeline: str) -> None:
+        self._store = store
+        self._pipeline = pipeline
+
+    @property
+    def described(self) -> str:
+        """Where the ledger is, without secrets."""
+        return self._store.described
+
+    def record(self, *events: LoadEvent) -> None:
+        """Append events, all or none."""
+        if events:
+            with self._store.writing() as connection:
+                connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+
+    def commit(self, table: TableName, changes: Sequence[HeadChange], events: Sequence[LoadEvent] = ()) -> None:
+        """Put and remove heads of one table in one transaction, with the events that tell of it.
+
+        Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
+        raised. The stored generation is the expected one plus one, whatever `head.generation` says.
+        """
+        with self._store.writing() as connection:
+            for change in changes:
+                self._compare_and_set(connection, table, change)
+            if events:
+                connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+
+    def heads(self, table: TableName) -> TableHeads:
+        """Live heads and generations of one table, spelt exactly so."""
+        rows = self._select(
+            sa.select(heads).where(
+                heads.c.pipeline == self._pipeline,
+                heads.c.schema_name == table.schema,
+                heads.c.table_name == table.table,
+            )
+        )
+        return TableHeads(
+            live={row.unit: _head(row) for row in rows if row.is_live},
+            generations={row.unit: row.generation for row in rows},
+        )
+
+    def tables(self) -> tuple[TableName, ...]:
+        """Every table that was ever committed, in the catalogue's spelling."""
+        columns = (heads.c.schema_name, heads.c.table_name)
+        rows = self._select(sa.select(*columns).where(heads.c.pipeline == self._pipeline).distinct())
+        return tuple(sorted(TableName(row.schema_name, row.table_name) for row in rows))
+
+    def find_table(self, name: TableName) -> TableName:
+        """The committed table called so, case ignored when that is unambiguous; `name` itself when there is none."""
+        known = self.tables()
+        alike = [t for t in known if str(t).casefold() == str(name).casefold()]
+        return alike[0] if name not in known and len(alike) == 1 else name
+
+    def last_events(self, table: TableName) -> dict[str, LoadEvent]:
+        """The newest event of each unit of a table."""
+        newest = sa.select(sa.func.max(loads.c.id)).where(*self._of_table(table)).group_by(loads.c.unit_key)
+        rows = self._select(sa.select(loads).where(loads.c.id.in_(newest)))
+        return {row.unit: _event(row) for row in rows}
+
+    def events(self, load_id: str) -> tuple[LoadEvent, ...]:
+        """What happened to one load, in order."""
+        statement = sa.select(loads).where(loads.c.pipeline == self._pipeline, loads.c.load_id == load_id)
+        return tuple(_event(row) for row in self._select(statement.order_by(loads.c.id)))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _compare_and_set(self, connection: sa.Connection, table: TableName, change: HeadChange) -> None:
+        key = unit_key(self._pipeline, table, change.unit)
+        values: dict[str, Any] = {"generation": change.expected_generation + 1, "is_live": change.head is not None}
+        if change.head is not None:
+            values.update(_head_values(change.head))
+        if change.expected_generation:
+            statement = sa.update(heads).where(
+                heads.c.unit_key == key, heads.c.generation == change.expected_generation
+            )
+            if connection.execute(statement.values(**values)).rowcount != 1:
+                raise self._conflict(table, change)
+        elif change.head is not None:
+            values.update(
+                unit_key=key,
+                pipeline=self._pipeline,
+                schema_name=table.schema,
+                table_name=table.table,
+                unit=change.unit,
+            )
+            try:
+                connection.execute(sa.insert(heads).values(**values))
+            except IntegrityError:
+                raise self._conflict(table, change) from None  # the other's row is in the way, nothing more to learn
+
+    def _conflict(self, table: TableName, change: HeadChange) -> StateConflict:
+        return StateConflict(
+            f"{table} {change.unit}: another run committed it in between (expected generation "
+            f"{change.expected_generation})",
+            remedy="run again: it will see what the other run did",
+            table=str(table),
+            unit=change.unit,
+        )
+
+    def _of_table(self, table: TableName) -> Iterable[sa.ColumnElement[bool]]:
+        return (
+            loads.c.pipeline == self._pipeline,
+            loads.c.schema_name == table.schema,
+            loads.c.table_name == table.table,
+        )
+
+    def _select(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        if not self._store.exists:
+            return ()
+        with self._store.reading() as connection:
+            return connection.execute(statement).all()
+
+    def _event_row(self, event: LoadEvent) -> dict[str, Any]:
+        return {
+            "pipeline": self._pipeline,
+            "schema_name": event.table.schema,
+            "table_name": event.table.table,
+            "kind": event.kind,
+            "unit": event.unit,
+            "unit_key": unit_key(self._pipeline, event.table, event.unit),
+            "load_id": event.load_id,
+            "run_id": event.run_id,
+            "status": event.status.value,
+            "at": iso(event.at),
+            "rows": event.rows,
+            "detail": event.detail,
+        }
+
+
+def _head_values(head: Head) -> dict[str, Any]:
+    return {
+        "kind": head.kind,
+        "load_id": head.load_id,
+        "run_id": head.run_id,
+        "probe_method": head.probe.method,
+        "probe_rows": head.probe.rows,
+        "probe_signature": head.probe.signature,
+        "probe_watermark": head.probe.watermark_high,
+        "watermark": head.watermark,
+        "rows": head.rows,
+        "warehouse_rows": head.warehouse_rows,
+        "shape": head.shape,
+        "source": head.source,
+        "lake": head.lake,
+        "committed_at": iso(head.committed_at),
+    }
+
+
+def _head(row: sa.Row[Any]) -> Head:
+    return Head(
+        table=TableName(row.schema_name, row.table_name),
+        unit=row.unit,
+        kind=row.kind,
+        generation=row.generation,
+        load_id=row.load_id,
+        run_id=row.run_id,
+        probe=Probe(row.probe_method, row.probe_rows, row.probe_signature, row.probe_watermark),
+        rows=row.rows,
+        warehouse_rows=row.warehouse_rows,
+        shape=row.shape,
+        source=row.source,
+        lake=row.lake,
+        committed_at=parse_iso(row.committed_at),
+        watermark=row.watermark,
+    )
+
+
+def _event(row: sa.Row[Any]) -> LoadEvent:
+    return LoadEvent(
+        table=TableName(row.schema_name, row.table_name),
+        kind=row.kind,
+        unit=row.unit,
+        load_id=row.load_id,
+        run_id=row.run_id,
+        status=LoadStatus(row.status),
+        at=parse_iso(row.at),
+        rows=row.rows,
+        detail=row.detail,
+    )

@@ -1,0 +1,96 @@
+"""What can go wrong with the ledger's database, in our words and without secrets."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from dltsync_core.errors import ConfigError, DiskFull, NotWritable, StateError
+
+HIDDEN = "***"
+
+
+def parse_url(url: str) -> sa.URL:
+    """The URL's parts. Raises ConfigError, which does not repeat the URL: it may hold a password."""
+    try:
+        parsed = sa.make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError, ImportError):
+        raise ConfigError(
+            "state.state_url is not a database URL that this installation can open",
+            remedy="write it like postgresql+psycopg://user:password@host/database, and install the driver it names",
+        ) from None  # the original message may repeat the URL
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigError(
+            "state.state_url names an SQLite database in memory: nothing would be remembered",
+            remedy="name a file, or leave state_url out",
+        )
+    return parsed
+
+
+class Explainer:
+    """Turns what SQLAlchemy and the drivers raise into our errors; `described` names the database without secrets."""
+
+    def __init__(self, url: sa.URL, path: Path | None) -> None:
+        self._path = path
+        self.described = str(path) if path else _described(url)
+        values = [v for part in url.query.values() for v in ((part,) if isinstance(part, str) else part)]
+        self._secrets = [s for s in (str(url.password or ""), *values) if len(s) > 3]
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            # `from None`: driver messages may repeat the connection string.
+            raise self._told(error.orig or error) from None
+        except sqlite3.Error as error:
+            raise self._told(error) from None
+        except (SQLAlchemyError, ImportError) as error:
+            raise StateError(f"the ledger {self.described} cannot be used: {self._clean(str(error))}") from None
+
+    def _told(self, error: BaseException) -> Exception:
+        text = self._clean(str(error)).strip()
+        folded = text.casefold()
+        if "full" in folded and isinstance(error, sqlite3.Error):
+            return DiskFull(
+                f"no room left for the ledger {self.described}", remedy="free some space", path=self.described
+            )
+        if "readonly" in folded or "unable to open" in folded:
+            return NotWritable(
+                f"the ledger {self.described} cannot be opened for writing: {text}",
+                remedy="give this user write access to the file and its directory",
+                path=self.described,
+            )
+        if "malformed" in folded or "not a database" in folded:
+            return StateError(
+                f"the ledger {self.described} is damaged: {text}",
+                remedy=f"put the newest copy from {self._backups()} in its place, or move the file away: "
+                "the next run then reads every table again",
+                path=self.described,
+            )
+        if "locked" in folded:
+            return StateError(f"the ledger {self.described} stayed locked by another process", remedy="try again")
+        return StateError(
+            f"the ledger {self.described} cannot be used: {text}",
+            remedy="check state.state_url and that the database is up" if self._path is None else "",
+        )
+
+    def _backups(self) -> str:
+        return str(self._path.parent / "backups") if self._path else "your backups"
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+
+def _described(url: sa.URL) -> str:
+    """Dialect, host and database: enough to find it, nothing to log in with."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"

@@ -1,0 +1,37 @@
+"""What is written into the ledger, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import TableKind
+
+
+class LoadStatus(str, Enum):
+    """How far a load got. Recorded as it happens, never changed afterwards."""
+
+    PLANNED = "planned"
+    EXTRACTED = "extracted"
+    PUBLISHED = "published"
+    LOADED = "loaded"
+    VALIDATED = "validated"
+    COMMITTED = "committed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class LoadEvent:
+    """One line of the ledger: load `load_id` of a unit reached `status`. `detail` is the reason or the error text."""
+
+    table: TableName
+    kind: TableKind
+    unit: str
+    load_id: str
+    run_id: str
+    status: LoadStatus
+    at: datetime
+    rows: int | None = None
+    detail: str = ""

@@ -1,0 +1,116 @@
+"""Opening the database of the ledger: an SQLite file by default, any SQLAlchemy URL on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from dltsync_core.clock import iso, utc_now
+from dltsync_core.errors import StateError
+from dltsync_core.state import sqlite, tables
+from dltsync_core.state.problems import Explainer, parse_url
+
+FILE_NAME = "ledger.db"
+
+
+class Store:
+    """The ledger's database. `path` is the SQLite file, None for a server. `described` names it without secrets.
+
+    `writable=False` creates and changes nothing: a ledger that is not there has `exists` False. Raises StateError
+    (unreachable, damaged, written by a newer program), NotWritable or DiskFull.
+    """
+
+    def __init__(self, directory: Path, url: str | None = None, *, writable: bool = True) -> None:
+        file = sa.URL.create("sqlite", database=str(directory / FILE_NAME))
+        parsed = file if url is None else parse_url(url)
+        self.path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+        self._explained = Explainer(parsed, self.path)
+        self.described = self._explained.described
+        self._writable = writable
+        self._engine: sa.Engine | None = None
+        if writable or self.path is None or self.path.exists():
+            self._engine = self._open(parsed)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        return self._engine is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that writes nothing. Check `exists` first."""
+        with self._explained(), self._require(self._engine).connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that commits at the end of the block, whole or not at all."""
+        with self._explained(), _write_transaction(self._require(self._engine, self._writable)) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of the connections; SQLite's side files go with the last one."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _require(self, engine: sa.Engine | None, allowed: bool = True) -> sa.Engine:
+        if engine is None or not allowed:
+            raise StateError(f"the ledger {self.described} was opened for planning: there is nothing to write to")
+        return engine
+
+    def _open(self, url: sa.URL) -> sa.Engine | None:
+        with self._explained():
+            if self.path is not None:
+                engine = sqlite.open_engine(self.path, writable=self._writable)
+            else:
+                engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            try:
+                usable = self._bring_up_to_date(engine)
+            except BaseException:
+                engine.dispose()
+                raise
+        if not usable:
+            engine.dispose()
+            return None
+        return engine
+
+    def _bring_up_to_date(self, engine: sa.Engine) -> bool:
+        """Whether the tables are there now, in the version this program knows."""
+        with engine.connect() as connection:
+            found = _version(connection)
+        if found > tables.VERSION:
+            raise StateError(
+                f"the ledger {self.described} was written by a newer dltsync (its tables are version {found}, "
+                f"this program knows {tables.VERSION})",
+                remedy="update dltsync",
+            )
+        if found < tables.VERSION and self._writable:
+            with _write_transaction(engine) as connection:
+                for step in range(
+                    _version(connection), tables.VERSION
+                ):  # asked again: another process may have been first
+                    tables.MIGRATIONS[step](connection)
+                    connection.execute(sa.insert(tables.versions).values(version=step + 1, applied_at=iso(utc_now())))
+            return True
+        if 0 < found < tables.VERSION:
+            raise StateError(
+                f"the ledger {self.described} is of an older version ({found}; now {tables.VERSION})",
+                remedy="`dltsync run` brings it up to date",
+            )
+        return found > 0
+
+
+@contextmanager
+def _write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.connect().execution_options(**{sqlite.WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+def _version(connection: sa.Connection) -> int:
+    """0 for a database without our tables."""
+    if not sa.inspect(connection).has_table(tables.versions.name):
+        return 0
+    return int(connection.execute(sa.select(sa.func.max(tables.versions.c.version))).scalar() or 0)

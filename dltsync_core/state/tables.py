@@ -1,0 +1,81 @@
+"""The ledger's tables, and the way from one version of them to the next. Plain SQL types: SQLite, PostgreSQL, SQL Server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from dltsync_core.identity import TableName
+
+LEDGER = sa.MetaData()
+
+versions = sa.Table(
+    "dltsync_schema_version",
+    LEDGER,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("applied_at", sa.String(32), nullable=False),
+)
+
+loads = sa.Table(
+    "dltsync_loads",
+    LEDGER,
+    # SQLite only counts up by itself in a column declared INTEGER.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("pipeline", sa.String(64), nullable=False),
+    sa.Column("schema_name", sa.Unicode(128), nullable=False),
+    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("unit", sa.UnicodeText, nullable=False),
+    sa.Column("unit_key", sa.String(64), nullable=False),
+    sa.Column("load_id", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.String(128), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("detail", sa.UnicodeText, nullable=False),
+    sa.Index("dltsync_loads_unit", "unit_key"),
+    sa.Index("dltsync_loads_load", "load_id"),
+)
+"""Append-only: what happened to every load."""
+
+heads = sa.Table(
+    "dltsync_heads",
+    LEDGER,
+    sa.Column("unit_key", sa.String(64), primary_key=True),
+    sa.Column("pipeline", sa.String(64), nullable=False),
+    sa.Column("schema_name", sa.Unicode(128), nullable=False),
+    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("unit", sa.UnicodeText, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("is_live", sa.Boolean, nullable=False),
+    sa.Column("load_id", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.String(128), nullable=False),
+    sa.Column("probe_method", sa.String(32), nullable=False),
+    sa.Column("probe_rows", sa.BigInteger, nullable=False),
+    sa.Column("probe_signature", sa.UnicodeText, nullable=False),
+    sa.Column("probe_watermark", sa.UnicodeText),
+    sa.Column("watermark", sa.UnicodeText),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("warehouse_rows", sa.BigInteger, nullable=False),
+    sa.Column("shape", sa.String(64), nullable=False),
+    sa.Column("source", sa.Unicode(400), nullable=False),
+    sa.Column("lake", sa.String(64), nullable=False),
+    sa.Column("committed_at", sa.String(32), nullable=False),
+    sa.Index("dltsync_heads_table", "pipeline", "schema_name", "table_name"),
+)
+"""One row per unit that was ever committed. A unit that is gone keeps its row (is_live false), so that its generation
+never starts again and an old expectation can never come true by accident."""
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (lambda connection: LEDGER.create_all(connection),)
+"""Step i brings version i to version i + 1. Version 0 is an empty database."""
+
+VERSION = len(MIGRATIONS)
+
+
+def unit_key(pipeline: str, table: TableName, unit: str) -> str:
+    """The primary key of a unit: fixed length, because boundaries of character partitions outgrow any index."""
+    text = f"{pipeline}\x1f{table.schema}\x1f{table.table}\x1f{unit}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
