@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -89,6 +90,15 @@ class Ledger:
         """What happened to one load, in order."""
         statement = sa.select(loads).where(loads.c.pipeline == self._pipeline, loads.c.load_id == load_id)
         return tuple(_event(row) for row in self._select(statement.order_by(loads.c.id)))
+
+    def prune(self, before: datetime) -> int:
+        """Forget events older than that, except those of loads that heads stand at. How many were forgotten."""
+        current = sa.select(heads.c.load_id).where(heads.c.pipeline == self._pipeline)
+        statement = sa.delete(loads).where(
+            loads.c.pipeline == self._pipeline, loads.c.at < iso(before), loads.c.load_id.not_in(current)
+        )
+        with self._store.writing() as connection:
+            return connection.execute(statement).rowcount
 
     def close(self) -> None:
         self._store.close()

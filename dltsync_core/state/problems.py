@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ class Explainer:
             raise self._told(error.orig or error) from None
         except sqlite3.Error as error:
             raise self._told(error) from None
+        except OSError as error:
+            raise self._about_files(error) from error
         except (SQLAlchemyError, ImportError) as error:
             raise StateError(f"the ledger {self.described} cannot be used: {self._clean(str(error))}") from None
 
@@ -79,6 +82,16 @@ class Explainer:
         return StateError(
             f"the ledger {self.described} cannot be used: {text}",
             remedy="check state.state_url and that the database is up" if self._path is None else "",
+        )
+
+    def _about_files(self, error: OSError) -> Exception:
+        place = str(error.filename or self.described)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull(f"no room left at {place}", remedy="free some space", path=place)
+        return NotWritable(
+            f"{place} cannot be written: {error.strerror or error}",
+            remedy="choose another state.state_directory, or give this user write access to it",
+            path=place,
         )
 
     def _backups(self) -> str:

@@ -26,7 +26,7 @@ FILE_MODE = 0o600
 
 
 def open_engine(path: Path, *, writable: bool) -> sa.Engine:
-    """An engine on the file; created with its directory when `writable`. Raises NotWritable.
+    """An engine on the file; created with its directory when `writable`. Raises NotWritable, OSError.
 
     WAL lets readers (plan, status, Dagster) go on while a run commits. Every connection is closed after use, so that the
     side files vanish with the last one and nothing is held over a fork.
@@ -69,16 +69,9 @@ def copy_to(source: Path, target: Path) -> None:
 
 def _prepare(path: Path) -> None:
     directory = path.parent
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise NotWritable(
-            f"the state directory {directory} cannot be written: {error.strerror}",
-            remedy="choose another state.state_directory, or give this user write access to it",
-            path=str(directory),
-        ) from error
+    directory.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
     if not os.access(path, os.W_OK) or not os.access(directory, os.W_OK):
         raise NotWritable(
             f"the ledger {path} cannot be written",

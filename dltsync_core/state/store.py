@@ -51,6 +51,13 @@ class Store:
         with self._explained(), _write_transaction(self._require(self._engine, self._writable)) as connection:
             yield connection
 
+    def copy_to(self, target: Path) -> None:
+        """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""
+        if self.path is None:
+            raise StateError(f"the ledger {self.described} is on a server: back it up there")
+        with self._explained():
+            sqlite.copy_to(self.path, target)
+
     def close(self) -> None:
         """Let go of the connections; SQLite's side files go with the last one."""
         if self._engine is not None:

@@ -1,0 +1,54 @@
+"""A plan as rows a person reads: what happens to which unit, and why. Values only; how they are drawn is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dltsync_core.plan.steps import Action, Step, TablePlan
+
+_VERBS = {
+    Action.SKIP: "skip",
+    Action.LOAD: "load",
+    Action.LOAD_INCREMENT: "load changes",
+    Action.DROP: "drop",
+}
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One step, spelt out. `rows` are those the probe counted in the unit, not those an increment will read."""
+
+    table: str
+    kind: str
+    unit: str
+    action: str
+    rows: int | None
+    window: str
+    reason: str
+
+
+def explain(plans: Iterable[TablePlan]) -> tuple[PlanLine, ...]:
+    """One line per step, in plan order."""
+    return tuple(_line(step) for plan in plans for step in plan.steps)
+
+
+def summary(plans: Iterable[TablePlan]) -> str:
+    """The plan in one sentence."""
+    steps = [step for plan in plans for step in plan.steps]
+    work = [step for step in steps if step.action is not Action.SKIP]
+    if not work:
+        return f"nothing to do: all {len(steps)} units are unchanged" if steps else "nothing to do"
+    tables = len({step.table for step in work})
+    return (
+        f"{len(work)} of {len(steps)} units to load, in {tables} table{'s' if tables > 1 else ''}; "
+        f"{len(steps) - len(work)} unchanged"
+    )
+
+
+def _line(step: Step) -> PlanLine:
+    window = ""
+    if step.action is Action.LOAD_INCREMENT:
+        window = f"({step.window_low or '-inf'}, {step.window_high or '+inf'}]"
+    rows = step.probe.rows if step.probe is not None else step.approx_rows
+    return PlanLine(str(step.table), step.kind, step.unit, _VERBS[step.action], rows, window, step.reason)

@@ -1,0 +1,97 @@
+"""Tables of versions: an increment above the watermark when that can be right, the whole table when it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import SCDTableConfig
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.heads import Head, TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
+from dltsync_core.plan.unit import Basis, orphans, unchanged, why_changed, why_damaged, why_not_comparable
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where an increment begins: `low` (exclusive) is the committed watermark less the lag, server text. `went_back` says that
+    the source's highest change position is below the committed watermark."""
+
+    low: str | None
+    went_back: bool = False
+
+
+def plan_scd_table(
+    facts: TableFacts,
+    table: SCDTableConfig,
+    *,
+    basis: Basis,
+    probe: Probe,
+    window: Window,
+    heads: TableHeads,
+    observed: TableObservation,
+    intent: Intent,
+) -> TablePlan:
+    """One step: an increment, the whole table, or nothing. Raises LakeError or WarehouseError (healing off).
+
+    An increment can only add and change versions. Whatever else happened (versions gone, lake or warehouse lost something,
+    the watermark went back) needs the whole table.
+    """
+    live = heads.live.get(WHOLE_TABLE)
+    head = live if live is not None and live.kind == table.kind else None
+    action, reason = _decide(head, table, basis, probe, window, observed, intent)
+    step = Step(
+        table=facts.name,
+        kind="scd",
+        unit=WHOLE_TABLE,
+        action=action,
+        reason=reason,
+        probe=probe,
+        approx_rows=facts.approx_rows,
+        window_low=window.low if action is Action.LOAD_INCREMENT else None,
+        window_high=probe.watermark_high if action is Action.LOAD_INCREMENT else None,
+        replaces=tuple(sorted(set(heads.live) - {WHOLE_TABLE})),
+    )
+    return TablePlan(facts.name, "scd", (step,), probe.method)
+
+
+def _decide(
+    head: Head | None,
+    table: SCDTableConfig,
+    basis: Basis,
+    probe: Probe,
+    window: Window,
+    observed: TableObservation,
+    intent: Intent,
+) -> tuple[Action, str]:
+    fresh = why_not_comparable(head, basis, intent)
+    if fresh is not None or head is None:
+        return Action.LOAD, fresh or "never loaded before"
+    unit = observed.unit(WHOLE_TABLE)
+    if intent.compare and intent.heal and orphans(head, unit) and not unit.lake_problems:
+        # That run may have reached the warehouse too: its counts prove nothing, the validation after the increment does.
+        return _increment(head, probe, window, f"load {unit.lake_loads[-1]} reached the lake but was never committed")
+    damage = why_damaged(head, unit, intent)
+    if damage is not None:
+        return Action.LOAD, damage
+    change = why_changed(head.probe, probe)
+    if change is not None:
+        if probe.rows < head.rows and table.on_count_mismatch == "resync":
+            return Action.LOAD, f"{change}: versions were deleted, and an increment cannot tell which"
+        return _increment(head, probe, window, change)
+    if intent.force:
+        return _increment(head, probe, window, "unchanged, but the load was asked for")
+    return Action.SKIP, unchanged(head)
+
+
+def _increment(head: Head, probe: Probe, window: Window, reason: str) -> tuple[Action, str]:
+    if head.watermark is None or window.low is None:
+        return Action.LOAD, f"{reason}; there is no watermark to start from"
+    if window.went_back:
+        return Action.LOAD, (
+            f"the watermark {head.watermark} is ahead of everything at the source ({probe.watermark_high or 'no rows'}): "
+            "newest versions were deleted, or the database was restored"
+        )
+    return Action.LOAD_INCREMENT, f"{reason}; versions after {window.low} are read"
