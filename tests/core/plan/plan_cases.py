@@ -1,0 +1,88 @@
+"""Small facts and heads to plan from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.heads import Head, TableHeads, lake_digest
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.steps import Probe, TableKind
+from dltsync_core.plan.unit import Basis
+from dltsync_core.ranges import Boundary, Side, slots_of
+
+ORDERS = TableName("sales", "Orders")
+NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
+BASIS = Basis(shape="shape-1", source="server/db")
+PLAIN = Intent(now=NOW)
+
+
+def column(name: str, type_name: str = "int") -> ColumnFacts:
+    return ColumnFacts(name, 1, type_name, 4, 10, 0, None, is_nullable=True)
+
+
+def partitioning(boundaries: Sequence[int | None], side: Side = "right") -> PartitioningFacts:
+    ranges = slots_of([Boundary(None if b is None else str(b)) for b in boundaries], side)
+    slots = tuple(Slot(number, r, 3) for number, r in enumerate(ranges, 1))
+    return PartitioningFacts("pf", "ps", column("OrderNo"), side, slots)
+
+
+def table_facts(boundaries: Sequence[int | None] | None = None, side: Side = "right") -> TableFacts:
+    return TableFacts(
+        name=ORDERS,
+        object_id=1,
+        columns=(column("OrderNo"),),
+        primary_key=("OrderNo",),
+        unique_keys=(("OrderNo",),),
+        partitioning=None if boundaries is None else partitioning(boundaries, side),
+        approx_rows=9,
+    )
+
+
+def probe(rows: int = 3, signature: str = "3:17:4", method: str = "fingerprint", high: str | None = None) -> Probe:
+    return Probe(method, rows, signature, high)
+
+
+def head(
+    unit: str = WHOLE_TABLE,
+    kind: TableKind = "static",
+    *,
+    seen: Probe | None = None,
+    load_id: str = "load-1",
+    warehouse_rows: int | None = None,
+    watermark: str | None = None,
+    shape: str = BASIS.shape,
+    source: str = BASIS.source,
+    age: timedelta = timedelta(hours=1),
+    lake_loads: Iterable[str] | None = None,
+) -> Head:
+    seen = seen or probe()
+    return Head(
+        table=ORDERS,
+        unit=unit,
+        kind=kind,
+        generation=1,
+        load_id=load_id,
+        run_id="run-1",
+        probe=seen,
+        rows=seen.rows,
+        warehouse_rows=seen.rows if warehouse_rows is None else warehouse_rows,
+        shape=shape,
+        source=source,
+        lake=lake_digest([load_id] if lake_loads is None else lake_loads),
+        committed_at=NOW - age,
+        watermark=watermark,
+    )
+
+
+def heads(*found: Head) -> TableHeads:
+    return TableHeads({h.unit: h for h in found}, {h.unit: h.generation for h in found})
+
+
+def intact(*found: Head) -> TableObservation:
+    """A lake and a warehouse that hold what these heads committed."""
+    units = {h.unit: UnitObservation((h.load_id,), (), h.warehouse_rows) for h in found}
+    return TableObservation(warehouse_table_exists=True, units=units)

@@ -1,0 +1,217 @@
+"""Partition tables: only what changed is read, and new boundaries lose and double nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plan_cases import BASIS, PLAIN, heads, intact, partitioning, probe, table_facts
+from plan_cases import head as make_head
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import PartitionTableConfig
+from dltsync_core.errors import NotPartitioned
+from dltsync_core.plan.families import Family, families
+from dltsync_core.plan.heads import Head, TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.partitions import plan_partition_table
+from dltsync_core.plan.steps import Action, Probe, TablePlan
+from dltsync_core.ranges import PartitionRange, Side, parse_key
+
+TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
+
+
+def plan(
+    facts: TableFacts,
+    *committed: Head,
+    probes: Mapping[int, Probe] | None = None,
+    observed: TableObservation | None = None,
+    intent: Intent = PLAIN,
+) -> TablePlan:
+    slots = facts.partitioning.slots if facts.partitioning else ()
+    return plan_partition_table(
+        facts,
+        TABLE,
+        basis=BASIS,
+        probes=probes or {slot.number: probe() for slot in slots},
+        heads=heads(*committed),
+        observed=observed or intact(*committed),
+        intent=intent,
+    )
+
+
+def units(*keys: str) -> list[Head]:
+    return [make_head(key, "partition", load_id=f"load-{key}") for key in keys]
+
+
+def test_the_first_time_every_slot_is_loaded_in_order() -> None:
+    steps = plan(table_facts([10, 20])).steps
+    assert [(s.unit, s.slot_number, s.action) for s in steps] == [
+        ("[-inf,10)", 1, Action.LOAD),
+        ("[10,20)", 2, Action.LOAD),
+        ("[20,+inf)", 3, Action.LOAD),
+    ]
+    assert {s.reason for s in steps} == {"never loaded before"}
+
+
+def test_only_the_changed_slot_is_loaded() -> None:
+    committed = units("[-inf,10)", "[10,20)", "[20,+inf)")
+    changed = {1: probe(), 2: probe(signature="new"), 3: probe()}
+    work = plan(table_facts([10, 20]), *committed, probes=changed).work
+    assert [(s.unit, s.reason) for s in work] == [("[10,20)", "the fingerprint of 3 rows is another one")]
+
+
+def test_a_split_loads_both_halves_and_each_takes_the_old_unit_over() -> None:
+    committed = units("[-inf,10)", "[10,30)", "[30,+inf)")
+    work = plan(table_facts([10, 20, 30]), *committed).work
+    assert [(s.unit, s.replaces) for s in work] == [("[10,20)", ("[10,30)",)), ("[20,30)", ("[10,30)",))]
+    assert work[0].reason == "new boundaries: takes over [10,30), together with 1 other partition"
+
+
+def test_a_merge_loads_the_union_and_takes_both_over() -> None:
+    committed = units("[-inf,10)", "[10,20)", "[20,+inf)")
+    work = plan(table_facts([10]), *committed).work
+    assert [(s.unit, s.replaces) for s in work] == [("[10,+inf)", ("[10,20)", "[20,+inf)"))]
+    assert work[0].reason == "new boundaries: takes over [10,20) and 1 more"
+
+
+def test_asking_for_one_half_of_a_split_loads_the_other_too() -> None:
+    """Alone it would leave the rows of the other half without an owner."""
+    committed = units("[-inf,10)", "[10,30)", "[30,+inf)")
+    only = replace(PLAIN, partition_keys=frozenset({"[20,30)"}))
+    assert [s.unit for s in plan(table_facts([10, 20, 30]), *committed, intent=only).steps] == ["[10,20)", "[20,30)"]
+
+
+def test_partition_keys_limit_the_plan() -> None:
+    only = replace(PLAIN, partition_keys=frozenset({"[20,+inf)"}))
+    assert [s.unit for s in plan(table_facts([10, 20]), intent=only).steps] == ["[20,+inf)"]
+
+
+def test_force_loads_what_did_not_change() -> None:
+    committed = units("[-inf,10)", "[10,+inf)")
+    intent = replace(PLAIN, force=True, partition_keys=frozenset({"[10,+inf)"}))
+    (step,) = plan(table_facts([10]), *committed, intent=intent).steps
+    assert (step.action, step.reason) == (Action.LOAD, "unchanged, but the load was asked for")
+
+
+def test_a_warehouse_that_lost_a_partition_gets_it_back() -> None:
+    committed = units("[-inf,10)", "[10,+inf)")
+    found = intact(*committed)
+    lost = replace(found, units={**found.units, "[10,+inf)": replace(found.unit("[10,+inf)"), warehouse_rows=0)})
+    work = plan(table_facts([10]), *committed, observed=lost).work
+    assert [(s.unit, s.reason) for s in work] == [
+        ("[10,+inf)", "the warehouse holds 0 rows, 3 were committed by load load-[10,+inf)")
+    ]
+
+
+def test_a_table_that_was_loaded_whole_before_is_taken_over_by_all_slots() -> None:
+    work = plan(table_facts([10]), make_head("all", "static")).work
+    assert [(s.unit, s.replaces) for s in work] == [("[-inf,10)", ("all",)), ("[10,+inf)", ("all",))]
+
+
+def test_row_count_is_told_to_be_weak() -> None:
+    found = plan(table_facts([10]), probes={1: probe(method="row_count"), 2: probe(method="row_count")})
+    assert found.notes == ("row_count is weak: an update, or an insert with a delete, goes unseen",)
+
+
+def test_a_table_without_partitions_is_refused() -> None:
+    with pytest.raises(NotPartitioned, match=r"sales.Orders"):
+        plan(table_facts(None))
+
+
+def test_the_null_boundary_is_a_place_like_any_other() -> None:
+    committed = units("[-inf,null)", "[null,20)", "[20,+inf)")
+    work = plan(table_facts([None, 10, 20]), *committed).work
+    assert [(s.unit, s.replaces) for s in work] == [("[null,10)", ("[null,20)",)), ("[10,20)", ("[null,20)",))]
+
+
+def test_another_side_makes_one_family_of_everything() -> None:
+    """(a,b] touches [a,b) and [b,c): no old unit can be replaced without its neighbour."""
+    (family,) = families(partitioning([10, 20], "right"), {"(-inf,10]", "(10,20]", "(20,+inf]"})
+    assert family.heirs == ("[-inf,10)", "[10,20)", "[20,+inf)")
+
+
+def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
+    """[12,17) has no neighbour in the ledger and no boundary of today: it may lie anywhere."""
+    found = families(partitioning([10, 20]), {"[12,17)", "[20,+inf)"})
+    assert found == [Family(("[12,17)",), ("[-inf,10)", "[10,20)"))]
+
+
+def test_a_ledger_that_contradicts_itself_loads_the_place_again() -> None:
+    found = families(partitioning([10, 20]), {"[-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
+    assert found == [Family(("[10,+inf)",), ("[10,20)", "[20,+inf)"))]
+
+
+# ---- any boundaries before and after, any of the old units committed, any order -----------------------------------
+
+BOUNDARIES = st.lists(st.integers(0, 12), unique=True, max_size=6).map(sorted)
+VALUES = [v / 2 for v in range(-2, 28)]
+
+
+def holds(range_: PartitionRange, value: float) -> bool:
+    lower = float("-inf") if range_.lower is None else float(range_.lower.text or 0)
+    upper = float("inf") if range_.upper is None else float(range_.upper.text or 0)
+    return lower <= value < upper if range_.side == "right" else lower < value <= upper
+
+
+def keys_of(boundaries: Sequence[int], side: Side) -> list[str]:
+    return [slot.range.key for slot in partitioning(boundaries, side).slots]
+
+
+@given(data=st.data(), before=BOUNDARIES, after=BOUNDARIES, old_side=st.sampled_from(["left", "right"]))
+def test_after_any_change_of_boundaries_every_value_has_exactly_one_owner(
+    data: st.DataObject, before: list[int], after: list[int], old_side: Side
+) -> None:
+    side: Side = data.draw(st.sampled_from([old_side, old_side, "left", "right"]))
+    old = data.draw(st.sets(st.sampled_from(keys_of(before, old_side))))
+    facts = table_facts(after, side)
+    work = plan(facts, *units(*sorted(old))).work
+
+    live = set(old)
+    replaced: set[str] = set()
+    for step in data.draw(st.permutations(work)):
+        live.add(step.unit)
+        replaced |= set(step.replaces)
+    live -= replaced
+
+    assert not replaced & set(keys_of(after, side))
+    for value in VALUES:
+        owners = [key for key in live if holds(parse_key(key), value)]
+        assert len(owners) == 1, (value, owners)
+
+
+@given(data=st.data(), before=BOUNDARIES, after=BOUNDARIES, side=st.sampled_from(["left", "right"]))
+def test_asking_for_any_partitions_leaves_no_value_without_owner_that_had_one(
+    data: st.DataObject, before: list[int], after: list[int], side: Side
+) -> None:
+    old = set(keys_of(before, side))
+    facts = table_facts(after, side)
+    asked = data.draw(st.sets(st.sampled_from(keys_of(after, side)), min_size=1))
+    work = plan(facts, *units(*sorted(old)), intent=replace(PLAIN, partition_keys=frozenset(asked))).work
+
+    live = (old | {s.unit for s in work}) - {gone for s in work for gone in s.replaces}
+    for value in VALUES:
+        owners = [key for key in live if holds(parse_key(key), value)]
+        assert len(owners) == 1, (value, owners)
+
+
+@given(data=st.data(), before=BOUNDARIES, after=BOUNDARIES, side=st.sampled_from(["left", "right"]))
+def test_families_share_neither_vanished_units_nor_heirs(
+    data: st.DataObject, before: list[int], after: list[int], side: Side
+) -> None:
+    old = data.draw(st.sets(st.sampled_from(keys_of(before, side))))
+    found = families(partitioning(after, side), old)
+    vanished = [unit for family in found for unit in family.vanished]
+    heirs = [unit for family in found for unit in family.heirs]
+    assert sorted(vanished) == sorted(old - set(keys_of(after, side)))
+    assert len(set(heirs)) == len(heirs)
+
+
+def test_no_heads_means_no_families() -> None:
+    assert families(partitioning([1, 2]), set()) == []
+    assert plan(table_facts([1, 2]), intent=PLAIN).steps[0].replaces == ()
+    assert TableHeads().generation("[1,2)") == 0

@@ -1,0 +1,137 @@
+"""Tables of versions: an increment only where an increment can be right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from plan_cases import BASIS, PLAIN, heads, intact, probe, table_facts
+from plan_cases import head as make_head
+
+from dltsync_core.config import SCDTableConfig
+from dltsync_core.errors import LakeError
+from dltsync_core.plan.heads import Head, TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.scd import Window, plan_scd_table
+from dltsync_core.plan.steps import Action, Probe, Step
+from dltsync_core.plan.unit import Basis
+
+TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_column="LastModified")
+NOON, LATER, LOW = "2026-01-15 12:00:00", "2026-01-15 13:00:00", "2026-01-15 11:55:00"
+SEEN = probe(method="last_modified", high=NOON)
+MORE = probe(rows=5, signature="5", method="last_modified", high=LATER)
+COMMITTED = make_head(kind="scd", seen=SEEN, watermark=NOON)
+
+
+def planned(
+    head: Head | None = COMMITTED,
+    now: Probe = SEEN,
+    *,
+    table: SCDTableConfig = TABLE,
+    window: Window = Window(LOW),
+    basis: Basis = BASIS,
+    observed: TableObservation | None = None,
+    intent: Intent = PLAIN,
+) -> Step:
+    plan = plan_scd_table(
+        table_facts(),
+        table,
+        basis=basis,
+        probe=now,
+        window=window,
+        heads=heads(head) if head else TableHeads(),
+        observed=observed or (intact(head) if head else TableObservation()),
+        intent=intent,
+    )
+    (step,) = plan.steps
+    return step
+
+
+def holding(*loads: str, rows: int = 3, problems: tuple[str, ...] = ()) -> TableObservation:
+    return TableObservation(warehouse_table_exists=True, units={"all": UnitObservation(loads, problems, rows)})
+
+
+def test_the_first_time_everything_is_read() -> None:
+    step = planned(None, MORE)
+    assert (step.action, step.window_low, step.window_high) == (Action.LOAD, None, None)
+
+
+def test_nothing_new_reads_nothing() -> None:
+    assert planned().action is Action.SKIP
+
+
+def test_new_versions_are_read_from_below_the_watermark_to_the_highest_seen() -> None:
+    step = planned(now=MORE)
+    assert (step.action, step.window_low, step.window_high) == (Action.LOAD_INCREMENT, LOW, LATER)
+    assert step.reason == f"rows went from 3 to 5; versions after {LOW} are read"
+
+
+def test_a_change_inside_the_lag_window_is_seen_by_its_digest() -> None:
+    assert planned(now=replace(SEEN, signature="late commit")).action is Action.LOAD_INCREMENT
+
+
+def test_fewer_versions_need_the_whole_table() -> None:
+    step = planned(now=replace(SEEN, rows=2))
+    assert step.action is Action.LOAD
+    assert step.reason == "rows went from 3 to 2: versions were deleted, and an increment cannot tell which"
+
+
+def test_fewer_versions_are_left_to_the_validation_when_a_mismatch_shall_fail() -> None:
+    strict = TABLE.model_copy(update={"on_count_mismatch": "fail"})
+    assert planned(now=replace(SEEN, rows=2), table=strict).action is Action.LOAD_INCREMENT
+
+
+def test_a_watermark_ahead_of_the_source_needs_the_whole_table() -> None:
+    step = planned(now=replace(SEEN, watermark_high="2026-01-14 00:00:00"), window=Window(LOW, went_back=True))
+    assert step.action is Action.LOAD
+    assert "ahead of everything at the source (2026-01-14 00:00:00)" in step.reason
+
+
+def test_a_committed_empty_table_has_no_watermark_to_start_from() -> None:
+    empty = make_head(kind="scd", seen=probe(rows=0, method="last_modified"))
+    step = planned(empty, MORE, window=Window(None))
+    assert (step.action, step.reason) == (Action.LOAD, "rows went from 0 to 5; there is no watermark to start from")
+
+
+def test_force_reads_the_lag_window_again() -> None:
+    assert planned(intent=replace(PLAIN, force=True)).action is Action.LOAD_INCREMENT
+
+
+def test_full_refresh_forgets_the_watermark() -> None:
+    assert planned(intent=replace(PLAIN, full_refresh=True)).action is Action.LOAD
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (holding(), "the lake holds nothing of load load-1"),
+        (holding("load-1", rows=2), "the warehouse holds 2 rows, 3 were committed by load load-1"),
+        (holding("load-1", problems=("x is missing",)), "the lake is damaged: x is missing"),
+        (holding("load-0"), "load load-0 reached the lake but was never committed"),
+    ],
+)
+def test_what_was_lost_needs_the_whole_table(observed: TableObservation, reason: str) -> None:
+    step = planned(observed=observed)
+    assert (step.action, step.reason) == (Action.LOAD, reason)
+
+
+def test_a_lost_change_file_of_an_older_load_is_noticed() -> None:
+    grown = make_head(
+        kind="scd", seen=SEEN, watermark=NOON, load_id="load-3", lake_loads=["load-1", "load-2", "load-3"]
+    )
+    assert planned(grown, observed=holding("load-1", "load-2", "load-3")).action is Action.SKIP
+    step = planned(grown, observed=holding("load-1", "load-3"))
+    assert (step.action, step.reason) == (Action.LOAD, "the lake no longer holds all of what load load-3 committed")
+
+
+def test_a_load_that_stopped_before_its_commit_is_caught_up_by_an_increment() -> None:
+    """It may have reached the warehouse already, so the warehouse's count is no sign of a loss."""
+    step = planned(observed=holding("load-1", "load-2", rows=5), now=MORE)
+    assert step.action is Action.LOAD_INCREMENT
+    assert step.reason == f"load load-2 reached the lake but was never committed; versions after {LOW} are read"
+
+
+def test_without_self_healing_an_unfinished_load_is_an_error() -> None:
+    with pytest.raises(LakeError, match="nothing of load load-1"):
+        planned(observed=holding(), intent=replace(PLAIN, heal=False))

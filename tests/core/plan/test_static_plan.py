@@ -1,0 +1,170 @@
+"""Static tables are read when something says so, and the plan says what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from plan_cases import BASIS, PLAIN, heads, intact, probe, table_facts
+from plan_cases import head as make_head
+
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.errors import LakeError, WarehouseError
+from dltsync_core.plan.heads import Head, TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.static import plan_static_table
+from dltsync_core.plan.steps import Action, Probe, Step
+from dltsync_core.plan.unit import Basis
+
+TABLE = StaticTableConfig(table_name="Orders", schema_name="sales")
+
+
+def planned(
+    head: Head | None = None,
+    *,
+    table: StaticTableConfig = TABLE,
+    now: Probe | None = None,
+    basis: Basis = BASIS,
+    observed: TableObservation | None = None,
+    intent: Intent = PLAIN,
+) -> Step:
+    known = heads(head) if head else TableHeads()
+    plan = plan_static_table(
+        table_facts(),
+        table,
+        basis=basis,
+        probe=now or probe(),
+        heads=known,
+        observed=observed or (intact(head) if head else TableObservation()),
+        intent=intent,
+    )
+    (step,) = plan.steps
+    return step
+
+
+def test_the_first_time_the_table_is_loaded() -> None:
+    step = planned()
+    assert (step.action, step.unit, step.reason) == (Action.LOAD, "all", "never loaded before")
+
+
+def test_an_equal_hash_reads_nothing() -> None:
+    step = planned(make_head())
+    assert step.action is Action.SKIP
+    assert step.reason == "unchanged since 2026-01-15T11:00:00Z: 3 rows, fingerprint equal"
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (probe(rows=4), "rows went from 3 to 4"),
+        (probe(signature="3:18:4"), "the fingerprint of 3 rows is another one"),
+        (probe(method="checksum"), "changes are detected by checksum now, by fingerprint at the last load"),
+        (probe(high="0x08"), "fingerprint moved from NULL to 0x08"),
+    ],
+)
+def test_another_hash_loads_and_says_what_differs(now: Probe, reason: str) -> None:
+    step = planned(make_head(), now=now)
+    assert (step.action, step.reason) == (Action.LOAD, reason)
+
+
+@pytest.mark.parametrize(
+    ("basis", "reason"),
+    [
+        (replace(BASIS, shape="shape-2"), "columns, types, keys or target changed since the last load"),
+        (replace(BASIS, source="other/db"), "the source is another one now: was server/db, is other/db"),
+    ],
+)
+def test_what_cannot_be_compared_is_loaded(basis: Basis, reason: str) -> None:
+    step = planned(make_head(), basis=basis)
+    assert (step.action, step.reason) == (Action.LOAD, reason)
+
+
+@pytest.mark.parametrize(
+    ("intent", "reason"),
+    [
+        (replace(PLAIN, force=True), "unchanged, but the load was asked for"),
+        (replace(PLAIN, full_refresh=True), "a full refresh was asked for"),
+    ],
+)
+def test_what_was_asked_for_is_loaded(intent: Intent, reason: str) -> None:
+    step = planned(make_head(), intent=intent)
+    assert (step.action, step.reason) == (Action.LOAD, reason)
+
+
+@pytest.mark.parametrize(
+    ("age", "action"),
+    [
+        (timedelta(days=7) - timedelta(microseconds=1), Action.SKIP),
+        (timedelta(days=7), Action.LOAD),
+        (timedelta(days=8), Action.LOAD),
+    ],
+)
+def test_age_overrules_an_equal_hash(age: timedelta, action: Action) -> None:
+    weekly = TABLE.model_copy(update={"force_reload_after": timedelta(days=7)})
+    step = planned(make_head(age=age), table=weekly)
+    assert step.action is action
+    if action is Action.LOAD:
+        assert step.reason == "unchanged, but older than 7 days"
+
+
+LOST = [
+    (UnitObservation((), (), 3), LakeError, "the lake holds nothing of load load-1"),
+    (
+        UnitObservation(("load-1",), ("a.parquet is missing",), 3),
+        LakeError,
+        "the lake is damaged: a.parquet is missing",
+    ),
+    (UnitObservation(("load-0",), (), 3), LakeError, "load load-0 reached the lake but was never committed"),
+    (
+        UnitObservation(("load-1",), (), 2),
+        WarehouseError,
+        "the warehouse holds 2 rows, 3 were committed by load load-1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("unit", "error", "reason"), LOST)
+def test_what_lake_or_warehouse_lost_is_read_again(unit: UnitObservation, error: type[Exception], reason: str) -> None:
+    step = planned(make_head(), observed=TableObservation(warehouse_table_exists=True, units={"all": unit}))
+    assert (step.action, step.reason) == (Action.LOAD, reason)
+
+
+@pytest.mark.parametrize(("unit", "error", "reason"), LOST)
+def test_without_self_healing_a_loss_is_an_error(unit: UnitObservation, error: type[Exception], reason: str) -> None:
+    observed = TableObservation(warehouse_table_exists=True, units={"all": unit})
+    with pytest.raises(error, match=r"enable_self_healing") as caught:
+        planned(make_head(), observed=observed, intent=replace(PLAIN, heal=False))
+    assert f"sales.Orders all: {reason}" in str(caught.value)
+
+
+def test_without_comparing_only_the_source_decides() -> None:
+    step = planned(make_head(), observed=TableObservation(), intent=replace(PLAIN, compare=False))
+    assert step.action is Action.SKIP
+
+
+def test_rows_that_an_upsert_keeps_in_the_warehouse_are_no_loss() -> None:
+    assert planned(make_head(warehouse_rows=5)).action is Action.SKIP
+
+
+def test_a_table_that_was_loaded_by_partitions_before_takes_their_rows_over() -> None:
+    before = heads(make_head("[10,20)", "partition"), make_head("[-inf,10)", "partition"))
+    plan = plan_static_table(
+        table_facts(), TABLE, basis=BASIS, probe=probe(), heads=before, observed=TableObservation(), intent=PLAIN
+    )
+    assert plan.steps[0].action is Action.LOAD
+    assert plan.steps[0].replaces == ("[-inf,10)", "[10,20)")
+
+
+def test_a_weak_hash_is_told() -> None:
+    plan = plan_static_table(
+        table_facts(),
+        TABLE,
+        basis=BASIS,
+        probe=probe(method="checksum"),
+        heads=TableHeads(),
+        observed=TableObservation(),
+        intent=PLAIN,
+    )
+    assert plan.notes == ("checksum is weak: some changes go unseen; set force_reload_after",)
