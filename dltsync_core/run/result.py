@@ -9,21 +9,11 @@ from typing import Any, Literal
 
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
+from dltsync_core.validate.counts import ThreeCounts
+
+__all__ = ["RunResult", "Status", "ThreeCounts", "UnitResult"]
 
 Status = Literal["committed", "skipped", "failed"]
-
-
-@dataclass(frozen=True)
-class ThreeCounts:
-    """Rows of one unit (or of the whole scd/static table) in the three places, read after the load."""
-
-    source: int
-    lake: int
-    warehouse: int
-
-    @property
-    def equal(self) -> bool:
-        return self.source == self.lake == self.warehouse
 
 
 @dataclass(frozen=True)
@@ -31,7 +21,7 @@ class UnitResult:
     """One unit's outcome. `rows_read` counts rows that crossed the wire (0 when skipped); durations in seconds.
 
     `watermark` is the committed position as server text (None for kinds without one). `error` is the message of a
-    failed unit, with its remedy.
+    failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold.
     """
 
     table: TableName
@@ -54,6 +44,7 @@ class UnitResult:
     validate_seconds: float = 0.0
     error: str | None = None
     error_type: str | None = None
+    warnings: tuple[str, ...] = ()
     exit_code: int = 0
 
 
@@ -114,4 +105,5 @@ def _unit_dict(unit: UnitResult) -> dict[str, Any]:
     values["table"] = str(unit.table)
     values["started_at"] = unit.started_at.isoformat() if unit.started_at else None
     values["files"] = list(unit.files)
+    values["warnings"] = list(unit.warnings)
     return values

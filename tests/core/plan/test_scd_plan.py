@@ -21,6 +21,7 @@ TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_c
 NOON, LATER, LOW = "2026-01-15 12:00:00", "2026-01-15 13:00:00", "2026-01-15 11:55:00"
 SEEN = probe(method="last_modified", high=NOON)
 MORE = probe(rows=5, signature="5", method="last_modified", high=LATER)
+ABOVE = Window(LOW)
 COMMITTED = make_head(kind="scd", seen=SEEN, watermark=NOON)
 
 
@@ -29,7 +30,7 @@ def planned(
     now: Probe = SEEN,
     *,
     table: SCDTableConfig = TABLE,
-    window: Window = Window(LOW),
+    window: Window = ABOVE,
     basis: Basis = BASIS,
     observed: TableObservation | None = None,
     intent: Intent = PLAIN,

@@ -41,7 +41,9 @@ def head(unit: str = "[10,20)", load_id: str = "load-1", rows: int = 3) -> Head:
     )
 
 
-def event(load_id: str, status: LoadStatus, *, at: datetime = NOON, unit: str = "[10,20)", detail: str = "") -> LoadEvent:
+def event(
+    load_id: str, status: LoadStatus, *, at: datetime = NOON, unit: str = "[10,20)", detail: str = ""
+) -> LoadEvent:
     return LoadEvent(ORDERS, "partition", unit, load_id, "run-1", status, at, 3, detail)
 
 

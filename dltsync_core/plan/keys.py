@@ -1,0 +1,85 @@
+"""Which columns tell rows apart: the version key of an scd table, the merge key of an upsert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.config.problems import nearest
+from dltsync_core.errors import ColumnNotFound, ConfigError
+
+
+def keys_of(facts: TableFacts, table: TableConfig) -> tuple[str, ...]:
+    """The columns rows are merged by in the warehouse, in the catalogue's spelling; none for tables that are not merged.
+
+    Raises ConfigError when they cannot be found out, ColumnNotFound when the config names one that is not there.
+    """
+    if isinstance(table, SCDTableConfig):
+        return (*business_keys(facts, table), *_spelt(facts, [table.effective_date_column]))
+    if isinstance(table, StaticTableConfig) and table.load_strategy == "upsert":
+        return _upsert_keys(facts, table)
+    return ()
+
+
+def business_keys(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
+    """What identifies the thing a version is about: as configured, else from the catalogue.
+
+    Found from the narrowest unique key that contains the effective date, else from the primary key when it is no identity
+    column: a number given to each version says nothing about what the version is of.
+    """
+    if table.business_key_columns is not None:
+        return _spelt(facts, table.business_key_columns)
+    effective = table.effective_date_column.casefold()
+    candidates = [
+        rest
+        for key in facts.unique_keys
+        if any(c.casefold() == effective for c in key) and (rest := _without(key, effective))
+    ]
+    if candidates:
+        return min(candidates, key=lambda rest: (len(rest), rest))
+    rest = _without(facts.primary_key, effective)
+    if rest and not all(_is_identity(facts, name) for name in rest):
+        return rest
+    raise ConfigError(
+        f"{facts.name}: no unique key contains {table.effective_date_column}, so the business key cannot be found out",
+        remedy="name it in business_key_columns",
+        table=str(facts.name),
+    )
+
+
+def _upsert_keys(facts: TableFacts, table: StaticTableConfig) -> tuple[str, ...]:
+    if table.key_columns is not None:
+        return _spelt(facts, table.key_columns)
+    if not facts.primary_key:
+        raise ConfigError(
+            f"{facts.name} has no primary key to upsert by",
+            remedy="name key_columns, or use load_strategy replace",
+            table=str(facts.name),
+        )
+    return facts.primary_key
+
+
+def _spelt(facts: TableFacts, names: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for name in names:
+        column = facts.column(name)
+        if column is None:
+            hint = nearest(name, [c.name for c in facts.columns])
+            raise ColumnNotFound(
+                f"{facts.name} has no column {name!r}",
+                remedy=f"did you mean {hint}?" if hint else f"columns: {', '.join(c.name for c in facts.columns)}",
+                table=str(facts.name),
+                column=name,
+            )
+        found.append(column.name)
+    return tuple(found)
+
+
+def _without(key: Sequence[str], folded: str) -> tuple[str, ...]:
+    return tuple(name for name in key if name.casefold() != folded)
+
+
+def _is_identity(facts: TableFacts, name: str) -> bool:
+    column = facts.column(name)
+    return column is not None and column.is_identity

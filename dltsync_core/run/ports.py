@@ -1,0 +1,58 @@
+"""The doors of the rooms a run walks through, as protocols: what `extract.source` gives, and what stands in for it in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Probe
+from dltsync_core.typemap import TableMapping
+
+
+class View(Protocol):
+    """One look at the source database, used from one thread at a time. See `extract.source.ReadView`."""
+
+    @property
+    def consistency(self) -> str: ...
+
+    def probe_partitions(
+        self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
+    ) -> Mapping[int, Probe]: ...
+
+    def probe_scd(
+        self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
+    ) -> Probe: ...
+
+    def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe: ...
+
+    def count(self, facts: TableFacts, unit: UnitFilter) -> int: ...
+
+    def extract(
+        self,
+        facts: TableFacts,
+        mapping: TableMapping,
+        unit: UnitFilter,
+        write: Callable[[pa.RecordBatch], None],
+        on_rows: Callable[[int], None] | None = None,
+    ) -> Extracted: ...
+
+
+class Source(Protocol):
+    """The source database. See `extract.source.SqlServerSource`."""
+
+    def check(self) -> DatabaseFacts: ...
+
+    def read_tables(self, tables: Sequence[TableConfig]) -> Mapping[TableName, TableFacts]: ...
+
+    def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping: ...
+
+    def read_view(self) -> AbstractContextManager[View]: ...
+
+    def close(self) -> None: ...

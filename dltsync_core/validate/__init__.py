@@ -1,0 +1,1 @@
+"""Is it the same? Source, lake and warehouse compared, as values."""

@@ -1,0 +1,117 @@
+"""Quality rules of a static table, checked on the staged files: rows that break them are counted, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from dltsync_core.config import QualityRule
+from dltsync_core.config.problems import nearest
+from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.validate.keys import surplus_rows
+
+Severity = Literal["error", "warn"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that does not hold: `rows` break it. `rule` says which one, in words."""
+
+    column: str
+    rule: str
+    rows: int
+    severity: Severity
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.rule}: {self.rows:,} row{'s' if self.rows != 1 else ''}"
+
+
+def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[QualityRule, ...]:
+    """The rules with columns in the schema's own spelling. Ask before anything is read.
+
+    Raises ColumnNotFound (nearest name suggested), and ConfigError for a bound that is no value of its column's type.
+    """
+    by_folded = {name.casefold(): name for name in schema.names}
+    resolved = []
+    for rule in rules:
+        name = by_folded.get(rule.column.casefold())
+        if name is None:
+            hint = nearest(rule.column, schema.names)
+            remedy = f"did you mean {hint}?" if hint else f"columns: {', '.join(schema.names)}"
+            raise ColumnNotFound(f"a quality rule names the column {rule.column!r}, which is not loaded", remedy=remedy)
+        for value in (rule.min, rule.max, *(rule.allowed or ())):
+            if value is not None:
+                _scalar(value, name, schema.field(name).type)
+        resolved.append(rule.model_copy(update={"column": name}))
+    return tuple(resolved)
+
+
+def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[Finding, ...]:
+    """What does not hold in these files. Rules are those of `resolve_rules`. Reads one column at a time, batch by batch."""
+    if not rules:
+        return ()
+    dataset = ds.dataset([str(path) for path in files])
+    return tuple(finding for rule in rules for finding in _check(rule, dataset, files))
+
+
+def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Iterator[Finding]:
+    column = rule.column
+    kind = dataset.schema.field(column).type
+    nulls = broken_low = broken_high = strangers = 0
+    allowed = None if rule.allowed is None else _values(rule.allowed, column, kind)
+    for batch in dataset.to_batches(columns=[column]):
+        values = batch.column(0)
+        nulls += values.null_count
+        broken_low += 0 if rule.min is None else _true(pc.less(values, _scalar(rule.min, column, kind)))
+        broken_high += 0 if rule.max is None else _true(pc.greater(values, _scalar(rule.max, column, kind)))
+        if allowed is not None:
+            strangers += _true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed))))
+    if rule.not_null and nulls:
+        yield Finding(column, "must not be NULL", nulls, rule.severity)
+    if broken_low:
+        yield Finding(column, f"must not be below {rule.min}", broken_low, rule.severity)
+    if broken_high:
+        yield Finding(column, f"must not be above {rule.max}", broken_high, rule.severity)
+    if strangers:
+        yield Finding(column, "holds a value that is not allowed", strangers, rule.severity)
+    if rule.unique:
+        surplus = surplus_rows(files, [column]) - max(nulls - 1, 0)
+        if surplus:
+            yield Finding(column, "must be unique; beyond the first of each value", surplus, rule.severity)
+
+
+def _true(flags: Any) -> int:
+    return int(pc.sum(flags).as_py() or 0)
+
+
+def _values(values: Sequence[Any], column: str, kind: pa.DataType) -> Any:
+    return pa.array([_scalar(value, column, kind).as_py() for value in values], type=kind)
+
+
+def _scalar(value: bool | int | float | str | Decimal, column: str, kind: pa.DataType) -> Any:
+    """The value in the column's type; text is read as that type (dates and times as ISO). Raises ConfigError."""
+    if isinstance(value, bool) != pa.types.is_boolean(kind):
+        raise ConfigError(
+            f"a quality rule compares {column} ({kind}) with {value!r}",
+            remedy="bit columns are compared with true and false, and no others are",
+        )
+    try:
+        return _in_type(str(value), kind) if not isinstance(value, bool) else pa.scalar(value)
+    except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
+        raise ConfigError(f"a quality rule compares {column} ({kind}) with {value!r}: {error}") from error
+
+
+def _in_type(text: str, kind: pa.DataType) -> Any:
+    if pa.types.is_time(kind):
+        return pa.scalar(time.fromisoformat(text), type=kind)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.scalar(bytes.fromhex(text.removeprefix("0x")), type=kind)
+    return pc.cast(pa.scalar(text), kind)
