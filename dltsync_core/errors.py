@@ -158,3 +158,7 @@ class DriftError(SyncError):
     """The source table changed shape in a way that its policy does not allow."""
 
     exit_code = 11
+
+
+class RunFailed(SyncError):
+    """Units of a run failed (and the caller asked for an exception). `facts["result"]` is the whole result."""

@@ -1,4 +1,4 @@
-"""Named moments of a run. Nothing happens at them, unless a test installs a handler: the crash harness kills the process there."""
+"""Named moments of a run. Nothing happens at them, unless a test installs a handler: a crash harness stops the process there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reached(name: str) -> None:
 @contextmanager
 def watched(handler: Callable[[str], None]) -> Iterator[None]:
     """Call `handler` at every checkpoint of this process while the block runs. For tests."""
-    global _handler  # noqa: PLW0603 -- one process, one harness: passing it through every room would cost more than it protects
+    global _handler  # one process, one harness: passing it through every room would cost more than it protects
     before, _handler = _handler, handler
     try:
         yield

@@ -11,9 +11,11 @@ import pyarrow as pa
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.history.versions import VersionStore
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
 from dltsync_core.typemap import TableMapping
+from dltsync_core.warehouse.port import Warehouse
 
 
 class View(Protocol):
@@ -56,3 +58,7 @@ class Source(Protocol):
     def read_view(self) -> AbstractContextManager[View]: ...
 
     def close(self) -> None: ...
+
+
+class VersionedWarehouse(Warehouse, VersionStore, Protocol):
+    """A warehouse whose scd tables can be checked and repaired."""

@@ -21,25 +21,25 @@ from dltsync_core.state.tables import heads, loads, unit_key
 
 
 class Ledger:
-    """The ledger of one pipeline in a store. Thread-safe; processes may share it.
+    """The ledger of one pipeline in a `store`. Thread-safe; processes may share it.
 
     Every method raises StateError when the store cannot be used. A store opened for planning reads as empty when there is
     none, and refuses to write.
     """
 
     def __init__(self, store: Store, pipeline: str) -> None:
-        self._store = store
+        self.store = store
         self._pipeline = pipeline
 
     @property
     def described(self) -> str:
         """Where the ledger is, without secrets."""
-        return self._store.described
+        return self.store.described
 
     def record(self, *events: LoadEvent) -> None:
         """Append events, all or none."""
         if events:
-            with self._store.writing() as connection:
+            with self.store.writing() as connection:
                 connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
 
     def commit(self, table: TableName, changes: Sequence[HeadChange], events: Sequence[LoadEvent] = ()) -> None:
@@ -48,7 +48,7 @@ class Ledger:
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
         raised. The stored generation is the expected one plus one, whatever `head.generation` says.
         """
-        with self._store.writing() as connection:
+        with self.store.writing() as connection:
             for change in changes:
                 self._compare_and_set(connection, table, change)
             if events:
@@ -97,11 +97,11 @@ class Ledger:
         statement = sa.delete(loads).where(
             loads.c.pipeline == self._pipeline, loads.c.at < iso(before), loads.c.load_id.not_in(current)
         )
-        with self._store.writing() as connection:
+        with self.store.writing() as connection:
             return connection.execute(statement).rowcount
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -152,9 +152,9 @@ class Ledger:
         )
 
     def _select(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        if not self._store.exists:
+        if not self.store.exists:
             return ()
-        with self._store.reading() as connection:
+        with self.store.reading() as connection:
             return connection.execute(statement).all()
 
     def _event_row(self, event: LoadEvent) -> dict[str, Any]:

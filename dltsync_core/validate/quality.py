@@ -96,7 +96,7 @@ def _values(values: Sequence[Any], column: str, kind: pa.DataType) -> Any:
     return pa.array([_scalar(value, column, kind).as_py() for value in values], type=kind)
 
 
-def _scalar(value: bool | int | float | str | Decimal, column: str, kind: pa.DataType) -> Any:
+def _scalar(value: bool | float | str | Decimal, column: str, kind: pa.DataType) -> Any:
     """The value in the column's type; text is read as that type (dates and times as ISO). Raises ConfigError."""
     if isinstance(value, bool) != pa.types.is_boolean(kind):
         raise ConfigError(

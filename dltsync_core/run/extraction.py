@@ -1,0 +1,195 @@
+"""One unit out of the source and into a private place of the lake."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from dltsync_core.clock import iso, utc_now
+from dltsync_core.config import SCDTableConfig
+from dltsync_core.errors import ValidationFailed
+from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFiles
+from dltsync_core.lake.writer import StagedLoad
+from dltsync_core.plan.steps import Action, Probe, Step
+from dltsync_core.run import checkpoints
+from dltsync_core.run.events import Event
+from dltsync_core.run.ports import View
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.services import Services
+from dltsync_core.validate.keys import surplus_rows
+from dltsync_core.validate.quality import check_rules
+
+TELL_EVERY_SECONDS = 0.2
+"""How often progress is told while rows arrive: smooth for the eye, nothing for the clock."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A unit that was read whole and lies verified where nobody sees it.
+
+    `step` is what was really done, `probe` what a commit of it may claim: never later than the rows. `source_rows` counts the
+    whole unit in the same read view, also when only an increment of it was read (`rows_read`).
+    """
+
+    step: Step
+    load_id: str
+    probe: Probe
+    source_rows: int
+    rows_read: int
+    load: StagedLoad
+    files: StagedFiles
+    consistency: str
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def stage_unit(services: Services, shape: TableShape, step: Step, load_id: str, committed: str | None) -> Staged:
+    """Read the rows of `step` in one read view and stage them. Whatever goes wrong, nothing stays behind.
+
+    `committed` is the watermark of the head the step builds upon (scd). Raises what the source and the lake raise, and
+    ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold.
+    """
+    started = time.perf_counter()
+    with services.source.read_view() as view:
+        step, probe = _in_this_view(view, shape, step, committed)
+        window = _filter(shape, step)
+        load = services.lake.stage(_load_facts(services, shape, step, load_id))
+        try:
+            checkpoints.reached(checkpoints.STAGED)
+            extracted = _extract(services, shape, view, window, step, load_id, load)
+            rows = extracted.counted_rows
+            files = load.finish(_final_facts(shape, probe, rows, step, view.consistency))
+            checkpoints.reached(checkpoints.EXTRACTED)
+            warnings = _check_content(shape, step, files)
+        except BaseException:
+            load.discard()
+            raise
+        whole = probe.rows if step.action is Action.LOAD_INCREMENT else rows
+        return Staged(
+            step,
+            load_id,
+            probe,
+            whole,
+            extracted.rows,
+            load,
+            files,
+            view.consistency,
+            time.perf_counter() - started,
+            warnings,
+        )
+
+
+def _in_this_view(view: View, shape: TableShape, step: Step, committed: str | None) -> tuple[Step, Probe]:
+    """The step and the probe as this read view sees them.
+
+    The plan's probe is older than these rows. For partitions and static tables that is the safe side: what changed in
+    between differs from the committed probe and is read next time. A watermark must fit the rows exactly, and its digest
+    must be the one the next plan will compute, so both are taken here.
+    """
+    if not isinstance(shape.config, SCDTableConfig):
+        if step.probe is None:
+            raise ValueError(f"{step.table} {step.unit}: a step that loads carries its probe")
+        return step, step.probe
+    probe = view.probe_scd(shape.facts, shape.mapping, shape.config, committed)
+    if probe.watermark_high != committed:
+        probe = view.probe_scd(shape.facts, shape.mapping, shape.config, probe.watermark_high)
+    if step.action is Action.LOAD_INCREMENT and probe.watermark_high is None:
+        return replace(step, action=Action.LOAD, window_low=None, window_high=None), probe
+    if step.action is Action.LOAD_INCREMENT:
+        return replace(step, window_high=probe.watermark_high), probe
+    return step, probe
+
+
+def _filter(shape: TableShape, step: Step) -> UnitFilter:
+    if step.action is not Action.LOAD_INCREMENT:
+        return shape.filter_of(step.unit)
+    return UnitFilter(window_column=shape.window_column(), window_low=step.window_low, window_high=step.window_high)
+
+
+def _extract(
+    services: Services,
+    shape: TableShape,
+    view: View,
+    unit: UnitFilter,
+    step: Step,
+    load_id: str,
+    load: StagedLoad,
+) -> Extracted:
+    expected = step.probe.rows if step.probe is not None and step.action is Action.LOAD else None
+    told = 0.0
+
+    def say(rows: int) -> None:
+        services.voice.say(
+            Event("extracting", step.table, step.unit, load_id, rows, expected_rows=expected, bytes=load.bytes)
+        )
+
+    def write(batch: pa.RecordBatch) -> None:
+        nonlocal told
+        services.keep_going()
+        load.write(batch)
+        if told == 0.0:
+            checkpoints.reached(checkpoints.FIRST_BATCH)
+        if time.monotonic() - told >= TELL_EVERY_SECONDS:
+            told = time.monotonic()
+            say(load.rows)
+
+    say(0)
+    return view.extract(shape.facts, shape.mapping, unit, write)
+
+
+def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str) -> LoadFacts:
+    slot, processing, database = shape.slot(step.unit), services.config.processing, services.config.database
+    return LoadFacts(
+        table=shape.name,
+        kind=shape.config.kind,
+        unit=step.unit,
+        load_id=load_id,
+        run_id=services.run_id,
+        schema=shape.mapping.schema,
+        source_server=database.server,
+        source_database=database.database,
+        row_group_rows=processing.row_group_rows,
+        compression=processing.compression,
+        partition_range=slot.range if slot is not None else None,
+        window_low=step.window_low,
+        window_high=step.window_high,
+        contracts=shape.mapping.contracts(),
+    )
+
+
+def _final_facts(shape: TableShape, probe: Probe, rows: int, step: Step, consistency: str) -> FinalFacts:
+    return FinalFacts(
+        counted_rows=rows,
+        probe_method=probe.method,
+        probe_signature=probe.signature,
+        schema_digest=shape.mapping.schema_digest,
+        consistency=consistency,
+        extracted_at=iso(utc_now()),
+        watermark_low=step.window_low,
+        watermark_high=probe.watermark_high,
+    )
+
+
+def _check_content(shape: TableShape, step: Step, files: StagedFiles) -> tuple[str, ...]:
+    """Quality rules and unique keys, on the closed files. The warnings; raises ValidationFailed for the rest."""
+    paths = [file.path for file in files.files]
+    if shape.keys and (surplus := surplus_rows(paths, shape.keys)):
+        raise ValidationFailed(
+            f"{shape.name}: {surplus:,} rows repeat the key ({', '.join(shape.keys)}) of another row",
+            remedy="name the columns that identify a row in business_key_columns (scd) or key_columns (static)",
+            table=str(shape.name),
+            unit=step.unit,
+        )
+    findings = check_rules(shape.rules, paths)
+    errors = [str(finding) for finding in findings if finding.severity == "error"]
+    if errors:
+        raise ValidationFailed(
+            f"{shape.name}: quality rules do not hold: {'; '.join(errors)}",
+            remedy="correct the rows at the source, or relax the rule; what was loaded before is still in place",
+            table=str(shape.name),
+            unit=step.unit,
+        )
+    return tuple(str(finding) for finding in findings)

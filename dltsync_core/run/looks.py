@@ -1,0 +1,35 @@
+"""Cheap looks at the source, for sensors and people."""
+
+from __future__ import annotations
+
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
+from dltsync_core.errors import ConfigError, NotPartitioned
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.steps import Probe
+from dltsync_core.run.services import Services
+
+
+def partition_keys_of(services: Services, table: TableConfig) -> list[str]:
+    """The units of a partition table, in catalogue order. Raises ConfigError, CatalogError, ConnectError."""
+    if table.kind != "partition":
+        raise ConfigError(f"{table.name} is configured as {table.kind}: it has no partitions")
+    facts = services.source.read_tables([table])[table.name]
+    if facts.partitioning is None:
+        raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
+    return [slot.range.key for slot in facts.partitioning.slots]
+
+
+def probe_units(services: Services, table: TableConfig) -> dict[str, Probe]:
+    """The probe of each unit, comparable with that of its head."""
+    facts = services.source.read_tables([table])[table.name]
+    mapping = services.source.map_columns(facts, table)
+    with services.source.read_view() as view:
+        if isinstance(table, PartitionTableConfig):
+            probes = view.probe_partitions(facts, mapping, table)
+            slots = facts.partitioning.slots if facts.partitioning is not None else ()
+            return {slot.range.key: probes[slot.number] for slot in slots}
+        if isinstance(table, SCDTableConfig):
+            head = services.ledger.heads(facts.name).live.get(WHOLE_TABLE)
+            watermark = head.watermark if head is not None and head.kind == table.kind else None
+            return {WHOLE_TABLE: view.probe_scd(facts, mapping, table, watermark)}
+        return {WHOLE_TABLE: view.probe_static(facts, mapping, table)}

@@ -1,0 +1,255 @@
+"""The class people use: one pipeline from SQL Server tables to a Parquet lake and a warehouse."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from dltsync_core.clock import utc_now
+from dltsync_core.config import PipelineConfig, TableConfig, load_config
+from dltsync_core.errors import RunFailed
+from dltsync_core.extract.source import SqlServerSource
+from dltsync_core.history.handler import ScdHandler
+from dltsync_core.identity import new_run_id
+from dltsync_core.lake.store import Lake
+from dltsync_core.plan.heads import Head
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.selection import find_table, select_tables
+from dltsync_core.plan.steps import Probe, TablePlan
+from dltsync_core.run.audit import compare_tables
+from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.execution import execute
+from dltsync_core.run.histories import scd_target
+from dltsync_core.run.looks import partition_keys_of, probe_units
+from dltsync_core.run.memory import peak_memory_mb
+from dltsync_core.run.ports import Source, VersionedWarehouse
+from dltsync_core.run.result import RunResult
+from dltsync_core.run.services import Services, Voice
+from dltsync_core.run.session import Planned, failed_tables, plan_tables
+from dltsync_core.run.status import pipeline_status
+from dltsync_core.state.backup import back_up
+from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.store import Store
+from dltsync_core.validate.report import as_report
+from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
+
+
+class IncrementalSQLServerParquetPipeline:
+    """SQL Server tables into a Parquet lake and a warehouse, completely and exactly.
+
+    `config` is a PipelineConfig, a path of a YAML or TOML file, or a mapping with the fields of PipelineConfig (relative
+    paths then mean the current directory). Building a pipeline opens and creates nothing. Raises ConfigError.
+
+    Tables are named `schema.table`, or by the table alone where that is unambiguous; case is ignored. Use it as a context
+    manager, or call `close`. `source` and `warehouse` put something else in the place of SQL Server and DuckDB.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig | str | Path | Mapping[str, Any],
+        *,
+        source: Source | None = None,
+        warehouse: VersionedWarehouse | None = None,
+    ) -> None:
+        if isinstance(config, (str, Path)):
+            config = load_config(Path(config))
+        elif not isinstance(config, PipelineConfig):
+            config = PipelineConfig(**config)
+        self.config = config.located_at(Path.cwd())
+        state, destination = self.config.state, self.config.destination
+        self._source: Source = source or SqlServerSource(self.config.database, self.config.processing)
+        self._lake = Lake(state.parquet_directory, self.config.pipeline_name, keep_generations=state.keep_generations)
+        self._voice = Voice(ignore)
+        self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(
+            destination.path,
+            pipeline=self.config.pipeline_name,
+            work_directory=state.state_directory / "work",
+            lock_timeout_seconds=destination.lock_timeout_seconds,
+            on_wait=lambda message: self._voice.waiting(message),
+        )
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        *,
+        parallel_execution: bool = True,
+        table_types: Sequence[str] | None = None,
+        table_names: Sequence[str] | None = None,
+        partition_keys: Sequence[str] | None = None,
+        full_refresh: bool = False,
+        force: bool = False,
+        on_event: EventSink = ignore,
+        run_id: str | None = None,
+        raise_on_error: bool = False,
+    ) -> RunResult:
+        """Bring tables up to date: every unit that changed since its last commit is read, published, loaded, validated and
+        committed; the others are left alone.
+
+        `table_types`, `table_names` and `partition_keys` limit the run (None: all). `force` loads what did not change,
+        `full_refresh` forgets watermarks and reads whole. A unit that fails stops no other; it is a result with an error,
+        and with `raise_on_error` the run raises at its end. Events arrive one at a time, from any thread.
+
+        Raises before anything is read: ConfigError (unknown table, kind or partition), ConnectError, StateError,
+        NotWritable. KeyboardInterrupt ends the run at once; nothing half published remains.
+        """
+        started = time.perf_counter()
+        tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+        with self._services(on_event, run_id=run_id, writable=True) as services:
+            services.source.check()
+            self._look_after_state(services)
+            intent = self._intent(full_refresh=full_refresh, force=force)
+            planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
+            failed = failed_tables(services, tables, planned)
+            units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
+            result = RunResult(
+                run_id=services.run_id,
+                units=tuple(units),
+                total_duration_seconds=time.perf_counter() - started,
+                peak_memory_mb=peak_memory_mb(),
+                notes=_notes(planned, units),
+            )
+        if raise_on_error and result.failed:
+            raise _first_error(result)
+        return result
+
+    def plan(
+        self,
+        *,
+        table_types: Sequence[str] | None = None,
+        table_names: Sequence[str] | None = None,
+        partition_keys: Sequence[str] | None = None,
+        full_refresh: bool = False,
+        force: bool = False,
+    ) -> tuple[TablePlan, ...]:
+        """What a run with the same arguments would do, and why. Looks at the source, writes nothing anywhere.
+
+        Raises the first error that any table meets.
+        """
+        tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+        with self._services(ignore, writable=False) as services:
+            intent = self._intent(full_refresh=full_refresh, force=force)
+            planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=True)
+            for error in planned.errors.values():
+                raise error
+            return tuple(prepared.plan for prepared in planned.prepared)
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def partition_keys(self, table_name: str) -> list[str]:
+        """The partitions of a table now, in catalogue order. Raises ConfigError for a table of another kind."""
+        with self._services(ignore, writable=False) as services:
+            return partition_keys_of(services, self._table(table_name))
+
+    def probe(self, table_name: str) -> dict[str, Probe]:
+        """A cheap look at each unit of a table: differs from the committed probe when something changed."""
+        with self._services(ignore, writable=False) as services:
+            return probe_units(services, self._table(table_name))
+
+    def committed(self, table_name: str) -> dict[str, Head]:
+        """What is committed of a table, by unit. Reads the ledger only."""
+        with self._ledger(writable=False) as ledger:
+            return dict(ledger.heads(ledger.find_table(self._table(table_name).name)).live)
+
+    def validate_all_tables(self, table_names: Sequence[str] | None = None) -> dict[str, Any]:
+        """Compare source, lake and warehouse as they are now, unit by unit.
+
+        {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "messages"}]}, where a unit is
+        {"unit", "source", "lake", "warehouse", "kept", "equal"}. Raises ConfigError and ConnectError.
+        """
+        tables = select_tables(self.config.tables, names=table_names)
+        with self._services(ignore, writable=False) as services:
+            return as_report(compare_tables(services, tables))
+
+    def get_pipeline_status(self) -> dict[str, Any]:
+        """Where every table stands: units, rows, last commit, watermark, last error; and whether the server answers."""
+        with self._ledger(writable=False) as ledger:
+            return pipeline_status(self.config, self._source, self._lake, ledger)
+
+    @cached_property
+    def scd_handler(self) -> ScdHandler:
+        """Checks and repairs the history of scd tables in the warehouse."""
+        return ScdHandler(lambda table: scd_target(self.config, self._source, self._warehouse, table), self._warehouse)
+
+    def close(self) -> None:
+        """Close connections. The pipeline can be used again: they are opened when needed."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- parts ------------------------------------------------------------------------------------------------------
+
+    def _table(self, name: str) -> TableConfig:
+        return find_table(self.config.tables, name)
+
+    def _intent(self, *, full_refresh: bool, force: bool) -> Intent:
+        state = self.config.state
+        return Intent(
+            now=utc_now(),
+            full_refresh=full_refresh,
+            force=force,
+            heal=state.enable_self_healing,
+            compare=state.validate_state_consistency,
+        )
+
+    @contextmanager
+    def _ledger(self, *, writable: bool) -> Iterator[Ledger]:
+        state = self.config.state
+        url = state.state_url.get_secret_value() if state.state_url is not None else None
+        with Ledger(Store(state.state_directory, url, writable=writable), self.config.pipeline_name) as ledger:
+            yield ledger
+
+    @contextmanager
+    def _services(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[Services]:
+        with ExitStack() as stack:
+            ledger = stack.enter_context(self._ledger(writable=writable))
+            self._voice = Voice(sink)
+            yield Services(
+                config=self.config,
+                source=self._source,
+                lake=self._lake,
+                warehouse=self._warehouse,
+                ledger=ledger,
+                voice=self._voice,
+                run_id=run_id or new_run_id(),
+                stop=threading.Event(),
+            )
+
+    def _look_after_state(self, services: Services) -> None:
+        """Copies and retention, before the run changes anything. Raises StateError, NotWritable or DiskFull."""
+        state, now = self.config.state, utc_now()
+        services.ledger.prune(now - timedelta(days=state.state_retention_days))
+        if state.backup_state_before_run:
+            directory = state.state_directory / "backups"
+            back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)
+
+
+def _notes(planned: Planned, units: Sequence[Any]) -> tuple[str, ...]:
+    notes = [*planned.notes]
+    notes += [f"{table.plan.table}: {note}" for table in planned.prepared for note in table.plan.notes]
+    if any(unit.consistency == "read_committed" for unit in units):
+        notes.append(
+            "the database does not allow SNAPSHOT isolation: rows were read under READ COMMITTED, counted before and after"
+        )
+    return tuple(notes)
+
+
+def _first_error(result: RunResult) -> RunFailed:
+    first, *more = result.failed
+    others = f" (and {len(more)} more failed)" if more else ""
+    return RunFailed(f"{first.table} {first.unit}: {first.error}{others}", result=result)

@@ -1,0 +1,145 @@
+"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide. Writes nothing anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import CatalogError, ConnectError, SyncError
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.manifest import Manifest
+from dltsync_core.plan.heads import TableHeads
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.keys import keys_of
+from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.partitions import plan_partition_table
+from dltsync_core.plan.scd import plan_scd_table
+from dltsync_core.plan.shape import shape_of
+from dltsync_core.plan.static import plan_static_table
+from dltsync_core.plan.steps import TablePlan
+from dltsync_core.plan.unit import Basis
+from dltsync_core.plan.window import window_after
+from dltsync_core.run.prepared import PreparedTable, TableShape
+from dltsync_core.run.services import Services
+from dltsync_core.validate.quality import resolve_rules
+
+
+def read_facts(
+    services: Services, tables: Sequence[TableConfig]
+) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
+    """Facts by the config's names, and the errors of tables that have none. Raises ConnectError.
+
+    One look for all tables; only when that fails is each asked for alone, so that one misspelt name stops one table.
+    """
+    try:
+        return dict(services.source.read_tables(tables)), {}
+    except CatalogError as error:
+        if len(tables) == 1:
+            return {}, {tables[0].name: error}
+    facts: dict[TableName, TableFacts] = {}
+    errors: dict[TableName, SyncError] = {}
+    for table in tables:
+        try:
+            facts.update(services.source.read_tables([table]))
+        except ConnectError:
+            raise
+        except SyncError as error:
+            errors[table.name] = error
+    return facts, errors
+
+
+def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> TableShape:
+    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError."""
+    mapping = services.source.map_columns(facts, table)
+    keys = keys_of(facts, table)
+    target = services.config.target_of(table)
+    digest = shape_of(facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
+    rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
+    shape = TableShape(table, facts, mapping, target, keys, rules, Basis(digest, services.source_name))
+    for key in keys:
+        shape.field_type(key)
+    if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
+        for slot in facts.partitioning.slots:
+            shape.scope_of(slot.range.key)  # refuses types that sort differently in the warehouse before a row is read
+    return shape
+
+
+def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: Intent) -> PreparedTable:
+    """The plan of one table, with what it was made from. Raises any SyncError."""
+    shape = shape_table(services, table, facts)
+    heads = services.ledger.heads(facts.name)
+    observed = observe(services, shape, heads) if intent.compare else TableObservation()
+    return PreparedTable(shape, heads, _plan(services, shape, heads, observed, intent))
+
+
+def observe(services: Services, shape: TableShape, heads: TableHeads) -> TableObservation:
+    """What lake and warehouse hold of the committed units of a table."""
+    if not heads.live:
+        return TableObservation()
+    lake = services.lake.current(shape.name)
+    warehouse = _warehouse_rows(services, shape, heads)
+    units = {unit: _observation(services, lake.get(unit, ()), warehouse.get(unit, 0)) for unit in heads.live}
+    return TableObservation(warehouse_table_exists=any(warehouse.values()), units=units)
+
+
+def _observation(services: Services, manifests: Sequence[Manifest], warehouse_rows: int) -> UnitObservation:
+    return UnitObservation(
+        lake_loads=tuple(manifest.load_id for manifest in manifests),
+        lake_problems=tuple(problem for manifest in manifests for problem in services.lake.verify(manifest)),
+        warehouse_rows=warehouse_rows,
+    )
+
+
+def _warehouse_rows(services: Services, shape: TableShape, heads: TableHeads) -> Mapping[str, int]:
+    partitioning = shape.facts.partitioning
+    if shape.config.kind != "partition" or partitioning is None:
+        return {WHOLE_TABLE: services.warehouse.count(shape.target)}
+    units = [slot.range.key for slot in partitioning.slots if slot.range.key in heads.live]
+    scopes = {unit: scope for unit in units if (scope := shape.scope_of(unit)) is not None}
+    return services.warehouse.counts(shape.target, scopes) if scopes else {}
+
+
+def _plan(
+    services: Services, shape: TableShape, heads: TableHeads, observed: TableObservation, intent: Intent
+) -> TablePlan:
+    table, facts, mapping = shape.config, shape.facts, shape.mapping
+    with services.source.read_view() as view:
+        if isinstance(table, PartitionTableConfig):
+            return plan_partition_table(
+                facts,
+                table,
+                basis=shape.basis,
+                probes=view.probe_partitions(facts, mapping, table),
+                heads=heads,
+                observed=observed,
+                intent=intent,
+            )
+        if isinstance(table, SCDTableConfig):
+            head = heads.live.get(WHOLE_TABLE)
+            committed = head.watermark if head is not None and head.kind == table.kind else None
+            probe = view.probe_scd(facts, mapping, table, committed)
+            return plan_scd_table(
+                facts,
+                table,
+                basis=shape.basis,
+                probe=probe,
+                window=window_after(
+                    committed,
+                    probe.watermark_high,
+                    type_name=shape.window_column().type_name,
+                    lag_seconds=table.lag_seconds,
+                ),
+                heads=heads,
+                observed=observed,
+                intent=intent,
+            )
+        return plan_static_table(
+            facts,
+            table,
+            basis=shape.basis,
+            probe=view.probe_static(facts, mapping, table),
+            heads=heads,
+            observed=observed,
+            intent=intent,
+        )

@@ -1,0 +1,96 @@
+"""One table, ready to run: what was asked, what the server has, what is committed, what will be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
+from dltsync_core.config import QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.extract.unit import WHOLE, UnitFilter
+from dltsync_core.identity import TableName
+from dltsync_core.plan.heads import TableHeads
+from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.unit import Basis
+from dltsync_core.typemap import TableMapping
+from dltsync_core.warehouse.port import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.warehouse.scope import scope_for
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by."""
+
+    config: TableConfig
+    facts: TableFacts
+    mapping: TableMapping
+    target: tuple[str, str]
+    keys: tuple[str, ...]
+    rules: tuple[QualityRule, ...]
+    basis: Basis
+
+    @property
+    def name(self) -> TableName:
+        return self.facts.name
+
+    def slot(self, unit: str) -> Slot | None:
+        """The slot with that key now; None for tables that are loaded whole."""
+        partitioning = self.facts.partitioning
+        if self.config.kind != "partition" or partitioning is None:
+            return None
+        return next(slot for slot in partitioning.slots if slot.range.key == unit)
+
+    def filter_of(self, unit: str) -> UnitFilter:
+        """All rows of a unit at the source."""
+        slot = self.slot(unit)
+        return WHOLE if slot is None else UnitFilter(slot=slot, partitioning=self.facts.partitioning)
+
+    def scope_of(self, unit: str) -> ReplaceScope | None:
+        """All rows of a unit in the warehouse; None means the whole table. Raises CatalogError (the order differs there)."""
+        slot, partitioning = self.slot(unit), self.facts.partitioning
+        if slot is None or partitioning is None:
+            return None
+        return scope_for(partitioning.column, self.field_type(partitioning.column.name), [slot.range])
+
+    def field_type(self, column: str) -> pa.DataType:
+        """The Arrow type of a column that must be loaded. Raises ConfigError when it was left out."""
+        mapped = self.mapping.column(column)
+        if mapped is None:
+            raise ConfigError(
+                f"{self.name}: {column} is left out, but the table is split, merged or ordered by it",
+                remedy="take it out of exclude_columns, or add it to include_columns",
+                table=str(self.name),
+                column=column,
+            )
+        found: pa.DataType = mapped.field.type
+        return found
+
+    def window_column(self) -> ColumnFacts:
+        """The column increments go by. Raises ColumnNotFound, also for kinds without increments."""
+        name = self.config.last_modified_column if isinstance(self.config, SCDTableConfig) else "last_modified_column"
+        column = self.facts.column(name)
+        if column is None:
+            raise ColumnNotFound(f"{self.name} has no column {name!r}", table=str(self.name), column=name)
+        return column
+
+    def disposition_of(self, step: Step) -> Disposition:
+        """How the rows of a step enter the warehouse."""
+        scope = self.scope_of(step.unit)
+        if scope is not None:
+            return scope
+        if step.action is Action.LOAD_INCREMENT:
+            return MergeKeys(self.keys)
+        if isinstance(self.config, StaticTableConfig) and self.config.load_strategy == "upsert":
+            return UpsertKeys(self.keys)
+        return ReplaceTable()
+
+
+@dataclass(frozen=True)
+class PreparedTable:
+    """A table with its plan and the heads the plan was made from: what commits are compared with."""
+
+    shape: TableShape
+    heads: TableHeads
+    plan: TablePlan

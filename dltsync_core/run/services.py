@@ -1,0 +1,89 @@
+"""What every part of one run needs: the rooms it walks through, and one voice to report with."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dltsync_core.config import PipelineConfig
+from dltsync_core.identity import TableName
+from dltsync_core.lake.store import Lake
+from dltsync_core.run.events import Event, EventSink
+from dltsync_core.run.ports import Source
+from dltsync_core.state.ledger import Ledger
+from dltsync_core.warehouse.port import Warehouse
+
+log = logging.getLogger("dltsync.run")
+
+
+class Stopped(Exception):
+    """The run was told to stop; this unit published nothing more. No SyncError: nothing went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped before it was done; nothing half finished is visible, run again to go on")
+
+
+class Voice:
+    """Events to the caller's sink, one at a time whatever the thread; a failing sink is logged and never stops a load."""
+
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._current = threading.local()
+
+    def say(self, event: Event) -> None:
+        with self._lock:
+            try:
+                self._sink(event)
+            except Exception:  # a display that breaks must not cost a load that works
+                log.exception("the event sink failed on %s of %s %s", event.stage, event.table, event.unit)
+
+    @contextmanager
+    def about(self, table: TableName, unit: str, load_id: str | None = None) -> Iterator[None]:
+        """Within the block `waiting` speaks about this unit, in this thread."""
+        self._current.subject = (table, unit, load_id)
+        try:
+            yield
+        finally:
+            self._current.subject = None
+
+    def waiting(self, message: str) -> None:
+        """What the warehouse says while somebody else holds its file."""
+        log.info("%s", message)
+        subject = getattr(self._current, "subject", None)
+        if subject is not None:
+            table, unit, load_id = subject
+            self.say(Event("loading", table, unit, load_id, message=message))
+
+
+@dataclass(frozen=True)
+class Services:
+    """The rooms of one run. `server` and `database` name the source in footers; `stop` ends the run early."""
+
+    config: PipelineConfig
+    source: Source
+    lake: Lake
+    warehouse: Warehouse
+    ledger: Ledger
+    voice: Voice
+    run_id: str
+    stop: threading.Event
+
+    @property
+    def source_name(self) -> str:
+        """Which server and database heads belong to. Without the port: it changes when nothing else does."""
+        database = self.config.database
+        return f"{database.server}/{database.database}".casefold()
+
+    def keep_going(self) -> None:
+        """Raises Stopped once the run was told to stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until the run is told to stop. Raises Stopped then."""
+        self.stop.wait(seconds)
+        self.keep_going()

@@ -1,0 +1,119 @@
+"""From the tables a caller chose to plans: facts for all, keys checked, each table planned by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import TableConfig
+from dltsync_core.errors import SyncError
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.explain import summary
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.selection import check_partition_keys
+from dltsync_core.run.events import Event
+from dltsync_core.run.failures import failure_of
+from dltsync_core.run.planning import prepare, read_facts
+from dltsync_core.run.prepared import PreparedTable
+from dltsync_core.run.result import UnitResult
+from dltsync_core.run.services import Services, Stopped, log
+from dltsync_core.run.workers import Task, run_tasks
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Tables that can run, and the errors of those that cannot, both in the config's order."""
+
+    prepared: tuple[PreparedTable, ...]
+    errors: dict[TableName, Exception] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def plan_tables(
+    services: Services,
+    tables: Sequence[TableConfig],
+    intent: Intent,
+    *,
+    partition_keys: Sequence[str] | None,
+    parallel: bool,
+) -> Planned:
+    """A plan for each table. Raises ConfigError (unknown partition key) and ConnectError; other errors stay with their table."""
+    facts, errors = read_facts(services, tables)
+    notes: list[str] = []
+    if partition_keys is not None:
+        tables, intent = _narrowed(tables, facts, intent, partition_keys, notes)
+        errors = {name: error for name, error in errors.items() if any(t.name == name for t in tables)}
+    runnable = [table for table in tables if table.name in facts]
+    tasks = [Task(str(t.name), partial(_prepared, services, t, facts[t.name], intent)) for t in runnable]
+    workers = services.config.processing.max_workers if parallel else 1
+    prepared, failed = [], dict[TableName, Exception](errors)
+    for table, outcome in zip(
+        runnable, run_tasks(tasks, workers=workers, per_group=1, stop=services.stop), strict=True
+    ):
+        if isinstance(outcome, PreparedTable):
+            prepared.append(outcome)
+        else:
+            failed[table.name] = outcome
+    return Planned(tuple(prepared), failed, tuple(notes))
+
+
+def failed_tables(services: Services, tables: Sequence[TableConfig], planned: Planned) -> list[UnitResult]:
+    """Results for tables that never got a plan."""
+    results = []
+    for table in tables:
+        error = planned.errors.get(table.name)
+        if error is None:
+            continue
+        failure = failure_of(error, services.config)
+        services.voice.say(Event("failed", table.name, WHOLE_TABLE, message=failure.message))
+        results.append(
+            UnitResult(
+                table=table.name,
+                kind=table.kind,
+                unit=WHOLE_TABLE,
+                status="failed",
+                reason="the table could not be planned",
+                error=failure.message,
+                error_type=failure.type,
+                exit_code=failure.exit_code,
+            )
+        )
+    return results
+
+
+def _narrowed(
+    tables: Sequence[TableConfig],
+    facts: dict[TableName, TableFacts],
+    intent: Intent,
+    keys: Sequence[str],
+    notes: list[str],
+) -> tuple[list[TableConfig], Intent]:
+    """Only partition tables have partitions: the others are left out, and said so."""
+    partitioned = [table for table in tables if table.kind == "partition"]
+    known = [
+        slot.range.key
+        for table in partitioned
+        if table.name in facts
+        for slot in getattr(facts[table.name].partitioning, "slots", ())
+    ]
+    wanted = check_partition_keys(keys, known)
+    left_out = [str(table.name) for table in tables if table.kind != "partition"]
+    if left_out:
+        notes.append(f"partitions were asked for, so these were left out: {', '.join(left_out)}")
+    return partitioned, replace(intent, partition_keys=wanted)
+
+
+def _prepared(services: Services, table: TableConfig, facts: TableFacts, intent: Intent) -> PreparedTable | Exception:
+    services.voice.say(Event("planning", facts.name, WHOLE_TABLE))
+    try:
+        services.keep_going()
+        prepared = prepare(services, table, facts, intent)
+    except (SyncError, Stopped) as error:
+        return error
+    except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan must not stop the other tables
+        log.exception("%s: unexpected error while planning", table.name)
+        return error
+    services.voice.say(Event("planned", facts.name, WHOLE_TABLE, message=summary([prepared.plan])))
+    return prepared

@@ -1,0 +1,59 @@
+"""Where every table stands, from the ledger and the lake; the server is only asked whether it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dltsync_core.clock import iso
+from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_core.errors import SyncError
+from dltsync_core.lake.store import Lake
+from dltsync_core.run.ports import Source
+from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.records import LoadStatus
+
+
+def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: Ledger) -> dict[str, Any]:
+    """JSON-ready. A server that does not answer is part of the answer, not an error. Raises StateError."""
+    problem, server = None, None
+    try:
+        facts = source.check()
+        server = {
+            "server": facts.server,
+            "database": facts.database,
+            "product_version": facts.product_version,
+            "snapshot_allowed": facts.snapshot_allowed,
+        }
+    except SyncError as error:
+        problem = str(error)
+    return {
+        "pipeline_name": config.pipeline_name,
+        "database_connected": problem is None,
+        "database_error": problem,
+        "database": server,
+        "tables": [_table(config, table, ledger) for table in config.tables],
+        "lake_bytes": lake.size_bytes(),
+        "lake": str(lake.directory),
+        "ledger": ledger.described,
+        "warehouse": str(config.destination.path),
+    }
+
+
+def _table(config: PipelineConfig, table: TableConfig, ledger: Ledger) -> dict[str, Any]:
+    name = ledger.find_table(table.name)
+    heads = ledger.heads(name).live
+    newest = max(heads.values(), key=lambda head: head.committed_at, default=None)
+    failed = [event for event in ledger.last_events(name).values() if event.status is LoadStatus.FAILED]
+    last_error = max(failed, key=lambda event: event.at, default=None)
+    return {
+        "table": str(table.name),
+        "kind": table.kind,
+        "target": ".".join(config.target_of(table)),
+        "units": len(heads),
+        "rows": sum(head.rows for head in heads.values()),
+        "last_committed_at": iso(newest.committed_at) if newest else None,
+        "last_load_id": newest.load_id if newest else None,
+        "watermark": newest.watermark if newest and table.kind == "scd" else None,
+        "last_error": last_error.detail if last_error else None,
+        "last_error_at": iso(last_error.at) if last_error else None,
+    }

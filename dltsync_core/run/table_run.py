@@ -1,0 +1,256 @@
+"""The flow of one unit: extract, publish, load, validate, commit. A crash anywhere costs time and never rows.
+
+Each stage leaves something the next plan recognises: staged files are private and swept away; a published load that no
+head names is loaded again; the warehouse is replaced by scope or key, so loading twice changes nothing; the ledger is
+written last, compare-and-set.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dltsync_core.clock import utc_now
+from dltsync_core.config import SCDTableConfig, StaticTableConfig
+from dltsync_core.errors import LakeError, StateError, SyncError, ValidationFailed
+from dltsync_core.identity import new_load_id
+from dltsync_core.plan.heads import Head, HeadChange, lake_digest
+from dltsync_core.plan.steps import Action
+from dltsync_core.run import checkpoints
+from dltsync_core.run.events import Event, Stage
+from dltsync_core.run.extraction import Staged, stage_unit
+from dltsync_core.run.failures import failure_of
+from dltsync_core.run.prepared import PreparedTable
+from dltsync_core.run.result import UnitResult
+from dltsync_core.run.retry import with_retries
+from dltsync_core.run.services import Services, Stopped
+from dltsync_core.run.work import UnitWork
+from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.warehouse.port import LoadRequest
+
+log = logging.getLogger("dltsync.run")
+
+
+class TableRun:
+    """The units of one table. Families of units may run in different threads."""
+
+    def __init__(self, services: Services, prepared: PreparedTable) -> None:
+        self._services = services
+        self._shape = prepared.shape
+        self._heads = prepared.heads
+
+    def run_family(self, works: Sequence[UnitWork]) -> tuple[UnitResult, ...]:
+        """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
+        try:
+            for work in works:
+                work.began()
+                self._tell(work, LoadStatus.PLANNED, detail=work.reason)
+            checkpoints.reached(checkpoints.PLANNED)
+            for work in works:
+                self._extract(work)
+            self._publish(works)
+            for work in works:
+                self._load(work)
+                self._validate(work)
+            self._commit(works)
+        except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
+            return self._failed(works, error)
+        finally:
+            for work in works:
+                if work.staged is not None:
+                    work.staged.load.discard()
+        return tuple(work.result("committed") for work in works)
+
+    # -- stages -----------------------------------------------------------------------------------------------------
+
+    def _extract(self, work: UnitWork) -> None:
+        def attempt() -> Staged:
+            self._services.keep_going()
+            return stage_unit(self._services, self._shape, work.step, work.load_id, self._committed_watermark(work))
+
+        def retrying(number: int, error: BaseException, seconds: float) -> None:
+            message = f"attempt {number} failed, trying again in {seconds:.0f} s: {error}"
+            log.warning("%s %s: %s", work.step.table, work.step.unit, message)
+            self._say("extracting", work, message=message)
+
+        attempts = self._services.config.processing.retry_attempts
+        staged = with_retries(attempt, attempts=attempts, sleep=self._services.sleep, on_retry=retrying)
+        work.staged, work.step = staged, staged.step
+        work.rows_read += staged.rows_read
+        work.bytes_written += staged.files.bytes
+        work.extract_seconds += staged.seconds
+        self._tell(work, LoadStatus.EXTRACTED, rows=staged.rows_read)
+        self._say("extracted", work, rows=staged.rows_read, size=staged.files.bytes, message="; ".join(staged.warnings))
+
+    def _publish(self, works: Sequence[UnitWork]) -> None:
+        """Make a family visible. The last member retires what vanished: until then the lake shows too much, never too
+        little, and a stop in between is seen by the next plan."""
+        self._services.keep_going()
+        for work in works:
+            staged = _staged(work)
+            last = work is works[-1]
+            whole = work.step.kind == "scd" and work.step.action is Action.LOAD
+            manifest = self._services.lake.publish(
+                staged.files, retire=work.step.replaces if last else (), retire_all=whole
+            )
+            work.manifest = manifest
+            work.files = tuple(str(path) for path in self._services.lake.paths(manifest))
+        for work in works:
+            self._tell(work, LoadStatus.PUBLISHED, rows=_staged(work).rows_read)
+            self._say("published", work, rows=_staged(work).rows_read, size=work.bytes_written)
+        checkpoints.reached(checkpoints.PUBLISHED)
+
+    def _load(self, work: UnitWork) -> None:
+        self._services.keep_going()
+        if work.manifest is None:
+            raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
+        self._say("loading", work, rows=_staged(work).rows_read)
+        started = time.perf_counter()
+        request = LoadRequest(
+            target=self._shape.target,
+            files=self._services.lake.paths(work.manifest),
+            schema=self._shape.mapping.schema,
+            disposition=self._shape.disposition_of(work.step),
+            load_id=work.load_id,
+            hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
+        )
+        with self._services.voice.about(work.step.table, work.step.unit, work.load_id):
+            self._services.warehouse.load(request)
+        work.load_seconds += time.perf_counter() - started
+        self._tell(work, LoadStatus.LOADED, rows=_staged(work).rows_read)
+        self._say("loaded", work, rows=_staged(work).rows_read)
+        checkpoints.reached(checkpoints.LOADED)
+
+    def _validate(self, work: UnitWork) -> None:
+        started = time.perf_counter()
+        counts = work.counts = self._count(work)
+        work.validate_seconds += time.perf_counter() - started
+        if not counts.equal:
+            if work.step.action is Action.LOAD_INCREMENT and self._may_resync():
+                self._resync(work, counts)
+                return
+            raise ValidationFailed(
+                f"{work.step.table} {work.step.unit}: the places do not agree after the load: {difference(counts)}",
+                remedy="nothing was committed; run again, and when it stays so compare the rows themselves",
+                table=str(work.step.table),
+                unit=work.step.unit,
+            )
+        self._tell(work, LoadStatus.VALIDATED, rows=counts.source)
+        self._say("validated", work, rows=counts.source)
+        checkpoints.reached(checkpoints.VALIDATED)
+
+    def _resync(self, work: UnitWork, counts: ThreeCounts) -> None:
+        """An increment that does not add up is followed by one load of the whole table, within the same unit of work."""
+        reason = f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again"
+        self._tell(work, LoadStatus.FAILED, detail=reason)
+        _staged(work).load.discard()
+        work.load_id = new_load_id()
+        work.reason = f"{work.reason}; {reason}"
+        work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
+        self._tell(work, LoadStatus.PLANNED, detail=reason)
+        self._extract(work)
+        self._publish([work])
+        self._load(work)
+        self._validate(work)
+
+    def _commit(self, works: Sequence[UnitWork]) -> None:
+        changes = [
+            HeadChange(work.step.unit, self._heads.generation(work.step.unit), self._head(work)) for work in works
+        ]
+        gone = sorted({unit for work in works for unit in work.step.replaces})
+        changes += [HeadChange(unit, self._heads.generation(unit), None) for unit in gone]
+        events = [self._event(work, LoadStatus.COMMITTED, rows=_staged(work).source_rows) for work in works]
+        self._services.ledger.commit(self._shape.name, changes, events)
+        checkpoints.reached(checkpoints.COMMITTED)
+        for work in works:
+            self._say("committed", work, rows=_staged(work).rows_read)
+
+    # -- facts ------------------------------------------------------------------------------------------------------
+
+    def _count(self, work: UnitWork) -> ThreeCounts:
+        staged, warehouse = _staged(work), self._services.warehouse
+        found = warehouse.count(self._shape.target, self._shape.scope_of(work.step.unit))
+        kept = 0
+        if isinstance(self._shape.config, StaticTableConfig) and self._shape.config.load_strategy == "upsert":
+            kept = max(found - staged.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+        return ThreeCounts(staged.source_rows, self._lake_rows(work), found, kept)
+
+    def _lake_rows(self, work: UnitWork) -> int:
+        if work.step.kind == "scd":
+            return self._services.lake.count(self._shape.name, work.step.unit, self._shape.keys)
+        if work.manifest is None:
+            return 0
+        problems = self._services.lake.verify(work.manifest)
+        if problems:
+            raise LakeError(
+                f"{work.step.table} {work.step.unit}: the published files are not whole: {problems[0]}",
+                remedy="nothing was committed; check the disk and run again",
+            )
+        return work.manifest.rows
+
+    def _may_resync(self) -> bool:
+        return isinstance(self._shape.config, SCDTableConfig) and self._shape.config.on_count_mismatch == "resync"
+
+    def _committed_watermark(self, work: UnitWork) -> str | None:
+        head = self._heads.live.get(work.step.unit)
+        return head.watermark if head is not None else None
+
+    def _head(self, work: UnitWork) -> Head:
+        staged, counts = _staged(work), work.counts
+        if counts is None:
+            raise StateError(f"{work.step.table} {work.step.unit}: nothing is committed that was not counted")
+        loads = [work.load_id]
+        if work.step.kind == "scd":
+            loads = [m.load_id for m in self._services.lake.current(self._shape.name).get(work.step.unit, ())]
+        return Head(
+            table=self._shape.name,
+            unit=work.step.unit,
+            kind=work.step.kind,
+            generation=self._heads.generation(work.step.unit) + 1,
+            load_id=work.load_id,
+            run_id=self._services.run_id,
+            probe=staged.probe,
+            rows=counts.source,
+            warehouse_rows=counts.warehouse,
+            shape=self._shape.basis.shape,
+            source=self._shape.basis.source,
+            lake=lake_digest(loads),
+            committed_at=utc_now(),
+            watermark=staged.probe.watermark_high,
+        )
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def _failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
+        failure = failure_of(error, self._services.config)
+        if not isinstance(error, (SyncError, Stopped)):
+            log.exception("%s: unexpected error", self._shape.name)
+        for work in works:
+            try:
+                self._tell(work, LoadStatus.FAILED, detail=f"{failure.type}: {failure.message}")
+            except SyncError as second:  # the ledger may be what failed; the first error is the one to report
+                log.warning("%s: the failure could not be recorded: %s", self._shape.name, second)
+            self._say("failed", work, message=failure.message)
+        return tuple(work.result("failed", failure) for work in works)
+
+    def _event(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> LoadEvent:
+        step, run_id = work.step, self._services.run_id
+        return LoadEvent(step.table, step.kind, step.unit, work.load_id, run_id, status, utc_now(), rows, detail)
+
+    def _tell(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
+        self._services.ledger.record(self._event(work, status, rows=rows, detail=detail))
+
+    def _say(
+        self, stage: Stage, work: UnitWork, *, rows: int | None = None, size: int | None = None, message: str = ""
+    ) -> None:
+        step = work.step
+        self._services.voice.say(Event(stage, step.table, step.unit, work.load_id, rows, bytes=size, message=message))
+
+
+def _staged(work: UnitWork) -> Staged:
+    if work.staged is None:
+        raise StateError(f"{work.step.table} {work.step.unit}: nothing was read yet")
+    return work.staged

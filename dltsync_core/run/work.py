@@ -1,0 +1,71 @@
+"""One unit on its way through a run, and the result it becomes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dltsync_core.clock import utc_now
+from dltsync_core.identity import new_load_id
+from dltsync_core.lake.manifest import Manifest
+from dltsync_core.plan.steps import Step
+from dltsync_core.run.extraction import Staged
+from dltsync_core.run.failures import Failure
+from dltsync_core.run.result import Status, UnitResult
+from dltsync_core.validate.counts import ThreeCounts
+
+
+@dataclass
+class UnitWork:
+    """What is known so far. Belongs to one thread; everything else in a run is a value."""
+
+    step: Step
+    load_id: str = field(default_factory=new_load_id)
+    reason: str = ""
+    staged: Staged | None = None
+    manifest: Manifest | None = None
+    files: tuple[str, ...] = ()
+    counts: ThreeCounts | None = None
+    rows_read: int = 0
+    bytes_written: int = 0
+    extract_seconds: float = 0.0
+    load_seconds: float = 0.0
+    validate_seconds: float = 0.0
+    started_at: datetime = field(default_factory=utc_now)
+    _started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        self.reason = self.reason or self.step.reason
+
+    def began(self) -> None:
+        """The clock of this unit starts now, not when its table was planned."""
+        self.started_at, self._started = utc_now(), time.perf_counter()
+
+    def result(self, status: Status, failure: Failure | None = None) -> UnitResult:
+        """The outcome as a value."""
+        probe = self.staged.probe if self.staged is not None else self.step.probe
+        return UnitResult(
+            table=self.step.table,
+            kind=self.step.kind,
+            unit=self.step.unit,
+            status=status,
+            reason=self.reason,
+            load_id=self.load_id,
+            rows_read=self.rows_read,
+            bytes_written=self.bytes_written,
+            files=self.files,
+            counts=self.counts,
+            watermark=probe.watermark_high if probe is not None and status == "committed" else None,
+            probe_signature=probe.signature if probe is not None else None,
+            consistency=self.staged.consistency if self.staged is not None else None,
+            started_at=self.started_at,
+            duration_seconds=time.perf_counter() - self._started,
+            extract_seconds=self.extract_seconds,
+            load_seconds=self.load_seconds,
+            validate_seconds=self.validate_seconds,
+            warnings=self.staged.warnings if self.staged is not None else (),
+            error=failure.message if failure is not None else None,
+            error_type=failure.type if failure is not None else None,
+            exit_code=failure.exit_code if failure is not None else 0,
+        )
