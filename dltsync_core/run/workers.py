@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,6 +20,33 @@ class Task(Generic[T]):
     work: Callable[[], T]
 
 
+class _Floor:
+    """Who is at work. Leaving the pool is not enough: an interrupt in the middle of `submit` loses a thread from its books."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._working = 0
+
+    def do(self, task: Task[T]) -> T:
+        with self._changed:
+            if self._stop.is_set():
+                raise CancelledError
+            self._working += 1
+        try:
+            return task.work()
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing starts any more; returns when nothing runs."""
+        with self._changed:
+            self._stop.set()
+            self._changed.wait_for(lambda: self._working == 0)
+
+
 def run_tasks(tasks: Iterable[Task[T]], *, workers: int, per_group: int, stop: threading.Event) -> list[T]:
     """The tasks' results, in the tasks' order; at most `workers` run at a time and `per_group` of one group.
 
@@ -30,20 +57,21 @@ def run_tasks(tasks: Iterable[Task[T]], *, workers: int, per_group: int, stop: t
     done: dict[int, T] = {}
     running: dict[Future[T], tuple[int, str]] = {}
     busy: Counter[str] = Counter()
+    floor = _Floor(stop)
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="dltsync") as pool:
         try:
             while waiting or running:
                 while len(running) < workers and (chosen := _next(waiting, busy, per_group)) is not None:
                     index, task = waiting.pop(chosen)
                     busy[task.group] += 1
-                    running[pool.submit(task.work)] = (index, task.group)
+                    running[pool.submit(floor.do, task)] = (index, task.group)
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     index, group = running.pop(future)
                     busy[group] -= 1
                     done[index] = future.result()
-        except BaseException:  # the pool waits for what runs when the block is left; `stop` makes that soon
-            stop.set()
+        except BaseException:
+            floor.close()
             raise
     return [done[index] for index in sorted(done)]
 

@@ -1,0 +1,304 @@
+"""A source database and a warehouse in memory, behind the same protocols as the real ones.
+
+The source holds rows of plain Python values in declared tables; one read view sees the rows as they were when it was opened.
+What it was asked is kept in `asked`, so that a test can say what was read. The warehouse follows the load dispositions of
+`warehouse.port` to the letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dltsync_core.catalog.facts import (
+    ColumnFacts,
+    DatabaseFacts,
+    PartitioningFacts,
+    Slot,
+    TableFacts,
+)
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import ExtractError, TableNotFound, ValidationFailed
+from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.history.repair import RepairPlan
+from dltsync_core.history.versions import VersionColumns
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Probe
+from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
+from dltsync_core.typemap import TableMapping, map_columns
+from dltsync_core.warehouse.port import (
+    Loaded,
+    LoadRequest,
+    MergeKeys,
+    ReplaceScope,
+    ReplaceTable,
+    Target,
+    UpsertKeys,
+)
+
+Row = dict[str, Any]
+
+
+def int_column(name: str, *, nullable: bool = False) -> ColumnFacts:
+    return ColumnFacts(name, 0, "int", 4, 10, 0, None, is_nullable=nullable)
+
+
+def bit_column(name: str) -> ColumnFacts:
+    return ColumnFacts(name, 0, "bit", 1, 1, 0, None, is_nullable=False)
+
+
+def text_column(name: str, *, nullable: bool = True) -> ColumnFacts:
+    return ColumnFacts(name, 0, "nvarchar", 100, 0, 0, "Latin1_General_CI_AS", is_nullable=nullable)
+
+
+def moment_column(name: str, *, nullable: bool = True) -> ColumnFacts:
+    return ColumnFacts(name, 0, "datetime2", 8, 26, 6, None, is_nullable=nullable)
+
+
+@dataclass
+class FakeTable:
+    """A table of the fake source. `boundaries` make it partitioned by `partition_column` (int)."""
+
+    columns: tuple[ColumnFacts, ...]
+    rows: list[Row]
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    partition_column: str | None = None
+    boundaries: list[int | None] = field(default_factory=list)
+    side: Side = "right"
+
+
+def inside(range_: PartitionRange, value: int | None) -> bool:
+    """Whether a slot holds a value, as SQL Server would say."""
+    if value is None:
+        return range_.holds_null
+    low = float("-inf") if range_.lower is None or range_.lower.text is None else float(range_.lower.text)
+    high = float("inf") if range_.upper is None else (float(range_.upper.text) if range_.upper.text else float("-inf"))
+    return low <= value < high if range_.side == "right" else low < value <= high
+
+
+class FakeSource:
+    """See the module. `fail` maps an asked operation ("extract sales.Orders [10,20)") to errors raised once each."""
+
+    def __init__(self, tables: Mapping[TableName, FakeTable]) -> None:
+        self.tables = dict(tables)
+        self.asked: list[str] = []
+        self.fail: dict[str, list[BaseException]] = {}
+        self.unreachable: Exception | None = None
+        self.batch_rows = 2
+        self.consistency = "snapshot"
+        self.during_extract: Callable[[], None] | None = None
+
+    def check(self) -> DatabaseFacts:
+        if self.unreachable is not None:
+            raise self.unreachable
+        return DatabaseFacts(
+            server="fake",
+            database="shop",
+            product_version="16.0",
+            engine_edition=3,
+            collation="Latin1_General_CI_AS",
+            compatibility_level=160,
+            snapshot_allowed=True,
+            read_committed_snapshot=False,
+        )
+
+    def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
+        self.check()
+        return {table.name: self._facts(table.name) for table in tables}
+
+    def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
+        return map_columns(facts, table)
+
+    @contextmanager
+    def read_view(self) -> Iterator[FakeView]:
+        yield FakeView(self, {name: [dict(row) for row in table.rows] for name, table in self.tables.items()})
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+    def extracts(self) -> list[str]:
+        """What was read, table and unit, and forget it."""
+        found = [entry.removeprefix("extract ") for entry in self.asked if entry.startswith("extract ")]
+        self.asked.clear()
+        return found
+
+    def ask(self, what: str) -> None:
+        self.asked.append(what)
+        if self.fail.get(what):
+            raise self.fail[what].pop(0)
+
+    def _facts(self, name: TableName) -> TableFacts:
+        found = next((n for n in self.tables if str(n).casefold() == str(name).casefold()), None)
+        if found is None:
+            raise TableNotFound(f"no table {name}", remedy=f"did you mean {next(iter(self.tables))}?")
+        table = self.tables[found]
+        columns = tuple(replace(column, column_id=i) for i, column in enumerate(table.columns, 1))
+        facts = TableFacts(found, 1, columns, table.primary_key, table.unique_keys, None, len(table.rows))
+        if table.partition_column is None:
+            return facts
+        column = facts.column(table.partition_column)
+        assert column is not None
+        ranges = slots_of([Boundary(None if b is None else str(b)) for b in table.boundaries], table.side)
+        slots = tuple(Slot(number, r, 0) for number, r in enumerate(ranges, 1))
+        return replace(facts, partitioning=PartitioningFacts("pf", "ps", column, table.side, slots))
+
+
+class FakeView:
+    """The rows of one moment."""
+
+    def __init__(self, source: FakeSource, rows: Mapping[TableName, list[Row]]) -> None:
+        self._source = source
+        self._rows = rows
+        self.consistency = source.consistency
+
+    def probe_partitions(
+        self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
+    ) -> dict[int, Probe]:
+        self._source.ask(f"probe {facts.name}")
+        assert facts.partitioning is not None
+        found = {}
+        for slot in facts.partitioning.slots:
+            rows = self._select(facts, UnitFilter(slot, facts.partitioning))
+            found[slot.number] = Probe("fingerprint", len(rows), _digest(rows))
+        return found
+
+    def probe_scd(
+        self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
+    ) -> Probe:
+        self._source.ask(f"probe {facts.name}")
+        rows, column = self._rows[facts.name], table.last_modified_column
+        high = max((row[column] for row in rows if row[column] is not None), default=None)
+        recent = [row for row in rows if committed_watermark is not None and _text(row[column]) <= committed_watermark]
+        recent = sorted(recent, key=lambda row: _text(row[column]))[-3:]
+        signature = f"{len(rows)}:{_digest([{'at': row[column]} for row in recent])}"
+        return Probe("last_modified", len(rows), signature, _text(high) if high is not None else None)
+
+    def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
+        self._source.ask(f"probe {facts.name}")
+        rows = self._rows[facts.name]
+        return Probe(table.hash_algorithm, len(rows), _digest(rows))
+
+    def count(self, facts: TableFacts, unit: UnitFilter) -> int:
+        return len(self._select(facts, unit))
+
+    def extract(
+        self,
+        facts: TableFacts,
+        mapping: TableMapping,
+        unit: UnitFilter,
+        write: Callable[[pa.RecordBatch], None],
+        on_rows: Callable[[int], None] | None = None,
+    ) -> Extracted:
+        part = unit.slot.range.key if unit.slot else "changes" if unit.window_column else "all"
+        self._source.ask(f"extract {facts.name} {part}")
+        rows = self._select(facts, unit)
+        size = self._source.batch_rows
+        names = mapping.schema.names
+        for start in range(0, len(rows), size):
+            batch = [{name: row[name] for name in names} for row in rows[start : start + size]]
+            write(pa.RecordBatch.from_pylist(batch, schema=mapping.schema))
+            if self._source.during_extract is not None:
+                self._source.during_extract()
+        failing = self._source.fail.get(f"count {facts.name} {part}")
+        if failing:
+            raise failing.pop(0)
+        if on_rows is not None:
+            on_rows(len(rows))
+        return Extracted(len(rows), len(rows), -(-len(rows) // size), 0.01, 0)
+
+    def _select(self, facts: TableFacts, unit: UnitFilter) -> list[Row]:
+        rows = self._rows[facts.name]
+        if unit.slot is not None and unit.partitioning is not None:
+            name = unit.partitioning.column.name
+            return [row for row in rows if inside(unit.slot.range, row[name])]
+        if unit.window_column is None:
+            return list(rows)
+        name = unit.window_column.name
+        low, high = unit.window_low or "", unit.window_high or "9"
+        return [row for row in rows if row[name] is None or low < _text(row[name]) <= high]
+
+
+def _text(value: datetime | None) -> str:
+    return "" if value is None else value.isoformat(sep=" ", timespec="microseconds")
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    lines = sorted(repr(sorted(row.items())) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+class FakeWarehouse:
+    """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row."""
+
+    def __init__(self) -> None:
+        self.tables: dict[Target, list[Row]] = {}
+        self.loads: list[str] = []
+        self.fail: list[BaseException] = []
+        self.lose = 0
+
+    def load(self, request: LoadRequest) -> Loaded:
+        if self.fail:
+            raise self.fail.pop(0)
+        rows = [row for path in request.files for row in pq.read_table(path).to_pylist()]
+        self.loads.append(request.load_id)
+        held = self.tables.get(request.target, [])
+        how = request.disposition
+        if isinstance(how, ReplaceTable):
+            held = []
+        elif isinstance(how, ReplaceScope):
+            held = [row for row in held if not _in_scope(how, row)]
+        elif isinstance(how, (MergeKeys, UpsertKeys)):
+            new = {_key(row, how.columns) for row in rows}
+            if len(new) != len(rows):
+                raise ValidationFailed(f"keys {how.columns} repeat in load {request.load_id}")
+            held = [row for row in held if _key(row, how.columns) not in new]
+        kept = rows[: len(rows) - self.lose] if self.lose else rows
+        self.lose = 0
+        self.tables[request.target] = [*held, *kept]
+        return Loaded(len(rows), 0.01)
+
+    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        rows = self.tables.get(target, [])
+        return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
+
+    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
+        return {unit: self.count(target, scope) for unit, scope in scopes.items()}
+
+    def table_exists(self, target: Target) -> bool:
+        return target in self.tables
+
+    def columns(self, target: Target) -> dict[str, str]:
+        rows = self.tables.get(target, [])
+        return dict.fromkeys(rows[0], "ANY") if rows else {}
+
+    def drop_table(self, target: Target) -> None:
+        self.tables.pop(target, None)
+
+    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
+        return len({_key(row, columns) for row in self.tables.get(target, [])})
+
+    def revise_versions(
+        self,
+        target: Target,
+        columns: VersionColumns,
+        decide: Callable[[Sequence[Any]], RepairPlan],
+        *,
+        apply: bool,
+    ) -> RepairPlan:
+        raise ExtractError("this stand-in keeps no histories")
+
+
+def _in_scope(scope: ReplaceScope, row: Row) -> bool:
+    return any(inside(range_, row[scope.column.name]) for range_ in scope.ranges)
+
+
+def _key(row: Row, columns: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row[column] for column in columns)

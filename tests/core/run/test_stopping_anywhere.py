@@ -1,0 +1,99 @@
+"""A run that dies at any checkpoint costs time and never rows: the next run converges, whatever changed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from run_shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order, version
+
+from dltsync_core.run import checkpoints
+
+
+class Killed(BaseException):
+    """Not an Exception: nothing may tidy up after it, as after SIGKILL (but for private staging files)."""
+
+
+def kill_at(name: str) -> Callable[[str], None]:
+    def handler(reached: str) -> None:
+        if reached == name:
+            raise Killed
+
+    return handler
+
+
+def killed_run(shop: Shop, step: str, kind: str) -> None:
+    with checkpoints.watched(kill_at(step)), pytest.raises(Killed):
+        shop.run(table_types=[kind], parallel_execution=False)
+
+
+def change(shop: Shop) -> None:
+    """Something new in every table."""
+    shop.rows(ORDERS)[11]["Note"] = "edited"
+    shop.rows(ORDERS).append(order(17, "late"))
+    shop.rows(CUSTOMERS).append(version(3, 8, "Kat"))
+    shop.rows(COUNTRIES)[0]["Name"] = "Helvetia"
+
+
+def change_more(shop: Shop) -> None:
+    """And, while the pipeline lies dead, more: an edit back, a deletion, boundaries moved."""
+    shop.rows(ORDERS)[11]["Note"] = "x"
+    del shop.rows(ORDERS)[0]
+    shop.source.tables[ORDERS].boundaries[:] = [10, 15, 20]
+    del shop.rows(CUSTOMERS)[0]
+    shop.rows(CUSTOMERS).append(version(9, 9, "Zoë"))
+    shop.rows(COUNTRIES)[0]["Name"] = "Switzerland"
+
+
+@pytest.mark.parametrize("meanwhile", [None, change_more], ids=["nothing changed", "more changed"])
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "later run"])
+@pytest.mark.parametrize("kind", ["partition", "scd", "static"])
+@pytest.mark.parametrize("step", checkpoints.ALL)
+def test_the_run_after_a_stop_converges(
+    tmp_path: Path, step: str, kind: str, first: bool, meanwhile: Callable[[Shop], None] | None
+) -> None:
+    shop = Shop(tmp_path)
+    if not first:
+        assert shop.run().success
+        change(shop)
+    killed_run(shop, step, kind)
+    if meanwhile is not None:
+        meanwhile(shop)
+    result = shop.run()
+    assert result.success, result["errors"]
+    shop.assert_same()
+    assert shop.run()["total_records"] == 0
+
+
+@pytest.mark.parametrize("step", checkpoints.ALL)
+def test_a_stop_in_the_middle_of_new_boundaries_converges(tmp_path: Path, step: str) -> None:
+    shop = Shop(tmp_path)
+    shop.run()
+    shop.source.tables[ORDERS].boundaries[:] = [5, 15, 20]
+    killed_run(shop, step, "partition")
+    result = shop.run()
+    assert result.success, result["errors"]
+    shop.assert_same()
+
+
+@pytest.mark.parametrize("step", checkpoints.ALL)
+def test_a_stop_before_the_commit_leaves_the_committed_state_in_the_ledger(tmp_path: Path, step: str) -> None:
+    shop = Shop(tmp_path)
+    shop.run()
+    with shop.pipeline() as pipeline:
+        before = pipeline.committed("Countries")
+    change(shop)
+    killed_run(shop, step, "static")
+    with shop.pipeline() as pipeline:
+        after = pipeline.committed("Countries")
+    assert (before == after) is (step != checkpoints.COMMITTED)
+
+
+def test_every_checkpoint_is_passed_by_every_kind_in_order(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for kind in ("partition", "scd", "static"):
+        seen: list[str] = []
+        with checkpoints.watched(seen.append):
+            shop.run(table_types=[kind], parallel_execution=False)
+        assert tuple(seen[: len(checkpoints.ALL)]) == checkpoints.ALL

@@ -1,0 +1,70 @@
+"""The comparison of three places, as a report."""
+
+from __future__ import annotations
+
+import pytest
+
+from dltsync_core.identity import TableName
+from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
+
+ORDERS = TableName("sales", "Orders")
+
+
+@pytest.mark.parametrize(
+    ("counts", "equal"),
+    [
+        (ThreeCounts(3, 3, 3), True),
+        (ThreeCounts(0, 0, 0), True),
+        (ThreeCounts(3, 3, 2), False),
+        (ThreeCounts(3, 2, 3), False),
+        (ThreeCounts(2, 3, 3), False),
+        (ThreeCounts(3, 3, 5, kept=2), True),
+        (ThreeCounts(3, 3, 5, kept=1), False),
+    ],
+)
+def test_three_counts_are_equal_only_when_all_are(counts: ThreeCounts, equal: bool) -> None:
+    assert counts.equal is equal
+
+
+def test_a_difference_names_all_figures() -> None:
+    assert difference(ThreeCounts(1000, 999, 998)) == "source 1,000, lake 999, warehouse 998 rows"
+    assert difference(ThreeCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 kept on purpose) rows"
+
+
+def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
+    good = TableComparison(TableName("dbo", "A"), "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),))
+    bad = TableComparison(
+        ORDERS,
+        "partition",
+        (UnitComparison("[1,2)", ThreeCounts(1, 1, 1)), UnitComparison("[2,3)", ThreeCounts(2, 2, 1))),
+    )
+    assert as_report([good, bad]) == {
+        "valid": False,
+        "valid_tables": 1,
+        "total_tables": 2,
+        "tables": [
+            {
+                "table": "dbo.A",
+                "kind": "static",
+                "valid": True,
+                "units": [{"unit": "all", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True}],
+                "messages": [],
+            },
+            {
+                "table": "sales.Orders",
+                "kind": "partition",
+                "valid": False,
+                "units": [
+                    {"unit": "[1,2)", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True},
+                    {"unit": "[2,3)", "source": 2, "lake": 2, "warehouse": 1, "kept": 0, "equal": False},
+                ],
+                "messages": ["[2,3): source 2, lake 2, warehouse 1 rows"],
+            },
+        ],
+    }
+
+
+def test_a_problem_makes_a_table_invalid_even_when_counts_agree() -> None:
+    found = TableComparison(ORDERS, "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),), ("a file is missing",))
+    assert (found.valid, found.messages) == (False, ("a file is missing",))
