@@ -39,7 +39,7 @@ def compare_table(services: Services, table: TableConfig, facts: TableFacts) -> 
 
 
 def _compare(services: Services, shape: TableShape) -> tuple[tuple[UnitComparison, ...], tuple[str, ...]]:
-    units = _units(shape)
+    units = shape.units
     with services.source.read_view() as view:
         source = {unit: view.count(shape.facts, shape.filter_of(unit)) for unit in units}
     scopes = {unit: scope for unit in units if (scope := shape.scope_of(unit)) is not None}
@@ -66,7 +66,7 @@ def _lake(services: Services, shape: TableShape) -> tuple[dict[str, int], list[s
     """Rows by unit, and sentences about files that are not whole and units that should not be there."""
     rows: dict[str, int] = {}
     problems: list[str] = []
-    units = set(_units(shape))
+    units = set(shape.units)
     for unit, manifests in services.lake.current(shape.name).items():
         found = [problem for manifest in manifests for problem in services.lake.verify(manifest)]
         problems += found
@@ -77,10 +77,3 @@ def _lake(services: Services, shape: TableShape) -> tuple[dict[str, int], list[s
         else:
             rows[unit] = sum(manifest.rows for manifest in manifests)
     return rows, problems
-
-
-def _units(shape: TableShape) -> list[str]:
-    partitioning = shape.facts.partitioning
-    if shape.config.kind != "partition" or partitioning is None:
-        return [WHOLE_TABLE]
-    return [slot.range.key for slot in partitioning.slots]

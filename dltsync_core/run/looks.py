@@ -6,6 +6,7 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfi
 from dltsync_core.errors import ConfigError, NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.steps import Probe
+from dltsync_core.run.planning import shape_table
 from dltsync_core.run.services import Services
 
 
@@ -21,15 +22,13 @@ def partition_keys_of(services: Services, table: TableConfig) -> list[str]:
 
 def probe_units(services: Services, table: TableConfig) -> dict[str, Probe]:
     """The probe of each unit, comparable with that of its head."""
-    facts = services.source.read_tables([table])[table.name]
-    mapping = services.source.map_columns(facts, table)
+    shape = shape_table(services, table, services.source.read_tables([table])[table.name])
+    facts, mapping = shape.facts, shape.mapping
     with services.source.read_view() as view:
         if isinstance(table, PartitionTableConfig):
             probes = view.probe_partitions(facts, mapping, table)
-            slots = facts.partitioning.slots if facts.partitioning is not None else ()
-            return {slot.range.key: probes[slot.number] for slot in slots}
+            return {unit: probes[slot.number] for unit in shape.units if (slot := shape.slot(unit)) is not None}
         if isinstance(table, SCDTableConfig):
-            head = services.ledger.heads(facts.name).live.get(WHOLE_TABLE)
-            watermark = head.watermark if head is not None and head.kind == table.kind else None
+            watermark = shape.committed_watermark(services.ledger.heads(facts.name))
             return {WHOLE_TABLE: view.probe_scd(facts, mapping, table, watermark)}
         return {WHOLE_TABLE: view.probe_static(facts, mapping, table)}

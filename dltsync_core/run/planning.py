@@ -60,8 +60,8 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
     for key in keys:
         shape.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
-        for slot in facts.partitioning.slots:
-            shape.scope_of(slot.range.key)  # refuses types that sort differently in the warehouse before a row is read
+        for unit in shape.units:
+            shape.scope_of(unit)  # refuses types that sort differently in the warehouse before a row is read
     return shape
 
 
@@ -92,11 +92,10 @@ def _observation(services: Services, manifests: Sequence[Manifest], warehouse_ro
 
 
 def _warehouse_rows(services: Services, shape: TableShape, heads: TableHeads) -> Mapping[str, int]:
-    partitioning = shape.facts.partitioning
-    if shape.config.kind != "partition" or partitioning is None:
+    if shape.units == [WHOLE_TABLE]:
         return {WHOLE_TABLE: services.warehouse.count(shape.target)}
-    units = [slot.range.key for slot in partitioning.slots if slot.range.key in heads.live]
-    scopes = {unit: scope for unit in units if (scope := shape.scope_of(unit)) is not None}
+    committed = [unit for unit in shape.units if unit in heads.live]
+    scopes = {unit: scope for unit in committed if (scope := shape.scope_of(unit)) is not None}
     return services.warehouse.counts(shape.target, scopes) if scopes else {}
 
 
@@ -116,8 +115,7 @@ def _plan(
                 intent=intent,
             )
         if isinstance(table, SCDTableConfig):
-            head = heads.live.get(WHOLE_TABLE)
-            committed = head.watermark if head is not None and head.kind == table.kind else None
+            committed = shape.committed_watermark(heads)
             probe = view.probe_scd(facts, mapping, table, committed)
             return plan_scd_table(
                 facts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -10,7 +11,7 @@ from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
 from dltsync_core.config import QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
-from dltsync_core.identity import TableName
+from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.heads import TableHeads
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.plan.unit import Basis
@@ -35,12 +36,28 @@ class TableShape:
     def name(self) -> TableName:
         return self.facts.name
 
-    def slot(self, unit: str) -> Slot | None:
-        """The slot with that key now; None for tables that are loaded whole."""
+    @property
+    def units(self) -> list[str]:
+        """The units the table has now, in order."""
+        return list(self._slots) or [WHOLE_TABLE]
+
+    @cached_property
+    def _slots(self) -> dict[str, Slot]:
         partitioning = self.facts.partitioning
         if self.config.kind != "partition" or partitioning is None:
+            return {}
+        return {slot.range.key: slot for slot in partitioning.slots}
+
+    def committed_watermark(self, heads: TableHeads) -> str | None:
+        """The watermark an increment may start from: of this very table and column, else None (it could not be compared)."""
+        head = heads.live.get(WHOLE_TABLE)
+        if head is None or (head.shape, head.source) != (self.basis.shape, self.basis.source):
             return None
-        return next(slot for slot in partitioning.slots if slot.range.key == unit)
+        return head.watermark
+
+    def slot(self, unit: str) -> Slot | None:
+        """The slot with that key now; None for tables that are loaded whole."""
+        return self._slots.get(unit)
 
     def filter_of(self, unit: str) -> UnitFilter:
         """All rows of a unit at the source."""

@@ -43,7 +43,7 @@ def plan_tables(
     facts, errors = read_facts(services, tables)
     notes: list[str] = []
     if partition_keys is not None:
-        tables, intent = _narrowed(tables, facts, intent, partition_keys, notes)
+        tables, intent = _narrowed(tables, facts, errors, intent, partition_keys, notes)
         errors = {name: error for name, error in errors.items() if any(t.name == name for t in tables)}
     runnable = [table for table in tables if table.name in facts]
     tasks = [Task(str(t.name), partial(_prepared, services, t, facts[t.name], intent)) for t in runnable]
@@ -86,6 +86,7 @@ def failed_tables(services: Services, tables: Sequence[TableConfig], planned: Pl
 def _narrowed(
     tables: Sequence[TableConfig],
     facts: dict[TableName, TableFacts],
+    errors: dict[TableName, SyncError],
     intent: Intent,
     keys: Sequence[str],
     notes: list[str],
@@ -98,6 +99,10 @@ def _narrowed(
         if table.name in facts
         for slot in getattr(facts[table.name].partitioning, "slots", ())
     ]
+    if not known:  # what keeps a table from being read explains more than its missing partitions
+        for table in partitioned:
+            if table.name in errors:
+                raise errors[table.name]
     wanted = check_partition_keys(keys, known)
     left_out = [str(table.name) for table in tables if table.kind != "partition"]
     if left_out:

@@ -69,7 +69,9 @@ class TableRun:
     def _extract(self, work: UnitWork) -> None:
         def attempt() -> Staged:
             self._services.keep_going()
-            return stage_unit(self._services, self._shape, work.step, work.load_id, self._committed_watermark(work))
+            return stage_unit(
+                self._services, self._shape, work.step, work.load_id, self._shape.committed_watermark(self._heads)
+            )
 
         def retrying(number: int, error: BaseException, seconds: float) -> None:
             message = f"attempt {number} failed, trying again in {seconds:.0f} s: {error}"
@@ -193,10 +195,6 @@ class TableRun:
 
     def _may_resync(self) -> bool:
         return isinstance(self._shape.config, SCDTableConfig) and self._shape.config.on_count_mismatch == "resync"
-
-    def _committed_watermark(self, work: UnitWork) -> str | None:
-        head = self._heads.live.get(work.step.unit)
-        return head.watermark if head is not None else None
 
     def _head(self, work: UnitWork) -> Head:
         staged, counts = _staged(work), work.counts

@@ -94,6 +94,7 @@ class FakeSource:
         self.unreachable: Exception | None = None
         self.batch_rows = 2
         self.consistency = "snapshot"
+        self.watermarks: list[str | None] = []
         self.during_extract: Callable[[], None] | None = None
 
     def check(self) -> DatabaseFacts:
@@ -174,6 +175,7 @@ class FakeView:
         self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
     ) -> Probe:
         self._source.ask(f"probe {facts.name}")
+        self._source.watermarks.append(committed_watermark)
         rows, column = self._rows[facts.name], table.last_modified_column
         high = max((row[column] for row in rows if row[column] is not None), default=None)
         recent = [row for row in rows if committed_watermark is not None and _text(row[column]) <= committed_watermark]

@@ -93,7 +93,9 @@ class Shop:
             database=DatabaseConfig(server="fake", database="shop", username="u", password="hunter22"),
             partition_tables=[PartitionTableConfig(table_name="Orders", schema_name="sales")],
             scd_tables=[
-                SCDTableConfig(table_name="Customers", schema_name="sales", last_modified_column="Changed", **self.scd)
+                SCDTableConfig(
+                    table_name="Customers", schema_name="sales", **{"last_modified_column": "Changed", **self.scd}
+                )
             ],
             static_tables=[StaticTableConfig(table_name="Countries", **self.static)],
             processing=ProcessingConfig(**self.processing),

@@ -182,6 +182,15 @@ def test_versions_that_repeat_a_key_are_refused_before_anything_is_visible(place
     place.assert_same([ORDERS, COUNTRIES])
 
 
+def test_a_watermark_of_another_column_is_forgotten(synced: Shop) -> None:
+    """Compared with a column of another type the server would refuse it, or worse, convert it."""
+    synced.scd = {"last_modified_column": "EffectiveDate"}
+    synced.source.watermarks.clear()
+    assert synced.run(table_types=["scd"]).units[0].watermark == "2026-01-06 00:00:00.000000"
+    assert synced.source.extracts() == ["sales.Customers all"]
+    assert synced.source.watermarks[:2] == [None, None]
+
+
 def test_an_edited_static_row_loads_that_table_only(synced: Shop) -> None:
     synced.rows(COUNTRIES)[1]["Name"] = "République française"
     synced.run()
