@@ -1,0 +1,89 @@
+"""`python -m sqlserver_sandbox`: serve a data directory on loopback until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlserver_sandbox.certificate import tls_context
+from sqlserver_sandbox.engine import DuckDbEngine
+from sqlserver_sandbox.server import HOST, Server
+
+PASSWORD_VARIABLE = "SQLSERVER_SANDBOX_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+DEFAULT_PORT = 14330
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 after a clean stop, 1 when it could not start, 2 for wrong arguments."""
+    asked = _parser().parse_args(arguments)
+    if asked.host not in (HOST, "localhost"):
+        _complain(f"--host {asked.host}: the sandbox serves {HOST} only; it is not hardened for a network")
+        return 2
+    # Blocked before any thread exists, so that sigwait below receives them and no thread dies of them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    data: Path = asked.data
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        tls = tls_context(data / "tls") if asked.tls else None
+        engine = DuckDbEngine(data, {asked.user: _password(asked.user)})
+    except OSError as error:
+        _complain(f"--data {data}: {error}")
+        return 1
+    try:
+        return _serve(Server(engine, port=asked.port, tls=tls), asked.ready_file)
+    except OSError as error:
+        _complain(f"--port {asked.port}: {error.strerror or error}")
+        return 1
+    finally:
+        engine.close()
+
+
+def _serve(server: Server, ready_file: Path | None) -> int:
+    try:
+        _say(f"listening on {HOST}:{server.port}")
+        if ready_file is not None:
+            # Renamed into place: whoever waits for the file never reads half a number.
+            partial = ready_file.with_name(ready_file.name + ".partial")
+            partial.write_text(f"{server.port}\n", encoding="ascii")
+            partial.replace(ready_file)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    finally:
+        server.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sqlserver_sandbox", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="directory of the databases; made if missing")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one (default {DEFAULT_PORT})")
+    parser.add_argument("--host", default=HOST, help=f"only {HOST}")
+    parser.add_argument("--tls", action="store_true", help="offer encryption with a self-signed certificate")
+    parser.add_argument("--user", default="sa", help=f"the one login (default sa); password from {PASSWORD_VARIABLE}")
+    parser.add_argument("--ready-file", type=Path, help="written with the port once clients can connect")
+    return parser
+
+
+def _password(user: str) -> str:
+    given = os.environ.get(PASSWORD_VARIABLE)
+    if given:
+        return given
+    made = secrets.token_urlsafe(12)
+    _say(f"password of {user}: {made}  (set {PASSWORD_VARIABLE} to choose one)")
+    return made
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _complain(text: str) -> None:
+    print(f"sqlserver_sandbox: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

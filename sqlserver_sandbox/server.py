@@ -1,0 +1,73 @@
+"""The listening socket: accepts on loopback, one thread per connection, and stops without leaving any behind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from itertools import count
+
+from sqlserver_sandbox.model import Engine
+from sqlserver_sandbox.wire.connection import Connection
+from sqlserver_sandbox.wire.greeting import Greeting
+from sqlserver_sandbox.wire.transport import Transport
+
+HOST = "127.0.0.1"
+"""The only address. The sandbox answers anyone who knows its password, and is not hardened for strangers."""
+FIRST_SPID = 51
+"""SQL Server keeps the session ids up to 50 for itself."""
+
+
+class Server:
+    """Owns the socket and the connections, not the engine."""
+
+    def __init__(self, engine: Engine, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        """Listens from here on; port 0 takes a free one. Raises OSError when the port is taken."""
+        self._greeting = Greeting(engine, tls)
+        self._listening = socket.create_server((HOST, port), backlog=128)
+        self.port: int = self._listening.getsockname()[1]
+        self._guard = threading.Lock()
+        self._connections: dict[threading.Thread, Transport] = {}
+        self._spids = count(FIRST_SPID)
+        self._stopping = False
+        self._acceptor = threading.Thread(target=self._accept, name="tds-acceptor", daemon=True)
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Refuse new clients, end the connected ones (their transactions roll back), wait until all are gone."""
+        self._stopping = True
+        try:
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        except OSError:  # some systems do not shut a listening socket down; closing it below is enough there
+            pass
+        self._listening.close()
+        self._acceptor.join()
+        with self._guard:
+            connections = dict(self._connections)
+        for transport in connections.values():
+            transport.shut_down()
+        for thread in connections:
+            thread.join()
+
+    def _accept(self) -> None:
+        while not self._stopping:
+            try:
+                connected, _address = self._listening.accept()
+            except OSError:  # the socket was closed by stop()
+                return
+            transport = Transport(connected)
+            connection = Connection(transport, self._greeting, spid=next(self._spids) & 0x7FFF)
+            thread = threading.Thread(
+                target=self._serve, args=(connection, transport), name="tds-connection", daemon=True
+            )
+            with self._guard:
+                self._connections[thread] = transport
+            thread.start()
+
+    def _serve(self, connection: Connection, transport: Transport) -> None:
+        try:
+            connection.serve()
+        finally:
+            transport.close()
+            with self._guard:
+                del self._connections[threading.current_thread()]

@@ -1,0 +1,125 @@
+"""Outcomes of the engine as tokens, each statement closed by a DONE that knows whether more follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sqlserver_sandbox.model import (
+    BulkStart,
+    BulkTarget,
+    Cancelled,
+    DatabaseChange,
+    Info,
+    Outcome,
+    ResultSet,
+    RowsAffected,
+    SqlError,
+    TransactionChange,
+)
+from sqlserver_sandbox.wire import tokens
+from sqlserver_sandbox.wire.packets import ReplyWriter
+from sqlserver_sandbox.wire.rows import encode_batch
+from sqlserver_sandbox.wire.tokens import Done, DoneStatus, Env
+
+SELECT = 0xC1
+PROCEDURE_END = 0xE0
+_ENV_OF = {"begin": Env.BEGIN, "commit": Env.COMMIT, "rollback": Env.ROLLBACK}
+
+
+@dataclass(frozen=True)
+class _Pending:
+    kind: Done
+    status: DoneStatus
+    command: int
+    count: int
+
+    def render(self) -> bytes:
+        return tokens.done(self.kind, self.status, command=self.command, count=self.count)
+
+
+class Answer:
+    """One request's answer. A DONE is held back until it is known whether anything follows it."""
+
+    def __init__(self, writer: ReplyWriter, *, server: str, attention: Callable[[], bool]) -> None:
+        self._writer = writer
+        self._server = server
+        self._attention = attention
+        self._pending: _Pending | None = None
+        self.descriptor: int | None = None  # of the transaction that the outcomes left open; None when they said nothing
+        self.bulk: BulkTarget | None = None
+        self.last_error: SqlError | None = None
+
+    def outcomes(self, outcomes: Iterable[Outcome], kind: Done) -> None:
+        """Write them as they come. Raises what the engine raises, and Cancelled when the client sent an attention."""
+        for outcome in outcomes:
+            if self._attention():
+                raise Cancelled
+            self._outcome(outcome, kind)
+
+    def token(self, data: bytes) -> None:
+        """A token that closes nothing."""
+        self._release(more=True)
+        self._writer.write(data)
+
+    def done(self, kind: Done, status: DoneStatus = DoneStatus.FINAL, *, command: int = 0, count: int = 0) -> None:
+        """A statement, or a procedure, is over."""
+        self._release(more=True)
+        self._pending = _Pending(kind, status, command, count)
+
+    def fail(self, error: SqlError, kind: Done) -> None:
+        """The error, and the end of what it ended."""
+        self.last_error = error
+        self.token(tokens.error(error, self._server))
+        fatal = DoneStatus.SERVER_ERROR if error.class_ >= tokens.FATAL_CLASS else DoneStatus.FINAL
+        self.done(kind, DoneStatus.ERROR | fatal)
+
+    def end(self, *, attention: bool) -> None:
+        """Close the message. An attention is acknowledged in its last token."""
+        if attention:
+            self._release(more=True)
+            self._pending = _Pending(Done.BATCH, DoneStatus.ATTENTION, 0, 0)
+        elif self._pending is None:
+            self._pending = _Pending(Done.BATCH, DoneStatus.FINAL, 0, 0)
+        self._release(more=False)
+        self._writer.end_message()
+
+    def _release(self, *, more: bool) -> None:
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        if more:
+            pending = replace(pending, status=pending.status | DoneStatus.MORE)
+        self._writer.write(pending.render())
+
+    def _outcome(self, outcome: Outcome, kind: Done) -> None:
+        if isinstance(outcome, ResultSet):
+            self._result_set(outcome, kind)
+        elif isinstance(outcome, RowsAffected):
+            counted = DoneStatus.FINAL if outcome.count is None else DoneStatus.COUNT
+            self.done(kind, counted, command=outcome.command, count=outcome.count or 0)
+        elif isinstance(outcome, SqlError):
+            self.fail(outcome, kind)
+        elif isinstance(outcome, Info):
+            self.token(
+                tokens.info(outcome.number, outcome.text, self._server, state=outcome.state, class_=outcome.class_)
+            )
+        elif isinstance(outcome, TransactionChange):
+            self.token(tokens.env_transaction(_ENV_OF[outcome.kind], outcome.descriptor))
+            self.descriptor = outcome.descriptor if outcome.kind == "begin" else 0
+        elif isinstance(outcome, DatabaseChange):
+            self.token(tokens.env_text(Env.DATABASE, outcome.new, outcome.old))
+        elif isinstance(outcome, BulkStart):
+            self.bulk = outcome.target
+            self.done(kind)
+
+    def _result_set(self, result: ResultSet, kind: Done) -> None:
+        self.token(tokens.column_metadata(result.columns))
+        count = 0
+        for batch in result.batches:
+            for rows in encode_batch(batch, result.columns):
+                self._writer.write(rows)
+                if self._attention():
+                    raise Cancelled
+            count += batch.num_rows
+        self.done(kind, DoneStatus.COUNT, command=SELECT, count=count)

@@ -1,0 +1,36 @@
+"""bit, tinyint, smallint, int, bigint, real, float: little-endian, as Arrow holds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, as_matrix, build_fixed, expect, fixed_values
+
+ARROW = {
+    "bit": pa.bool_(),
+    "tinyint": pa.uint8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "real": pa.float32(),
+    "float": pa.float64(),
+}
+NAMES = frozenset(ARROW)
+
+
+def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
+    arrow = ARROW[sql_type.name]
+    expect(array, arrow)
+    if sql_type.name == "bit":
+        bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
+        return bits[array.offset : array.offset + len(array)].reshape(-1, 1)
+    return as_matrix(fixed_values(array, arrow.to_pandas_dtype()))
+
+
+def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+    arrow = ARROW[sql_type.name]
+    if sql_type.name == "bit":
+        return pa.array(raw[:, 0] != 0, mask=None if valid is None else ~valid)
+    return build_fixed(arrow, raw, valid)
