@@ -28,9 +28,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
+
+ArrowArray: TypeAlias = "pa.Array[Any]"
+"""An Arrow array of any type; quoted, because pyarrow's own class is generic for type checkers only."""
 
 DEFAULT_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 MAX = -1
@@ -73,7 +76,7 @@ class Parameter:
 
     name: str
     type: SqlType
-    value: pa.Array
+    value: ArrowArray
 
 
 # ---- what a statement answers, in order ------------------------------------------------------------------------------

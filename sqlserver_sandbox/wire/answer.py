@@ -46,7 +46,9 @@ class Answer:
         self._server = server
         self._attention = attention
         self._pending: _Pending | None = None
-        self.descriptor: int | None = None  # of the transaction that the outcomes left open; None when they said nothing
+        self.descriptor: int | None = (
+            None  # of the transaction that the outcomes left open; None when they said nothing
+        )
         self.bulk: BulkTarget | None = None
         self.last_error: SqlError | None = None
 

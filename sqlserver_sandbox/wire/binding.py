@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sqlserver_sandbox.model import MAX, Parameter, SqlError, SqlType
+from sqlserver_sandbox.model import MAX, ArrowArray, Parameter, SqlError, SqlType
 from sqlserver_sandbox.wire.codec.values import arrow_form
 from sqlserver_sandbox.wire.declarations import Declaration
 from sqlserver_sandbox.wire.refusals import refusal
@@ -60,12 +60,15 @@ def conform(parameter: Parameter, declaration: Declaration) -> Parameter:
     return Parameter(declaration.name, declared, value)
 
 
-def _conformed(value: pa.Array, sent: SqlType, declared: SqlType) -> pa.Array | None:
+def _conformed(value: ArrowArray, sent: SqlType, declared: SqlType) -> ArrowArray | None:
     names = {sent.name, declared.name}
     if names <= _TEXTS or names <= _BINARIES:
         return _sized(value, declared)
-    if names <= _INTEGERS or names <= _EXACT or names <= {"real", "float"} or (
-        sent.name in _INTEGERS and declared.name in _EXACT
+    if (
+        names <= _INTEGERS
+        or names <= _EXACT
+        or names <= {"real", "float"}
+        or (sent.name in _INTEGERS and declared.name in _EXACT)
     ):
         return _cast(value, arrow_form(declared))
     if sent.name == declared.name:
@@ -73,14 +76,14 @@ def _conformed(value: pa.Array, sent: SqlType, declared: SqlType) -> pa.Array | 
     return None
 
 
-def _cast(value: pa.Array, arrow: pa.DataType) -> pa.Array | None:
+def _cast(value: ArrowArray, arrow: pa.DataType) -> ArrowArray | None:
     try:
         return value.cast(arrow)
     except pa.ArrowInvalid:  # it does not fit; the caller says so
         return None
 
 
-def _sized(value: pa.Array, declared: SqlType) -> pa.Array | None:
+def _sized(value: ArrowArray, declared: SqlType) -> ArrowArray | None:
     """The value, padded where the type pads; None when it is longer than the type."""
     if not declared.length or declared.length == MAX:
         return value
@@ -100,6 +103,6 @@ def _units(text: str, declared: SqlType) -> int:
     return len(text.encode("utf-16-le")) // 2 if declared.name.startswith("n") else len(text)
 
 
-def _with_fewer_digits(value: pa.Array, declared: SqlType) -> pa.Array | None:
+def _with_fewer_digits(value: ArrowArray, declared: SqlType) -> ArrowArray | None:
     ticks = pc.struct_field(value, "ticks") if pa.types.is_struct(value.type) else value
     return None if ticks[0].as_py() % 10 ** (7 - declared.scale) else value

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import BulkTarget, Column, SqlError
+from sqlserver_sandbox.model import ArrowArray, BulkTarget, Column, SqlError
 from sqlserver_sandbox.wire.bulk_scan import Located, RowScanner, whole_plp
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
 from sqlserver_sandbox.wire.codec.invalid import invalid_value
-from sqlserver_sandbox.wire.codec.values import arrow_form, array_of
+from sqlserver_sandbox.wire.codec.values import array_of, arrow_form
 from sqlserver_sandbox.wire.fields import FieldReader
 from sqlserver_sandbox.wire.refusals import StreamEnded, protocol_error
 from sqlserver_sandbox.wire.tokens import COLMETADATA
@@ -131,7 +131,7 @@ def _decode(
     return pa.RecordBatch.from_arrays(arrays, names=list(names))
 
 
-def _column(data: bytes, view: Bytes, found: Located, wire_type: WireType, column: Column) -> pa.Array:
+def _column(data: bytes, view: Bytes, found: Located, wire_type: WireType, column: Column) -> ArrowArray:
     if found.in_pieces is not None:
         array = array_of(_values_in_pieces(data, found), wire_type.sql)
     else:
@@ -139,7 +139,7 @@ def _column(data: bytes, view: Bytes, found: Located, wire_type: WireType, colum
     return array.cast(arrow_form(column.type))  # same type, or a decimal of more digits
 
 
-def _values_in_place(view: Bytes, found: Located, wire_type: WireType) -> pa.Array:
+def _values_in_place(view: Bytes, found: Located, wire_type: WireType) -> ArrowArray:
     valid = None if found.valid.all() else found.valid
     family = fixed_family(wire_type.sql)
     if family is None:

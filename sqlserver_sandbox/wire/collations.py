@@ -41,9 +41,7 @@ KNOWN = {
         _collation("Latin1_General_CI_AS", IGNORE_CASE | IGNORE_KANA | IGNORE_WIDTH),
         _collation("Latin1_General_BIN2", BINARY2),
         _collation("Latin1_General_100_BIN2", BINARY2 | VERSION_100),
-        _collation(
-            "Latin1_General_100_CI_AS_SC_UTF8", IGNORE_CASE | IGNORE_KANA | IGNORE_WIDTH | UTF8 | VERSION_100
-        ),
+        _collation("Latin1_General_100_CI_AS_SC_UTF8", IGNORE_CASE | IGNORE_KANA | IGNORE_WIDTH | UTF8 | VERSION_100),
     )
 }
 _BY_WIRE = {collation.wire: collation for collation in KNOWN.values()}

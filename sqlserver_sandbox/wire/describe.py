@@ -79,9 +79,7 @@ _SCALED = {"time": (41, 3, 8), "datetime2": (42, 6, 19), "datetimeoffset": (43, 
 def undeclared_parameters(suggested: Sequence[tuple[str, SqlType]]) -> ResultSet:
     """One row per undeclared parameter, in order of appearance."""
     rows = [_row(ordinal, name, sql_type) for ordinal, (name, sql_type) in enumerate(suggested, 1)]
-    arrays = [
-        pa.array([row[place] for row in rows], arrow_form(column.type)) for place, column in enumerate(_COLUMNS)
-    ]
+    arrays = [pa.array([row[place] for row in rows], arrow_form(column.type)) for place, column in enumerate(_COLUMNS)]
     batch = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in _COLUMNS])
     return ResultSet(_COLUMNS, iter((batch,)))
 

@@ -96,7 +96,9 @@ def _refuse_unsupported(data: bytes, version: int, flags2: int, flags3: int) -> 
         raise SqlError(18456, "Login failed: sqlserver_sandbox cannot attach a database file.", class_=14)
     language = _text(data, LANGUAGE)
     if language.lower() not in ("", "us_english", "english"):
-        raise SqlError(18456, f"Login failed: sqlserver_sandbox has no language '{language}', only us_english.", class_=14)
+        raise SqlError(
+            18456, f"Login failed: sqlserver_sandbox has no language '{language}', only us_english.", class_=14
+        )
 
 
 def _span(data: bytes, index: int) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sqlserver_sandbox.model import ArrowArray
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs
 
 _NOTHING = pa.scalar(b"", pa.large_binary())
@@ -69,7 +70,7 @@ def _merge_blocks(pieces: Sequence[Piece]) -> list[Piece]:
     return merged
 
 
-def _as_arrow(piece: Piece) -> pa.Array:
+def _as_arrow(piece: Piece) -> ArrowArray:
     if isinstance(piece, Block):
         rows, width = piece.matrix.shape
         offsets = np.arange(rows + 1, dtype=np.int64) * width

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import Column
+from sqlserver_sandbox.model import ArrowArray, Column
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, Mask, WrongForm, as_matrix, low_bytes, validity
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
 from sqlserver_sandbox.wire.pieces import Block, Piece, Ragged, join_rows, keep_where, repeated
@@ -66,7 +66,7 @@ def _row_starts(present: Sequence[Mask | None], rows: int) -> Piece:
     return Ragged(bitmap[shown], shown.sum(axis=1, dtype=np.int64))
 
 
-def _column_pieces(array: pa.Array, column: Column, valid: Mask | None) -> list[Piece]:
+def _column_pieces(array: ArrowArray, column: Column, valid: Mask | None) -> list[Piece]:
     if valid is not None and not column.nullable:
         raise WrongForm("a null in a column declared NOT NULL")
     layout = layout_of(column.type, nullable=column.nullable)

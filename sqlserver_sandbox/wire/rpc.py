@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sqlserver_sandbox.model import Parameter
-from sqlserver_sandbox.wire.codec.values import arrow_form, array_of
+from sqlserver_sandbox.wire.codec.values import array_of, arrow_form
 from sqlserver_sandbox.wire.fields import FieldReader
 from sqlserver_sandbox.wire.refusals import protocol_error, refusal
-from sqlserver_sandbox.wire.type_info import Layout, USHORT_NULL, WireType, parse_type_info
+from sqlserver_sandbox.wire.type_info import USHORT_NULL, Layout, WireType, parse_type_info
 
 BY_NUMBER = {
     1: "sp_cursor",
@@ -78,7 +78,7 @@ def _parse_procedure(fields: FieldReader) -> str:
             raise protocol_error(f"there is no procedure number {number}")
         return BY_NUMBER[number]
     name = fields.take(2 * length).decode("utf-16-le", "replace")
-    return name.rpartition(".")[2].strip("[]\"")
+    return name.rpartition(".")[2].strip('[]"')
 
 
 def _parse_argument(fields: FieldReader) -> Argument:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sqlserver_sandbox.model import ArrowArray
+
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Longs: TypeAlias = npt.NDArray[np.int64]
@@ -17,20 +19,20 @@ class WrongForm(TypeError):
     """An array is not in the Arrow form of its declared type: the sender broke the contract in model.py."""
 
 
-def expect(array: pa.Array, *types: pa.DataType) -> None:
+def expect(array: ArrowArray, *types: pa.DataType) -> None:
     """Raise WrongForm unless the array has one of these types."""
     if array.type not in types:
         raise WrongForm(f"expected {' or '.join(map(str, types))}, got {array.type}")
 
 
-def validity(array: pa.Array) -> Mask | None:
+def validity(array: ArrowArray) -> Mask | None:
     """True where there is a value; None when there are no nulls."""
     if array.null_count == 0:
         return None
     return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def fixed_values(array: pa.Array, dtype: npt.DTypeLike, *, per_value: int = 1) -> npt.NDArray[Any]:
+def fixed_values(array: ArrowArray, dtype: npt.DTypeLike, *, per_value: int = 1) -> npt.NDArray[Any]:
     """The values buffer of a fixed-width array, `per_value` items each; undefined where null."""
     buffer = array.buffers()[1]
     if buffer is None:
@@ -39,7 +41,7 @@ def fixed_values(array: pa.Array, dtype: npt.DTypeLike, *, per_value: int = 1) -
     return values[array.offset * per_value : (array.offset + len(array)) * per_value]
 
 
-def variable_values(array: pa.Array) -> tuple[Bytes, Longs]:
+def variable_values(array: ArrowArray) -> tuple[Bytes, Longs]:
     """(all bytes of the values in order, offsets with one more entry than values). A null has no bytes."""
     if array.null_count:
         array = array.fill_null(b"" if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type) else "")
@@ -76,16 +78,14 @@ def validity_buffer(valid: Mask | None) -> pa.Buffer | None:
     return None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
 
 
-def build_fixed(arrow: pa.DataType, values: npt.NDArray[Any], valid: Mask | None) -> pa.Array:
+def build_fixed(arrow: pa.DataType, values: npt.NDArray[Any], valid: Mask | None) -> ArrowArray:
     """An array over the bytes of `values` (one or more items per value)."""
     count = values.nbytes // (arrow.bit_width // 8)
     data = pa.py_buffer(np.ascontiguousarray(values).tobytes())
     return pa.Array.from_buffers(arrow, count, [validity_buffer(valid), data])
 
 
-def build_variable(arrow: pa.DataType, data: Bytes | bytes, offsets: Longs, valid: Mask | None) -> pa.Array:
+def build_variable(arrow: pa.DataType, data: Bytes | bytes, offsets: Longs, valid: Mask | None) -> ArrowArray:
     """A utf8 or binary array over `data`; batches are far below the two gigabytes that 32-bit offsets can say."""
     starts = pa.py_buffer(offsets.astype(np.int32).tobytes())
-    return pa.Array.from_buffers(
-        arrow, len(offsets) - 1, [validity_buffer(valid), starts, pa.py_buffer(bytes(data))]
-    )
+    return pa.Array.from_buffers(arrow, len(offsets) - 1, [validity_buffer(valid), starts, pa.py_buffer(bytes(data))])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, as_matrix, build_fixed, expect, fixed_values
 from sqlserver_sandbox.wire.codec.invalid import invalid_value
 from sqlserver_sandbox.wire.type_info import decimal_width
@@ -29,7 +29,7 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
     return pa.decimal128(sql_type.precision, sql_type.scale)
 
 
-def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
+def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     expect(array, arrow_form(sql_type))
     words = fixed_values(array, np.uint64, per_value=2).reshape(-1, 2)
     if sql_type.name == "money":
@@ -45,7 +45,7 @@ def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
     return out
 
 
-def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     """`raw` holds a sign byte and the magnitude, padded with zero bytes on the right where a client sent fewer."""
     words = np.zeros((len(raw), 2), np.uint64)
     if sql_type.name in ("money", "smallmoney"):

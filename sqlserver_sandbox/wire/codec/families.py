@@ -8,26 +8,24 @@ from sqlserver_sandbox.wire.codec import decimals, guids, moments, numbers, octe
 from sqlserver_sandbox.wire.refusals import refusal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from sqlserver_sandbox.model import SqlType
+    from sqlserver_sandbox.model import ArrowArray, SqlType
     from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, Mask
 
 
 class FixedFamily(Protocol):
     """Every value of a type has the same number of bytes."""
 
-    def to_wire(self, array: pa.Array, sql_type: SqlType) -> Bytes: ...
+    def to_wire(self, array: ArrowArray, sql_type: SqlType) -> Bytes: ...
 
-    def from_wire(self, raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array: ...
+    def from_wire(self, raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray: ...
 
 
 class VariableFamily(Protocol):
     """Values have their own lengths."""
 
-    def to_wire(self, array: pa.Array, sql_type: SqlType) -> tuple[Bytes, Longs]: ...
+    def to_wire(self, array: ArrowArray, sql_type: SqlType) -> tuple[Bytes, Longs]: ...
 
-    def from_wire(self, data: Bytes, offsets: Longs, valid: Mask | None, sql_type: SqlType) -> pa.Array: ...
+    def from_wire(self, data: Bytes, offsets: Longs, valid: Mask | None, sql_type: SqlType) -> ArrowArray: ...
 
 
 _FIXED: tuple[tuple[frozenset[str], FixedFamily], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, build_variable, expect, variable_values
 
 NAMES = frozenset({"uniqueidentifier"})
@@ -20,7 +20,7 @@ _FROM_HEX[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16, dtype=np.uint8
 _FROM_HEX[np.frombuffer(b"abcdef", np.uint8)] = np.arange(10, 16, dtype=np.uint8)
 
 
-def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
+def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     expect(array, pa.string(), pa.large_string())
     text, offsets = variable_values(array.fill_null(_ZERO))
     if (np.diff(offsets) != TEXT_LENGTH).any():
@@ -31,7 +31,7 @@ def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
     return ((digits[:, 0::2] << 4) | digits[:, 1::2])[:, _WIRE_ORDER]
 
 
-def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     ordered = raw[:, _WIRE_ORDER]
     text = np.full((len(raw), TEXT_LENGTH), ord("-"), np.uint8)
     text[:, _DIGIT_PLACES[0::2]] = _TO_HEX[ordered >> 4]

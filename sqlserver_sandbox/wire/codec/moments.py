@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import TICKS_PER_DAY, SqlType
+from sqlserver_sandbox.model import TICKS_PER_DAY, ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec.buffers import (
     Bytes,
     Longs,
@@ -41,7 +41,7 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
     return OFFSET_STRUCT if sql_type.name == "datetimeoffset" else pa.int64()
 
 
-def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
+def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     name = sql_type.name
     if name == "datetimeoffset":
         if not pa.types.is_struct(array.type):
@@ -65,7 +65,7 @@ def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
     return np.hstack((as_matrix(days.astype("<u2")), as_matrix(minutes.astype("<u2"))))
 
 
-def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     name = sql_type.name
     if name == "date":
         days = _checked(from_low_bytes(raw), 0, DAYS_ALL, valid, sql_type)
@@ -90,11 +90,11 @@ def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
     return build_fixed(pa.int64(), short[:, 0] * MINUTES_PER_DAY + minutes, valid)
 
 
-def _known(array: pa.Array) -> Mask:
+def _known(array: ArrowArray) -> Mask:
     return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def _ticks_to_wire(ticks: pa.Array, sql_type: SqlType) -> Bytes:
+def _ticks_to_wire(ticks: ArrowArray, sql_type: SqlType) -> Bytes:
     expect(ticks, pa.int64())
     values = np.where(_known(ticks), fixed_values(ticks, np.int64), 0)
     days, of_day = np.divmod(values, TICKS_PER_DAY)

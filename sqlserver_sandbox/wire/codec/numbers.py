@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, as_matrix, build_fixed, expect, fixed_values
 
 ARROW = {
@@ -20,7 +20,7 @@ ARROW = {
 NAMES = frozenset(ARROW)
 
 
-def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
+def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     arrow = ARROW[sql_type.name]
     expect(array, arrow)
     if sql_type.name == "bit":
@@ -29,7 +29,7 @@ def to_wire(array: pa.Array, sql_type: SqlType) -> Bytes:
     return as_matrix(fixed_values(array, arrow.to_pandas_dtype()))
 
 
-def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     arrow = ARROW[sql_type.name]
     if sql_type.name == "bit":
         return pa.array(raw[:, 0] != 0, mask=None if valid is None else ~valid)

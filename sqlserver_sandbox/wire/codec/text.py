@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sqlserver_sandbox.model import SqlError, SqlType
+from sqlserver_sandbox.model import ArrowArray, SqlError, SqlType
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, Mask, build_variable, expect, variable_values
 from sqlserver_sandbox.wire.collations import find_collation
 from sqlserver_sandbox.wire.refusals import UNSUPPORTED
@@ -20,7 +20,7 @@ NAMES = frozenset({"char", "varchar", "text", "nchar", "nvarchar", "ntext", "sys
 ASCII_END = 0x80
 
 
-def to_wire(array: pa.Array, sql_type: SqlType) -> tuple[Bytes, Longs]:
+def to_wire(array: ArrowArray, sql_type: SqlType) -> tuple[Bytes, Longs]:
     """(bytes of all values, bytes per value)."""
     expect(array, pa.string(), pa.large_string())
     utf8, offsets = variable_values(array)
@@ -45,7 +45,7 @@ def to_wire(array: pa.Array, sql_type: SqlType) -> tuple[Bytes, Longs]:
     return np.frombuffer(encoded, np.uint8), np.diff(before[offsets])
 
 
-def from_wire(data: Bytes, offsets: Longs, valid: Mask | None, sql_type: SqlType) -> pa.Array:
+def from_wire(data: Bytes, offsets: Longs, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     codec = _codec(sql_type)
     if codec == "utf-16-le":
         return _from_utf16(data, offsets, valid)
@@ -65,7 +65,7 @@ def from_wire(data: Bytes, offsets: Longs, valid: Mask | None, sql_type: SqlType
     return build_variable(pa.string(), text.encode("utf-8"), before[offsets], valid)
 
 
-def _from_utf16(data: Bytes, offsets: Longs, valid: Mask | None) -> pa.Array:
+def _from_utf16(data: Bytes, offsets: Longs, valid: Mask | None) -> ArrowArray:
     if data.size % 2 or (offsets % 2).any():
         raise _malformed("utf-16-le")
     units: npt.NDArray[np.uint16] = data.view("<u2")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec import decimals, moments, numbers, octets
 from sqlserver_sandbox.wire.codec.buffers import Mask
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
@@ -27,7 +27,7 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
     return pa.binary() if name in octets.NAMES else pa.string()
 
 
-def array_of(values: Sequence[bytes | None], sql_type: SqlType) -> pa.Array:
+def array_of(values: Sequence[bytes | None], sql_type: SqlType) -> ArrowArray:
     """The values as an array; None is null. Raises SqlError 8023 for bytes that are no value of the type."""
     valid = mask_of(values)
     family = fixed_family(sql_type)
