@@ -11,7 +11,7 @@ from sqlserver_sandbox.wire.greeting import Greeting
 from sqlserver_sandbox.wire.inbox import Inbox, MessageStart
 from sqlserver_sandbox.wire.packets import PacketType, ReplyWriter, Status
 from sqlserver_sandbox.wire.requests import Requests
-from sqlserver_sandbox.wire.tokens import FATAL_CLASS, Done
+from sqlserver_sandbox.wire.tokens import FATAL_CLASS, Done, DoneStatus
 from sqlserver_sandbox.wire.transport import ConnectionLost, Transport
 
 INTERNAL_ERROR = 50000
@@ -64,6 +64,7 @@ class Connection:
 def _answer_one(message: MessageStart, inbox: Inbox, requests: Requests, answer: Answer) -> SqlError | None:
     """Answer one request, whatever happens. Returns the error that ended it, if one did."""
     fault: SqlError | None = None
+    kind = Done.PROCEDURE if message.kind == PacketType.RPC else Done.BATCH
     try:
         keep_transaction = bool(message.status & Status.RESET_KEEP_TRANSACTION)
         if keep_transaction or message.status & Status.RESET:
@@ -72,7 +73,10 @@ def _answer_one(message: MessageStart, inbox: Inbox, requests: Requests, answer:
     except SqlError as error:
         fault = error
     except Cancelled:
-        if not (inbox.attention or inbox.was_ignored):
+        if inbox.attention:
+            # The statement's own end, before the acknowledgement: without it ODBC reports a success, not HY008.
+            answer.done(kind, DoneStatus.ERROR)
+        elif not inbox.was_ignored:
             _log("a statement was cancelled that no client had asked to cancel")
             fault = SqlError(INTERNAL_ERROR, "sandbox internal error: the statement was cancelled by nobody")
     except ConnectionLost:
@@ -81,7 +85,7 @@ def _answer_one(message: MessageStart, inbox: Inbox, requests: Requests, answer:
         traceback.print_exc(file=sys.stderr)
         fault = SqlError(INTERNAL_ERROR, f"sandbox internal error: {type(error).__name__}: {error}")
     if fault is not None:
-        answer.fail(fault, Done.PROCEDURE if message.kind == PacketType.RPC else Done.BATCH)
+        answer.fail(fault, kind)
     inbox.skip_message()
     return fault
 

@@ -8,6 +8,7 @@ from sqlserver_sandbox.model import BulkTarget, Session, SqlError
 from sqlserver_sandbox.wire import tokens
 from sqlserver_sandbox.wire.answer import Answer
 from sqlserver_sandbox.wire.bulk import bulk_batches
+from sqlserver_sandbox.wire.bulkcopy_probe import answer_probe, probed_table
 from sqlserver_sandbox.wire.fields import FieldReader, utf16_text
 from sqlserver_sandbox.wire.packets import PacketType
 from sqlserver_sandbox.wire.procedures import Procedures
@@ -61,7 +62,9 @@ class Requests:
             answer.outcomes(transaction_request(fields, self._session), Done.BATCH)
         else:
             sql = utf16_text(fields.take(len(fields.data) - fields.position))
-            answer.outcomes(self._session.execute(sql, {}), Done.BATCH)
+            table = probed_table(sql)
+            answered = self._session.execute(sql, {}) if table is None else answer_probe(table, self._session)
+            answer.outcomes(answered, Done.BATCH)
 
     def _run_procedures(self, fields: FieldReader, answer: Answer) -> None:
         """An error ends its own call; the calls after it in the same message still run, as on SQL Server."""

@@ -84,6 +84,12 @@ class CannedEngine:
         self.scripts[sql] = run
 
 
+def _bulk_table(sql: str) -> str:
+    """The last part of the name after INSERT BULK."""
+    name = sql.split(None, 2)[2].partition("(")[0].strip()
+    return name.rpartition(".")[2].strip('[]"')
+
+
 class CannedSession:
     """One connection to a CannedEngine."""
 
@@ -110,6 +116,8 @@ class CannedSession:
         elif plain.startswith("if @@trancount > 0 "):
             yield from self.commit() if plain.endswith("commit tran") else self.rollback()
             yield RowsAffected(None)
+        elif plain == "select @@trancount":
+            yield ResultSet((INT,), iter((pa.record_batch([pa.array([0], pa.int32())], names=["n"]),)))
         elif plain.startswith("use "):
             yield DatabaseChange(plain[4:], self.database)
             yield Info(5701, f"Changed database context to '{plain[4:]}'.", state=2)
@@ -119,7 +127,7 @@ class CannedSession:
         elif sql == ENDLESS:
             yield ResultSet((INT,), self._endless())
         elif plain.startswith("insert bulk "):
-            yield BulkStart(self._engine.bulk_targets[plain.split()[2].split("(")[0].strip("[]")])
+            yield BulkStart(self._engine.bulk_targets[_bulk_table(sql)])
         elif plain == "":
             return
         else:
@@ -129,7 +137,10 @@ class CannedSession:
         return self._engine.suggested[sql]
 
     def describe_result(self, sql: str, declared: str) -> tuple[Column, ...]:
-        raise SqlError(40517, "the canned engine describes no results")
+        name = sql.rpartition(".")[2].strip("[]")
+        if name not in self._engine.bulk_targets:
+            raise SqlError(208, f"Invalid object name '{name}'.")
+        return self._engine.bulk_targets[name].columns
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
         if procedure not in self._engine.procedures:
