@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlserver_sandbox.model import MAX, ArrowArray, Parameter, SqlError, SqlType
-from sqlserver_sandbox.wire.codec.values import arrow_form
+from sqlserver_sandbox.wire.codec.values import arrow_form, null_of
 from sqlserver_sandbox.wire.declarations import Declaration
 from sqlserver_sandbox.wire.refusals import refusal
 from sqlserver_sandbox.wire.rpc import Argument
@@ -50,7 +50,7 @@ def conform(parameter: Parameter, declaration: Declaration) -> Parameter:
     """The same value as the declared type. What would lose something, or needs a conversion with rules, is refused."""
     declared, sent = declaration.type, parameter.type
     if parameter.value.null_count:
-        return Parameter(declaration.name, declared, pa.nulls(1, arrow_form(declared)))
+        return Parameter(declaration.name, declared, null_of(declared))
     value = _conformed(parameter.value, sent, declared)
     if value is None:
         raise refusal(

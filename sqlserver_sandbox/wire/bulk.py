@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sqlserver_sandbox.model import ArrowArray, BulkTarget, Column, SqlError
 from sqlserver_sandbox.wire.bulk_scan import Located, RowScanner, whole_plp
-from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs
+from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, Mask
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
 from sqlserver_sandbox.wire.codec.invalid import invalid_value
 from sqlserver_sandbox.wire.codec.values import array_of, arrow_form
@@ -105,7 +105,7 @@ def _check_columns(sent: Sequence[WireType], target: BulkTarget) -> None:
 
 
 def _fits(wire_type: WireType, column: Column) -> bool:
-    """Whether the values sent are, without any conversion, values of the declared type (their length is the engine's to check)."""
+    """Whether the values sent are values of the declared type as they are. Their length is the engine's to check."""
     sent, declared = wire_type.sql, column.type
     if sent.name in _EXACT and declared.name in _EXACT:
         return sent.scale == declared.scale and sent.precision <= declared.precision
@@ -133,7 +133,7 @@ def _decode(
 
 def _column(data: bytes, view: Bytes, found: Located, wire_type: WireType, column: Column) -> ArrowArray:
     if found.in_pieces is not None:
-        array = array_of(_values_in_pieces(data, found), wire_type.sql)
+        array = array_of(_values_in_pieces(data, found, found.in_pieces), wire_type.sql)
     else:
         array = _values_in_place(view, found, wire_type)
     return array.cast(arrow_form(column.type))  # same type, or a decimal of more digits
@@ -166,10 +166,10 @@ def _fixed_matrix(view: Bytes, found: Located, wire_type: WireType) -> Bytes:
     return matrix
 
 
-def _values_in_pieces(data: bytes, found: Located) -> list[bytes | None]:
+def _values_in_pieces(data: bytes, found: Located, pieces: Mask) -> list[bytes | None]:
     values: list[bytes | None] = []
     for start, length, valid, in_pieces in zip(
-        found.starts.tolist(), found.lengths.tolist(), found.valid.tolist(), found.in_pieces.tolist(), strict=True
+        found.starts.tolist(), found.lengths.tolist(), found.valid.tolist(), pieces.tolist(), strict=True
     ):
         if not valid:
             values.append(None)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sqlserver_sandbox.model import Column, Outcome, ResultSet, RowsAffected, Session, SqlType
+from sqlserver_sandbox.model import ArrowArray, Column, Outcome, ResultSet, RowsAffected, Session, SqlType
 from sqlserver_sandbox.wire.collations import find_collation
 from sqlserver_sandbox.wire.type_info import CHARACTER_TYPES
 
@@ -67,8 +67,10 @@ def answer_probe(table: str, session: Session) -> Iterator[Outcome]:
 
 
 def _collations(columns: tuple[Column, ...]) -> pa.RecordBatch:
-    named = [find_collation(column.type.collation) if column.type.name in CHARACTER_TYPES else None for column in columns]
-    arrays = [
+    named = [
+        find_collation(column.type.collation) if column.type.name in CHARACTER_TYPES else None for column in columns
+    ]
+    arrays: list[ArrowArray] = [
         pa.array(range(1, len(columns) + 1), pa.int32()),
         pa.array([column.name for column in columns], pa.string()),
         pa.array([collation.wire if collation else None for collation in named], pa.binary()),

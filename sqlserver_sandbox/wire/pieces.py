@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlserver_sandbox.model import ArrowArray
-from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs
+from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, variable_values
 
+# Any number of arrays and a separator, all of one type: more than the published signature says.
+_join: Callable[..., ArrowArray] = pc.binary_join_element_wise
 _NOTHING = pa.scalar(b"", pa.large_binary())
 
 
@@ -47,11 +49,9 @@ def keep_where(block: Block, present: np.ndarray[tuple[int], np.dtype[np.bool_]]
 def join_rows(pieces: Sequence[Piece]) -> memoryview:
     """The bytes of all rows, one after the other."""
     arrays = [_as_arrow(piece) for piece in _merge_blocks(pieces)]
-    joined = arrays[0] if len(arrays) == 1 else pc.binary_join_element_wise(*arrays, _NOTHING)
-    _validity, offsets_buffer, data = joined.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int64)
-    first, last = int(offsets[joined.offset]), int(offsets[joined.offset + len(joined)])
-    return memoryview(data)[first:last]
+    joined = arrays[0] if len(arrays) == 1 else _join(*arrays, _NOTHING)
+    data, _offsets = variable_values(joined)
+    return data.data
 
 
 def _merge_blocks(pieces: Sequence[Piece]) -> list[Piece]:
@@ -79,5 +79,5 @@ def _as_arrow(piece: Piece) -> ArrowArray:
         offsets = np.zeros(len(piece.lengths) + 1, np.int64)
         np.cumsum(piece.lengths, out=offsets[1:])
         data = np.ascontiguousarray(piece.data)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    buffers = [None, pa.py_buffer(offsets.data), pa.py_buffer(data.data)]
     return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from sqlserver_sandbox.model import Parameter
-from sqlserver_sandbox.wire.codec.values import array_of, arrow_form
+from sqlserver_sandbox.wire.codec.values import array_of, null_of
 from sqlserver_sandbox.wire.fields import FieldReader
 from sqlserver_sandbox.wire.refusals import protocol_error, refusal
 from sqlserver_sandbox.wire.type_info import USHORT_NULL, Layout, WireType, parse_type_info
@@ -90,7 +88,7 @@ def _parse_argument(fields: FieldReader) -> Argument:
         raise refusal(f"DEFAULT as the value of parameter {name or '(unnamed)'}")
     wire_type = parse_type_info(fields, in_row=False)
     value = _parse_value(fields, wire_type)
-    array = pa.nulls(1, arrow_form(wire_type.sql)) if value is None else array_of([value], wire_type.sql)
+    array = null_of(wire_type.sql) if value is None else array_of([value], wire_type.sql)
     return Argument(Parameter(name.lstrip("@"), wire_type.sql, array), bool(status & _BY_REFERENCE))
 
 

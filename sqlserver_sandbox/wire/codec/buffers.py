@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +32,17 @@ def validity(array: ArrowArray) -> Mask | None:
     return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
+def buffer_view(buffer: pa.Buffer, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A buffer's bytes as numbers, without a copy."""
+    return np.frombuffer(memoryview(cast("bytes", buffer)), np.dtype(dtype))
+
+
 def fixed_values(array: ArrowArray, dtype: npt.DTypeLike, *, per_value: int = 1) -> npt.NDArray[Any]:
     """The values buffer of a fixed-width array, `per_value` items each; undefined where null."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array) * per_value, dtype)
-    values = np.frombuffer(buffer, dtype)
-    return values[array.offset * per_value : (array.offset + len(array)) * per_value]
+    return buffer_view(buffer, dtype)[array.offset * per_value : (array.offset + len(array)) * per_value]
 
 
 def variable_values(array: ArrowArray) -> tuple[Bytes, Longs]:
@@ -49,9 +53,9 @@ def variable_values(array: ArrowArray) -> tuple[Bytes, Longs]:
     _validity, offsets_buffer, data_buffer = array.buffers()
     if len(array) == 0 or offsets_buffer is None or data_buffer is None:
         return np.zeros(0, np.uint8), np.zeros(len(array) + 1, np.int64)
-    offsets = np.frombuffer(offsets_buffer, np.int64 if large else np.int32)
+    offsets = buffer_view(offsets_buffer, np.int64 if large else np.int32)
     offsets = offsets[array.offset : array.offset + len(array) + 1].astype(np.int64)
-    data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
+    data = buffer_view(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
     return data, offsets - offsets[0]
 
 

@@ -77,4 +77,5 @@ def _negate_where(words: npt.NDArray[np.uint64], which: Mask) -> tuple[npt.NDArr
 
 def _exceeds(words: npt.NDArray[np.uint64], limit: int) -> Mask:
     low, high = np.uint64(limit & 0xFFFF_FFFF_FFFF_FFFF), np.uint64(limit >> 64)
-    return (words[:, 1] > high) | ((words[:, 1] == high) & (words[:, 0] >= low))
+    beyond: Mask = (words[:, 1] > high) | ((words[:, 1] == high) & (words[:, 0] >= low))
+    return beyond

@@ -28,7 +28,8 @@ def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     digits = _FROM_HEX[text.reshape(-1, TEXT_LENGTH)[:, _DIGIT_PLACES]]
     if (digits == 0xFF).any():
         raise ValueError(f"a {sql_type.name} is not written in hexadecimal")
-    return ((digits[:, 0::2] << 4) | digits[:, 1::2])[:, _WIRE_ORDER]
+    octets: Bytes = (digits[:, 0::2] * np.uint8(16)) | digits[:, 1::2]
+    return octets[:, _WIRE_ORDER]
 
 
 def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:

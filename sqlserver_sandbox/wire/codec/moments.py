@@ -44,7 +44,7 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
 def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     name = sql_type.name
     if name == "datetimeoffset":
-        if not pa.types.is_struct(array.type):
+        if not isinstance(array, pa.StructArray):
             raise WrongForm(f"expected {OFFSET_STRUCT}, got {array.type}")
         ticks, offset = (array.flatten()[array.type.get_field_index(field)] for field in ("ticks", "offset"))
         expect(offset, pa.int16())
@@ -53,8 +53,8 @@ def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     if name == "date":
         return low_bytes(fixed_values(array, np.int32).astype(np.int64) + DAYS_TO_1970, 3)
     if name == "time":
-        ticks = np.where(_known(array), fixed_values(array, np.int64), 0)
-        return low_bytes(_scaled(ticks, sql_type), time_width(sql_type.scale))
+        of_day = np.where(_known(array), fixed_values(array, np.int64), 0)
+        return low_bytes(_scaled(of_day, sql_type), time_width(sql_type.scale))
     if name == "datetime2":
         return _ticks_to_wire(array, sql_type)
     values = fixed_values(array, np.int64)

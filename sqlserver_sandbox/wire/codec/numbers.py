@@ -6,9 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from sqlserver_sandbox.model import ArrowArray, SqlType
-from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, as_matrix, build_fixed, expect, fixed_values
+from sqlserver_sandbox.wire.codec.buffers import (
+    Bytes,
+    Mask,
+    as_matrix,
+    build_fixed,
+    expect,
+    fixed_values,
+    validity_buffer,
+)
 
-ARROW = {
+ARROW: dict[str, pa.DataType] = {
     "bit": pa.bool_(),
     "tinyint": pa.uint8(),
     "smallint": pa.int16(),
@@ -24,13 +32,13 @@ def to_wire(array: ArrowArray, sql_type: SqlType) -> Bytes:
     arrow = ARROW[sql_type.name]
     expect(array, arrow)
     if sql_type.name == "bit":
-        bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
-        return bits[array.offset : array.offset + len(array)].reshape(-1, 1)
+        return as_matrix(array.fill_null(False).cast(pa.uint8()).to_numpy())
     return as_matrix(fixed_values(array, arrow.to_pandas_dtype()))
 
 
 def from_wire(raw: Bytes, valid: Mask | None, sql_type: SqlType) -> ArrowArray:
     arrow = ARROW[sql_type.name]
     if sql_type.name == "bit":
-        return pa.array(raw[:, 0] != 0, mask=None if valid is None else ~valid)
+        packed = np.packbits(raw[:, 0] != 0, bitorder="little").tobytes()
+        return pa.Array.from_buffers(pa.bool_(), len(raw), [validity_buffer(valid), pa.py_buffer(packed)])
     return build_fixed(arrow, raw, valid)

@@ -27,6 +27,11 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
     return pa.binary() if name in octets.NAMES else pa.string()
 
 
+def null_of(sql_type: SqlType) -> ArrowArray:
+    """One null of a declared type."""
+    return pa.array([None], arrow_form(sql_type))
+
+
 def array_of(values: Sequence[bytes | None], sql_type: SqlType) -> ArrowArray:
     """The values as an array; None is null. Raises SqlError 8023 for bytes that are no value of the type."""
     valid = mask_of(values)

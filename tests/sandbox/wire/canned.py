@@ -61,7 +61,9 @@ class CannedEngine:
         if (user, password) != (USER, PASSWORD):
             raise SqlError(18456, f"Login failed for user '{user}'.", class_=14)
         if database not in ("", "master", "shop"):
-            raise SqlError(4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11)
+            raise SqlError(
+                4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
+            )
         session = CannedSession(self, database or "master")
         self.sessions.append(session)
         return session
