@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -36,10 +37,8 @@ class Server:
     def stop(self) -> None:
         """Refuse new clients, end the connected ones (their transactions roll back), wait until all are gone."""
         self._stopping = True
-        try:
+        with contextlib.suppress(OSError):  # some systems refuse to shut a listening socket down; closing it does there
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes accept()
-        except OSError:  # some systems do not shut a listening socket down; closing it below is enough there
-            pass
         self._listening.close()
         self._acceptor.join()
         with self._guard:

@@ -1,0 +1,12 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import mssql_python
+import pyodbc
+
+pytest_plugins = ["tests.fixtures_sandbox"]
+
+# A pooled connection outlives its test and its server: a test would see what another one left.
+pyodbc.pooling = False
+mssql_python.pooling(enabled=False)
