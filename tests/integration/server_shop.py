@@ -28,6 +28,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
+from tests.fixtures_sandbox import braced
 
 Rows = list[tuple[Any, ...]]
 
@@ -47,8 +48,8 @@ class Server:
     def connect(self) -> pyodbc.Connection:
         """A connection in autocommit, for changing the source."""
         return pyodbc.connect(
-            f"DRIVER={{{self.driver}}};SERVER={self.host},{self.port};DATABASE={self.database};"
-            f"UID={self.username};PWD={{{self.password}}};Encrypt=yes;TrustServerCertificate=yes",
+            f"DRIVER={braced(self.driver)};SERVER={self.host},{self.port};DATABASE={self.database};"
+            f"UID={self.username};PWD={braced(self.password)};Encrypt=yes;TrustServerCertificate=yes",
             autocommit=True,
         )
 

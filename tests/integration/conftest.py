@@ -1,0 +1,83 @@
+"""The server these tests run on: the sandbox, or with `--db-url=mssql://user:password@host:port/database` a genuine one.
+
+A genuine server needs a login that may create schemas, tables and partition functions in that database. Every test keeps
+to a schema of its own and drops it. The header of the run says which server answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from server_shop import Server, ServerShop
+
+from tests.fixtures_sandbox import SandboxServer, odbc_driver
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--db-url", help="run the integration tests on this server: mssql://user:password@host:port/database"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    url = config.getoption("--db-url", default=None)
+    return f"integration tests: {server_at(url).described if url else 'the sandbox, started by the tests'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--db-url", default=None):
+        return
+    skip = pytest.mark.skip(reason="only a genuine SQL Server can decide this: --db-url")
+    for item in items:
+        if item.get_closest_marker("server_only"):
+            item.add_marker(skip)
+
+
+def server_at(url: str) -> Server:
+    """The server a URL names. Raises pytest.UsageError when it is not whole: a server that was asked for may not be missing."""
+    parts = urlsplit(url)
+    database = parts.path.strip("/")
+    if parts.scheme != "mssql" or not parts.hostname or not parts.username or not parts.password or not database:
+        raise pytest.UsageError("--db-url: write mssql://user:password@host:port/database")
+    port = parts.port or 1433
+    return Server(
+        host=parts.hostname,
+        port=port,
+        database=unquote(database),
+        username=unquote(parts.username),
+        password=unquote(parts.password),
+        driver=str(odbc_driver()),
+        described=f"SQL Server at {parts.hostname}:{port}, database {unquote(database)}",
+    )
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Server:
+    """Where the tests' tables are made."""
+    url = request.config.getoption("--db-url", default=None)
+    if url:
+        return server_at(url)
+    sandbox: SandboxServer = request.getfixturevalue("sandbox")
+    return Server(
+        host=sandbox.host,
+        port=sandbox.port,
+        database=sandbox.database,
+        username=sandbox.user,
+        password=sandbox.password,
+        driver=str(odbc_driver()),
+        described=f"the sandbox at {sandbox.host}:{sandbox.port}",
+    )
+
+
+@pytest.fixture
+def shop(server: Server, tmp_path: Path) -> Iterator[ServerShop]:
+    """A shop with rows in it, gone afterwards."""
+    made = ServerShop(server, tmp_path)
+    try:
+        made.create()
+        yield made
+    finally:
+        made.drop()
