@@ -1,0 +1,302 @@
+"""A batch: its statements, told apart without needing semicolons, and the words that are refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlserver_sandbox.model import SqlError
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.parse import conditions, control, databases, dml, expressions, queries, tables
+from sqlserver_sandbox.tsql.parse.keywords import STATEMENT_STARTS
+from sqlserver_sandbox.tsql.parse.reader import Reader
+from sqlserver_sandbox.tsql.refusal import refused
+
+_REFUSED = (
+    "MERGE WHILE RETURN GRANT REVOKE DENY KILL DBCC BACKUP RESTORE WAITFOR BULK SAVE OPEN CLOSE FETCH DEALLOCATE GOTO"
+    " BREAK CONTINUE CHECKPOINT RECONFIGURE ENABLE DISABLE REVERT SHUTDOWN"
+).split()
+_NO_EFFECT_OPTIONS = ("RECOMPILE",)
+
+
+def parse_batch(sql: str) -> tuple[s.Statement, ...]:
+    """The statements of one batch. Raises SqlError 102 and its kin, or the refusal, before anything has run."""
+    reader = Reader(sql)
+    statements: list[s.Statement] = []
+    while reader.token.kind != "end":
+        if reader.accept_op(";"):
+            continue
+        if statements or not _at_procedure_call(reader):
+            statements.extend(_statement(reader))
+        else:
+            # The first statement of a batch may call a procedure without EXEC.
+            statements.append(control.parse_execute(reader, reader.line))
+        _check_end(reader)
+    return tuple(statements)
+
+
+def _at_procedure_call(reader: Reader) -> bool:
+    return reader.at_identifier() and not reader.at_word("THROW", "ENABLE", "DISABLE")
+
+
+def _check_end(reader: Reader) -> None:
+    token = reader.token
+    if token.kind == "end" or token.is_op(";"):
+        return
+    if token.kind == "word" and (token.value.upper() in STATEMENT_STARTS or token.is_word("ELSE", "END", "THROW")):
+        return
+    reader.fail()
+
+
+def _statement(reader: Reader) -> list[s.Statement]:
+    token = reader.token
+    if token.is_word(*_REFUSED):
+        raise refused(f"the statement {token.value.upper()}", line=token.line)
+    rule = _RULES.get(token.value.upper()) if token.kind == "word" else None
+    if rule is None:
+        if token.is_op("("):
+            return [_select(reader, ())]
+        reader.fail()
+    return rule(reader)
+
+
+# ---- queries and changes ---------------------------------------------------------------------------------------------------
+def _with(reader: Reader) -> list[s.Statement]:
+    reader.expect_word("WITH")
+    if reader.at_word("XMLNAMESPACES", "CHANGE_TRACKING_CONTEXT"):
+        raise refused(f"WITH {reader.token.text.upper()}", line=reader.line)
+    ctes = queries.parse_ctes(reader)
+    if reader.at_word("SELECT") or reader.at_op("("):
+        return [_select(reader, ctes)]
+    if reader.at_word("INSERT"):
+        return [dml.parse_insert(reader, ctes)]
+    if reader.at_word("UPDATE"):
+        return [dml.parse_update(reader, ctes), *_no_options(reader)]
+    if reader.at_word("DELETE"):
+        return [dml.parse_delete(reader, ctes), *_no_options(reader)]
+    if reader.at_word("MERGE"):
+        raise refused("the statement MERGE", line=reader.line)
+    reader.fail()
+
+
+def _select(reader: Reader, ctes: tuple[s.CommonTable, ...]) -> s.Statement:
+    line = reader.line
+    statement = s.SelectStatement(queries.parse_query_body(reader, ctes), line)
+    _options(reader)
+    return statement
+
+
+def _no_options(reader: Reader) -> list[s.Statement]:
+    _options(reader)
+    return []
+
+
+def _options(reader: Reader) -> None:
+    """OPTION (RECOMPILE | MAXDOP n): they steer the plan and cannot change rows. Others are refused."""
+    if reader.at_word("FOR"):
+        raise refused(f"FOR {reader.peek().text.upper()}", line=reader.line)
+    if not reader.accept_word("OPTION"):
+        return
+    reader.expect_op("(")
+    while True:
+        line = reader.line
+        word = reader.next().value.upper()
+        if word == "MAXDOP":
+            reader.integer()
+        elif word not in _NO_EFFECT_OPTIONS:
+            raise refused(f"OPTION ({word})", line=line)
+        if not reader.accept_op(","):
+            break
+    reader.expect_op(")")
+
+
+def _changing(parse: Callable[[Reader], s.Statement]) -> Callable[[Reader], list[s.Statement]]:
+    def rule(reader: Reader) -> list[s.Statement]:
+        statement = parse(reader)
+        _options(reader)
+        return [statement]
+
+    return rule
+
+
+# ---- definitions -------------------------------------------------------------------------------------------------------------
+def _create(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    reader.next()
+    if reader.at_word("UNIQUE", "CLUSTERED", "NONCLUSTERED", "INDEX"):
+        return [tables.parse_create_index(reader, line)]
+    return _dispatch(reader, "CREATE", _CREATE, line)
+
+
+def _alter(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    reader.next()
+    return _dispatch(reader, "ALTER", _ALTER, line)
+
+
+def _drop(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    reader.next()
+    return _dispatch(reader, "DROP", _DROP, line)
+
+
+def _dispatch(reader: Reader, verb: str, rules: dict[str, Callable[[Reader, int], s.Statement]], line: int) -> list[s.Statement]:
+    token = reader.token
+    rule = rules.get(token.value.upper()) if token.kind == "word" else None
+    if rule is None:
+        if token.kind == "word":
+            raise refused(f"{verb} {token.value.upper()}", line=line)
+        reader.fail()
+    reader.next()
+    return [rule(reader, line)]
+
+
+_CREATE: dict[str, Callable[[Reader, int], s.Statement]] = {
+    "TABLE": tables.parse_create_table,
+    "DATABASE": databases.parse_create_database,
+    "SCHEMA": databases.parse_create_schema,
+    "PARTITION": databases.parse_create_partition,
+}
+_ALTER: dict[str, Callable[[Reader, int], s.Statement]] = {
+    "TABLE": tables.parse_alter_table,
+    "DATABASE": databases.parse_alter_database,
+    "PARTITION": databases.parse_alter_partition,
+}
+_DROP: dict[str, Callable[[Reader, int], s.Statement]] = {
+    "TABLE": tables.parse_drop_table,
+    "INDEX": tables.parse_drop_index,
+    "DATABASE": databases.parse_drop_database,
+    "SCHEMA": databases.parse_drop_schema,
+    "PARTITION": databases.parse_drop_partition,
+}
+
+
+# ---- flow ----------------------------------------------------------------------------------------------------------------------
+def _begin(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    reader.next()
+    if reader.at_word("TRY", "CATCH"):
+        raise refused("BEGIN TRY … CATCH", line=line)
+    if reader.at_word("DISTRIBUTED", "DIALOG", "CONVERSATION"):
+        raise refused(f"BEGIN {reader.token.text.upper()}", line=line)
+    if reader.at_word("TRAN", "TRANSACTION"):
+        return [control.parse_transaction(reader, "begin", line)]
+    return _block(reader)
+
+
+def _block(reader: Reader) -> list[s.Statement]:
+    """BEGIN … END; the word BEGIN is already read."""
+    statements: list[s.Statement] = []
+    while not reader.accept_word("END"):
+        if reader.accept_op(";"):
+            continue
+        statements.extend(_statement(reader))
+        _check_end(reader)
+    if not statements:
+        reader.position -= 1
+        reader.fail()
+    return statements
+
+
+def _if(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    reader.next()
+    condition = conditions.parse_condition(reader)
+    then = _branch(reader)
+    mark = reader.position
+    while reader.accept_op(";"):
+        pass
+    if reader.accept_word("ELSE"):
+        return [s.If(condition, then, _branch(reader), line)]
+    reader.position = mark
+    return [s.If(condition, then, (), line)]
+
+
+def _branch(reader: Reader) -> tuple[s.Statement, ...]:
+    if reader.at_word("DECLARE"):
+        raise refused("DECLARE as the only statement of IF", line=reader.line)
+    return tuple(_statement(reader))
+
+
+def _transaction(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    return [control.parse_transaction(reader, reader.next().value.lower(), line)]
+
+
+def _listed(parse: Callable[[Reader, int], list[s.Statement]]) -> Callable[[Reader], list[s.Statement]]:
+    def rule(reader: Reader) -> list[s.Statement]:
+        line = reader.line
+        reader.next()
+        return parse(reader, line)
+
+    return rule
+
+
+def _single(parse: Callable[[Reader, int], s.Statement]) -> Callable[[Reader], list[s.Statement]]:
+    def rule(reader: Reader) -> list[s.Statement]:
+        line = reader.line
+        reader.next()
+        return [parse(reader, line)]
+
+    return rule
+
+
+def _use(reader: Reader, line: int) -> s.Statement:
+    return s.Use(reader.identifier(), line)
+
+
+def _print(reader: Reader, line: int) -> s.Statement:
+    return s.Print(expressions.parse_expression(reader), line)
+
+
+_RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
+    "SELECT": lambda reader: [_select(reader, ())],
+    "WITH": _with,
+    "INSERT": _changing(dml.parse_insert),
+    "UPDATE": _changing(dml.parse_update),
+    "DELETE": _changing(dml.parse_delete),
+    "TRUNCATE": _single(tables.parse_truncate),
+    "CREATE": _create,
+    "ALTER": _alter,
+    "DROP": _drop,
+    "USE": _single(_use),
+    "SET": _listed(control.parse_set),
+    "DECLARE": _listed(control.parse_declare),
+    "BEGIN": _begin,
+    "COMMIT": _transaction,
+    "ROLLBACK": _transaction,
+    "IF": _if,
+    "PRINT": _single(_print),
+    "THROW": _single(control.parse_throw),
+    "RAISERROR": _single(control.parse_raiserror),
+    "EXEC": _single(control.parse_execute),
+    "EXECUTE": _single(control.parse_execute),
+}
+
+
+def parse_single_expression(sql: str) -> s.Expression:
+    """One expression and nothing else: a stored default, or a parameter's default."""
+    reader = Reader(sql)
+    value = expressions.parse_expression(reader)
+    if reader.token.kind != "end":
+        raise SqlError(102, f"Incorrect syntax near '{reader.token.text}'.", class_=15)
+    return value
+
+
+def parse_declarations(declared: str) -> list[tuple[str, s.TypeSpec, bool]]:
+    """'@a int, @b nvarchar(max) OUTPUT' as sp_executesql takes it: (name without @, type, is output)."""
+    reader = Reader(declared)
+    found: list[tuple[str, s.TypeSpec, bool]] = []
+    while reader.token.kind != "end":
+        if reader.token.kind != "variable":
+            reader.fail()
+        name = reader.next().value[1:].lower()
+        reader.accept_word("AS")
+        spec = reader.type_spec()
+        if reader.accept_op("="):
+            raise refused("default values of sp_executesql parameters", line=reader.line)
+        found.append((name, spec, reader.accept_word("OUTPUT", "OUT") is not None))
+        if not reader.accept_op(","):
+            break
+    if reader.token.kind != "end":
+        reader.fail()
+    return found
