@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlserver_sandbox.model import (
     BulkStart,
     BulkTarget,
     Cancelled,
+    Column,
     DatabaseChange,
     Info,
     Outcome,
@@ -18,7 +19,9 @@ from sqlserver_sandbox.model import (
     TransactionChange,
 )
 from sqlserver_sandbox.wire import tokens
+from sqlserver_sandbox.wire.collations import find_collation
 from sqlserver_sandbox.wire.packets import ReplyWriter
+from sqlserver_sandbox.wire.refusals import refusal
 from sqlserver_sandbox.wire.rows import encode_batch
 from sqlserver_sandbox.wire.tokens import Done, DoneStatus, Env
 
@@ -38,12 +41,20 @@ class _Pending:
         return tokens.done(self.kind, self.status, command=self.command, count=self.count)
 
 
+def refuse_utf8(columns: Sequence[Column]) -> None:
+    """A client that did not ask for UTF-8 at login would read these bytes in another code page, without an error."""
+    for column in columns:
+        if column.type.collation is not None and find_collation(column.type.collation).codec == "utf-8":
+            raise refusal(f"column '{column.name}' with collation {column.type.collation} for a client without UTF-8")
+
+
 class Answer:
     """One request's answer. A DONE is held back until it is known whether anything follows it."""
 
-    def __init__(self, writer: ReplyWriter, *, server: str, attention: Callable[[], bool]) -> None:
+    def __init__(self, writer: ReplyWriter, *, server: str, reads_utf8: bool, attention: Callable[[], bool]) -> None:
         self._writer = writer
         self._server = server
+        self._reads_utf8 = reads_utf8
         self._attention = attention
         self._pending: _Pending | None = None
         self.descriptor: int | None = (
@@ -73,8 +84,7 @@ class Answer:
         """The error, and the end of what it ended."""
         self.last_error = error
         self.token(tokens.error(error, self._server))
-        fatal = DoneStatus.SERVER_ERROR if error.class_ >= tokens.FATAL_CLASS else DoneStatus.FINAL
-        self.done(kind, DoneStatus.ERROR | fatal)
+        self.done(kind, DoneStatus.ERROR)
 
     def end(self, *, attention: bool) -> None:
         """Close the message. An attention is acknowledged in its last token."""
@@ -116,6 +126,8 @@ class Answer:
             self.done(kind)
 
     def _result_set(self, result: ResultSet, kind: Done) -> None:
+        if not self._reads_utf8:
+            refuse_utf8(result.columns)
         self.token(tokens.column_metadata(result.columns))
         count = 0
         for batch in result.batches:

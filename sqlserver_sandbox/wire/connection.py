@@ -29,7 +29,7 @@ class Connection:
     def serve(self) -> None:
         """Until the client leaves, an error ends the connection, or the transport is shut down."""
         try:
-            session = self._greeting.welcome(self._transport, self._writer)
+            session, login = self._greeting.welcome(self._transport, self._writer)
         except ConnectionLost:
             return
         except SqlError as error:  # not TDS, or not this server's TDS: there is no common language to answer in
@@ -38,7 +38,7 @@ class Connection:
         inbox = Inbox(self._transport, session.cancel)
         inbox.start()
         try:
-            self._serve_requests(inbox, Requests(session))
+            self._serve_requests(inbox, Requests(session), reads_utf8=login.reads_utf8)
         except ConnectionLost:
             return
         except SqlError as error:
@@ -48,11 +48,13 @@ class Connection:
             inbox.close()
             session.close()
 
-    def _serve_requests(self, inbox: Inbox, requests: Requests) -> None:
+    def _serve_requests(self, inbox: Inbox, requests: Requests, *, reads_utf8: bool) -> None:
         fault: SqlError | None = None
         while fault is None or fault.class_ < FATAL_CLASS:
             message = inbox.next_message()
-            answer = Answer(self._writer, server=self._server, attention=lambda: inbox.attention)
+            answer = Answer(
+                self._writer, server=self._server, reads_utf8=reads_utf8, attention=lambda: inbox.attention
+            )
             if message.kind == PacketType.ATTENTION:  # it came after the end of the answer it meant to stop
                 inbox.skip_message()
                 answer.end(attention=True)

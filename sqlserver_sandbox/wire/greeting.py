@@ -35,8 +35,8 @@ class Greeting:
     engine: Engine
     tls: ssl.SSLContext | None
 
-    def welcome(self, transport: Transport, writer: ReplyWriter) -> Session:
-        """A logged-in session. Raises ConnectionLost when the client leaves, or is refused and has been told."""
+    def welcome(self, transport: Transport, writer: ReplyWriter) -> tuple[Session, Login]:
+        """A logged-in session, and what the client said of itself. Raises ConnectionLost when the client leaves, or is refused and has been told."""
         kind, data = _message(transport)
         if kind == PacketType.PRELOGIN:
             agreed = agree_encryption(parse_prelogin(data).encryption, server_has_tls=self.tls is not None)
@@ -58,7 +58,7 @@ class Greeting:
             writer.end_message()
             raise ConnectionLost(f"login refused: {error.message}") from error
         self._acknowledge(login, session, writer)
-        return session
+        return session, login
 
     def _log_in(self, login: Login) -> Session:
         return self.engine.login(
@@ -81,7 +81,7 @@ class Greeting:
         writer.write(tokens.login_ack(TDS_7_4, self.engine.version))
         writer.write(tokens.env_text(Env.PACKET_SIZE, str(packet_size), str(DEFAULT_PACKET_SIZE)))
         if login.wants_extensions:
-            understood = [(FEATURE_UTF8, b"\x01")] if FEATURE_UTF8 in login.features else []
+            understood = [(FEATURE_UTF8, b"\x01")] if login.reads_utf8 else []
             writer.write(tokens.feature_ack(understood))
         writer.write(tokens.done(Done.BATCH, DoneStatus.FINAL))
         writer.end_message()

@@ -40,6 +40,11 @@ class Login:
     features: frozenset[int]
 
     @property
+    def reads_utf8(self) -> bool:
+        """Whether the client decodes char and varchar of the _UTF8 collations."""
+        return FEATURE_UTF8 in self.features
+
+    @property
     def wants_extensions(self) -> bool:
         return bool(self.features)
 

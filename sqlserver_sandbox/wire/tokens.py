@@ -36,7 +36,6 @@ class DoneStatus(IntFlag):
     ERROR = 0x02
     COUNT = 0x10
     ATTENTION = 0x20
-    SERVER_ERROR = 0x100
 
 
 class Env(IntEnum):

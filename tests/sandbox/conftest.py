@@ -89,7 +89,7 @@ def by_mssql(canned: CannedServer, clients: ExitStack) -> mssql_python.Connectio
 
 
 @pytest.fixture
-def by_pytds(canned: CannedServer, clients: ExitStack) -> Any:
-    """python-tds without TLS even where the server has it: its TLS needs a library that nothing else here does."""
-    connection = pytds.connect("127.0.0.1", port=canned.server.port, user=USER, password=PASSWORD, timeout=20)
+def by_pytds(canned_plain: CannedServer, clients: ExitStack) -> Any:
+    """python-tds without TLS: its TLS needs a library that nothing else here does."""
+    connection = pytds.connect("127.0.0.1", port=canned_plain.server.port, user=USER, password=PASSWORD, timeout=20)
     return clients.enter_context(closing(connection))
