@@ -99,8 +99,14 @@ def _in_this_view(view: View, shape: TableShape, step: Step, committed: str | No
     if step.action is Action.LOAD_INCREMENT and probe.watermark_high is None:
         return replace(step, action=Action.LOAD, window_low=None, window_high=None), probe
     if step.action is Action.LOAD_INCREMENT:
-        return replace(step, window_high=probe.watermark_high), probe
+        return replace(step, window_high=_window_high(shape, probe)), probe
     return step, probe
+
+
+def _window_high(shape: TableShape, probe: Probe) -> str | None:
+    """The highest position seen; open for a rowversion. There the watermark stays below transactions that are still open,
+    while rows above it are in the count already: they are read now, and once more when the watermark has passed them."""
+    return None if shape.window_column().type_name == "rowversion" else probe.watermark_high
 
 
 def _filter(shape: TableShape, step: Step) -> UnitFilter:
