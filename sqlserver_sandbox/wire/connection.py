@@ -52,9 +52,7 @@ class Connection:
         fault: SqlError | None = None
         while fault is None or fault.class_ < FATAL_CLASS:
             message = inbox.next_message()
-            answer = Answer(
-                self._writer, server=self._server, reads_utf8=reads_utf8, attention=lambda: inbox.attention
-            )
+            answer = Answer(self._writer, server=self._server, reads_utf8=reads_utf8, attention=lambda: inbox.attention)
             if message.kind == PacketType.ATTENTION:  # it came after the end of the answer it meant to stop
                 inbox.skip_message()
                 answer.end(attention=True)

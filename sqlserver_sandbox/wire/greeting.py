@@ -36,7 +36,10 @@ class Greeting:
     tls: ssl.SSLContext | None
 
     def welcome(self, transport: Transport, writer: ReplyWriter) -> tuple[Session, Login]:
-        """A logged-in session, and what the client said of itself. Raises ConnectionLost when the client leaves, or is refused and has been told."""
+        """A logged-in session, and what the client said of itself.
+
+        Raises ConnectionLost when the client leaves, or is refused and has been told why.
+        """
         kind, data = _message(transport)
         if kind == PacketType.PRELOGIN:
             agreed = agree_encryption(parse_prelogin(data).encryption, server_has_tls=self.tls is not None)
@@ -48,7 +51,7 @@ class Greeting:
             if agreed is Encryption.OFF:
                 transport.stop_tls()
         if kind != PacketType.LOGIN7:
-            raise ConnectionLost(f"a login was expected, packet type {kind} came")
+            raise protocol_error("a login was expected, and another PRELOGIN came")
         try:
             login = parse_login(data)
             session = self._log_in(login)
@@ -93,6 +96,8 @@ def _message(transport: Transport) -> tuple[int, bytes]:
     parts: list[bytes] = []
     while True:
         kind, status, size = parse_header(transport.receive(HEADER_SIZE))
+        if kind not in (PacketType.PRELOGIN, PacketType.LOGIN7):
+            raise protocol_error(f"a connection cannot begin with a packet of type {kind:#04x}")
         if sum(map(len, parts)) + size > LONGEST_GREETING:
             raise protocol_error("a login message is too long")
         parts.append(transport.receive(size))

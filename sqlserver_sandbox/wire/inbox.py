@@ -45,6 +45,7 @@ class Inbox:
         self._message_open = False
         self.was_ignored = False
         """Whether the client ended the message at hand with the wish to have it ignored."""
+        self._repeaters: list[threading.Thread] = []
         self._listener = threading.Thread(target=self._listen, name="tds-listener", daemon=True)
 
     def start(self) -> None:
@@ -57,6 +58,8 @@ class Inbox:
             self._busy = self._attention = False
             self._state.notify_all()
         self._listener.join()
+        for repeater in self._repeaters:
+            repeater.join()
 
     @property
     def attention(self) -> bool:
@@ -142,7 +145,9 @@ class Inbox:
     def _stop_request(self) -> None:
         if self._busy:
             self._cancel()
-            threading.Thread(target=self._repeat_cancel, name="tds-cancel", daemon=True).start()
+            repeater = threading.Thread(target=self._repeat_cancel, name="tds-cancel", daemon=True)
+            self._repeaters = [*(thread for thread in self._repeaters if thread.is_alive()), repeater]
+            repeater.start()
 
     def _repeat_cancel(self) -> None:
         with self._state:

@@ -98,9 +98,12 @@ class CannedSession:
     def __init__(self, engine: CannedEngine, database: str) -> None:
         self.database = database
         self.closed = False
+        self.ends: list[str] = []
+        self.resets = 0
         self._engine = engine
         self._stop = threading.Event()
         self._descriptor = 0
+        self._begun = 0
         self._implicit = False
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
@@ -156,7 +159,8 @@ class CannedSession:
         return int(table.num_rows)
 
     def begin(self, isolation: int = 0) -> Iterator[Outcome]:
-        self._descriptor += 1
+        self._begun += 1
+        self._descriptor = self._begun
         yield TransactionChange("begin", self._descriptor)
 
     def commit(self) -> Iterator[Outcome]:
@@ -167,6 +171,7 @@ class CannedSession:
 
     def reset(self, *, keep_transaction: bool) -> Iterator[Outcome]:
         self._implicit = False
+        self.resets += 1
         if not keep_transaction:
             yield from self._end("rollback")
 
@@ -179,6 +184,7 @@ class CannedSession:
     def _end(self, kind: str) -> Iterator[Outcome]:
         descriptor, self._descriptor = self._descriptor, 0
         if descriptor:
+            self.ends.append(kind)
             yield TransactionChange(kind, descriptor)
 
     def _slow(self) -> Iterator[Outcome]:

@@ -50,9 +50,7 @@ def test_many_rows_arrive_in_order_and_whole(by_pyodbc: pyodbc.Connection, canne
     assert tuple(rows[-1]) == (199_999, "row 199999 é", 1_999_990)
 
 
-def test_arrow_batches_carry_types_and_nullability(
-    by_mssql: mssql_python.Connection, canned: CannedServer
-) -> None:
+def test_arrow_batches_carry_types_and_nullability(by_mssql: mssql_python.Connection, canned: CannedServer) -> None:
     canned.engine.answer_rows("SELECT many", numbers(50_000))
     cursor = by_mssql.cursor()
     cursor.execute("SELECT many")
@@ -69,9 +67,7 @@ def test_arrow_batches_carry_types_and_nullability(
     reader.close()
 
 
-def test_nulls_of_seventeen_columns_stay_in_their_columns(
-    by_pyodbc: pyodbc.Connection, canned: CannedServer
-) -> None:
+def test_nulls_of_seventeen_columns_stay_in_their_columns(by_pyodbc: pyodbc.Connection, canned: CannedServer) -> None:
     """Seventeen columns need a bitmap of three bytes; row k has its only null in column k."""
     columns = tuple(Column(f"c{place}", SqlType("smallint")) for place in range(17))
     arrays = [pa.array([None if row == place else row for row in range(18)], pa.int16()) for place in range(17)]
@@ -114,7 +110,9 @@ def test_messages_reach_the_client(by_pyodbc: pyodbc.Connection, canned: CannedS
     canned.engine.answer("PRINT", Info(0, "half way é"), RowsAffected(None))
     cursor = by_pyodbc.cursor()
     cursor.execute("PRINT")
-    assert [text for _state, text in cursor.messages] == ["[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]half way é"]
+    assert [text for _state, text in cursor.messages] == [
+        "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]half way é"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +135,6 @@ def test_an_error_keeps_its_number_and_gets_its_sqlstate(
 ) -> None:
     def fail(_session: CannedSession, _parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         raise SqlError(number, "what went wrong: ünïcode", class_=class_, line=7)
-        yield
 
     canned.engine.scripts["fail"] = fail
     with pytest.raises(pyodbc.Error, match="what went wrong: ünïcode") as raised:
@@ -149,7 +146,6 @@ def test_an_error_keeps_its_number_and_gets_its_sqlstate(
 def test_python_tds_sees_number_severity_and_line(by_pytds: Any, canned_plain: CannedServer) -> None:
     def fail(_session: CannedSession, _parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         raise SqlError(2627, "duplicate", class_=14, state=3, line=42)
-        yield
 
     canned_plain.engine.scripts["fail"] = fail
     cursor = by_pytds.cursor()
@@ -175,16 +171,13 @@ def test_an_error_after_rows_is_raised_while_fetching(by_pyodbc: pyodbc.Connecti
 
 
 def test_a_severe_error_ends_the_connection(by_pyodbc: pyodbc.Connection, canned: CannedServer) -> None:
-    canned.engine.answer("severe", SqlError(50001, "the end", class_=20))
-
     def fail(_session: CannedSession, _parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         raise SqlError(50001, "the end", class_=20)
-        yield
 
     canned.engine.scripts["severe"] = fail
     with pytest.raises(pyodbc.Error, match="the end"):
         by_pyodbc.execute("severe")
-    with pytest.raises(pyodbc.Error, match="(?i)communication link|connection"):
+    with pytest.raises(pyodbc.Error, match="08S01"):
         by_pyodbc.execute("severe")
 
 
@@ -193,7 +186,6 @@ def test_a_bug_in_the_engine_is_told_to_client_and_operator(
 ) -> None:
     def broken(_session: CannedSession, _parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         raise KeyError("lost")
-        yield
 
     canned.engine.scripts["broken"] = broken
     with pytest.raises(pyodbc.Error, match="sandbox internal error: KeyError"):
@@ -204,7 +196,11 @@ def test_a_bug_in_the_engine_is_told_to_client_and_operator(
 @pytest.mark.parametrize(
     ("column", "array", "told"),
     [
-        (Column("c", SqlType("int"), nullable=False), pa.array([None], pa.int32()), "a null in a column declared NOT NULL"),
+        (
+            Column("c", SqlType("int"), nullable=False),
+            pa.array([None], pa.int32()),
+            "a null in a column declared NOT NULL",
+        ),
         (Column("c", SqlType("int")), pa.array([1], pa.int64()), "expected int32, got int64"),
         (Column("c", SqlType("datetime2", scale=3)), pa.array([1], pa.int64()), "more than the 3 digits"),
     ],
@@ -225,7 +221,8 @@ def test_a_value_that_breaks_the_contract_is_an_internal_error_never_a_wrong_val
 
 def test_a_character_outside_the_code_page_is_refused(by_pyodbc: pyodbc.Connection, canned: CannedServer) -> None:
     table = Table(
-        (Column("c", SqlType("varchar", length=10)),), pa.RecordBatch.from_arrays([pa.array(["ok", "Łódź"])], names=["c"])
+        (Column("c", SqlType("varchar", length=10)),),
+        pa.RecordBatch.from_arrays([pa.array(["ok", "Łódź"])], names=["c"]),
     )
     canned.engine.answer_rows("SELECT narrow", table)
     with pytest.raises(pyodbc.Error, match=r"cannot send U\+0141 as varchar"):
