@@ -1,0 +1,202 @@
+"""One asset per configured table. The body asks the core and reports; it decides nothing about data."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from dltsync_core.config import TableConfig
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.run.result import UnitResult
+from dltsync_dagster.checks import row_counts_result, row_counts_spec
+from dltsync_dagster.events import StepLog
+from dltsync_dagster.failures import explained, failure_of_units
+from dltsync_dagster.location import Location
+from dltsync_dagster.metadata import table_metadata, unit_metadata
+from dltsync_dagster.port import Pipeline
+from dltsync_dagster.reporting import (
+    finished_materializations,
+    interrupted_materializations,
+    reported_in_run,
+    version_of,
+)
+from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+
+
+class SyncOptions(dg.Config):
+    """How a materialisation behaves. The defaults are those of the Materialize button: load what was asked for."""
+
+    only_if_changed: bool = Field(
+        default=False,
+        description="Look at the source first and read nothing when the table or partition did not change. "
+        "Sensors and the daily schedule ask for this.",
+    )
+    full_refresh: bool = Field(default=False, description="Forget watermarks and read the whole table or partition.")
+
+
+def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
+    """The asset of one table, partitioned for partition tables."""
+    partitions = location.partitions_of(table)
+    spec = location.translator.get_table_spec(location.data_of(table))
+    body = _partitions_body if partitions is not None else _whole_table_body
+
+    @dg.multi_asset(
+        name=location.op_name("sync", table),
+        specs=[spec],
+        check_specs=[row_counts_spec(location, spec.key)],
+        partitions_def=partitions,
+        backfill_policy=(
+            dg.BackfillPolicy.multi_run(max_partitions_per_run=location.settings.partitions_per_run)
+            if partitions is not None
+            else None
+        ),
+        pool=location.server_pool,
+    )
+    def sync(
+        context: dg.AssetExecutionContext,
+        config: SyncOptions,
+        sqlserver: SqlServerConnection,
+        lake: ParquetLake,
+        warehouse: Warehouse,
+        state: StateStore,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
+        with explained(context.op_execution_context, location.settings), location.open_pipeline(composed) as pipeline:
+            yield body(context, config, location, table, pipeline)
+
+    return sync
+
+
+Body = Callable[
+    [dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], dg.MaterializeResult[None]
+]
+
+
+def _whole_table_body(
+    context: dg.AssetExecutionContext,
+    options: SyncOptions,
+    location: Location,
+    table: TableConfig,
+    pipeline: Pipeline,
+) -> dg.MaterializeResult[None]:
+    result = pipeline.run(
+        table_names=[str(table.name)],
+        force=not options.only_if_changed,
+        full_refresh=options.full_refresh,
+        on_event=StepLog(context.log),
+        run_id=context.run_id,
+    )
+    units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
+    if result.failed:
+        _report_failed_counts(context, location, table, list(result.failed))
+        raise failure_of_units(result.failed, context.op_execution_context, location.settings)
+    (unit,) = units
+    heads = pipeline.committed(str(table.name))
+    version = version_of(unit, heads)
+    return dg.MaterializeResult(
+        asset_key=location.asset_key(table),
+        metadata={
+            **unit_metadata(unit, heads.get(WHOLE_TABLE)),
+            **table_metadata(heads, location.source_key(table), unit.files),
+        },
+        data_version=dg.DataVersion(version) if version else None,
+        check_results=[row_counts_result([unit])],
+    )
+
+
+def _partitions_body(
+    context: dg.AssetExecutionContext,
+    options: SyncOptions,
+    location: Location,
+    table: TableConfig,
+    pipeline: Pipeline,
+) -> dg.MaterializeResult[None]:
+    keys = list(context.partition_keys)
+    if not keys:
+        # A range whose start lies behind its end is empty, and Dagster would call the run a success.
+        raise dg.Failure(
+            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
+            "for. Let the sensor partition_boundaries look once, then ask again.",
+            allow_retries=False,
+        )
+    done = _reported_before(context, location, table, keys)
+    units, version = _run_partitions(
+        context, options, location, table, pipeline, [key for key in keys if key not in done]
+    )
+    for key, metadata in done.items():
+        context.add_asset_metadata(metadata, partition_key=key)
+    return dg.MaterializeResult(
+        asset_key=location.asset_key(table),
+        data_version=dg.DataVersion(version) if version and len(keys) == 1 else None,
+        check_results=[row_counts_result(units)],
+    )
+
+
+def _run_partitions(
+    context: dg.AssetExecutionContext,
+    options: SyncOptions,
+    location: Location,
+    table: TableConfig,
+    pipeline: Pipeline,
+    keys: list[str],
+) -> tuple[list[UnitResult], str | None]:
+    """Load the partitions and put their metadata on the step's output. On failure: events for those that are done."""
+    if not keys:
+        return [], None
+    log, name = StepLog(context.log), str(table.name)
+    try:
+        result = pipeline.run(
+            table_names=[name],
+            partition_keys=keys,
+            force=not options.only_if_changed,
+            full_refresh=options.full_refresh,
+            on_event=log,
+            run_id=context.run_id,
+        )
+    except BaseException:  # a cancelled or crashing run, too: what is committed stays committed, and is reported
+        for event in interrupted_materializations(location, table, log, pipeline.committed(name) if log.committed else {}):
+            context.log_event(event)
+        raise
+    heads = pipeline.committed(name)
+    units = list(result.units)
+    if result.failed:
+        for event in finished_materializations(location, table, units, heads):
+            context.log_event(event)
+        _report_failed_counts(context, location, table, units)
+        raise failure_of_units(result.failed, context.op_execution_context, location.settings)
+    asked = set(keys)
+    files = [file for unit in units for file in unit.files]
+    whole = table_metadata(heads, location.source_key(table), files)
+    for unit in units:
+        if unit.unit in asked:
+            context.add_asset_metadata({**unit_metadata(unit, heads.get(unit.unit)), **whole}, partition_key=unit.unit)
+    # Partitions that had to be loaded together with those asked for (both halves of a split take over its rows).
+    for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], heads):
+        context.log_event(event)
+    return units, version_of(units[0], heads)
+
+
+def _reported_before(
+    context: dg.AssetExecutionContext, location: Location, table: TableConfig, keys: list[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    """What earlier attempts of this step have done: a retry goes on, it does not begin anew."""
+    if context.op_execution_context.retry_number == 0:
+        return {}
+    return reported_in_run(context.instance, context.run_id, location.asset_key(table), keys)
+
+
+def _report_failed_counts(
+    context: dg.AssetExecutionContext, location: Location, table: TableConfig, units: list[UnitResult]
+) -> None:
+    result = row_counts_result(units)
+    context.log_event(
+        dg.AssetCheckEvaluation(
+            asset_key=location.asset_key(table),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+    )

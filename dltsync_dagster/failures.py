@@ -1,0 +1,67 @@
+"""The core's errors as Dagster failures: the message a person reads, and another attempt only where one can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import dagster as dg
+
+from dltsync_core import errors
+from dltsync_core.errors import SyncError
+from dltsync_core.run.result import UnitResult
+from dltsync_dagster.settings import LocationSettings
+
+
+class Attempt(Protocol):
+    """What an op's context knows about its attempts."""
+
+    @property
+    def retry_number(self) -> int:
+        """0 at the first attempt."""
+        ...
+
+
+@contextmanager
+def explained(attempt: Attempt, settings: LocationSettings) -> Iterator[None]:
+    """Turn a SyncError into Dagster's failure or request for another attempt. Other errors are bugs and pass as they are."""
+    try:
+        yield
+    except SyncError as error:
+        # `from None`: the message is complete; the way it took through the code helps nobody who reads the UI.
+        raise outcome(
+            str(error), {"dltsync/error": type(error).__name__}, attempt, settings, transient=error.is_transient
+        ) from None
+
+
+def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: LocationSettings) -> Exception:
+    """One failure for all units that failed. Tried again only when every one of them may pass the next time."""
+    lines = [f"{unit.table} {unit.unit}: {unit.error}" for unit in failed]
+    metadata = {
+        "dltsync/error": ", ".join(sorted({unit.error_type or "unknown" for unit in failed})),
+        "dltsync/failed_units": [unit.unit for unit in failed],
+    }
+    transient = all(is_transient(unit.error_type) for unit in failed)
+    return outcome("\n".join(lines), metadata, attempt, settings, transient=transient)
+
+
+def outcome(
+    message: str, metadata: dict[str, object], attempt: Attempt, settings: LocationSettings, *, transient: bool
+) -> Exception:
+    """What to raise: RetryRequested while attempts are left for a failure that may pass, else a final Failure."""
+    failure = dg.Failure(description=message, metadata=metadata, allow_retries=False)
+    if not transient or attempt.retry_number >= settings.retries:
+        return failure
+    again = dg.RetryRequested(
+        max_retries=settings.retries,
+        seconds_to_wait=settings.retry_delay_seconds * 2**attempt.retry_number,
+    )
+    again.__cause__ = failure
+    return again
+
+
+def is_transient(error_type: str | None) -> bool:
+    """Whether an error of that name, from a unit's result, may pass."""
+    found = getattr(errors, error_type or "", None)
+    return isinstance(found, type) and issubclass(found, SyncError) and found.is_transient

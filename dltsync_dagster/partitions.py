@@ -1,0 +1,63 @@
+"""Keeping Dagster's partitions like the server's, and naming ranges of them. Pure: who stores and who asks is elsewhere.
+
+Dagster keeps dynamic partitions in the order they were added, and a ranged run walks that order. After a SPLIT the new keys
+would stand at the end, and a range over them would be empty: such a run succeeds having done nothing. So the whole list is
+written anew, in boundary order, whenever appending is not enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+KEYS_PER_REQUEST = 10_000
+"""One statement of the instance's database takes at most 65,535 parameters on PostgreSQL."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What to delete from and then add to Dagster's list. `appeared` and `vanished` are what changed for a reader."""
+
+    delete: tuple[str, ...]
+    add: tuple[str, ...]
+    appeared: tuple[str, ...]
+    vanished: tuple[str, ...]
+
+    @property
+    def appends_only(self) -> bool:
+        """Nothing is deleted: safe while runs of the table are under way."""
+        return not self.delete
+
+
+def reconcile(stored: Sequence[str], live: Sequence[str]) -> Reconciliation:
+    """How to make the stored list equal to the live one, order included."""
+    known, current = set(stored), set(live)
+    appeared = tuple(key for key in live if key not in known)
+    vanished = tuple(key for key in stored if key not in current)
+    kept = [key for key in stored if key in current]
+    if [*kept, *appeared] == list(live):
+        return Reconciliation(delete=vanished, add=appeared, appeared=appeared, vanished=vanished)
+    return Reconciliation(delete=tuple(stored), add=tuple(live), appeared=appeared, vanished=vanished)
+
+
+def portions(keys: Sequence[str], size: int = KEYS_PER_REQUEST) -> list[Sequence[str]]:
+    """The keys in pieces that one request may hold."""
+    return [keys[start : start + size] for start in range(0, len(keys), size)]
+
+
+def contiguous_groups(order: Sequence[str], chosen: Iterable[str], *, size: int) -> list[tuple[str, ...]]:
+    """The chosen keys as runs of neighbours in `order`, at most `size` long: each can be one ranged run.
+
+    Keys that are not in `order` are left out.
+    """
+    wanted = set(chosen)
+    groups: list[list[str]] = []
+    previous_taken = False
+    for key in order:
+        if key in wanted:
+            if previous_taken and len(groups[-1]) < size:
+                groups[-1].append(key)
+            else:
+                groups.append([key])
+        previous_taken = key in wanted
+    return [tuple(group) for group in groups]

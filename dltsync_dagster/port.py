@@ -1,0 +1,59 @@
+"""What the location needs from the core: the surface of `IncrementalSQLServerParquetPipeline`, for fakes to obey too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+from dltsync_core.config import PipelineConfig
+from dltsync_core.plan.heads import Head
+from dltsync_core.plan.steps import Probe
+from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.result import RunResult
+
+
+class VersionRepair(Protocol):
+    """Integrity of the versions of scd tables."""
+
+    def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
+        """Findings and the planned changes; see the core."""
+        ...
+
+
+class Pipeline(Protocol):
+    """The methods of the core's pipeline that the location calls. See the core for what they promise."""
+
+    def run(
+        self,
+        *,
+        table_names: Sequence[str] | None = None,
+        partition_keys: Sequence[str] | None = None,
+        full_refresh: bool = False,
+        force: bool = False,
+        on_event: EventSink = ignore,
+        run_id: str | None = None,
+    ) -> RunResult:
+        """Bring tables or partitions up to date."""
+        ...
+
+    def partition_keys(self, table_name: str) -> list[str]:
+        """The partitions of a table now, in catalogue order."""
+        ...
+
+    def probe(self, table_name: str) -> Mapping[str, Probe]:
+        """A cheap look at each unit of the source."""
+        ...
+
+    def committed(self, table_name: str) -> Mapping[str, Head]:
+        """What is committed, from the ledger only."""
+        ...
+
+    @property
+    def scd_handler(self) -> VersionRepair:
+        """Integrity of the versions of scd tables."""
+        ...
+
+
+OpenPipeline: TypeAlias = Callable[[PipelineConfig], AbstractContextManager[Pipeline]]
+"""Makes a pipeline for a config; leaving the context closes its connections."""

@@ -1,0 +1,103 @@
+"""The four things a deployment may exchange: source connection, lake, warehouse, state.
+
+A field that is not given means: as in the config file. That is how a password given there (by `${VARIABLE}`) stays in the
+process that reads the file: resource config is shown in the Dagster UI, so a password belongs here only as `EnvVar(...)`.
+"""
+
+from typing import Optional
+
+import dagster as dg
+from pydantic import Field, SecretStr
+
+from dltsync_core.config import PipelineConfig
+
+
+class SqlServerConnection(dg.ConfigurableResource[None]):
+    """The source database."""
+
+    server: Optional[str] = Field(default=None, description="Host name or address.")
+    port: Optional[int] = Field(default=None, description="TCP port.")
+    database: Optional[str] = Field(default=None, description="Name of the database.")
+    username: Optional[str] = Field(default=None, description="SQL login.")
+    password: Optional[str] = Field(default=None, description="Give it as EnvVar: resource config is visible in the UI.")
+    encrypt: Optional[str] = Field(default=None, description="yes, no or strict.")
+    trust_server_certificate: Optional[bool] = Field(default=None, description="Accept an unverifiable certificate.")
+    application_intent: Optional[str] = Field(default=None, description="ReadOnly reads from a secondary.")
+
+
+class ParquetLake(dg.ConfigurableResource[None]):
+    """The Parquet lake."""
+
+    directory: Optional[str] = Field(default=None, description="Directory of the lake.")
+    compression: Optional[str] = Field(default=None, description="zstd, snappy, gzip, lz4 or none.")
+
+
+class Warehouse(dg.ConfigurableResource[None]):
+    """The warehouse that dlt loads."""
+
+    path: Optional[str] = Field(default=None, description="The DuckDB file.")
+    lock_timeout_seconds: Optional[float] = Field(default=None, description="Wait this long while it is in use.")
+
+
+class StateStore(dg.ConfigurableResource[None]):
+    """Ledger and working files."""
+
+    directory: Optional[str] = Field(default=None, description="Directory of the SQLite ledger and of working files.")
+    url: Optional[str] = Field(
+        default=None, description="SQLAlchemy URL of a shared ledger. Give it as EnvVar: it may hold a password."
+    )
+
+
+def configured_resources(config: PipelineConfig) -> dict[str, dg.ConfigurableResource[None]]:
+    """The resources as the config file has them, without its secrets, by the names that ops and sensors ask for."""
+    database = config.database
+    return {
+        "sqlserver": SqlServerConnection(
+            server=database.server,
+            port=database.port,
+            database=database.database,
+            username=database.username,
+            encrypt=database.encrypt,
+            trust_server_certificate=database.trust_server_certificate,
+            application_intent=database.application_intent,
+        ),
+        "lake": ParquetLake(
+            directory=str(config.state.parquet_directory), compression=config.processing.compression
+        ),
+        "warehouse": Warehouse(
+            path=str(config.destination.path), lock_timeout_seconds=config.destination.lock_timeout_seconds
+        ),
+        "state": StateStore(directory=str(config.state.state_directory)),
+    }
+
+
+def compose_config(
+    config: PipelineConfig, sqlserver: SqlServerConnection, lake: ParquetLake, warehouse: Warehouse, state: StateStore
+) -> PipelineConfig:
+    """The core's config with what the resources say put over it. Raises ConfigError when a value cannot be."""
+    database = config.database.model_dump() | _given(
+        server=sqlserver.server,
+        port=sqlserver.port,
+        database=sqlserver.database,
+        username=sqlserver.username,
+        password=SecretStr(sqlserver.password) if sqlserver.password is not None else None,
+        encrypt=sqlserver.encrypt,
+        trust_server_certificate=sqlserver.trust_server_certificate,
+        application_intent=sqlserver.application_intent,
+    )
+    processing = config.processing.model_dump() | _given(compression=lake.compression)
+    keeping = config.state.model_dump() | _given(
+        parquet_directory=lake.directory,
+        state_directory=state.directory,
+        state_url=SecretStr(state.url) if state.url is not None else None,
+    )
+    destination = config.destination.model_dump() | _given(
+        path=warehouse.path, lock_timeout_seconds=warehouse.lock_timeout_seconds
+    )
+    parts = {"database": database, "processing": processing, "state": keeping, "destination": destination}
+    # Built anew, not copied: what a resource says must pass the same checks as what a file says.
+    return PipelineConfig(**{**{name: getattr(config, name) for name in PipelineConfig.model_fields}, **parts})
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,64 @@
+"""Tables at the source as upstream assets. Those of scd and static tables can be observed: their data version is the probe."""
+
+import dagster as dg
+
+from dltsync_core.config import TableConfig
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.steps import Probe
+from dltsync_dagster.compat import preview_accepted
+from dltsync_dagster.failures import explained
+from dltsync_dagster.location import Location
+from dltsync_dagster.metadata import DATA_VERSION_TAG
+from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+
+Source = dg.AssetSpec | dg.SourceAsset | dg.AssetsDefinition
+
+
+def source_table(location: Location, table: TableConfig) -> Source:
+    """The upstream asset of one table."""
+    spec = location.translator.get_source_spec(location.data_of(table))
+    if table.kind == "partition":
+        return spec
+    return _observable(location, table, spec)
+
+
+def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> Source:
+    with preview_accepted():
+
+        @dg.observable_source_asset(
+            key=spec.key,
+            description=spec.description,
+            group_name=spec.group_name,
+            metadata=spec.metadata,
+            tags={**spec.tags},
+            # This decorator takes no pool; the older tag is what it honours.
+            op_tags={"dagster/concurrency_key": location.server_pool},
+        )
+        def observe(
+            context: dg.OpExecutionContext,
+            sqlserver: SqlServerConnection,
+            lake: ParquetLake,
+            warehouse: Warehouse,
+            state: StateStore,
+        ) -> dg.ObserveResult:
+            composed = compose_config(location.config, sqlserver, lake, warehouse, state)
+            with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
+                probe = pipeline.probe(str(table.name))[WHOLE_TABLE]
+            return dg.ObserveResult(data_version=dg.DataVersion(probe.signature), metadata=probe_metadata(probe))
+
+        return observe
+
+
+def probe_metadata(probe: Probe) -> dict[str, str | int]:
+    """What a look at the source said."""
+    values: dict[str, str | int] = {"dltsync/probe_method": probe.method, "dagster/row_count": probe.rows}
+    return values if probe.watermark_high is None else {**values, "dltsync/watermark": probe.watermark_high}
+
+
+def observation(location: Location, table: TableConfig, probe: Probe) -> dg.AssetObservation:
+    """What a sensor saw, for the history of the source asset."""
+    return dg.AssetObservation(
+        asset_key=location.source_key(table),
+        metadata=probe_metadata(probe),
+        tags={DATA_VERSION_TAG: probe.signature},
+    )

@@ -1,0 +1,101 @@
+"""What a configured table is called in Dagster, and what is known of it before anything runs. Override to change names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import dagster as dg
+import dlt
+
+from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
+
+_GROUP = re.compile(r"[^A-Za-z0-9_]+")
+
+_DESCRIPTIONS = {
+    "partition": "Synced one SQL Server partition at a time; a Dagster partition is named by its boundaries.",
+    "scd": "Versions (SCD2), read by increments of the last-modified column.",
+    "static": "Reference data; a hash computed by SQL Server decides whether anything is read.",
+}
+
+
+@dataclass(frozen=True)
+class TableTranslatorData:
+    """One table of a config, with the owners its assets get."""
+
+    config: PipelineConfig
+    table: TableConfig
+    owners: tuple[str, ...] = ()
+
+
+@dataclass
+class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
+    """Keys, kinds, groups and metadata of the assets.
+
+    It is a `DagsterDltTranslator`: the spec of a table starts from what that one says of a dlt resource of the same name (kind
+    `dlt`, and whatever an override adds), and `get_table_spec` fills in what dltsync knows.
+    """
+
+    def get_table_key(self, data: TableTranslatorData) -> dg.AssetKey:
+        """The synced table: schema and name in the warehouse."""
+        return dg.AssetKey(list(data.config.target_of(data.table)))
+
+    def get_source_key(self, data: TableTranslatorData) -> dg.AssetKey:
+        """The table at the source: `sqlserver/<database>/<schema>/<table>`."""
+        return dg.AssetKey(
+            ["sqlserver", data.config.database.database, data.table.schema_name, data.table.table_name]
+        )
+
+    def get_table_spec(self, data: TableTranslatorData) -> dg.AssetSpec:
+        """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
+        table, config = data.table, data.config
+        schema, name = config.target_of(table)
+        base: dg.AssetSpec = self.get_asset_spec(
+            DltResourceTranslatorData(resource=dlt.resource([], name=name), pipeline=None)
+        )
+        return base.replace_attributes(
+            key=self.get_table_key(data),
+            deps=[self.get_source_key(data)],
+            description=table.description or _DESCRIPTIONS[table.kind],
+            group_name=group_name(schema),
+            kinds={*base.kinds, "parquet", config.destination.type},
+            owners=data.owners,
+            tags={**base.tags, **table.tags, "dltsync/kind": table.kind},
+            code_version=code_version(table),
+            metadata={
+                **base.metadata,
+                "dagster/table_name": f"{config.destination.path.stem}.{schema}.{name}",
+                "dagster/storage_kind": config.destination.type,
+                "dltsync/kind": table.kind,
+                "dltsync/source_table": f"{config.database.database}.{table.name}",
+            },
+        )
+
+    def get_source_spec(self, data: TableTranslatorData) -> dg.AssetSpec:
+        """The table at the source, for lineage."""
+        database = data.config.database
+        return dg.AssetSpec(
+            key=self.get_source_key(data),
+            description=f"{data.table.name} in database {database.database} on {database.server}.",
+            group_name=group_name(f"{database.database}_source"),
+            kinds={"sqlserver", "table"},
+            owners=data.owners,
+            metadata={
+                "dagster/table_name": f"{database.database}.{data.table.name}",
+                "dagster/storage_kind": "sqlserver",
+            },
+        )
+
+
+def group_name(text: str) -> str:
+    """A group name Dagster accepts: letters, digits and underscores."""
+    return _GROUP.sub("_", text).strip("_") or "default"
+
+
+def code_version(table: TableConfig) -> str:
+    """Changes with the table's config and with the version of dltsync."""
+    text = f"{version('dltsync')} {table.kind} {table.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
