@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlserver_sandbox.model import (
@@ -41,6 +42,16 @@ class _Pending:
         return tokens.done(self.kind, self.status, command=self.command, count=self.count)
 
 
+@contextmanager
+def _closing(produced: Iterable[object]) -> Iterator[None]:
+    """Close a generator of the engine when we stop taking from it, not when it happens to be collected."""
+    try:
+        yield
+    finally:
+        if isinstance(produced, Generator):
+            produced.close()
+
+
 def refuse_utf8(columns: Sequence[Column]) -> None:
     """A client that did not ask for UTF-8 at login would read these bytes in another code page, without an error."""
     for column in columns:
@@ -65,10 +76,11 @@ class Answer:
 
     def outcomes(self, outcomes: Iterable[Outcome], kind: Done) -> None:
         """Write them as they come. Raises what the engine raises, and Cancelled when the client sent an attention."""
-        for outcome in outcomes:
-            if self._attention():
-                raise Cancelled
-            self._outcome(outcome, kind)
+        with _closing(outcomes):
+            for outcome in outcomes:
+                if self._attention():
+                    raise Cancelled
+                self._outcome(outcome, kind)
 
     def token(self, data: bytes) -> None:
         """A token that closes nothing."""
@@ -130,10 +142,11 @@ class Answer:
             refuse_utf8(result.columns)
         self.token(tokens.column_metadata(result.columns))
         count = 0
-        for batch in result.batches:
-            for rows in encode_batch(batch, result.columns):
-                self._writer.write(rows)
-                if self._attention():
-                    raise Cancelled
-            count += batch.num_rows
+        with _closing(result.batches):
+            for batch in result.batches:
+                for rows in encode_batch(batch, result.columns):
+                    self._writer.write(rows)
+                    if self._attention():
+                        raise Cancelled
+                count += batch.num_rows
         self.done(kind, DoneStatus.COUNT, command=SELECT, count=count)

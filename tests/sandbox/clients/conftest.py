@@ -1,0 +1,30 @@
+"""Real clients on the real sandbox; every test has a schema of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pyodbc
+import pytest
+
+from tests.fixtures_sandbox import SandboxServer
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def connection(sandbox: SandboxServer) -> Iterator[pyodbc.Connection]:
+    """pyodbc in autocommit, encrypted."""
+    with closing(pyodbc.connect(sandbox.odbc(), autocommit=True, timeout=10)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def schema(connection: pyodbc.Connection) -> str:
+    """A schema that no other test uses; it is left behind in the sandbox, which goes away."""
+    name = f"s{os.getpid()}_{next(_numbers)}"
+    connection.execute(f"CREATE SCHEMA {name}")
+    return name
