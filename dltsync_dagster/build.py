@@ -1,0 +1,50 @@
+"""From a config to a code location. Nothing is opened: a config and its names are all that is needed."""
+
+
+import dagster as dg
+
+from dltsync_core.config import PipelineConfig
+from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_dagster.assets import synced_table
+from dltsync_dagster.checks import version_integrity_check
+from dltsync_dagster.jobs import daily_schedule, everything_job
+from dltsync_dagster.location import Location
+from dltsync_dagster.port import OpenPipeline
+from dltsync_dagster.resources import configured_resources
+from dltsync_dagster.sensors import build_sensors
+from dltsync_dagster.settings import LocationSettings, read_settings
+from dltsync_dagster.sources import source_table
+from dltsync_dagster.translator import TableTranslator
+
+
+def build_definitions(
+    config: PipelineConfig,
+    *,
+    settings: LocationSettings | None = None,
+    translator: TableTranslator | None = None,
+    open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+) -> dg.Definitions:
+    """Assets, checks, sensors, the daily schedule and resources for every table of a config.
+
+    `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names things; `open_pipeline` puts something else
+    in the place of the core. Raises ConfigError for settings that mean nothing.
+    """
+    location = Location(
+        config=config,
+        settings=settings if settings is not None else read_settings(),
+        translator=translator if translator is not None else TableTranslator(),
+        open_pipeline=open_pipeline,
+    )
+    everything = everything_job(location)
+    return dg.Definitions(
+        assets=[
+            *(source_table(location, table) for table in config.tables),
+            *(synced_table(location, table) for table in config.tables),
+        ],
+        asset_checks=[version_integrity_check(location, table) for table in config.scd_tables],
+        sensors=build_sensors(location),
+        jobs=[everything],
+        schedules=[daily_schedule(location, everything)],
+        resources=configured_resources(config),
+        executor=dg.multiprocess_executor.configured({"max_concurrent": location.settings.parallel_steps}),
+    )

@@ -1,0 +1,77 @@
+"""What a sensor should ask for: units whose probe differs from what is committed. Pure.
+
+The comparison is with the core's ledger, not with a cursor: a sensor that was off, or whose cursor was lost, misses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dltsync_core.config import StaticTableConfig, TableConfig
+from dltsync_core.plan.heads import Head
+from dltsync_core.plan.steps import Probe
+from dltsync_core.plan.unit import why_changed
+
+FIRST_PAUSE = timedelta(minutes=2)
+LONGEST_PAUSE = timedelta(hours=6)
+"""Between attempts at the same version after failures: doubled from the first to the longest."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One unit to load. `version` is the same as long as source and committed state are, and only then."""
+
+    unit: str
+    reason: str
+    version: str
+
+
+def changes_of(
+    table: TableConfig, probes: Mapping[str, Probe], heads: Mapping[str, Head], now: datetime
+) -> list[Change]:
+    """The units to load, in the order of the probes."""
+    found = []
+    for unit, probe in probes.items():
+        head = heads.get(unit)
+        reason = _why(table, head, probe, now)
+        if reason is not None:
+            found.append(Change(unit, reason, _version(table, unit, probe, head)))
+    return found
+
+
+def _why(table: TableConfig, head: Head | None, probe: Probe, now: datetime) -> str | None:
+    if head is None:
+        return "never loaded before"
+    reason = why_changed(head.probe, probe)
+    if reason is not None:
+        return reason
+    limit = table.force_reload_after if isinstance(table, StaticTableConfig) else None
+    if limit is not None and now - head.committed_at >= limit:
+        return f"unchanged, but older than {limit}"
+    return None
+
+
+def _version(table: TableConfig, unit: str, probe: Probe, head: Head | None) -> str:
+    # The load it follows is part of it: a table that changes and changes back must be asked for twice.
+    after = head.load_id if head is not None else ""
+    parts = (str(table.name), unit, probe.method, str(probe.rows), probe.signature, probe.watermark_high or "", after)
+    return _digest(parts)
+
+
+def group_version(changes: Sequence[Change]) -> str:
+    """One name for several changes that are asked for together."""
+    return changes[0].version if len(changes) == 1 else _digest([change.version for change in changes])
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait before asking again for a version whose load failed that often."""
+    if failures == 0:
+        return timedelta(0)
+    return min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)

@@ -1,0 +1,102 @@
+"""One job and one schedule for everything: the core plans all tables at once, and each load is reported on its asset."""
+
+import dagster as dg
+from pydantic import Field
+
+from dltsync_core.config import TableConfig
+from dltsync_core.run.result import RunResult, UnitResult
+from dltsync_dagster.checks import row_counts_result
+from dltsync_dagster.events import StepLog
+from dltsync_dagster.failures import explained, failure_of_units
+from dltsync_dagster.history import EVERYTHING_JOB
+from dltsync_dagster.location import Location, schedule_status
+from dltsync_dagster.partitions import portions, reconcile
+from dltsync_dagster.port import Pipeline
+from dltsync_dagster.reporting import finished_materializations
+from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+
+
+class EverythingOptions(dg.Config):
+    """How the job behaves."""
+
+    force: bool = Field(default=False, description="Load every table and partition, also those that did not change.")
+    full_refresh: bool = Field(default=False, description="Forget watermarks and read everything whole.")
+
+
+def everything_job(location: Location) -> dg.JobDefinition:
+    """Sync all tables in one step. What did not change is not read; partitions are brought in line with the server first."""
+
+    @dg.op(name=EVERYTHING_JOB, pool=location.server_pool)
+    def sync(
+        context: dg.OpExecutionContext,
+        config: EverythingOptions,
+        sqlserver: SqlServerConnection,
+        lake: ParquetLake,
+        warehouse: Warehouse,
+        state: StateStore,
+    ) -> None:
+        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
+        with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
+            for table in location.config.partition_tables:
+                _align_partitions(context, location, table, pipeline)
+            result = pipeline.run(
+                force=config.force, full_refresh=config.full_refresh, on_event=StepLog(context.log), run_id=context.run_id
+            )
+            _report(context, location, pipeline, result)
+        if result.failed:
+            raise failure_of_units(result.failed, context, location.settings)
+
+    @dg.job(name=EVERYTHING_JOB, description="Every table, in one step: reads what changed since the last commit.")
+    def job() -> None:
+        sync()
+
+    return job
+
+
+def daily_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """Everything once a day, also where no sensor is switched on."""
+    return dg.ScheduleDefinition(
+        name="daily_sync",
+        job=job,
+        cron_schedule=location.settings.daily_cron,
+        execution_timezone=location.settings.daily_timezone,
+        default_status=schedule_status(location.settings.schedules),
+    )
+
+
+def _align_partitions(
+    context: dg.OpExecutionContext, location: Location, table: TableConfig, pipeline: Pipeline
+) -> None:
+    partitions = location.partitions_of(table)
+    if partitions is None:
+        return
+    name = str(partitions.name)
+    change = reconcile(context.instance.get_dynamic_partitions(name), pipeline.partition_keys(str(table.name)))
+    for key in change.delete:
+        context.instance.delete_dynamic_partition(name, key)
+    for keys in portions(change.add):
+        context.instance.add_dynamic_partitions(name, list(keys))
+
+
+def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline, result: RunResult) -> None:
+    """Events of what was loaded. Units that were left alone have no news, so they get no event."""
+    by_table = {str(table.name).casefold(): table for table in location.config.tables}
+    units: dict[str, list[UnitResult]] = {}
+    for unit in result.units:
+        if unit.status != "skipped":
+            units.setdefault(str(unit.table).casefold(), []).append(unit)
+    for name, touched in units.items():
+        table = by_table[name]
+        for event in finished_materializations(location, table, touched, pipeline.committed(str(table.name))):
+            context.log_event(event)
+        check = row_counts_result(touched)
+        context.log_event(
+            dg.AssetCheckEvaluation(
+                asset_key=location.asset_key(table),
+                check_name=str(check.check_name),
+                passed=check.passed,
+                severity=check.severity,
+                description=check.description,
+                metadata=check.metadata,
+            )
+        )

@@ -1,0 +1,197 @@
+"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). They look, compare, and ask for runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from dltsync_core.clock import utc_now
+from dltsync_core.config import TableConfig
+from dltsync_core.errors import SyncError
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.steps import Probe, TableKind
+from dltsync_dagster.changes import Change, changes_of, group_version, pause_after
+from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
+from dltsync_dagster.location import Location, sensor_status
+from dltsync_dagster.partitions import Reconciliation, contiguous_groups, portions, reconcile
+from dltsync_dagster.port import Pipeline
+from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.sources import observation
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+BOUNDARIES = "partition_boundaries"
+TIMESTAMPS = "scd_timestamps"
+HASHES = "static_hashes"
+
+_DESCRIPTIONS: dict[str, str] = {
+    BOUNDARIES: "Keeps the partitions of every partition table like the server's, in boundary order, and asks for new and "
+    "changed ones.",
+    TIMESTAMPS: "Asks for an increment when the last-modified column of an scd table moved.",
+    HASHES: "Asks for a load when the content hash of a static table is another one, or its load too old.",
+}
+
+PartitionsRequest = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
+
+
+@dataclass
+class Findings:
+    """What one tick found, over all tables."""
+
+    runs: list[dg.RunRequest] = field(default_factory=list)
+    partitions: list[PartitionsRequest] = field(default_factory=list)
+    events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
+    quiet: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def result(self) -> dg.SensorResult:
+        """For Dagster; with a reason when there is nothing to run. Raises Failure when every table met an error."""
+        if self.runs or self.partitions or self.events:
+            return dg.SensorResult(
+                run_requests=self.runs,
+                dynamic_partitions_requests=self.partitions or None,
+                asset_events=self.events,
+            )
+        return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.quiet]) or "no tables")
+
+
+def build_sensors(location: Location) -> list[dg.SensorDefinition]:
+    """The sensors for the kinds that the config has tables of."""
+    kinds: list[tuple[str, TableKind]] = [(BOUNDARIES, "partition"), (TIMESTAMPS, "scd"), (HASHES, "static")]
+    chosen = [(name, [t for t in location.config.tables if t.kind == kind]) for name, kind in kinds]
+    return [_sensor(location, name, tables) for name, tables in chosen if tables]
+
+
+def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        description=_DESCRIPTIONS[name],
+        target=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
+        minimum_interval_seconds=location.settings.sensor_interval_seconds,
+        default_status=sensor_status(location.settings.sensors),
+    )
+    def look(
+        context: dg.SensorEvaluationContext,
+        sqlserver: SqlServerConnection,
+        lake: ParquetLake,
+        warehouse: Warehouse,
+        state: StateStore,
+    ) -> dg.SensorResult:
+        config = compose_config(location.config, sqlserver, lake, warehouse, state)
+        busy = tables_under_way(context.instance, (location.asset_key(table) for table in tables))
+        findings = Findings()
+        with location.open_pipeline(config) as pipeline:
+            for table in tables:
+                try:
+                    under_way = location.asset_key(table) in busy
+                    _look_at(location, context.instance, pipeline, table, findings, under_way=under_way)
+                except SyncError as error:  # the other tables are looked at all the same
+                    findings.problems.append(f"{table.name}: {error}")
+                    context.log.error(f"{table.name}: {error}")
+                    if error.exit_code == _CONNECT:  # nobody answers; asking for each table would only take longer
+                        break
+        return findings.result()
+
+    return look
+
+
+_CONNECT = 4
+
+
+def _look_at(
+    location: Location,
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    table: TableConfig,
+    findings: Findings,
+    *,
+    under_way: bool,
+) -> None:
+    name = str(table.name)
+    partitions = location.partitions_of(table)
+    order: list[str] = [WHOLE_TABLE]
+    if partitions is not None:
+        order = pipeline.partition_keys(name)
+        change = reconcile(instance.get_dynamic_partitions(str(partitions.name)), order)
+        if under_way and not change.appends_only:
+            findings.quiet.append(f"{name}: boundaries changed; waiting for the run under way before the order is rewritten")
+            return
+        findings.partitions += partition_requests(partitions, change)
+        findings.events += _boundary_events(location, table, change)
+    if under_way:
+        findings.quiet.append(f"{name}: a run is under way")
+        return
+    probes = pipeline.probe(name)
+    changed = changes_of(table, probes, pipeline.committed(name), utc_now())
+    if not changed:
+        findings.quiet.append(f"{name}: unchanged")
+        return
+    asked = _ask(location, instance, table, order, changed, findings)
+    if asked and partitions is None:
+        findings.events.append(observation(location, table, probes[WHOLE_TABLE]))
+
+
+def partition_requests(partitions: dg.DynamicPartitionsDefinition, change: Reconciliation) -> list[PartitionsRequest]:
+    """The requests that carry out a reconciliation, none of them empty or too long for the instance's database."""
+    return [
+        *(partitions.build_delete_request(list(keys)) for keys in portions(change.delete)),
+        *(partitions.build_add_request(list(keys)) for keys in portions(change.add)),
+    ]
+
+
+def _boundary_events(location: Location, table: TableConfig, change: Reconciliation) -> list[dg.AssetObservation]:
+    """One line in the source's history when boundaries came or went."""
+    if not change.appeared and not change.vanished:
+        return []
+    metadata: Mapping[str, object] = {
+        "dltsync/appeared": list(change.appeared[:100]),
+        "dltsync/vanished": list(change.vanished[:100]),
+    }
+    return [dg.AssetObservation(asset_key=location.source_key(table), metadata=metadata)]
+
+
+def _ask(
+    location: Location,
+    instance: dg.DagsterInstance,
+    table: TableConfig,
+    order: Sequence[str],
+    changed: Sequence[Change],
+    findings: Findings,
+) -> bool:
+    """Add the runs for what changed. False when nothing can be asked for now."""
+    by_unit = {change.unit: change for change in changed}
+    groups = contiguous_groups(order, by_unit, size=location.settings.partitions_per_run)
+    before = len(findings.runs)
+    for group in groups:
+        if len(findings.runs) >= location.settings.requests_per_tick:
+            break  # the rest follows at the next tick
+        request = _request(location, instance, table, [by_unit[unit] for unit in group])
+        if isinstance(request, str):
+            findings.quiet.append(request)
+        else:
+            findings.runs.append(request)
+    return len(findings.runs) > before
+
+
+def _request(
+    location: Location, instance: dg.DagsterInstance, table: TableConfig, changes: Sequence[Change]
+) -> dg.RunRequest | str:
+    """One run for neighbouring units, or the reason why not now."""
+    version = group_version(changes)
+    attempts = attempts_at(instance, version)
+    if attempts.last_end is not None:
+        again_at = attempts.last_end + pause_after(attempts.failures)
+        if utc_now() < again_at:
+            return f"{table.name}: failed {attempts.failures} times; asked for again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
+    tags = {VERSION_TAG: version, "dltsync/reason": changes[0].reason}
+    first, last = changes[0].unit, changes[-1].unit
+    if len(changes) > 1:
+        tags |= {RANGE_START: first, RANGE_END: last}
+    return dg.RunRequest(
+        run_key=f"{version}#{attempts.failures}",
+        asset_selection=[location.asset_key(table)],
+        partition_key=first if table.kind == "partition" and len(changes) == 1 else None,
+        tags=tags,
+        run_config={"ops": {location.op_name("sync", table): {"config": {"only_if_changed": True}}}},
+    )
