@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,24 +17,12 @@ import pyodbc
 import pytds
 import pytest
 
-from sqlserver_sandbox.model import Column
-from sqlserver_sandbox.wire.codec.values import arrow_form
+from tests.fixtures_sandbox import braced
 from tests.sandbox.conftest import CannedServer
-from tests.sandbox.wire.canned import Table
-from tests.sandbox.wire.type_cases import CASES, Case
+from tests.sandbox.wire.canned import PASSWORD, USER
+from tests.sandbox.wire.type_cases import CASES, Case, tables
 
 SQL = "SELECT v FROM t"
-
-
-def tables(case: Case) -> tuple[Table, Table]:
-    """The values with a null in every second row in a nullable column, and without nulls in one declared NOT NULL."""
-    with_nulls: list[Any] = [value for stored in case.stored for value in (stored, None)]
-    return _table(case, with_nulls, nullable=True), _table(case, list(case.stored), nullable=False)
-
-
-def _table(case: Case, values: list[Any], *, nullable: bool) -> Table:
-    batch = pa.RecordBatch.from_arrays([pa.array(values, arrow_form(case.type))], names=["v"])
-    return Table((Column("v", case.type, nullable=nullable),), batch)
 
 
 def plain(value: Any) -> Any:
@@ -97,3 +88,29 @@ def test_python_tds_reads_what_was_stored(case: Case, by_pytds: Any, canned_plai
         return
     for seen, wanted in zip(read(by_pytds.cursor()), expected(case), strict=True):
         assert seen == wanted
+
+
+@pytest.fixture(scope="module")
+def distant() -> Iterator[int]:
+    """The port of a server in another process, with every case under its name: mssql-python's Arrow path holds the
+    interpreter's lock while it waits for the rest of a large value, which a server in this process could not send then."""
+    command = [sys.executable, "-m", "tests.sandbox.wire.canned_process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_arrow_reads_what_was_stored(case: Case, distant: int) -> None:
+    """The same values through mssql-python's Arrow path, which decodes in compiled code of its own."""
+    login = f"SERVER=127.0.0.1,{distant};UID={USER};PWD={braced(PASSWORD)};Encrypt=no"
+    with closing(mssql_python.connect(login)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(str(case))
+        reader = cursor.arrow_reader(batch_size=100)
+        table = pa.Table.from_batches(list(reader))
+        reader.close()
+    assert table.column(0).to_pylist() == expected(case)[0]

@@ -7,7 +7,11 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from sqlserver_sandbox.model import MAX, SqlType
+import pyarrow as pa
+
+from sqlserver_sandbox.model import MAX, Column, SqlType
+from sqlserver_sandbox.wire.codec.values import arrow_form
+from tests.sandbox.wire.canned import Table
 
 EMOJI = "naïve 😀 Łódź \U0010ffff end"
 NARROW = "Grüße, 5 € – ÿ"
@@ -116,3 +120,14 @@ CASES = (
     same(SqlType("rowversion"), b"\0\0\0\0\0\0\x07\xd1"),
     same(SqlType("uniqueidentifier"), "6F9619FF-8B86-D011-B42D-00C04FC964FF", "00000000-0000-0000-0000-000000000001"),
 )
+
+
+def tables(case: Case) -> tuple[Table, Table]:
+    """The values with a null in every second row in a nullable column, and without nulls in one declared NOT NULL."""
+    with_nulls: list[Any] = [value for stored in case.stored for value in (stored, None)]
+    return _table(case, with_nulls, nullable=True), _table(case, list(case.stored), nullable=False)
+
+
+def _table(case: Case, values: list[Any], *, nullable: bool) -> Table:
+    batch = pa.RecordBatch.from_arrays([pa.array(values, arrow_form(case.type))], names=["v"])
+    return Table((Column("v", case.type, nullable=nullable),), batch)
