@@ -1,0 +1,71 @@
+"""The engine behind the wire: logins and sessions over one data directory."""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlserver_sandbox.engine.session import DuckDbSession
+from sqlserver_sandbox.engine.store import MASTER, Store
+from sqlserver_sandbox.model import SqlError
+
+FIRST_SPID = 51
+"""Lower numbers belong to the system on SQL Server."""
+
+
+class DuckDbEngine:
+    """A stand-in server over `data`. `users` maps login names to passwords; every login owns every database.
+
+    Raises OSError when the directory cannot be used.
+    """
+
+    version = (16, 0, 4135)
+    """SQL Server 2022; features newer than that are refused."""
+
+    def __init__(self, data: Path, users: Mapping[str, str]) -> None:
+        self.server_name = "SANDBOX"
+        self._users = {name.lower(): password for name, password in users.items()}
+        self._store = Store(data)
+        self._spids = itertools.count(FIRST_SPID)
+        self._sessions: set[DuckDbSession] = set()
+        self._mutex = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"DuckDbEngine({str(self._store.data)!r})"
+
+    def login(self, *, user: str, password: str, database: str, application: str, host: str) -> DuckDbSession:
+        """A new session. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
+        expected = self._users.get(user.lower())
+        if expected is None:
+            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=5)
+        if not hmac.compare_digest(expected.encode(), password.encode()):
+            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=8)
+        found = self._store.find(database or MASTER)
+        if found is None:
+            raise SqlError(
+                4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
+            )  # fmt: skip
+        session = DuckDbSession(
+            self._store, spid=next(self._spids), login=user, database_id=found, server_name=self.server_name, version=self.version,
+            application=application, host=host, on_close=self._forget, others=self._others,
+        )  # fmt: skip
+        with self._mutex:
+            self._sessions.add(session)
+        return session
+
+    def _forget(self, session: DuckDbSession) -> None:
+        with self._mutex:
+            self._sessions.discard(session)
+
+    def _others(self) -> tuple[DuckDbSession, ...]:
+        with self._mutex:
+            return tuple(self._sessions)
+
+    def close(self) -> None:
+        """Close every session, then the files."""
+        for session in self._others():
+            session.close()
+        self._store.close()

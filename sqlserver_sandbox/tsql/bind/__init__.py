@@ -1,0 +1,1 @@
+"""Names and types: each syntax node becomes DuckDB text with the type SQL Server would declare, or is refused."""

@@ -1,0 +1,97 @@
+"""What binding needs to know from outside: the catalogue, the variables, the session; and what it found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.tsql.declared import Database, Table
+
+
+@dataclass(frozen=True)
+class SystemColumn:
+    """A column of a system view."""
+
+    name: str
+    type: SqlType
+    nullable: bool = True
+    variants: tuple[SqlType, ...] = ()
+
+
+@dataclass(frozen=True)
+class SystemView:
+    """A system view whose rows are registered with DuckDB under `relation`."""
+
+    name: str
+    relation: str
+    columns: tuple[SystemColumn, ...]
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What @@ functions and their kin answer, fixed for one statement."""
+
+    spid: int
+    server_name: str
+    version_text: str
+    product_version: str
+    login: str
+    trancount: int
+    rowcount: int
+    error: int
+    lock_timeout: int
+    options: int
+    utc_ticks: int
+    """SYSUTCDATETIME() of the statement: 100 ns since 0001-01-01."""
+    last_rowversion: int
+    min_active_rowversion: int
+    identity: int | None
+    xact_state: int
+
+
+class Catalogue(Protocol):
+    """The databases as the statement sees them."""
+
+    @property
+    def current(self) -> Database: ...
+
+    def databases(self) -> tuple[Database, ...]: ...
+
+    def database(self, name: str) -> Database | None: ...
+
+    def system_view(self, database: Database, schema: str, name: str) -> SystemView | None:
+        """The view, its rows made ready for the statement."""
+        ...
+
+
+@dataclass(frozen=True)
+class VariableValue:
+    """A variable or parameter: declared type and storage value."""
+
+    type: SqlType
+    value: object
+
+
+@dataclass
+class Context:
+    """One statement's binding. `read` collects the tables it touches."""
+
+    catalogue: Catalogue
+    variables: Mapping[str, VariableValue]
+    facts: SessionFacts
+    read: set[tuple[int, int]] = field(default_factory=set)
+    counter: int = 0
+
+    @property
+    def database(self) -> Database:
+        return self.catalogue.current
+
+    def alias(self) -> str:
+        """A DuckDB name not used before in this statement."""
+        self.counter += 1
+        return f"s{self.counter}"
+
+    def touch(self, database: Database, table: Table) -> None:
+        self.read.add((database.database_id, table.object_id))

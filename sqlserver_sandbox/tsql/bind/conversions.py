@@ -1,0 +1,215 @@
+"""CAST, CONVERT and implicit conversion as DuckDB text: plain SQL where it is exact, else the reference by a vectorised call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+from sqlserver_sandbox.model import MAX, SqlError, SqlType
+from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql, raising
+from sqlserver_sandbox.tsql.bind.moments import moment_sql, moment_text_sql
+from sqlserver_sandbox.tsql.collations import collation
+from sqlserver_sandbox.tsql.types import (
+    BINARIES, DECIMALS, FLOATS, INT_DIGITS, INTEGERS, MONEY, UNICODE, decimal_shape, duck_type, is_max,
+)  # fmt: skip
+from sqlserver_sandbox.tsql.values import convert_value
+from sqlserver_sandbox.tsql.values.convert import check_allowed, family
+from sqlserver_sandbox.tsql.values.storage import text_literal
+
+
+def convert(
+    bound: Bound, target: SqlType, *, style: int | None = None, explicit: bool = True, is_try: bool = False
+) -> Bound:  # fmt: skip
+    """`bound` as `target`. Errors of the value itself are raised when the row is evaluated, not here."""
+    if bound.null_literal:
+        return constant(None, target)
+    if bound.type.name == "sql_variant":
+        return _from_variant(bound, target, style, is_try=is_try)
+    target = _with_collation(bound, target)
+    check_allowed(bound.type, target, explicit=explicit)
+    if bound.constant is not None:
+        return _fold(bound, target, style, is_try=is_try)
+    if bound.type == target:
+        return bound
+    if not is_try:
+        sql = _plain(bound, target, style)
+        if sql is not None:
+            return computed(sql, target, bound, label=bound.label)
+    return computed(call_reference(bound.sql, bound.type, target, style, is_try=is_try), target, bound,
+                    nullable=bound.nullable or is_try, label=bound.label)  # fmt: skip
+
+
+def _with_collation(bound: Bound, target: SqlType) -> SqlType:
+    if bound.is_text and family(target) == "text" and bound.type.collation:
+        return replace(target, collation=bound.type.collation)
+    return target
+
+
+def _fold(bound: Bound, target: SqlType, style: int | None, *, is_try: bool) -> Bound:
+    value = bound.constant.value if bound.constant else None
+    if value is None:
+        return constant(None, target, label=bound.label)
+    try:
+        return constant(convert_value(value, bound.type, target, style), target, label=bound.label)
+    except SqlError as error:
+        if is_try and error.number not in (529, 40517):
+            return constant(None, target)
+        return raising(error, target)
+
+
+# ---- the reference, from DuckDB ----------------------------------------------------------------------------------------------
+def channel(declared: SqlType) -> str:
+    """How values of a type travel to and from the reference: text, bytes, integer, double or offset."""
+    if declared.name == "datetimeoffset":
+        return "z"
+    if declared.name in BINARIES:
+        return "b"
+    if declared.name in FLOATS:
+        return "d"
+    if declared.name in (*INTEGERS, "bit", "time", "datetime2", "datetime", "smalldatetime"):
+        return "i"
+    return "t"
+
+
+CHANNEL_TYPES = {"t": "VARCHAR", "b": "BLOB", "i": "BIGINT", "d": "DOUBLE", "z": duck_type(SqlType("datetimeoffset"))}
+
+
+def call_reference(sql: str, source: SqlType, target: SqlType, style: int | None, *, is_try: bool = False) -> str:
+    """DuckDB text that converts through `values.convert_value`."""
+    spec = json.dumps([asdict(source), asdict(target), style, is_try])
+    into, out = channel(source), channel(target)
+    argument = f"CAST({sql} AS {CHANNEL_TYPES[into]})" if duck_type(source) != CHANNEL_TYPES[into] else sql
+    call = f"convert_{into}_{out}({text_literal(spec)}, {argument})"
+    return cast(call, target) if duck_type(target) != CHANNEL_TYPES[out] else call
+
+
+# ---- plain DuckDB -------------------------------------------------------------------------------------------------------------
+def _plain(bound: Bound, target: SqlType, style: int | None) -> str | None:
+    """Exact DuckDB text, or None."""
+    pair = (family(bound.type), family(target))
+    if pair == ("number", "number"):
+        return _number(bound, target)
+    if pair == ("number", "text"):
+        return _number_text(bound, target, style)
+    if pair == ("text", "text"):
+        return _text(bound, target)
+    if pair == ("moment", "text"):
+        return _moment_text(bound, target, style)
+    if pair == ("moment", "moment"):
+        return moment_sql(bound.sql, bound.type, target)
+    if pair == ("guid", "text") and target.name in ("varchar", "nvarchar") and (is_max(target) or target.length >= 36):
+        return bound.sql
+    if pair == ("bytes", "bytes") and target.name == "varbinary":
+        fits = target.length == MAX or (bound.type.name != "image" and 0 < _byte_length(bound.type) <= target.length)
+        return bound.sql if fits else f"slice_bytes({bound.sql}, 1, {target.length})"
+    if pair == ("bytes", "number") and target.name == "bigint":
+        return f"big_endian({bound.sql})"
+    return None
+
+
+def _byte_length(declared: SqlType) -> int:
+    return 8 if declared.name == "rowversion" else declared.length
+
+
+def _number(bound: Bound, target: SqlType) -> str | None:
+    source, sql = bound.type, bound.sql
+    if target.name == "bit":
+        return f"({sql} <> 0)" if source.name != "bit" else sql
+    if source.name in (*INTEGERS, "bit"):
+        return _from_int(sql, source, target)
+    if source.name in DECIMALS or source.name in MONEY:
+        if target.name in DECIMALS:
+            return cast(sql, target)
+        if target.name in FLOATS and decimal_shape(source)[0] <= 15:
+            return cast(sql, target)
+        return None
+    return cast(sql, target) if source.name == "real" and target.name == "float" else None
+
+
+def _from_int(sql: str, source: SqlType, target: SqlType) -> str | None:
+    if target.name in MONEY:
+        return cast(sql, target) if INT_DIGITS[source.name] <= (5 if target.name == "smallmoney" else 10) else None
+    if target.name in INTEGERS:
+        widens = source.name == "bit" or INT_DIGITS[source.name] <= INT_DIGITS[target.name]
+        return cast(sql, target) if widens else None
+    if target.name in FLOATS:
+        return cast(sql, target)
+    whole = target.precision - target.scale
+    return cast(sql, target) if INT_DIGITS[source.name] <= whole else None
+
+
+def _number_text(bound: Bound, target: SqlType, style: int | None) -> str | None:
+    source, sql = bound.type, bound.sql
+    if target.name not in ("varchar", "nvarchar"):
+        return None
+    if source.name == "bit" and style in (None, 0):
+        return f"CAST(CAST({sql} AS INTEGER) AS VARCHAR)"
+    if source.name in INTEGERS and style in (None, 0):
+        return f"CAST({sql} AS VARCHAR)" if _long_enough(target, INT_DIGITS[source.name] + 1) else None
+    if source.name in DECIMALS and style in (None, 0) and source.precision < 38:
+        # One more digit before the point: DuckDB writes .50 for decimal(2,2).
+        wide = f"CAST({sql} AS DECIMAL({source.precision + 1},{source.scale}))"
+        return f"CAST({wide} AS VARCHAR)" if _long_enough(target, source.precision + 3) else None
+    if source.name in MONEY and style == 2:
+        return f"CAST({sql} AS VARCHAR)" if _long_enough(target, 22) else None
+    return None
+
+
+def _long_enough(target: SqlType, length: int) -> bool:
+    return is_max(target) or target.length >= length
+
+
+def _text(bound: Bound, target: SqlType) -> str | None:
+    source = bound.type
+    utf8 = target.name not in UNICODE and collation(target.collation or "SQL_Latin1_General_CP1_CI_AS").utf8
+    if target.name in ("char", "nchar"):
+        return None
+    if target.name not in UNICODE and source.name in UNICODE and not utf8:
+        fits = is_max(target) or (not is_max(source) and source.length <= target.length)
+        inner = f"narrow_text({bound.sql})"
+        return inner if fits else None
+    if is_max(target) or (not is_max(source) and source.length <= target.length and not utf8):
+        return bound.sql
+    # No text has more units than bytes, so most rows need no cutting.
+    cut = call_reference(bound.sql, source, target, None)
+    return f"CASE WHEN strlen({bound.sql}) <= {target.length} THEN {bound.sql} ELSE {cut} END"
+
+
+def _moment_text(bound: Bound, target: SqlType, style: int | None) -> str | None:
+    if target.name not in ("varchar", "nvarchar"):
+        return None
+    text, length = moment_text_sql(bound.sql, bound.type, style)
+    if text is None:
+        return None
+    return text if _long_enough(target, length) else f"left({text}, {target.length})"
+
+
+# ---- sql_variant: only sys.partition_range_values.value ------------------------------------------------------------------------
+def _from_variant(bound: Bound, target: SqlType, style: int | None, *, is_try: bool) -> Bound:
+    """Each row names its base type; every type there is has a branch of its own."""
+    branches = []
+    for base in bound.variants:
+        try:
+            inner = Bound(variant_value(bound.sql, base), base)
+            sql = convert(inner, target, style=style, is_try=is_try).sql
+        except SqlError as error:
+            sql = raise_sql(error, target)
+        branches.append(f"WHEN {text_literal(variant_tag(base))} THEN {sql}")
+    if not branches:
+        return constant(None, target)
+    return Bound(f"CASE {bound.sql}.base {' '.join(branches)} END", target, True)
+
+
+def variant_tag(base: SqlType) -> str:
+    return json.dumps(asdict(base))
+
+
+def variant_value(sql: str, base: SqlType) -> str:
+    """The variant's text (`storage.encode_value`) as its base type."""
+    text = f"{sql}.text"
+    if base.name in BINARIES:
+        return f"unhex({text})"
+    if base.name == "datetimeoffset":
+        parts = f"{{'ticks': CAST(split_part({text}, ':', 1) AS BIGINT), 'offset': CAST(split_part({text}, ':', 2) AS SMALLINT)}}"
+        return cast(parts, base)
+    return cast(text, base)

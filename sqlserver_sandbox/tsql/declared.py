@@ -1,0 +1,223 @@
+"""What has been declared in one database: schemas, tables, indexes, partition functions and schemes, as values.
+
+A change makes a new `Database`. The engine keeps it as JSON beside the rows, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlType
+
+PRIMARY_FILEGROUP = 1
+"""data_space_id of [PRIMARY], the only filegroup there is."""
+
+
+@dataclass(frozen=True)
+class Default:
+    """A DEFAULT constraint: its text as written (re-bound for each INSERT)."""
+
+    object_id: int
+    name: str
+    text: str
+    is_system_named: bool = False
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    column_id: int
+    name: str
+    type: SqlType
+    nullable: bool = True
+    identity: tuple[int, int] | None = None
+    default: Default | None = None
+    is_rowguidcol: bool = False
+    is_sysname: bool = False
+
+    @property
+    def physical(self) -> str:
+        """The column's name in DuckDB."""
+        return f"c{self.column_id}"
+
+
+@dataclass(frozen=True)
+class IndexColumn:
+    column_id: int
+    descending: bool = False
+    included: bool = False
+    partition_ordinal: int = 0
+    key_ordinal: int = 0
+
+
+@dataclass(frozen=True)
+class Index:
+    """`index_id` 0 heap, 1 clustered, more: nonclustered. `key_kind`: PK or UQ for constraints, '' otherwise."""
+
+    index_id: int
+    name: str | None
+    columns: tuple[IndexColumn, ...] = ()
+    unique: bool = False
+    key_kind: str = ""
+    key_object_id: int = 0
+    is_system_named: bool = False
+    data_space_id: int = PRIMARY_FILEGROUP
+
+    @property
+    def key_columns(self) -> tuple[IndexColumn, ...]:
+        return tuple(c for c in self.columns if c.key_ordinal)
+
+
+@dataclass(frozen=True)
+class Table:
+    object_id: int
+    schema_id: int
+    name: str
+    columns: tuple[TableColumn, ...]
+    indexes: tuple[Index, ...]
+    created: str
+    modified: str
+    max_column_id: int = 0
+
+    @property
+    def physical(self) -> str:
+        """The table's name in DuckDB."""
+        return f"t{self.object_id}"
+
+    def column(self, name: str) -> TableColumn | None:
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+    def column_by_id(self, column_id: int) -> TableColumn:
+        return next(c for c in self.columns if c.column_id == column_id)
+
+    @property
+    def base(self) -> Index:
+        """The heap or the clustered index."""
+        return self.indexes[0]
+
+    @property
+    def partition_column(self) -> TableColumn | None:
+        found = next((c for c in self.base.columns if c.partition_ordinal), None)
+        return self.column_by_id(found.column_id) if found else None
+
+
+@dataclass(frozen=True)
+class Schema:
+    schema_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class PartitionFunction:
+    """`boundaries` are in order, as JSON-friendly storage values (see `encode_value`); None is a NULL boundary."""
+
+    function_id: int
+    name: str
+    type: SqlType
+    right: bool
+    boundaries: tuple[Any, ...]
+    created: str
+
+    @property
+    def fanout(self) -> int:
+        return len(self.boundaries) + 1
+
+
+@dataclass(frozen=True)
+class PartitionScheme:
+    data_space_id: int
+    name: str
+    function_id: int
+    next_used: bool = False
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database. `version` is new with every change and never used twice."""
+
+    database_id: int
+    name: str
+    collation: str = DEFAULT_COLLATION
+    created: str = ""
+    snapshot_isolation: bool = False
+    version: int = 0
+    next_object_id: int = 901578250
+    next_space_id: int = 65601
+    next_schema_id: int = 5
+    schemas: tuple[Schema, ...] = field(default=(Schema(1, "dbo"),))
+    tables: tuple[Table, ...] = ()
+    functions: tuple[PartitionFunction, ...] = ()
+    schemes: tuple[PartitionScheme, ...] = ()
+
+    def schema(self, name: str) -> Schema | None:
+        return next((s for s in self.schemas if s.name.lower() == name.lower()), None)
+
+    def schema_by_id(self, schema_id: int) -> Schema:
+        return next(s for s in self.schemas if s.schema_id == schema_id)
+
+    def table(self, schema: str, name: str) -> Table | None:
+        found = self.schema(schema or "dbo")
+        if found is None:
+            return None
+        return next((t for t in self.tables if t.schema_id == found.schema_id and t.name.lower() == name.lower()), None)
+
+    def function(self, name: str) -> PartitionFunction | None:
+        return next((f for f in self.functions if f.name.lower() == name.lower()), None)
+
+    def function_by_id(self, function_id: int) -> PartitionFunction:
+        return next(f for f in self.functions if f.function_id == function_id)
+
+    def scheme(self, name: str) -> PartitionScheme | None:
+        return next((s for s in self.schemes if s.name.lower() == name.lower()), None)
+
+    def scheme_by_id(self, data_space_id: int) -> PartitionScheme | None:
+        return next((s for s in self.schemes if s.data_space_id == data_space_id), None)
+
+    def scheme_of(self, table: Table) -> PartitionScheme | None:
+        return self.scheme_by_id(table.base.data_space_id)
+
+    def full_name(self, table: Table) -> str:
+        """schema.table, as error messages write it."""
+        return f"{self.schema_by_id(table.schema_id).name}.{table.name}"
+
+    def with_table(self, table: Table) -> Database:
+        """The same database with this table added or replaced."""
+        others = tuple(t for t in self.tables if t.object_id != table.object_id)
+        return replace(self, tables=(*others, table))
+
+    def without_table(self, table: Table) -> Database:
+        return replace(self, tables=tuple(t for t in self.tables if t.object_id != table.object_id))
+
+    @property
+    def alias(self) -> str:
+        """The name under which DuckDB has the database's file."""
+        return f"db{self.database_id}"
+
+
+# ---- JSON ------------------------------------------------------------------------------------------------------------------
+def to_json(database: Database) -> str:
+    return json.dumps(asdict(database))
+
+
+def from_json(text: str) -> Database:
+    raw = json.loads(text)
+    raw["schemas"] = tuple(Schema(**s) for s in raw["schemas"])
+    raw["schemes"] = tuple(PartitionScheme(**s) for s in raw["schemes"])
+    raw["functions"] = tuple(
+        PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])}) for f in raw["functions"]
+    )
+    raw["tables"] = tuple(_table(t) for t in raw["tables"])
+    return Database(**raw)
+
+
+def _table(raw: dict[str, Any]) -> Table:
+    columns = tuple(_column(c) for c in raw["columns"])
+    indexes = tuple(Index(**{**i, "columns": tuple(IndexColumn(**c) for c in i["columns"])}) for i in raw["indexes"])
+    return Table(**{**raw, "columns": columns, "indexes": indexes})
+
+
+def _column(raw: dict[str, Any]) -> TableColumn:
+    default = Default(**raw["default"]) if raw["default"] else None
+    identity = (raw["identity"][0], raw["identity"][1]) if raw["identity"] else None
+    return TableColumn(**{**raw, "type": SqlType(**raw["type"]), "default": default, "identity": identity})
