@@ -172,7 +172,15 @@ class Cancelled(Exception):
 class Session(Protocol):
     """One connection's engine side. Called from one thread, except `cancel`."""
 
-    database: str
+    @property
+    def database(self) -> str:
+        """The current database."""
+        ...
+
+    @property
+    def spid(self) -> int:
+        """The session's number, as @@SPID gives it; it is in the header of every packet that the server sends."""
+        ...
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         """Run one batch; yields one outcome per statement (plus infos and environment changes) as it happens.

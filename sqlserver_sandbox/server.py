@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import threading
-from itertools import count
 
 from sqlserver_sandbox.model import Engine
 from sqlserver_sandbox.wire.connection import Connection
@@ -15,8 +14,6 @@ from sqlserver_sandbox.wire.transport import Transport
 
 HOST = "127.0.0.1"
 """The only address. The sandbox answers anyone who knows its password, and is not hardened for strangers."""
-FIRST_SPID = 51
-"""SQL Server keeps the session ids up to 50 for itself."""
 
 
 class Server:
@@ -29,7 +26,6 @@ class Server:
         self.port: int = self._listening.getsockname()[1]
         self._guard = threading.Lock()
         self._connections: dict[threading.Thread, Transport] = {}
-        self._spids = count(FIRST_SPID)
         self._stopping = False
         self._acceptor = threading.Thread(target=self._accept, name="tds-acceptor", daemon=True)
         self._acceptor.start()
@@ -55,7 +51,7 @@ class Server:
             except OSError:  # the socket was closed by stop()
                 return
             transport = Transport(connected)
-            connection = Connection(transport, self._greeting, spid=next(self._spids) & 0x7FFF)
+            connection = Connection(transport, self._greeting)
             thread = threading.Thread(
                 target=self._serve, args=(connection, transport), name="tds-connection", daemon=True
             )

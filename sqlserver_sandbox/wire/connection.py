@@ -20,11 +20,11 @@ INTERNAL_ERROR = 50000
 class Connection:
     """Serves one client in the calling thread; a second thread listens for its attentions."""
 
-    def __init__(self, transport: Transport, greeting: Greeting, *, spid: int) -> None:
+    def __init__(self, transport: Transport, greeting: Greeting) -> None:
         self._transport = transport
         self._greeting = greeting
         self._server = greeting.engine.server_name
-        self._writer = ReplyWriter(transport.send, spid=spid)
+        self._writer = ReplyWriter(transport.send)
 
     def serve(self) -> None:
         """Until the client leaves, an error ends the connection, or the transport is shut down."""

@@ -60,6 +60,7 @@ class Greeting:
             writer.write(tokens.done(Done.BATCH, DoneStatus.ERROR))
             writer.end_message()
             raise ConnectionLost(f"login refused: {error.message}") from error
+        writer.spid = session.spid
         self._acknowledge(login, session, writer)
         return session, login
 

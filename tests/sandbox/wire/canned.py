@@ -97,6 +97,7 @@ class CannedSession:
 
     def __init__(self, engine: CannedEngine, database: str) -> None:
         self.database = database
+        self.spid = 51 + len(engine.sessions)
         self.closed = False
         self.ends: list[str] = []
         self.resets = 0
