@@ -57,6 +57,8 @@ class TableConfigBase(Spec):
     """How single columns are kept when their type has no single exact counterpart. datetime2(7) and time(7): `nanoseconds`
     (datetime2 default; years 1677 to 2262), `microseconds` (refuses a value whose seventh digit is not 0) or `text`.
     datetimeoffset: `text` (default, keeps the offset) or `utc` (an instant; the offset is lost, by your decision)."""
+    accept_row_filter: bool = False
+    """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
     description: str | None = None
     """Shown in the Dagster UI."""
     tags: dict[str, str] = Field(default_factory=dict)
@@ -92,10 +94,11 @@ class PartitionTableConfig(TableConfigBase):
     """Checked against the catalogue when given; otherwise the catalogue's own."""
     change_detection: Literal["auto", "rowversion", "last_modified", "fingerprint", "row_count"] = "auto"
     """How a changed partition is recognised. `auto`: rowversion when the table has one, else `last_modified_column` when given,
-    else fingerprint. `rowversion` and `last_modified` compare count and maximum per partition. `fingerprint` hashes every row
+    else fingerprint. `rowversion` and `last_modified` compare count, maximum and a sum over that
+    column per partition. `fingerprint` hashes every row
     on the server. `row_count` is cheap and weak: an update, or an insert with a delete, goes unseen."""
     last_modified_column: Name | None = None
-    """Column that grows with every insert and update. A delete paired with an insert of an older stamp goes unseen."""
+    """Column that is set anew by every insert and update: a date-and-time type. An update that does not touch it goes unseen."""
 
     @model_validator(mode="after")
     def _last_modified_needs_its_column(self) -> Self:

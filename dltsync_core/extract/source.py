@@ -2,55 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-
-import pyarrow as pa
-from typing_extensions import Self
+from typing import TYPE_CHECKING
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
-from dltsync_core.config import (
-    DatabaseConfig,
-    PartitionTableConfig,
-    ProcessingConfig,
-    SCDTableConfig,
-    StaticTableConfig,
-    TableConfig,
-)
-from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.catalog.reader import read_database, read_tables
+from dltsync_core.config import DatabaseConfig, PartitionTableConfig, ProcessingConfig, SCDTableConfig, TableConfig
+from dltsync_core.connect.control import control_session
+from dltsync_core.errors import CatalogError, NotPartitioned
+from dltsync_core.extract.view import ReadView, open_view
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Probe
 from dltsync_core.typemap import TableMapping, map_columns
+from dltsync_core.typemap.columns import find_column, needed_columns
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ReadView", "SqlServerSource"]
+
+_CHANGE_TYPES = frozenset({"date", "smalldatetime", "datetime", "datetime2", "datetimeoffset", "rowversion"})
 
 
 class SqlServerSource:
-    """A thread-safe way to one SQL Server database. Connections are opened when needed and closed after use."""
+    """A way to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it."""
 
     def __init__(self, database: DatabaseConfig, processing: ProcessingConfig) -> None:
         self.database = database
         self.processing = processing
 
     def check(self) -> DatabaseFacts:
-        """Log in and say what database this is."""
-        raise NotImplementedError
+        """Log in and say what database this is. Raises LoginFailed, ServerUnreachable, CertificateNotTrusted, DriverMissing."""
+        with control_session(self.database, self.processing.retry_attempts) as session:
+            return read_database(session)
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
-        """Facts of every table, keyed by the config's own name."""
-        raise NotImplementedError
+        """Facts of every table, keyed by the name in its config; `facts.name` has the catalogue's spelling.
+
+        Raises TableNotFound and ColumnNotFound (with the nearest name), NotPartitioned, CatalogError, ConnectError.
+        """
+        with control_session(self.database, self.processing.retry_attempts) as session:
+            found = read_tables(session, [table.name for table in tables], self.database.database)
+        for table in tables:
+            check_against_catalogue(found[table.name], table)
+        return found
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
-        """What the table's columns become (pure)."""
+        """What the table's columns become (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""
         return map_columns(facts, table)
 
     @contextmanager
     def read_view(self) -> Iterator[ReadView]:
-        """One consistent look at the database on a connection of its own."""
-        raise NotImplementedError
-        yield
+        """One consistent look at the database on a connection of its own, closed at the end."""
+        with open_view(self.database, self.processing) as view:
+            yield view
 
     def close(self) -> None:
-        """Close what is open."""
+        """Nothing stays open between uses, so nothing is left to close."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,38 +70,47 @@ class SqlServerSource:
         self.close()
 
 
-class ReadView:
-    """One look at the database. Use from one thread at a time."""
+def check_against_catalogue(facts: TableFacts, table: TableConfig) -> None:
+    """Raises CatalogError and its kin when the table is not what the config takes it for."""
+    if facts.has_row_filter and not table.accept_row_filter:
+        raise CatalogError(
+            f"{facts.name} has a row-level security filter: rows this login may not see are missing without an error",
+            remedy="exempt the login in the security policy, or set accept_row_filter: true to bring over what it sees",
+            table=str(facts.name),
+        )
+    for name, setting in needed_columns(facts, table):
+        find_column(facts, name, setting)
+    if isinstance(table, PartitionTableConfig):
+        _check_partitioning(facts, table)
+    elif isinstance(table, SCDTableConfig):
+        _check_change_column(facts, table.last_modified_column)
 
-    consistency: str
 
-    def probe_partitions(
-        self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
-    ) -> dict[int, Probe]:
-        """The probe of every slot, by slot number."""
-        raise NotImplementedError
+def _check_partitioning(facts: TableFacts, table: PartitionTableConfig) -> None:
+    if facts.partitioning is None:
+        raise NotPartitioned(
+            f"{facts.name} is configured under partition_tables, but it does not lie on a partition scheme",
+            remedy="move it to static_tables or scd_tables, or partition it",
+            table=str(facts.name),
+        )
+    if table.partition_column is not None:
+        column = find_column(facts, table.partition_column, "partition_column")
+        actual = facts.partitioning.column.name
+        if column.name != actual:
+            raise CatalogError(
+                f"{facts.name} is partitioned by {actual}, not by {column.name}",
+                remedy=f"set partition_column to {actual}, or leave it out",
+                table=str(facts.name),
+            )
+    if table.last_modified_column is not None:
+        _check_change_column(facts, table.last_modified_column)
 
-    def probe_scd(
-        self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
-    ) -> Probe:
-        """Count, highest change position and a digest of the lag window."""
-        raise NotImplementedError
 
-    def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
-        """Digest of the whole content."""
-        raise NotImplementedError
-
-    def count(self, facts: TableFacts, unit: UnitFilter) -> int:
-        """Rows of a unit, by COUNT_BIG."""
-        raise NotImplementedError
-
-    def extract(
-        self,
-        facts: TableFacts,
-        mapping: TableMapping,
-        unit: UnitFilter,
-        write: Callable[[pa.RecordBatch], None],
-        on_rows: Callable[[int], None] | None = None,
-    ) -> Extracted:
-        """Every row of a unit, in batches handed to `write` in the caller's thread."""
-        raise NotImplementedError
+def _check_change_column(facts: TableFacts, name: str) -> None:
+    column = find_column(facts, name, "last_modified_column")
+    if column.type_name not in _CHANGE_TYPES:
+        raise CatalogError(
+            f"{facts.name}: last_modified_column {column.name} is of type {column.type_name}",
+            remedy="name a column of a date-and-time type or rowversion",
+            table=str(facts.name),
+        )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property

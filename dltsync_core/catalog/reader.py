@@ -1,0 +1,101 @@
+"""Reads facts from the server: one round trip per kind of fact, however many tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from dltsync_core.catalog.facts import DatabaseFacts, PartitioningFacts, TableFacts
+from dltsync_core.catalog.queries import query, query_for
+from dltsync_core.catalog.resolution import ObjectFacts, resolve
+from dltsync_core.catalog.rows import (
+    Row,
+    any_masked,
+    boundaries_by_function,
+    columns_by_table,
+    keys_by_table,
+    partitioning_of,
+    rows_by_partition,
+)
+from dltsync_core.errors import TableNotFound
+from dltsync_core.identity import TableName
+
+IDS_PER_QUERY = 1000
+"""Ids in one IN list. A request takes 2100 parameters."""
+
+
+class Session(Protocol):
+    """Something that answers a query with rows by column name."""
+
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]: ...
+
+
+def read_database(session: Session) -> DatabaseFacts:
+    """The database the session is in."""
+    row = session.query(query("database"))[0]
+    return DatabaseFacts(
+        server=row["server_name"] or "",
+        database=row["database_name"],
+        product_version=row["product_version"],
+        engine_edition=row["engine_edition"],
+        collation=row["collation_name"],
+        compatibility_level=row["compatibility_level"],
+        snapshot_allowed=row["snapshot_state"] == 1,
+        read_committed_snapshot=bool(row["read_committed_snapshot"]),
+    )
+
+
+def read_tables(session: Session, names: Iterable[TableName], database: str) -> dict[TableName, TableFacts]:
+    """Facts of every named table, keyed by the name as given. Raises TableNotFound, CatalogError."""
+    objects = [
+        ObjectFacts(TableName(row["schema_name"], row["object_name"]), row["object_id"], row["type"].strip())
+        for row in session.query(query("objects"))
+    ]
+    found = {name: resolve(name, objects, database) for name in names}
+    ids = sorted({o.object_id for o in found.values()})
+    columns_rows = _query_ids(session, "columns", ids)
+    unmasked = any_masked(columns_rows) and bool(session.query(query("unmask"))[0]["unmask"])
+    columns = columns_by_table(columns_rows, unmasked=unmasked)
+    keys = keys_by_table(_query_ids(session, "keys", ids))
+    approx = rows_by_partition(_query_ids(session, "partitions", ids))
+    partitioned = {row["object_id"]: row for row in _query_ids(session, "partitioning", ids)}
+    functions = sorted({row["function_id"] for row in partitioned.values()})
+    boundaries = boundaries_by_function(_query_ids(session, "boundaries", functions))
+    filtered = {row["object_id"] for row in _query_ids(session, "row_filters", ids)}
+    descriptions = {row["object_id"]: row["description"] for row in _query_ids(session, "descriptions", ids)}
+
+    def facts(name: TableName, object_id: int) -> TableFacts:
+        mine = columns.get(object_id)
+        if not mine:
+            raise TableNotFound(
+                f"table {name} has no column this login may see in database {database}",
+                remedy="grant SELECT on the table",
+                table=str(name),
+            )
+        partitioning: PartitioningFacts | None = None
+        if row := partitioned.get(object_id):
+            partitioning = partitioning_of(
+                name, row, mine, boundaries.get(row["function_id"], []), approx.get(object_id, {})
+            )
+        primary_key, unique_keys = keys.get(object_id, ((), ()))
+        return TableFacts(
+            name=name,
+            object_id=object_id,
+            columns=mine,
+            primary_key=primary_key,
+            unique_keys=unique_keys,
+            partitioning=partitioning,
+            approx_rows=sum(approx.get(object_id, {}).values()),
+            has_row_filter=object_id in filtered,
+            description=descriptions.get(object_id),
+        )
+
+    return {asked: facts(o.name, o.object_id) for asked, o in found.items()}
+
+
+def _query_ids(session: Session, name: str, ids: Sequence[int]) -> list[Row]:
+    rows: list[Row] = []
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        some = ids[start : start + IDS_PER_QUERY]
+        rows += session.query(query_for(name, len(some)), some)
+    return rows

@@ -1,0 +1,77 @@
+"""The control session: catalogue queries over pyodbc, which carries the engine's error numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.connection_string import control_string
+from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
+from dltsync_core.connect.faults import connect_error, query_error, read_fault
+from dltsync_core.connect.retrying import connect_with_retry
+from dltsync_core.connect.settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
+
+_UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
+"""SQLSTATEs of a driver manager that finds or opens no driver."""
+
+
+class ControlSession:
+    """One open pyodbc connection in autocommit. Use from one thread at a time."""
+
+    def __init__(self, connection: Any, database: DatabaseConfig) -> None:
+        self._connection = connection
+        self._address = address_of(database)
+
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+        """All rows by column name. Raises QueryError and its kin."""
+        pyodbc = load_pyodbc()
+        try:
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(statement, *parameters)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            finally:
+                cursor.close()
+        except pyodbc.Error as error:
+            raise query_error(error, self._address, "reading the catalogue") from error
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that returns no rows. Raises QueryError and its kin."""
+        pyodbc = load_pyodbc()
+        try:
+            self._connection.execute(statement).close()
+        except pyodbc.Error as error:
+            raise query_error(error, self._address, "setting up the session") from error
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+
+@contextmanager
+def control_session(database: DatabaseConfig, attempts: int) -> Iterator[ControlSession]:
+    """A session for catalogue queries, closed at the end. Raises ConnectError and its kin, DriverMissing."""
+    session = connect_with_retry(lambda: _open(database), attempts)
+    try:
+        session.execute(session_settings(CATALOG_LOCK_TIMEOUT_MS))
+        yield session
+    finally:
+        session.close()
+
+
+def _open(database: DatabaseConfig) -> ControlSession:
+    pyodbc = load_pyodbc()
+    driver = find_driver(database.driver)
+    try:
+        connection = pyodbc.connect(
+            control_string(database, driver), autocommit=True, timeout=database.connection_timeout
+        )
+    except pyodbc.Error as error:
+        if read_fault(error).state in _UNLOADABLE_STATES:
+            raise explain_unloadable(driver) from error
+        raise connect_error(error, address_of(database)) from error
+    connection.timeout = database.command_timeout
+    return ControlSession(connection, database)

@@ -1,0 +1,126 @@
+"""The data session: rows as Arrow over mssql-python. One session is one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.connection_string import data_string
+from dltsync_core.connect.driver import load_mssql_python
+from dltsync_core.connect.faults import connect_error, query_error
+from dltsync_core.connect.retrying import connect_with_retry
+from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
+from dltsync_core.errors import SyncError
+
+
+class DataSession:
+    """One open mssql-python connection in autocommit. Use from one thread at a time; only `Rows.cancel` is for others."""
+
+    def __init__(self, module: ModuleType, connection: Any, database: DatabaseConfig) -> None:
+        self._module = module
+        self._connection = connection
+        self._address = address_of(database)
+
+    def execute(self, statement: str, doing: str) -> None:
+        """Run a statement without rows. `doing` says what for, in an error."""
+        with self._translated(doing):
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(statement)
+            finally:
+                cursor.close()
+
+    def fetch(self, statement: str, parameters: Sequence[str], doing: str) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+        with self._translated(doing):
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(statement, *parameters)
+                return [tuple(row) for row in cursor.fetchall()]
+            finally:
+                cursor.close()
+
+    def rows(self, statement: str, parameters: Sequence[str], doing: str) -> Rows:
+        """A big result, read batch by batch; nothing is sent before the first `next_batch`."""
+        with self._translated(doing):
+            cursor = self._connection.cursor()
+        return Rows(cursor, statement, parameters, lambda: self._translated(doing))
+
+    def close(self) -> None:
+        """End the session; an open transaction is rolled back by the server."""
+        with self._translated("closing the connection"):
+            self._connection.close()
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (self._module.Exception, RuntimeError) as error:
+            # The driver's native part raises RuntimeError for what never reached the server.
+            raise query_error(error, self._address, doing) from error
+
+
+class Rows:
+    """The rows of one statement on their way. Everything but `cancel` belongs to one thread."""
+
+    def __init__(self, cursor: Any, statement: str, parameters: Sequence[str], translated: Callable[[], Any]) -> None:
+        self._cursor = cursor
+        self._statement = statement
+        self._parameters = parameters
+        self._translated = translated
+        self._executed = False
+
+    def next_batch(self, rows: int) -> pa.RecordBatch | None:
+        """At most `rows` rows as the driver types them; None at the end."""
+        with self._translated():
+            if not self._executed:
+                self._cursor.execute(self._statement, *self._parameters)
+                self._executed = True
+            batch: pa.RecordBatch = self._cursor.arrow_batch(rows)
+            return batch if batch.num_rows else None
+
+    def cancel(self) -> None:
+        """Make a `next_batch` that waits in another thread return (with an error). Does nothing when none waits."""
+        handle = getattr(self._cursor, "hstmt", None)
+        if handle is not None and not self._cursor.closed:
+            with self._translated():
+                handle._cancel()  # SQLCancel, made for other threads; the module has no public name for it
+
+    def close(self) -> None:
+        """Give up the rest of the result."""
+        with self._translated():
+            self._cursor.close()
+
+
+def open_data_session(database: DatabaseConfig, attempts: int) -> DataSession:
+    """A session for rows. Raises ConnectError and its kin, DriverMissing."""
+    session = connect_with_retry(lambda: _open(database), attempts)
+    try:
+        limit = database.command_timeout * 1000 if database.command_timeout else NO_LIMIT
+        session.execute(session_settings(limit), "setting up the session")
+    except SyncError:
+        session.close()
+        raise
+    return session
+
+
+def _open(database: DatabaseConfig) -> DataSession:
+    module = load_mssql_python()
+    if not module.PoolingManager.is_initialized():
+        # A pooled connection keeps its isolation level and its place at the server after close.
+        module.pooling(enabled=False)
+    try:
+        connection = module.connect(data_string(database), autocommit=True, timeout=database.connection_timeout)
+    except module.ConnectionStringParseError:
+        # `from None`: the module's error may quote what it could not read.
+        raise connect_error(ValueError("the connection string was refused"), address_of(database)) from None
+    except (module.Exception, RuntimeError) as error:
+        raise connect_error(error, address_of(database)) from error
+    if database.command_timeout:
+        connection.timeout = database.command_timeout
+    return DataSession(module, connection, database)

@@ -1,0 +1,157 @@
+"""Driver errors become ours, here and nowhere else.
+
+pyodbc carries SQLSTATE and ends its text with the engine's number: `… (208) (SQLExecDirectW)`. mssql-python carries neither,
+only the server's sentence and its own words for the SQLSTATE; the sentences of the errors that matter are known below, in
+English: a session in another language reports an unknown number, which is then no transient error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dltsync_core.connect.numbers import (
+    CANNOT_LOG_IN,
+    IS_MISSING,
+    IS_REFUSED,
+    SENTENCES,
+    TRANSIENT,
+    UNREACHABLE_STATES,
+)
+from dltsync_core.errors import (
+    CertificateNotTrusted,
+    LoginFailed,
+    QueryError,
+    ServerUnreachable,
+    SyncError,
+    TableNotFound,
+    TransientQueryError,
+)
+
+_NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_STATE = re.compile(r"\[?([0-9A-Z]{5})\]")
+_ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")
+_TAIL = re.compile(r"\s*\(-?\d+\) \(SQL\w+\)\s*$")
+_CERTIFICATE = re.compile(r"certificate|subject name|SSL Provider|TLS", re.IGNORECASE)
+_VERIFY = re.compile(r"verify failed|not trusted|self[- ]signed|subject name|hostname|chain", re.IGNORECASE)
+_WORDS_FOR_STATE = {
+    "client unable to establish connection": "08001",
+    "communication link failure": "08S01",
+    "connection failure": "08006",
+    "timeout expired": "HYT00",
+    "connection timeout expired": "HYT01",
+    "serialization failure": "40001",
+    "base table or view not found": "42S02",
+    "column not found": "42S22",
+    "invalid authorization specification": "28000",
+    "operation canceled": "HY008",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a driver error says, once read. `number` is the engine's, None when unknown."""
+
+    message: str
+    state: str | None
+    number: int | None
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the error came from, and what must not appear in its text."""
+
+    server: str
+    database: str
+    secrets: tuple[str, ...] = ()
+    command_timeout: int = 0
+
+
+def read_fault(error: BaseException) -> Fault:
+    """The parts of a pyodbc or mssql-python error."""
+    driver_words = getattr(error, "driver_error", None)
+    if driver_words is not None:  # mssql-python
+        text = str(getattr(error, "ddbc_error", "") or driver_words)
+        state = _WORDS_FOR_STATE.get(str(driver_words).strip().casefold())
+        found = re.search(r"SQLSTATE[:= ]+([0-9A-Z]{5})", text)
+        state = found[1] if found else state
+    else:
+        arguments = [str(a) for a in error.args]
+        text = arguments[-1] if arguments else str(error)
+        state = arguments[0] if len(arguments) > 1 and re.fullmatch(r"[0-9A-Z]{5}", arguments[0]) else None
+        state = state or (found[1] if (found := _STATE.search(text)) else None)
+    # Several records come in one text; the first is the cause.
+    first = re.split(r";\s*(?=\[[0-9A-Z]{5}\])", text)[0]
+    numbers = _NUMBER.findall(first)
+    number = int(numbers[-1]) if numbers else None
+    message = _TAIL.sub("", _ORIGIN.sub("", first)).strip() or str(error)
+    if number in (None, 0):
+        number = next((n for n, sentence in SENTENCES.items() if sentence.search(text)), None)
+    return Fault(message, state, number)
+
+
+def connect_error(error: BaseException, address: Address) -> SyncError:
+    """The error for a connection that could not be made."""
+    fault = _scrubbed(read_fault(error), address.secrets)
+    place = f"{address.server}, database {address.database}"
+    facts = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
+    if fault.number in CANNOT_LOG_IN or fault.state == "28000":
+        return LoginFailed(
+            f"login to {place} failed: {fault.message}",
+            remedy="check username, password and the name of the database, and that the login may use it",
+            **facts,
+        )
+    if _CERTIFICATE.search(fault.message) and _VERIFY.search(fault.message):
+        return CertificateNotTrusted(
+            f"the certificate of {address.server} is not trusted: {fault.message}",
+            remedy="install the certificate's authority on this machine, or name the host in host_name_in_certificate; "
+            "trust_server_certificate: true accepts any certificate and is for tests only",
+            **facts,
+        )
+    if fault.number in TRANSIENT:
+        return ServerUnreachable(
+            f"{place} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
+        )
+    return ServerUnreachable(
+        f"no connection to {place}: {fault.message}",
+        remedy="check server and port, that the server runs, and that a firewall lets this machine through; "
+        "a database that has paused may need a longer connection_timeout",
+        **facts,
+    )
+
+
+def query_error(error: BaseException, address: Address, doing: str) -> SyncError:
+    """The error for a statement that failed while `doing` something (such as `reading sales.Orders`)."""
+    fault = _scrubbed(read_fault(error), address.secrets)
+    facts = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
+    number = "" if fault.number is None else f" (error {fault.number})"
+    said = f"{doing}: {fault.message}{number}"
+    if fault.number in IS_MISSING:
+        return TableNotFound(
+            f"{doing}: not found or not permitted: {fault.message}{number}",
+            remedy="check the name and that the login has SELECT on it",
+            **facts,
+        )
+    if fault.number in IS_REFUSED:
+        return QueryError(said, remedy="grant the login SELECT on the table", **facts)
+    if fault.number in TRANSIENT or fault.state == "40001":
+        return TransientQueryError(said, remedy="the server refused it for now; run again", **facts)
+    if fault.number == 3952:
+        return QueryError(
+            said, remedy=f"ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON for {address.database}", **facts
+        )
+    if fault.state in {"HYT00", "HY008"}:
+        limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
+        return QueryError(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
+    if fault.state in UNREACHABLE_STATES:
+        return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
+    return QueryError(said, **facts)
+
+
+def _scrubbed(fault: Fault, secrets: Sequence[str]) -> Fault:
+    message = fault.message
+    for secret in secrets:
+        if secret:
+            message = message.replace(secret, "***")
+    return Fault(message, fault.state, fault.number)

@@ -1,0 +1,121 @@
+"""From what the driver hands over to the mapped Arrow schema: every value the same, or FidelityError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.errors import ExtractError, FidelityError
+from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
+
+_NANOSECOND_YEARS = "the years 1677 to 2262"
+_NS_PER_US = 1000
+_MAX_US = (2**63 - 1) // _NS_PER_US
+_MIN_US = -_MAX_US
+
+
+class BatchConverter:
+    """Turns driver batches of `tsql.select.select_rows` into batches of the mapped schema."""
+
+    def __init__(self, facts: TableFacts, mapping: TableMapping, remainders: Sequence[ColumnMapping]) -> None:
+        self._facts = facts
+        self._mapping = mapping
+        self._remainder_at = {m.name: len(mapping.columns) + i for i, m in enumerate(remainders)}
+
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch in the mapped schema. Raises FidelityError for a value that does not fit its type."""
+        expected = len(self._mapping.columns) + len(self._remainder_at)
+        if batch.num_columns != expected:
+            raise ExtractError(f"{self._facts.name}: {batch.num_columns} columns came, {expected} were asked for")
+        columns = [self._column(batch, position, m) for position, m in enumerate(self._mapping.columns)]
+        return pa.RecordBatch.from_arrays(columns, schema=self._mapping.schema)
+
+    def _column(self, batch: pa.RecordBatch, position: int, mapping: ColumnMapping) -> pa.Array[Any]:
+        values = batch.column(position)
+        if mapping.source is SourceForm.WITH_NANOSECONDS:
+            values = self._with_nanoseconds(batch, values, mapping)
+        elif mapping.source is SourceForm.CHECKED_MICROSECONDS:
+            self._seventh_digit_is_zero(batch, values, mapping)
+        if values.null_count and not mapping.field.nullable:
+            raise ExtractError(
+                f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL came",
+                remedy="the table changed while it was read; run again",
+            )
+        if values.type.equals(mapping.field.type):
+            return values
+        try:
+            return values.cast(mapping.field.type, safe=True)
+        except pa.ArrowException as error:
+            raise FidelityError(
+                f"{self._facts.name}: column {mapping.name}: {error}",
+                remedy=f"set column_representation of {mapping.name}, or put it under exclude_columns",
+                table=str(self._facts.name),
+                column=mapping.name,
+            ) from error
+
+    def _with_nanoseconds(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
+        micros = values.cast(pa.timestamp("us")).cast(pa.int64())
+        outside = pc.or_(pc.greater(micros, _MAX_US - 1), pc.less(micros, _MIN_US + 1))
+        if (row := _first(outside)) is not None:
+            raise self._unfit(
+                batch,
+                mapping,
+                f"holds {_shown(values, row)}, outside {_NANOSECOND_YEARS} that timestamp[ns] reaches",
+                row,
+                "microseconds (if every seventh digit is 0) or text",
+            )
+        nanos = pc.add(pc.multiply(micros, _NS_PER_US), self._remainder(batch, mapping))
+        return nanos.cast(pa.timestamp("ns"))
+
+    def _seventh_digit_is_zero(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> None:
+        remainder = self._remainder(batch, mapping)
+        row = _first(pc.not_equal(remainder, 0))
+        if row is not None:
+            tick = remainder[row].as_py()
+            raise self._unfit(
+                batch,
+                mapping,
+                f"holds {_shown(values, row)} and {tick} nanoseconds, which timestamp[us] cannot keep",
+                row,
+                "nanoseconds or text" if mapping.column.type_name == "datetime2" else "text",
+            )
+
+    def _remainder(self, batch: pa.RecordBatch, mapping: ColumnMapping) -> pa.Array[Any]:
+        return batch.column(self._remainder_at[mapping.name]).cast(pa.int64())
+
+    def _unfit(
+        self, batch: pa.RecordBatch, mapping: ColumnMapping, problem: str, row: int, other: str
+    ) -> FidelityError:
+        return FidelityError(
+            f"{self._facts.name}: column {mapping.name} {problem}; {self._row_named(batch, row)}",
+            remedy=f"set column_representation of {mapping.name} to {other}",
+            table=str(self._facts.name),
+            column=mapping.name,
+        )
+
+    def _row_named(self, batch: pa.RecordBatch, row: int) -> str:
+        """The row by its primary or first unique key, as far as those columns are brought over."""
+        names = [m.name for m in self._mapping.columns]
+        for key in (self._facts.primary_key, *self._facts.unique_keys):
+            if key and all(column in names for column in key):
+                parts = [f"{column} = {_shown(batch.column(names.index(column)), row)}" for column in key]
+                return f"row {', '.join(parts)}"
+        return "the table has no key to name the row by"
+
+
+def _first(condition: pa.Array[Any]) -> int | None:
+    """The first position where a condition holds; NULL does not hold."""
+    position = pc.index(condition, True).as_py()
+    return None if position < 0 else int(position)
+
+
+def _shown(values: pa.Array[Any], row: int) -> str:
+    """A value as text; by Arrow, because Python's datetime does not hold all of them."""
+    value = values.slice(row, 1)
+    if pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type):
+        return "0x" + value[0].as_py().hex().upper()
+    return str(value.cast(pa.string())[0].as_py())

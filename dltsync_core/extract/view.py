@@ -1,0 +1,164 @@
+"""A read view: one connection that sees one state of the database, as far as the database allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import (
+    DatabaseConfig,
+    PartitionTableConfig,
+    ProcessingConfig,
+    SCDTableConfig,
+    StaticTableConfig,
+)
+from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.errors import CatalogError, ExtractError, SyncError
+from dltsync_core.extract import probing
+from dltsync_core.extract.conditions import condition_of
+from dltsync_core.extract.convert import BatchConverter
+from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
+from dltsync_core.extract.stream import BatchStream
+from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.plan.steps import Probe
+from dltsync_core.tsql.fragments import Statement
+from dltsync_core.tsql.select import count_rows, remainder_columns, select_rows
+from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
+from dltsync_core.typemap.mapping import TableMapping
+
+Consistency = Literal["snapshot", "read_committed"]
+
+
+class ReadView:
+    """One look at the database. Use from one thread at a time.
+
+    `consistency` is `snapshot` when everything read here is of one moment, `read_committed` when the database does not allow
+    that: then rows are counted before and after, and a difference is an error.
+    """
+
+    def __init__(
+        self, session: DataSession, processing: ProcessingConfig, consistency: Consistency, ceiling: str
+    ) -> None:
+        self._session = session
+        self._processing = processing
+        self._ceiling = ceiling
+        self.consistency: str = consistency
+
+    def probe_partitions(
+        self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
+    ) -> dict[int, Probe]:
+        """The probe of every slot, by slot number, with one statement."""
+        return probing.probe_partitions(self._fetch_for(facts, "probing"), facts, mapping, table)
+
+    def probe_scd(
+        self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
+    ) -> Probe:
+        """Count, highest change position, and a signature that also covers the lag below the committed watermark."""
+        return probing.probe_scd(
+            self._fetch_for(facts, "probing"),
+            facts,
+            mapping,
+            table,
+            committed=committed_watermark,
+            ceiling=self._ceiling,
+        )
+
+    def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
+        """The digest of the whole content."""
+        return probing.probe_static(self._fetch_for(facts, "probing"), facts, mapping, table)
+
+    def count(self, facts: TableFacts, unit: UnitFilter) -> int:
+        """Rows of a unit, by COUNT_BIG."""
+        ((rows,),) = self._fetch_for(facts, "counting")(count_rows(facts.name, condition_of(unit)))
+        return int(rows)
+
+    def extract(
+        self,
+        facts: TableFacts,
+        mapping: TableMapping,
+        unit: UnitFilter,
+        write: Callable[[pa.RecordBatch], None],
+        on_rows: Callable[[int], None] | None = None,
+    ) -> Extracted:
+        """Every row of a unit, in batches of the mapped schema handed to `write` in the caller's thread.
+
+        `on_rows` hears the rows so far after each batch. Raises FidelityError, QueryError and its kin, ExtractError when the
+        rows are not as many as the server counts, and whatever `write` raises; in each case reading has ended.
+        """
+        started = time.perf_counter()
+        counted = self.count(facts, unit)
+        statement = select_rows(facts.name, mapping, condition_of(unit))
+        source = self._session.rows(statement.text, statement.parameters, f"reading {facts.name}")
+        converter = BatchConverter(facts, mapping, remainder_columns(mapping))
+        stream = BatchStream(source, converter.convert, limits_of(self._processing), declared_bytes_per_row(mapping))
+        rows = batches = 0
+        with stream:
+            for batch in stream:
+                write(batch)
+                rows += batch.num_rows
+                batches += 1
+                if on_rows is not None:
+                    on_rows(rows)
+        self._verify(facts, unit, counted, rows)
+        return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes)
+
+    def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:
+        after = counted if self.consistency == "snapshot" else self.count(facts, unit)
+        if rows == counted == after:
+            return
+        if self.consistency == "snapshot":
+            raise ExtractError(
+                f"{facts.name}: the server counts {counted:,} rows, {rows:,} came in the same snapshot",
+                remedy="run again; if it stays so, check the table with DBCC CHECKTABLE",
+                table=str(facts.name),
+            )
+        raise ExtractError(
+            f"{facts.name}: {counted:,} rows were counted before reading and {after:,} after it, {rows:,} came: "
+            "the table changed meanwhile",
+            remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
+            "or run when nobody writes",
+            table=str(facts.name),
+        )
+
+    def _fetch_for(self, facts: TableFacts, doing: str) -> Callable[[Statement], list[tuple[Any, ...]]]:
+        def fetch(statement: Statement) -> list[tuple[Any, ...]]:
+            return self._session.fetch(statement.text, statement.parameters, f"{doing} {facts.name}")
+
+        return fetch
+
+
+@contextmanager
+def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
+    """A read view on a connection of its own, which is closed at the end whatever happens."""
+    session = open_data_session(database, processing.retry_attempts)
+    try:
+        facts = view_facts()
+        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
+        snapshot = state == 1
+        if not snapshot and processing.require_snapshot:
+            raise CatalogError(
+                f"database {database.database} does not allow SNAPSHOT isolation, and require_snapshot is set",
+                remedy="ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or require_snapshot: false",
+            )
+        if snapshot:
+            session.execute(BEGIN_SNAPSHOT, "opening a read view")
+        yield ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
+        if snapshot:
+            session.execute(END_SNAPSHOT, "closing a read view")
+    except BaseException:
+        _close_quietly(session)
+        raise
+    session.close()
+
+
+def _close_quietly(session: DataSession) -> None:
+    """After an error: the connection may be gone, and the first error is the one to tell."""
+    try:
+        session.close()
+    except SyncError:
+        return

@@ -1,0 +1,155 @@
+"""The only file that quotes T-SQL.
+
+A statement is composed from marked parts: constant text (a literal in our source, so typed LiteralString), identifiers,
+literals for DDL, declared types, and parameters. Values and names never meet an f-string; parts become text once, in
+`Sql.render`. Parameters always travel as text and are converted to their column's type by the statement itself, because a
+driver binds Python values as types of its own choosing, and then partitions are not eliminated.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from dltsync_core.identity import TableName
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+MAX_NAME_UNITS = 128
+"""Length of sysname, in UTF-16 code units."""
+
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\((max|\d{1,4}(,\d{1,2})?)\))?")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Constant text of ours."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A name, delimited with brackets. Raises ValueError for what can be no name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        units = len(self.name.encode("utf-16-le", "surrogatepass")) // 2
+        if not 1 <= units <= MAX_NAME_UNITS or "\0" in self.name:
+            raise ValueError(f"{self.name!r} cannot be a name: 1 to {MAX_NAME_UNITS} characters, none of them zero")
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A value inside the text. For DDL, which takes no parameters; everywhere else use Parameter."""
+
+    value: str | int | None
+
+
+@dataclass(frozen=True)
+class TypeName:
+    """A declared type such as `decimal(18,2)`. Raises ValueError for anything that is not spelt like one."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _TYPE.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is not a declared type")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that travels beside the text."""
+
+    value: str
+
+
+Part: TypeAlias = Text | Identifier | Literal | TypeName | Parameter
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a driver takes: text with `?` markers, and their values in order."""
+
+    text: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Composed parts. Two are added by putting one behind the other."""
+
+    parts: tuple[Part, ...]
+
+    def __add__(self, other: Sql) -> Sql:
+        return Sql(self.parts + other.parts)
+
+    def render(self) -> Statement:
+        """The text and the parameters."""
+        values = tuple(part.value for part in self.parts if isinstance(part, Parameter))
+        return Statement("".join(_render(part) for part in self.parts), values)
+
+
+Composable: TypeAlias = Sql | Part
+
+
+def sql(template: LiteralString, **values: Composable) -> Sql:
+    """Constant text whose `{name}` fields are filled with parts. Raises KeyError or ValueError when they do not match."""
+    parts: list[Part] = []
+    used: set[str] = set()
+    for text, name, specification, conversion in string.Formatter().parse(template):
+        if text:
+            parts.append(Text(text))
+        if name is None:
+            continue
+        if specification or conversion:
+            raise ValueError(f"field {name} takes no format")
+        used.add(name)
+        parts.extend(_parts(values[name]))
+    if used != values.keys():
+        raise ValueError(f"no field for {sorted(values.keys() - used)}")
+    return Sql(tuple(parts))
+
+
+def join(separator: LiteralString, items: Iterable[Composable]) -> Sql:
+    """The items with constant text between them."""
+    parts: list[Part] = []
+    for position, item in enumerate(items):
+        if position:
+            parts.append(Text(separator))
+        parts.extend(_parts(item))
+    return Sql(tuple(parts))
+
+
+def table(name: TableName) -> Sql:
+    """A two-part name."""
+    return join(".", [Identifier(name.schema), Identifier(name.table)])
+
+
+def _parts(value: Composable) -> tuple[Part, ...]:
+    return value.parts if isinstance(value, Sql) else (value,)
+
+
+def _render(part: Part) -> str:
+    if isinstance(part, Identifier):
+        return "[" + part.name.replace("]", "]]") + "]"
+    if isinstance(part, Literal):
+        return _render_literal(part.value)
+    if isinstance(part, TypeName):
+        return part.name
+    if isinstance(part, Parameter):
+        return "?"
+    return part.text
+
+
+def _render_literal(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(int(value))
+    return "N'" + value.replace("'", "''") + "'"

@@ -1,0 +1,71 @@
+"""Cheap looks at a table: has anything changed since the last commit?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.identity import TableName
+from dltsync_core.tsql.fragments import Identifier, Sql, Statement, join, sql, table
+from dltsync_core.tsql.values import as_text, from_text
+
+
+def slot_number(function: str, column: ColumnFacts) -> Sql:
+    """The number of the slot a row lies in; also right for NULL."""
+    return sql("$PARTITION.{function}({column})", function=Identifier(function), column=Identifier(column.name))
+
+
+def count_by_slot(name: TableName, slot: Sql) -> Statement:
+    """One row per slot that has rows: slot, n."""
+    return sql(
+        "SELECT {slot} AS slot, COUNT_BIG(*) AS n\nFROM {table}\nGROUP BY {slot}", slot=slot, table=table(name)
+    ).render()
+
+
+def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts) -> Statement:
+    """One row per slot that has rows: slot, n, total, high.
+
+    `total` is the sum of all rowversions: it grows with every change, also with one whose rowversion is below the maximum
+    because its transaction committed late.
+    """
+    column = Identifier(rowversion.name)
+    return sql(
+        "SELECT x.slot AS slot, COUNT_BIG(*) AS n,\n"
+        "  CONVERT(varchar(50), SUM(CAST(CAST(x.rv AS bigint) AS decimal(38,0)))) AS total,\n"
+        "  CONVERT(varchar(18), MAX(x.rv), 1) AS high\n"
+        "FROM (\n"
+        "    SELECT {slot} AS slot, CONVERT(binary(8), {column}) AS rv\n"
+        "    FROM {table}) AS x\n"
+        "GROUP BY x.slot",
+        slot=slot,
+        column=column,
+        table=table(name),
+    ).render()
+
+
+def highest_change(name: TableName, column: ColumnFacts, ceiling: str | None = None) -> Statement:
+    """One row: n (all rows), high (the largest value as text, NULL without rows); below `ceiling`, exclusive, if given."""
+    operand: Sql = sql("{column}", column=Identifier(column.name))
+    if column.type_name == "rowversion":
+        operand = sql("CONVERT(binary(8), {column})", column=operand)
+    if ceiling is not None:
+        operand = sql(
+            "CASE WHEN {column} < {ceiling} THEN {operand} END",
+            column=Identifier(column.name),
+            ceiling=from_text(column, ceiling),
+            operand=operand,
+        )
+    return sql(
+        "SELECT COUNT_BIG(*) AS n, {high} AS high\nFROM {table}",
+        high=as_text(column, sql("MAX({operand})", operand=operand)),
+        table=table(name),
+    ).render()
+
+
+def checksum_table(name: TableName, columns: Sequence[ColumnFacts]) -> Statement:
+    """One row: n, and the CHECKSUM_AGG of BINARY_CHECKSUM over the columns as text. Weak: equal proves nothing."""
+    return sql(
+        "SELECT COUNT_BIG(*) AS n, CONVERT(varchar(20), CHECKSUM_AGG(BINARY_CHECKSUM({columns}))) AS s1\nFROM {table}",
+        columns=join(", ", [Identifier(c.name) for c in columns]),
+        table=table(name),
+    ).render()

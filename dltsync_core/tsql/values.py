@@ -1,0 +1,67 @@
+"""A column's value as the server's own lossless text, and back: the styles that lose nothing, by type.
+
+CONVERT's default styles lose: datetime minutes, float all but six digits, money all but two decimals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.tsql.fragments import Composable, Identifier, Parameter, Sql, TypeName, sql
+from dltsync_core.typemap.declared import declared_type
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+_CONVERSIONS: dict[str, LiteralString] = {
+    "bit": "CONVERT(varchar(20), {value})",
+    "tinyint": "CONVERT(varchar(20), {value})",
+    "smallint": "CONVERT(varchar(20), {value})",
+    "int": "CONVERT(varchar(20), {value})",
+    "bigint": "CONVERT(varchar(20), {value})",
+    "decimal": "CONVERT(varchar(50), {value})",
+    "numeric": "CONVERT(varchar(50), {value})",
+    "money": "CONVERT(varchar(40), {value}, 2)",
+    "smallmoney": "CONVERT(varchar(40), {value}, 2)",
+    "float": "CONVERT(varchar(40), {value}, 3)",
+    "real": "CONVERT(varchar(40), {value}, 3)",
+    "date": "CONVERT(varchar(10), {value}, 23)",
+    "datetime": "CONVERT(varchar(30), {value}, 126)",
+    "smalldatetime": "CONVERT(varchar(30), {value}, 126)",
+    "datetime2": "CONVERT(varchar(40), {value}, 121)",
+    "time": "CONVERT(varchar(40), {value}, 121)",
+    "datetimeoffset": "CONVERT(varchar(40), {value}, 121)",
+    "uniqueidentifier": "CONVERT(char(36), {value})",
+    "xml": "CAST({value} AS nvarchar(max))",
+    "text": "CAST({value} AS varchar(max))",
+    "ntext": "CAST({value} AS nvarchar(max))",
+    "image": "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)",
+    "rowversion": "CONVERT(varchar(18), CONVERT(binary(8), {value}), 1)",
+}
+_LARGEST_HEX = 3999
+"""Bytes whose hexadecimal text (two characters each, and 0x) still fits varchar(8000)."""
+
+
+def as_text(column: ColumnFacts, value: Composable | None = None) -> Sql:
+    """The expression that renders `value` (default: the column) as text without loss. NULL stays NULL."""
+    operand = Identifier(column.name) if value is None else value
+    name = column.type_name
+    if name in {"binary", "varbinary"}:
+        if 0 < column.max_length <= _LARGEST_HEX:
+            return sql("CONVERT(varchar(8000), {value}, 1)", value=operand)
+        return sql("CONVERT(varchar(max), {value}, 1)", value=operand)
+    if name in {"char", "varchar", "nchar", "nvarchar"}:
+        return sql("{value}", value=operand)
+    return sql(_CONVERSIONS[name], value=operand)
+
+
+def from_text(column: ColumnFacts, text: str) -> Sql:
+    """A parameter in exactly the column's type, so that a comparison with the bare column can use partitions and indexes."""
+    exact, value = TypeName(declared_type(column)), Parameter(text)
+    if column.type_name in {"binary", "varbinary", "rowversion"}:
+        return sql("CONVERT({exact}, {value}, 1)", exact=exact, value=value)
+    if column.type_name in {"datetime", "smalldatetime"}:
+        # Without the style the reading of the text would depend on the session's language.
+        return sql("CONVERT({exact}, {value}, 126)", exact=exact, value=value)
+    return sql("CAST({value} AS {exact})", exact=exact, value=value)
