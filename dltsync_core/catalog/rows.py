@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
-from dltsync_core.ranges import Boundary, slots_of
+from dltsync_core.ranges import Boundary, Side, slots_of
 
 Row: TypeAlias = Mapping[str, Any]
 """One row by column name."""
@@ -77,7 +77,7 @@ def partitioning_of(
         raise CatalogError(
             f"{table}: the partitioning column is not visible to this login", remedy="grant SELECT on it"
         )
-    side = "right" if row["boundary_value_on_right"] else "left"
+    side: Side = "right" if row["boundary_value_on_right"] else "left"
     ranges = slots_of(boundaries, side)
     if approx_rows and len(approx_rows) != len(ranges):
         # SPLIT or MERGE between two of our queries.

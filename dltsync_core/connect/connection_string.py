@@ -16,15 +16,9 @@ _SECRET = re.compile(r"(?i)\b(PWD|Password|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\
 
 def control_string(database: DatabaseConfig, driver: str) -> str:
     """For pyodbc. `driver` is a path or a registered name. Holds the password: never log it."""
-    return ";".join(
-        [
-            f"Driver={braced(driver)}",
-            *_security(database),
-            *_place(database),
-            *_application(database),
-            *_login(database),
-        ]
-    )
+    application = f"APP={braced(database.application_name)}"
+    parts = [f"Driver={braced(driver)}", *_security(database), *_place(database), application, *_login(database)]
+    return ";".join(parts)
 
 
 def data_string(database: DatabaseConfig) -> str:
@@ -60,10 +54,6 @@ def _place(database: DatabaseConfig) -> list[str]:
         parts.append("MultiSubnetFailover=yes")
     # A session that the driver silently opens again has lost its snapshot and its settings.
     return [*parts, "ConnectRetryCount=0"]
-
-
-def _application(database: DatabaseConfig) -> list[str]:
-    return [f"APP={braced(database.application_name)}"]
 
 
 def _login(database: DatabaseConfig) -> list[str]:

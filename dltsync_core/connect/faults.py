@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dltsync_core.connect.numbers import (
     CANNOT_LOG_IN,
@@ -95,7 +96,7 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
     """The error for a connection that could not be made."""
     fault = _scrubbed(read_fault(error), address.secrets)
     place = f"{address.server}, database {address.database}"
-    facts = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
+    facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
     if fault.number in CANNOT_LOG_IN or fault.state == "28000":
         return LoginFailed(
             f"login to {place} failed: {fault.message}",
@@ -124,7 +125,7 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
 def query_error(error: BaseException, address: Address, doing: str) -> SyncError:
     """The error for a statement that failed while `doing` something (such as `reading sales.Orders`)."""
     fault = _scrubbed(read_fault(error), address.secrets)
-    facts = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
+    facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
     number = "" if fault.number is None else f" (error {fault.number})"
     said = f"{doing}: {fault.message}{number}"
     if fault.number in IS_MISSING:

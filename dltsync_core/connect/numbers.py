@@ -43,7 +43,7 @@ SENTENCES = {
         1222: r"Lock request time out period exceeded",
         3952: r"snapshot isolation is not allowed in this database",
         3960: r"Snapshot isolation transaction aborted due to update conflict",
-        3961: r"Snapshot isolation transaction failed in database .* because the object accessed by the statement has been modified",
+        3961: r"Snapshot isolation transaction failed in database .* because the object accessed",
         3966: r"Transaction is rolled back when accessing version store",
         4060: r"Cannot open database .* requested by the login",
         18452: r"login is from an untrusted domain",

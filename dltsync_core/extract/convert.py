@@ -14,8 +14,8 @@ from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _NANOSECOND_YEARS = "the years 1677 to 2262"
 _NS_PER_US = 1000
-_MAX_US = (2**63 - 1) // _NS_PER_US
-_MIN_US = -_MAX_US
+_MAX_US = pa.scalar((2**63 - 1) // _NS_PER_US - 1, pa.int64())
+"""One microsecond less than fits, so that the nanoseconds beside it fit as well."""
 
 
 class BatchConverter:
@@ -59,7 +59,7 @@ class BatchConverter:
 
     def _with_nanoseconds(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
         micros = values.cast(pa.timestamp("us")).cast(pa.int64())
-        outside = pc.or_(pc.greater(micros, _MAX_US - 1), pc.less(micros, _MIN_US + 1))
+        outside = pc.greater(pc.abs(micros), _MAX_US)
         if (row := _first(outside)) is not None:
             raise self._unfit(
                 batch,
@@ -68,12 +68,12 @@ class BatchConverter:
                 row,
                 "microseconds (if every seventh digit is 0) or text",
             )
-        nanos = pc.add(pc.multiply(micros, _NS_PER_US), self._remainder(batch, mapping))
+        nanos = pc.add(pc.multiply(micros, pa.scalar(_NS_PER_US, pa.int64())), self._remainder(batch, mapping))
         return nanos.cast(pa.timestamp("ns"))
 
     def _seventh_digit_is_zero(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> None:
         remainder = self._remainder(batch, mapping)
-        row = _first(pc.not_equal(remainder, 0))
+        row = _first(pc.not_equal(remainder, pa.scalar(0, pa.int64())))
         if row is not None:
             tick = remainder[row].as_py()
             raise self._unfit(

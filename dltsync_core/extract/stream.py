@@ -6,6 +6,7 @@ is bounded by bytes and by batches. Whoever fails first stops the other: no side
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dltsync_core.errors import ExtractError
+from dltsync_core.errors import ExtractError, SyncError
 from dltsync_core.extract.limits import ExtractLimits
 
 STOP_WITHIN_SECONDS = 30.0
@@ -67,7 +68,8 @@ class BatchStream:
             self._queue.clear()
             self._state.notify_all()
         if running:
-            self._source.cancel()
+            with contextlib.suppress(SyncError):  # what the cancelled side says is not why we stop
+                self._source.cancel()
         self._thread.join(STOP_WITHIN_SECONDS)
         if self._thread.is_alive() and error is None:
             raise ExtractError("the driver did not stop reading when asked to", remedy="look at the server's sessions")

@@ -141,10 +141,7 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
         ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
         snapshot = state == 1
         if not snapshot and processing.require_snapshot:
-            raise CatalogError(
-                f"database {database.database} does not allow SNAPSHOT isolation, and require_snapshot is set",
-                remedy="ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or require_snapshot: false",
-            )
+            _refuse_weaker_view(database)
         if snapshot:
             session.execute(BEGIN_SNAPSHOT, "opening a read view")
         yield ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
@@ -154,6 +151,13 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
         _close_quietly(session)
         raise
     session.close()
+
+
+def _refuse_weaker_view(database: DatabaseConfig) -> None:
+    raise CatalogError(
+        f"database {database.database} does not allow SNAPSHOT isolation, and require_snapshot is set",
+        remedy="ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or require_snapshot: false",
+    )
 
 
 def _close_quietly(session: DataSession) -> None:
