@@ -9,7 +9,7 @@ from pydantic import Field
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import UnitResult
-from dltsync_dagster.checks import row_counts_result, row_counts_spec
+from dltsync_dagster.checks import row_counts_event, row_counts_result, row_counts_spec
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
@@ -68,9 +68,7 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
     return sync
 
 
-Body = Callable[
-    [dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], dg.MaterializeResult[None]
-]
+Body = Callable[[dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], dg.MaterializeResult[None]]
 
 
 def _whole_table_body(
@@ -89,7 +87,7 @@ def _whole_table_body(
     )
     units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
     if result.failed:
-        _report_failed_counts(context, location, table, list(result.failed))
+        context.log_event(row_counts_event(location.asset_key(table), list(result.failed)))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     (unit,) = units
     heads = pipeline.committed(str(table.name))
@@ -155,7 +153,9 @@ def _run_partitions(
             run_id=context.run_id,
         )
     except BaseException:  # a cancelled or crashing run, too: what is committed stays committed, and is reported
-        for event in interrupted_materializations(location, table, log, pipeline.committed(name) if log.committed else {}):
+        for event in interrupted_materializations(
+            location, table, log, pipeline.committed(name) if log.committed else {}
+        ):
             context.log_event(event)
         raise
     heads = pipeline.committed(name)
@@ -163,7 +163,7 @@ def _run_partitions(
     if result.failed:
         for event in finished_materializations(location, table, units, heads):
             context.log_event(event)
-        _report_failed_counts(context, location, table, units)
+        context.log_event(row_counts_event(location.asset_key(table), units))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
     files = [file for unit in units for file in unit.files]
@@ -184,19 +184,3 @@ def _reported_before(
     if context.op_execution_context.retry_number == 0:
         return {}
     return reported_in_run(context.instance, context.run_id, location.asset_key(table), keys)
-
-
-def _report_failed_counts(
-    context: dg.AssetExecutionContext, location: Location, table: TableConfig, units: list[UnitResult]
-) -> None:
-    result = row_counts_result(units)
-    context.log_event(
-        dg.AssetCheckEvaluation(
-            asset_key=location.asset_key(table),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            severity=result.severity,
-            description=result.description,
-            metadata=result.metadata,
-        )
-    )

@@ -1,6 +1,5 @@
 """From a config to a code location. Nothing is opened: a config and its names are all that is needed."""
 
-
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig

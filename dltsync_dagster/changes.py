@@ -74,4 +74,4 @@ def pause_after(failures: int) -> timedelta:
     """How long to wait before asking again for a version whose load failed that often."""
     if failures == 0:
         return timedelta(0)
-    return min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * int(2 ** min(failures - 1, 16)), LONGEST_PAUSE)

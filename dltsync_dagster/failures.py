@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -38,7 +38,7 @@ def explained(attempt: Attempt, settings: LocationSettings) -> Iterator[None]:
 def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: LocationSettings) -> Exception:
     """One failure for all units that failed. Tried again only when every one of them may pass the next time."""
     lines = [f"{unit.table} {unit.unit}: {unit.error}" for unit in failed]
-    metadata = {
+    metadata: Mapping[str, str | list[str]] = {
         "dltsync/error": ", ".join(sorted({unit.error_type or "unknown" for unit in failed})),
         "dltsync/failed_units": [unit.unit for unit in failed],
     }
@@ -47,7 +47,12 @@ def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: L
 
 
 def outcome(
-    message: str, metadata: dict[str, object], attempt: Attempt, settings: LocationSettings, *, transient: bool
+    message: str,
+    metadata: Mapping[str, str | list[str]],
+    attempt: Attempt,
+    settings: LocationSettings,
+    *,
+    transient: bool,
 ) -> Exception:
     """What to raise: RetryRequested while attempts are left for a failure that may pass, else a final Failure."""
     failure = dg.Failure(description=message, metadata=metadata, allow_retries=False)

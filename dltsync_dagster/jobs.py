@@ -5,7 +5,7 @@ from pydantic import Field
 
 from dltsync_core.config import TableConfig
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import row_counts_result
+from dltsync_dagster.checks import row_counts_event
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.history import EVERYTHING_JOB
@@ -26,7 +26,7 @@ class EverythingOptions(dg.Config):
 def everything_job(location: Location) -> dg.JobDefinition:
     """Sync all tables in one step. What did not change is not read; partitions are brought in line with the server first."""
 
-    @dg.op(name=EVERYTHING_JOB, pool=location.server_pool)
+    @dg.op(name="sync_all_tables", pool=location.server_pool)
     def sync(
         context: dg.OpExecutionContext,
         config: EverythingOptions,
@@ -40,7 +40,10 @@ def everything_job(location: Location) -> dg.JobDefinition:
             for table in location.config.partition_tables:
                 _align_partitions(context, location, table, pipeline)
             result = pipeline.run(
-                force=config.force, full_refresh=config.full_refresh, on_event=StepLog(context.log), run_id=context.run_id
+                force=config.force,
+                full_refresh=config.full_refresh,
+                on_event=StepLog(context.log),
+                run_id=context.run_id,
             )
             _report(context, location, pipeline, result)
         if result.failed:
@@ -89,14 +92,4 @@ def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeli
         table = by_table[name]
         for event in finished_materializations(location, table, touched, pipeline.committed(str(table.name))):
             context.log_event(event)
-        check = row_counts_result(touched)
-        context.log_event(
-            dg.AssetCheckEvaluation(
-                asset_key=location.asset_key(table),
-                check_name=str(check.check_name),
-                passed=check.passed,
-                severity=check.severity,
-                description=check.description,
-                metadata=check.metadata,
-            )
-        )
+        context.log_event(row_counts_event(location.asset_key(table), touched))

@@ -32,9 +32,7 @@ def finished_materializations(
 ) -> list[dg.AssetMaterialization]:
     """Events for the units that are up to date, of a run in which others failed."""
     return [
-        materialization(
-            location, table, unit.unit, unit_metadata(unit, heads.get(unit.unit)), version_of(unit, heads)
-        )
+        materialization(location, table, unit.unit, unit_metadata(unit, heads.get(unit.unit)), version_of(unit, heads))
         for unit in units
         if unit.status != "failed"
     ]

@@ -4,8 +4,6 @@ A field that is not given means: as in the config file. That is how a password g
 process that reads the file: resource config is shown in the Dagster UI, so a password belongs here only as `EnvVar(...)`.
 """
 
-from typing import Optional
-
 import dagster as dg
 from pydantic import Field, SecretStr
 
@@ -15,35 +13,35 @@ from dltsync_core.config import PipelineConfig
 class SqlServerConnection(dg.ConfigurableResource[None]):
     """The source database."""
 
-    server: Optional[str] = Field(default=None, description="Host name or address.")
-    port: Optional[int] = Field(default=None, description="TCP port.")
-    database: Optional[str] = Field(default=None, description="Name of the database.")
-    username: Optional[str] = Field(default=None, description="SQL login.")
-    password: Optional[str] = Field(default=None, description="Give it as EnvVar: resource config is visible in the UI.")
-    encrypt: Optional[str] = Field(default=None, description="yes, no or strict.")
-    trust_server_certificate: Optional[bool] = Field(default=None, description="Accept an unverifiable certificate.")
-    application_intent: Optional[str] = Field(default=None, description="ReadOnly reads from a secondary.")
+    server: str | None = Field(default=None, description="Host name or address.")
+    port: int | None = Field(default=None, description="TCP port.")
+    database: str | None = Field(default=None, description="Name of the database.")
+    username: str | None = Field(default=None, description="SQL login.")
+    password: str | None = Field(default=None, description="Give it as EnvVar: resource config is visible in the UI.")
+    encrypt: str | None = Field(default=None, description="yes, no or strict.")
+    trust_server_certificate: bool | None = Field(default=None, description="Accept an unverifiable certificate.")
+    application_intent: str | None = Field(default=None, description="ReadOnly reads from a secondary.")
 
 
 class ParquetLake(dg.ConfigurableResource[None]):
     """The Parquet lake."""
 
-    directory: Optional[str] = Field(default=None, description="Directory of the lake.")
-    compression: Optional[str] = Field(default=None, description="zstd, snappy, gzip, lz4 or none.")
+    directory: str | None = Field(default=None, description="Directory of the lake.")
+    compression: str | None = Field(default=None, description="zstd, snappy, gzip, lz4 or none.")
 
 
 class Warehouse(dg.ConfigurableResource[None]):
     """The warehouse that dlt loads."""
 
-    path: Optional[str] = Field(default=None, description="The DuckDB file.")
-    lock_timeout_seconds: Optional[float] = Field(default=None, description="Wait this long while it is in use.")
+    path: str | None = Field(default=None, description="The DuckDB file.")
+    lock_timeout_seconds: float | None = Field(default=None, description="Wait this long while it is in use.")
 
 
 class StateStore(dg.ConfigurableResource[None]):
     """Ledger and working files."""
 
-    directory: Optional[str] = Field(default=None, description="Directory of the SQLite ledger and of working files.")
-    url: Optional[str] = Field(
+    directory: str | None = Field(default=None, description="Directory of the SQLite ledger and of working files.")
+    url: str | None = Field(
         default=None, description="SQLAlchemy URL of a shared ledger. Give it as EnvVar: it may hold a password."
     )
 
@@ -61,9 +59,7 @@ def configured_resources(config: PipelineConfig) -> dict[str, dg.ConfigurableRes
             trust_server_certificate=database.trust_server_certificate,
             application_intent=database.application_intent,
         ),
-        "lake": ParquetLake(
-            directory=str(config.state.parquet_directory), compression=config.processing.compression
-        ),
+        "lake": ParquetLake(directory=str(config.state.parquet_directory), compression=config.processing.compression),
         "warehouse": Warehouse(
             path=str(config.destination.path), lock_timeout_seconds=config.destination.lock_timeout_seconds
         ),

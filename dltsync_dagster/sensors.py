@@ -1,15 +1,15 @@
-"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). They look, compare, and ask for runs."""
+"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). Each looks, compares, asks for runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import TableConfig
-from dltsync_core.errors import SyncError
+from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.steps import Probe, TableKind
+from dltsync_core.plan.steps import TableKind
 from dltsync_dagster.changes import Change, changes_of, group_version, pause_after
 from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
@@ -44,15 +44,25 @@ class Findings:
     events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
     quiet: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    lasting: bool = False
+    """Whether one of the problems will not pass by itself."""
+
+    def trouble(self, table: TableConfig, error: SyncError) -> None:
+        """A table that could not be looked at."""
+        self.problems.append(f"{table.name}: {error}")
+        self.lasting = self.lasting or not error.is_transient
 
     def result(self) -> dg.SensorResult:
-        """For Dagster; with a reason when there is nothing to run. Raises Failure when every table met an error."""
+        """For Dagster; with a reason when there is nothing to run. Raises Failure, so that the tick turns red, when there is
+        nothing but a problem that will not pass by itself."""
         if self.runs or self.partitions or self.events:
             return dg.SensorResult(
                 run_requests=self.runs,
                 dynamic_partitions_requests=self.partitions or None,
                 asset_events=self.events,
             )
+        if self.lasting:
+            raise dg.Failure(description="\n".join(self.problems))
         return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.quiet]) or "no tables")
 
 
@@ -87,16 +97,13 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
                     under_way = location.asset_key(table) in busy
                     _look_at(location, context.instance, pipeline, table, findings, under_way=under_way)
                 except SyncError as error:  # the other tables are looked at all the same
-                    findings.problems.append(f"{table.name}: {error}")
-                    context.log.error(f"{table.name}: {error}")
-                    if error.exit_code == _CONNECT:  # nobody answers; asking for each table would only take longer
+                    findings.trouble(table, error)
+                    context.log.warning(f"{table.name}: {error}")
+                    if isinstance(error, ConnectError):  # nobody answers; asking for each table would only take longer
                         break
         return findings.result()
 
     return look
-
-
-_CONNECT = 4
 
 
 def _look_at(
@@ -115,7 +122,9 @@ def _look_at(
         order = pipeline.partition_keys(name)
         change = reconcile(instance.get_dynamic_partitions(str(partitions.name)), order)
         if under_way and not change.appends_only:
-            findings.quiet.append(f"{name}: boundaries changed; waiting for the run under way before the order is rewritten")
+            findings.quiet.append(
+                f"{name}: boundaries changed; waiting for the run under way before the order is rewritten"
+            )
             return
         findings.partitions += partition_requests(partitions, change)
         findings.events += _boundary_events(location, table, change)
@@ -144,11 +153,15 @@ def _boundary_events(location: Location, table: TableConfig, change: Reconciliat
     """One line in the source's history when boundaries came or went."""
     if not change.appeared and not change.vanished:
         return []
-    metadata: Mapping[str, object] = {
-        "dltsync/appeared": list(change.appeared[:100]),
-        "dltsync/vanished": list(change.vanished[:100]),
-    }
-    return [dg.AssetObservation(asset_key=location.source_key(table), metadata=metadata)]
+    return [
+        dg.AssetObservation(
+            asset_key=location.source_key(table),
+            metadata={
+                "dltsync/appeared": list(change.appeared[:100]),
+                "dltsync/vanished": list(change.vanished[:100]),
+            },
+        )
+    ]
 
 
 def _ask(

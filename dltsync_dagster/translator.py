@@ -45,9 +45,7 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
 
     def get_source_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The table at the source: `sqlserver/<database>/<schema>/<table>`."""
-        return dg.AssetKey(
-            ["sqlserver", data.config.database.database, data.table.schema_name, data.table.table_name]
-        )
+        return dg.AssetKey(["sqlserver", data.config.database.database, data.table.schema_name, data.table.table_name])
 
     def get_table_spec(self, data: TableTranslatorData) -> dg.AssetSpec:
         """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
