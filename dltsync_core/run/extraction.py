@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -53,33 +54,31 @@ def stage_unit(services: Services, shape: TableShape, step: Step, load_id: str, 
     ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold.
     """
     started = time.perf_counter()
-    with services.source.read_view() as view:
-        step, probe = _in_this_view(view, shape, step, committed)
-        window = _filter(shape, step)
-        load = services.lake.stage(_load_facts(services, shape, step, load_id))
-        try:
+    with ExitStack() as undo:
+        # Only reading happens inside the view: a snapshot held open makes the server keep old versions of rows.
+        with services.source.read_view() as view:
+            step, probe = _in_this_view(view, shape, step, committed)
+            load = services.lake.stage(_load_facts(services, shape, step, load_id))
+            undo.callback(load.discard)
             checkpoints.reached(checkpoints.STAGED)
-            extracted = _extract(services, shape, view, window, step, load_id, load)
-            rows = extracted.counted_rows
-            files = load.finish(_final_facts(shape, probe, rows, step, view.consistency))
-            checkpoints.reached(checkpoints.EXTRACTED)
-            warnings = _check_content(shape, step, files)
-        except BaseException:
-            load.discard()
-            raise
-        whole = probe.rows if step.action is Action.LOAD_INCREMENT else rows
-        return Staged(
-            step,
-            load_id,
-            probe,
-            whole,
-            extracted.rows,
-            load,
-            files,
-            view.consistency,
-            time.perf_counter() - started,
-            warnings,
-        )
+            extracted = _extract(services, shape, view, step, load_id, load)
+        rows = extracted.counted_rows
+        files = load.finish(_final_facts(shape, probe, rows, step, view.consistency))
+        warnings = _check_content(shape, step, files)
+        checkpoints.reached(checkpoints.EXTRACTED)
+        undo.pop_all()
+    return Staged(
+        step=step,
+        load_id=load_id,
+        probe=probe,
+        source_rows=probe.rows if step.action is Action.LOAD_INCREMENT else rows,
+        rows_read=extracted.rows,
+        load=load,
+        files=files,
+        consistency=view.consistency,
+        seconds=time.perf_counter() - started,
+        warnings=warnings,
+    )
 
 
 def _in_this_view(view: View, shape: TableShape, step: Step, committed: str | None) -> tuple[Step, Probe]:
@@ -119,7 +118,6 @@ def _extract(
     services: Services,
     shape: TableShape,
     view: View,
-    unit: UnitFilter,
     step: Step,
     load_id: str,
     load: StagedLoad,
@@ -143,7 +141,7 @@ def _extract(
             say(load.rows)
 
     say(0)
-    return view.extract(shape.facts, shape.mapping, unit, write)
+    return view.extract(shape.facts, shape.mapping, _filter(shape, step), write)
 
 
 def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str) -> LoadFacts:
