@@ -45,7 +45,8 @@ def change_method(facts: TableFacts, table: PartitionTableConfig) -> tuple[str, 
             )
         return method, rowversion
     if method == "last_modified" and modified is not None:
-        return method, find_column(facts, modified, "last_modified_column")
+        column = find_column(facts, modified, "last_modified_column")
+        return ("rowversion" if column.type_name == "rowversion" else method), column
     return method, None
 
 

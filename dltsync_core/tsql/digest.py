@@ -15,7 +15,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import Composable, Identifier, Sql, Statement, join, sql, table
 from dltsync_core.tsql.select import where
-from dltsync_core.tsql.values import as_text
+from dltsync_core.tsql.values import as_binary_ordered_text, as_text
 
 HashAlgorithm = OneOf["hashbytes_sha256", "hashbytes_md5"]
 
@@ -77,7 +77,7 @@ def _row_digests(
     high: ColumnFacts | None = None,
 ) -> Sql:
     texts = [
-        sql("{text} AS {alias}", text=as_text(column), alias=Identifier(f"c{position}"))
+        sql("{text} AS {alias}", text=as_binary_ordered_text(column), alias=Identifier(f"c{position}"))
         for position, column in enumerate(columns, start=1)
     ]
     kept: list[Sql] = []

@@ -39,6 +39,7 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "image": "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)",
     "rowversion": "CONVERT(varchar(18), CONVERT(binary(8), {value}), 1)",
 }
+LONGEST_NVARCHAR = 4000
 _LARGEST_HEX = 3999
 """Bytes whose hexadecimal text (two characters each, and 0x) still fits varchar(8000)."""
 
@@ -54,6 +55,20 @@ def as_text(column: ColumnFacts, value: Composable | None = None) -> Sql:
     if name in {"char", "varchar", "nchar", "nvarchar"}:
         return sql("{value}", value=operand)
     return sql(_CONVERSIONS[name], value=operand)
+
+
+def as_binary_ordered_text(column: ColumnFacts) -> Sql:
+    """As `as_text`, with one collation for all character types.
+
+    Columns of different collations cannot be concatenated. The conversion to Unicode comes first: it reads the bytes by the
+    column's own code page, and after it the collation decides nothing but comparisons.
+    """
+    name = Identifier(column.name)
+    if column.type_name not in {"char", "varchar", "nchar", "nvarchar", "text", "ntext"}:
+        return as_text(column)
+    if 0 < column.max_length <= LONGEST_NVARCHAR and column.type_name not in {"text", "ntext"}:
+        return sql("CONVERT(nvarchar(4000), {name}) COLLATE Latin1_General_100_BIN2", name=name)
+    return sql("CONVERT(nvarchar(max), {name}) COLLATE Latin1_General_100_BIN2", name=name)
 
 
 def from_text(column: ColumnFacts, text: str) -> Sql:

@@ -1,0 +1,144 @@
+"""Every statement that is sent, as a file a person can read: tests/golden/tsql/<case>.sql."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dltsync_core.catalog.queries import query_for
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.connect.settings import session_settings
+from dltsync_core.tsql.digest import digest_by_slot, digest_rows
+from dltsync_core.tsql.fragments import Statement
+from dltsync_core.tsql.probes import (
+    checksum_table,
+    count_by_slot,
+    highest_change,
+    rowversion_by_slot,
+    slot_number,
+)
+from dltsync_core.tsql.ranges import slot_condition, window_condition
+from dltsync_core.tsql.select import count_rows, select_rows
+from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
+from dltsync_core.typemap import map_columns
+from tests.table_facts import column, partitioned, table
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql"
+
+DEPARTURE = column("departs_at", "datetime2", 2, scale=0, is_nullable=False)
+MODIFIED = column("LastModified", "datetime2", 5)
+VERSION = column("rv", "rowversion", 6, is_nullable=False)
+FLIGHTS = table(column("id", "int", is_nullable=False), DEPARTURE, column("odd ]name", "nvarchar", 3), name="flights")
+MONTHS = ["2013-01-01 00:00:00", "2013-02-01 00:00:00"]
+
+ALL_TYPES = table(
+    column("a_bit", "bit", 1),
+    column("a_tinyint", "tinyint", 2),
+    column("a_decimal", "decimal", 3),
+    column("a_money", "money", 4),
+    column("a_float", "float", 5),
+    column("a_real", "real", 6),
+    column("a_date", "date", 7),
+    column("a_datetime", "datetime", 8),
+    column("a_smalldatetime", "smalldatetime", 9),
+    column("a_datetime2_3", "datetime2", 10, scale=3),
+    column("a_datetime2_7", "datetime2", 11),
+    column("a_time_3", "time", 12, scale=3),
+    column("a_time_7", "time", 13),
+    column("an_offset", "datetimeoffset", 14),
+    column("a_char", "char", 15),
+    column("a_nvarchar", "nvarchar", 16),
+    column("a_varchar_max", "varchar", 17, max_length=-1),
+    column("a_binary", "binary", 18),
+    column("a_varbinary_max", "varbinary", 19, max_length=-1),
+    column("a_guid", "uniqueidentifier", 20),
+    column("a_rowversion", "rowversion", 21, is_nullable=False),
+    column("an_xml", "xml", 22, max_length=-1),
+    column("a_text", "text", 23, max_length=16),
+    column("an_ntext", "ntext", 24, max_length=16),
+    column("an_image", "image", 25, max_length=16),
+    name="all types",
+    schema="dbo",
+)
+
+
+def _mapping(representation: str | None = None) -> Statement:
+    config = StaticTableConfig(
+        table_name="all types",
+        column_representation={"a_datetime2_7": representation} if representation else {},
+    )
+    return select_rows(ALL_TYPES.name, map_columns(ALL_TYPES, config), None)
+
+
+def _slot(side: str, number: int) -> Statement:
+    by = column("departs_at", "datetime2", 2, scale=0)
+    facts = partitioned(by, list(MONTHS), "right" if side == "right" else "left")
+    mapping = map_columns(
+        table(by, name="flights", partitioning=facts), PartitionTableConfig(table_name="flights")
+    )
+    return select_rows(FLIGHTS.name, mapping, slot_condition(by, facts.slots[number - 1].range))
+
+
+def _increment() -> Statement:
+    columns = [column("k", "int", 1), column("EffectiveDate", "datetime2", 2), column("EndDate", "datetime2", 3)]
+    versions = table(*columns, column("IsLatest", "bit", 4), MODIFIED, name="versions")
+    config = SCDTableConfig(table_name="versions", business_key_columns=["k"], last_modified_column="LastModified")
+    condition = window_condition(MODIFIED, "2024-01-01 00:00:00.1234567", "2024-01-02 00:00:00.0000000")
+    return select_rows(versions.name, map_columns(versions, config), condition)
+
+
+SLOT = slot_number("pf months", DEPARTURE)
+CASES: dict[str, Callable[[], Statement]] = {
+    "select_all_types": _mapping,
+    "select_datetime2_as_microseconds": lambda: _mapping("microseconds"),
+    "select_datetime2_as_text": lambda: _mapping("text"),
+    "select_first_slot_right": lambda: _slot("right", 1),
+    "select_middle_slot_right": lambda: _slot("right", 2),
+    "select_last_slot_right": lambda: _slot("right", 3),
+    "select_first_slot_left": lambda: _slot("left", 1),
+    "select_middle_slot_left": lambda: _slot("left", 2),
+    "select_last_slot_left": lambda: _slot("left", 3),
+    "select_increment": _increment,
+    "count_table": lambda: count_rows(FLIGHTS.name, None),
+    "count_rowversion_window": lambda: count_rows(FLIGHTS.name, window_condition(VERSION, "0x00000000000007D1", None)),
+    "digest_all_types": lambda: digest_rows(ALL_TYPES.name, ALL_TYPES.columns, None),
+    "digest_md5_of_window": lambda: digest_rows(
+        FLIGHTS.name,
+        FLIGHTS.columns[:2],
+        window_condition(DEPARTURE, "2013-01-01 00:00:00", None),
+        algorithm="hashbytes_md5",
+    ),
+    "digest_by_slot": lambda: digest_by_slot(FLIGHTS.name, FLIGHTS.columns, SLOT),
+    "probe_last_modified_by_slot": lambda: digest_by_slot(FLIGHTS.name, [MODIFIED], SLOT, high=MODIFIED),
+    "probe_rowversion_by_slot": lambda: rowversion_by_slot(FLIGHTS.name, SLOT, VERSION),
+    "probe_count_by_slot": lambda: count_by_slot(FLIGHTS.name, SLOT),
+    "probe_highest_change": lambda: highest_change(FLIGHTS.name, MODIFIED),
+    "probe_highest_rowversion": lambda: highest_change(FLIGHTS.name, VERSION, "0x00000000000007D2"),
+    "probe_checksum": lambda: checksum_table(FLIGHTS.name, FLIGHTS.columns),
+    "session_settings": lambda: Statement(session_settings(30_000)),
+    "read_view_facts": view_facts,
+    "read_view_begin": lambda: Statement(BEGIN_SNAPSHOT),
+    "read_view_end": lambda: Statement(END_SNAPSHOT),
+    "catalog_columns_of_two_tables": lambda: Statement(query_for("columns", 2), ("1", "2")),
+}
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_statement_is_the_golden_one(case: str) -> None:
+    """To accept a change: DLTSYNC_WRITE_GOLDEN=1, then read the difference."""
+    statement = CASES[case]()
+    shown = f"{statement.text}\n"
+    if statement.parameters:
+        shown += "-- parameters: " + " | ".join(statement.parameters) + "\n"
+    file = GOLDEN / f"{case}.sql"
+    if os.environ.get("DLTSYNC_WRITE_GOLDEN"):
+        file.write_text(shown, encoding="utf-8")
+        pytest.fail(f"wrote {file.name}; run again without DLTSYNC_WRITE_GOLDEN")
+    assert shown == file.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == set(CASES)

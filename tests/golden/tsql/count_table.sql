@@ -1,0 +1,2 @@
+SELECT COUNT_BIG(*) AS n
+FROM [sales].[flights]
