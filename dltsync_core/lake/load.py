@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 from dltsync_core.ranges import PartitionRange
+
+Compression: TypeAlias = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"]
+"""Codecs that DuckDB, Spark and pyarrow all read."""
 
 ROW_GROUP_ROWS = 131_072
 """Default rows of a row group: what dlt and DuckDB read in parallel comfortably, and DuckDB's own vector multiple."""
@@ -38,7 +41,7 @@ class LoadFacts:
     source_server: str
     source_database: str
     row_group_rows: int = ROW_GROUP_ROWS
-    compression: str = "zstd"
+    compression: Compression = "zstd"
     max_file_bytes: int = MAX_FILE_BYTES
     partition_range: PartitionRange | None = None
     window_low: str | None = None

@@ -1,0 +1,116 @@
+"""What the operating system's refusals mean, and the few ways in which we touch a disk.
+
+Directories are made for the owner and the group only, files likewise: a lake holds copies of production rows.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dltsync_core.errors import DiskFull, LakeError, NotWritable, SyncError
+
+DIRECTORY_MODE = 0o750
+FILE_MODE = 0o640
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the process may not write files that large (ulimit -f)
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_READ_SIZE = 1024 * 1024
+
+
+@contextmanager
+def explained(path: Path, doing: str) -> Iterator[None]:
+    """Run a block that touches `path`; an OSError leaves as DiskFull, NotWritable or LakeError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, path, doing) from error
+
+
+def explain(error: OSError, path: Path, doing: str) -> SyncError:
+    """Our error for the operating system's. `doing` completes the sentence "… while <doing> <path>"."""
+    if error.errno in _FULL:
+        return DiskFull(
+            f"no room left on the disk while {doing} {path}{_free_at(path)}",
+            remedy="free some space or move the lake, state or warehouse to a larger disk, then run again; "
+            "nothing was published and the unfinished files have been removed",
+            path=str(path),
+        )
+    if error.errno in _REFUSED:
+        return NotWritable(
+            f"permission or file system refused while {doing} {path}: {error.strerror}",
+            remedy="make the directory writable for this user, or configure another one",
+            path=str(path),
+        )
+    return LakeError(f"the file system failed while {doing} {path}: {error}", path=str(path))
+
+
+def _free_at(path: Path) -> str:
+    """How much room there is, if the disk still answers."""
+    for place in (path, *path.parents):
+        try:
+            return f" ({shutil.disk_usage(place).free / 1e6:.1f} MB free)"
+        except OSError:  # the file itself may be gone already: ask its parent
+            continue
+    return ""
+
+
+def make_directory(path: Path) -> None:
+    """The directory and its parents; those that did not exist are closed to others."""
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for directory in reversed(missing):
+        with explained(directory, "creating the directory"):
+            directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+
+
+def create_file(path: Path) -> None:
+    """An empty file that nobody but owner and group can read. It must not exist yet."""
+    with explained(path, "creating"):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+
+
+def sync_file(path: Path) -> None:
+    """Do not return before the file's bytes are on the disk."""
+    with explained(path, "writing"):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Do not return before the directory's names are on the disk. Windows keeps no such promise and needs none."""
+    if os.name == "nt":
+        return
+    with explained(path, "writing the directory"):
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory of ours with what is in it. Gone already is fine."""
+    with explained(path, "removing"):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            return
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in small pieces."""
+    digest = hashlib.sha256()
+    with explained(path, "reading"), path.open("rb") as file:
+        while piece := file.read(_READ_SIZE):
+            digest.update(piece)
+    return digest.hexdigest()

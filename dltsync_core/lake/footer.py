@@ -1,0 +1,142 @@
+"""The footer: what a Parquet file says about itself, in its key-value metadata. It can rebuild the ledger.
+
+Keys start with `dltsync.`; `dltsync.footer_version` says how to read the rest. Values are text; facts that do not apply
+are absent. Sums, contracts and windows are JSON or the server's own text, never a float and never a Python date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast, get_args
+
+from dltsync_core.errors import LakeError
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import TableKind
+
+PREFIX = "dltsync."
+FOOTER_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The facts of one file.
+
+    `rows` are this file's, `load_rows` the whole load's over `files_in_load` files. `decimal_sums` are exact sums of this
+    file's decimal columns, as text with the column's scale; NULLs do not count. `fingerprint` is the probe's signature.
+    """
+
+    pipeline: str
+    table: TableName
+    kind: TableKind
+    unit: str
+    load_id: str
+    run_id: str
+    file_number: int
+    files_in_load: int
+    rows: int
+    load_rows: int
+    schema_digest: str
+    fingerprint_method: str
+    fingerprint: str
+    consistency: str
+    extracted_at: str
+    source_server: str
+    source_database: str
+    tool_version: str
+    holds_null: bool | None = None
+    window_low: str | None = None
+    window_high: str | None = None
+    watermark_low: str | None = None
+    watermark_high: str | None = None
+    contracts: Mapping[str, Any] = field(default_factory=dict)
+    decimal_sums: Mapping[str, str] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """Key-value pairs for the file."""
+        facts: dict[str, str | None] = {
+            "footer_version": str(FOOTER_VERSION),
+            "pipeline": self.pipeline,
+            "schema_name": self.table.schema,
+            "table_name": self.table.table,
+            "kind": self.kind,
+            "unit": self.unit,
+            "load_id": self.load_id,
+            "run_id": self.run_id,
+            "file_number": str(self.file_number),
+            "files_in_load": str(self.files_in_load),
+            "rows": str(self.rows),
+            "load_rows": str(self.load_rows),
+            "schema_digest": self.schema_digest,
+            "fingerprint_method": self.fingerprint_method,
+            "fingerprint": self.fingerprint,
+            "consistency": self.consistency,
+            "extracted_at": self.extracted_at,
+            "source_server": self.source_server,
+            "source_database": self.source_database,
+            "tool_version": self.tool_version,
+            "holds_null": None if self.holds_null is None else json.dumps(self.holds_null),
+            "window_low": self.window_low,
+            "window_high": self.window_high,
+            "watermark_low": self.watermark_low,
+            "watermark_high": self.watermark_high,
+            "contracts": json.dumps(self.contracts, ensure_ascii=False, sort_keys=True),
+            "decimal_sums": json.dumps(self.decimal_sums, ensure_ascii=False, sort_keys=True),
+        }
+        return {PREFIX + name: value for name, value in facts.items() if value is not None}
+
+
+def footer_from(metadata: Mapping[bytes, bytes] | None, *, path: str) -> Footer:
+    """The footer a file carries. Raises LakeError naming `path` when it is not ours or of a version we do not know."""
+    ours = {
+        key.decode()[len(PREFIX) :]: value.decode("utf-8")
+        for key, value in (metadata or {}).items()
+        if key.startswith(PREFIX.encode())
+    }
+    version = ours.pop("footer_version", None)
+    if version != str(FOOTER_VERSION):
+        raise LakeError(
+            f"{path} has {'no dltsync footer' if version is None else f'a dltsync footer of version {version}'}",
+            remedy="it was not written by this version of dltsync: move it out of the lake"
+            if version is None
+            else f"this program reads version {FOOTER_VERSION}: upgrade dltsync",
+            path=path,
+        )
+    try:
+        return _parse(ours)
+    except (KeyError, ValueError) as error:
+        raise LakeError(f"{path} has a damaged dltsync footer: {error!r}", path=path) from error
+
+
+def _parse(facts: dict[str, str]) -> Footer:
+    kind = facts["kind"]
+    if kind not in get_args(TableKind):
+        raise ValueError(f"unknown kind {kind!r}")
+    return Footer(
+        pipeline=facts["pipeline"],
+        table=TableName(facts["schema_name"], facts["table_name"]),
+        kind=cast("TableKind", kind),
+        unit=facts["unit"],
+        load_id=facts["load_id"],
+        run_id=facts["run_id"],
+        file_number=int(facts["file_number"]),
+        files_in_load=int(facts["files_in_load"]),
+        rows=int(facts["rows"]),
+        load_rows=int(facts["load_rows"]),
+        schema_digest=facts["schema_digest"],
+        fingerprint_method=facts["fingerprint_method"],
+        fingerprint=facts["fingerprint"],
+        consistency=facts["consistency"],
+        extracted_at=facts["extracted_at"],
+        source_server=facts["source_server"],
+        source_database=facts["source_database"],
+        tool_version=facts["tool_version"],
+        holds_null=json.loads(facts["holds_null"]) if "holds_null" in facts else None,
+        window_low=facts.get("window_low"),
+        window_high=facts.get("window_high"),
+        watermark_low=facts.get("watermark_low"),
+        watermark_high=facts.get("watermark_high"),
+        contracts=json.loads(facts["contracts"]),
+        decimal_sums=json.loads(facts["decimal_sums"]),
+    )
