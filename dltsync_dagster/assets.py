@@ -83,7 +83,7 @@ def _whole_table_body(
         force=not options.only_if_changed,
         full_refresh=options.full_refresh,
         on_event=StepLog(context.log),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
     if result.failed:
@@ -150,7 +150,7 @@ def _run_partitions(
             force=not options.only_if_changed,
             full_refresh=options.full_refresh,
             on_event=log,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
     except BaseException:  # a cancelled or crashing run, too: what is committed stays committed, and is reported
         for event in interrupted_materializations(
@@ -183,4 +183,4 @@ def _reported_before(
     """What earlier attempts of this step have done: a retry goes on, it does not begin anew."""
     if context.op_execution_context.retry_number == 0:
         return {}
-    return reported_in_run(context.instance, context.run_id, location.asset_key(table), keys)
+    return reported_in_run(context.instance, context.run.run_id, location.asset_key(table), keys)

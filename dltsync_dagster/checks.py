@@ -40,7 +40,7 @@ def row_counts_result(units: list[UnitResult]) -> dg.AssetCheckResult:
 
 
 def row_counts_event(key: dg.AssetKey, units: list[UnitResult]) -> Any:
-    """The same as an event, for runs in which it is not an output. `log_event` takes it, though its annotation does not say so."""
+    """The same as an event, where it is not an output. `log_event` takes it, though its annotation does not say so."""
     result = row_counts_result(units)
     return dg.AssetCheckEvaluation(
         asset_key=key,

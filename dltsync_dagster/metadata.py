@@ -48,7 +48,9 @@ def unit_metadata(unit: UnitResult, head: Head | None) -> dict[str, Any]:
 def _count_metadata(counts: ThreeCounts | None) -> dict[str, Any]:
     if counts is None:
         return {}
+    kept = {"dltsync/kept_rows": counts.kept} if counts.kept else {}
     return {
+        **kept,
         "dltsync/source_rows": counts.source,
         "dltsync/lake_rows": counts.lake,
         "dltsync/warehouse_rows": counts.warehouse,

@@ -1,0 +1,171 @@
+"""A pipeline without server, lake or warehouse that keeps the core's promises: equal probes are left alone, commits are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from dltsync_core.clock import utc_now
+from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_core.errors import ConfigError, SyncError
+from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
+from dltsync_core.plan.heads import Head
+from dltsync_core.plan.steps import Probe
+from dltsync_core.run.events import Event, EventSink, ignore
+from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
+
+
+@dataclass
+class FakeTable:
+    """The source: rows per unit, and a version that a change at the source raises."""
+
+    units: dict[str, int]
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def change(self, unit: str = WHOLE_TABLE, rows: int | None = None) -> None:
+        """Something happened to a unit."""
+        self.versions[unit] = self.versions.get(unit, 0) + 1
+        if rows is not None:
+            self.units[unit] = rows
+
+    def probe(self, unit: str) -> Probe:
+        return Probe("fake", self.units[unit], f"v{self.versions.get(unit, 0)}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of `run`, and the units it read."""
+
+    table: str | None
+    keys: tuple[str, ...] | None
+    force: bool
+    full_refresh: bool
+    read: tuple[str, ...]
+
+
+@dataclass
+class FakeWorld:
+    """All that outlives one pipeline. `failing` maps a unit to the error it ends with; `crash_at` raises in the middle."""
+
+    tables: dict[str, FakeTable]
+    heads: dict[str, dict[str, Head]] = field(default_factory=dict)
+    failing: dict[str, SyncError] = field(default_factory=dict)
+    crash_at: tuple[str, BaseException] | None = None
+    down: SyncError | None = None
+    findings: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    configs: list[PipelineConfig] = field(default_factory=list)
+    on_unit: Callable[[str], None] = lambda unit: None
+
+    def open(self, config: PipelineConfig) -> FakePipeline:
+        self.configs.append(config)
+        return FakePipeline(self, config)
+
+    def answer(self) -> None:
+        if self.down is not None:
+            raise self.down
+
+
+class FakePipeline:
+    """Obeys `dltsync_dagster.port.Pipeline`."""
+
+    def __init__(self, world: FakeWorld, config: PipelineConfig) -> None:
+        self._world, self._config = world, config
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    @property
+    def scd_handler(self) -> FakePipeline:
+        return self
+
+    def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
+        assert dry_run, "a check changes nothing"
+        return {"findings": self._world.findings, "changes": []}
+
+    def partition_keys(self, table_name: str) -> list[str]:
+        self._world.answer()
+        return list(self._world.tables[table_name].units)
+
+    def probe(self, table_name: str) -> Mapping[str, Probe]:
+        self._world.answer()
+        table = self._world.tables[table_name]
+        return {unit: table.probe(unit) for unit in table.units}
+
+    def committed(self, table_name: str) -> Mapping[str, Head]:
+        return dict(self._world.heads.get(table_name, {}))
+
+    def run(
+        self,
+        *,
+        table_names: Sequence[str] | None = None,
+        partition_keys: Sequence[str] | None = None,
+        full_refresh: bool = False,
+        force: bool = False,
+        on_event: EventSink = ignore,
+        run_id: str | None = None,
+    ) -> RunResult:
+        self._world.answer()
+        chosen = [t for t in self._config.tables if table_names is None or str(t.name) in table_names]
+        units: list[UnitResult] = []
+        for table in chosen:
+            source = self._world.tables[str(table.name)]
+            keys = list(source.units) if partition_keys is None else list(partition_keys)
+            for key in keys:
+                if key not in source.units:
+                    raise ConfigError(f"{table.name} has no partition {key}")
+                units.append(self._unit(table, source, key, force=force or full_refresh, say=on_event))
+        self._world.calls.append(
+            Call(
+                table=table_names[0] if table_names else None,
+                keys=tuple(partition_keys) if partition_keys is not None else None,
+                force=force,
+                full_refresh=full_refresh,
+                read=tuple(u.unit for u in units if u.status == "committed"),
+            )
+        )
+        return RunResult(run_id=run_id or "fake", units=tuple(units), total_duration_seconds=0.1)
+
+    def _unit(self, table: TableConfig, source: FakeTable, unit: str, *, force: bool, say: EventSink) -> UnitResult:
+        name = TableName(table.schema_name, table.table_name)
+        head = self._world.heads.get(str(name), {}).get(unit)
+        probe = source.probe(unit)
+        crash = self._world.crash_at
+        if crash is not None and crash[0] == unit:
+            raise crash[1]
+        self._world.on_unit(unit)
+        if head is not None and head.probe == probe and not force:
+            return UnitResult(name, table.kind, unit, "skipped", "unchanged", probe_signature=probe.signature)
+        error = self._world.failing.get(unit)
+        if error is not None:
+            say(Event("failed", name, unit, message=str(error)))
+            return UnitResult(
+                name, table.kind, unit, "failed", "changed", error=str(error), error_type=type(error).__name__
+            )
+        load = new_load_id()
+        fresh = Head(name, unit, table.kind, 1, load, "fake", probe, probe.rows, probe.rows, "s", "x", "l", utc_now())
+        self._world.heads.setdefault(str(name), {})[unit] = (
+            fresh if head is None else replace(fresh, generation=head.generation + 1)
+        )
+        say(Event("committed", name, unit, load, rows=probe.rows))
+        return UnitResult(
+            name,
+            table.kind,
+            unit,
+            "committed",
+            "changed",
+            load_id=load,
+            rows_read=probe.rows,
+            bytes_written=probe.rows * 10,
+            counts=ThreeCounts(probe.rows, probe.rows, probe.rows),
+            probe_signature=probe.signature,
+        )
