@@ -18,6 +18,11 @@ from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import SyncError
 
 
+_NATIVE_ERRORS = (RuntimeError, ValueError)
+"""What mssql-python raises besides its own errors: RuntimeError from its native part for what never reached the server, and
+ValueError where it fails to shorten a driver's message."""
+
+
 class DataSession:
     """One open mssql-python connection in autocommit. Use from one thread at a time; only `Rows.cancel` is for others."""
 
@@ -60,8 +65,7 @@ class DataSession:
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (self._module.Exception, RuntimeError) as error:
-            # The driver's native part raises RuntimeError for what never reached the server.
+        except (self._module.Exception, *_NATIVE_ERRORS) as error:
             raise query_error(error, self._address, doing) from error
 
 
@@ -119,7 +123,7 @@ def _open(database: DatabaseConfig) -> DataSession:
     except module.ConnectionStringParseError:
         # `from None`: the module's error may quote what it could not read.
         raise connect_error(ValueError("the connection string was refused"), address_of(database)) from None
-    except (module.Exception, RuntimeError) as error:
+    except (module.Exception, *_NATIVE_ERRORS) as error:
         raise connect_error(error, address_of(database)) from error
     if database.command_timeout:
         connection.timeout = database.command_timeout

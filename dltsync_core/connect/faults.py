@@ -36,10 +36,12 @@ _ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")
 _TAIL = re.compile(r"\s*\(-?\d+\) \(SQL\w+\)\s*$")
 _CERTIFICATE = re.compile(r"certificate|subject name|SSL Provider|TLS", re.IGNORECASE)
 _VERIFY = re.compile(r"verify failed|not trusted|self[- ]signed|subject name|hostname|chain", re.IGNORECASE)
+_UNKNOWN_STATE = re.compile(r"SQLSTATE code: ([0-9A-Z]{5})")
 _WORDS_FOR_STATE = {
     "client unable to establish connection": "08001",
     "communication link failure": "08S01",
-    "connection failure": "08006",
+    "connection not open": "08003",
+    "connection failure during transaction": "08007",
     "timeout expired": "HYT00",
     "connection timeout expired": "HYT01",
     "serialization failure": "40001",
@@ -75,7 +77,7 @@ def read_fault(error: BaseException) -> Fault:
     if driver_words is not None:  # mssql-python
         text = str(getattr(error, "ddbc_error", "") or driver_words)
         state = _WORDS_FOR_STATE.get(str(driver_words).strip().casefold())
-        found = re.search(r"SQLSTATE[:= ]+([0-9A-Z]{5})", text)
+        found = _UNKNOWN_STATE.search(str(driver_words))
         state = found[1] if found else state
     else:
         arguments = [str(a) for a in error.args]
@@ -85,9 +87,9 @@ def read_fault(error: BaseException) -> Fault:
     # Several records come in one text; the first is the cause.
     first = re.split(r";\s*(?=\[[0-9A-Z]{5}\])", text)[0]
     numbers = _NUMBER.findall(first)
-    number = int(numbers[-1]) if numbers else None
+    number = int(numbers[-1]) if numbers and int(numbers[-1]) > 0 else None  # 0 and -1 are the driver's own
     message = _TAIL.sub("", _ORIGIN.sub("", first)).strip() or str(error)
-    if number in (None, 0):
+    if number is None:
         number = next((n for n, sentence in SENTENCES.items() if sentence.search(text)), None)
     return Fault(message, state, number)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from dltsync_core.errors import SyncError
 
@@ -20,7 +20,8 @@ def connect_with_retry(connect: Callable[[], T], attempts: int) -> T:
     error, and the last one, is raised as it is."""
     retrying = Retrying(
         stop=stop_after_attempt(attempts),
-        wait=wait_exponential_jitter(initial=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS, jitter=FIRST_WAIT_SECONDS),
+        wait=wait_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)
+        + wait_random(0, FIRST_WAIT_SECONDS),
         retry=retry_if_exception(lambda error: isinstance(error, SyncError) and error.is_transient),
         reraise=True,
     )

@@ -1,0 +1,91 @@
+"""Nothing a person gives can become a keyword, and nothing secret can be shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mssql_python.connection_string_parser import _ConnectionStringParser
+
+from dltsync_core.config import DatabaseConfig
+from dltsync_core.connect.connection_string import braced, control_string, data_string, redacted
+
+AWKWARD = "p;}{=' €😀;Encrypt=no;PWD=x}"
+ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+
+
+def _database(**values: Any) -> DatabaseConfig:
+    return DatabaseConfig(**{"server": "db", "database": "shop", "username": "u", "password": "p", **values})
+
+
+def _read(text: str) -> dict[str, str]:
+    """The pairs as Microsoft's own parser reads them (it also refuses a keyword given twice)."""
+    pairs: dict[str, str] = _ConnectionStringParser()._parse(text)
+    return pairs
+
+
+def test_security_stands_before_everything_a_person_gives() -> None:
+    assert data_string(_database()) == (
+        "Encrypt=yes;TrustServerCertificate=no;Server={tcp:db,1433};Database={shop};ConnectRetryCount=0;UID={u};PWD={p}"
+    )
+    assert control_string(_database(), "/opt/driver.so") == (
+        "Driver={/opt/driver.so};Encrypt=yes;TrustServerCertificate=no;Server={tcp:db,1433};Database={shop};"
+        "ConnectRetryCount=0;APP={dltsync};UID={u};PWD={p}"
+    )
+
+
+def test_options_are_sent_when_asked_for() -> None:
+    text = data_string(
+        _database(
+            server="host\\ONE",
+            encrypt="strict",
+            trust_server_certificate=True,
+            host_name_in_certificate="db.example.com",
+            application_intent="ReadOnly",
+            multi_subnet_failover=True,
+            authentication="SqlPassword",
+        )
+    )
+    assert text == (
+        "Encrypt=strict;TrustServerCertificate=yes;HostnameInCertificate={db.example.com};Server={tcp:host\\ONE};"
+        "Database={shop};ApplicationIntent=ReadOnly;MultiSubnetFailover=yes;ConnectRetryCount=0;"
+        "Authentication=SqlPassword;UID={u};PWD={p}"
+    )
+    kerberos = DatabaseConfig(server="db", database="shop", integrated_security=True)
+    assert data_string(kerberos).endswith("ConnectRetryCount=0;Trusted_Connection=yes")
+
+
+@given(ANY_TEXT)
+def test_a_braced_value_comes_back_whole(value: str) -> None:
+    assert _read(f"PWD={braced(value)};Server={{x}}")["pwd"] == value
+
+
+@given(password=ANY_TEXT, username=ANY_TEXT, name=ANY_TEXT)
+def test_no_value_becomes_a_keyword(password: str, username: str, name: str) -> None:
+    database = _database(password=password, username=username, database=name[:128])
+    pairs = _read(data_string(database))
+    assert (pairs["pwd"], pairs["uid"], pairs["database"]) == (password, username, name[:128])
+    assert pairs["encrypt"] == "yes"
+    assert pairs["trustservercertificate"] == "no"
+
+
+@given(ANY_TEXT)
+def test_a_redacted_string_hides_any_password(password: str) -> None:
+    shown = redacted(data_string(_database(password=password)))
+    assert shown == (
+        "Encrypt=yes;TrustServerCertificate=no;Server={tcp:db,1433};Database={shop};ConnectRetryCount=0;UID={u};PWD=***"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pwd=plain;Server=x", "pwd=***;Server=x"),
+        ("Password = {a}}b;c} ;x=1", "Password=*** ;x=1"),
+        ("Server=x;PWD={never closed", "Server=x;PWD=***"),
+    ],
+)
+def test_strings_of_others_are_redacted_too(text: str, shown: str) -> None:
+    assert redacted(text) == shown
