@@ -79,7 +79,9 @@ class Shop:
 
     def look(self, sensor: str) -> dg.SensorResult:
         """One tick. What it asks of the partitions is done, as the daemon would."""
-        context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions)
+        context = dg.build_sensor_context(
+            instance=self.instance, definitions=self.definitions, resources=dict(self.definitions.resources or {})
+        )
         found = self.definitions.resolve_sensor_def(sensor)(context)
         assert isinstance(found, dg.SensorResult)
         for request in found.dynamic_partitions_requests or []:
