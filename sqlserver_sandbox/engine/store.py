@@ -35,6 +35,8 @@ class Store:
         """Counts commits that changed something."""
         self._changed: dict[Key, int] = {}
         self._version = 0
+        self._step = 0
+        """Orders the log of counters."""
         self._names: dict[int, str] = {}
         self._catalogues: dict[tuple[int, int], Database] = {}
         self._counters: dict[tuple[int, str], int] = {}
@@ -61,10 +63,12 @@ class Store:
         self._version = max(self._version, found[0])
         self._names[database_id] = database.name
         self._catalogues[database_id, found[0]] = database
-        for name, value in self.root.execute(f"SELECT name, max(value) FROM {alias}.main.sandbox_counters GROUP BY name").fetchall():
+        newest = f"SELECT name, arg_max(value, step) AS value, max(step) AS step FROM {alias}.main.sandbox_counters GROUP BY name"
+        for name, value, step in self.root.execute(newest).fetchall():
             self._counters[database_id, name] = value
+            self._step = max(self._step, step)
         # The log of counters only grows while the file is open: keep the newest of each.
-        self.root.execute(f"CREATE OR REPLACE TABLE {alias}.main.sandbox_counters AS SELECT name, max(value) AS value FROM {alias}.main.sandbox_counters GROUP BY name")
+        self.root.execute(f"CREATE OR REPLACE TABLE {alias}.main.sandbox_counters AS {newest}")
 
     def create_database(self, name: str) -> Database:
         """A new, empty database. Raises 1801 when the name is taken."""
@@ -77,7 +81,7 @@ class Store:
             alias = database.alias
             self.root.execute(f"ATTACH {text_literal(str(self._path(number)))} AS {alias}")
             self.root.execute(f"CREATE TABLE {alias}.main.sandbox_catalogue (version BIGINT, body VARCHAR)")
-            self.root.execute(f"CREATE TABLE {alias}.main.sandbox_counters (name VARCHAR, value BIGINT)")
+            self.root.execute(f"CREATE TABLE {alias}.main.sandbox_counters (name VARCHAR, value BIGINT, step BIGINT)")
             self.root.execute(f"INSERT INTO {alias}.main.sandbox_catalogue VALUES (?, ?)", [database.version, to_json(database)])
             self._names[number] = name
             self.publish({(0, 0)})
@@ -96,6 +100,9 @@ class Store:
     def find(self, name: str) -> int | None:
         """The id of a database by name, whatever its case."""
         return next((i for i, n in self._names.items() if n.lower() == name.lower()), None)
+
+    def name_of(self, database_id: int) -> str:
+        return self._names.get(database_id, "")
 
     def database_ids(self) -> list[int]:
         return sorted(self._names)
@@ -145,11 +152,27 @@ class Store:
                 self._counters[database_id, name] = start + increment * (count - 1)
             return start
 
+    def push_counter(self, database_id: int, name: str, value: int, increment: int, seed: int) -> None:
+        """Move a counter on to `value` when that is past it."""
+        with self.commit_mutex:
+            last = self._counters.get((database_id, name), seed - increment)
+            past = value > last if increment > 0 else value < last
+            self._counters[database_id, name] = value if past else last
+
     def record_counter(self, connection: duckdb.DuckDBPyConnection, database_id: int, name: str) -> None:
         """Keep a counter's value with the transaction that used it. Rows are only added: two writers never conflict."""
-        value = self._counters.get((database_id, name))
+        with self.commit_mutex:
+            value = self._counters.get((database_id, name))
+            self._step += 1
+            step = self._step
         if value is not None:
-            connection.execute(f"INSERT INTO db{database_id}.main.sandbox_counters VALUES (?, ?)", [name, value])
+            connection.execute(f"INSERT INTO db{database_id}.main.sandbox_counters VALUES (?, ?, ?)", [name, value, step])
+
+    def restart_counter(self, connection: duckdb.DuckDBPyConnection, database_id: int, name: str, value: int) -> None:
+        """TRUNCATE TABLE: the next value is the seed again."""
+        with self.commit_mutex:
+            self._counters[database_id, name] = value
+        self.record_counter(connection, database_id, name)
 
     def forget_counter(self, database_id: int, name: str) -> None:
         with self.commit_mutex:

@@ -36,6 +36,8 @@ class TransactionState:
         self._written: set[Key] = set()
         self._pinned = False
         self.count = 0
+        self.doomed = False
+        """A run-time error lost the transaction in the middle of a result: only ROLLBACK is left (XACT_STATE() is -1)."""
         self.isolation = READ_COMMITTED
         self.lock_timeout = -1
 
@@ -53,6 +55,7 @@ class TransactionState:
     def commit(self) -> Iterator[Outcome]:
         if self.count == 0:
             raise SqlError(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.")
+        self.check_alive()
         if self.count > 1:
             self.count -= 1
             return
@@ -76,6 +79,22 @@ class TransactionState:
         if self.count:
             self.count = 0
             yield TransactionChange("rollback", self._descriptor)
+
+    def check_alive(self) -> None:
+        """3930 after an error that lost the transaction."""
+        if self.doomed:
+            raise SqlError(
+                3930, "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the"
+                " transaction.",
+            )  # fmt: skip
+
+    def doom(self) -> None:
+        """A result broke off after an error inside DuckDB."""
+        if self.count and not self.can_lose_nothing:
+            self._end(commit=False)
+            self.doomed = True
+        else:
+            self._end(commit=False)
 
     # ---- statements -----------------------------------------------------------------------------------------------------------
     def touch(self, database_id: int) -> Database:
@@ -165,6 +184,7 @@ class TransactionState:
         finally:
             self._open = False
             self._pinned = False
+            self.doomed = False
             self._written.clear()
             self._snapshots.clear()
             self._store.end_rowversions(self._spid)

@@ -33,6 +33,8 @@ class Bound:
     name: str = ""
     volatile: bool = False
     variants: tuple[SqlType, ...] = field(default=())
+    error: SqlError | None = None
+    """What evaluating it surely raises."""
 
     @property
     def is_text(self) -> bool:
@@ -71,7 +73,7 @@ def raise_sql(error: SqlError, declared: SqlType | None = None) -> str:
 
 def raising(error: SqlError, declared: SqlType) -> Bound:
     """An expression that fails when, and only when, it is evaluated."""
-    return Bound(raise_sql(error, declared), declared, True)
+    return Bound(raise_sql(error, declared), declared, True, error=error)
 
 
 def cast(sql: str, declared: SqlType) -> str:

@@ -29,8 +29,8 @@ def convert(
     check_allowed(bound.type, target, explicit=explicit)
     if bound.constant is not None:
         return _fold(bound, target, style, is_try=is_try)
-    if bound.type == target:
-        return bound
+    if bound.type == target or bound.error is not None:
+        return replace(bound, type=target)
     if not is_try:
         sql = _plain(bound, target, style)
         if sql is not None:
