@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql
@@ -181,7 +182,10 @@ def negate(operand: Bound) -> Bound:
         operand = convert(operand, SqlType("smallint"))
         declared = operand.type
     if operand.constant is not None and operand.constant.value is not None:
-        return constant(-operand.constant.value, declared, label=operand.label)  # type: ignore[operator]
+        value = operand.constant.value
+        # Not the minus sign: it would round to the thread's context of 28 digits.
+        negated = value.copy_negate() if isinstance(value, Decimal) else -value  # type: ignore[operator]
+        return constant(negated, declared, label=operand.label)
     return computed(f"(-{operand.sql})", declared, operand)
 
 

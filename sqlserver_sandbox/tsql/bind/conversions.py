@@ -25,6 +25,9 @@ def convert(
         return constant(None, target)
     if bound.type.name == "sql_variant":
         return _from_variant(bound, target, style, is_try=is_try)
+    if not bound.is_text:
+        # What was no text brings no collation with it.
+        bound = replace(bound, label="default")
     target = _with_collation(bound, target)
     check_allowed(bound.type, target, explicit=explicit)
     if bound.constant is not None:

@@ -27,7 +27,8 @@ def quantize(value: Decimal, scale: int, rounding: str = ROUND_HALF_UP) -> Decim
 
 
 def fits(value: Decimal, precision: int, scale: int) -> bool:
-    return abs(value) < Decimal(10) ** (precision - scale)
+    # Not abs(): it would round to the thread's context of 28 digits.
+    return value.copy_abs() < Decimal(1).scaleb(precision - scale, EXACT)
 
 
 def to_number(value: object, source: SqlType, target: SqlType) -> object:
