@@ -53,9 +53,7 @@ def test_yaml_words_for_no_mean_no(tmp_path: Path) -> None:
     assert load_config(_write(tmp_path, YAML), SECRET).database.encrypt == "no"
 
 
-def test_the_path_comes_from_the_environment_or_the_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_path_comes_from_the_environment_or_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = _write(tmp_path, YAML, "elsewhere.yaml")
     assert load_config(None, {**SECRET, "DLT_SYNC_CONFIG": str(file)}).processing.batch_size == 1000
     monkeypatch.chdir(tmp_path)
@@ -121,7 +119,7 @@ def test_a_broken_file_is_explained_without_its_values(tmp_path: Path, text: str
 
 def test_broken_toml_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="line 3"):
-        load_config(_write(tmp_path, '[database]\nserver = [1,\n= 2', "a.toml"), {})
+        load_config(_write(tmp_path, "[database]\nserver = [1,\n= 2", "a.toml"), {})
 
 
 def test_an_unknown_kind_or_a_missing_file_is_told(tmp_path: Path) -> None:

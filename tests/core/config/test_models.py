@@ -79,7 +79,10 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
         ({"static_tables": [{"table_name": "a", "key_columns": ["k"]}]}, "only means something with load_strategy"),
         ({"static_tables": [{"table_name": "a", "force_reload_after": 7}]}, "write a number and a unit"),
         ({"static_tables": [{"table_name": "a", "include_columns": ["x"], "exclude_columns": ["X"]}]}, "both name X"),
-        ({"partition_tables": [{"table_name": "p", "change_detection": "last_modified"}]}, "needs last_modified_column"),
+        (
+            {"partition_tables": [{"table_name": "p", "change_detection": "last_modified"}]},
+            "needs last_modified_column",
+        ),
         ({"scd_tables": [{"table_name": "v"}]}, "scd_tables[0].last_modified_column: missing"),
     ],
 )
@@ -100,7 +103,12 @@ def test_every_mistake_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("7d", timedelta(days=7)), ("12h", timedelta(hours=12)), ("30 m", timedelta(minutes=30)), ("P1D", timedelta(days=1))],
+    [
+        ("7d", timedelta(days=7)),
+        ("12h", timedelta(hours=12)),
+        ("30 m", timedelta(minutes=30)),
+        ("P1D", timedelta(days=1)),
+    ],
 )
 def test_durations_have_units(text: str, expected: timedelta) -> None:
     assert StaticTableConfig(table_name="a", force_reload_after=text).force_reload_after == expected
@@ -128,7 +136,13 @@ def test_quality_keeps_values_as_written() -> None:
 
 
 def test_environment_fills_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"SERVER": "from-env", "DATABASE": "d", "USERNAME": "u", "PASSWORD": "s", "PORT": "1444"}.items():
+    for name, value in {
+        "SERVER": "from-env",
+        "DATABASE": "d",
+        "USERNAME": "u",
+        "PASSWORD": "s",
+        "PORT": "1444",
+    }.items():
         monkeypatch.setenv(f"DLT_SYNC_{name}", value)
     config = _pipeline(database={"server": "given"})
     assert (config.database.server, config.database.database, config.database.port) == ("given", "d", 1444)

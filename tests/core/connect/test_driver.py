@@ -19,7 +19,7 @@ def test_the_driver_of_the_wheel_is_found() -> None:
 
 def test_what_the_config_names_wins() -> None:
     assert driver.find_driver("ODBC Driver 17 for SQL Server") == "ODBC Driver 17 for SQL Server"
-    with pytest.raises(DriverMissing, match="there is no ODBC driver /nowhere/driver.so"):
+    with pytest.raises(DriverMissing, match=r"there is no ODBC driver /nowhere/driver\.so"):
         driver.find_driver("/nowhere/driver.so")
 
 
@@ -42,14 +42,15 @@ def test_the_machine_s_own_family_comes_first(tmp_path: Path, monkeypatch: pytes
     ("release", "command"),
     [
         ({"ID": "debian"}, "apt-get update && apt-get install -y unixodbc libltdl7 libgssapi-krb5-2"),
-        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "apt-get update && apt-get install -y unixodbc libltdl7 libgssapi-krb5-2"),
+        (
+            {"ID": "linuxmint", "ID_LIKE": "ubuntu debian"},
+            "apt-get update && apt-get install -y unixodbc libltdl7 libgssapi-krb5-2",
+        ),
         ({"ID": "fedora"}, "dnf install -y unixODBC libtool-ltdl krb5-libs"),
         ({"ID": "alpine"}, "apk add unixodbc libltdl krb5-libs"),
     ],
 )
-def test_the_command_suits_the_machine(
-    release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_suits_the_machine(release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
     assert driver.install_command() == command

@@ -39,7 +39,10 @@ def _mssql(words: str, text: str) -> mssql_python.Error:
             "login to db:1433, database shop failed: Login failed for user 'u'.",
         ),
         (
-            _odbc("42000", '[SQL Server]Cannot open database "nix" requested by the login. The login failed. (4060) (SQLDriverConnect)'),
+            _odbc(
+                "42000",
+                '[SQL Server]Cannot open database "nix" requested by the login. The login failed. (4060) (SQLDriverConnect)',
+            ),
             LoginFailed,
             4060,
             "name of the database",
@@ -47,7 +50,8 @@ def _mssql(words: str, text: str) -> mssql_python.Error:
         (
             _odbc(
                 "08001",
-                "SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed certificate] (-1) (SQLDriverConnect); "
+                "SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed certificate] "
+                "(-1) (SQLDriverConnect); "
                 f"[08001] {PREFIX}Client unable to establish connection. (-1) (SQLDriverConnect)",
             ),
             CertificateNotTrusted,
@@ -60,7 +64,12 @@ def _mssql(words: str, text: str) -> mssql_python.Error:
             None,
             "host_name_in_certificate",
         ),
-        (_odbc("HYT00", "Login timeout expired (0) (SQLDriverConnect)"), ServerUnreachable, None, "Login timeout expired"),
+        (
+            _odbc("HYT00", "Login timeout expired (0) (SQLDriverConnect)"),
+            ServerUnreachable,
+            None,
+            "Login timeout expired",
+        ),
         (
             _odbc("08001", "TCP Provider: Error code 0x2749 (10061) (SQLDriverConnect)"),
             ServerUnreachable,
@@ -105,7 +114,10 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
             "grant the login SELECT",
         ),
         (
-            _odbc("40001", "[SQL Server]Transaction (Process ID 5) was deadlocked on lock resources (1205) (SQLExecDirectW)"),
+            _odbc(
+                "40001",
+                "[SQL Server]Transaction (Process ID 5) was deadlocked on lock resources (1205) (SQLExecDirectW)",
+            ),
             TransientQueryError,
             1205,
             "deadlocked",
@@ -118,16 +130,30 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
         ),
         (_mssql("x", "[SQL Server]Lock request time out period exceeded."), TransientQueryError, 1222, "1222"),
         (
-            _mssql("x", "[SQL Server]Snapshot isolation transaction failed accessing database 'd' because snapshot isolation is not allowed in this database."),
+            _mssql(
+                "x",
+                "[SQL Server]Snapshot isolation transaction failed accessing database 'd' "
+                "because snapshot isolation is not allowed in this database.",
+            ),
             QueryError,
             3952,
             "ALLOW_SNAPSHOT_ISOLATION",
         ),
-        (_odbc("HYT00", "Query timeout expired (0) (SQLExecDirectW)"), QueryError, None, "after 5 seconds (command_timeout)"),
+        (
+            _odbc("HYT00", "Query timeout expired (0) (SQLExecDirectW)"),
+            QueryError,
+            None,
+            "after 5 seconds (command_timeout)",
+        ),
         (_mssql("Timeout expired", "Query timeout expired"), QueryError, None, "raise command_timeout"),
         (_odbc("08S01", "Communication link failure (0) (SQLFetch)"), ServerUnreachable, None, "the connection broke"),
         (_mssql("Communication link failure", "TCP Provider: reset"), ServerUnreachable, None, "the connection broke"),
-        (_odbc("42000", "[SQL Server]Incorrect syntax near 'x'. (102) (SQLExecDirectW)"), QueryError, 102, "(error 102)"),
+        (
+            _odbc("42000", "[SQL Server]Incorrect syntax near 'x'. (102) (SQLExecDirectW)"),
+            QueryError,
+            102,
+            "(error 102)",
+        ),
         (RuntimeError("Connection handle not allocated"), QueryError, None, "Connection handle"),
     ],
 )
@@ -155,7 +181,8 @@ def test_a_secret_in_a_driver_text_is_hidden() -> None:
 def test_the_first_record_is_the_cause() -> None:
     error = _odbc(
         "42S02",
-        f"[SQL Server]Invalid object name 'x'. (208) (SQLExecDirectW); [42000] {PREFIX}[SQL Server]Statement(s) could not be prepared. (8180)",
+        "[SQL Server]Invalid object name 'x'. (208) (SQLExecDirectW); "
+        f"[42000] {PREFIX}[SQL Server]Statement(s) could not be prepared. (8180)",
     )
     fault = read_fault(error)
     assert (fault.number, fault.state, fault.message) == (208, "42S02", "Invalid object name 'x'.")

@@ -44,9 +44,7 @@ def _slot_of(value: int | None, boundaries: list[int | None], side: Side) -> int
     return len(below) + 1
 
 
-@given(
-    st.sets(VALUES, max_size=6), st.booleans(), SIDES, st.lists(st.one_of(st.none(), VALUES), max_size=30)
-)
+@given(st.sets(VALUES, max_size=6), st.booleans(), SIDES, st.lists(st.one_of(st.none(), VALUES), max_size=30))
 def test_every_row_lies_in_exactly_the_slot_the_server_puts_it(
     numbers: set[int], with_null: bool, side: Side, values: list[int | None]
 ) -> None:
@@ -60,9 +58,7 @@ def test_every_row_lies_in_exactly_the_slot_the_server_puts_it(
     assert total == len(values)
 
 
-@given(
-    st.one_of(st.none(), VALUES), st.one_of(st.none(), VALUES), st.lists(st.one_of(st.none(), VALUES), max_size=30)
-)
+@given(st.one_of(st.none(), VALUES), st.one_of(st.none(), VALUES), st.lists(st.one_of(st.none(), VALUES), max_size=30))
 def test_a_window_is_open_below_closed_above_and_always_has_the_nulls(
     low: int | None, high: int | None, values: list[int | None]
 ) -> None:

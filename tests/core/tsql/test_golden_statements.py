@@ -76,9 +76,7 @@ def _mapping(representation: str | None = None) -> Statement:
 def _slot(side: str, number: int) -> Statement:
     by = column("departs_at", "datetime2", 2, scale=0)
     facts = partitioned(by, list(MONTHS), "right" if side == "right" else "left")
-    mapping = map_columns(
-        table(by, name="flights", partitioning=facts), PartitionTableConfig(table_name="flights")
-    )
+    mapping = map_columns(table(by, name="flights", partitioning=facts), PartitionTableConfig(table_name="flights"))
     return select_rows(FLIGHTS.name, mapping, slot_condition(by, facts.slots[number - 1].range))
 
 

@@ -1,0 +1,209 @@
+"""What each type becomes, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
+from dltsync_core.typemap import ColumnMapping, SourceForm, map_columns
+from tests.table_facts import column, partitioned, table
+
+
+def _one(type_name: str, representation: str | None = None, **facts: Any) -> ColumnMapping:
+    config = StaticTableConfig(table_name="t", column_representation={"c": representation} if representation else {})
+    return map_columns(table(column("c", type_name, **facts)), config).columns[0]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "facts", "arrow", "hint"),
+    [
+        ("bit", {}, pa.bool_(), {"data_type": "bool"}),
+        ("tinyint", {}, pa.int16(), {"data_type": "bigint", "precision": 16}),
+        ("smallint", {}, pa.int16(), {"data_type": "bigint", "precision": 16}),
+        ("int", {}, pa.int32(), {"data_type": "bigint", "precision": 32}),
+        ("bigint", {}, pa.int64(), {"data_type": "bigint", "precision": 64}),
+        ("decimal", {}, pa.decimal128(38, 10), {"data_type": "decimal", "precision": 38, "scale": 10}),
+        (
+            "numeric",
+            {"precision": 5, "scale": 0},
+            pa.decimal128(5, 0),
+            {"data_type": "decimal", "precision": 5, "scale": 0},
+        ),
+        ("money", {}, pa.decimal128(19, 4), {"data_type": "decimal", "precision": 19, "scale": 4}),
+        ("smallmoney", {}, pa.decimal128(10, 4), {"data_type": "decimal", "precision": 10, "scale": 4}),
+        ("float", {}, pa.float64(), {"data_type": "double"}),
+        ("real", {}, pa.float32(), {"data_type": "double"}),
+        ("date", {}, pa.date32(), {"data_type": "date"}),
+        ("datetime", {}, pa.timestamp("ms"), {"data_type": "timestamp", "timezone": False, "precision": 3}),
+        ("smalldatetime", {}, pa.timestamp("ms"), {"data_type": "timestamp", "timezone": False, "precision": 3}),
+        ("datetime2", {"scale": 6}, pa.timestamp("us"), {"data_type": "timestamp", "timezone": False, "precision": 6}),
+        ("datetime2", {"scale": 7}, pa.timestamp("ns"), {"data_type": "timestamp", "timezone": False, "precision": 9}),
+        ("time", {"scale": 6}, pa.time64("us"), {"data_type": "time", "precision": 6}),
+        ("time", {"scale": 7}, pa.string(), {"data_type": "text"}),
+        ("datetimeoffset", {}, pa.string(), {"data_type": "text"}),
+        ("char", {}, pa.string(), {"data_type": "text"}),
+        ("nvarchar", {}, pa.string(), {"data_type": "text"}),
+        ("nvarchar", {"max_length": -1}, pa.large_string(), {"data_type": "text"}),
+        ("binary", {}, pa.binary(), {"data_type": "binary"}),
+        ("varbinary", {"max_length": -1}, pa.large_binary(), {"data_type": "binary"}),
+        ("rowversion", {}, pa.binary(), {"data_type": "binary"}),
+        ("uniqueidentifier", {}, pa.string(), {"data_type": "text"}),
+        ("xml", {"max_length": -1}, pa.large_string(), {"data_type": "text"}),
+        ("image", {"max_length": 16}, pa.large_binary(), {"data_type": "binary"}),
+    ],
+)
+def test_every_type_has_one_exact_form(
+    type_name: str, facts: dict[str, Any], arrow: pa.DataType, hint: dict[str, Any]
+) -> None:
+    mapping = _one(type_name, **facts)
+    assert mapping.field.type == arrow
+    assert mapping.dlt_hint == hint
+    assert mapping.lossless
+
+
+@pytest.mark.parametrize(
+    ("type_name", "representation", "arrow", "source", "lossless"),
+    [
+        ("datetime2", "nanoseconds", pa.timestamp("ns"), SourceForm.WITH_NANOSECONDS, True),
+        ("datetime2", "microseconds", pa.timestamp("us"), SourceForm.CHECKED_MICROSECONDS, True),
+        ("datetime2", "text", pa.string(), SourceForm.SERVER_TEXT, True),
+        ("time", "microseconds", pa.time64("us"), SourceForm.CHECKED_MICROSECONDS, True),
+        ("datetimeoffset", "utc", pa.timestamp("us", tz="UTC"), SourceForm.PLAIN, False),
+        ("datetimeoffset", "text", pa.string(), SourceForm.SERVER_TEXT, True),
+    ],
+)
+def test_a_representation_can_be_chosen(
+    type_name: str, representation: str, arrow: pa.DataType, source: SourceForm, lossless: bool
+) -> None:
+    mapping = _one(type_name, representation)
+    assert (mapping.field.type, mapping.source, mapping.lossless) == (arrow, source, lossless)
+    assert mapping.contract["lossless"] is lossless
+
+
+@pytest.mark.parametrize(
+    ("type_name", "representation"),
+    [
+        ("datetime2", "utc"),
+        ("time", "nanoseconds"),
+        ("date", "text"),
+        ("int", "text"),
+        ("datetimeoffset", "nanoseconds"),
+    ],
+)
+def test_a_representation_must_fit_the_type(type_name: str, representation: str) -> None:
+    with pytest.raises(ConfigError, match="column_representation"):
+        _one(type_name, representation)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "facts", "said"),
+    [
+        ("sql_variant", {}, "different type in every row"),
+        ("hierarchyid", {}, "CLR"),
+        ("geography", {}, "CLR"),
+        ("vector", {}, "not read natively"),
+        ("json", {}, "not read natively"),
+        ("madeup", {}, "does not know"),
+        ("int", {"is_masked": True}, "grant UNMASK"),
+        ("int", {"is_encrypted": True}, "ciphertext"),
+        ("xml", {"is_column_set": True}, "column set"),
+        ("bigint", {"is_graph_internal": True}, "graph"),
+    ],
+)
+def test_what_cannot_be_exact_is_refused_with_a_way_out(type_name: str, facts: dict[str, Any], said: str) -> None:
+    with pytest.raises(UnsupportedColumn) as caught:
+        _one(type_name, **facts)
+    assert said in str(caught.value)
+    assert "exclude_columns" in str(caught.value)
+    rest = table(column("c", type_name, **facts), column("other", "int", 2))
+    config = StaticTableConfig(table_name="t", exclude_columns=["C"])
+    assert map_columns(rest, config).schema.names == ["other"]
+
+
+def test_nullability_and_declared_type_stay_with_the_field() -> None:
+    schema = map_columns(
+        table(column("a", "decimal", is_nullable=False), column("b", "nvarchar", 2)), StaticTableConfig(table_name="t")
+    ).schema
+    assert [field.nullable for field in schema] == [False, True]
+    assert schema.field("a").metadata == {b"dltsync.sql_type": b"decimal(38,10)"}
+    assert schema.field("b").metadata == {b"dltsync.sql_type": b"nvarchar(50)"}
+
+
+def test_hidden_columns_come_only_by_name() -> None:
+    facts = table(column("a", "int"), column("valid_from", "datetime2", 2, is_hidden=True))
+    assert map_columns(facts, StaticTableConfig(table_name="t")).schema.names == ["a"]
+    named = StaticTableConfig(table_name="t", include_columns=["A", "Valid_From"])
+    assert map_columns(facts, named).schema.names == ["a", "valid_from"]
+
+
+def test_a_wrong_column_name_suggests_the_nearest() -> None:
+    with pytest.raises(ColumnNotFound, match="did you mean LastModified"):
+        map_columns(
+            table(column("LastModified", "datetime2")),
+            StaticTableConfig(table_name="t", exclude_columns=["LastModfied"]),
+        )
+
+
+def _versions() -> TableFacts:
+    return table(
+        column("k", "int"),
+        column("EffectiveDate", "datetime2", 2),
+        column("EndDate", "datetime2", 3),
+        column("IsLatest", "bit", 4),
+        column("LastModified", "datetime2", 5),
+    )
+
+
+def test_the_end_date_of_versions_reaches_year_9999() -> None:
+    config = SCDTableConfig(table_name="t", last_modified_column="LastModified")
+    types = {m.name: m.field.type for m in map_columns(_versions(), config).columns}
+    assert types["EndDate"] == pa.timestamp("us")
+    assert types["EffectiveDate"] == pa.timestamp("ns")
+    chosen = SCDTableConfig(
+        table_name="t", last_modified_column="LastModified", column_representation={"enddate": "text"}
+    )
+    ours = map_columns(_versions(), chosen).column("ENDDATE")
+    assert ours is not None
+    assert ours.field.type == pa.string()
+
+
+def test_what_a_kind_needs_cannot_be_left_out() -> None:
+    with pytest.raises(ConfigError, match=r"IsLatest \(is_latest_column\) is left out"):
+        map_columns(
+            _versions(),
+            SCDTableConfig(table_name="t", last_modified_column="LastModified", exclude_columns=["IsLatest"]),
+        )
+    by = column("d", "date")
+    facts = table(by, column("x", "int", 2), partitioning=partitioned(by, ["2024-01-01"], "right"))
+    with pytest.raises(ConfigError, match="the partition column"):
+        map_columns(facts, PartitionTableConfig(table_name="t", include_columns=["x"]))
+    with pytest.raises(ConfigError, match="no column is left"):
+        map_columns(table(column("a", "int")), StaticTableConfig(table_name="t", exclude_columns=["a"]))
+
+
+def test_columns_that_differ_in_case_alone_are_refused() -> None:
+    with pytest.raises(CatalogError, match="differ only in case"):
+        map_columns(table(column("a", "int"), column("A", "int", 2)), StaticTableConfig(table_name="t"))
+
+
+def test_the_schema_digest_sees_every_change_of_shape() -> None:
+    config = StaticTableConfig(table_name="t")
+    shapes = [
+        table(column("a", "int")),
+        table(column("b", "int")),
+        table(column("a", "bigint")),
+        table(column("a", "int", is_nullable=False)),
+        table(column("a", "int"), column("b", "int", 2)),
+        table(column("b", "int"), column("a", "int", 2)),
+        table(column("a", "nvarchar")),
+        table(column("a", "nvarchar", max_length=102)),
+        table(column("a", "nvarchar", collation="Latin1_General_CS_AS")),
+    ]
+    digests = {map_columns(shape, config).schema_digest for shape in shapes}
+    assert len(digests) == len(shapes)
+    assert map_columns(shapes[0], config).schema_digest in digests
