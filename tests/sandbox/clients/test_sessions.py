@@ -33,10 +33,10 @@ def other(sandbox: SandboxServer) -> Iterator[pyodbc.Connection]:
     [
         ("SELECT * FROM {t}_missing", 208, "42S02"),
         ("SELECT nothing FROM {t}", 207, "42S22"),
-        ("SELEC 1", 102, "42000"),
+        ("SELECT 1 +", 102, "42000"),
         ("INSERT INTO {t} VALUES (1, N'again')", 2627, "23000"),
         ("INSERT INTO {t} (id, name) VALUES (3, NULL)", 515, "23000"),
-        ("INSERT INTO {t} VALUES (3, N'too long')", 2628, "22001"),
+        ("INSERT INTO {t} VALUES (3, N'too long')", 2628, "42000"),
         ("SELECT 1 / 0", 8134, "22012"),
         ("SELECT CAST(N'x' AS int)", 245, "22018"),
         ("CREATE TABLE {t} (id int)", 2714, "42S01"),
