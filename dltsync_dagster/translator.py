@@ -11,8 +11,10 @@ import dagster as dg
 import dlt
 
 from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_core.identity import path_part
 from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _GROUP = re.compile(r"[^A-Za-z0-9_]+")
 
 _DESCRIPTIONS = {
@@ -41,11 +43,13 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
 
     def get_table_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The synced table: schema and name in the warehouse."""
-        return dg.AssetKey(list(data.config.target_of(data.table)))
+        return dg.AssetKey([key_part(part) for part in data.config.target_of(data.table)])
 
     def get_source_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The table at the source: `sqlserver/<database>/<schema>/<table>`."""
-        return dg.AssetKey(["sqlserver", data.config.database.database, data.table.schema_name, data.table.table_name])
+        table = data.table
+        names = (data.config.database.database, table.schema_name, table.table_name)
+        return dg.AssetKey(["sqlserver", *(key_part(name) for name in names)])
 
     def get_table_spec(self, data: TableTranslatorData) -> dg.AssetSpec:
         """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
@@ -86,6 +90,12 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
                 "dagster/storage_kind": "sqlserver",
             },
         )
+
+
+def key_part(name: str) -> str:
+    """A name as part of an asset key. Dagster makes identifiers of keys and refuses most characters; such names become readable
+    text with a digest, different for different names."""
+    return name if _PLAIN.fullmatch(name) else path_part(name)
 
 
 def group_name(text: str) -> str:

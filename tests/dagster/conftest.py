@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -106,13 +105,6 @@ class Shop:
 
     def stored_partitions(self) -> list[str]:
         return list(self.instance.get_dynamic_partitions(PARTITIONS))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Dagster asks its own observable source assets for a property that it deprecates; nothing here can avoid that."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.filterwarnings("ignore:Property `OpDefinition.version`:DeprecationWarning"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A pipeline without server, lake or warehouse that keeps the core's promises: equal probes are left alone, commits are remembered."""
+"""A pipeline without server, lake or warehouse that keeps the core's promises: what is equal is left alone, commits last."""
 
 from __future__ import annotations
 

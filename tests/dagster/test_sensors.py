@@ -152,6 +152,7 @@ def test_a_refused_login_turns_the_tick_red(shop: Shop) -> None:
 def test_a_sensor_records_what_it_saw_on_the_source(shop: Shop) -> None:
     found = shop.look(HASHES)
     (event,) = found.asset_events
+    assert isinstance(event, dg.AssetObservation)
     assert event.asset_key == dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
     assert event.tags == {"dagster/data_version": "v0"}
 

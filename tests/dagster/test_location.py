@@ -1,0 +1,179 @@
+"""The location loads without a connection, says what is wrong with its config, and shows no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import mssql_python
+import pyodbc
+import pytest
+import yaml
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_shared.serdes import serialize_value
+
+from dltsync_core.config import PartitionTableConfig, PipelineConfig, StaticTableConfig
+from dltsync_core.errors import ConfigError
+from dltsync_dagster import LocationSettings, build_definitions
+from dltsync_dagster.resources import SqlServerConnection
+from dltsync_dagster.settings import read_settings
+from tests.dagster.conftest import COUNTRIES, CUSTOMERS, ORDERS, PARTITIONS, SECRET, Shop, shop_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_loading_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise AssertionError("a connection was opened while the definitions were loaded")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(pyodbc, "connect", refuse)
+    monkeypatch.setattr(mssql_python, "connect", refuse)
+    definitions = build_definitions(shop_config(), settings=LocationSettings())
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_loading_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    dg.Definitions.validate_loadable(build_definitions(shop_config(), settings=LocationSettings()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_table_is_an_asset_below_its_source(shop: Shop) -> None:
+    graph = shop.definitions.resolve_asset_graph()
+    for key, source in ((ORDERS, "sales/Orders"), (CUSTOMERS, "dbo/Customers"), (COUNTRIES, "dbo/Countries")):
+        upstream = dg.AssetKey(["sqlserver", "Shop", *source.split("/")])
+        assert graph.get(key).parent_keys == {upstream}
+        assert graph.get(key).kinds == {"dlt", "parquet", "duckdb"}
+        assert "sqlserver" in graph.get(upstream).kinds
+    definition = graph.get(ORDERS).partitions_def
+    assert isinstance(definition, dg.DynamicPartitionsDefinition)
+    assert definition.name == PARTITIONS
+    assert graph.get(CUSTOMERS).partitions_def is None
+
+
+def test_description_tags_and_owners_come_from_the_config() -> None:
+    definitions = build_definitions(shop_config(), settings=LocationSettings(owners=("team:data",)))
+    node = definitions.resolve_asset_graph().get(COUNTRIES)
+    assert node.description == "All of them."
+    assert node.tags["domain"] == "geo"
+    assert list(node.owners) == ["team:data"]
+
+
+def test_sources_of_scd_and_static_tables_can_be_observed(shop: Shop) -> None:
+    graph = shop.definitions.resolve_asset_graph()
+    observable = {key.path[-1] for key in graph.observable_asset_keys}
+    assert observable == {"Customers", "Countries"}
+
+
+@pytest.mark.parametrize("name", ["Order Details", "Bestellungen/2024", "注文", "a.b", "Don't"])
+def test_any_table_name_makes_a_location(name: str) -> None:
+    config = shop_config().model_copy(
+        update={"static_tables": (StaticTableConfig(table_name=name), StaticTableConfig(table_name=f"{name} too"))}
+    )
+    definitions = build_definitions(config, settings=LocationSettings())
+    dg.Definitions.validate_loadable(definitions)
+    tables = [key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[0] == "warehouse"]
+    assert len(tables) == 4  # those of the shop's other kinds, and two that only differ in a word
+
+
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
+def test_the_password_is_in_no_definition() -> None:
+    """What the UI and the instance's database get of a location: resource config, metadata, everything."""
+    definitions = build_definitions(shop_config(), settings=LocationSettings())
+    snapshot = serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
+    assert "db.example" in snapshot
+    assert SECRET not in snapshot
+
+
+def test_the_password_is_in_no_event(shop: Shop) -> None:
+    shop.add_partitions()
+    for key in (CUSTOMERS, COUNTRIES):
+        run = shop.materialize(key)
+        assert SECRET not in json.dumps([str(entry) for entry in shop.instance.all_logs(run.run_id)])
+    assert shop.world.configs[0].database.password is not None
+    assert shop.world.configs[0].database.password.get_secret_value() == SECRET
+
+
+def test_a_resource_puts_its_value_over_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICA_PASSWORD", "another secret")
+    replica = SqlServerConnection(server="replica.example", password=dg.EnvVar("REPLICA_PASSWORD"))
+    shop.definitions = dg.Definitions(
+        assets=shop.definitions.assets, resources={**(shop.definitions.resources or {}), "sqlserver": replica}
+    )
+    assert shop.materialize(COUNTRIES).success
+    used = shop.world.configs[-1].database
+    assert (used.server, used.database) == ("replica.example", "Shop")
+    assert used.password is not None
+    assert used.password.get_secret_value() == "another secret"
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")
+    definitions = build_definitions(shop_config())
+    for sensor in ("partition_boundaries", "scd_timestamps", "static_hashes"):
+        assert definitions.resolve_sensor_def(sensor).default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_a_setting_that_means_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="did you mean DLT_SYNC_DAGSTER_SENSORS"):
+        read_settings({"DLT_SYNC_DAGSTER_SENSOR": "running"})
+
+
+def test_a_location_of_partition_tables_only_has_no_other_sensor() -> None:
+    config = PipelineConfig(
+        database=shop_config().database, partition_tables=[PartitionTableConfig(table_name="Orders")]
+    )
+    definitions = build_definitions(config, settings=LocationSettings())
+    assert [sensor.name for sensor in definitions.sensors or []] == ["partition_boundaries"]
+
+
+def validate(tmp_path: Path, config: Path | None) -> subprocess.CompletedProcess[str]:
+    """`dagster definitions validate -w workspace.yaml`, as a person would."""
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes", "NO_COLOR": "1"}
+    environment.pop("DLT_SYNC_CONFIG", None)
+    if config is not None:
+        environment["DLT_SYNC_CONFIG"] = str(config)
+    return subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_workspace_is_valid_without_a_server(tmp_path: Path) -> None:
+    done = validate(tmp_path, None)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no config file"),
+        ("database: [", "line 1"),
+        ("database: {server: s, database: d}\nstatic_tabels: []\n", "did you mean"),
+    ],
+)
+def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text: str | None, message: str) -> None:
+    config = tmp_path / "dltsync.yaml"
+    if text is not None:
+        config.write_text(text)
+    done = validate(tmp_path, config)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+
+
+def test_the_location_is_named_alike_everywhere() -> None:
+    """Different names make Dagster warn on every load."""
+    (entry,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    assert f'code_location_name = "{entry["python_module"]["location_name"]}"' in (ROOT / "pyproject.toml").read_text()

@@ -1,0 +1,82 @@
+"""scd and static tables, their observed sources, the check of versions, and the job for everything."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dltsync_core.errors import FidelityError
+from dltsync_core.identity import WHOLE_TABLE
+from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, Shop
+
+SOURCE = dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
+
+
+def latest(shop: Shop, key: dg.AssetKey) -> dg.AssetMaterialization:
+    event = shop.instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization
+
+
+def test_a_load_shows_its_rows_and_its_version(shop: Shop) -> None:
+    assert shop.materialize(COUNTRIES).success
+    event = latest(shop, COUNTRIES)
+    assert event.metadata["dagster/row_count"].value == 7
+    assert event.metadata["dltsync/counts_equal"].value is True
+    assert (event.tags or {})["dagster/data_version"] == "v0"
+
+
+def test_the_button_loads_and_the_sensor_only_what_changed(shop: Shop) -> None:
+    shop.materialize(COUNTRIES)
+    shop.materialize(COUNTRIES)
+    shop.materialize(COUNTRIES, options={"only_if_changed": True})
+    assert [call.read for call in shop.world.calls] == [(WHOLE_TABLE,), (WHOLE_TABLE,), ()]
+    assert latest(shop, COUNTRIES).metadata["dagster/row_count"].value == 7
+
+
+def test_a_full_refresh_is_passed_on(shop: Shop) -> None:
+    shop.materialize(CUSTOMERS, options={"full_refresh": True})
+    assert shop.world.calls[0].full_refresh
+
+
+def test_observing_a_source_gives_the_probe_as_its_version(shop: Shop) -> None:
+    job = shop.definitions.resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(instance=shop.instance, asset_selection=[SOURCE]).success
+    (record,) = shop.instance.fetch_observations(SOURCE, limit=10).records
+    assert record.asset_observation is not None
+    assert record.asset_observation.tags["dagster/data_version"] == "v0"
+
+
+def checks(shop: Shop, run: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    records = shop.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [record.get_dagster_event().asset_check_evaluation_data for record in records]
+    return {evaluation.check_name: evaluation.passed for evaluation in found}
+
+
+def test_versions_are_checked_with_each_load(shop: Shop) -> None:
+    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "version_integrity": True}
+    shop.world.findings.append("C1 has two latest versions")
+    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "version_integrity": False}
+
+
+def everything(shop: Shop) -> dg.ExecuteInProcessResult:
+    return shop.definitions.resolve_job_def("sync_everything").execute_in_process(
+        instance=shop.instance, resources=shop.definitions.resources, raise_on_error=False
+    )
+
+
+def test_the_job_for_everything_needs_no_sensor(shop: Shop) -> None:
+    assert everything(shop).success
+    assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
+    assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, FEBRUARY, MARCH}
+    assert latest(shop, CUSTOMERS).metadata["dagster/row_count"].value == 5
+    shop.orders.change(FEBRUARY)
+    assert everything(shop).success
+    assert shop.world.calls[-1].read == (FEBRUARY,)
+
+
+def test_the_job_reports_what_is_done_when_a_table_fails(shop: Shop) -> None:
+    shop.world.failing[FEBRUARY] = FidelityError("a value does not fit")
+    assert not everything(shop).success
+    assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, MARCH}
+    assert latest(shop, COUNTRIES).metadata["dagster/row_count"].value == 7
