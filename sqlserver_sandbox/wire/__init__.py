@@ -5,9 +5,10 @@ Facts come from Microsoft's published protocol ([MS-TDS], sections named in the 
 | served | refused, with an error that says so |
 | --- | --- |
 | PRELOGIN; TLS 1.2 for the whole connection or the login only | TDS 8 (Encrypt=strict), MARS |
-| LOGIN7 with user and password; the UTF8_SUPPORT feature | Windows and Entra logins, changing a password, attaching a file, other languages |
+| LOGIN7 with user and password; UTF8_SUPPORT | Windows and Entra logins, changing a password, attaching a file, languages |
 | SQL batches; attention at any time; connection reset | unknown packet types |
-| sp_executesql, sp_prepare, sp_prepexec, sp_execute, sp_unprepare, several calls per message | output parameters, DEFAULT, Always Encrypted, NoExec |
+| sp_executesql, sp_prepare, sp_prepexec, sp_execute, sp_unprepare | output parameters, DEFAULT, Always Encrypted, NoExec |
+| several calls in one message, as fast_executemany sends them | |
 | sp_describe_undeclared_parameters, sp_reset_connection; other procedures as the engine has them | sp_cursor…, sp_prepexecrpc |
 | begin, commit, rollback of unnamed transactions | savepoints, named and distributed transactions |
 | INSERT BULK data; the metadata batch of mssql-python's bulk copy | other types than the table's columns |
