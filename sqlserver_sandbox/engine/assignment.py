@@ -69,7 +69,9 @@ def check_staged(
             tests.append((length, column, "length"))
     if not tests:
         return
-    found = statement.fetch(f"SELECT {', '.join(f'coalesce(bool_or({t}), false)' for t, _, _ in tests)} FROM temp.main.stage")[0]
+    found = statement.fetch(
+        f"SELECT {', '.join(f'coalesce(bool_or({t}), false)' for t, _, _ in tests)} FROM temp.main.stage"
+    )[0]
     for failed, (test, column, kind) in zip(found, tests, strict=True):
         if failed:
             raise _violation(statement, database, table, column, kind, test, action)
@@ -99,4 +101,7 @@ def _violation(
     if column.type.name not in ("binary", "varbinary"):
         text = statement.scalar(f"SELECT {column.physical} FROM temp.main.stage WHERE {test} LIMIT 1")
         shown = str(text)[: min(column.type.length, _SHOWN)]
-    return SqlError(2628, f"String or binary data would be truncated in table '{name}', column '{column.name}'. Truncated value: '{shown}'.")
+    return SqlError(
+        2628,
+        f"String or binary data would be truncated in table '{name}', column '{column.name}'. Truncated value: '{shown}'.",
+    )

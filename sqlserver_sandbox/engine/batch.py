@@ -23,7 +23,31 @@ SELECT, SET = 0xC1, 0xBE
 
 ENDS_TRANSACTION = frozenset({235, 241, 242, 244, 245, 248, 295, 1205, 3952, 3960, 3961, 8114, 8169})
 """Errors that end the batch and roll back even while XACT_ABORT is OFF: conversions of text, deadlocks, snapshot conflicts."""
-ENDS_STATEMENT = frozenset({220, 232, 512, 515, 517, 535, 536, 537, 544, 547, 1222, 2601, 2627, 2628, 3902, 3903, 8115, 8134, 8152, 8170, 50000})
+ENDS_STATEMENT = frozenset(
+    {
+        220,
+        232,
+        512,
+        515,
+        517,
+        535,
+        536,
+        537,
+        544,
+        547,
+        1222,
+        2601,
+        2627,
+        2628,
+        3902,
+        3903,
+        8115,
+        8134,
+        8152,
+        8170,
+        50000,
+    }
+)
 """Errors after which the batch goes on while XACT_ABORT is OFF. All others end the batch and leave the transaction."""
 _STARTS_IMPLICIT = (
     s.SelectStatement, s.Insert, s.Update, s.Delete, s.CreateTable, s.DropTable, s.TruncateTable, s.AlterTableAdd, s.AlterTableDrop,
@@ -63,7 +87,11 @@ class BatchRunner:
         try:
             if not isinstance(node, s.Transaction):
                 session.transaction.check_alive()
-            if session.options.implicit_transactions and not session.transaction.count and self._needs_transaction(node):
+            if (
+                session.options.implicit_transactions
+                and not session.transaction.count
+                and self._needs_transaction(node)
+            ):
                 yield from session.transaction.begin()
             yield from rule(self, node)
             if not flow:
@@ -167,7 +195,9 @@ class BatchRunner:
         if last is None:
             return
         for name, column, array in zip(bound.assigns, columns, last.columns, strict=True):
-            control.set_variable(self.variables, name, VariableValue(column.type, from_arrow(array[last.num_rows - 1 :], column.type)))
+            control.set_variable(
+                self.variables, name, VariableValue(column.type, from_arrow(array[last.num_rows - 1 :], column.type))
+            )
 
 
 def _select(runner: BatchRunner, node: s.SelectStatement) -> Iterator[Outcome]:

@@ -30,7 +30,9 @@ class _Source:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
             for batch in self.batches:
-                arrays = [a if a.type == f.type else a.cast(f.type) for a, f in zip(batch.columns, self.schema, strict=True)]
+                arrays = [
+                    a if a.type == f.type else a.cast(f.type) for a, f in zip(batch.columns, self.schema, strict=True)
+                ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         except BaseException as error:
             self.error = error

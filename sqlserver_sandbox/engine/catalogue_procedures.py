@@ -12,7 +12,17 @@ from sqlserver_sandbox.model import Column, SqlError
 from sqlserver_sandbox.tsql.bind.functions_system import parse_object_name
 from sqlserver_sandbox.tsql.declared import Database, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
-from sqlserver_sandbox.tsql.types import BINARIES, DATETIMES, DECIMALS, FLOATS, STRINGS, UNICODE, catalogue_name, catalogue_sizes, is_max
+from sqlserver_sandbox.tsql.types import (
+    BINARIES,
+    DATETIMES,
+    DECIMALS,
+    FLOATS,
+    STRINGS,
+    UNICODE,
+    catalogue_name,
+    catalogue_sizes,
+    is_max,
+)
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.engine.session import DuckDbSession
@@ -49,7 +59,9 @@ def _database(session: DuckDbSession, qualifier: str | None) -> Database | None:
     statement = session.statement({})
     database = statement.database
     if qualifier and qualifier.lower() != database.name.lower() and qualifier != "%":
-        raise SqlError(15250, "The database name component of the object qualifier must be the name of the current database.")
+        raise SqlError(
+            15250, "The database name component of the object qualifier must be the name of the current database."
+        )
     return database
 
 
@@ -60,14 +72,18 @@ def _found(session: DuckDbSession, values: dict[str, Any], *, exact: bool) -> li
     found = []
     for table in database.tables:
         schema = database.schema_by_id(table.schema_id).name
-        if _matches(values["table_owner"], schema, exact=exact) and _matches(values["table_name"], table.name, exact=exact):
+        if _matches(values["table_owner"], schema, exact=exact) and _matches(
+            values["table_name"], table.name, exact=exact
+        ):
             found.append((database, schema, table))
     return sorted(found, key=lambda f: (f[1].lower(), f[2].name.lower()))
 
 
 def databases(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     statement = session.statement({})
-    return _columns("DATABASE_NAME name?, DATABASE_SIZE int?, REMARKS v(254)?"), [(d.name, None, None) for d in statement.catalogue.databases()]
+    return _columns("DATABASE_NAME name?, DATABASE_SIZE int?, REMARKS v(254)?"), [
+        (d.name, None, None) for d in statement.catalogue.databases()
+    ]
 
 
 def tables(session: DuckDbSession, values: dict[str, Any]) -> Rows:
@@ -85,7 +101,10 @@ def tables(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     wanted = {k.strip(" '").upper() for k in kinds.split(",")} if kinds else {"TABLE", "VIEW"}
     rows: list[tuple[Any, ...]] = []
     if "TABLE" in wanted:
-        rows += [(d.name, schema, t.name, "TABLE", None) for d, schema, t in _found(session, values, exact=values["fusepattern"] == 0)]
+        rows += [
+            (d.name, schema, t.name, "TABLE", None)
+            for d, schema, t in _found(session, values, exact=values["fusepattern"] == 0)
+        ]
     if "VIEW" in wanted:
         for view in VIEWS:
             schema, _, plain = view.partition(".")
@@ -102,7 +121,8 @@ _COLUMN_SPEC = (
     " SQL_DATETIME_SUB smallint?, CHAR_OCTET_LENGTH int?, ORDINAL_POSITION int, IS_NULLABLE v(254)?"
 )
 _SPEC_100 = (
-    _COLUMN_SPEC + ", SS_IS_SPARSE smallint?, SS_IS_COLUMN_SET smallint?, SS_IS_COMPUTED smallint?, SS_IS_IDENTITY smallint?,"
+    _COLUMN_SPEC
+    + ", SS_IS_SPARSE smallint?, SS_IS_COLUMN_SET smallint?, SS_IS_COMPUTED smallint?, SS_IS_IDENTITY smallint?,"
     " SS_UDT_CATALOG_NAME name?, SS_UDT_SCHEMA_NAME name?, SS_UDT_ASSEMBLY_TYPE_NAME n(4000)?, SS_XML_SCHEMACOLLECTION_CATALOG_NAME name?,"
     " SS_XML_SCHEMACOLLECTION_SCHEMA_NAME name?, SS_XML_SCHEMACOLLECTION_NAME name?, SS_DATA_TYPE tinyint"
 )
@@ -164,7 +184,9 @@ def _column_rows(session: DuckDbSession, values: dict[str, Any]) -> list[tuple[T
 
 def columns(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     rows = _column_rows(session, values)
-    return _columns(_COLUMN_SPEC + ", SS_DATA_TYPE tinyint"), [(*r, _SS_TYPES[c.type.name][c.nullable]) for c, r in rows]
+    return _columns(_COLUMN_SPEC + ", SS_DATA_TYPE tinyint"), [
+        (*r, _SS_TYPES[c.type.name][c.nullable]) for c, r in rows
+    ]
 
 
 def columns_100(session: DuckDbSession, values: dict[str, Any]) -> Rows:
@@ -172,18 +194,44 @@ def columns_100(session: DuckDbSession, values: dict[str, Any]) -> Rows:
         raise refused(f"sp_columns_100 with @NameScope = {values['namescope']}")
     found = []
     for column, row in _column_rows(session, values):
-        found.append((*row, 0, 0, 0, int(column.identity is not None), None, None, None, None, None, None, _SS_TYPES[column.type.name][column.nullable]))
+        found.append(
+            (
+                *row,
+                0,
+                0,
+                0,
+                int(column.identity is not None),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                _SS_TYPES[column.type.name][column.nullable],
+            )
+        )
     return _columns(_SPEC_100), found
 
 
 # ---- keys and indexes ----------------------------------------------------------------------------------------------------------
 def primary_keys(session: DuckDbSession, values: dict[str, Any]) -> Rows:
-    spec = "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name, KEY_SEQ smallint, PK_NAME name?"
+    spec = (
+        "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name, KEY_SEQ smallint, PK_NAME name?"
+    )
     rows = []
     for database, schema, table in _found(session, values, exact=True):
         key = next((i for i in table.indexes if i.key_kind == "PK"), None)
         for k in key.key_columns if key else ():
-            rows.append((database.name, schema, table.name, table.column_by_id(k.column_id).name, k.key_ordinal, key.name if key else None))
+            rows.append(
+                (
+                    database.name,
+                    schema,
+                    table.name,
+                    table.column_by_id(k.column_id).name,
+                    k.key_ordinal,
+                    key.name if key else None,
+                )
+            )
     return _columns(spec), rows
 
 
@@ -200,7 +248,11 @@ def statistics(session: DuckDbSession, values: dict[str, Any]) -> Rows:
         count = sum(session.count_rows(database, table))
         rows.append((*front, None, None, None, 0, None, None, None, count, None, None))
         for index in table.indexes:
-            if index.index_id == 0 or (unique_only and not index.unique) or not _matches(values["index_name"], index.name or ""):
+            if (
+                index.index_id == 0
+                or (unique_only and not index.unique)
+                or not _matches(values["index_name"], index.name or "")
+            ):
                 continue
             for k in index.key_columns:
                 name = table.column_by_id(k.column_id).name
@@ -213,9 +265,7 @@ def statistics(session: DuckDbSession, values: dict[str, Any]) -> Rows:
 
 def special_columns(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     """'R': the columns of the best unique key. 'V': the rowversion column."""
-    spec = (
-        "SCOPE smallint?, COLUMN_NAME name, DATA_TYPE smallint, TYPE_NAME name, PRECISION int?, LENGTH int?, SCALE smallint?, PSEUDO_COLUMN smallint"
-    )
+    spec = "SCOPE smallint?, COLUMN_NAME name, DATA_TYPE smallint, TYPE_NAME name, PRECISION int?, LENGTH int?, SCALE smallint?, PSEUDO_COLUMN smallint"
     kind = str(values["col_type"] or "R").upper()
     nullable = str(values["nullable"] or "U").upper() == "U"
     rows = []
@@ -223,7 +273,18 @@ def special_columns(session: DuckDbSession, values: dict[str, Any]) -> Rows:
         for column in _versions(table) if kind == "V" else _best_key(table, nullable=nullable):
             info = _CODES["sysname" if column.is_sysname else catalogue_name(column.type.name)]
             precision, length, scale, _, _ = _sizes(column)
-            rows.append((None if kind == "V" else 0, column.name, info[1], catalogue_name(column.type.name), precision, length, scale, 1))
+            rows.append(
+                (
+                    None if kind == "V" else 0,
+                    column.name,
+                    info[1],
+                    catalogue_name(column.type.name),
+                    precision,
+                    length,
+                    scale,
+                    1,
+                )
+            )
     return _columns(spec), rows
 
 
@@ -232,7 +293,9 @@ def _versions(table: Table) -> list[TableColumn]:
 
 
 def _best_key(table: Table, *, nullable: bool) -> list[TableColumn]:
-    keys = sorted((i for i in table.indexes if i.unique), key=lambda i: (i.key_kind != "PK", len(i.key_columns), i.index_id))
+    keys = sorted(
+        (i for i in table.indexes if i.unique), key=lambda i: (i.key_kind != "PK", len(i.key_columns), i.index_id)
+    )
     for index in keys:
         found = [table.column_by_id(k.column_id) for k in index.key_columns]
         if nullable or not any(c.nullable for c in found):

@@ -50,8 +50,12 @@ def _target(runner: BatchRunner, statement: Statement, node: s.Update | s.Delete
     binder = _with_ctes(statement, node.ctes)
     if node.source is None:
         alias = statement.context.alias()
-        source = ScopeSource(table.name, table_columns(table, alias), database.schema_by_id(table.schema_id).name, database.name)
-        return Target(database, table, alias, f"{database.alias}.main.{table.physical} AS {alias}", Scope((source,)), binder)
+        source = ScopeSource(
+            table.name, table_columns(table, alias), database.schema_by_id(table.schema_id).name, database.name
+        )
+        return Target(
+            database, table, alias, f"{database.alias}.main.{table.physical} AS {alias}", Scope((source,)), binder
+        )
     bound = bind_source(binder, node.source, Scope())
     mine = _find(bound, node.target, table)
     alias = mine.columns[0].sql.split(".")[0]
@@ -76,7 +80,11 @@ def _find(bound: BoundSource, target: s.ObjectName, table: Table) -> ScopeSource
     named = [x for x in bound.sources if x.name.lower() == target.name.lower() and (x.schema or not x.aliased)]
     if len(named) == 1:
         return named[0]
-    same = [x for x in bound.sources if x.schema and x.columns and x.columns[0].name == table.columns[0].name and not x.aliased]
+    same = [
+        x
+        for x in bound.sources
+        if x.schema and x.columns and x.columns[0].name == table.columns[0].name and not x.aliased
+    ]
     if len(same) == 1:
         return same[0]
     raise refused(f"UPDATE or DELETE of '{target}' with a FROM that does not name it once", line=target.line)
@@ -91,8 +99,14 @@ def run_update(runner: BatchRunner, node: s.Update) -> Iterator[Outcome]:
     for assignment in node.assignments:
         column = _settable(target.table, assignment.column, node.line)
         if any(column == c for c, _ in staged):
-            raise SqlError(264, f"The column name '{column.name}' is specified more than once in the SET clause or column list of an INSERT.", line=node.line)
-        value = default_of(statement, column) if isinstance(assignment.value, s.Default) else binder.bind(assignment.value)
+            raise SqlError(
+                264,
+                f"The column name '{column.name}' is specified more than once in the SET clause or column list of an INSERT.",
+                line=node.line,
+            )
+        value = (
+            default_of(statement, column) if isinstance(assignment.value, s.Default) else binder.bind(assignment.value)
+        )
         wide = assigned(value, column)
         texts.append(f"{wide.sql} AS {column.physical}")
         staged.append((column, replace(wide, sql=f"stage.{column.physical}", constant=None)))
@@ -114,8 +128,12 @@ def run_update(runner: BatchRunner, node: s.Update) -> Iterator[Outcome]:
 def _write(
     runner: BatchRunner, statement: Statement, target: Target, staged: list[tuple[TableColumn, Bound]], count: int, *, has_source: bool
 ) -> None:  # fmt: skip
-    if has_source and statement.scalar("SELECT count(*) FROM (SELECT rid FROM temp.main.stage GROUP BY rid HAVING count(*) > 1) AS m"):
-        raise refused("UPDATE … FROM that gives one row several different values: SQL Server would take any one of them")
+    if has_source and statement.scalar(
+        "SELECT count(*) FROM (SELECT rid FROM temp.main.stage GROUP BY rid HAVING count(*) > 1) AS m"
+    ):
+        raise refused(
+            "UPDATE … FROM that gives one row several different values: SQL Server would take any one of them"
+        )
     database, table, session = target.database, target.table, runner.session
     check_staged(statement, database, table, staged, "UPDATE")
     check_update(statement, database, table, {c.column_id for c, _ in staged})
@@ -159,7 +177,9 @@ def run_delete(runner: BatchRunner, node: s.Delete) -> Iterator[Outcome]:
     where = f" WHERE {binder.condition(node.where)}" if node.where is not None else ""
     runner.reading(statement)
     _refuse_stale(runner, statement)
-    statement.run(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT DISTINCT {target.alias}.rowid AS rid FROM {target.sql}{where}")
+    statement.run(
+        f"CREATE OR REPLACE TEMP TABLE stage AS SELECT DISTINCT {target.alias}.rowid AS rid FROM {target.sql}{where}"
+    )
     count = int(statement.scalar("SELECT count(rid) FROM temp.main.stage"))
     physical = f"{target.database.alias}.main.{target.table.physical}"
     if count:
@@ -178,6 +198,8 @@ def run_truncate(runner: BatchRunner, node: s.TruncateTable) -> Iterator[Outcome
     if identity is not None:
         seed, increment = identity
         store = runner.session.store
-        store.restart_counter(runner.session.connection, database.database_id, identity_counter(table), seed - increment)
+        store.restart_counter(
+            runner.session.connection, database.database_id, identity_counter(table), seed - increment
+        )
     runner.session.rowcount = 0
     yield RowsAffected(None, 0xC6)

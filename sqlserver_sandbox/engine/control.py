@@ -98,7 +98,9 @@ def assign(runner: BatchRunner, node: s.SetVariable) -> Iterator[Outcome]:
     declared = runner.variables.get(node.name)
     if declared is None:
         raise SqlError(137, f'Must declare the scalar variable "@{node.name}".', class_=15, line=node.line)
-    runner.variables[node.name] = VariableValue(declared.type, evaluate(runner.statement(), node.value, declared.type).value)
+    runner.variables[node.name] = VariableValue(
+        declared.type, evaluate(runner.statement(), node.value, declared.type).value
+    )
     yield from ()
 
 
@@ -120,7 +122,12 @@ def print_text(runner: BatchRunner, node: s.Print) -> Iterator[Outcome]:
 def throw(runner: BatchRunner, node: s.Throw) -> Iterator[Outcome]:
     """Ends the batch always."""
     if node.number is None or node.message is None or node.state is None:
-        raise SqlError(10704, "To rethrow an error, a THROW statement must be used inside a CATCH block.", class_=15, line=node.line)
+        raise SqlError(
+            10704,
+            "To rethrow an error, a THROW statement must be used inside a CATCH block.",
+            class_=15,
+            line=node.line,
+        )
     statement = runner.statement()
     number = _number(statement, node.number)
     if not 50000 <= number <= 2147483647:
@@ -147,7 +154,10 @@ def raiserror(runner: BatchRunner, node: s.Raiserror) -> Iterator[Outcome]:
         raise refused("RAISERROR with a message number or a format", line=node.line)
     severity, state = _number(statement, node.severity), _number(statement, node.state)
     if severity > 18:
-        raise SqlError(2754, "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.")
+        raise SqlError(
+            2754,
+            "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
+        )
     if severity <= 10:
         yield Info(50000, message.value, max(severity, 0), state)
         return

@@ -42,11 +42,18 @@ def drop_database(runner: BatchRunner, node: s.DropDatabase) -> Iterator[Outcome
         if node.if_exists:
             yield RowsAffected(None, DDL)
             return
-        raise SqlError(3701, f"Cannot drop the database '{node.name}', because it does not exist or you do not have permission.", class_=11, line=node.line)
+        raise SqlError(
+            3701,
+            f"Cannot drop the database '{node.name}', because it does not exist or you do not have permission.",
+            class_=11,
+            line=node.line,
+        )
     if node.name.lower() == MASTER:
         raise SqlError(3708, "Cannot drop the database 'master' because it is a system database.", line=node.line)
     if session.uses_database(found):
-        raise SqlError(3702, f'Cannot drop database "{node.name}" because it is currently in use.', state=4, line=node.line)
+        raise SqlError(
+            3702, f'Cannot drop database "{node.name}" because it is currently in use.', state=4, line=node.line
+        )
     session.store.drop_database(found)
     yield RowsAffected(None, DDL)
 
@@ -82,7 +89,11 @@ def use(runner: BatchRunner, node: s.Use) -> Iterator[Outcome]:
     session = runner.session
     found = session.store.find(node.database)
     if found is None:
-        raise SqlError(911, f"Database '{node.database}' does not exist. Make sure that the name is entered correctly.", line=node.line)
+        raise SqlError(
+            911,
+            f"Database '{node.database}' does not exist. Make sure that the name is entered correctly.",
+            line=node.line,
+        )
     old = session.database
     session.use(found)
     yield DatabaseChange(session.database, old)
@@ -93,9 +104,15 @@ def create_schema(runner: BatchRunner, node: s.CreateSchema) -> Iterator[Outcome
     statement = runner.statement()
     database = change_catalogue(runner, statement)
     if node.name.lower() in _SYSTEM_SCHEMAS or database.schema(node.name) is not None:
-        raise SqlError(2714, f"There is already an object named '{node.name}' in the database.", state=6, line=node.line)
+        raise SqlError(
+            2714, f"There is already an object named '{node.name}' in the database.", state=6, line=node.line
+        )
     schema = Schema(database.next_schema_id, node.name)
-    save(runner, statement, replace(database, schemas=(*database.schemas, schema), next_schema_id=database.next_schema_id + 1))
+    save(
+        runner,
+        statement,
+        replace(database, schemas=(*database.schemas, schema), next_schema_id=database.next_schema_id + 1),
+    )
     yield RowsAffected(None, DDL)
 
 
@@ -107,11 +124,23 @@ def drop_schema(runner: BatchRunner, node: s.DropSchema) -> Iterator[Outcome]:
         if node.if_exists:
             yield RowsAffected(None, DDL)
             return
-        raise SqlError(15151, f"Cannot drop the schema '{node.name}', because it does not exist or you do not have permission.", line=node.line)
+        raise SqlError(
+            15151,
+            f"Cannot drop the schema '{node.name}', because it does not exist or you do not have permission.",
+            line=node.line,
+        )
     if node.name.lower() in _SYSTEM_SCHEMAS:
         raise SqlError(15150, f"Cannot drop the schema '{node.name}'.", line=node.line)
     blocker = next((t for t in database.tables if t.schema_id == schema.schema_id), None)
     if blocker is not None:
-        raise SqlError(3729, f"Cannot drop schema '{node.name}' because it is being referenced by object '{blocker.name}'.", line=node.line)
-    save(runner, statement, replace(database, schemas=tuple(x for x in database.schemas if x.schema_id != schema.schema_id)))
+        raise SqlError(
+            3729,
+            f"Cannot drop schema '{node.name}' because it is being referenced by object '{blocker.name}'.",
+            line=node.line,
+        )
+    save(
+        runner,
+        statement,
+        replace(database, schemas=tuple(x for x in database.schemas if x.schema_id != schema.schema_id)),
+    )
     yield RowsAffected(None, DDL)

@@ -26,7 +26,11 @@ def reading_catalogue(statement: Statement, name: ObjectName) -> Database:
         return statement.database
     found = statement.catalogue.database(name.database)
     if found is None:
-        raise SqlError(911, f"Database '{name.database}' does not exist. Make sure that the name is entered correctly.", line=name.line)
+        raise SqlError(
+            911,
+            f"Database '{name.database}' does not exist. Make sure that the name is entered correctly.",
+            line=name.line,
+        )
     return found
 
 

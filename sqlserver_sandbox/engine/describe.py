@@ -94,7 +94,11 @@ class _Deduction:
 
     def _insert(self, node: s.Insert) -> None:
         database, table = resolve_table(self.statement.context, node.target)
-        columns = [table.column(n) for n in node.columns] if node.columns else [c for c in table.columns if c.identity is None]
+        columns = (
+            [table.column(n) for n in node.columns]
+            if node.columns
+            else [c for c in table.columns if c.identity is None]
+        )
         for row in node.rows:
             for value, column in zip(row, columns, strict=False):
                 if isinstance(value, s.Variable) and column is not None:

@@ -11,8 +11,18 @@ from sqlserver_sandbox.tsql.bind.bound import MARK
 from sqlserver_sandbox.tsql.refusal import refused
 
 _MARKED = re.compile(f"{MARK}(\\d+),(\\d+),(\\d+){MARK}(.*?){MARK}", re.DOTALL)
-_TYPES = {"INT8": "tinyint", "UINT8": "tinyint", "INT16": "smallint", "INT32": "int", "INT64": "bigint", "FLOAT": "real", "DOUBLE": "float"}
-_DESTINATION = re.compile(r"with value (\S+) can't be cast because the value is out of range for the destination type (\w+)")
+_TYPES = {
+    "INT8": "tinyint",
+    "UINT8": "tinyint",
+    "INT16": "smallint",
+    "INT32": "int",
+    "INT64": "bigint",
+    "FLOAT": "real",
+    "DOUBLE": "float",
+}
+_DESTINATION = re.compile(
+    r"with value (\S+) can't be cast because the value is out of range for the destination type (\w+)"
+)
 _OPERATION = re.compile(r"Overflow in \w+ of (\w+)")
 
 
@@ -29,7 +39,9 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, duckdb.TransactionException) and "onflict" in text:
         return snapshot_conflict()
     if isinstance(error, duckdb.OutOfMemoryException):
-        return SqlError(701, "There is insufficient system memory in resource pool 'default' to run this query.", class_=17)
+        return SqlError(
+            701, "There is insufficient system memory in resource pool 'default' to run this query.", class_=17
+        )
     return refused(f"what DuckDB says of its translation: {text.splitlines()[0]}")
 
 
@@ -42,7 +54,9 @@ def _arithmetic(text: str) -> SqlError:
         return SqlError(8115, f"Arithmetic overflow error converting expression to data type {name}.")
     operation = _OPERATION.search(text)
     if operation is not None:
-        return SqlError(8115, f"Arithmetic overflow error converting expression to data type {_TYPES.get(operation[1], 'numeric')}.")
+        return SqlError(
+            8115, f"Arithmetic overflow error converting expression to data type {_TYPES.get(operation[1], 'numeric')}."
+        )
     if "DECIMAL" in text or "HUGEINT" in text or "INT128" in text:
         return SqlError(8115, "Arithmetic overflow error converting numeric to data type numeric.")
     if "ate" in text or "out of range" in text:

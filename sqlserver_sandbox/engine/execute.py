@@ -76,7 +76,11 @@ def _parameter(runner: BatchRunner, argument: s.Argument) -> Parameter:
 
 def _execute_sql(runner: BatchRunner, node: s.Execute) -> Iterator[Outcome]:
     if not node.arguments:
-        raise SqlError(201, "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.", line=node.line)
+        raise SqlError(
+            201,
+            "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
+            line=node.line,
+        )
     statement = runner.statement()
     text = control.evaluate(statement, node.arguments[0].value).value
     declared: list[tuple[str, VariableValue, bool]] = []
@@ -95,7 +99,9 @@ def _execute_sql(runner: BatchRunner, node: s.Execute) -> Iterator[Outcome]:
         passed[name] = argument
     missing = next((name for name, _, _ in declared if name not in passed), None)
     if missing is not None:
-        raise SqlError(8178, f"The parameterized query expects the parameter '@{missing}', which was not supplied.", line=node.line)
+        raise SqlError(
+            8178, f"The parameterized query expects the parameter '@{missing}', which was not supplied.", line=node.line
+        )
     yield from runner.session.transaction.end_statement()
     yield from _nested(runner, str(text or ""), variables)
     for name, _, output in declared:

@@ -22,7 +22,13 @@ from sqlserver_sandbox.tsql.values.numbers import EXACT, fits, quantize
 from sqlserver_sandbox.tsql.values.storage import OFFSET_STRUCT, decode_value, encode_value
 from sqlserver_sandbox.tsql.values.texts import encode_1252
 
-_ARROW_CHANNELS: dict[str, pa.DataType] = {"t": pa.string(), "b": pa.binary(), "i": pa.int64(), "d": pa.float64(), "z": OFFSET_STRUCT}
+_ARROW_CHANNELS: dict[str, pa.DataType] = {
+    "t": pa.string(),
+    "b": pa.binary(),
+    "i": pa.int64(),
+    "d": pa.float64(),
+    "z": OFFSET_STRUCT,
+}
 
 
 class KernelError(Exception):
@@ -41,6 +47,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     _create(connection, "hash_text", hash_text, ["VARCHAR", "VARCHAR", "VARCHAR"], "BLOB")
     _create(connection, "hash_bytes", hash_bytes, ["VARCHAR", "BLOB"], "BLOB")
     _create(connection, "big_endian", big_endian, ["BLOB"], "BIGINT")
+    _create(connection, "float_style_3", float_style_3, ["DOUBLE"], "VARCHAR")
 
 
 def _create(
@@ -106,7 +113,13 @@ def exact_decimal(spec: Any, left: Any, right: Any) -> Any:
         return pa.array([], pa.string())
     operator, precision, scale = json.loads(_whole(spec)[0].as_py())
     pairs = zip(_whole(left).to_pylist(), _whole(right).to_pylist(), strict=True)
-    return pa.array([None if a is None or b is None else _exact(operator, precision, scale, Decimal(a), Decimal(b)) for a, b in pairs], pa.string())
+    return pa.array(
+        [
+            None if a is None or b is None else _exact(operator, precision, scale, Decimal(a), Decimal(b))
+            for a, b in pairs
+        ],
+        pa.string(),
+    )
 
 
 def _exact(operator: str, precision: int, scale: int, left: Decimal, right: Decimal) -> str:
@@ -195,6 +208,12 @@ def _digests(name: str, array: Any, data: memoryview, offsets: np.ndarray[Any, A
     return pa.array(out, pa.binary())
 
 
+def float_style_3(values: Any) -> Any:
+    """CONVERT(…, float, 3): 17 digits; the exponent has three."""
+    texts = [None if v is None else f"{v:.16e}" for v in _whole(values).to_pylist()]
+    return pa.array([t if t is None or t[-4] != "e" else f"{t[:-2]}0{t[-2:]}" for t in texts], pa.string())
+
+
 def big_endian(values: Any) -> Any:
     """CAST(varbinary AS bigint): the last eight bytes, big-endian, signed."""
     array = _whole(values)
@@ -205,5 +224,7 @@ def big_endian(values: Any) -> Any:
     if array.null_count == 0 and (lengths == 8).all():
         raw = np.frombuffer(data, np.uint8)[int(offsets[0]) : int(offsets[-1])]
         return pa.array(raw.view(">i8").astype(np.int64))
-    numbers = [None if v is None else int.from_bytes(v[-8:].rjust(8, b"\0"), "big", signed=True) for v in array.to_pylist()]
+    numbers = [
+        None if v is None else int.from_bytes(v[-8:].rjust(8, b"\0"), "big", signed=True) for v in array.to_pylist()
+    ]
     return pa.array(numbers, pa.int64())

@@ -24,11 +24,19 @@ def _error(error: SqlError) -> str:
     return f"error({text_literal(error_text(error))})"
 
 
-_COMPARE = _error(refused("comparing text outside the letters it knows under a linguistic collation (use COLLATE Latin1_General_100_BIN2)"))
-_ORDER = _error(
-    refused("ordering text other than letters, digits, blanks and underscores under a linguistic collation (use COLLATE Latin1_General_100_BIN2)")
+_COMPARE = _error(
+    refused(
+        "comparing text outside the letters it knows under a linguistic collation (use COLLATE Latin1_General_100_BIN2)"
+    )
 )
-_ORDER_BINARY = _error(refused("ordering control characters, or text where code points and stored bytes sort differently"))
+_ORDER = _error(
+    refused(
+        "ordering text other than letters, digits, blanks and underscores under a linguistic collation (use COLLATE Latin1_General_100_BIN2)"
+    )
+)
+_ORDER_BINARY = _error(
+    refused("ordering control characters, or text where code points and stored bytes sort differently")
+)
 _SURROGATES = _error(refused("positions in text with characters beyond the basic plane"))
 _NARROW = _error(refused("text outside code page 1252 as char or varchar (use nchar, nvarchar, N'…')"))
 

@@ -37,7 +37,11 @@ def create_function(runner: BatchRunner, node: s.CreatePartitionFunction) -> Ite
     if declared.name in (*LOB, "rowversion") or declared.length == MAX:
         raise SqlError(7704, f"The type '{describe(declared)}' is not valid for this operation.", line=node.line)
     if len(node.values) >= MAX_PARTITIONS:
-        raise SqlError(7719, f"CREATE/ALTER partition function failed as only a maximum of {MAX_PARTITIONS} partitions can be created.", line=node.line)
+        raise SqlError(
+            7719,
+            f"CREATE/ALTER partition function failed as only a maximum of {MAX_PARTITIONS} partitions can be created.",
+            line=node.line,
+        )
     values = [_boundary(statement, declared, value) for value in node.values]
     ordered = _sorted(statement, declared, values)
     function = PartitionFunction(
@@ -46,7 +50,11 @@ def create_function(runner: BatchRunner, node: s.CreatePartitionFunction) -> Ite
     if ordered != values:
         yield Info(7709, f"Warning: Range value list for partition function '{node.name}' is not sorted by value. Mapping of partitions to filegroups"
                    " during CREATE PARTITION SCHEME will use the sorted boundary values if the function is referenced in CREATE PARTITION SCHEME.")  # fmt: skip
-    _save(runner, statement, replace(database, functions=(*database.functions, function), next_space_id=database.next_space_id + 1))
+    _save(
+        runner,
+        statement,
+        replace(database, functions=(*database.functions, function), next_space_id=database.next_space_id + 1),
+    )
     yield RowsAffected(None, DDL)
 
 
@@ -59,7 +67,10 @@ def _boundary(statement: Statement, declared: SqlType, node: s.Expression) -> An
     """A boundary as the function's type stores it."""
     bound = convert(statement.queries.binder(Scope()).bind(node), declared, explicit=False)
     if bound.error is not None:
-        raise SqlError(7705, f"Could not implicitly convert range values type specified at ordinal 1 to partition function parameter type '{declared.name}'.") from bound.error
+        raise SqlError(
+            7705,
+            f"Could not implicitly convert range values type specified at ordinal 1 to partition function parameter type '{declared.name}'.",
+        ) from bound.error
     if bound.constant is None:
         raise refused("partition boundaries that are not constants")
     value = bound.constant.value
@@ -104,7 +115,10 @@ def create_scheme(runner: BatchRunner, node: s.CreatePartitionScheme) -> Iterato
         _check_filegroup(group)
     extra = False
     if node.all_to and len(node.filegroups) > 1:
-        raise SqlError(7711, "Only a single filegroup can be specified while creating partition scheme using option ALL to specify all the filegroups.")
+        raise SqlError(
+            7711,
+            "Only a single filegroup can be specified while creating partition scheme using option ALL to specify all the filegroups.",
+        )
     if not node.all_to:
         if len(node.filegroups) < function.fanout:
             raise SqlError(
@@ -114,7 +128,11 @@ def create_scheme(runner: BatchRunner, node: s.CreatePartitionScheme) -> Iterato
         extra = len(node.filegroups) > function.fanout
     # A filegroup beyond the last partition, or ALL TO, is NEXT USED.
     scheme = PartitionScheme(database.next_space_id, node.name, function.function_id, node.all_to or extra)
-    _save(runner, statement, replace(database, schemes=(*database.schemes, scheme), next_space_id=database.next_space_id + 1))
+    _save(
+        runner,
+        statement,
+        replace(database, schemes=(*database.schemes, scheme), next_space_id=database.next_space_id + 1),
+    )
     yield RowsAffected(None, DDL)
 
 
@@ -137,10 +155,18 @@ def alter_function(runner: BatchRunner, node: s.AlterPartitionFunction) -> Itera
     schemes = [x for x in database.schemes if x.function_id == function.function_id]
     if node.split:
         if key in keys:
-            raise SqlError(7721, f"Duplicate range boundary values are not allowed in partition function boundary values list. The boundary value being added is already present at ordinal {keys.index(key) + 1} of the boundary value list.", line=node.line)  # noqa: E501
+            raise SqlError(
+                7721,
+                f"Duplicate range boundary values are not allowed in partition function boundary values list. The boundary value being added is already present at ordinal {keys.index(key) + 1} of the boundary value list.",
+                line=node.line,
+            )  # noqa: E501
         without = next((x for x in schemes if not x.next_used), None)
         if without is not None:
-            raise SqlError(7710, f"Warning: The partition scheme '{without.name}' does not have any next used filegroup. Partition scheme has not been changed.", line=node.line)  # noqa: E501
+            raise SqlError(
+                7710,
+                f"Warning: The partition scheme '{without.name}' does not have any next used filegroup. Partition scheme has not been changed.",
+                line=node.line,
+            )  # noqa: E501
         values = _sorted(statement, function.type, [*values, value])
     else:
         if key not in keys:
@@ -186,18 +212,36 @@ def drop(runner: BatchRunner, node: s.DropPartition) -> Iterator[Outcome]:
 def _without_scheme(database: Database, node: s.DropPartition) -> Database:
     scheme = database.scheme(node.name)
     if scheme is None:
-        raise SqlError(3701, f"Cannot drop the partition scheme '{node.name}', because it does not exist or you do not have permission.", class_=11, line=node.line)
+        raise SqlError(
+            3701,
+            f"Cannot drop the partition scheme '{node.name}', because it does not exist or you do not have permission.",
+            class_=11,
+            line=node.line,
+        )
     if any(i.data_space_id == scheme.data_space_id for t in database.tables for i in t.indexes):
-        raise SqlError(7717, f"The partition scheme \"{scheme.name}\" is currently being used to partition one or more tables.", line=node.line)
+        raise SqlError(
+            7717,
+            f'The partition scheme "{scheme.name}" is currently being used to partition one or more tables.',
+            line=node.line,
+        )
     return replace(database, schemes=tuple(x for x in database.schemes if x.data_space_id != scheme.data_space_id))
 
 
 def _without_function(database: Database, node: s.DropPartition) -> Database:
     function = database.function(node.name)
     if function is None:
-        raise SqlError(3701, f"Cannot drop the partition function '{node.name}', because it does not exist or you do not have permission.", class_=11, line=node.line)
+        raise SqlError(
+            3701,
+            f"Cannot drop the partition function '{node.name}', because it does not exist or you do not have permission.",
+            class_=11,
+            line=node.line,
+        )
     if any(x.function_id == function.function_id for x in database.schemes):
-        raise SqlError(7706, f"Partition function '{function.name}' is being used by one or more partition schemes.", line=node.line)
+        raise SqlError(
+            7706,
+            f"Partition function '{function.name}' is being used by one or more partition schemes.",
+            line=node.line,
+        )
     return replace(database, functions=tuple(f for f in database.functions if f.function_id != function.function_id))
 
 
@@ -238,4 +282,7 @@ def check_partition_column(database: Database, table: Table) -> None:
                 f" '{function.name}' parameter data type {describe(wanted)}.",
             )  # fmt: skip
         if mine.name in STRINGS and (mine.collation or "").lower() != (wanted.collation or "").lower():
-            raise SqlError(7727, "Collation of partition column does not match collation of corresponding parameter in partition function.")
+            raise SqlError(
+                7727,
+                "Collation of partition column does not match collation of corresponding parameter in partition function.",
+            )

@@ -43,20 +43,35 @@ _PROCEDURES: dict[str, Procedure] = {
     ),
     "sp_pkeys": Procedure(("table_name", "table_owner", "table_qualifier"), catalogue_procedures.primary_keys),
     "sp_statistics": Procedure(
-        ("table_name", "table_owner", "table_qualifier", "index_name", "is_unique", "accuracy"), catalogue_procedures.statistics
+        ("table_name", "table_owner", "table_qualifier", "index_name", "is_unique", "accuracy"),
+        catalogue_procedures.statistics,
     ),
     "sp_statistics_100": Procedure(
-        ("table_name", "table_owner", "table_qualifier", "index_name", "is_unique", "accuracy"), catalogue_procedures.statistics
+        ("table_name", "table_owner", "table_qualifier", "index_name", "is_unique", "accuracy"),
+        catalogue_procedures.statistics,
     ),
     "sp_special_columns": Procedure(
-        ("table_name", "table_owner", "table_qualifier", "col_type", "scope", "nullable", "odbcver"), catalogue_procedures.special_columns
+        ("table_name", "table_owner", "table_qualifier", "col_type", "scope", "nullable", "odbcver"),
+        catalogue_procedures.special_columns,
     ),
     "sp_special_columns_100": Procedure(
-        ("table_name", "table_owner", "table_qualifier", "col_type", "scope", "nullable", "odbcver"), catalogue_procedures.special_columns
+        ("table_name", "table_owner", "table_qualifier", "col_type", "scope", "nullable", "odbcver"),
+        catalogue_procedures.special_columns,
     ),
     "sp_tablecollations_100": Procedure(("object",), catalogue_procedures.table_collations),
 }
-_OFF_LIST = frozenset({"sp_getapplock", "sp_releaseapplock", "sp_rename", "sp_help", "sp_helptext", "sp_who", "sp_configure", "sp_addextendedproperty"})
+_OFF_LIST = frozenset(
+    {
+        "sp_getapplock",
+        "sp_releaseapplock",
+        "sp_rename",
+        "sp_help",
+        "sp_helptext",
+        "sp_who",
+        "sp_configure",
+        "sp_addextendedproperty",
+    }
+)
 
 
 def call(

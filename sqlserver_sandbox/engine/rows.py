@@ -53,7 +53,9 @@ def run_insert(runner: BatchRunner, node: s.Insert) -> Iterator[Outcome]:
 
 def _refuse_stale(runner: BatchRunner, statement: Statement) -> None:
     if runner.session.transaction.wants_fresh_view(statement.read):
-        raise refused("changing rows in a READ COMMITTED transaction by reading a table that another session changed meanwhile; commit first")
+        raise refused(
+            "changing rows in a READ COMMITTED transaction by reading a table that another session changed meanwhile; commit first"
+        )
 
 
 def writable(runner: BatchRunner, statement: Statement, name: s.ObjectName) -> tuple[Database, Table]:
@@ -81,9 +83,16 @@ def target_columns(database: Database, table: Table, node: s.Insert) -> tuple[Ta
         if column is None:
             raise SqlError(207, f"Invalid column name '{name}'.", line=node.line)
         if column in found:
-            raise SqlError(264, f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.", line=node.line)
+            raise SqlError(
+                264,
+                f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.",
+                line=node.line,
+            )
         if column.identity is not None:
-            raise SqlError(544, f"Cannot insert explicit value for identity column in table '{table.name}' when IDENTITY_INSERT is set to OFF.")
+            raise SqlError(
+                544,
+                f"Cannot insert explicit value for identity column in table '{table.name}' when IDENTITY_INSERT is set to OFF.",
+            )
         found.append(column)
     return tuple(found)
 
@@ -118,7 +127,12 @@ def _check_count(node: s.Insert, wanted: int, given: int, *, is_values: bool) ->
         number, first, second = (109, "more", "fewer") if more else (110, "fewer", "more")
         del second
         what = "than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified"
-        raise SqlError(number, f"There are {first} columns in the INSERT statement {what} in the INSERT statement.", class_=15, line=node.line)
+        raise SqlError(
+            number,
+            f"There are {first} columns in the INSERT statement {what} in the INSERT statement.",
+            class_=15,
+            line=node.line,
+        )
     number, word = (120, "fewer") if more else (121, "more")
     raise SqlError(
         number, f"The select list for the INSERT statement contains {word} items than the insert list. The number of SELECT values must match"
@@ -159,13 +173,18 @@ def _values(statement: Statement, node: s.Insert, columns: tuple[TableColumn, ..
 
 def _without_rowversions(table: list[list[Bound]], columns: tuple[TableColumn, ...]) -> list[list[Bound]]:
     """A DEFAULT for a rowversion column keeps its place as a NULL that is never stored."""
-    return [[constant(None, c.type) if c.type.name == "rowversion" else v for v, c in zip(row, columns, strict=True)] for row in table]
+    return [
+        [constant(None, c.type) if c.type.name == "rowversion" else v for v, c in zip(row, columns, strict=True)]
+        for row in table
+    ]
 
 
 def _row_type(values: tuple[Bound, ...]) -> Bound:
     declared, label = common_type(values, "VALUES")
     # NULL in every row stays NULL whatever the column is.
-    return Bound("", declared, any(v.nullable for v in values), label=label, null_literal=all(v.null_literal for v in values))
+    return Bound(
+        "", declared, any(v.nullable for v in values), label=label, null_literal=all(v.null_literal for v in values)
+    )
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------------------
@@ -235,7 +254,10 @@ def _identity(runner: BatchRunner, database: Database, table: Table, column: Tab
     first = store.take(database.database_id, identity_counter(table), count, seed, increment)
     store.record_counter(runner.session.connection, database.database_id, identity_counter(table))
     runner.session.last_identity = first + increment * (count - 1)
-    number = Bound(f"({first} + {increment} * (row_number() OVER () - 1))", replace(column.type, name="bigint", precision=0, scale=0))
+    number = Bound(
+        f"({first} + {increment} * (row_number() OVER () - 1))",
+        replace(column.type, name="bigint", precision=0, scale=0),
+    )
     return convert(number, column.type).sql
 
 

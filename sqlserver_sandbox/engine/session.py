@@ -64,7 +64,9 @@ class DuckDbSession:
     # ---- the surroundings of a statement -------------------------------------------------------------------------------------
     def statement(self, variables: Mapping[str, VariableValue]) -> Statement:
         """Surroundings for one statement; the snapshot begins at its first look at a database."""
-        catalogue = StatementCatalogue(self.store, self.transaction, self.database_id, Facts(self.count_rows, self._sessions))
+        catalogue = StatementCatalogue(
+            self.store, self.transaction, self.database_id, Facts(self.count_rows, self._sessions)
+        )
         return Statement(self.connection, catalogue, variables, self.facts())
 
     def facts(self) -> SessionFacts:
@@ -91,7 +93,15 @@ class DuckDbSession:
     def _sessions(self) -> list[SessionRow]:
         codes = {name: code for code, name in _ISOLATION_CODES.items()}
         return [
-            SessionRow(x.spid, x.login, x.host, x.application, x.database_id, codes[x.transaction.isolation], x.transaction.count)
+            SessionRow(
+                x.spid,
+                x.login,
+                x.host,
+                x.application,
+                x.database_id,
+                codes[x.transaction.isolation],
+                x.transaction.count,
+            )
             for x in sorted(self._others(), key=lambda x: x.spid)
         ]
 
@@ -177,5 +187,3 @@ class DuckDbSession:
         """Remember it for @@ERROR."""
         self.last_error = error.number
         return error
-
-

@@ -76,7 +76,10 @@ def columns_of(bounds: tuple[Bound, ...]) -> tuple[Column, ...]:
     found = []
     for bound in bounds:
         if bound.type.name == "sql_variant":
-            raise SqlError(40517, f"not supported by the sandbox: a sql_variant column ('{bound.name}') in a result; CAST or CONVERT it")
+            raise SqlError(
+                40517,
+                f"not supported by the sandbox: a sql_variant column ('{bound.name}') in a result; CAST or CONVERT it",
+            )
         found.append(Column(bound.name, bound.type, bound.nullable, bound.identity))
     return tuple(found)
 
@@ -85,7 +88,11 @@ def stream(connection: duckdb.DuckDBPyConnection, sql: str, columns: tuple[Colum
     """The rows, in each column's declared Arrow form, batch by batch as DuckDB makes them."""
     try:
         result = connection.execute(sql)
-        reader = result.to_arrow_reader(BATCH_ROWS) if hasattr(result, "to_arrow_reader") else result.fetch_record_batch(BATCH_ROWS)
+        reader = (
+            result.to_arrow_reader(BATCH_ROWS)
+            if hasattr(result, "to_arrow_reader")
+            else result.fetch_record_batch(BATCH_ROWS)
+        )
     except duckdb.Error as error:
         raise translate(error) from error
     schema = pa.schema([pa.field(f"c{i}", arrow_type(c.type)) for i, c in enumerate(columns, 1)])

@@ -82,7 +82,9 @@ class Store:
             self.root.execute(f"ATTACH {text_literal(str(self._path(number)))} AS {alias}")
             self.root.execute(f"CREATE TABLE {alias}.main.sandbox_catalogue (version BIGINT, body VARCHAR)")
             self.root.execute(f"CREATE TABLE {alias}.main.sandbox_counters (name VARCHAR, value BIGINT, step BIGINT)")
-            self.root.execute(f"INSERT INTO {alias}.main.sandbox_catalogue VALUES (?, ?)", [database.version, to_json(database)])
+            self.root.execute(
+                f"INSERT INTO {alias}.main.sandbox_catalogue VALUES (?, ?)", [database.version, to_json(database)]
+            )
             self._names[number] = name
             self.publish({(0, 0)})
             return database
@@ -166,7 +168,9 @@ class Store:
             self._step += 1
             step = self._step
         if value is not None:
-            connection.execute(f"INSERT INTO db{database_id}.main.sandbox_counters VALUES (?, ?, ?)", [name, value, step])
+            connection.execute(
+                f"INSERT INTO db{database_id}.main.sandbox_counters VALUES (?, ?, ?)", [name, value, step]
+            )
 
     def restart_counter(self, connection: duckdb.DuckDBPyConnection, database_id: int, name: str, value: int) -> None:
         """TRUNCATE TABLE: the next value is the seed again."""

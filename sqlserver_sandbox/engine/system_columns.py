@@ -6,7 +6,17 @@ from sqlserver_sandbox.engine.system_schema import View, no_rows
 from sqlserver_sandbox.engine.system_server import SYSNAME_ID, Source
 from sqlserver_sandbox.engine.system_catalogue_columns import catalogue_columns
 from sqlserver_sandbox.tsql.declared import Table, TableColumn
-from sqlserver_sandbox.tsql.types import BINARIES, DATETIMES, FLOATS, NUMBERS, STRINGS, SYSTEM_TYPE_ID, UNICODE, catalogue_name, catalogue_sizes
+from sqlserver_sandbox.tsql.types import (
+    BINARIES,
+    DATETIMES,
+    FLOATS,
+    NUMBERS,
+    STRINGS,
+    SYSTEM_TYPE_ID,
+    UNICODE,
+    catalogue_name,
+    catalogue_sizes,
+)
 
 _COLUMN = (
     "object_id int, name name?, column_id int, system_type_id tinyint, user_type_id int, max_length smallint, precision tinyint, scale tinyint,"
@@ -85,7 +95,16 @@ def _key_usage(source: Source) -> list[tuple[object, ...]]:
         schema = database.schema_by_id(t.schema_id).name
         for i in (i for i in t.indexes if i.key_kind):
             rows.extend(
-                (database.name, schema, i.name, database.name, schema, t.name, t.column_by_id(k.column_id).name, k.key_ordinal)
+                (
+                    database.name,
+                    schema,
+                    i.name,
+                    database.name,
+                    schema,
+                    t.name,
+                    t.column_by_id(k.column_id).name,
+                    k.key_ordinal,
+                )
                 for k in i.key_columns
             )
     return rows
@@ -106,7 +125,9 @@ VIEWS = {
     "sys.columns": View(_COLUMN, _columns),
     "sys.all_columns": View(_COLUMN, _all_columns),
     "sys.identity_columns": View(_COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
-    "sys.computed_columns": View(_COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows),
+    "sys.computed_columns": View(
+        _COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows
+    ),
     "sys.masked_columns": View(_COLUMN + ", masking_function n(4000)?", no_rows),
     "information_schema.columns": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"

@@ -12,16 +12,61 @@ def _objects(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for table in source.database.tables:
         made, changed = moment(table.created), moment(table.modified)
-        rows.append((table.name, table.object_id, None, table.schema_id, 0, "U ", "USER_TABLE", made, changed, False, False, False))
+        rows.append(
+            (
+                table.name,
+                table.object_id,
+                None,
+                table.schema_id,
+                0,
+                "U ",
+                "USER_TABLE",
+                made,
+                changed,
+                False,
+                False,
+                False,
+            )
+        )
         for index in table.indexes:
             if index.key_kind:
-                kind, words = ("PK", "PRIMARY_KEY_CONSTRAINT") if index.key_kind == "PK" else ("UQ", "UNIQUE_CONSTRAINT")
-                rows.append((index.name, index.key_object_id, None, table.schema_id, table.object_id, kind, words, made, changed, False, False, False))
+                kind, words = (
+                    ("PK", "PRIMARY_KEY_CONSTRAINT") if index.key_kind == "PK" else ("UQ", "UNIQUE_CONSTRAINT")
+                )
+                rows.append(
+                    (
+                        index.name,
+                        index.key_object_id,
+                        None,
+                        table.schema_id,
+                        table.object_id,
+                        kind,
+                        words,
+                        made,
+                        changed,
+                        False,
+                        False,
+                        False,
+                    )
+                )
         for column in table.columns:
             if column.default is not None:
                 default = column.default
                 rows.append(
-                    (default.name, default.object_id, None, table.schema_id, table.object_id, "D ", "DEFAULT_CONSTRAINT", made, changed, False, False, False)
+                    (
+                        default.name,
+                        default.object_id,
+                        None,
+                        table.schema_id,
+                        table.object_id,
+                        "D ",
+                        "DEFAULT_CONSTRAINT",
+                        made,
+                        changed,
+                        False,
+                        False,
+                        False,
+                    )
                 )
     return rows
 
@@ -94,7 +139,17 @@ def _index_columns(source: Source) -> list[tuple[object, ...]]:
 
 def _columns_of(table: Table, index: Index) -> list[tuple[object, ...]]:
     return [
-        (table.object_id, index.index_id, number, c.column_id, c.key_ordinal, c.partition_ordinal, c.descending, c.included, 0)
+        (
+            table.object_id,
+            index.index_id,
+            number,
+            c.column_id,
+            c.key_ordinal,
+            c.partition_ordinal,
+            c.descending,
+            c.included,
+            0,
+        )
         for number, c in enumerate(index.columns, 1)
     ]
 
@@ -113,7 +168,8 @@ VIEWS = {
     "sys.objects": View(_OBJECT, _objects),
     "sys.all_objects": View(_OBJECT, _objects),
     "sys.tables": View(
-        _OBJECT + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used int, lock_on_bulk_load bit, uses_ansi_nulls bit?,"
+        _OBJECT
+        + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used int, lock_on_bulk_load bit, uses_ansi_nulls bit?,"
         " is_replicated bit?, has_replication_filter bit?, is_merge_published bit?, is_sync_tran_subscribed bit?, text_in_row_limit int?,"
         " large_value_types_out_of_row bit?, lock_escalation tinyint?, lock_escalation_desc n(60)?, is_tracked_by_cdc bit?,"
         " durability tinyint?, durability_desc n(60)?, temporal_type tinyint?, temporal_type_desc n(60)?, history_table_id int?,"
@@ -122,15 +178,21 @@ VIEWS = {
     ),
     "sys.views": View(_OBJECT, no_rows),
     "sys.synonyms": View(_OBJECT + ", base_object_name n(1035)?", no_rows),
-    "sys.key_constraints": View(_OBJECT + ", unique_index_id int?, is_system_named bit, is_enforced bit?", _key_constraints),
-    "sys.default_constraints": View(_OBJECT + ", parent_column_id int, definition n(max)?, is_system_named bit", _default_constraints),
+    "sys.key_constraints": View(
+        _OBJECT + ", unique_index_id int?, is_system_named bit, is_enforced bit?", _key_constraints
+    ),
+    "sys.default_constraints": View(
+        _OBJECT + ", parent_column_id int, definition n(max)?, is_system_named bit", _default_constraints
+    ),
     "sys.check_constraints": View(
-        _OBJECT + ", is_disabled bit, is_not_for_replication bit, is_not_trusted bit, parent_column_id int, definition n(max)?,"
+        _OBJECT
+        + ", is_disabled bit, is_not_for_replication bit, is_not_trusted bit, parent_column_id int, definition n(max)?,"
         " uses_database_collation bit?, is_system_named bit",
         no_rows,
     ),
     "sys.foreign_keys": View(
-        _OBJECT + ", referenced_object_id int?, key_index_id int?, is_disabled bit, is_not_for_replication bit, is_not_trusted bit,"
+        _OBJECT
+        + ", referenced_object_id int?, key_index_id int?, is_disabled bit, is_not_for_replication bit, is_not_trusted bit,"
         " delete_referential_action tinyint?, delete_referential_action_desc n(60)?, update_referential_action tinyint?,"
         " update_referential_action_desc n(60)?, is_system_named bit",
         no_rows,
@@ -151,13 +213,16 @@ VIEWS = {
         " is_descending_key bit?, is_included_column bit?, column_store_order_ordinal tinyint",
         _index_columns,
     ),
-    "information_schema.tables": View("TABLE_CATALOG n(128)?, TABLE_SCHEMA name?, TABLE_NAME name, TABLE_TYPE v(10)?", _information_tables),
+    "information_schema.tables": View(
+        "TABLE_CATALOG n(128)?, TABLE_SCHEMA name?, TABLE_NAME name, TABLE_TYPE v(10)?", _information_tables
+    ),
     "information_schema.schemata": View(
         "CATALOG_NAME name?, SCHEMA_NAME n(128), SCHEMA_OWNER n(128)?, DEFAULT_CHARACTER_SET_CATALOG v(6)?, DEFAULT_CHARACTER_SET_SCHEMA v(3)?,"
         " DEFAULT_CHARACTER_SET_NAME name?",
         _information_schemata,
     ),
     "information_schema.views": View(
-        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, VIEW_DEFINITION n(4000)?, CHECK_OPTION v(7)?, IS_UPDATABLE v(2)", no_rows
+        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, VIEW_DEFINITION n(4000)?, CHECK_OPTION v(7)?, IS_UPDATABLE v(2)",
+        no_rows,
     ),
 }

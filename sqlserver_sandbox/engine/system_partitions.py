@@ -13,7 +13,8 @@ _PAGE_BYTES = 8060
 
 def _functions(source: Source) -> list[tuple[object, ...]]:
     return [
-        (f.name, f.function_id, "R ", "RANGE", f.fanout, f.right, False, moment(f.created), moment(f.created)) for f in source.database.functions
+        (f.name, f.function_id, "R ", "RANGE", f.fanout, f.right, False, moment(f.created), moment(f.created))
+        for f in source.database.functions
     ]
 
 
@@ -26,7 +27,10 @@ def _parameters(source: Source) -> list[tuple[object, ...]]:
 
 
 def _schemes(source: Source) -> list[tuple[object, ...]]:
-    return [(s.name, s.data_space_id, "PS", "PARTITION_SCHEME", False, False, s.function_id) for s in source.database.schemes]
+    return [
+        (s.name, s.data_space_id, "PS", "PARTITION_SCHEME", False, False, s.function_id)
+        for s in source.database.schemes
+    ]
 
 
 def _range_values(source: Source) -> list[tuple[object, ...]]:
@@ -74,7 +78,9 @@ def _stats(source: Source) -> list[tuple[object, ...]]:
     out: list[tuple[object, ...]] = []
     for t, i, n, rows in _counted(source):
         pages = -(-rows * sum(max(catalogue_sizes(c.type)[0], 8) for c in t.columns) // _PAGE_BYTES)
-        out.append((partition_id(t, i, n), t.object_id, i.index_id, n, pages, pages, pages, 0, 0, 0, 0, pages, pages, rows))
+        out.append(
+            (partition_id(t, i, n), t.object_id, i.index_id, n, pages, pages, pages, 0, 0, 0, 0, pages, pages, rows)
+        )
     return out
 
 
@@ -90,10 +96,15 @@ VIEWS = {
         _parameters,
     ),
     "sys.partition_schemes": View(
-        "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?, function_id int", _schemes
+        "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?, function_id int",
+        _schemes,
     ),
-    "sys.partition_range_values": View("function_id int, boundary_id int, parameter_id int, value variant?", _range_values),
-    "sys.destination_data_spaces": View("partition_scheme_id int, destination_id int, data_space_id int", _destinations),
+    "sys.partition_range_values": View(
+        "function_id int, boundary_id int, parameter_id int, value variant?", _range_values
+    ),
+    "sys.destination_data_spaces": View(
+        "partition_scheme_id int, destination_id int, data_space_id int", _destinations
+    ),
     "sys.partitions": View(
         "partition_id bigint, object_id int, index_id int, partition_number int, hobt_id bigint, rows bigint?, filestream_filegroup_id smallint,"
         " data_compression tinyint, data_compression_desc n(60)?, xml_compression bit?, xml_compression_desc v(3)?",

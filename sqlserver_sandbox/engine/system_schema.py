@@ -29,7 +29,8 @@ class View:
     def columns(self, database: Database) -> tuple[SystemColumn, ...]:
         variants = tuple(dict.fromkeys(f.type for f in database.functions))
         return tuple(
-            SystemColumn(c.name, c.type, c.nullable, variants if c.type.name == "sql_variant" else ()) for c in parse_columns(self.spec)
+            SystemColumn(c.name, c.type, c.nullable, variants if c.type.name == "sql_variant" else ())
+            for c in parse_columns(self.spec)
         )
 
 

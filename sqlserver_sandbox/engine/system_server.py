@@ -58,10 +58,32 @@ def _types(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for name, number in SYSTEM_TYPE_ID.items():
         length, precision, scale = _SIZES[name]
-        collation = source.database.collation if name in ("char", "varchar", "nchar", "nvarchar", "text", "ntext") else None
+        collation = (
+            source.database.collation if name in ("char", "varchar", "nchar", "nvarchar", "text", "ntext") else None
+        )
         nullable = name != "rowversion"
-        rows.append((catalogue_name(name), number, number, 4, None, length, precision, scale, collation, nullable, False, False, 0, 0, False))
-    rows.append(("sysname", 231, SYSNAME_ID, 4, None, 256, 0, 0, source.database.collation, False, False, False, 0, 0, False))
+        rows.append(
+            (
+                catalogue_name(name),
+                number,
+                number,
+                4,
+                None,
+                length,
+                precision,
+                scale,
+                collation,
+                nullable,
+                False,
+                False,
+                0,
+                0,
+                False,
+            )
+        )
+    rows.append(
+        ("sysname", 231, SYSNAME_ID, 4, None, 256, 0, 0, source.database.collation, False, False, False, 0, 0, False)
+    )
     return rows
 
 
@@ -75,7 +97,10 @@ def _filegroups(source: Source) -> list[tuple[object, ...]]:
 
 
 def _sessions(source: Source) -> list[tuple[object, ...]]:
-    return [(s.session_id, s.login, s.host, s.program, "sleeping", s.database_id, s.isolation, s.open_transactions, True) for s in source.facts.sessions()]
+    return [
+        (s.session_id, s.login, s.host, s.program, "sleeping", s.database_id, s.isolation, s.open_transactions, True)
+        for s in source.facts.sessions()
+    ]
 
 
 VIEWS = {
@@ -96,7 +121,9 @@ VIEWS = {
         " rule_object_id int, is_table_type bit",
         _types,
     ),
-    "sys.data_spaces": View("name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?", _data_spaces),
+    "sys.data_spaces": View(
+        "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?", _data_spaces
+    ),
     "sys.filegroups": View(
         "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?, filegroup_guid uniqueidentifier?,"
         " log_filegroup_id int?, is_read_only bit?, is_autogrow_all_files bit?",
@@ -111,7 +138,8 @@ VIEWS = {
         "class tinyint, class_desc n(60)?, major_id int, minor_id int, name name, value variant?", no_rows
     ),
     "sys.security_policies": View(
-        "name name, object_id int, schema_id int, is_enabled bit, is_not_for_replication bit, is_schema_bound bit", no_rows
+        "name name, object_id int, schema_id int, is_enabled bit, is_not_for_replication bit, is_schema_bound bit",
+        no_rows,
     ),
     "sys.security_predicates": View(
         "object_id int, security_predicate_id int, target_object_id int, predicate_definition n(max)?, predicate_type int?,"
@@ -119,12 +147,15 @@ VIEWS = {
         no_rows,
     ),
     "sys.change_tracking_tables": View(
-        "object_id int, is_track_columns_updated_on bit, min_valid_version bigint?, begin_version bigint?, cleanup_version bigint?", no_rows
+        "object_id int, is_track_columns_updated_on bit, min_valid_version bigint?, begin_version bigint?, cleanup_version bigint?",
+        no_rows,
     ),
     "sys.change_tracking_databases": View(
-        "database_id int, is_auto_cleanup_on tinyint?, retention_period int?, retention_period_units tinyint?, max_cleanup_version bigint?", no_rows
+        "database_id int, is_auto_cleanup_on tinyint?, retention_period int?, retention_period_units tinyint?, max_cleanup_version bigint?",
+        no_rows,
     ),
     "sys.periods": View(
-        "name name, period_type tinyint?, period_type_desc n(60)?, object_id int, start_column_id int, end_column_id int", no_rows
+        "name name, period_type tinyint?, period_type_desc n(60)?, object_id int, start_column_id int, end_column_id int",
+        no_rows,
     ),
 }

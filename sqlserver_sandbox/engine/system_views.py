@@ -27,7 +27,11 @@ def build(
         return None
     rows = view.rows(system_server.Source(facts, database, databases))
     columns = view.columns(database)
-    return SystemView(name, _relation([c.name for c in columns], [_type(c.type.name, c) for c in columns], _texts(rows, columns)), columns)
+    return SystemView(
+        name,
+        _relation([c.name for c in columns], [_type(c.type.name, c) for c in columns], _texts(rows, columns)),
+        columns,
+    )
 
 
 def _type(name: str, column: object) -> str:
@@ -58,5 +62,3 @@ def _relation(names: list[str], types: list[str], rows: list[str]) -> str:
         return f"(SELECT {nothing} LIMIT 0)"
     typed = ", ".join(f'CAST(v{i} AS {t}) AS "{n}"' for i, (n, t) in enumerate(zip(names, types, strict=True)))
     return f"(SELECT {typed} FROM (VALUES {', '.join(rows)}) AS v({', '.join(f'v{i}' for i in range(len(names)))}))"
-
-

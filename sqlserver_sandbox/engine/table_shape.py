@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.syntax import ColumnSpec, KeySpec
 
 
-def column_of(statement: Statement, database: Database, table: str, spec: ColumnSpec, number: int) -> tuple[TableColumn, Database]:
+def column_of(
+    statement: Statement, database: Database, table: str, spec: ColumnSpec, number: int
+) -> tuple[TableColumn, Database]:
     """The declared column. Raises 2715, 2749, 8147 … for what no column can be."""
     declared = resolve(spec.type, collation=database.collation)
     if spec.collation is not None:
@@ -42,9 +44,14 @@ def column_of(statement: Statement, database: Database, table: str, spec: Column
                 " unencrypted, and constrained to be nonnullable.",
             )  # fmt: skip
         if nullable:
-            raise SqlError(8147, f"Could not create IDENTITY attribute on nullable column '{spec.name}', table '{table}'.")
+            raise SqlError(
+                8147, f"Could not create IDENTITY attribute on nullable column '{spec.name}', table '{table}'."
+            )
         if spec.default is not None:
-            raise SqlError(1754, f"Defaults cannot be created on columns with an IDENTITY attribute. Table '{table}', column '{spec.name}'.")
+            raise SqlError(
+                1754,
+                f"Defaults cannot be created on columns with an IDENTITY attribute. Table '{table}', column '{spec.name}'.",
+            )
     default, database = _default(statement, database, table, spec, declared.name)
     is_sysname = spec.type.name == "sysname"
     column = TableColumn(number, spec.name, declared, nullable, spec.identity, default, spec.rowguidcol, is_sysname)
@@ -60,7 +67,10 @@ def _default(
     if spec.default is None:
         return None, database
     if type_name == "rowversion":
-        raise SqlError(1755, f"Defaults cannot be created on columns of data type timestamp. Table '{table}', column '{spec.name}'.")
+        raise SqlError(
+            1755,
+            f"Defaults cannot be created on columns of data type timestamp. Table '{table}', column '{spec.name}'.",
+        )
     statement.queries.binder(Scope()).bind(spec.default)
     text = render(spec.default)
     parse_single_expression(text)
@@ -77,7 +87,7 @@ def _take_id(database: Database) -> tuple[int, Database]:
 def system_name(prefix: str, stem: str, object_id: int) -> str:
     """A name of the shape SQL Server gives to unnamed constraints."""
     digest = hashlib.sha256(f"{prefix}{stem}{object_id}".encode()).hexdigest()
-    return f"{prefix}__{stem}__{digest[:8 if prefix == 'DF' else 16].upper()}"
+    return f"{prefix}__{stem}__{digest[: 8 if prefix == 'DF' else 16].upper()}"
 
 
 def default_sql(statement: Statement, column: TableColumn) -> str:
@@ -95,8 +105,12 @@ def table_indexes(database: Database, table: Table, node: s.CreateTable) -> tupl
         raise SqlError(8112, f"Cannot add more than one clustered index for constraints on table '{table.name}'.")
     if primary:
         keys = {c.lower() for c, _ in primary[0].columns}
-        table = replace(table, columns=tuple(_not_null(c, node) if c.name.lower() in keys else c for c in table.columns))
-    clustered = wants_clustered[0] if wants_clustered else primary[0] if primary and primary[0].clustered is None else None
+        table = replace(
+            table, columns=tuple(_not_null(c, node) if c.name.lower() in keys else c for c in table.columns)
+        )
+    clustered = (
+        wants_clustered[0] if wants_clustered else primary[0] if primary and primary[0].clustered is None else None
+    )
     space, column_id = find_space(database, table, node.space)
     heap_columns = (IndexColumn(column_id, included=False, partition_ordinal=1),) if column_id else ()
     table = replace(table, indexes=(Index(0, None, heap_columns, data_space_id=space),))
@@ -114,16 +128,23 @@ def _not_null(column: TableColumn, node: s.CreateTable) -> TableColumn:
     return replace(column, nullable=False)
 
 
-def new_index(database: Database, table: Table, key: KeySpec, *, clustered: bool | None = None) -> tuple[Index, Database]:
+def new_index(
+    database: Database, table: Table, key: KeySpec, *, clustered: bool | None = None
+) -> tuple[Index, Database]:
     """A key or index on the table: its columns, its place, its number. Without ON it lies where the table lies."""
     if clustered is None:
         has_clustered = table.base.index_id == 1
         clustered = key.clustered if key.clustered is not None else key.kind == "primary key" and not has_clustered
     if key.kind == "primary key" and any(i.key_kind == "PK" for i in table.indexes):
         raise SqlError(1779, f"Table '{table.name}' already has a primary key defined on it.")
-    columns = [_index_column(table, name, descending, number) for number, (name, descending) in enumerate(key.columns, 1)]
+    columns = [
+        _index_column(table, name, descending, number) for number, (name, descending) in enumerate(key.columns, 1)
+    ]
     if len({c.column_id for c in columns}) < len(columns):
-        raise SqlError(1909, f"Cannot use duplicate column names in index. Column name '{key.columns[-1][0]}' listed more than once.")
+        raise SqlError(
+            1909,
+            f"Cannot use duplicate column names in index. Column name '{key.columns[-1][0]}' listed more than once.",
+        )
     columns += [replace(_index_column(table, name, False, 0), included=True) for name in key.included]
     if key.space is not None:
         space, partition_column = find_space(database, table, key.space)
@@ -146,7 +167,9 @@ def _check_constraint_name(database: Database, table: Table, name: str) -> None:
     for other in (*database.tables, table):
         if other.schema_id != table.schema_id:
             continue
-        names = [i.name or "" for i in other.indexes if i.key_kind] + [c.default.name for c in other.columns if c.default]
+        names = [i.name or "" for i in other.indexes if i.key_kind] + [
+            c.default.name for c in other.columns if c.default
+        ]
         if name.lower() in (n.lower() for n in (*names, other.name)):
             raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=5)
 
@@ -156,7 +179,10 @@ def _index_column(table: Table, name: str, descending: bool, number: int) -> Ind
     if column is None:
         raise SqlError(1911, f"Column name '{name}' does not exist in the target table or view.")
     if number and (column.type.name in LOB or column.type.length == MAX):
-        raise SqlError(1919, f"Column '{name}' in table '{table.name}' is of a type that is invalid for use as a key column in an index.")
+        raise SqlError(
+            1919,
+            f"Column '{name}' in table '{table.name}' is of a type that is invalid for use as a key column in an index.",
+        )
     return IndexColumn(column.column_id, descending, key_ordinal=number)
 
 

@@ -32,7 +32,11 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
     if node.name.name.startswith("#"):
         raise refused("temporary tables", line=node.line)
     if schema is None:
-        raise SqlError(2760, f'The specified schema name "{node.name.schema}" either does not exist or you do not have permission to use it.', line=node.line)
+        raise SqlError(
+            2760,
+            f'The specified schema name "{node.name.schema}" either does not exist or you do not have permission to use it.',
+            line=node.line,
+        )
     check_free(database, schema.schema_id, node.name.name, node.line)
     object_id, database = take_object_id(database)
     now = now_text()
@@ -46,7 +50,10 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
             )  # fmt: skip
         columns.append(column)
     if sum(c.identity is not None for c in columns) > 1:
-        raise SqlError(2744, f"Multiple identity columns specified for table '{node.name.name}'. Only one identity column per table is allowed.")
+        raise SqlError(
+            2744,
+            f"Multiple identity columns specified for table '{node.name.name}'. Only one identity column per table is allowed.",
+        )
     if sum(c.type.name == "rowversion" for c in columns) > 1:
         raise SqlError(2738, f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
                        " cannot be added.")  # fmt: skip
@@ -156,7 +163,11 @@ def changing(runner: BatchRunner, statement: Statement, name: s.ObjectName) -> t
     """A table about to be altered, with the catalogue locked. Raises 4902."""
     database = change_catalogue(runner, statement, name)
     if database.table(name.schema, name.name) is None:
-        raise SqlError(4902, f'Cannot find the object "{name}" because it does not exist or you do not have permissions.', line=name.line)
+        raise SqlError(
+            4902,
+            f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
+            line=name.line,
+        )
     return writable(runner, statement, name)
 
 
@@ -170,7 +181,11 @@ def alter_drop(runner: BatchRunner, node: s.AlterTableDrop) -> Iterator[Outcome]
         if column is None:
             if node.if_exists:
                 continue
-            raise SqlError(4924, f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{table.name}'.", line=node.line)
+            raise SqlError(
+                4924,
+                f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{table.name}'.",
+                line=node.line,
+            )
         used = next((i for i in table.indexes if any(c.column_id == column.column_id for c in i.columns)), None)
         blocker = (used.name or "the partition scheme") if used else column.default.name if column.default else None
         if blocker is not None:
@@ -209,7 +224,12 @@ def create_index(runner: BatchRunner, node: s.CreateIndex) -> Iterator[Outcome]:
     statement = runner.statement()
     name = node.table
     if reading_catalogue(statement, name).table(name.schema, name.name) is None:
-        raise SqlError(1088, f'Cannot find the object "{name}" because it does not exist or you do not have permissions.', state=12, line=node.line)
+        raise SqlError(
+            1088,
+            f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
+            state=12,
+            line=node.line,
+        )
     database, table = changing(runner, statement, name)
     if any((i.name or "").lower() == (node.key.name or "").lower() for i in table.indexes if i.name):
         raise SqlError(
@@ -238,8 +258,9 @@ def drop_index(runner: BatchRunner, node: s.DropIndex) -> Iterator[Outcome]:
         )  # fmt: skip
     if index.key_kind:
         kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
-        raise SqlError(3723, f"An explicit DROP INDEX is not allowed on index '{node.table}.{node.name}'. It is being used for {kind} constraint enforcement.")
+        raise SqlError(
+            3723,
+            f"An explicit DROP INDEX is not allowed on index '{node.table}.{node.name}'. It is being used for {kind} constraint enforcement.",
+        )
     save(runner, statement, database.with_table(replace(_without_index(table, index), modified=now_text())))
     yield RowsAffected(None, DDL)
-
-

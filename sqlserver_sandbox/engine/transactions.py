@@ -144,7 +144,11 @@ class TransactionState:
 
     def stale(self, keys: set[Key]) -> set[Key]:
         """Those tables that others changed after this snapshot began."""
-        return {k for k in keys if self._store.changed_since(k, self._snapshots.get(k[0], self._store.sequence)) and k not in self._written}
+        return {
+            k
+            for k in keys
+            if self._store.changed_since(k, self._snapshots.get(k[0], self._store.sequence)) and k not in self._written
+        }
 
     def wants_fresh_view(self, keys: set[Key]) -> bool:
         """READ COMMITTED in a transaction that has written: whether to read `keys` from a new snapshot instead of the own."""
@@ -160,7 +164,12 @@ class TransactionState:
     def write(self, database: Database, object_id: int, name: str) -> Database:
         """Take the writer's lock on a table and make the snapshot fit for writing it. Returns the catalogue then in force."""
         key = (database.database_id, object_id)
-        if self._store.locks.acquire(self._spid, key, self.lock_timeout) and not self._written and not self._pinned and self._open:
+        if (
+            self._store.locks.acquire(self._spid, key, self.lock_timeout)
+            and not self._written
+            and not self._pinned
+            and self._open
+        ):
             # Whoever held the lock before may have committed: look again from here.
             self._connection.execute("ROLLBACK")
             self._open = False
@@ -174,7 +183,6 @@ class TransactionState:
             )
         self._written.add(key)
         return current
-
 
     # ---- ends -------------------------------------------------------------------------------------------------------------------
     def _end(self, *, commit: bool) -> None:

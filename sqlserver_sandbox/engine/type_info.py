@@ -33,20 +33,43 @@ def _row(
 def _integer(name: str, code: int, precision: int, usertype: int) -> list[tuple[Any, ...]]:
     unsigned = 1 if name == "tinyint" else 0
     plain = _row(name, code, precision, unsigned=unsigned, auto=0, scales=(0, 0), radix=10, usertype=usertype)
-    counted = _row(f"{name} identity", code, precision, nullable=0, unsigned=unsigned, auto=1, scales=(0, 0), radix=10, usertype=usertype)
+    counted = _row(
+        f"{name} identity",
+        code,
+        precision,
+        nullable=0,
+        unsigned=unsigned,
+        auto=1,
+        scales=(0, 0),
+        radix=10,
+        usertype=usertype,
+    )
     return [plain, counted]
 
 
 def _exact(name: str, code: int, usertype: int) -> list[tuple[Any, ...]]:
     return [
         _row(name, code, 38, params="precision,scale", unsigned=0, auto=0, scales=(0, 38), radix=10, usertype=usertype),
-        _row(f"{name}() identity", code, 38, params="precision", nullable=0, unsigned=0, auto=1, scales=(0, 0), radix=10, usertype=usertype),
+        _row(
+            f"{name}() identity",
+            code,
+            38,
+            params="precision",
+            nullable=0,
+            unsigned=0,
+            auto=1,
+            scales=(0, 0),
+            radix=10,
+            usertype=usertype,
+        ),
     ]
 
 
 ROWS: list[tuple[Any, ...]] = [
     _row("sql_variant", -150, 8000, scales=(0, 0), radix=10, usertype=39),
-    _row("datetimeoffset", -155, 34, prefix="'", suffix="'", params="scale", search=3, scales=(0, 7), sub=0, usertype=0),
+    _row(
+        "datetimeoffset", -155, 34, prefix="'", suffix="'", params="scale", search=3, scales=(0, 7), sub=0, usertype=0
+    ),
     _row("time", -154, 16, prefix="'", suffix="'", params="scale", search=3, scales=(0, 7), sub=0, usertype=0),
     _row("xml", -152, 0, prefix="N'", suffix="'", case=1, search=0, usertype=0),
     _row("uniqueidentifier", -11, 36, prefix="'", suffix="'", usertype=37),
@@ -72,7 +95,19 @@ ROWS: list[tuple[Any, ...]] = [
     _row("float", 6, 53, unsigned=0, auto=0, radix=2, usertype=8),
     _row("real", 7, 24, unsigned=0, auto=0, radix=2, usertype=23),
     _row("date", 91, 10, prefix="'", suffix="'", search=3, sql_type=9, sub=1, usertype=0),
-    _row("datetime2", 93, 27, prefix="'", suffix="'", params="scale", search=3, scales=(0, 7), sql_type=9, sub=3, usertype=0),
+    _row(
+        "datetime2",
+        93,
+        27,
+        prefix="'",
+        suffix="'",
+        params="scale",
+        search=3,
+        scales=(0, 7),
+        sql_type=9,
+        sub=3,
+        usertype=0,
+    ),
     _row("datetime", 93, 23, prefix="'", suffix="'", search=3, scales=(3, 3), sql_type=9, sub=3, usertype=12),
     _row("smalldatetime", 93, 16, prefix="'", suffix="'", search=3, scales=(0, 0), sql_type=9, sub=3, usertype=22),
     _row("varchar", 12, 8000, prefix="'", suffix="'", params="max length", search=3, usertype=2),

@@ -20,7 +20,9 @@ def unique_indexes(table: Table) -> list[Index]:
     return [i for i in table.indexes if i.unique]
 
 
-def check_insert(statement: Statement, database: Database, table: Table, staged: Sequence[tuple[TableColumn, Bound]]) -> None:
+def check_insert(
+    statement: Statement, database: Database, table: Table, staged: Sequence[tuple[TableColumn, Bound]]
+) -> None:
     """Staged rows against one another and against the table. Raises 2627 or 2601."""
     by_id = {c.column_id: b for c, b in staged}
     for index in unique_indexes(table):
@@ -36,7 +38,14 @@ def check_update(statement: Statement, database: Database, table: Table, changed
     for index in unique_indexes(table):
         if changed & {k.column_id for k in index.key_columns}:
             columns = [table.column_by_id(k.column_id) for k in index.key_columns]
-            _check(statement, database, table, index, columns, exclude="WHERE t.rowid NOT IN (SELECT rid FROM temp.main.stage)")
+            _check(
+                statement,
+                database,
+                table,
+                index,
+                columns,
+                exclude="WHERE t.rowid NOT IN (SELECT rid FROM temp.main.stage)",
+            )
 
 
 def check_existing(statement: Statement, database: Database, table: Table, index: Index) -> None:
@@ -56,7 +65,9 @@ def check_existing(statement: Statement, database: Database, table: Table, index
 
 def _keys(columns: Sequence[TableColumn], alias: str) -> tuple[list[str], list[str]]:
     """Comparison keys, and the values as error messages show them."""
-    bounds = [Bound(f"{alias}.{c.physical}", replace(c.type, length=c.type.length), True, label="implicit") for c in columns]
+    bounds = [
+        Bound(f"{alias}.{c.physical}", replace(c.type, length=c.type.length), True, label="implicit") for c in columns
+    ]
     return [equality_key(b) for b in bounds], [_text(b) for b in bounds]
 
 
@@ -66,7 +77,15 @@ def _text(bound: Bound) -> str:
     return convert(bound, target, style=style).sql if family(bound.type) != "text" else bound.sql
 
 
-def _check(statement: Statement, database: Database, table: Table, index: Index, columns: Sequence[TableColumn], *, exclude: str) -> None:
+def _check(
+    statement: Statement,
+    database: Database,
+    table: Table,
+    index: Index,
+    columns: Sequence[TableColumn],
+    *,
+    exclude: str,
+) -> None:
     mine, shown = _keys(columns, "n")
     theirs, _ = _keys(columns, "t")
     repeated = statement.fetch(

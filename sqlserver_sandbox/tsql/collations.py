@@ -13,7 +13,10 @@ from functools import lru_cache
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.refusal import refused
 
-_PATTERN = re.compile(r"(?:SQL_Latin1_General_CP1|Latin1_General(?:_100)?)_(?P<kind>CI_AS|CS_AS|BIN2)(?:_SC)?(?P<utf8>_UTF8)?", re.IGNORECASE)
+_PATTERN = re.compile(
+    r"(?:SQL_Latin1_General_CP1|Latin1_General(?:_100)?)_(?P<kind>CI_AS|CS_AS|BIN2)(?:_SC)?(?P<utf8>_UTF8)?",
+    re.IGNORECASE,
+)
 _REAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*_(?:CI|CS|BIN|BIN2)(?:_[A-Z0-9]+)*", re.IGNORECASE)
 
 
@@ -32,7 +35,9 @@ def collation(name: str) -> Collation:
     match = _PATTERN.fullmatch(name)
     if match is None:
         if _REAL.fullmatch(name):
-            raise refused(f"the collation {name}; use SQL_Latin1_General_CP1, Latin1_General or Latin1_General_100 with _CI_AS, _CS_AS or _BIN2")
+            raise refused(
+                f"the collation {name}; use SQL_Latin1_General_CP1, Latin1_General or Latin1_General_100 with _CI_AS, _CS_AS or _BIN2"
+            )
         raise SqlError(448, f"Invalid collation '{name}'.")
     return Collation(name, {"CI_AS": "ci", "CS_AS": "cs", "BIN2": "bin2"}[match["kind"].upper()], bool(match["utf8"]))
 
@@ -71,5 +76,7 @@ def comparison_key(text: str, kind: str) -> str:
     if kind == "bin2":
         return text.rstrip(" ")
     if not _comparable.fullmatch(text):
-        raise refused(f"comparing the text {text[:40]!r} under a linguistic collation (use COLLATE Latin1_General_100_BIN2)")
+        raise refused(
+            f"comparing the text {text[:40]!r} under a linguistic collation (use COLLATE Latin1_General_100_BIN2)"
+        )
     return text.rstrip(" ").lower() if kind == "ci" else text.rstrip(" ")

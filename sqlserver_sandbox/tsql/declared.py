@@ -205,7 +205,8 @@ def from_json(text: str) -> Database:
     raw["schemas"] = tuple(Schema(**s) for s in raw["schemas"])
     raw["schemes"] = tuple(PartitionScheme(**s) for s in raw["schemes"])
     raw["functions"] = tuple(
-        PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])}) for f in raw["functions"]
+        PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])})
+        for f in raw["functions"]
     )
     raw["tables"] = tuple(_table(t) for t in raw["tables"])
     return Database(**raw)

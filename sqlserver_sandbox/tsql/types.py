@@ -30,7 +30,12 @@ _PLAIN = frozenset(
 )
 _REFUSED = frozenset("sql_variant hierarchyid geometry geography json vector table cursor".split())
 
-INT_RANGE = {"tinyint": (0, 255), "smallint": (-(2**15), 2**15 - 1), "int": (-(2**31), 2**31 - 1), "bigint": (-(2**63), 2**63 - 1)}
+INT_RANGE = {
+    "tinyint": (0, 255),
+    "smallint": (-(2**15), 2**15 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "bigint": (-(2**63), 2**63 - 1),
+}
 INT_DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 MONEY_DIGITS = {"money": (19, 4), "smallmoney": (10, 4)}
 
@@ -70,7 +75,11 @@ def resolve(spec: TypeSpec, *, default_length: int = 1, line: int = 1, collation
         return SqlType("nvarchar", 128, collation=collation)
     if name in _PLAIN:
         if spec.args is not None:
-            raise SqlError(2716, f"Column, parameter, or variable #1: Cannot specify a column width on data type {spec.name}.", line=line)
+            raise SqlError(
+                2716,
+                f"Column, parameter, or variable #1: Cannot specify a column width on data type {spec.name}.",
+                line=line,
+            )
         return SqlType(name, collation=collation if name in STRINGS else None)
     if name in DECIMALS:
         return _decimal(name, spec, line)
@@ -92,7 +101,11 @@ def resolve(spec: TypeSpec, *, default_length: int = 1, line: int = 1, collation
 def _decimal(name: str, spec: TypeSpec, line: int) -> SqlType:
     precision, scale = (*(spec.args or (18,)), 0)[:2]
     if not 1 <= precision <= 38:
-        raise SqlError(2750, f"Column or parameter #1: Specified column precision {precision} is greater than the maximum precision of 38.", line=line)
+        raise SqlError(
+            2750,
+            f"Column or parameter #1: Specified column precision {precision} is greater than the maximum precision of 38.",
+            line=line,
+        )
     if not 0 <= scale <= precision:
         raise SqlError(183, "The scale must be less than or equal to the precision.", class_=15, line=line)
     return SqlType(name, precision=precision, scale=scale)
@@ -102,11 +115,18 @@ def _sized(name: str, spec: TypeSpec, default_length: int, line: int, collation:
     length = spec.args[0] if spec.args else default_length
     limit = 4000 if name in ("nchar", "nvarchar") else 8000
     if len(spec.args or ()) > 1 or (length == MAX and name in ("char", "nchar", "binary")):
-        raise SqlError(102, "Incorrect syntax near 'max'." if length == MAX else "Incorrect syntax near ','.", class_=15, line=line)
+        raise SqlError(
+            102, "Incorrect syntax near 'max'." if length == MAX else "Incorrect syntax near ','.", class_=15, line=line
+        )
     if length != MAX and length < 1:
         raise _bad_size(length, line)
     if length > limit:
-        raise SqlError(131, f"The size ({length}) given to the type '{name}' exceeds the maximum allowed ({limit}).", class_=15, line=line)
+        raise SqlError(
+            131,
+            f"The size ({length}) given to the type '{name}' exceeds the maximum allowed ({limit}).",
+            class_=15,
+            line=line,
+        )
     return SqlType(name, length, collation=collation if name in STRINGS else None)
 
 

@@ -132,7 +132,9 @@ def bind_window(binder: Binder, node: Call) -> Bound:
     if node.name in AGGREGATES:
         return _aggregate(replace(binder, allow_windows=False), node, over)
     if not node.over.order:
-        raise SqlError(4112, f"The function '{node.name}' must have an OVER clause with ORDER BY.", class_=15, line=node.line)
+        raise SqlError(
+            4112, f"The function '{node.name}' must have an OVER clause with ORDER BY.", class_=15, line=node.line
+        )
     rule = _WINDOWS.get(node.name)
     if rule is None:
         raise refused(f"{node.name.upper()} OVER (…)", line=node.line)
@@ -145,7 +147,10 @@ def _over(binder: Binder, window: Window) -> str:
     if window.partition:
         pieces.append("PARTITION BY " + ", ".join(equality_key(inside.bind(p)) for p in window.partition))
     if window.order:
-        pieces.append("ORDER BY " + ", ".join(order_item(inside.bind(o.expression), descending=o.descending) for o in window.order))
+        pieces.append(
+            "ORDER BY "
+            + ", ".join(order_item(inside.bind(o.expression), descending=o.descending) for o in window.order)
+        )
     return f" OVER ({' '.join(pieces)})"
 
 

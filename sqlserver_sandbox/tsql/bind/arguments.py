@@ -31,14 +31,18 @@ def exactly(binder: Binder, node: Call, least: int, most: int | None = None) -> 
     if not least <= len(node.args) <= most:
         if least == most:
             raise SqlError(174, f"The {node.name} function requires {least} argument(s).", class_=15, line=node.line)
-        raise SqlError(189, f"The {node.name} function requires {least} to {most} arguments.", class_=15, line=node.line)
+        raise SqlError(
+            189, f"The {node.name} function requires {least} to {most} arguments.", class_=15, line=node.line
+        )
     return [binder.bind(a) for a in node.args]
 
 
 def as_text(bound: Bound, function: str, place: int = 1) -> Bound:
     """The argument as it stands when it is text, else as SQL Server's implicit varchar; 8116 for what has none."""
     if bound.type.name in LOB or bound.type.name == "sql_variant":
-        raise SqlError(8116, f"Argument data type {bound.type.name} is invalid for argument {place} of {function} function.")
+        raise SqlError(
+            8116, f"Argument data type {bound.type.name} is invalid for argument {place} of {function} function."
+        )
     if bound.null_literal:
         return convert(bound, varchar(1))
     if bound.is_text:

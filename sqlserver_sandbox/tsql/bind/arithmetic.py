@@ -92,7 +92,10 @@ def _check_operands(operator: str, left: Bound, right: Bound) -> None:
 def _incompatible(operator: str, left: Bound, right: Bound) -> SqlError:
     name = left.type.name
     if operator == "+" or left.type.name != right.type.name:
-        return SqlError(402, f"The data types {left.type.name} and {right.type.name} are incompatible in the {_NAMES[operator]} operator.")
+        return SqlError(
+            402,
+            f"The data types {left.type.name} and {right.type.name} are incompatible in the {_NAMES[operator]} operator.",
+        )
     return SqlError(8117, f"Operand data type {name} is invalid for {_NAMES[operator]} operator.")
 
 
@@ -110,7 +113,9 @@ def _guarded(expression: str, divisor: str, target: SqlType) -> str:
 
 def _floats(operator: str, left: Bound, right: Bound, target: SqlType) -> Bound:
     if operator == "%":
-        raise SqlError(402, f"The data types {left.type.name} and {right.type.name} are incompatible in the modulo operator.")
+        raise SqlError(
+            402, f"The data types {left.type.name} and {right.type.name} are incompatible in the modulo operator."
+        )
     a, b = convert(left, target, explicit=False), convert(right, target, explicit=False)
     value = f"{a.sql} {operator} {b.sql}"
     if operator == "/":
@@ -167,7 +172,9 @@ def _exactly(operator: str, a: str, b: str, left: SqlType, right: SqlType, targe
 def _bitwise(operator: str, left: Bound, right: Bound) -> Bound:
     target, _ = common_type((left, right))
     if target.name not in INTEGERS:
-        raise SqlError(402, f"The data types {left.type.name} and {right.type.name} are incompatible in the '{operator}' operator.")
+        raise SqlError(
+            402, f"The data types {left.type.name} and {right.type.name} are incompatible in the '{operator}' operator."
+        )
     a, b = convert(left, target), convert(right, target)
     text = f"xor({a.sql}, {b.sql})" if operator == "^" else f"({a.sql} {operator} {b.sql})"
     return computed(text, target, a, b)

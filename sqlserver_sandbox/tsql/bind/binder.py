@@ -154,7 +154,12 @@ class Binder:
     def _call(self, node: s.Call) -> Bound:
         if node.over is not None or node.name in aggregates.WINDOW_ONLY:
             if not self.allow_windows:
-                raise SqlError(4108, "Windowed functions can only appear in the SELECT or ORDER BY clauses.", class_=15, line=node.line)
+                raise SqlError(
+                    4108,
+                    "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+                    class_=15,
+                    line=node.line,
+                )
             return aggregates.bind_window(self, node)
         if node.name in aggregates.AGGREGATES:
             return self._aggregate(node)
@@ -162,7 +167,11 @@ class Binder:
 
     def _aggregate(self, node: s.Call) -> Bound:
         if self.in_aggregate:
-            raise SqlError(130, "Cannot perform an aggregate function on an expression containing an aggregate or a subquery.", line=node.line)
+            raise SqlError(
+                130,
+                "Cannot perform an aggregate function on an expression containing an aggregate or a subquery.",
+                line=node.line,
+            )
         if self.grouping is None:
             raise SqlError(
                 147, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select"
@@ -176,7 +185,10 @@ class Binder:
     def _subquery(self, node: s.Subquery) -> Bound:
         bound = self.query(node.query, self.scope)
         if len(bound.columns) != 1:
-            raise SqlError(116, "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.")
+            raise SqlError(
+                116,
+                "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+            )
         column = bound.columns[0]
         return Bound(cast(f"({_scalar(bound)})", column.type), column.type, True, label=column.label)
 
@@ -208,7 +220,10 @@ class Binder:
             return f"(NOT {text})" if node.negated else text
         bound = self.query(node.query, self.scope)
         if len(bound.columns) != 1:
-            raise SqlError(116, "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.")
+            raise SqlError(
+                116,
+                "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+            )
         left, right = _in_sides(operand, replace(bound.columns[0], sql="q.c1", constant=None))
         word = "NOT IN" if node.negated else "IN"
         return f"({left} {word} (SELECT {right} FROM ({bound.sql}) AS q))"

@@ -54,7 +54,9 @@ def null() -> Bound:
     return replace(constant(None, SqlType("int")), null_literal=True)
 
 
-def computed(sql: str, declared: SqlType, *parts: Bound, nullable: bool | None = None, label: str | None = None) -> Bound:
+def computed(
+    sql: str, declared: SqlType, *parts: Bound, nullable: bool | None = None, label: str | None = None
+) -> Bound:
     """An expression over `parts`: NULL when one of them may be, unless told."""
     may = any(p.nullable for p in parts) if nullable is None else nullable
     return Bound(sql, declared, may, label=label or "default", volatile=any(p.volatile for p in parts))

@@ -69,7 +69,11 @@ def _side(bound: Bound, target: SqlType, label: str) -> Bound:
 
 
 def _exact(left: SqlType, right: SqlType, target: SqlType) -> SqlType:
-    shapes = [decimal_shape(t) for t in (left, right) if t.name in (*DECIMALS, *MONEY, "tinyint", "smallint", "int", "bigint", "bit")]
+    shapes = [
+        decimal_shape(t)
+        for t in (left, right)
+        if t.name in (*DECIMALS, *MONEY, "tinyint", "smallint", "int", "bigint", "bit")
+    ]
     scale = max(s for _, s in shapes)
     whole = max(p - s for p, s in shapes)
     if scale + whole > 38:

@@ -100,14 +100,30 @@ def _plain(bound: Bound, target: SqlType, style: int | None) -> str | None:
         return _moment_text(bound, target, style)
     if pair == ("moment", "moment"):
         return moment_sql(bound.sql, bound.type, target)
-    if pair == ("guid", "text") and target.name in ("varchar", "nvarchar") and (is_max(target) or target.length >= 36):
-        return bound.sql
-    if pair == ("bytes", "bytes") and target.name == "varbinary":
-        fits = target.length == MAX or (bound.type.name != "image" and 0 < _byte_length(bound.type) <= target.length)
-        return bound.sql if fits else f"slice_bytes({bound.sql}, 1, {target.length})"
+    if pair == ("guid", "text"):
+        exact = target.length == 36 or (
+            target.name in ("varchar", "nvarchar") and (is_max(target) or target.length > 36)
+        )
+        return bound.sql if exact else None
+    if pair == ("bytes", "bytes"):
+        return _bytes(bound, target)
     if pair == ("bytes", "number") and target.name == "bigint":
         return f"big_endian({bound.sql})"
     return None
+
+
+def _bytes(bound: Bound, target: SqlType) -> str | None:
+    length = _byte_length(bound.type)
+    if target.name == "varbinary":
+        fits = target.length == MAX or (bound.type.name != "image" and 0 < length <= target.length)
+        return bound.sql if fits else f"slice_bytes({bound.sql}, 1, {target.length})"
+    if target.name != "binary":
+        return None
+    if bound.type.name in ("binary", "rowversion") and length == target.length:
+        return bound.sql
+    # Most values have the full length already; the others are cut or padded by the reference.
+    padded = call_reference(bound.sql, bound.type, target, None)
+    return f"CASE WHEN octet_length({bound.sql}) = {target.length} THEN {bound.sql} ELSE {padded} END"
 
 
 def _byte_length(declared: SqlType) -> int:
@@ -153,6 +169,8 @@ def _number_text(bound: Bound, target: SqlType, style: int | None) -> str | None
         # One more digit before the point: DuckDB writes .50 for decimal(2,2).
         wide = f"CAST({sql} AS DECIMAL({source.precision + 1},{source.scale}))"
         return f"CAST({wide} AS VARCHAR)" if _long_enough(target, source.precision + 3) else None
+    if source.name == "float" and style == 3:
+        return f"float_style_3({sql})" if _long_enough(target, 24) else None
     if source.name in MONEY and style == 2:
         return f"CAST({sql} AS VARCHAR)" if _long_enough(target, 22) else None
     return None
@@ -166,7 +184,7 @@ def _text(bound: Bound, target: SqlType) -> str | None:
     source = bound.type
     utf8 = target.name not in UNICODE and collation(target.collation or "SQL_Latin1_General_CP1_CI_AS").utf8
     if target.name in ("char", "nchar"):
-        return None
+        return _padded(bound, target)
     if target.name not in UNICODE and source.name in UNICODE and not utf8:
         fits = is_max(target) or (not is_max(source) and source.length <= target.length)
         inner = f"narrow_text({bound.sql})"
@@ -176,6 +194,12 @@ def _text(bound: Bound, target: SqlType) -> str | None:
     # No text has more units than bytes, so most rows need no cutting.
     cut = call_reference(bound.sql, source, target, None)
     return f"CASE WHEN strlen({bound.sql}) <= {target.length} THEN {bound.sql} ELSE {cut} END"
+
+
+def _padded(bound: Bound, target: SqlType) -> str:
+    """Plain ASCII of the right length, as most fixed-length text is, stays as it is; the rest goes by the reference."""
+    exact = f"strlen({bound.sql}) = {target.length} AND length({bound.sql}) = {target.length}"
+    return f"CASE WHEN {exact} THEN {bound.sql} ELSE {call_reference(bound.sql, bound.type, target, None)} END"
 
 
 def _moment_text(bound: Bound, target: SqlType, style: int | None) -> str | None:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.bind import functions_bytes, functions_general, functions_moment, functions_system, functions_text
+from sqlserver_sandbox.tsql.bind import (
+    functions_bytes,
+    functions_general,
+    functions_moment,
+    functions_system,
+    functions_text,
+)
 from sqlserver_sandbox.tsql.bind.bound import Bound, raise_sql
 from sqlserver_sandbox.tsql.refusal import refused
 
@@ -16,7 +22,8 @@ if TYPE_CHECKING:
 
 MORE_THAN_ONE_ROW = raise_sql(
     SqlError(
-        512, "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the"
+        512,
+        "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the"
         " subquery is used as an expression.",
     )  # fmt: skip
 )
@@ -45,5 +52,9 @@ def bind_call(binder: Binder, node: Call) -> Bound:
             raise refused(f"the function {node.name.upper()}", line=node.line)
         raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.", class_=15, line=node.line)
     if node.distinct or node.star:
-        raise SqlError(102, "Incorrect syntax near '*'." if node.star else "Incorrect syntax near the keyword 'DISTINCT'.", class_=15)
+        raise SqlError(
+            102,
+            "Incorrect syntax near '*'." if node.star else "Incorrect syntax near the keyword 'DISTINCT'.",
+            class_=15,
+        )
     return rule(binder, node)

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.binder import Binder
     from sqlserver_sandbox.tsql.syntax import Call
 
-ALGORITHMS = {"SHA2_256": ("sha256", 32), "SHA2_512": ("sha512", 64), "MD5": ("md5", 16), "SHA1": ("sha1", 20), "SHA": ("sha1", 20)}
+ALGORITHMS = {
+    "SHA2_256": ("sha256", 32),
+    "SHA2_512": ("sha512", 64),
+    "MD5": ("md5", 16),
+    "SHA1": ("sha1", 20),
+    "SHA": ("sha1", 20),
+}
 
 
 def _datalength(binder: Binder, node: Call) -> Bound:

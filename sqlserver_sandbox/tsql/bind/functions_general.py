@@ -31,7 +31,14 @@ def _isnull(binder: Binder, node: Call) -> Bound:
     other = convert(replacement, target, explicit=False)
     if value.constant is not None:
         return other if value.constant.value is None else value
-    return computed(f"coalesce({value.sql}, {other.sql})", target, value, other, nullable=other.nullable and value.nullable, label=value.label)
+    return computed(
+        f"coalesce({value.sql}, {other.sql})",
+        target,
+        value,
+        other,
+        nullable=other.nullable and value.nullable,
+        label=value.label,
+    )
 
 
 def _coalesce(binder: Binder, node: Call) -> Bound:
@@ -39,7 +46,9 @@ def _coalesce(binder: Binder, node: Call) -> Bound:
     if len(parts) < 2:
         raise SqlError(102, "Incorrect syntax near ')'.", class_=15, line=node.line)
     if all(p.null_literal for p in parts):
-        raise SqlError(4127, "At least one of the arguments to COALESCE must be an expression that is not the NULL constant.")
+        raise SqlError(
+            4127, "At least one of the arguments to COALESCE must be an expression that is not the NULL constant."
+        )
     target, label = common_type(parts)
     converted = [convert(p, target, explicit=False) for p in parts]
     if all(p.constant is not None for p in converted):
@@ -52,8 +61,18 @@ def _coalesce(binder: Binder, node: Call) -> Bound:
 def _nullif(binder: Binder, node: Call) -> Bound:
     left, right = exactly(binder, node, 2)
     if left.null_literal:
-        raise SqlError(4151, "The type of the first argument to NULLIF cannot be the NULL constant because the type of the first argument has to be known.")
-    return computed(f"CASE WHEN {compare(left, right, '=')} THEN NULL ELSE {left.sql} END", left.type, left, right, nullable=True, label=left.label)
+        raise SqlError(
+            4151,
+            "The type of the first argument to NULLIF cannot be the NULL constant because the type of the first argument has to be known.",
+        )
+    return computed(
+        f"CASE WHEN {compare(left, right, '=')} THEN NULL ELSE {left.sql} END",
+        left.type,
+        left,
+        right,
+        nullable=True,
+        label=left.label,
+    )
 
 
 def _newid(binder: Binder, node: Call) -> Bound:
@@ -83,7 +102,8 @@ def _variant_property(binder: Binder, node: Call) -> Bound:
     if value.type.name != "sql_variant":
         return constant(rule(value.type), target)
     branches = [
-        f"WHEN {text_literal(json.dumps(asdict(base)))} THEN {constant(rule(base), target).sql}" for base in value.variants
+        f"WHEN {text_literal(json.dumps(asdict(base)))} THEN {constant(rule(base), target).sql}"
+        for base in value.variants
     ]
     if not branches:
         return constant(None, target)

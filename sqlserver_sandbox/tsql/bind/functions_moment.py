@@ -28,7 +28,14 @@ _PARTS = {
     "mi": "minute", "n": "minute", "second": "second", "ss": "second", "s": "second", "millisecond": "millisecond", "ms": "millisecond",
     "microsecond": "microsecond", "mcs": "microsecond", "nanosecond": "nanosecond", "ns": "nanosecond",
 }  # fmt: skip
-_TICKS = {"day": TICKS_PER_DAY, "hour": 36_000_000_000, "minute": 600_000_000, "second": 10_000_000, "millisecond": 10_000, "microsecond": 10}
+_TICKS = {
+    "day": TICKS_PER_DAY,
+    "hour": 36_000_000_000,
+    "minute": 600_000_000,
+    "second": 10_000_000,
+    "millisecond": 10_000,
+    "microsecond": 10,
+}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _CLOCK = ("hour", "minute", "second", "millisecond", "microsecond", "nanosecond")
 
@@ -83,7 +90,9 @@ def _shorthand(part: str) -> Callable[[Binder, Call], Bound]:
 
 def _extract(part: str, value: Bound) -> Bound:
     if value.type.name == "date" and part in _CLOCK or value.type.name == "time" and part not in _CLOCK:
-        raise SqlError(9810, f"The datepart {part} is not supported by date function datepart for data type {value.type.name}.")
+        raise SqlError(
+            9810, f"The datepart {part} is not supported by date function datepart for data type {value.type.name}."
+        )
     ticks = local_ticks(value.sql, value.type)
     if part in _CLOCK:
         if value.type.name in ("datetime", "smalldatetime") and part == "millisecond":
@@ -121,7 +130,9 @@ def _dateadd(binder: Binder, node: Call) -> Bound:
         value = convert(value, SqlType("datetime"), explicit=False)
     moment = _moment(value, "DATEADD")
     if moment.type.name == "time" or (moment.type.name == "date" and part in _CLOCK):
-        raise SqlError(9810, f"The datepart {part} is not supported by date function dateadd for data type {moment.type.name}.")
+        raise SqlError(
+            9810, f"The datepart {part} is not supported by date function dateadd for data type {moment.type.name}."
+        )
     unit = {"dayofyear": "day", "weekday": "day"}.get(part, part)
     local = local_ticks(moment.sql, moment.type)
     if unit in _MONTHS:
@@ -138,11 +149,20 @@ def _dateadd(binder: Binder, node: Call) -> Bound:
 def _back(ticks: str, moment: Bound, number: Bound) -> Bound:
     """Local ticks back in the moment's own type; 517 past the end of its range."""
     declared = moment.type
-    error = raise_sql(SqlError(517, f"Adding a value to a '{declared.name}' column caused an overflow."), SqlType("bigint"))
-    safe = f"CASE WHEN {ticks} >= 0 AND {ticks} < {MAX_TICKS} THEN {ticks} WHEN {ticks} IS NULL THEN NULL ELSE {error} END"
+    error = raise_sql(
+        SqlError(517, f"Adding a value to a '{declared.name}' column caused an overflow."), SqlType("bigint")
+    )
+    safe = (
+        f"CASE WHEN {ticks} >= 0 AND {ticks} < {MAX_TICKS} THEN {ticks} WHEN {ticks} IS NULL THEN NULL ELSE {error} END"
+    )
     if declared.name == "datetimeoffset":
         text = f"{{'ticks': {safe} - {moment.sql}.\"offset\" * 600000000, 'offset': {moment.sql}.\"offset\"}}"
-        return computed(cast(f"CASE WHEN {moment.sql} IS NULL OR {number.sql} IS NULL THEN NULL ELSE {text} END", declared), declared, moment, number)
+        return computed(
+            cast(f"CASE WHEN {moment.sql} IS NULL OR {number.sql} IS NULL THEN NULL ELSE {text} END", declared),
+            declared,
+            moment,
+            number,
+        )
     wide = Bound(f"({safe})", SqlType("datetime2", scale=7), moment.nullable or number.nullable)
     return convert(wide, declared)
 
@@ -156,6 +176,7 @@ def _datediff(binder: Binder, node: Call) -> Bound:
     target = SqlType("bigint") if node.name == "datediff_big" else INT
     a, b = (_utc(m) for m in (start, end))
     if part in ("year", "quarter", "month"):
+
         def months(t: str) -> str:
             return f"(CAST(year({date_of(t)}) AS BIGINT) * 12 + month({date_of(t)}) - 1)"
 
@@ -187,7 +208,9 @@ def _datefromparts(binder: Binder, node: Call) -> Bound:
     parts = [as_int(p) for p in exactly(binder, node, 3)]
     year, month, day = (p.sql for p in parts)
     target = SqlType("date")
-    bad = raise_sql(SqlError(289, "Cannot construct data type date, some of the arguments have values which are not valid."), target)
+    bad = raise_sql(
+        SqlError(289, "Cannot construct data type date, some of the arguments have values which are not valid."), target
+    )
     text = f"TRY_CAST(lpad(CAST({year} AS VARCHAR), 4, '0') || '-' || {month} || '-' || {day} AS DATE)"
     valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND 31 AND {text} IS NOT NULL"
     missing = " OR ".join(f"{p.sql} IS NULL" for p in parts)
@@ -201,7 +224,12 @@ def _eomonth(binder: Binder, node: Call) -> Bound:
     months = as_int(args[1]) if len(args) == 2 else constant(0, INT)
     moved = f"last_day(CAST({day.sql} + to_months({months.sql}) AS DATE))"
     error = raise_sql(overflow("expression", target), target)
-    return computed(f"CASE WHEN year({moved}) BETWEEN 1 AND 9999 THEN {moved} WHEN {moved} IS NULL THEN NULL ELSE {error} END", target, day, months)
+    return computed(
+        f"CASE WHEN year({moved}) BETWEEN 1 AND 9999 THEN {moved} WHEN {moved} IS NULL THEN NULL ELSE {error} END",
+        target,
+        day,
+        months,
+    )
 
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {

@@ -63,7 +63,9 @@ def _lookup(key: Bound, names: dict[int, str]) -> Bound:
         value = number.constant.value
         return constant(names.get(int(str(value))) if value is not None else None, _SYSNAME)
     branches = " ".join(f"WHEN {i} THEN {text_literal(n)}" for i, n in names.items())
-    return computed(f"CASE {number.sql} {branches} END" if names else "CAST(NULL AS VARCHAR)", _SYSNAME, number, nullable=True)
+    return computed(
+        f"CASE {number.sql} {branches} END" if names else "CAST(NULL AS VARCHAR)", _SYSNAME, number, nullable=True
+    )
 
 
 def parse_object_name(text: str) -> ObjectName | None:

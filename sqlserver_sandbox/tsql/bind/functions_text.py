@@ -78,7 +78,10 @@ def _substring(binder: Binder, node: Call) -> Bound:
 
 
 def _subbytes(value: Bound, start: Bound, count: Bound) -> Bound:
-    first, length = known_int(start, "SUBSTRING of bytes with a start"), known_int(count, "SUBSTRING of bytes with a length")
+    first, length = (
+        known_int(start, "SUBSTRING of bytes with a start"),
+        known_int(count, "SUBSTRING of bytes with a length"),
+    )
     width = 8 if value.type.name == "rowversion" else value.type.length
     if first is None or length is None:
         return convert(Bound("NULL", value.type), SqlType("varbinary", 1))
@@ -109,7 +112,11 @@ def _replace(binder: Binder, node: Call) -> Bound:
     if folds and not (isinstance(known, str) and known.isascii() and not any(c.isalpha() for c in known)):
         raise refused("REPLACE of letters under a case-insensitive collation; add COLLATE Latin1_General_100_BIN2")
     unicode = any(t.type.name in UNICODE for t in texts)
-    target = SqlType("nvarchar" if unicode else "varchar", MAX if is_max(texts[0].type) else (4000 if unicode else 8000), collation=collation)
+    target = SqlType(
+        "nvarchar" if unicode else "varchar",
+        MAX if is_max(texts[0].type) else (4000 if unicode else 8000),
+        collation=collation,
+    )
     a, b, c = (convert(t, SqlType(target.name, MAX, collation=collation)) for t in texts)
     sql = f"CASE WHEN {b.sql} = '' THEN {a.sql} ELSE replace({a.sql}, {b.sql}, {c.sql}) END"
     replaced = computed(sql, SqlType(target.name, MAX, collation=collation), *texts, label=label)
@@ -127,7 +134,9 @@ def implicit_text(bound: Bound, *, unicode: bool) -> Bound:
     length = lengths.get(bound.type.name, 40)
     if bound.type.name in BINARIES or bound.type.name in ("xml", "sql_variant"):
         raise refused(f"CONCAT of {bound.type.name}; convert it with a style")
-    return convert(bound, SqlType("nvarchar" if unicode else "varchar", length, collation=DEFAULT_COLLATION), explicit=False)
+    return convert(
+        bound, SqlType("nvarchar" if unicode else "varchar", length, collation=DEFAULT_COLLATION), explicit=False
+    )
 
 
 def _concat(binder: Binder, node: Call) -> Bound:

@@ -52,5 +52,12 @@ def _decimal(text: str) -> Bound:
     whole = whole.lstrip("0")
     precision, scale = max(1, len(whole) + len(fraction)), len(fraction)
     if precision > 38:
-        raise SqlError(1007, f"The number '{text}' is out of the range for numeric representation (maximum precision 38).", class_=15)
-    return constant(Decimal(f"{whole or 0}.{fraction}" if fraction else (whole or "0")), SqlType("numeric", precision=precision, scale=scale))
+        raise SqlError(
+            1007,
+            f"The number '{text}' is out of the range for numeric representation (maximum precision 38).",
+            class_=15,
+        )
+    return constant(
+        Decimal(f"{whole or 0}.{fraction}" if fraction else (whole or "0")),
+        SqlType("numeric", precision=precision, scale=scale),
+    )

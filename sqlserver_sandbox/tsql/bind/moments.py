@@ -20,7 +20,7 @@ def local_ticks(sql: str, declared: SqlType) -> str:
     if declared.name == "time":
         return f"({sql} + {TICKS_1900})"
     if declared.name == "datetimeoffset":
-        return f"({sql}.ticks + {sql}.\"offset\" * {TICKS_PER_MINUTE})"
+        return f'({sql}.ticks + {sql}."offset" * {TICKS_PER_MINUTE})'
     return f"({sql})"
 
 
@@ -42,7 +42,11 @@ def moment_sql(sql: str, source: SqlType, target: SqlType) -> str | None:
         return local_ticks(sql, source) if exact else None
     if target.name == "time" and source.name == "datetime2" and target.scale >= source.scale:
         return f"({sql} % {TICKS_PER_DAY})"
-    if target.name == "datetimeoffset" and source.name in ("datetime2", "datetimeoffset") and target.scale >= source.scale:
+    if (
+        target.name == "datetimeoffset"
+        and source.name in ("datetime2", "datetimeoffset")
+        and target.scale >= source.scale
+    ):
         return sql if source.name == "datetimeoffset" else _with_zero_offset(sql)
     return None
 
@@ -57,6 +61,8 @@ def moment_text_sql(sql: str, declared: SqlType, style: int | None) -> tuple[str
         style = 0 if declared.name in ("datetime", "smalldatetime") else 121
     if declared.name == "date":
         return (f"CAST({sql} AS VARCHAR)", 10) if style in (20, 21, 23, 25, 120, 121, 126) else (None, 0)
+    if style == 126 and declared.name in ("datetime", "smalldatetime"):
+        return _iso_text(sql, declared), 23
     ticks = local_ticks(sql, declared)
     day = f"CAST({date_of(ticks)} AS VARCHAR)"
     if style == 23 and declared.name != "time":
@@ -72,6 +78,13 @@ def moment_text_sql(sql: str, declared: SqlType, style: int | None) -> tuple[str
     if declared.name == "datetimeoffset":
         return f"({text} || ' ' || {_zone(sql)})", length + 7
     return f"({text})", length
+
+
+def _iso_text(sql: str, declared: SqlType) -> str:
+    """Style 126: no fraction when it would be .000."""
+    ticks = local_ticks(sql, declared)
+    front = f"CAST({date_of(ticks)} AS VARCHAR) || 'T' || "
+    return f"(CASE WHEN ({ticks} + 5000) % 10000000 // 10000 = 0 THEN {front}{_clock(ticks, 0)} ELSE {front}{_clock(ticks, 3)} END)"
 
 
 def _digits(declared: SqlType) -> int:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.scope import Scope
 
 
-def bind_items(binder: Binder, items: tuple[s.SelectItem, ...], scope: Scope) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
+def bind_items(
+    binder: Binder, items: tuple[s.SelectItem, ...], scope: Scope
+) -> tuple[tuple[Bound, ...], tuple[str, ...]]:
     """The outputs in order, and the variables they are assigned to (all or none: 141)."""
     outputs: list[Bound] = []
     assigns = [i.assign for i in items if i.assign is not None]
@@ -60,7 +62,11 @@ def find_output(node: s.Expression, items: tuple[Bound, ...]) -> Bound | None:
     if isinstance(node, s.Literal) and node.kind == "integer":
         place = int(node.text)
         if not 1 <= place <= len(items):
-            raise SqlError(108, f"The ORDER BY position number {place} is out of range of the number of items in the select list.", class_=15)
+            raise SqlError(
+                108,
+                f"The ORDER BY position number {place} is out of range of the number of items in the select list.",
+                class_=15,
+            )
         return replace(items[place - 1], constant=None)
     if isinstance(node, s.Name) and len(node.parts) == 1:
         found = [i for i, b in enumerate(items) if b.name.lower() == node.parts[0].lower()]

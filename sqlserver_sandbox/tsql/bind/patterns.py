@@ -18,7 +18,9 @@ def like(operand: Bound, pattern: Bound, escape: Bound | None, *, negated: bool)
         raise refused(f"LIKE on {operand.type.name}")
     if pattern.constant is None or (escape is not None and escape.constant is None):
         raise refused("LIKE with a pattern that is not a constant or a variable")
-    if pattern.constant.value is None or (escape is not None and escape.constant is not None and escape.constant.value is None):
+    if pattern.constant.value is None or (
+        escape is not None and escape.constant is not None and escape.constant.value is None
+    ):
         return "CAST(NULL AS BOOLEAN)"
     collation, _ = common_collation((operand, pattern), "like")
     kind = collations.collation(collation).kind
@@ -70,7 +72,9 @@ def _set(body: str, escape: str | None, kind: str) -> str:
     members = body[1:] if negated else body
     ranges = re.findall(r"(.)-(.)", members)
     for low, high in ranges:
-        plain = low.isascii() and high.isascii() and low.isalnum() and high.isalnum() and low.isdigit() == high.isdigit()
+        plain = (
+            low.isascii() and high.isascii() and low.isalnum() and high.isalnum() and low.isdigit() == high.isdigit()
+        )
         if not plain or (kind != "ci" and not low.isdigit()) or low.lower() > high.lower():
             raise refused(f"the range {low}-{high} in a LIKE pattern")
     escaped = re.sub(r"([\\\[\]^])", r"\\\1", members)

@@ -96,7 +96,11 @@ class QueryBinder:
         keys = tuple(rows.bind(g) for g in select.group)
         for key in keys:
             if key.constant is not None:
-                raise SqlError(164, "Each GROUP BY expression must contain at least one column that is not an outer reference.", class_=15)
+                raise SqlError(
+                    164,
+                    "Each GROUP BY expression must contain at least one column that is not an outer reference.",
+                    class_=15,
+                )
         binder = replace(rows, grouping=Grouping(keys))
         return binder, f" GROUP BY {', '.join(equality_key(k) for k in keys)}" if keys else ""
 
@@ -118,7 +122,10 @@ class QueryBinder:
                 raise SqlError(10741, "A TOP can not be used in the same query or sub-query as a OFFSET.", class_=15)
             count = known_int(binder.bind(select.top.count), "TOP with a count")
             if count is None or count < 0:
-                raise SqlError(1060, "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.")
+                raise SqlError(
+                    1060,
+                    "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.",
+                )
             return f" LIMIT {count}"
         if node.offset is None:
             return ""
@@ -129,7 +136,9 @@ class QueryBinder:
             return f" OFFSET {skip}"
         count = known_int(binder.bind(node.fetch), "FETCH with a count")
         if count is None or count < 1:
-            raise SqlError(10744, "The number of rows provided for a FETCH clause must be greater then zero.", class_=15)
+            raise SqlError(
+                10744, "The number of rows provided for a FETCH clause must be greater then zero.", class_=15
+            )
         return f" LIMIT {count} OFFSET {skip}"
 
 
@@ -153,5 +162,3 @@ def has_aggregate(node: object) -> bool:
         parts = [p for w in node.whens for p in (w.condition, w.result)]
         return any(has_aggregate(p) for p in (*parts, node.operand, node.otherwise) if p is not None)
     return False
-
-

@@ -51,7 +51,9 @@ class Scope:
                 return found
             scope = scope.outer
         if len(name.parts) > 1:
-            raise SqlError(4104, f'The multi-part identifier "{".".join(name.parts)}" could not be bound.', line=name.line)
+            raise SqlError(
+                4104, f'The multi-part identifier "{".".join(name.parts)}" could not be bound.', line=name.line
+            )
         raise SqlError(207, f"Invalid column name '{name.parts[0]}'.", line=name.line)
 
     def _own(self, name: Name) -> Bound | None:

@@ -26,7 +26,9 @@ def distinct(inner: str, columns: tuple[Bound, ...]) -> str:
         return f"SELECT DISTINCT * FROM ({inner}) AS d"
     # The output c1 and the source's c1 share a name: the key must mean the source's.
     sources = [replace(c, sql=f"d.{c.sql}") for c in columns]
-    values = ", ".join(f"{cast(f'any_value({d.sql})', d.type)} AS {c.sql}" for c, d in zip(columns, sources, strict=True))
+    values = ", ".join(
+        f"{cast(f'any_value({d.sql})', d.type)} AS {c.sql}" for c, d in zip(columns, sources, strict=True)
+    )
     return f"SELECT * FROM (SELECT {values} FROM ({inner}) AS d GROUP BY {', '.join(equality_key(d) for d in sources)}) AS u"
 
 
@@ -41,7 +43,10 @@ def bind_set_operation(
         )  # fmt: skip
     left, right = binder.query(body.left, outer), binder.query(body.right, outer)
     if len(left.columns) != len(right.columns):
-        raise SqlError(205, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.")
+        raise SqlError(
+            205,
+            "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
+        )
     if node.offset is not None:
         raise refused("OFFSET on a set operation")
     columns: list[Bound] = []
@@ -50,12 +55,16 @@ def bind_set_operation(
         target, label = common_type((a, b), "UNION")
         for side, part in zip(sides, (a, b), strict=True):
             side.append(f"{convert(replace(part, sql=f'q.{part.sql}'), target, explicit=False).sql} AS c{number}")
-        columns.append(replace(a, sql=f"c{number}", type=target, label=label, nullable=a.nullable or b.nullable, identity=False))
+        columns.append(
+            replace(a, sql=f"c{number}", type=target, label=label, nullable=a.nullable or b.nullable, identity=False)
+        )
     first, second = (
         f"SELECT {', '.join(side)} FROM ({q.sql}) AS q" for side, q in zip(sides, (left, right), strict=True)
     )
     sql = _combined(body.op, first, second, tuple(columns))
-    return replace(left, sql=sql + outputs.order_by_columns(node.order, tuple(columns)), columns=tuple(columns), single_row=False)
+    return replace(
+        left, sql=sql + outputs.order_by_columns(node.order, tuple(columns)), columns=tuple(columns), single_row=False
+    )
 
 
 def _combined(op: str, first: str, second: str, columns: tuple[Bound, ...]) -> str:
@@ -65,7 +74,10 @@ def _combined(op: str, first: str, second: str, columns: tuple[Bound, ...]) -> s
     if op == "union":
         return distinct(both, columns)
     pairs = " AND ".join(
-        f"{equality_key(replace(c, sql=f'l.{c.sql}'))} IS NOT DISTINCT FROM {equality_key(replace(c, sql=f'r.{c.sql}'))}" for c in columns
+        f"{equality_key(replace(c, sql=f'l.{c.sql}'))} IS NOT DISTINCT FROM {equality_key(replace(c, sql=f'r.{c.sql}'))}"
+        for c in columns
     )
     word = "NOT EXISTS" if op == "except" else "EXISTS"
-    return distinct(f"SELECT l.* FROM ({first}) AS l WHERE {word} (SELECT 1 FROM ({second}) AS r WHERE {pairs})", columns)
+    return distinct(
+        f"SELECT l.* FROM ({first}) AS l WHERE {word} (SELECT 1 FROM ({second}) AS r WHERE {pairs})", columns
+    )

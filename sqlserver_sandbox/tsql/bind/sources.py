@@ -54,7 +54,9 @@ def resolve_table(context: Context, name: s.ObjectName) -> tuple[Database, Table
 
 def table_columns(table: Table, alias: str) -> tuple[Bound, ...]:
     return tuple(
-        Bound(f"{alias}.{c.physical}", c.type, c.nullable, label="implicit", identity=c.identity is not None, name=c.name)
+        Bound(
+            f"{alias}.{c.physical}", c.type, c.nullable, label="implicit", identity=c.identity is not None, name=c.name
+        )
         for c in table.columns
     )
 
@@ -69,7 +71,9 @@ def _table(binder: QueryBinder, node: s.TableSource, scope: Scope) -> BoundSourc
     database, table = resolve_table(context, name)
     context.touch(database, table)
     schema = database.schema_by_id(table.schema_id).name
-    source = ScopeSource(node.alias or table.name, table_columns(table, alias), schema, database.name, node.alias is not None)
+    source = ScopeSource(
+        node.alias or table.name, table_columns(table, alias), schema, database.name, node.alias is not None
+    )
     return BoundSource(f"{database.alias}.main.{table.physical} AS {alias}", (source,))
 
 
@@ -80,7 +84,8 @@ def _system(context: Context, node: s.TableSource, alias: str) -> BoundSource:
     if database is None or view is None:
         raise refused(f"the system view {name}", line=name.line)
     columns = tuple(
-        Bound(f'{alias}."{c.name}"', c.type, c.nullable, label="implicit", name=c.name, variants=c.variants) for c in view.columns
+        Bound(f'{alias}."{c.name}"', c.type, c.nullable, label="implicit", name=c.name, variants=c.variants)
+        for c in view.columns
     )
     source = ScopeSource(node.alias or name.name, columns, name.schema, database.name, node.alias is not None)
     return BoundSource(f"{view.relation} AS {alias}", (source,))
@@ -102,7 +107,9 @@ def _common(binder: QueryBinder, node: s.TableSource) -> BoundSource:
     return _derived(inside, common.query, node.alias or common.name, common.columns, None)
 
 
-def _derived(binder: QueryBinder, query: s.Query, name: str, names: tuple[str, ...], outer: Scope | None) -> BoundSource:
+def _derived(
+    binder: QueryBinder, query: s.Query, name: str, names: tuple[str, ...], outer: Scope | None
+) -> BoundSource:
     bound = binder.query(query, outer)
     if bound.assigns:
         raise SqlError(102, "Incorrect syntax near '='.", class_=15)
@@ -134,7 +141,9 @@ def _values(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> BoundSour
     rows, columns = _bind_rows(binder, node, scope)
     alias = binder.context.alias()
     text = " UNION ALL ".join("SELECT " + ", ".join(f"{v.sql} AS c{i}" for i, v in enumerate(row, 1)) for row in rows)
-    source = ScopeSource(node.alias, tuple(replace(c, sql=f"{alias}.c{i}") for i, c in enumerate(columns, 1)), aliased=True)
+    source = ScopeSource(
+        node.alias, tuple(replace(c, sql=f"{alias}.c{i}") for i, c in enumerate(columns, 1)), aliased=True
+    )
     return BoundSource(f"({text}) AS {alias}", (source,))
 
 
@@ -146,7 +155,13 @@ def _bind_rows(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> tuple[
     kinds = [common_type(column, "UNION") for column in zip(*bound, strict=True)]
     rows = [[convert(v, t, explicit=False) for v, (t, _) in zip(row, kinds, strict=True)] for row in bound]
     columns = tuple(
-        Bound(f"c{i}", t, any(row[i - 1].nullable for row in rows), label=label, volatile=any(row[i - 1].volatile for row in rows))
+        Bound(
+            f"c{i}",
+            t,
+            any(row[i - 1].nullable for row in rows),
+            label=label,
+            volatile=any(row[i - 1].volatile for row in rows),
+        )
         for i, (t, label) in enumerate(kinds, 1)
     )
     return rows, _named(columns, node.columns, node.alias)
@@ -200,7 +215,9 @@ def _apply(binder: QueryBinder, node: s.Join, left: BoundSource, scope: Scope) -
     _check_names(left.sources, right.sources)
     if node.kind == "cross apply":
         return BoundSource(f"({left.sql} CROSS JOIN LATERAL {right.sql})", (*left.sources, *right.sources))
-    return BoundSource(f"({left.sql} LEFT JOIN LATERAL {right.sql} ON true)", (*left.sources, *_nullable(right.sources)))
+    return BoundSource(
+        f"({left.sql} LEFT JOIN LATERAL {right.sql} ON true)", (*left.sources, *_nullable(right.sources))
+    )
 
 
 def _computed_columns(binder: QueryBinder, values: s.ValuesTable, left: BoundSource, scope: Scope) -> BoundSource:

@@ -139,7 +139,9 @@ def _drop(reader: Reader) -> list[s.Statement]:
     return _dispatch(reader, "DROP", _DROP, line)
 
 
-def _dispatch(reader: Reader, verb: str, rules: dict[str, Callable[[Reader, int], s.Statement]], line: int) -> list[s.Statement]:
+def _dispatch(
+    reader: Reader, verb: str, rules: dict[str, Callable[[Reader, int], s.Statement]], line: int
+) -> list[s.Statement]:
     token = reader.token
     rule = rules.get(token.value.upper()) if token.kind == "word" else None
     if rule is None:

@@ -95,7 +95,9 @@ def _assignment(reader: Reader) -> s.Assignment:
     name = reader.object_name()
     if reader.at_op("+=", "-=", "*=", "/=", "%="):
         op = reader.next().value[0]
-        return s.Assignment(name.name, s.Binary(op, s.Name(name.parts, name.line), expressions.parse_expression(reader)))
+        return s.Assignment(
+            name.name, s.Binary(op, s.Name(name.parts, name.line), expressions.parse_expression(reader))
+        )
     reader.expect_op("=")
     return s.Assignment(name.name, _value(reader))
 
@@ -129,7 +131,15 @@ def _refuse_output(reader: Reader) -> None:
 
 
 # ---- INSERT BULK ---------------------------------------------------------------------------------------------------------
-_BULK_OPTIONS = ("TABLOCK", "CHECK_CONSTRAINTS", "FIRE_TRIGGERS", "KEEP_NULLS", "KEEP_IDENTITY", "KEEPIDENTITY", "KEEPNULLS")
+_BULK_OPTIONS = (
+    "TABLOCK",
+    "CHECK_CONSTRAINTS",
+    "FIRE_TRIGGERS",
+    "KEEP_NULLS",
+    "KEEP_IDENTITY",
+    "KEEPIDENTITY",
+    "KEEPNULLS",
+)
 """All are honoured: there are no CHECK constraints or triggers, and writers lock whole tables."""
 _BULK_NUMBERS = ("ROWS_PER_BATCH", "KILOBYTES_PER_BATCH")
 """Estimates for the server's planner; they have no effect on the rows."""

@@ -81,7 +81,9 @@ class Reader:
     # ---- names and numbers ----------------------------------------------------------------------------------------------
     def at_identifier(self) -> bool:
         token = self.token
-        return token.kind == "quoted" or (token.kind == "word" and token.value.upper() not in RESERVED and token.value[0] != "$")
+        return token.kind == "quoted" or (
+            token.kind == "word" and token.value.upper() not in RESERVED and token.value[0] != "$"
+        )
 
     def identifier(self) -> str:
         if not self.at_identifier():
@@ -114,7 +116,9 @@ class Reader:
     def type_spec(self) -> TypeSpec:
         """A type name with its arguments; two-word spellings (double precision, national character varying) are refused."""
         if self.at_word("DOUBLE", "NATIONAL"):
-            raise refused(f"the type spelling {self.token.text.upper()} …; write float, nchar or nvarchar", line=self.line)
+            raise refused(
+                f"the type spelling {self.token.text.upper()} …; write float, nchar or nvarchar", line=self.line
+            )
         line = self.line
         parts = [self.identifier()]
         while self.accept_op("."):

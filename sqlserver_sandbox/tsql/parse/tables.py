@@ -12,7 +12,19 @@ from sqlserver_sandbox.tsql.refusal import refused
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.parse.reader import Reader
 
-_REFUSED_COLUMN_WORDS = ("SPARSE", "MASKED", "GENERATED", "PERSISTED", "ENCRYPTED", "FILESTREAM", "HIDDEN", "CHECK", "REFERENCES", "FOREIGN", "INDEX")
+_REFUSED_COLUMN_WORDS = (
+    "SPARSE",
+    "MASKED",
+    "GENERATED",
+    "PERSISTED",
+    "ENCRYPTED",
+    "FILESTREAM",
+    "HIDDEN",
+    "CHECK",
+    "REFERENCES",
+    "FOREIGN",
+    "INDEX",
+)
 
 
 def parse_create_table(reader: Reader, line: int) -> s.Statement:

@@ -91,7 +91,12 @@ def _token(kind: str, text: str, line: int, start: int) -> Token:
         close = "]" if kind == "bracket" else '"'
         name = text[1:-1].replace(close * 2, close)
         if not name:
-            raise SqlError(1038, "An object or column name is missing or empty. Add a name or single space as the alias name.", class_=15, line=line)
+            raise SqlError(
+                1038,
+                "An object or column name is missing or empty. Add a name or single space as the alias name.",
+                class_=15,
+                line=line,
+            )
         return Token("quoted", _checked_name(name, line), text, line, start)
     if kind == "word":
         return Token(kind, _checked_name(text, line), text, line, start)
@@ -101,7 +106,10 @@ def _token(kind: str, text: str, line: int, start: int) -> Token:
 def _checked_name(name: str, line: int) -> str:
     if len(name.encode("utf-16-le")) // 2 > MAX_IDENTIFIER:
         raise SqlError(
-            103, f"The identifier that starts with '{name[:MAX_IDENTIFIER]}' is too long. Maximum length is 128.", class_=15, line=line
+            103,
+            f"The identifier that starts with '{name[:MAX_IDENTIFIER]}' is too long. Maximum length is 128.",
+            class_=15,
+            line=line,
         )
     return name
 

@@ -40,7 +40,9 @@ def check_allowed(source: SqlType, target: SqlType, *, explicit: bool = True) ->
         raise refused(f"converting {describe(source)} to {describe(target)}")
     if source.name in ("float", "real", "decimal", "numeric", "money", "smallmoney") and pair[1] in ("bytes", "moment"):
         raise refused(f"converting {describe(source)} to {describe(target)}")
-    if pair == ("number", "moment") and (target.name not in ("datetime", "smalldatetime") or source.name not in INTEGERS):
+    if pair == ("number", "moment") and (
+        target.name not in ("datetime", "smalldatetime") or source.name not in INTEGERS
+    ):
         raise _no_such(source, target, explicit)
     if pair == ("bytes", "number") and target.name not in (*INTEGERS, "bit"):
         raise refused(f"converting {describe(source)} to {describe(target)}")
@@ -143,4 +145,11 @@ def _to_xml(value: object, source: SqlType, target: SqlType, style: int | None) 
     return value
 
 
-_RULES = {"number": _to_number, "text": _to_text, "bytes": _to_bytes, "moment": _to_moment, "guid": _to_guid, "xml": _to_xml}
+_RULES = {
+    "number": _to_number,
+    "text": _to_text,
+    "bytes": _to_bytes,
+    "moment": _to_moment,
+    "guid": _to_guid,
+    "xml": _to_xml,
+}

@@ -173,7 +173,20 @@ def _days(found: dict[str, str | None]) -> int:
 
 
 def _month(name: str | None) -> int:
-    full = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+    full = (
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    )
     word = (name or "").capitalize()
     for number, (short, long) in enumerate(zip(MONTHS, full, strict=True), 1):
         if word in (short, long):

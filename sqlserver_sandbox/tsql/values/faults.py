@@ -7,7 +7,9 @@ from sqlserver_sandbox.model import SqlError, SqlType
 
 def conversion_failed(value: str, source: SqlType, target: SqlType) -> SqlError:
     """245: text that is no such number."""
-    return SqlError(245, f"Conversion failed when converting the {source.name} value '{value}' to data type {target.name}.")
+    return SqlError(
+        245, f"Conversion failed when converting the {source.name} value '{value}' to data type {target.name}."
+    )
 
 
 def error_converting(source: SqlType, target: SqlType) -> SqlError:
@@ -26,7 +28,10 @@ def int_overflow(value: str, source: SqlType, target: SqlType) -> SqlError:
         return SqlError(232, f"Arithmetic overflow error for type {target.name}, value = {value}.")
     if target.name in ("smallint", "tinyint") and source.name in ("tinyint", "smallint", "int", "bigint"):
         return SqlError(220, f"Arithmetic overflow error for data type {target.name}, value = {value}.")
-    return overflow("expression" if source.name in ("int", "bigint", "smallint", "tinyint", "bit") else _numeric(source.name), target)
+    return overflow(
+        "expression" if source.name in ("int", "bigint", "smallint", "tinyint", "bit") else _numeric(source.name),
+        target,
+    )
 
 
 def text_overflow(value: str, source: SqlType, target: SqlType) -> SqlError:
@@ -35,7 +40,10 @@ def text_overflow(value: str, source: SqlType, target: SqlType) -> SqlError:
         return SqlError(248, f"The conversion of the {source.name} value '{value}' overflowed an int column.")
     if target.name in ("smallint", "tinyint"):
         kind = {"smallint": "INT2", "tinyint": "INT1"}[target.name]
-        return SqlError(244, f"The conversion of the {source.name} value '{value}' overflowed an {kind} column. Use a larger integer column.")
+        return SqlError(
+            244,
+            f"The conversion of the {source.name} value '{value}' overflowed an {kind} column. Use a larger integer column.",
+        )
     return overflow("expression", target)
 
 
@@ -46,7 +54,10 @@ def bad_date() -> SqlError:
 
 def date_out_of_range(source: SqlType, target: SqlType) -> SqlError:
     """242."""
-    return SqlError(242, f"The conversion of a {source.name} data type to a {target.name} data type resulted in an out-of-range value.")
+    return SqlError(
+        242,
+        f"The conversion of a {source.name} data type to a {target.name} data type resulted in an out-of-range value.",
+    )
 
 
 def _numeric(name: str) -> str:

@@ -186,4 +186,6 @@ def _wide_exponent(text: str) -> str:
 
 def bad_style(style: int | None, source: SqlType) -> SqlError:
     """281."""
-    return SqlError(281, f"{style} is not a valid style number when converting from {describe(source)} to a character string.")
+    return SqlError(
+        281, f"{style} is not a valid style number when converting from {describe(source)} to a character string."
+    )
