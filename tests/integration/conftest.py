@@ -6,14 +6,16 @@ to a schema of its own and drops it. The header of the run says which server ans
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from server_shop import Server, ServerShop
 
+from dltsync_core.connect.data import DataSession, Rows
 from tests.fixtures_sandbox import SandboxServer, odbc_driver
+from tests.integration.server_shop import Server, ServerShop, Statements
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +72,25 @@ def server(request: pytest.FixtureRequest) -> Server:
         driver=str(odbc_driver()),
         described=f"the sandbox at {sandbox.host}:{sandbox.port}",
     )
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    """Listens at the only door that statements for rows go through."""
+    sent = Statements()
+    rows, fetch = DataSession.rows, DataSession.fetch
+
+    def listen_rows(self: DataSession, statement: str, parameters: Sequence[str], doing: str) -> Rows:
+        sent.rows.append(statement)
+        return rows(self, statement, parameters, doing)
+
+    def listen_fetch(self: DataSession, statement: str, parameters: Sequence[str], doing: str) -> list[tuple[Any, ...]]:
+        sent.looks.append(statement)
+        return fetch(self, statement, parameters, doing)
+
+    monkeypatch.setattr(DataSession, "rows", listen_rows)
+    monkeypatch.setattr(DataSession, "fetch", listen_fetch)
+    return sent
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,14 @@ class Server:
             f"UID={self.username};PWD={braced(self.password)};Encrypt=yes;TrustServerCertificate=yes",
             autocommit=True,
         )
+
+
+@dataclass
+class Statements:
+    """What the data connections sent: `rows` asked for rows of a table, `looks` for a handful of figures."""
+
+    rows: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
 
 
 COLUMNS = {
@@ -162,7 +170,7 @@ class ServerShop:
             database=DatabaseConfig(**{**login, **self.database}),
             processing=ProcessingConfig(batch_size=4),
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
-            destination=DestinationConfig(path=self.root / "warehouse.duckdb"),
+            destination=DestinationConfig(path=self.root / "house.duckdb"),
             **{**tables, **self.overrides},
         )
 
@@ -198,7 +206,7 @@ class ServerShop:
             )
 
     def warehouse_rows(self, table: str) -> Rows:
-        path = self.root / "warehouse.duckdb"
+        path = self.root / "house.duckdb"
         if not path.exists():
             return []
         with duckdb.connect(str(path), read_only=True) as connection:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from plan_cases import ORDERS, probe
-
 from dltsync_core.plan.explain import PlanLine, explain, summary
 from dltsync_core.plan.steps import Action, Step, TablePlan
+from tests.core.plan.cases import ORDERS, probe
 
 SKIP = Step(ORDERS, "static", "all", Action.SKIP, "unchanged", probe=probe())
 CHANGES = Step(

@@ -8,8 +8,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_cases import BASIS, PLAIN, heads, intact, partitioning, probe, table_facts
-from plan_cases import head as make_head
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig
@@ -21,6 +19,8 @@ from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.steps import Action, Probe, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
+from tests.core.plan.cases import BASIS, PLAIN, heads, intact, partitioning, probe, table_facts
+from tests.core.plan.cases import head as make_head
 
 TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
 

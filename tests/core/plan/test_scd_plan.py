@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from plan_cases import BASIS, PLAIN, heads, intact, probe, table_facts
-from plan_cases import head as make_head
 
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import LakeError
@@ -16,6 +14,8 @@ from dltsync_core.plan.observed import TableObservation, UnitObservation
 from dltsync_core.plan.scd import Window, plan_scd_table
 from dltsync_core.plan.steps import Action, Probe, Step
 from dltsync_core.plan.unit import Basis
+from tests.core.plan.cases import BASIS, PLAIN, heads, intact, probe, table_facts
+from tests.core.plan.cases import head as make_head
 
 TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_column="LastModified")
 NOON, LATER, LOW = "2026-01-15 12:00:00", "2026-01-15 13:00:00", "2026-01-15 11:55:00"

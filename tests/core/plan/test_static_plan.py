@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from plan_cases import BASIS, PLAIN, heads, intact, probe, table_facts
-from plan_cases import head as make_head
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, WarehouseError
@@ -17,6 +15,8 @@ from dltsync_core.plan.observed import TableObservation, UnitObservation
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import Action, Probe, Step
 from dltsync_core.plan.unit import Basis
+from tests.core.plan.cases import BASIS, PLAIN, heads, intact, probe, table_facts
+from tests.core.plan.cases import head as make_head
 
 TABLE = StaticTableConfig(table_name="Orders", schema_name="sales")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from run_fakes import FakeWarehouse, int_column
 
 from dltsync_core.errors import ValidationFailed
 from dltsync_core.ranges import parse_key
@@ -22,6 +21,7 @@ from dltsync_core.warehouse.port import (
     Warehouse,
 )
 from dltsync_core.warehouse.scope import scope_for
+from tests.core.run.fakes import FakeWarehouse, int_column
 
 TARGET = ("shop", "Orders")
 FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]
@@ -36,7 +36,8 @@ def scope(key: str) -> Disposition:
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     if request.param == "stand-in":
         return FakeWarehouse()
-    return DltWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
+    real: Warehouse = DltWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
+    return real
 
 
 @pytest.fixture

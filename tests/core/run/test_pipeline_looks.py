@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from run_shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order
 
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import ConfigError, StateError, TableNotFound, WarehouseError
 from dltsync_core.plan.keys import business_keys, keys_of
 from dltsync_core.run.histories import scd_target
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order
 
 
 @pytest.fixture

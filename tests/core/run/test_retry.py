@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from dltsync_core.errors import (
@@ -67,7 +69,7 @@ def test_the_last_error_is_raised_when_attempts_are_used_up() -> None:
 
 def test_waits_grow_and_are_bounded() -> None:
     _, waits, _ = attempts_of(failures=9, attempts=10)
-    assert all(later >= earlier - 1 for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later >= earlier - 1 for earlier, later in pairwise(waits))
     assert 1 <= waits[0] <= 2
     assert waits[-1] <= 31
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_shop import COUNTRIES, CUSTOMERS, EPOCH, ORDERS, Shop, order, outcomes, version
 
 from dltsync_core.config.quality import QualityRule
 from dltsync_core.errors import (
@@ -21,8 +20,9 @@ from dltsync_core.errors import (
 )
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.events import Event
-from dltsync_core.run.result import ThreeCounts
+from dltsync_core.run.result import RunResult, ThreeCounts
 from dltsync_core.run.services import Services
+from tests.core.run.shop import COUNTRIES, CUSTOMERS, EPOCH, ORDERS, Shop, order, outcomes, version
 
 EVERYTHING = {
     "Orders [-inf,10)": "committed",
@@ -297,7 +297,9 @@ def test_a_run_can_raise_at_its_end(place: Shop) -> None:
     place.source.fail["extract dbo.Countries all"] = [WarehouseError("no")]
     with pytest.raises(RunFailed, match=r"dbo\.Countries all: no") as caught:
         place.run(raise_on_error=True)
-    assert outcomes(caught.value.facts["result"])["Orders [10,20)"] == "committed"  # type: ignore[arg-type]
+    result = caught.value.facts["result"]
+    assert isinstance(result, RunResult)
+    assert outcomes(result)["Orders [10,20)"] == "committed"
 
 
 def test_an_error_that_may_pass_is_tried_again_with_growing_waits(place: Shop, no_waiting: list[float]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from run_shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order, version
 
 from dltsync_core.run import checkpoints
+from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order, version
 
 
 class Killed(BaseException):

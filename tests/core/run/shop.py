@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from run_fakes import FakeSource, FakeTable, FakeWarehouse, Row, bit_column, int_column, moment_column, text_column
 
 from dltsync_core.config import (
     DatabaseConfig,
@@ -23,6 +22,16 @@ from dltsync_core.config import (
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
+from tests.core.run.fakes import (
+    FakeSource,
+    FakeTable,
+    FakeWarehouse,
+    Row,
+    bit_column,
+    int_column,
+    moment_column,
+    text_column,
+)
 
 ORDERS = TableName("sales", "Orders")
 CUSTOMERS = TableName("sales", "Customers")
@@ -100,7 +109,7 @@ class Shop:
             static_tables=[StaticTableConfig(table_name="Countries", **self.static)],
             processing=ProcessingConfig(**self.processing),
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake", **self.state),
-            destination=DestinationConfig(path=self.root / "warehouse.duckdb"),
+            destination=DestinationConfig(path=self.root / "house.duckdb"),
         )
 
     def pipeline(self) -> IncrementalSQLServerParquetPipeline:

@@ -1,0 +1,1 @@
+"""Source to warehouse over the wire."""
