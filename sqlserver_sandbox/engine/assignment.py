@@ -58,7 +58,7 @@ def assigned(bound: Bound, column: TableColumn) -> Bound:
 
 def check_staged(
     statement: Statement, database: Database, table: Table, staged: Sequence[tuple[TableColumn, Bound]], action: str
-) -> None:  # fmt: skip
+) -> None:
     """515 and 2628, by one query over the stage."""
     tests: list[tuple[str, TableColumn, str]] = []
     for column, bound in staged:
@@ -91,12 +91,14 @@ def _too_long(column: TableColumn, bound: Bound) -> str | None:
 
 def _violation(
     statement: Statement, database: Database, table: Table, column: TableColumn, kind: str, test: str, action: str
-) -> SqlError:  # fmt: skip
+) -> SqlError:
     name = f"{database.name}.{database.full_name(table)}"
     if kind == "null":
         return SqlError(
-            515, f"Cannot insert the value NULL into column '{column.name}', table '{name}'; column does not allow nulls. {action} fails.", state=2
-        )  # fmt: skip
+            515,
+            f"Cannot insert the value NULL into column '{column.name}', table '{name}'; column does not allow nulls. {action} fails.",
+            state=2,
+        )
     shown = ""
     if column.type.name not in ("binary", "varbinary"):
         text = statement.scalar(f"SELECT {column.physical} FROM temp.main.stage WHERE {test} LIMIT 1")

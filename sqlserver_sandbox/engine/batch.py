@@ -50,13 +50,29 @@ ENDS_STATEMENT = frozenset(
 )
 """Errors after which the batch goes on while XACT_ABORT is OFF. All others end the batch and leave the transaction."""
 _STARTS_IMPLICIT = (
-    s.SelectStatement, s.Insert, s.Update, s.Delete, s.CreateTable, s.DropTable, s.TruncateTable, s.AlterTableAdd, s.AlterTableDrop,
-    s.CreateIndex, s.DropIndex, s.CreateSchema, s.DropSchema, s.InsertBulk, s.CreatePartitionFunction, s.CreatePartitionScheme,
-    s.AlterPartitionFunction, s.AlterPartitionScheme, s.DropPartition,
-)  # fmt: skip
+    s.SelectStatement,
+    s.Insert,
+    s.Update,
+    s.Delete,
+    s.CreateTable,
+    s.DropTable,
+    s.TruncateTable,
+    s.AlterTableAdd,
+    s.AlterTableDrop,
+    s.CreateIndex,
+    s.DropIndex,
+    s.CreateSchema,
+    s.DropSchema,
+    s.InsertBulk,
+    s.CreatePartitionFunction,
+    s.CreatePartitionScheme,
+    s.AlterPartitionFunction,
+    s.AlterPartitionScheme,
+    s.DropPartition,
+)
 
 
-class StopBatch(Exception):  # noqa: N818 - not an error: the error has been told already
+class StopBatch(Exception):
     """The rest of the batch is not run."""
 
 

@@ -96,9 +96,12 @@ def _insert(runner: BatchRunner, target: BulkTarget, source: _Source) -> int:
             if column.type.name != "rowversion" and (column.identity is None or keep_identity)
         ]
         incoming = Incoming(
-            "SELECT * FROM bulk_rows", tuple(b for b, _ in kept), tuple(c for _, c in kept), keep_identity and any(c.identity for _, c in kept),
+            "SELECT * FROM bulk_rows",
+            tuple(b for b, _ in kept),
+            tuple(c for _, c in kept),
+            keep_identity and any(c.identity for _, c in kept),
             null_means_default="keep_nulls" not in target.options,
-        )  # fmt: skip
+        )
         return write_rows(runner, statement, database, table, incoming)
     finally:
         session.connection.unregister("bulk_rows")

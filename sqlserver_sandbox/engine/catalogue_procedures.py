@@ -94,7 +94,7 @@ def tables(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     if name == "" and owner == "" and qualifier == "%":
         return columns, [(d.name, None, None, None, None) for d in statement.catalogue.databases()]
     if name == "" and qualifier == "" and owner == "%":
-        schemas = sorted(s.name for s in statement.database.schemas) + ["INFORMATION_SCHEMA", "sys"]
+        schemas = [*sorted(s.name for s in statement.database.schemas), "INFORMATION_SCHEMA", "sys"]
         return columns, [(None, s, None, None, None) for s in schemas]
     if name == "" and owner == "" and qualifier == "" and kinds == "%":
         return columns, [(None, None, None, k, None) for k in ("SYSTEM TABLE", "TABLE", "VIEW")]
@@ -152,12 +152,37 @@ def _sizes(column: TableColumn) -> tuple[int | None, int | None, int | None, int
 
 
 _SS_TYPES = {
-    "bit": (50, 50), "tinyint": (48, 38), "smallint": (52, 38), "int": (56, 38), "bigint": (63, 108), "real": (59, 109), "float": (62, 109),
-    "smallmoney": (122, 110), "money": (60, 110), "decimal": (55, 106), "numeric": (63, 108), "datetime": (61, 111), "smalldatetime": (58, 111),
-    "char": (47, 39), "varchar": (39, 39), "nchar": (39, 39), "nvarchar": (39, 39), "sysname": (39, 39), "binary": (45, 37),
-    "varbinary": (37, 37), "rowversion": (45, 37), "text": (35, 35), "ntext": (35, 35), "image": (34, 34), "uniqueidentifier": (37, 37),
-    "xml": (0, 0), "date": (0, 0), "time": (0, 0), "datetime2": (0, 0), "datetimeoffset": (0, 0),
-}  # fmt: skip
+    "bit": (50, 50),
+    "tinyint": (48, 38),
+    "smallint": (52, 38),
+    "int": (56, 38),
+    "bigint": (63, 108),
+    "real": (59, 109),
+    "float": (62, 109),
+    "smallmoney": (122, 110),
+    "money": (60, 110),
+    "decimal": (55, 106),
+    "numeric": (63, 108),
+    "datetime": (61, 111),
+    "smalldatetime": (58, 111),
+    "char": (47, 39),
+    "varchar": (39, 39),
+    "nchar": (39, 39),
+    "nvarchar": (39, 39),
+    "sysname": (39, 39),
+    "binary": (45, 37),
+    "varbinary": (37, 37),
+    "rowversion": (45, 37),
+    "text": (35, 35),
+    "ntext": (35, 35),
+    "image": (34, 34),
+    "uniqueidentifier": (37, 37),
+    "xml": (0, 0),
+    "date": (0, 0),
+    "time": (0, 0),
+    "datetime2": (0, 0),
+    "datetimeoffset": (0, 0),
+}
 """SS_DATA_TYPE, the SQL Server 6 type number: (not nullable, nullable)."""
 
 
@@ -174,11 +199,31 @@ def _column_rows(session: DuckDbSession, values: dict[str, Any]) -> list[tuple[T
             shown = f"{name} identity" if column.identity else name
             if column.identity and column.type.name in DECIMALS:
                 shown = f"{name}() identity"
-            rows.append((column, (
-                database.name, schema, table.name, column.name, info[1], shown, precision, length, scale, radix, int(column.nullable), None,
-                f"({column.default.text})" if column.default else None, info[15], info[16], octets, place,
-                "YES" if column.nullable else "NO",
-            )))  # fmt: skip
+            rows.append(
+                (
+                    column,
+                    (
+                        database.name,
+                        schema,
+                        table.name,
+                        column.name,
+                        info[1],
+                        shown,
+                        precision,
+                        length,
+                        scale,
+                        radix,
+                        int(column.nullable),
+                        None,
+                        f"({column.default.text})" if column.default else None,
+                        info[15],
+                        info[16],
+                        octets,
+                        place,
+                        "YES" if column.nullable else "NO",
+                    ),
+                )
+            )
     return rows
 
 
@@ -257,9 +302,21 @@ def statistics(session: DuckDbSession, values: dict[str, Any]) -> Rows:
             for k in index.key_columns:
                 name = table.column_by_id(k.column_id).name
                 kind = 1 if index.index_id == 1 else 3
-                rows.append((
-                    *front, int(not index.unique), table.name, index.name, kind, k.key_ordinal, name, "D" if k.descending else "A", count, None, None,
-                ))  # fmt: skip
+                rows.append(
+                    (
+                        *front,
+                        int(not index.unique),
+                        table.name,
+                        index.name,
+                        kind,
+                        k.key_ordinal,
+                        name,
+                        "D" if k.descending else "A",
+                        count,
+                        None,
+                        None,
+                    )
+                )
     return _columns(spec), sorted(rows, key=lambda r: (r[3] or 0, r[6], r[5] or "", r[7] or 0))
 
 

@@ -126,8 +126,14 @@ def run_update(runner: BatchRunner, node: s.Update) -> Iterator[Outcome]:
 
 
 def _write(
-    runner: BatchRunner, statement: Statement, target: Target, staged: list[tuple[TableColumn, Bound]], count: int, *, has_source: bool
-) -> None:  # fmt: skip
+    runner: BatchRunner,
+    statement: Statement,
+    target: Target,
+    staged: list[tuple[TableColumn, Bound]],
+    count: int,
+    *,
+    has_source: bool,
+) -> None:
     if has_source and statement.scalar(
         "SELECT count(*) FROM (SELECT rid FROM temp.main.stage GROUP BY rid HAVING count(*) > 1) AS m"
     ):

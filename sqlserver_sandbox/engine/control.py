@@ -86,8 +86,13 @@ def set_variable(variables: dict[str, VariableValue], name: str, value: Variable
 
 def declare(runner: BatchRunner, node: s.Declare) -> Iterator[Outcome]:
     if node.name in runner.variables:
-        raise SqlError(134, f"The variable name '@{node.name}' has already been declared. Variable names must be unique within a query batch or"
-                       " stored procedure.", class_=15, line=node.line)  # fmt: skip
+        raise SqlError(
+            134,
+            f"The variable name '@{node.name}' has already been declared. Variable names must be unique within a query batch or"
+            " stored procedure.",
+            class_=15,
+            line=node.line,
+        )
     declared = resolve(node.type, line=node.line)
     value = evaluate(runner.statement(), node.value, declared).value if node.value is not None else None
     runner.variables[node.name] = VariableValue(declared, value)
@@ -132,9 +137,11 @@ def throw(runner: BatchRunner, node: s.Throw) -> Iterator[Outcome]:
     number = _number(statement, node.number)
     if not 50000 <= number <= 2147483647:
         raise SqlError(
-            35100, f"Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of"
-            " 50000 to 2147483647.", line=node.line,
-        )  # fmt: skip
+            35100,
+            f"Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of"
+            " 50000 to 2147483647.",
+            line=node.line,
+        )
     message = str(evaluate(statement, node.message, nvarchar(2048)).value or "")
     error = SqlError(number, message, state=_number(statement, node.state), line=node.line)
     yield from runner.stop(error)

@@ -65,9 +65,12 @@ def alter_database(runner: BatchRunner, node: s.AlterDatabaseSet) -> Iterator[Ou
     found = session.store.find(node.name) if node.name is not None else session.database_id
     if found is None:
         raise SqlError(
-            5011, f"User does not have permission to alter database '{node.name}', the database does not exist, or the database is not in a state"
-            " that allows access checks.", class_=14, line=node.line,
-        )  # fmt: skip
+            5011,
+            f"User does not have permission to alter database '{node.name}', the database does not exist, or the database is not in a state"
+            " that allows access checks.",
+            class_=14,
+            line=node.line,
+        )
     if node.option == "READ_COMMITTED_SNAPSHOT":
         if not node.on:
             raise refused("READ_COMMITTED_SNAPSHOT OFF: readers never wait for writers here", line=node.line)

@@ -39,9 +39,10 @@ def change_catalogue(runner: BatchRunner, statement: Statement, name: ObjectName
     transaction = runner.session.transaction
     if transaction.isolation == SNAPSHOT and transaction.count:
         raise SqlError(
-            3964, "Transaction failed because this DDL statement is not allowed inside a snapshot isolation transaction. Since metadata is"
+            3964,
+            "Transaction failed because this DDL statement is not allowed inside a snapshot isolation transaction. Since metadata is"
             " not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.",
-        )  # fmt: skip
+        )
     database = reading_catalogue(statement, name) if name is not None else statement.database
     current = transaction.write(database, CATALOGUE, "catalogue")
     if current.version != database.version:

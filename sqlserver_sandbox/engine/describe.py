@@ -55,8 +55,11 @@ def parameters(session: DuckDbSession, sql: str, declared: str) -> list[tuple[st
             _Deduction(statement, found).visit_statement(node)
         missing = next((n for n in names if n not in found), None)
         if missing is not None:
-            raise SqlError(11508, f"The undeclared parameter '@{missing}' is used more than once in the batch being analyzed, or its type cannot be"
-                           " deduced.")  # fmt: skip
+            raise SqlError(
+                11508,
+                f"The undeclared parameter '@{missing}' is used more than once in the batch being analyzed, or its type cannot be"
+                " deduced.",
+            )
         return [(n, found[n]) for n in names]
     finally:
         for _ in session.transaction.end_statement():
@@ -93,7 +96,7 @@ class _Deduction:
         self._visit(node, tables + _table_sources(node))
 
     def _insert(self, node: s.Insert) -> None:
-        database, table = resolve_table(self.statement.context, node.target)
+        _database, table = resolve_table(self.statement.context, node.target)
         columns = (
             [table.column(n) for n in node.columns]
             if node.columns
@@ -105,7 +108,7 @@ class _Deduction:
                     self._note(value, column.type)
 
     def _update(self, node: s.Update) -> None:
-        database, table = resolve_table(self.statement.context, node.target)
+        _database, table = resolve_table(self.statement.context, node.target)
         for assignment in node.assignments:
             column = table.column(assignment.column)
             if isinstance(assignment.value, s.Variable) and column is not None:

@@ -68,7 +68,9 @@ def snapshot_conflict(table: str = "", database: str = "") -> SqlError:
     """3960: the transaction is rolled back."""
     where = f" '{table}'" if table else ""
     return SqlError(
-        3960, f"Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table{where}"
+        3960,
+        f"Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table{where}"
         f" directly or indirectly in database '{database}' to update, delete, or insert the row that has been modified or deleted by another"
-        " transaction. Retry the transaction or change the isolation level for the update/delete statement.", state=2,
-    )  # fmt: skip
+        " transaction. Retry the transaction or change the isolation level for the update/delete statement.",
+        state=2,
+    )

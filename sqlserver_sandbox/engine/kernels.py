@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -52,7 +53,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _create(
     connection: duckdb.DuckDBPyConnection, name: str, function: Callable[..., Any], parameters: list[str], result: str
-) -> None:  # fmt: skip
+) -> None:
     types = [duckdb.sqltype(p) for p in parameters]
     connection.create_function(name, function, types, duckdb.sqltype(result), type="arrow", null_handling="special")  # type: ignore[arg-type]
 
@@ -103,8 +104,11 @@ def _one(value: object, source: SqlType, target: SqlType, style: int | None, is_
 
 # ---- decimals ------------------------------------------------------------------------------------------------------------------
 _OPERATIONS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply, "%": EXACT.remainder,
-}  # fmt: skip
+    "+": EXACT.add,
+    "-": EXACT.subtract,
+    "*": EXACT.multiply,
+    "%": EXACT.remainder,
+}
 
 
 def exact_decimal(spec: Any, left: Any, right: Any) -> Any:
@@ -201,7 +205,7 @@ def _encoded(array: Any, code: str) -> tuple[memoryview, np.ndarray[Any, Any]]:
 def _digests(name: str, array: Any, data: memoryview, offsets: np.ndarray[Any, Any]) -> Any:
     hasher = getattr(hashlib, name)
     bounds = offsets.tolist()
-    out = [hasher(data[a:b]).digest() for a, b in zip(bounds, bounds[1:])]  # noqa: B905 - one shorter on purpose
+    out = [hasher(data[a:b]).digest() for a, b in itertools.pairwise(bounds)]
     if array.null_count:
         valid = array.is_valid().to_pylist()
         out = [d if v else None for d, v in zip(out, valid, strict=True)]

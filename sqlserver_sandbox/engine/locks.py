@@ -75,6 +75,9 @@ class Locks:
 
 def deadlock(owner: int) -> SqlError:
     return SqlError(
-        1205, f"Transaction (Process ID {owner}) was deadlocked on lock resources with another process and has been chosen as the"
-        " deadlock victim. Rerun the transaction.", class_=13, state=51,
-    )  # fmt: skip
+        1205,
+        f"Transaction (Process ID {owner}) was deadlocked on lock resources with another process and has been chosen as the"
+        " deadlock victim. Rerun the transaction.",
+        class_=13,
+        state=51,
+    )

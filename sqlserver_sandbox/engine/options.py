@@ -9,11 +9,30 @@ from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import SetOption
 
 MUST_BE_ON = frozenset(
-    "ANSI_NULLS ANSI_PADDING ANSI_WARNINGS ANSI_NULL_DFLT_ON ANSI_DEFAULTS ARITHABORT CONCAT_NULL_YIELDS_NULL QUOTED_IDENTIFIER".split()
+    [
+        "ANSI_NULLS",
+        "ANSI_PADDING",
+        "ANSI_WARNINGS",
+        "ANSI_NULL_DFLT_ON",
+        "ANSI_DEFAULTS",
+        "ARITHABORT",
+        "CONCAT_NULL_YIELDS_NULL",
+        "QUOTED_IDENTIFIER",
+    ]
 )
 """OFF would change what statements mean."""
 MUST_BE_OFF = frozenset(
-    "ANSI_NULL_DFLT_OFF ARITHIGNORE CURSOR_CLOSE_ON_COMMIT NUMERIC_ROUNDABORT NOEXEC PARSEONLY NO_BROWSETABLE FORCEPLAN REMOTE_PROC_TRANSACTIONS".split()
+    [
+        "ANSI_NULL_DFLT_OFF",
+        "ARITHIGNORE",
+        "CURSOR_CLOSE_ON_COMMIT",
+        "NUMERIC_ROUNDABORT",
+        "NOEXEC",
+        "PARSEONLY",
+        "NO_BROWSETABLE",
+        "FORCEPLAN",
+        "REMOTE_PROC_TRANSACTIONS",
+    ]
 )
 _BITS = {"implicit_transactions": 2, "nocount": 512, "xact_abort": 16384}
 _BASE_BITS = 8 + 16 + 32 + 64 + 256 + 1024 + 4096
@@ -47,9 +66,14 @@ class Options:
 
     def _check_fixed(self, node: SetOption, name: str, value: str) -> Options:
         allowed = {
-            "DATEFORMAT": ("MDY",), "DATEFIRST": ("7",), "LANGUAGE": ("US_ENGLISH", "ENGLISH"), "ROWCOUNT": ("0",),
-            "TEXTSIZE": ("2147483647", "-1", "0"), "DEADLOCK_PRIORITY": ("NORMAL", "0"), "QUERY_GOVERNOR_COST_LIMIT": ("0",),
-        }  # fmt: skip
+            "DATEFORMAT": ("MDY",),
+            "DATEFIRST": ("7",),
+            "LANGUAGE": ("US_ENGLISH", "ENGLISH"),
+            "ROWCOUNT": ("0",),
+            "TEXTSIZE": ("2147483647", "-1", "0"),
+            "DEADLOCK_PRIORITY": ("NORMAL", "0"),
+            "QUERY_GOVERNOR_COST_LIMIT": ("0",),
+        }
         if name not in allowed or value not in allowed[name]:
             raise refused(f"SET {name} {node.value}", line=node.line)
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,19 @@ def create_function(runner: BatchRunner, node: s.CreatePartitionFunction) -> Ite
     values = [_boundary(statement, declared, value) for value in node.values]
     ordered = _sorted(statement, declared, values)
     function = PartitionFunction(
-        database.next_space_id - 65_601 + 65_536, node.name, declared, node.right, tuple(encode_value(v) for v in ordered), now_text()
-    )  # fmt: skip
+        database.next_space_id - 65_601 + 65_536,
+        node.name,
+        declared,
+        node.right,
+        tuple(encode_value(v) for v in ordered),
+        now_text(),
+    )
     if ordered != values:
-        yield Info(7709, f"Warning: Range value list for partition function '{node.name}' is not sorted by value. Mapping of partitions to filegroups"
-                   " during CREATE PARTITION SCHEME will use the sorted boundary values if the function is referenced in CREATE PARTITION SCHEME.")  # fmt: skip
+        yield Info(
+            7709,
+            f"Warning: Range value list for partition function '{node.name}' is not sorted by value. Mapping of partitions to filegroups"
+            " during CREATE PARTITION SCHEME will use the sorted boundary values if the function is referenced in CREATE PARTITION SCHEME.",
+        )
     _save(
         runner,
         statement,
@@ -88,12 +97,13 @@ def _sorted(statement: Statement, declared: SqlType, values: list[Any]) -> list[
     bounds = [constant(v, declared) for v in values]
     rows = " UNION ALL ".join(f"SELECT {i} AS n, {_keys(b)}" for i, b in enumerate(bounds))
     found = statement.fetch(f"SELECT n, e FROM ({rows}) AS b ORDER BY o NULLS FIRST, n")
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         if before[1] == after[1]:
             raise SqlError(
-                7708, "Duplicate values are not allowed in partition function boundary values list. Partition boundary values at ordinal"
+                7708,
+                "Duplicate values are not allowed in partition function boundary values list. Partition boundary values at ordinal"
                 f" {before[0] + 1} and {after[0] + 1} are equal.",
-            )  # fmt: skip
+            )
     return [values[n] for n, _ in found]
 
 
@@ -122,9 +132,10 @@ def create_scheme(runner: BatchRunner, node: s.CreatePartitionScheme) -> Iterato
     if not node.all_to:
         if len(node.filegroups) < function.fanout:
             raise SqlError(
-                7707, f"The associated partition function '{function.name}' generates more partitions than there are file groups mentioned in the"
+                7707,
+                f"The associated partition function '{function.name}' generates more partitions than there are file groups mentioned in the"
                 f" scheme '{node.name}'.",
-            )  # fmt: skip
+            )
         extra = len(node.filegroups) > function.fanout
     # A filegroup beyond the last partition, or ALL TO, is NEXT USED.
     scheme = PartitionScheme(database.next_space_id, node.name, function.function_id, node.all_to or extra)
@@ -159,14 +170,14 @@ def alter_function(runner: BatchRunner, node: s.AlterPartitionFunction) -> Itera
                 7721,
                 f"Duplicate range boundary values are not allowed in partition function boundary values list. The boundary value being added is already present at ordinal {keys.index(key) + 1} of the boundary value list.",
                 line=node.line,
-            )  # noqa: E501
+            )
         without = next((x for x in schemes if not x.next_used), None)
         if without is not None:
             raise SqlError(
                 7710,
                 f"Warning: The partition scheme '{without.name}' does not have any next used filegroup. Partition scheme has not been changed.",
                 line=node.line,
-            )  # noqa: E501
+            )
         values = _sorted(statement, function.type, [*values, value])
     else:
         if key not in keys:
@@ -257,8 +268,11 @@ def find_space(database: Database, table: Table, space: s.Space | None) -> tuple
         what = "partition scheme" if space.column is not None else "filegroup"
         raise SqlError(1921, f"Invalid {what} '{space.name}' specified.")
     if space.column is None:
-        raise SqlError(1922, f"Filegroup '{space.name}' has no files assigned to it. Tables, indexes, text columns, ntext columns, and image columns"
-                       " cannot be populated on this filegroup until a file is added.")  # fmt: skip
+        raise SqlError(
+            1922,
+            f"Filegroup '{space.name}' has no files assigned to it. Tables, indexes, text columns, ntext columns, and image columns"
+            " cannot be populated on this filegroup until a file is added.",
+        )
     column = table.column(space.column)
     if column is None:
         raise SqlError(1911, f"Column name '{space.column}' does not exist in the target table or view.")
@@ -278,9 +292,10 @@ def check_partition_column(database: Database, table: Table) -> None:
             wanted if wanted.name not in STRINGS else replace(wanted, collation=None)
         ):
             raise SqlError(
-                7726, f"Partition column '{column.name}' has data type {describe(mine)} which is different from the partition function"
+                7726,
+                f"Partition column '{column.name}' has data type {describe(mine)} which is different from the partition function"
                 f" '{function.name}' parameter data type {describe(wanted)}.",
-            )  # fmt: skip
+            )
         if mine.name in STRINGS and (mine.collation or "").lower() != (wanted.collation or "").lower():
             raise SqlError(
                 7727,

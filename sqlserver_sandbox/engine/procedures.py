@@ -76,7 +76,7 @@ _OFF_LIST = frozenset(
 
 def call(
     session: DuckDbSession, name: str, arguments: list[tuple[str, Parameter]], *, database: str = ""
-) -> Iterator[Outcome]:  # fmt: skip
+) -> Iterator[Outcome]:
     """Run one. Its rows come as one result; raises 2812, 8144, 8145 as EXEC does."""
     plain = name.rpartition(".")[2].strip("[]").lower()
     procedure = _PROCEDURES.get(plain)

@@ -111,9 +111,10 @@ def _settable(bounds: tuple[Bound, ...], columns: tuple[TableColumn, ...], table
     for column in columns:
         if column.type.name == "rowversion":
             raise SqlError(
-                273, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column,"
+                273,
+                "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column,"
                 " or insert a DEFAULT into the timestamp column.",
-            )  # fmt: skip
+            )
     return bounds
 
 
@@ -135,9 +136,12 @@ def _check_count(node: s.Insert, wanted: int, given: int, *, is_values: bool) ->
         )
     number, word = (120, "fewer") if more else (121, "more")
     raise SqlError(
-        number, f"The select list for the INSERT statement contains {word} items than the insert list. The number of SELECT values must match"
-        " the number of INSERT columns.", class_=15, line=node.line,
-    )  # fmt: skip
+        number,
+        f"The select list for the INSERT statement contains {word} items than the insert list. The number of SELECT values must match"
+        " the number of INSERT columns.",
+        class_=15,
+        line=node.line,
+    )
 
 
 def _values(statement: Statement, node: s.Insert, columns: tuple[TableColumn, ...]) -> Incoming:

@@ -47,11 +47,19 @@ class DuckDbEngine:
         if found is None:
             raise SqlError(
                 4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
-            )  # fmt: skip
+            )
         session = DuckDbSession(
-            self._store, spid=next(self._spids), login=user, database_id=found, server_name=self.server_name, version=self.version,
-            application=application, host=host, on_close=self._forget, others=self._others,
-        )  # fmt: skip
+            self._store,
+            spid=next(self._spids),
+            login=user,
+            database_id=found,
+            server_name=self.server_name,
+            version=self.version,
+            application=application,
+            host=host,
+            on_close=self._forget,
+            others=self._others,
+        )
         with self._mutex:
             self._sessions.add(session)
         return session

@@ -34,9 +34,19 @@ class DuckDbSession:
     """Implements `model.Session`."""
 
     def __init__(
-        self, store: Store, *, spid: int, login: str, database_id: int, server_name: str, version: tuple[int, int, int],
-        application: str, host: str, on_close: Callable[[DuckDbSession], None], others: Callable[[], tuple[DuckDbSession, ...]],
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        *,
+        spid: int,
+        login: str,
+        database_id: int,
+        server_name: str,
+        version: tuple[int, int, int],
+        application: str,
+        host: str,
+        on_close: Callable[[DuckDbSession], None],
+        others: Callable[[], tuple[DuckDbSession, ...]],
+    ) -> None:
         self.store = store
         self.spid = spid
         self.login = login
@@ -73,10 +83,22 @@ class DuckDbSession:
         product = ".".join(str(v) for v in (*self.version, 0))
         state = -1 if self.transaction.doomed else (1 if self.transaction.count else 0)
         return SessionFacts(
-            self.spid, self.server_name, f"Microsoft SQL Server 2022 (sandbox over DuckDB) - {product} (X64)", product, self.login,
-            self.transaction.count, self.rowcount, self.last_error, self.transaction.lock_timeout, self.options.bits(), utc_ticks(),
-            self.store.last_rowversion(self.database_id), self.store.min_active_rowversion(self.database_id), self.last_identity, state,
-        )  # fmt: skip
+            self.spid,
+            self.server_name,
+            f"Microsoft SQL Server 2022 (sandbox over DuckDB) - {product} (X64)",
+            product,
+            self.login,
+            self.transaction.count,
+            self.rowcount,
+            self.last_error,
+            self.transaction.lock_timeout,
+            self.options.bits(),
+            utc_ticks(),
+            self.store.last_rowversion(self.database_id),
+            self.store.min_active_rowversion(self.database_id),
+            self.last_identity,
+            state,
+        )
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
         source = f"{database.alias}.main.{table.physical}"
@@ -142,10 +164,11 @@ class DuckDbSession:
         if level == SNAPSHOT and self.transaction.count and self.transaction.isolation != SNAPSHOT:
             # SQL Server lets the SET pass and fails the transaction at its next access.
             raise SqlError(
-                3951, "Transaction failed in database because the statement was run under snapshot isolation but the transaction did not"
+                3951,
+                "Transaction failed in database because the statement was run under snapshot isolation but the transaction did not"
                 " start in snapshot isolation. You cannot change the isolation level of the transaction to snapshot after the transaction"
                 " has started.",
-            )  # fmt: skip
+            )
         self.transaction.isolation = level
 
     def reset(self, *, keep_transaction: bool) -> Iterator[Outcome]:

@@ -34,8 +34,12 @@ class Statement:
     """Binds and runs one statement on a DuckDB connection."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, catalogue: StatementCatalogue, variables: Mapping[str, VariableValue], facts: SessionFacts
-    ) -> None:  # fmt: skip
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        catalogue: StatementCatalogue,
+        variables: Mapping[str, VariableValue],
+        facts: SessionFacts,
+    ) -> None:
         self.connection = connection
         self.catalogue = catalogue
         self.context = Context(catalogue, variables, facts)

@@ -125,8 +125,9 @@ class Store:
     def write_catalogue(self, connection: duckdb.DuckDBPyConnection, database: Database) -> None:
         """Replace the catalogue within `connection`'s transaction."""
         connection.execute(
-            f"UPDATE {database.alias}.main.sandbox_catalogue SET version = ?, body = ?", [database.version, to_json(database)]
-        )  # fmt: skip
+            f"UPDATE {database.alias}.main.sandbox_catalogue SET version = ?, body = ?",
+            [database.version, to_json(database)],
+        )
 
     def next_version(self) -> int:
         with self.commit_mutex:

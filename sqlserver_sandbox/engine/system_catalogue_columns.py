@@ -7,9 +7,25 @@ from sqlserver_sandbox.tsql.bind.functions_system import system_object_id
 from sqlserver_sandbox.tsql.declared import Database, TableColumn
 
 _ASKED_FOR = {
-    "sys.all_columns": ("object_id", "name", "column_id", "system_type_id", "user_type_id", "max_length", "precision", "scale", "is_nullable",
-                        "is_identity", "is_computed", "is_sparse", "is_column_set", "is_hidden", "is_masked", "graph_type"),
-}  # fmt: skip
+    "sys.all_columns": (
+        "object_id",
+        "name",
+        "column_id",
+        "system_type_id",
+        "user_type_id",
+        "max_length",
+        "precision",
+        "scale",
+        "is_nullable",
+        "is_identity",
+        "is_computed",
+        "is_sparse",
+        "is_column_set",
+        "is_hidden",
+        "is_masked",
+        "graph_type",
+    ),
+}
 """Only what mssql-python's bulk copy looks for; the other system views' own columns are not listed."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sqlserver_sandbox.engine.system_catalogue_columns import catalogue_columns
 from sqlserver_sandbox.engine.system_schema import View, no_rows
 from sqlserver_sandbox.engine.system_server import SYSNAME_ID, Source
-from sqlserver_sandbox.engine.system_catalogue_columns import catalogue_columns
 from sqlserver_sandbox.tsql.declared import Table, TableColumn
 from sqlserver_sandbox.tsql.types import (
     BINARIES,
@@ -37,11 +37,47 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
     length, precision, scale = catalogue_sizes(declared)
     padded = declared.name in STRINGS or declared.name in BINARIES
     return (
-        object_id, column.name, column.column_id, number, SYSNAME_ID if column.is_sysname else number, length, precision, scale,
-        declared.collation, column.nullable, padded, column.is_rowguidcol, column.identity is not None, False, False, False, False, False,
-        False, False, 0, column.default.object_id if column.default else 0, 0, False, False, 0, "NOT_APPLICABLE", None, None, None, None, None,
-        False, False, None, None, False, None, None, False,
-    )  # fmt: skip
+        object_id,
+        column.name,
+        column.column_id,
+        number,
+        SYSNAME_ID if column.is_sysname else number,
+        length,
+        precision,
+        scale,
+        declared.collation,
+        column.nullable,
+        padded,
+        column.is_rowguidcol,
+        column.identity is not None,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        0,
+        column.default.object_id if column.default else 0,
+        0,
+        False,
+        False,
+        0,
+        "NOT_APPLICABLE",
+        None,
+        None,
+        None,
+        None,
+        None,
+        False,
+        False,
+        None,
+        None,
+        False,
+        None,
+        None,
+        False,
+    )
 
 
 def _columns(source: Source) -> list[tuple[object, ...]]:
@@ -54,7 +90,7 @@ def _all_columns(source: Source) -> list[tuple[object, ...]]:
 
 def _identity_columns(source: Source) -> list[tuple[object, ...]]:
     return [
-        column_row(t.object_id, c) + (c.identity[0], c.identity[1])
+        (*column_row(t.object_id, c), c.identity[0], c.identity[1])
         for t in source.database.tables
         for c in t.columns
         if c.identity is not None
@@ -79,13 +115,30 @@ def _information_row(source: Source, table: Table, column: TableColumn, place: i
     floating = declared.name in FLOATS
     charset = None if not text else "UNICODE" if unicode else "iso_1"
     return (
-        database.name, database.schema_by_id(table.schema_id).name, table.name, column.name, place,
-        f"({column.default.text})" if column.default else None, "YES" if column.nullable else "NO", catalogue_name(declared.name),
-        characters if text or data else None, length if text or data else None, precision if number else None,
-        (2 if floating else 10) if number else None, scale if number and not floating else None,
-        (scale if declared.name != "date" else 0) if declared.name in DATETIMES else None, None, None, charset, None, None,
-        declared.collation, None, None, None,
-    )  # fmt: skip
+        database.name,
+        database.schema_by_id(table.schema_id).name,
+        table.name,
+        column.name,
+        place,
+        f"({column.default.text})" if column.default else None,
+        "YES" if column.nullable else "NO",
+        catalogue_name(declared.name),
+        characters if text or data else None,
+        length if text or data else None,
+        precision if number else None,
+        (2 if floating else 10) if number else None,
+        scale if number and not floating else None,
+        (scale if declared.name != "date" else 0) if declared.name in DATETIMES else None,
+        None,
+        None,
+        charset,
+        None,
+        None,
+        declared.collation,
+        None,
+        None,
+        None,
+    )
 
 
 def _key_usage(source: Source) -> list[tuple[object, ...]]:

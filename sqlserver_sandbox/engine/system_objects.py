@@ -81,11 +81,47 @@ def _tables(source: Source) -> list[tuple[object, ...]]:
     rows = []
     for t in source.database.tables:
         lob = 1 if any(is_max(c.type) for c in t.columns) else 0
-        rows.append((
-            t.name, t.object_id, None, t.schema_id, 0, "U ", "USER_TABLE", moment(t.created), moment(t.modified), False, False, False, lob, None,
-            t.max_column_id, False, True, False, False, False, False, 0, False, 0, "TABLE", False, 0, "SCHEMA_AND_DATA", 0,
-            "NON_TEMPORAL_TABLE", None, False, False, False, False, 0, "NON_LEDGER_TABLE",
-        ))  # fmt: skip
+        rows.append(
+            (
+                t.name,
+                t.object_id,
+                None,
+                t.schema_id,
+                0,
+                "U ",
+                "USER_TABLE",
+                moment(t.created),
+                moment(t.modified),
+                False,
+                False,
+                False,
+                lob,
+                None,
+                t.max_column_id,
+                False,
+                True,
+                False,
+                False,
+                False,
+                False,
+                0,
+                False,
+                0,
+                "TABLE",
+                False,
+                0,
+                "SCHEMA_AND_DATA",
+                0,
+                "NON_TEMPORAL_TABLE",
+                None,
+                False,
+                False,
+                False,
+                False,
+                0,
+                "NON_LEDGER_TABLE",
+            )
+        )
     return rows
 
 
@@ -95,10 +131,25 @@ def _key_constraints(source: Source) -> list[tuple[object, ...]]:
         for i in t.indexes:
             if i.key_kind:
                 words = "PRIMARY_KEY_CONSTRAINT" if i.key_kind == "PK" else "UNIQUE_CONSTRAINT"
-                rows.append((
-                    i.name, i.key_object_id, None, t.schema_id, t.object_id, i.key_kind, words, moment(t.created), moment(t.modified), False, False,
-                    False, i.index_id, i.is_system_named, True,
-                ))  # fmt: skip
+                rows.append(
+                    (
+                        i.name,
+                        i.key_object_id,
+                        None,
+                        t.schema_id,
+                        t.object_id,
+                        i.key_kind,
+                        words,
+                        moment(t.created),
+                        moment(t.modified),
+                        False,
+                        False,
+                        False,
+                        i.index_id,
+                        i.is_system_named,
+                        True,
+                    )
+                )
     return rows
 
 
@@ -107,10 +158,25 @@ def _default_constraints(source: Source) -> list[tuple[object, ...]]:
     for t in source.database.tables:
         for c in t.columns:
             if c.default is not None:
-                rows.append((
-                    c.default.name, c.default.object_id, None, t.schema_id, t.object_id, "D ", "DEFAULT_CONSTRAINT", moment(t.created),
-                    moment(t.modified), False, False, False, c.column_id, f"({c.default.text})", c.default.is_system_named,
-                ))  # fmt: skip
+                rows.append(
+                    (
+                        c.default.name,
+                        c.default.object_id,
+                        None,
+                        t.schema_id,
+                        t.object_id,
+                        "D ",
+                        "DEFAULT_CONSTRAINT",
+                        moment(t.created),
+                        moment(t.modified),
+                        False,
+                        False,
+                        False,
+                        c.column_id,
+                        f"({c.default.text})",
+                        c.default.is_system_named,
+                    )
+                )
     return rows
 
 
@@ -122,10 +188,29 @@ def _indexes(source: Source) -> list[tuple[object, ...]]:
     for t in source.database.tables:
         for i in t.indexes:
             number, words = _TYPES.get(i.index_id, (2, "NONCLUSTERED"))
-            rows.append((
-                t.object_id, i.name, i.index_id, number, words, i.unique, i.data_space_id, False, i.key_kind == "PK", i.key_kind == "UQ", 0, False,
-                False, False, True, True, False, None, False,
-            ))  # fmt: skip
+            rows.append(
+                (
+                    t.object_id,
+                    i.name,
+                    i.index_id,
+                    number,
+                    words,
+                    i.unique,
+                    i.data_space_id,
+                    False,
+                    i.key_kind == "PK",
+                    i.key_kind == "UQ",
+                    0,
+                    False,
+                    False,
+                    False,
+                    True,
+                    True,
+                    False,
+                    None,
+                    False,
+                )
+            )
     return rows
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlserver_sandbox.engine.system_rows import Facts
 from sqlserver_sandbox.engine.system_schema import View, no_rows
+from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.declared import PRIMARY_FILEGROUP, Database
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_name
 from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
-from sqlserver_sandbox.model import SqlType
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,44 @@ def moment(text: str) -> object:
 def _databases(source: Source) -> list[tuple[object, ...]]:
     return [
         (
-            d.name, d.database_id, None, None, moment(d.created), 160, d.collation, 0, "MULTI_USER", False, False, False, 0, "ONLINE", False,
-            False, False, 1 if d.snapshot_isolation else 0, "ON" if d.snapshot_isolation else "OFF", True, 3, "SIMPLE", 2, "CHECKSUM",
-            True, True, True, False, False, False, False, False, False, 0, "NONE",
+            d.name,
+            d.database_id,
+            None,
+            None,
+            moment(d.created),
+            160,
+            d.collation,
+            0,
+            "MULTI_USER",
+            False,
+            False,
+            False,
+            0,
+            "ONLINE",
+            False,
+            False,
+            False,
+            1 if d.snapshot_isolation else 0,
+            "ON" if d.snapshot_isolation else "OFF",
+            True,
+            3,
+            "SIMPLE",
+            2,
+            "CHECKSUM",
+            True,
+            True,
+            True,
+            False,
+            False,
+            False,
+            False,
+            False,
+            False,
+            0,
+            "NONE",
         )
         for d in source.databases()
-    ]  # fmt: skip
+    ]
 
 
 def _schemas(source: Source) -> list[tuple[object, ...]]:
@@ -44,13 +76,37 @@ def _schemas(source: Source) -> list[tuple[object, ...]]:
 
 
 _SIZES = {
-    "image": (16, 0, 0), "text": (16, 0, 0), "uniqueidentifier": (16, 0, 0), "date": (3, 10, 0), "time": (5, 16, 7), "datetime2": (8, 27, 7),
-    "datetimeoffset": (10, 34, 7), "tinyint": (1, 3, 0), "smallint": (2, 5, 0), "int": (4, 10, 0), "smalldatetime": (4, 16, 0),
-    "real": (4, 24, 0), "money": (8, 19, 4), "datetime": (8, 23, 3), "float": (8, 53, 0), "sql_variant": (8016, 0, 0), "ntext": (16, 0, 0),
-    "bit": (1, 1, 0), "decimal": (17, 38, 38), "numeric": (17, 38, 38), "smallmoney": (4, 10, 4), "bigint": (8, 19, 0),
-    "varbinary": (8000, 0, 0), "varchar": (8000, 0, 0), "binary": (8000, 0, 0), "char": (8000, 0, 0), "rowversion": (8, 0, 0),
-    "nvarchar": (8000, 0, 0), "nchar": (8000, 0, 0), "xml": (-1, 0, 0),
-}  # fmt: skip
+    "image": (16, 0, 0),
+    "text": (16, 0, 0),
+    "uniqueidentifier": (16, 0, 0),
+    "date": (3, 10, 0),
+    "time": (5, 16, 7),
+    "datetime2": (8, 27, 7),
+    "datetimeoffset": (10, 34, 7),
+    "tinyint": (1, 3, 0),
+    "smallint": (2, 5, 0),
+    "int": (4, 10, 0),
+    "smalldatetime": (4, 16, 0),
+    "real": (4, 24, 0),
+    "money": (8, 19, 4),
+    "datetime": (8, 23, 3),
+    "float": (8, 53, 0),
+    "sql_variant": (8016, 0, 0),
+    "ntext": (16, 0, 0),
+    "bit": (1, 1, 0),
+    "decimal": (17, 38, 38),
+    "numeric": (17, 38, 38),
+    "smallmoney": (4, 10, 4),
+    "bigint": (8, 19, 0),
+    "varbinary": (8000, 0, 0),
+    "varchar": (8000, 0, 0),
+    "binary": (8000, 0, 0),
+    "char": (8000, 0, 0),
+    "rowversion": (8, 0, 0),
+    "nvarchar": (8000, 0, 0),
+    "nchar": (8000, 0, 0),
+    "xml": (-1, 0, 0),
+}
 SYSNAME_ID = 256
 
 

@@ -8,19 +8,23 @@ from sqlserver_sandbox.engine import system_columns, system_objects, system_part
 from sqlserver_sandbox.engine.system_rows import Facts
 from sqlserver_sandbox.engine.system_schema import View
 from sqlserver_sandbox.tsql.bind.context import SystemView
+from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK
 from sqlserver_sandbox.tsql.declared import Database
 from sqlserver_sandbox.tsql.types import duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 
 VIEWS: dict[str, View] = {
-    **system_server.VIEWS, **system_objects.VIEWS, **system_columns.VIEWS, **system_partitions.VIEWS,
-}  # fmt: skip
-_VARIANT = 'STRUCT(base VARCHAR, "text" VARCHAR)'
+    **system_server.VIEWS,
+    **system_objects.VIEWS,
+    **system_columns.VIEWS,
+    **system_partitions.VIEWS,
+}
+_VARIANT = "VARCHAR"
 
 
 def build(
     facts: Facts, database: Database, databases: Callable[[], tuple[Database, ...]], schema: str, name: str
-) -> SystemView | None:  # fmt: skip
+) -> SystemView | None:
     """The view with its rows as a DuckDB relation, or None when it is not on the list."""
     view = VIEWS.get(f"{schema}.{name}".lower())
     if view is None:
@@ -52,7 +56,7 @@ def _literal(value: object, column: object) -> str:
     if declared.name == "sql_variant":
         if not isinstance(value, tuple):
             return "NULL"
-        return f"{{'base': {text_literal(value[0])}, 'text': {text_literal(value[1])}}}"
+        return text_literal(VARIANT_MARK.join(value))
     return "NULL" if value is None else literal(value, declared)
 
 

@@ -40,9 +40,10 @@ def column_of(
         whole = declared.name in INTEGERS or (declared.name in DECIMALS and declared.scale == 0)
         if not whole:
             raise SqlError(
-                2749, f"Identity column '{spec.name}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0,"
+                2749,
+                f"Identity column '{spec.name}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0,"
                 " unencrypted, and constrained to be nonnullable.",
-            )  # fmt: skip
+            )
         if nullable:
             raise SqlError(
                 8147, f"Could not create IDENTITY attribute on nullable column '{spec.name}', table '{table}'."
@@ -63,7 +64,7 @@ def column_of(
 
 def _default(
     statement: Statement, database: Database, table: str, spec: ColumnSpec, type_name: str
-) -> tuple[Default | None, Database]:  # fmt: skip
+) -> tuple[Default | None, Database]:
     if spec.default is None:
         return None, database
     if type_name == "rowversion":
@@ -193,7 +194,7 @@ def _partition_column_id(table: Table) -> int:
 
 def _with_partition_column(
     columns: list[IndexColumn], partition_column: int, table: Table, key: KeySpec, *, clustered: bool
-) -> list[IndexColumn]:  # fmt: skip
+) -> list[IndexColumn]:
     """A unique index must hold the partition column (1908); others get it added, as a key when clustered."""
     found = [replace(c, partition_ordinal=1) if c.column_id == partition_column else c for c in columns]
     if any(c.partition_ordinal and (c.key_ordinal or not key.unique) for c in found):
@@ -201,9 +202,10 @@ def _with_partition_column(
     if key.unique:
         name = table.column_by_id(partition_column).name
         raise SqlError(
-            1908, f"Column '{name}' is partitioning column of the index '{key.name}'. Partition columns for a unique index must be a subset of the"
+            1908,
+            f"Column '{name}' is partitioning column of the index '{key.name}'. Partition columns for a unique index must be a subset of the"
             " index key.",
-        )  # fmt: skip
+        )
     if any(c.descending for c in found) and clustered:
         raise refused("a descending clustered index on a partition scheme without the partition column")
     ordinal = max((c.key_ordinal for c in found), default=0) + 1 if clustered else 0

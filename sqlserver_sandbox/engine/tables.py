@@ -45,9 +45,10 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
         column, database = column_of(statement, database, node.name.name, spec, number)
         if any(c.name.lower() == column.name.lower() for c in columns):
             raise SqlError(
-                2705, f"Column names in each table must be unique. Column name '{column.name}' in table '{node.name.name}' is specified more than once.",
+                2705,
+                f"Column names in each table must be unique. Column name '{column.name}' in table '{node.name.name}' is specified more than once.",
                 line=node.line,
-            )  # fmt: skip
+            )
         columns.append(column)
     if sum(c.identity is not None for c in columns) > 1:
         raise SqlError(
@@ -55,8 +56,11 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
             f"Multiple identity columns specified for table '{node.name.name}'. Only one identity column per table is allowed.",
         )
     if sum(c.type.name == "rowversion" for c in columns) > 1:
-        raise SqlError(2738, f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
-                       " cannot be added.")  # fmt: skip
+        raise SqlError(
+            2738,
+            f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
+            " cannot be added.",
+        )
     table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
     table, database = table_indexes(database, table, node)
     check_partition_column(database, table)
@@ -98,8 +102,12 @@ def drop_table(runner: BatchRunner, node: s.DropTable) -> Iterator[Outcome]:
             if node.if_exists:
                 continue
             raise SqlError(
-                3701, f"Cannot drop the table '{name}', because it does not exist or you do not have permission.", class_=11, state=5, line=node.line
-            )  # fmt: skip
+                3701,
+                f"Cannot drop the table '{name}', because it does not exist or you do not have permission.",
+                class_=11,
+                state=5,
+                line=node.line,
+            )
         runner.session.transaction.write(database, table.object_id, table.name)
         statement.run(f"DROP TABLE {database.alias}.main.{table.physical}")
         save(runner, statement, database.without_table(table))
@@ -114,20 +122,23 @@ def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
         column, database = column_of(statement, database, table.name, spec, table.max_column_id + 1)
         if table.column(column.name) is not None:
             raise SqlError(
-                2705, f"Column names in each table must be unique. Column name '{column.name}' in table '{database.full_name(table)}' is specified"
-                " more than once.", line=node.line,
-            )  # fmt: skip
+                2705,
+                f"Column names in each table must be unique. Column name '{column.name}' in table '{database.full_name(table)}' is specified"
+                " more than once.",
+                line=node.line,
+            )
         if column.identity is not None or column.type.name == "rowversion":
             raise refused("ALTER TABLE ADD of an identity or rowversion column", line=node.line)
         physical = f"{database.alias}.main.{table.physical}"
         empty = not statement.scalar(f"SELECT count(*) FROM (SELECT 1 FROM {physical} LIMIT 1) AS r")
         if not column.nullable and column.default is None and not empty:
             raise SqlError(
-                4901, "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column"
+                4901,
+                "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column"
                 " being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table"
                 f" must be empty to allow addition of this column. Column '{column.name}' cannot be added to non-empty table '{table.name}' because"
                 " it does not satisfy these conditions.",
-            )  # fmt: skip
+            )
         statement.run(f"ALTER TABLE {physical} ADD COLUMN {column.physical} {duck_type(column.type)}")
         if not column.nullable and column.default is not None and not empty:
             statement.run(f"UPDATE {physical} SET {column.physical} = {default_sql(statement, column)}")
@@ -152,9 +163,10 @@ def _with_index(table: Table, index: Index) -> Table:
     if index.index_id == 1:
         if table.base.index_id == 1:
             raise SqlError(
-                1902, f"Cannot create more than one clustered index on table '{table.name}'. Drop the existing clustered index"
+                1902,
+                f"Cannot create more than one clustered index on table '{table.name}'. Drop the existing clustered index"
                 f" '{table.base.name}' before creating another.",
-            )  # fmt: skip
+            )
         return replace(table, indexes=(index, *table.indexes[1:]))
     return replace(table, indexes=(*table.indexes, index))
 
@@ -191,8 +203,11 @@ def alter_drop(runner: BatchRunner, node: s.AlterTableDrop) -> Iterator[Outcome]
         if blocker is not None:
             raise SqlError(5074, f"The object '{blocker}' is dependent on column '{column.name}'.", line=node.line)
         if len(table.columns) == 1:
-            raise SqlError(4923, f"ALTER TABLE DROP COLUMN failed because '{column.name}' is the only data column in table '{table.name}'. A table must"
-                           " have at least one data column.")  # fmt: skip
+            raise SqlError(
+                4923,
+                f"ALTER TABLE DROP COLUMN failed because '{column.name}' is the only data column in table '{table.name}'. A table must"
+                " have at least one data column.",
+            )
         statement.run(f"ALTER TABLE {database.alias}.main.{table.physical} DROP COLUMN {column.physical}")
         table = replace(table, columns=tuple(c for c in table.columns if c.column_id != column.column_id))
     save(runner, statement, database.with_table(replace(table, modified=now_text())))
@@ -233,9 +248,11 @@ def create_index(runner: BatchRunner, node: s.CreateIndex) -> Iterator[Outcome]:
     database, table = changing(runner, statement, name)
     if any((i.name or "").lower() == (node.key.name or "").lower() for i in table.indexes if i.name):
         raise SqlError(
-            1913, f"The operation failed because an index or statistics with name '{node.key.name}' already exists on table"
-            f" '{database.full_name(table)}'.", line=node.line,
-        )  # fmt: skip
+            1913,
+            f"The operation failed because an index or statistics with name '{node.key.name}' already exists on table"
+            f" '{database.full_name(table)}'.",
+            line=node.line,
+        )
     index, database = new_index(database, table, node.key)
     table = _with_index(table, index)
     check_partition_column(database, table)
@@ -254,8 +271,11 @@ def drop_index(runner: BatchRunner, node: s.DropIndex) -> Iterator[Outcome]:
             yield RowsAffected(None, DDL)
             return
         raise SqlError(
-            3701, f"Cannot drop the index '{node.table}.{node.name}', because it does not exist or you do not have permission.", class_=11, line=node.line
-        )  # fmt: skip
+            3701,
+            f"Cannot drop the index '{node.table}.{node.name}', because it does not exist or you do not have permission.",
+            class_=11,
+            line=node.line,
+        )
     if index.key_kind:
         kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
         raise SqlError(

@@ -84,9 +84,10 @@ class TransactionState:
         """3930 after an error that lost the transaction."""
         if self.doomed:
             raise SqlError(
-                3930, "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the"
+                3930,
+                "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the"
                 " transaction.",
-            )  # fmt: skip
+            )
 
     def doom(self) -> None:
         """A result broke off after an error inside DuckDB."""
@@ -136,9 +137,10 @@ class TransactionState:
             return
         if not database.snapshot_isolation:
             raise SqlError(
-                3952, f"Snapshot isolation transaction failed accessing database '{database.name}' because snapshot isolation is not"
+                3952,
+                f"Snapshot isolation transaction failed accessing database '{database.name}' because snapshot isolation is not"
                 " allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
-            )  # fmt: skip
+            )
         if self.count:
             self._pinned = True
 

@@ -19,15 +19,46 @@ SPEC = (
 
 
 def _row(
-    name: str, code: int, precision: int | None, *, prefix: str | None = None, suffix: str | None = None, params: str | None = None,
-    nullable: int = 1, case: int = 0, search: int = 2, unsigned: int | None = None, money: int = 0, auto: int | None = None,
-    scales: tuple[int | None, int | None] = (None, None), sql_type: int | None = None, sub: int | None = None, radix: int | None = None,
+    name: str,
+    code: int,
+    precision: int | None,
+    *,
+    prefix: str | None = None,
+    suffix: str | None = None,
+    params: str | None = None,
+    nullable: int = 1,
+    case: int = 0,
+    search: int = 2,
+    unsigned: int | None = None,
+    money: int = 0,
+    auto: int | None = None,
+    scales: tuple[int | None, int | None] = (None, None),
+    sql_type: int | None = None,
+    sub: int | None = None,
+    radix: int | None = None,
     usertype: int = 0,
-) -> tuple[Any, ...]:  # fmt: skip
+) -> tuple[Any, ...]:
     return (
-        name, code, precision, prefix, suffix, params, nullable, case, search, unsigned, money, auto, name, *scales,
-        code if sql_type is None else sql_type, sub, radix, None, usertype,
-    )  # fmt: skip
+        name,
+        code,
+        precision,
+        prefix,
+        suffix,
+        params,
+        nullable,
+        case,
+        search,
+        unsigned,
+        money,
+        auto,
+        name,
+        *scales,
+        code if sql_type is None else sql_type,
+        sub,
+        radix,
+        None,
+        usertype,
+    )
 
 
 def _integer(name: str, code: int, precision: int, usertype: int) -> list[tuple[Any, ...]]:

@@ -58,9 +58,10 @@ def check_existing(statement: Statement, database: Database, table: Table, index
     )
     if found:
         raise SqlError(
-            1505, f"The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name"
+            1505,
+            f"The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name"
             f" '{database.full_name(table)}' and the index name '{index.name}'. The duplicate key value is {_shown(found[0])}.",
-        )  # fmt: skip
+        )
 
 
 def _keys(columns: Sequence[TableColumn], alias: str) -> tuple[list[str], list[str]]:
@@ -112,10 +113,13 @@ def duplicate(database: Database, table: Table, index: Index, values: str) -> Sq
     if index.key_kind:
         kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
         return SqlError(
-            2627, f"Violation of {kind} constraint '{index.name}'. Cannot insert duplicate key in object '{name}'. The duplicate key value is"
-            f" {values}.", class_=14,
-        )  # fmt: skip
+            2627,
+            f"Violation of {kind} constraint '{index.name}'. Cannot insert duplicate key in object '{name}'. The duplicate key value is"
+            f" {values}.",
+            class_=14,
+        )
     return SqlError(
-        2601, f"Cannot insert duplicate key row in object '{name}' with unique index '{index.name}'. The duplicate key value is {values}.",
+        2601,
+        f"Cannot insert duplicate key row in object '{name}' with unique index '{index.name}'. The duplicate key value is {values}.",
         class_=14,
-    )  # fmt: skip
+    )

@@ -6,10 +6,36 @@ from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import TypeSpec
 
-PRECEDENCE = (
-    "datetimeoffset datetime2 datetime smalldatetime date time float real decimal numeric money smallmoney bigint int"
-    " smallint tinyint bit ntext text image rowversion uniqueidentifier nvarchar nchar varchar char varbinary binary"
-).split()
+PRECEDENCE = [
+    "datetimeoffset",
+    "datetime2",
+    "datetime",
+    "smalldatetime",
+    "date",
+    "time",
+    "float",
+    "real",
+    "decimal",
+    "numeric",
+    "money",
+    "smallmoney",
+    "bigint",
+    "int",
+    "smallint",
+    "tinyint",
+    "bit",
+    "ntext",
+    "text",
+    "image",
+    "rowversion",
+    "uniqueidentifier",
+    "nvarchar",
+    "nchar",
+    "varchar",
+    "char",
+    "varbinary",
+    "binary",
+]
 """Data type precedence, highest first ('Data type precedence' in Microsoft's reference); xml and sql_variant never mix."""
 
 INTEGERS = ("tinyint", "smallint", "int", "bigint")
@@ -25,10 +51,27 @@ NUMBERS = ("bit", *INTEGERS, *DECIMALS, *MONEY, *FLOATS)
 
 _SYNONYMS = {"integer": "int", "dec": "decimal", "timestamp": "rowversion", "character": "char", "sysname": "nvarchar"}
 _PLAIN = frozenset(
-    "bit tinyint smallint int bigint money smallmoney real date datetime smalldatetime text ntext image xml rowversion"
-    " uniqueidentifier".split()
+    [
+        "bit",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "money",
+        "smallmoney",
+        "real",
+        "date",
+        "datetime",
+        "smalldatetime",
+        "text",
+        "ntext",
+        "image",
+        "xml",
+        "rowversion",
+        "uniqueidentifier",
+    ]
 )
-_REFUSED = frozenset("sql_variant hierarchyid geometry geography json vector table cursor".split())
+_REFUSED = frozenset(["sql_variant", "hierarchyid", "geometry", "geography", "json", "vector", "table", "cursor"])
 
 INT_RANGE = {
     "tinyint": (0, 255),
@@ -40,20 +83,68 @@ INT_DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 MONEY_DIGITS = {"money": (19, 4), "smallmoney": (10, 4)}
 
 SYSTEM_TYPE_ID = {
-    "image": 34, "text": 35, "uniqueidentifier": 36, "date": 40, "time": 41, "datetime2": 42, "datetimeoffset": 43, "tinyint": 48,
-    "smallint": 52, "int": 56, "smalldatetime": 58, "real": 59, "money": 60, "datetime": 61, "float": 62, "sql_variant": 98,
-    "ntext": 99, "bit": 104, "decimal": 106, "numeric": 108, "smallmoney": 122, "bigint": 127, "varbinary": 165, "varchar": 167,
-    "binary": 173, "char": 175, "rowversion": 189, "nvarchar": 231, "nchar": 239, "xml": 241,
-}  # fmt: skip
+    "image": 34,
+    "text": 35,
+    "uniqueidentifier": 36,
+    "date": 40,
+    "time": 41,
+    "datetime2": 42,
+    "datetimeoffset": 43,
+    "tinyint": 48,
+    "smallint": 52,
+    "int": 56,
+    "smalldatetime": 58,
+    "real": 59,
+    "money": 60,
+    "datetime": 61,
+    "float": 62,
+    "sql_variant": 98,
+    "ntext": 99,
+    "bit": 104,
+    "decimal": 106,
+    "numeric": 108,
+    "smallmoney": 122,
+    "bigint": 127,
+    "varbinary": 165,
+    "varchar": 167,
+    "binary": 173,
+    "char": 175,
+    "rowversion": 189,
+    "nvarchar": 231,
+    "nchar": 239,
+    "xml": 241,
+}
 """sys.types.system_type_id."""
 
 DUCK_TYPE = {
-    "bit": "BOOLEAN", "tinyint": "UTINYINT", "smallint": "SMALLINT", "int": "INTEGER", "bigint": "BIGINT", "float": "DOUBLE",
-    "real": "FLOAT", "date": "DATE", "time": "BIGINT", "datetime2": "BIGINT", "datetime": "BIGINT", "smalldatetime": "BIGINT",
-    "datetimeoffset": 'STRUCT(ticks BIGINT, "offset" SMALLINT)', "money": "DECIMAL(19,4)", "smallmoney": "DECIMAL(10,4)",
-    "char": "VARCHAR", "varchar": "VARCHAR", "nchar": "VARCHAR", "nvarchar": "VARCHAR", "text": "VARCHAR", "ntext": "VARCHAR",
-    "xml": "VARCHAR", "binary": "BLOB", "varbinary": "BLOB", "image": "BLOB", "rowversion": "BLOB", "uniqueidentifier": "VARCHAR",
-}  # fmt: skip
+    "bit": "BOOLEAN",
+    "tinyint": "UTINYINT",
+    "smallint": "SMALLINT",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "float": "DOUBLE",
+    "real": "FLOAT",
+    "date": "DATE",
+    "time": "BIGINT",
+    "datetime2": "BIGINT",
+    "datetime": "BIGINT",
+    "smalldatetime": "BIGINT",
+    "datetimeoffset": 'STRUCT(ticks BIGINT, "offset" SMALLINT)',
+    "money": "DECIMAL(19,4)",
+    "smallmoney": "DECIMAL(10,4)",
+    "char": "VARCHAR",
+    "varchar": "VARCHAR",
+    "nchar": "VARCHAR",
+    "nvarchar": "VARCHAR",
+    "text": "VARCHAR",
+    "ntext": "VARCHAR",
+    "xml": "VARCHAR",
+    "binary": "BLOB",
+    "varbinary": "BLOB",
+    "image": "BLOB",
+    "rowversion": "BLOB",
+    "uniqueidentifier": "VARCHAR",
+}
 
 
 def duck_type(declared: SqlType) -> str:
@@ -154,11 +245,25 @@ def catalogue_sizes(declared: SqlType) -> tuple[int, int, int]:
 
 
 _FIXED_SIZES = {
-    "bit": (1, 1, 0), "tinyint": (1, 3, 0), "smallint": (2, 5, 0), "int": (4, 10, 0), "bigint": (8, 19, 0), "money": (8, 19, 4),
-    "smallmoney": (4, 10, 4), "float": (8, 53, 0), "real": (4, 24, 0), "date": (3, 10, 0), "datetime": (8, 23, 3),
-    "smalldatetime": (4, 16, 0), "uniqueidentifier": (16, 0, 0), "rowversion": (8, 0, 0), "text": (16, 0, 0), "ntext": (16, 0, 0),
-    "image": (16, 0, 0), "xml": (-1, 0, 0),
-}  # fmt: skip
+    "bit": (1, 1, 0),
+    "tinyint": (1, 3, 0),
+    "smallint": (2, 5, 0),
+    "int": (4, 10, 0),
+    "bigint": (8, 19, 0),
+    "money": (8, 19, 4),
+    "smallmoney": (4, 10, 4),
+    "float": (8, 53, 0),
+    "real": (4, 24, 0),
+    "date": (3, 10, 0),
+    "datetime": (8, 23, 3),
+    "smalldatetime": (4, 16, 0),
+    "uniqueidentifier": (16, 0, 0),
+    "rowversion": (8, 0, 0),
+    "text": (16, 0, 0),
+    "ntext": (16, 0, 0),
+    "image": (16, 0, 0),
+    "xml": (-1, 0, 0),
+}
 
 
 def _decimal_bytes(precision: int) -> int:

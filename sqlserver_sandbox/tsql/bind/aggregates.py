@@ -180,5 +180,9 @@ def _neighbour(binder: Binder, node: Call, over: str) -> Bound:
 
 
 _WINDOWS: dict[str, Callable[[Binder, Call, str], Bound]] = {
-    "row_number": _rank, "rank": _rank, "dense_rank": _rank, "lead": _neighbour, "lag": _neighbour,
-}  # fmt: skip
+    "row_number": _rank,
+    "rank": _rank,
+    "dense_rank": _rank,
+    "lead": _neighbour,
+    "lag": _neighbour,
+}

@@ -11,8 +11,17 @@ from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.unify import common_collation, common_type
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import (
-    BINARIES, DATETIMES, DECIMALS, FLOATS, INTEGERS, LOB, MONEY, STRINGS, UNICODE, decimal_shape,
-)  # fmt: skip
+    BINARIES,
+    DATETIMES,
+    DECIMALS,
+    FLOATS,
+    INTEGERS,
+    LOB,
+    MONEY,
+    STRINGS,
+    UNICODE,
+    decimal_shape,
+)
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 _NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}

@@ -81,9 +81,11 @@ class Binder:
         if self.grouping is not None and not self._is_outer(node):
             name = ".".join(node.parts)
             raise SqlError(
-                8120, f"Column '{name}' is invalid in the select list because it is not contained in either an aggregate function"
-                " or the GROUP BY clause.", line=node.line,
-            )  # fmt: skip
+                8120,
+                f"Column '{name}' is invalid in the select list because it is not contained in either an aggregate function"
+                " or the GROUP BY clause.",
+                line=node.line,
+            )
         return found
 
     def _is_outer(self, node: s.Name) -> bool:
@@ -174,9 +176,12 @@ class Binder:
             )
         if self.grouping is None:
             raise SqlError(
-                147, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select"
-                " list, and the column being aggregated is an outer reference.", class_=15, line=node.line,
-            )  # fmt: skip
+                147,
+                "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select"
+                " list, and the column being aggregated is an outer reference.",
+                class_=15,
+                line=node.line,
+            )
         return aggregates.bind_aggregate(self.rows, node)
 
     def _partition(self, node: s.PartitionNumber) -> Bound:
@@ -254,11 +259,25 @@ def _scalar(bound: Any) -> str:
 
 
 _EXPRESSIONS: dict[type, Callable[[Binder, Any], Bound]] = {
-    s.Literal: Binder._literal, s.Name: Binder._name, s.Variable: Binder._variable, s.Unary: Binder._unary,
-    s.Binary: Binder._binary, s.Cast: Binder._cast, s.Collate: Binder._collate, s.Case: Binder._case, s.Call: Binder._call,
-    s.PartitionNumber: Binder._partition, s.Subquery: Binder._subquery,
-}  # fmt: skip
+    s.Literal: Binder._literal,
+    s.Name: Binder._name,
+    s.Variable: Binder._variable,
+    s.Unary: Binder._unary,
+    s.Binary: Binder._binary,
+    s.Cast: Binder._cast,
+    s.Collate: Binder._collate,
+    s.Case: Binder._case,
+    s.Call: Binder._call,
+    s.PartitionNumber: Binder._partition,
+    s.Subquery: Binder._subquery,
+}
 _CONDITIONS: dict[type, Callable[[Binder, Any], str]] = {
-    s.Comparison: Binder._comparison, s.Logical: Binder._logical, s.Not: Binder._not, s.IsNull: Binder._is_null, s.In: Binder._in,
-    s.Between: Binder._between, s.Like: Binder._like, s.Exists: Binder._exists,
-}  # fmt: skip
+    s.Comparison: Binder._comparison,
+    s.Logical: Binder._logical,
+    s.Not: Binder._not,
+    s.IsNull: Binder._is_null,
+    s.In: Binder._in,
+    s.Between: Binder._between,
+    s.Like: Binder._like,
+    s.Exists: Binder._exists,
+}

@@ -81,16 +81,23 @@ def _exact(left: SqlType, right: SqlType, target: SqlType) -> SqlType:
     return SqlType("decimal", precision=scale + whole, scale=scale)
 
 
-_WORDS = {"=": "equal to", "<>": "not equal to", "<": "less than", ">": "greater than", "<=": "less than or equal to",
-          ">=": "greater than or equal to"}  # fmt: skip
+_WORDS = {
+    "=": "equal to",
+    "<>": "not equal to",
+    "<": "less than",
+    ">": "greater than",
+    "<=": "less than or equal to",
+    ">=": "greater than or equal to",
+}
 
 
 def _check_pair(left: Bound, right: Bound, operator: str) -> None:
     for side in (left, right):
         if side.type.name in LOB:
             raise SqlError(
-                402, f"The data types {left.type.name} and {right.type.name} are incompatible in the {_WORDS.get(operator, operator)} operator."
-            )  # fmt: skip
+                402,
+                f"The data types {left.type.name} and {right.type.name} are incompatible in the {_WORDS.get(operator, operator)} operator.",
+            )
 
 
 def compare(left: Bound, right: Bound, operator: str) -> str:

@@ -10,8 +10,17 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, r
 from sqlserver_sandbox.tsql.bind.moments import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
 from sqlserver_sandbox.tsql.types import (
-    BINARIES, DECIMALS, FLOATS, INT_DIGITS, INTEGERS, MONEY, UNICODE, decimal_shape, duck_type, is_max,
-)  # fmt: skip
+    BINARIES,
+    DECIMALS,
+    FLOATS,
+    INT_DIGITS,
+    INTEGERS,
+    MONEY,
+    UNICODE,
+    decimal_shape,
+    duck_type,
+    is_max,
+)
 from sqlserver_sandbox.tsql.values import convert_value
 from sqlserver_sandbox.tsql.values.convert import check_allowed, family
 from sqlserver_sandbox.tsql.values.storage import text_literal
@@ -19,7 +28,7 @@ from sqlserver_sandbox.tsql.values.storage import text_literal
 
 def convert(
     bound: Bound, target: SqlType, *, style: int | None = None, explicit: bool = True, is_try: bool = False
-) -> Bound:  # fmt: skip
+) -> Bound:
     """`bound` as `target`. Errors of the value itself are raised when the row is evaluated, not here."""
     if bound.null_literal:
         return constant(None, target)
@@ -38,8 +47,13 @@ def convert(
         sql = _plain(bound, target, style)
         if sql is not None:
             return computed(sql, target, bound, label=bound.label)
-    return computed(call_reference(bound.sql, bound.type, target, style, is_try=is_try), target, bound,
-                    nullable=bound.nullable or is_try, label=bound.label)  # fmt: skip
+    return computed(
+        call_reference(bound.sql, bound.type, target, style, is_try=is_try),
+        target,
+        bound,
+        nullable=bound.nullable or is_try,
+        label=bound.label,
+    )
 
 
 def _with_collation(bound: Bound, target: SqlType) -> SqlType:
@@ -224,16 +238,26 @@ def _from_variant(bound: Bound, target: SqlType, style: int | None, *, is_try: b
         branches.append(f"WHEN {text_literal(variant_tag(base))} THEN {sql}")
     if not branches:
         return constant(None, target)
-    return Bound(f"CASE {bound.sql}.base {' '.join(branches)} END", target, True)
+    return Bound(f"CASE {variant_base(bound.sql)} {' '.join(branches)} END", target, True)
+
+
+VARIANT_MARK = "\x1f"
+"""Between a variant's base type and its text: variants travel as one VARCHAR. (DuckDB moves casts of a STRUCT's field out of
+CASE branches into the scan, where they meet rows the branch was to keep away.)"""
 
 
 def variant_tag(base: SqlType) -> str:
     return json.dumps(asdict(base))
 
 
+def variant_base(sql: str) -> str:
+    """The tag of the variant's base type."""
+    return f"split_part({sql}, chr(31), 1)"
+
+
 def variant_value(sql: str, base: SqlType) -> str:
     """The variant's text (`storage.encode_value`) as its base type."""
-    text = f"{sql}.text"
+    text = f"substr({sql}, strpos({sql}, chr(31)) + 1)"
     if base.name in BINARIES:
         return f"unhex({text})"
     if base.name == "datetimeoffset":

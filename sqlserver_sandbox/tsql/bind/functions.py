@@ -25,22 +25,107 @@ MORE_THAN_ONE_ROW = raise_sql(
         512,
         "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the"
         " subquery is used as an expression.",
-    )  # fmt: skip
+    )
 )
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {
-    **functions_general.RULES, **functions_text.RULES, **functions_bytes.RULES, **functions_moment.RULES, **functions_system.RULES,
-}  # fmt: skip
+    **functions_general.RULES,
+    **functions_text.RULES,
+    **functions_bytes.RULES,
+    **functions_moment.RULES,
+    **functions_system.RULES,
+}
 
 _KNOWN_OFF_LIST = frozenset(
-    """string_agg checksum binary_checksum checksum_agg json_value json_query isjson openjson string_split translate format parse
-    try_parse str patindex charindex stuff replicate reverse space ascii char nchar unicode soundex difference trim
-    round floor ceiling abs power sqrt exp log log10 rand sign pi square choose greatest least datename switchoffset
-    todatetimeoffset isdate isnumeric datetrunc date_bucket ident_current compress decompress formatmessage
-    error_message error_number stdev var stdevp varp ntile first_value last_value percentile_cont cume_dist percent_rank
-    newsequentialid host_name app_name session_context context_info object_definition columnproperty objectproperty
-    objectpropertyex type_id type_name col_name col_length index_col parsename user_id suser_id fn_helpcollations
-    change_tracking_current_version change_tracking_min_valid_version applock_mode""".split()
+    [
+        "string_agg",
+        "checksum",
+        "binary_checksum",
+        "checksum_agg",
+        "json_value",
+        "json_query",
+        "isjson",
+        "openjson",
+        "string_split",
+        "translate",
+        "format",
+        "parse",
+        "try_parse",
+        "str",
+        "patindex",
+        "charindex",
+        "stuff",
+        "replicate",
+        "reverse",
+        "space",
+        "ascii",
+        "char",
+        "nchar",
+        "unicode",
+        "soundex",
+        "difference",
+        "trim",
+        "round",
+        "floor",
+        "ceiling",
+        "abs",
+        "power",
+        "sqrt",
+        "exp",
+        "log",
+        "log10",
+        "rand",
+        "sign",
+        "pi",
+        "square",
+        "choose",
+        "greatest",
+        "least",
+        "datename",
+        "switchoffset",
+        "todatetimeoffset",
+        "isdate",
+        "isnumeric",
+        "datetrunc",
+        "date_bucket",
+        "ident_current",
+        "compress",
+        "decompress",
+        "formatmessage",
+        "error_message",
+        "error_number",
+        "stdev",
+        "var",
+        "stdevp",
+        "varp",
+        "ntile",
+        "first_value",
+        "last_value",
+        "percentile_cont",
+        "cume_dist",
+        "percent_rank",
+        "newsequentialid",
+        "host_name",
+        "app_name",
+        "session_context",
+        "context_info",
+        "object_definition",
+        "columnproperty",
+        "objectproperty",
+        "objectpropertyex",
+        "type_id",
+        "type_name",
+        "col_name",
+        "col_length",
+        "index_col",
+        "parsename",
+        "user_id",
+        "suser_id",
+        "fn_helpcollations",
+        "change_tracking_current_version",
+        "change_tracking_min_valid_version",
+        "applock_mode",
+    ]
 )
 
 

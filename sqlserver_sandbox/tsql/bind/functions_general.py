@@ -11,7 +11,7 @@ from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import exactly, known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound, computed, constant
 from sqlserver_sandbox.tsql.bind.comparison import compare
-from sqlserver_sandbox.tsql.bind.conversions import convert
+from sqlserver_sandbox.tsql.bind.conversions import convert, variant_base
 from sqlserver_sandbox.tsql.bind.unify import common_type
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import catalogue_sizes
@@ -52,8 +52,7 @@ def _coalesce(binder: Binder, node: Call) -> Bound:
     target, label = common_type(parts)
     converted = [convert(p, target, explicit=False) for p in parts]
     if all(p.constant is not None for p in converted):
-        known = next((p for p in converted if p.constant is not None and p.constant.value is not None), converted[0])
-        return known
+        return next((p for p in converted if p.constant is not None and p.constant.value is not None), converted[0])
     text = f"coalesce({', '.join(p.sql for p in converted)})"
     return computed(text, target, *converted, nullable=all(p.nullable for p in converted), label=label)
 
@@ -107,7 +106,7 @@ def _variant_property(binder: Binder, node: Call) -> Bound:
     ]
     if not branches:
         return constant(None, target)
-    return Bound(f"CASE {value.sql}.base {' '.join(branches)} END", target, True)
+    return Bound(f"CASE {variant_base(value.sql)} {' '.join(branches)} END", target, True)
 
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {

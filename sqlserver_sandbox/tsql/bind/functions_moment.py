@@ -22,12 +22,42 @@ if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.syntax import Call, Expression
 
 _PARTS = {
-    "year": "year", "yy": "year", "yyyy": "year", "quarter": "quarter", "qq": "quarter", "q": "quarter", "month": "month", "mm": "month",
-    "m": "month", "dayofyear": "dayofyear", "dy": "dayofyear", "y": "dayofyear", "day": "day", "dd": "day", "d": "day", "week": "week",
-    "wk": "week", "ww": "week", "weekday": "weekday", "dw": "weekday", "w": "weekday", "hour": "hour", "hh": "hour", "minute": "minute",
-    "mi": "minute", "n": "minute", "second": "second", "ss": "second", "s": "second", "millisecond": "millisecond", "ms": "millisecond",
-    "microsecond": "microsecond", "mcs": "microsecond", "nanosecond": "nanosecond", "ns": "nanosecond",
-}  # fmt: skip
+    "year": "year",
+    "yy": "year",
+    "yyyy": "year",
+    "quarter": "quarter",
+    "qq": "quarter",
+    "q": "quarter",
+    "month": "month",
+    "mm": "month",
+    "m": "month",
+    "dayofyear": "dayofyear",
+    "dy": "dayofyear",
+    "y": "dayofyear",
+    "day": "day",
+    "dd": "day",
+    "d": "day",
+    "week": "week",
+    "wk": "week",
+    "ww": "week",
+    "weekday": "weekday",
+    "dw": "weekday",
+    "w": "weekday",
+    "hour": "hour",
+    "hh": "hour",
+    "minute": "minute",
+    "mi": "minute",
+    "n": "minute",
+    "second": "second",
+    "ss": "second",
+    "s": "second",
+    "millisecond": "millisecond",
+    "ms": "millisecond",
+    "microsecond": "microsecond",
+    "mcs": "microsecond",
+    "nanosecond": "nanosecond",
+    "ns": "nanosecond",
+}
 _TICKS = {
     "day": TICKS_PER_DAY,
     "hour": 36_000_000_000,
@@ -89,7 +119,7 @@ def _shorthand(part: str) -> Callable[[Binder, Call], Bound]:
 
 
 def _extract(part: str, value: Bound) -> Bound:
-    if value.type.name == "date" and part in _CLOCK or value.type.name == "time" and part not in _CLOCK:
+    if (value.type.name == "date" and part in _CLOCK) or (value.type.name == "time" and part not in _CLOCK):
         raise SqlError(
             9810, f"The datepart {part} is not supported by date function datepart for data type {value.type.name}."
         )
@@ -101,10 +131,13 @@ def _extract(part: str, value: Bound) -> Bound:
             raise refused(f"DATEPART({part}, …) of datetime")
         within = f"({ticks} % {TICKS_PER_DAY})"
         text = {
-            "hour": f"{within} // 36000000000", "minute": f"{within} // 600000000 % 60", "second": f"{within} // 10000000 % 60",
-            "millisecond": f"{within} % 10000000 // 10000", "microsecond": f"{within} % 10000000 // 10",
+            "hour": f"{within} // 36000000000",
+            "minute": f"{within} // 600000000 % 60",
+            "second": f"{within} // 10000000 % 60",
+            "millisecond": f"{within} % 10000000 // 10000",
+            "microsecond": f"{within} % 10000000 // 10",
             "nanosecond": f"{within} % 10000000 * 100",
-        }[part]  # fmt: skip
+        }[part]
         return computed(f"CAST({text} AS INTEGER)", INT, value)
     day = value.sql if value.type.name == "date" else date_of(ticks)
     if part == "week":
@@ -156,7 +189,7 @@ def _back(ticks: str, moment: Bound, number: Bound) -> Bound:
         f"CASE WHEN {ticks} >= 0 AND {ticks} < {MAX_TICKS} THEN {ticks} WHEN {ticks} IS NULL THEN NULL ELSE {error} END"
     )
     if declared.name == "datetimeoffset":
-        text = f"{{'ticks': {safe} - {moment.sql}.\"offset\" * 600000000, 'offset': {moment.sql}.\"offset\"}}"
+        text = f"{{'ticks': {safe} - CAST({moment.sql}.\"offset\" AS BIGINT) * 600000000, 'offset': {moment.sql}.\"offset\"}}"
         return computed(
             cast(f"CASE WHEN {moment.sql} IS NULL OR {number.sql} IS NULL THEN NULL ELSE {text} END", declared),
             declared,
@@ -193,9 +226,13 @@ def _datediff(binder: Binder, node: Call) -> Bound:
     if target.name == "bigint":
         return computed(text, target, start, end)
     error = raise_sql(
-        SqlError(535, "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large."
-                 " Try to use datediff with a less precise datepart."), INT,
-    )  # fmt: skip
+        SqlError(
+            535,
+            "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large."
+            " Try to use datediff with a less precise datepart.",
+        ),
+        INT,
+    )
     sql = f"CASE WHEN {text} BETWEEN -2147483648 AND 2147483647 THEN CAST({text} AS INTEGER) WHEN {text} IS NULL THEN NULL ELSE {error} END"
     return computed(sql, INT, start, end)
 
@@ -233,8 +270,18 @@ def _eomonth(binder: Binder, node: Call) -> Bound:
 
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {
-    "sysutcdatetime": _now(SqlType("datetime2", scale=7)), "sysdatetime": _now(SqlType("datetime2", scale=7)),
-    "getdate": _now(SqlType("datetime")), "getutcdate": _now(SqlType("datetime")), "current_timestamp": _now(SqlType("datetime")),
-    "dateadd": _dateadd, "datediff": _datediff, "datediff_big": _datediff, "datepart": _datepart, "year": _shorthand("year"),
-    "month": _shorthand("month"), "day": _shorthand("day"), "datefromparts": _datefromparts, "eomonth": _eomonth,
-}  # fmt: skip
+    "sysutcdatetime": _now(SqlType("datetime2", scale=7)),
+    "sysdatetime": _now(SqlType("datetime2", scale=7)),
+    "getdate": _now(SqlType("datetime")),
+    "getutcdate": _now(SqlType("datetime")),
+    "current_timestamp": _now(SqlType("datetime")),
+    "dateadd": _dateadd,
+    "datediff": _datediff,
+    "datediff_big": _datediff,
+    "datepart": _datepart,
+    "year": _shorthand("year"),
+    "month": _shorthand("month"),
+    "day": _shorthand("day"),
+    "datefromparts": _datefromparts,
+    "eomonth": _eomonth,
+}

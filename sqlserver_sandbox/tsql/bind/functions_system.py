@@ -162,11 +162,23 @@ def _server_property(binder: Binder, node: Call) -> Bound:
     facts = binder.context.facts
     version = facts.product_version
     values: dict[str, str | int] = {
-        "productversion": version, "productmajorversion": version.split(".")[0], "productminorversion": version.split(".")[1],
-        "productbuild": version.split(".")[2], "productlevel": "RTM", "edition": "Developer Edition (64-bit)", "engineedition": 3,
-        "servername": facts.server_name, "machinename": facts.server_name, "collation": DEFAULT_COLLATION, "ishadrenabled": 0,
-        "isclustered": 0, "isintegratedsecurityonly": 0, "issingleuser": 0, "isfulltextinstalled": 0, "lcid": 1033,
-    }  # fmt: skip
+        "productversion": version,
+        "productmajorversion": version.split(".")[0],
+        "productminorversion": version.split(".")[1],
+        "productbuild": version.split(".")[2],
+        "productlevel": "RTM",
+        "edition": "Developer Edition (64-bit)",
+        "engineedition": 3,
+        "servername": facts.server_name,
+        "machinename": facts.server_name,
+        "collation": DEFAULT_COLLATION,
+        "ishadrenabled": 0,
+        "isclustered": 0,
+        "isintegratedsecurityonly": 0,
+        "issingleuser": 0,
+        "isfulltextinstalled": 0,
+        "lcid": 1033,
+    }
     return _property(values, name, "SERVERPROPERTY")
 
 
@@ -187,9 +199,15 @@ def _database_property(binder: Binder, node: Call) -> Bound:
     if database is None:
         return constant(None, _SYSNAME)
     values: dict[str, str | int] = {
-        "collation": database.collation, "status": "ONLINE", "updateability": "READ_WRITE", "recovery": "SIMPLE", "version": 957,
-        "useraccess": "MULTI_USER", "isansinullsenabled": 1, "isquotedidentifiersenabled": 1,
-    }  # fmt: skip
+        "collation": database.collation,
+        "status": "ONLINE",
+        "updateability": "READ_WRITE",
+        "recovery": "SIMPLE",
+        "version": 957,
+        "useraccess": "MULTI_USER",
+        "isansinullsenabled": 1,
+        "isquotedidentifiersenabled": 1,
+    }
     return _property(values, name, "DATABASEPROPERTYEX")
 
 
@@ -225,9 +243,25 @@ def _scope_identity(binder: Binder, node: Call) -> Bound:
 
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {
-    "db_name": _db_name, "db_id": _db_id, "schema_name": _schema_name, "schema_id": _schema_id, "object_id": _object_id,
-    "object_name": _object_name, "object_schema_name": _object_schema_name, "suser_sname": _login, "suser_name": _login,
-    "system_user": _login, "original_login": _login, "user_name": _user, "current_user": _user, "session_user": _user, "user": _user,
-    "serverproperty": _server_property, "databasepropertyex": _database_property, "has_perms_by_name": _has_perms,
-    "min_active_rowversion": _min_active_rowversion, "xact_state": _xact_state, "scope_identity": _scope_identity,
-}  # fmt: skip
+    "db_name": _db_name,
+    "db_id": _db_id,
+    "schema_name": _schema_name,
+    "schema_id": _schema_id,
+    "object_id": _object_id,
+    "object_name": _object_name,
+    "object_schema_name": _object_schema_name,
+    "suser_sname": _login,
+    "suser_name": _login,
+    "system_user": _login,
+    "original_login": _login,
+    "user_name": _user,
+    "current_user": _user,
+    "session_user": _user,
+    "user": _user,
+    "serverproperty": _server_property,
+    "databasepropertyex": _database_property,
+    "has_perms_by_name": _has_perms,
+    "min_active_rowversion": _min_active_rowversion,
+    "xact_state": _xact_state,
+    "scope_identity": _scope_identity,
+}

@@ -129,8 +129,20 @@ def implicit_text(bound: Bound, *, unicode: bool) -> Bound:
         return bound
     if bound.null_literal:
         return convert(bound, SqlType("varchar", 1, collation=DEFAULT_COLLATION))
-    lengths = {"bit": 1, "tinyint": 3, "smallint": 6, "int": 12, "bigint": 24, "decimal": 41, "numeric": 41, "money": 24,
-               "smallmoney": 24, "float": 24, "real": 24, "uniqueidentifier": 36}  # fmt: skip
+    lengths = {
+        "bit": 1,
+        "tinyint": 3,
+        "smallint": 6,
+        "int": 12,
+        "bigint": 24,
+        "decimal": 41,
+        "numeric": 41,
+        "money": 24,
+        "smallmoney": 24,
+        "float": 24,
+        "real": 24,
+        "uniqueidentifier": 36,
+    }
     length = lengths.get(bound.type.name, 40)
     if bound.type.name in BINARIES or bound.type.name in ("xml", "sql_variant"):
         raise refused(f"CONCAT of {bound.type.name}; convert it with a style")
@@ -184,7 +196,16 @@ def _concat_ws(binder: Binder, node: Call) -> Bound:
 
 
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {
-    "len": _len, "left": _side("left"), "right": _side("right"), "substring": _substring, "upper": _same("upper"),
-    "lower": _same("lower"), "ltrim": _same("ltrim", trims=True), "rtrim": _same("rtrim", trims=True), "replace": _replace,
-    "concat": _concat, "concat_ws": _concat_ws, "quotename": _quotename,
-}  # fmt: skip
+    "len": _len,
+    "left": _side("left"),
+    "right": _side("right"),
+    "substring": _substring,
+    "upper": _same("upper"),
+    "lower": _same("lower"),
+    "ltrim": _same("ltrim", trims=True),
+    "rtrim": _same("rtrim", trims=True),
+    "replace": _replace,
+    "concat": _concat,
+    "concat_ws": _concat_ws,
+    "quotename": _quotename,
+}

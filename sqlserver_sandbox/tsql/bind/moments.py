@@ -20,7 +20,7 @@ def local_ticks(sql: str, declared: SqlType) -> str:
     if declared.name == "time":
         return f"({sql} + {TICKS_1900})"
     if declared.name == "datetimeoffset":
-        return f'({sql}.ticks + {sql}."offset" * {TICKS_PER_MINUTE})'
+        return f'({sql}.ticks + CAST({sql}."offset" AS BIGINT) * {TICKS_PER_MINUTE})'
     return f"({sql})"
 
 

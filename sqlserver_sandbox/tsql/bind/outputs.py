@@ -24,8 +24,10 @@ def bind_items(
     assigns = [i.assign for i in items if i.assign is not None]
     if assigns and len(assigns) != len(items):
         raise SqlError(
-            141, "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.", class_=15
-        )  # fmt: skip
+            141,
+            "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.",
+            class_=15,
+        )
     for item in items:
         if isinstance(item.expression, s.Star):
             outputs.extend(_star(binder, item.expression, scope))
@@ -51,10 +53,19 @@ def _star(binder: Binder, star: s.Star, scope: Scope) -> list[Bound]:
 def columns_of(items: tuple[Bound, ...]) -> tuple[Bound, ...]:
     """The outputs as the outside sees them: c1, c2, …"""
     return tuple(
-        Bound(f"c{i}", b.type, b.nullable, None, "implicit" if b.label != "explicit" else "explicit", identity=b.identity, name=b.name,
-              volatile=b.volatile, variants=b.variants)
+        Bound(
+            f"c{i}",
+            b.type,
+            b.nullable,
+            None,
+            "implicit" if b.label != "explicit" else "explicit",
+            identity=b.identity,
+            name=b.name,
+            volatile=b.volatile,
+            variants=b.variants,
+        )
         for i, b in enumerate(items, 1)
-    )  # fmt: skip
+    )
 
 
 def find_output(node: s.Expression, items: tuple[Bound, ...]) -> Bound | None:

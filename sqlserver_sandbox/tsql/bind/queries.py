@@ -48,9 +48,11 @@ class QueryBinder:
             return setops.bind_set_operation(here, node, body, outer, top_level=top_level)
         if node.order and not top_level and body.top is None and node.offset is None:
             raise SqlError(
-                1033, "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table"
-                " expressions, unless TOP, OFFSET or FOR XML is also specified.", class_=15,
-            )  # fmt: skip
+                1033,
+                "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table"
+                " expressions, unless TOP, OFFSET or FOR XML is also specified.",
+                class_=15,
+            )
         return here._select(node, body, outer)
 
     def _with_ctes(self, ctes: tuple[s.CommonTable, ...]) -> QueryBinder:

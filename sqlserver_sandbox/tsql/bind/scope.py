@@ -73,6 +73,8 @@ class Scope:
         sources = [s for s in self.sources if not qualifier or s.answers_to(qualifier)]
         if not sources and qualifier:
             raise SqlError(
-                107, f"The column prefix '{'.'.join(qualifier)}' does not match with a table name or alias name used in the query.", class_=15
-            )  # fmt: skip
+                107,
+                f"The column prefix '{'.'.join(qualifier)}' does not match with a table name or alias name used in the query.",
+                class_=15,
+            )
         return tuple(c for s in sources for c in s.columns)

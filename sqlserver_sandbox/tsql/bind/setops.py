@@ -34,13 +34,15 @@ def distinct(inner: str, columns: tuple[Bound, ...]) -> str:
 
 def bind_set_operation(
     binder: QueryBinder, node: s.Query, body: s.SetOperation, outer: Scope | None, *, top_level: bool
-) -> BoundQuery:  # fmt: skip
+) -> BoundQuery:
     """Both sides in their common types; ORDER BY sees the outputs of the first."""
     if node.order and not top_level and node.offset is None:
         raise SqlError(
-            1033, "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions,"
-            " unless TOP, OFFSET or FOR XML is also specified.", class_=15,
-        )  # fmt: skip
+            1033,
+            "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions,"
+            " unless TOP, OFFSET or FOR XML is also specified.",
+            class_=15,
+        )
     left, right = binder.query(body.left, outer), binder.query(body.right, outer)
     if len(left.columns) != len(right.columns):
         raise SqlError(

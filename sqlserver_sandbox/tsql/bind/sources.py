@@ -193,9 +193,10 @@ def _check_names(left: tuple[ScopeSource, ...], right: tuple[ScopeSource, ...]) 
     for source in right:
         if (source.name.lower(), source.aliased or source.schema.lower()) in names:
             raise SqlError(
-                1013, f'The objects "{source.name}" and "{source.name}" in the FROM clause have the same exposed names. Use correlation'
+                1013,
+                f'The objects "{source.name}" and "{source.name}" in the FROM clause have the same exposed names. Use correlation'
                 " names to distinguish them.",
-            )  # fmt: skip
+            )
 
 
 def _nullable(found: tuple[ScopeSource, ...]) -> tuple[ScopeSource, ...]:

@@ -24,8 +24,9 @@ def common_collation(parts: Sequence[Bound], operation: str) -> tuple[str, str]:
     for other in top[1:]:
         if not collations.same(other, top[0]):
             raise SqlError(
-                468, f'Cannot resolve the collation conflict between "{other}" and "{top[0]}" in the {operation} operation.'
-            )  # fmt: skip
+                468,
+                f'Cannot resolve the collation conflict between "{other}" and "{top[0]}" in the {operation} operation.',
+            )
     return top[0], label
 
 

@@ -11,10 +11,34 @@ from sqlserver_sandbox.tsql.parse.keywords import STATEMENT_STARTS
 from sqlserver_sandbox.tsql.parse.reader import Reader
 from sqlserver_sandbox.tsql.refusal import refused
 
-_REFUSED = (
-    "MERGE WHILE RETURN GRANT REVOKE DENY KILL DBCC BACKUP RESTORE WAITFOR BULK SAVE OPEN CLOSE FETCH DEALLOCATE GOTO"
-    " BREAK CONTINUE CHECKPOINT RECONFIGURE ENABLE DISABLE REVERT SHUTDOWN"
-).split()
+_REFUSED = [
+    "MERGE",
+    "WHILE",
+    "RETURN",
+    "GRANT",
+    "REVOKE",
+    "DENY",
+    "KILL",
+    "DBCC",
+    "BACKUP",
+    "RESTORE",
+    "WAITFOR",
+    "BULK",
+    "SAVE",
+    "OPEN",
+    "CLOSE",
+    "FETCH",
+    "DEALLOCATE",
+    "GOTO",
+    "BREAK",
+    "CONTINUE",
+    "CHECKPOINT",
+    "RECONFIGURE",
+    "ENABLE",
+    "DISABLE",
+    "REVERT",
+    "SHUTDOWN",
+]
 _NO_EFFECT_OPTIONS = ("RECOMPILE",)
 
 
@@ -76,6 +100,7 @@ def _with(reader: Reader) -> list[s.Statement]:
     if reader.at_word("MERGE"):
         raise refused("the statement MERGE", line=reader.line)
     reader.fail()
+    return None
 
 
 def _select(reader: Reader, ctes: tuple[s.CommonTable, ...]) -> s.Statement:

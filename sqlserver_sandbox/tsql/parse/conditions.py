@@ -89,9 +89,11 @@ def _after(reader: Reader, operand: s.Expression) -> s.Condition:
         reader.fail()
     near = reader.token.text
     raise SqlError(
-        4145, f"An expression of non-boolean type specified in a context where a condition is expected, near '{near}'.",
-        class_=15, line=reader.line,
-    )  # fmt: skip
+        4145,
+        f"An expression of non-boolean type specified in a context where a condition is expected, near '{near}'.",
+        class_=15,
+        line=reader.line,
+    )
 
 
 def _in(reader: Reader, operand: s.Expression, negated: bool) -> s.Condition:

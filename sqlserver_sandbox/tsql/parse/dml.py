@@ -39,9 +39,11 @@ def parse_insert(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
         rows = _rows(reader)
         if len(rows) > MAX_VALUES_ROWS:
             raise SqlError(
-                10738, "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
-                class_=15, line=line,
-            )  # fmt: skip
+                10738,
+                "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
+                class_=15,
+                line=line,
+            )
         return s.Insert(target, columns, rows, line=line)
     if reader.at_word("EXEC", "EXECUTE"):
         raise refused("INSERT … EXEC", line=line)

@@ -102,9 +102,11 @@ class Reader:
             parts.append("" if self.at_op(".") else self.identifier())
         if len(parts) > 4:
             raise SqlError(
-                117, f"The object name '{'.'.join(parts)}' contains more than the maximum number of prefixes. The maximum is 3.",
-                class_=15, line=line,
-            )  # fmt: skip
+                117,
+                f"The object name '{'.'.join(parts)}' contains more than the maximum number of prefixes. The maximum is 3.",
+                class_=15,
+                line=line,
+            )
         return ObjectName(tuple(parts), line)
 
     def integer(self) -> int:

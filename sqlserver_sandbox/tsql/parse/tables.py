@@ -131,10 +131,7 @@ def _key(reader: Reader, name: str | None, column: str | None) -> s.KeySpec:
         kind = "primary key"
     clustered = _clustered(reader)
     columns: tuple[tuple[str, bool], ...]
-    if column is None or reader.at_op("("):
-        columns = parse_key_columns(reader)
-    else:
-        columns = ((column, False),)
+    columns = parse_key_columns(reader) if column is None or reader.at_op("(") else ((column, False),)
     _refuse_with(reader)
     space = parse_space(reader) if reader.accept_word("ON") else None
     return s.KeySpec(kind, name, columns, clustered, space=space)
@@ -244,3 +241,4 @@ def parse_alter_table(reader: Reader, line: int) -> s.Statement:
     if reader.at_word("ALTER", "SWITCH", "SET", "REBUILD", "CHECK", "NOCHECK", "ENABLE", "DISABLE"):
         raise refused(f"ALTER TABLE … {reader.token.text.upper()}", line=line)
     reader.fail()
+    return None

@@ -19,11 +19,28 @@ def family(declared: SqlType) -> str:
 
 
 ALLOWED = {
-    ("number", "number"), ("number", "text"), ("number", "bytes"), ("text", "number"), ("text", "text"), ("text", "bytes"),
-    ("text", "moment"), ("text", "guid"), ("text", "xml"), ("bytes", "bytes"), ("bytes", "text"), ("bytes", "number"),
-    ("bytes", "guid"), ("moment", "moment"), ("moment", "text"), ("number", "moment"), ("guid", "text"), ("guid", "bytes"),
-    ("guid", "guid"), ("xml", "text"), ("xml", "xml"),
-}  # fmt: skip
+    ("number", "number"),
+    ("number", "text"),
+    ("number", "bytes"),
+    ("text", "number"),
+    ("text", "text"),
+    ("text", "bytes"),
+    ("text", "moment"),
+    ("text", "guid"),
+    ("text", "xml"),
+    ("bytes", "bytes"),
+    ("bytes", "text"),
+    ("bytes", "number"),
+    ("bytes", "guid"),
+    ("moment", "moment"),
+    ("moment", "text"),
+    ("number", "moment"),
+    ("guid", "text"),
+    ("guid", "bytes"),
+    ("guid", "guid"),
+    ("xml", "text"),
+    ("xml", "xml"),
+}
 """Families whose conversion is on the list; within them `check_allowed` refuses the pairs that are not."""
 
 
@@ -32,8 +49,9 @@ def check_allowed(source: SqlType, target: SqlType, *, explicit: bool = True) ->
     pair = (family(source), family(target))
     if pair == ("text", "bytes") and not explicit:
         raise SqlError(
-            257, f"Implicit conversion from data type {source.name} to {target.name} is not allowed. Use the CONVERT function to run this query."
-        )  # fmt: skip
+            257,
+            f"Implicit conversion from data type {source.name} to {target.name} is not allowed. Use the CONVERT function to run this query.",
+        )
     if pair not in ALLOWED:
         if "guid" in pair and ("number" in pair or "moment" in pair):
             raise _no_such(source, target, explicit)

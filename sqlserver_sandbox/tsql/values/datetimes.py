@@ -333,9 +333,23 @@ def _style_127(moment: Moment, source: SqlType) -> str:
 
 
 _FORMATS = {
-    0: _style_0, 100: _style_0, 101: _style_101, 103: _style_103, 8: _style_108, 108: _style_108, 24: _style_108, 112: _style_112,
-    23: _style_23, 20: _style_120, 120: _style_120, 21: _style_121, 25: _style_121, 121: _style_121, 126: _style_126, 127: _style_127,
-}  # fmt: skip
+    0: _style_0,
+    100: _style_0,
+    101: _style_101,
+    103: _style_103,
+    8: _style_108,
+    108: _style_108,
+    24: _style_108,
+    112: _style_112,
+    23: _style_23,
+    20: _style_120,
+    120: _style_120,
+    21: _style_121,
+    25: _style_121,
+    121: _style_121,
+    126: _style_126,
+    127: _style_127,
+}
 
 
 def add_days(days: int) -> date:

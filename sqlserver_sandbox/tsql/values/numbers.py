@@ -50,7 +50,7 @@ def _exact(number: object) -> Decimal:
     return Decimal(number)  # type: ignore[arg-type]
 
 
-def to_float(number: int | float | Decimal, target: SqlType) -> float:
+def to_float(number: float | Decimal, target: SqlType) -> float:
     value = float(number)
     if target.name == "real":
         try:

@@ -14,11 +14,26 @@ from sqlserver_sandbox.tsql.types import BINARIES, DECIMALS, FLOATS, MONEY, MONE
 OFFSET_STRUCT = pa.struct([pa.field("ticks", pa.int64()), pa.field("offset", pa.int16())])
 
 _ARROW: dict[str, pa.DataType] = {
-    "bit": pa.bool_(), "tinyint": pa.uint8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64(), "float": pa.float64(),
-    "real": pa.float32(), "date": pa.date32(), "time": pa.int64(), "datetime2": pa.int64(), "datetime": pa.int64(),
-    "smalldatetime": pa.int64(), "datetimeoffset": OFFSET_STRUCT, "money": pa.decimal128(19, 4), "smallmoney": pa.decimal128(10, 4),
-    "binary": pa.binary(), "varbinary": pa.binary(), "image": pa.binary(), "rowversion": pa.binary(),
-}  # fmt: skip
+    "bit": pa.bool_(),
+    "tinyint": pa.uint8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float64(),
+    "real": pa.float32(),
+    "date": pa.date32(),
+    "time": pa.int64(),
+    "datetime2": pa.int64(),
+    "datetime": pa.int64(),
+    "smalldatetime": pa.int64(),
+    "datetimeoffset": OFFSET_STRUCT,
+    "money": pa.decimal128(19, 4),
+    "smallmoney": pa.decimal128(10, 4),
+    "binary": pa.binary(),
+    "varbinary": pa.binary(),
+    "image": pa.binary(),
+    "rowversion": pa.binary(),
+}
 
 
 def arrow_type(declared: SqlType) -> pa.DataType:
