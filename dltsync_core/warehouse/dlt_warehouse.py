@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from dltsync_core.warehouse.port import Loaded, LoadRequest, ReplaceScope, Target
+import duckdb
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from dltsync_core.errors import ConfigError, WarehouseError
+from dltsync_core.lake.disk import explained, make_directory, remove_tree
+from dltsync_core.warehouse import duckdb_sql as q
+from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table, schemas_of, spelt_target
+from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
+from dltsync_core.warehouse.evolution import check_names, plan_evolution, unexpected_types
+from dltsync_core.warehouse.keys import check_keys
+from dltsync_core.warehouse.port import (
+    Loaded,
+    LoadRequest,
+    MergeKeys,
+    ReplaceScope,
+    Target,
+    UpsertKeys,
+)
+from dltsync_core.warehouse.queueing import WarehouseQueue
+from dltsync_core.warehouse.scope import duckdb_condition
+
+MEMORY_LIMIT_MB = 1024
+"""What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
+
+SCOPES_PER_STATEMENT = 200
+"""Conditions counted in one pass over a table. A table can have 15,000 partitions; a statement of all would parse slowly."""
+
+_STAGING = "dltsync_staging_"
+_OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system"}
+_UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
+"""dlt pastes the path of its working directory into read_parquet('...'), where these mean something."""
 
 
 class DltWarehouse:
@@ -22,28 +59,181 @@ class DltWarehouse:
         pipeline: str,
         work_directory: Path,
         lock_timeout_seconds: float = 600.0,
-        memory_limit_mb: int | None = None,
+        memory_limit_mb: int = MEMORY_LIMIT_MB,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        raise NotImplementedError
+        self._path = path.absolute()
+        self._pipeline = pipeline
+        self._work_directory = work_directory.absolute()
+        self._memory_limit_mb = memory_limit_mb
+        self._queue = WarehouseQueue(path, timeout_seconds=lock_timeout_seconds, on_wait=on_wait)
 
     def load(self, request: LoadRequest) -> Loaded:
-        raise NotImplementedError
+        """Bring files in: whole or not at all. See `port.Warehouse.load` for what it raises."""
+        _check_target(request.target)
+        check_names(request.target, request.schema)
+        if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
+            check_keys(request.target, request.files, request.disposition.columns)
+        started = time.perf_counter()
+        with self._opened() as (connection, catalog):
+            self._sweep(connection, catalog)
+            target = spelt_target(connection, catalog, request.target)
+            _evolve(connection, catalog, target, request)
+            with self._working_directory(request.load_id) as directory:
+                place = Place(catalog, target, f"{_STAGING}{uuid.uuid4().hex[:12]}", directory, self._pipeline)
+                _forget_what_dlt_knew(connection, place)
+                try:
+                    load_with_dlt(connection, request, place)
+                finally:
+                    connection.execute(q.drop_schema(catalog, place.staging_schema))
+            _check_types(connection, catalog, target, request)
+        rows = sum(pq.read_metadata(path).num_rows for path in request.files)
+        return Loaded(rows, time.perf_counter() - started)
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        raise NotImplementedError
+        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
+        return self._count(target, [q.EVERYTHING if scope is None else duckdb_condition(scope)])[0]
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        raise NotImplementedError
-
-    def table_exists(self, target: Target) -> bool:
-        raise NotImplementedError
-
-    def columns(self, target: Target) -> dict[str, str]:
-        raise NotImplementedError
-
-    def drop_table(self, target: Target) -> None:
-        raise NotImplementedError
+        """Rows of each scope, under one opening of the file; zeros when the table does not exist."""
+        conditions = [duckdb_condition(scope) for scope in scopes.values()]
+        return dict(zip(scopes, self._count(target, conditions), strict=True))
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        raise NotImplementedError
+        """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""
+        if not self._path.exists():
+            return 0
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return 0
+            row = connection.execute(q.count_distinct(catalog, found, columns)).fetchone()
+            return int(row[0]) if row else 0
+
+    def table_exists(self, target: Target) -> bool:
+        """Whether the table is there."""
+        return bool(self.columns(target))
+
+    def columns(self, target: Target) -> dict[str, str]:
+        """Column names and DuckDB's type names, in order; empty when the table does not exist."""
+        if not self._path.exists():
+            return {}
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
+
+    def drop_table(self, target: Target) -> None:
+        """Remove the table if it exists."""
+        if not self._path.exists():
+            return
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is not None:
+                connection.execute(q.drop_table(catalog, found))
+
+    def _count(self, target: Target, conditions: Sequence[str]) -> list[int]:
+        """Looking creates no file: a plan must leave nothing behind."""
+        if not self._path.exists() or not conditions:
+            return [0] * len(conditions)
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return [0] * len(conditions)
+            counted: list[int] = []
+            for start in range(0, len(conditions), SCOPES_PER_STATEMENT):
+                some = conditions[start : start + SCOPES_PER_STATEMENT]
+                counted.extend(connection.execute(q.count_rows(catalog, found, some)).fetchone() or ())
+            return counted
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[DuckDBPyConnection, str]]:
+        with self._queue.opened() as connection:
+            try:
+                connection.execute(f"SET memory_limit = '{int(self._memory_limit_mb)}MB'")
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection, catalog_of(connection)
+            except duckdb.Error as error:
+                raise WarehouseError(
+                    f"the warehouse {self._path} refused: {error}",
+                    remedy="the load was not committed; correct what the message names and run again",
+                    path=str(self._path),
+                ) from error
+
+    @contextmanager
+    def _working_directory(self, load_id: str) -> Iterator[Path]:
+        """A directory of this attempt's own, so that nothing dlt kept from another can be taken for this one's."""
+        parent = self._work_directory
+        if _UNSAFE_IN_GLOBS.search(str(parent)):
+            parent = Path(tempfile.gettempdir())
+        make_directory(parent)
+        directory = parent / f"{self._work_prefix}{load_id}-{uuid.uuid4().hex[:8]}"
+        with explained(directory, "creating the directory"):
+            directory.mkdir(mode=0o700)
+        try:
+            yield directory
+        finally:
+            remove_tree(directory)
+
+    @property
+    def _work_prefix(self) -> str:
+        return f"dlt-{hashlib.sha256(str(self._path).encode()).hexdigest()[:8]}-"
+
+    def _sweep(self, connection: DuckDBPyConnection, catalog: str) -> None:
+        """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""
+        for schema in schemas_of(connection, catalog):
+            if schema.startswith(_STAGING):
+                connection.execute(q.drop_schema(catalog, schema))
+        if self._work_directory.is_dir():
+            for directory in self._work_directory.glob(f"{self._work_prefix}*"):
+                remove_tree(directory)
+
+
+def _check_target(target: Target) -> None:
+    """Raises ConfigError for names that DuckDB or we keep for ourselves."""
+    schema, table = target
+    if schema.casefold() in _OWN_SCHEMAS or schema.casefold().startswith(_STAGING):
+        raise ConfigError(
+            f"target_schema {schema!r} is reserved", remedy="choose another target_schema or dataset_name"
+        )
+    if table.casefold().startswith("_dlt_"):
+        raise ConfigError(
+            f"target_table {table!r} is reserved: dlt keeps its own records under such names",
+            remedy="choose another target_table",
+        )
+
+
+def _evolve(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
+    """Let an existing table admit the load's columns, in one transaction; refuse a changed type before anything happens."""
+    found = find_table(connection, catalog, target)
+    if found is None:
+        return
+    evolution = plan_evolution(found, columns_of(connection, catalog, found), request.schema)
+    statements = [
+        *(q.rename_column(catalog, found, old, new) for old, new in evolution.renamed),
+        *(q.allow_null(catalog, found, column) for column in evolution.relaxed),
+        *(q.add_column(catalog, found, column, kind) for column, kind in evolution.added),
+    ]
+    for statement in statements:
+        connection.execute(statement)
+
+
+def _forget_what_dlt_knew(connection: DuckDBPyConnection, place: Place) -> None:
+    """dlt skips looking at a table whose schema it has on record, even when the table was dropped since. Without the record
+    it looks; and one schema and one state per load would otherwise pile up."""
+    schema = place.target[0]
+    for table, column, value in (
+        ("_dlt_version", "schema_name", place.dlt_schema),
+        ("_dlt_pipeline_state", "pipeline_name", place.dlt_pipeline),
+    ):
+        if find_table(connection, place.catalog, (schema, table)) is not None:
+            connection.execute(q.forget(place.catalog, schema, table, column), [value])
+
+
+def _check_types(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
+    wrong = unexpected_types(columns_of(connection, catalog, target), request.schema)
+    if wrong:
+        said = "; ".join(f"{name}: {found} instead of {expected}" for name, (expected, found) in wrong.items())
+        raise WarehouseError(
+            f"{'.'.join(target)} has not the types it was loaded with: {said}",
+            remedy="this is a fault of dltsync or of the installed dlt: report it with this message",
+        )

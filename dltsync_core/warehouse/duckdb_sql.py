@@ -1,0 +1,107 @@
+"""DuckDB's SQL: the only file that quotes its identifiers and literals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from dltsync_core.warehouse.port import Target
+
+Operator: TypeAlias = Literal["<", "<=", ">", ">=", "="]
+
+NOTHING = "FALSE"
+EVERYTHING = "TRUE"
+
+
+def identifier(name: str) -> str:
+    """The name in double quotes; a quote inside is doubled."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifiers(names: Sequence[str]) -> str:
+    """The names, separated by commas."""
+    return ", ".join(identifier(name) for name in names)
+
+
+def qualified(*parts: str) -> str:
+    """Catalog, schema, table: quoted and joined. Give the catalog: a schema of the catalog's name is ambiguous without."""
+    return ".".join(identifier(part) for part in parts)
+
+
+def text(value: str) -> str:
+    """The value in single quotes; a quote inside is doubled. DuckDB knows no escapes in plain literals."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def typed(value: str, type_name: str) -> str:
+    """A literal of exactly one type, from text in that type's format."""
+    return f"CAST({text(value)} AS {type_name})"
+
+
+def blob(value: bytes) -> str:
+    """A binary literal."""
+    escaped = "".join(f"\\x{byte:02X}" for byte in value)
+    return f"{text(escaped)}::BLOB"
+
+
+def compared(column: str, operator: Operator, literal: str) -> str:
+    """One comparison. `literal` is one of this file's."""
+    return f"{identifier(column)} {operator} {literal}"
+
+
+def is_null(column: str) -> str:
+    return f"{identifier(column)} IS NULL"
+
+
+def is_not_null(column: str) -> str:
+    return f"{identifier(column)} IS NOT NULL"
+
+
+def all_of(conditions: Sequence[str]) -> str:
+    """True when every condition is; conditions are not empty."""
+    return " AND ".join(conditions)
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """True when one of the conditions is; conditions are not empty."""
+    return " OR ".join(f"({condition})" for condition in conditions) if len(conditions) > 1 else conditions[0]
+
+
+def count_rows(catalog: str, target: Target, conditions: Sequence[str]) -> str:
+    """One row with the number of rows that meet each condition."""
+    filters = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
+    return f"SELECT {filters} FROM {qualified(catalog, *target)}"
+
+
+def count_distinct(catalog: str, target: Target, columns: Sequence[str]) -> str:
+    """The number of different keys, NULLs counting as equal."""
+    return f"SELECT count(*) FROM (SELECT DISTINCT {identifiers(columns)} FROM {qualified(catalog, *target)})"
+
+
+def create_schema(catalog: str, schema: str) -> str:
+    return f"CREATE SCHEMA IF NOT EXISTS {qualified(catalog, schema)}"
+
+
+def drop_schema(catalog: str, schema: str) -> str:
+    return f"DROP SCHEMA IF EXISTS {qualified(catalog, schema)} CASCADE"
+
+
+def drop_table(catalog: str, target: Target) -> str:
+    return f"DROP TABLE IF EXISTS {qualified(catalog, *target)}"
+
+
+def add_column(catalog: str, target: Target, column: str, type_name: str) -> str:
+    return f"ALTER TABLE {qualified(catalog, *target)} ADD COLUMN {identifier(column)} {type_name}"
+
+
+def allow_null(catalog: str, target: Target, column: str) -> str:
+    return f"ALTER TABLE {qualified(catalog, *target)} ALTER COLUMN {identifier(column)} DROP NOT NULL"
+
+
+def rename_column(catalog: str, target: Target, old: str, new: str) -> str:
+    return f"ALTER TABLE {qualified(catalog, *target)} RENAME COLUMN {identifier(old)} TO {identifier(new)}"
+
+
+def forget(catalog: str, schema: str, table: str, column: str) -> str:
+    """Delete the rows of a bookkeeping table in which `column` is the statement's one parameter."""
+    return f"DELETE FROM {qualified(catalog, schema, table)} WHERE {identifier(column)} = ?"
