@@ -96,7 +96,8 @@ def _violation(
     if kind == "null":
         return SqlError(
             515,
-            f"Cannot insert the value NULL into column '{column.name}', table '{name}'; column does not allow nulls. {action} fails.",
+            f"Cannot insert the value NULL into column '{column.name}', table '{name}';"
+            f" column does not allow nulls. {action} fails.",
             state=2,
         )
     shown = ""

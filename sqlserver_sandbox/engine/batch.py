@@ -152,7 +152,7 @@ class BatchRunner:
         """An attention, or the client went away in the middle of a result."""
         self.session.transaction.doom()
 
-    # ---- queries -------------------------------------------------------------------------------------------------------------
+    # ---- queries --------------------------------------------------------------------------------------------------
     def statement(self) -> Statement:
         return self.session.statement(self.variables)
 

@@ -114,16 +114,19 @@ def tables(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     return columns, sorted(rows, key=lambda r: (r[3], r[0].lower(), r[1].lower(), r[2].lower()))
 
 
-# ---- columns -----------------------------------------------------------------------------------------------------------------
+# ---- columns -----------------------------------------------------------------------------------------------------
 _COLUMN_SPEC = (
-    "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name, DATA_TYPE smallint, TYPE_NAME name, PRECISION int?,"
-    " LENGTH int?, SCALE smallint?, RADIX smallint?, NULLABLE smallint, REMARKS v(254)?, COLUMN_DEF n(4000)?, SQL_DATA_TYPE smallint,"
+    "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name,"
+    " DATA_TYPE smallint, TYPE_NAME name, PRECISION int?,"
+    " LENGTH int?, SCALE smallint?, RADIX smallint?, NULLABLE smallint, REMARKS"
+    " v(254)?, COLUMN_DEF n(4000)?, SQL_DATA_TYPE smallint,"
     " SQL_DATETIME_SUB smallint?, CHAR_OCTET_LENGTH int?, ORDINAL_POSITION int, IS_NULLABLE v(254)?"
 )
 _SPEC_100 = (
     _COLUMN_SPEC
     + ", SS_IS_SPARSE smallint?, SS_IS_COLUMN_SET smallint?, SS_IS_COMPUTED smallint?, SS_IS_IDENTITY smallint?,"
-    " SS_UDT_CATALOG_NAME name?, SS_UDT_SCHEMA_NAME name?, SS_UDT_ASSEMBLY_TYPE_NAME n(4000)?, SS_XML_SCHEMACOLLECTION_CATALOG_NAME name?,"
+    " SS_UDT_CATALOG_NAME name?, SS_UDT_SCHEMA_NAME name?, SS_UDT_ASSEMBLY_TYPE_NAME"
+    " n(4000)?, SS_XML_SCHEMACOLLECTION_CATALOG_NAME name?,"
     " SS_XML_SCHEMACOLLECTION_SCHEMA_NAME name?, SS_XML_SCHEMACOLLECTION_NAME name?, SS_DATA_TYPE tinyint"
 )
 
@@ -258,7 +261,7 @@ def columns_100(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     return _columns(_SPEC_100), found
 
 
-# ---- keys and indexes ----------------------------------------------------------------------------------------------------------
+# ---- keys and indexes --------------------------------------------------------------------------------------------
 def primary_keys(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     spec = (
         "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name, KEY_SEQ smallint, PK_NAME name?"
@@ -266,16 +269,10 @@ def primary_keys(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     rows = []
     for database, schema, table in _found(session, values, exact=True):
         key = next((i for i in table.indexes if i.key_kind == "PK"), None)
-        for k in key.key_columns if key else ():
-            rows.append(
-                (
-                    database.name,
-                    schema,
-                    table.name,
-                    table.column_by_id(k.column_id).name,
-                    k.key_ordinal,
-                    key.name if key else None,
-                )
+        if key is not None:
+            front = (database.name, schema, table.name)
+            rows.extend(
+                (*front, table.column_by_id(k.column_id).name, k.key_ordinal, key.name) for k in key.key_columns
             )
     return _columns(spec), rows
 
@@ -283,7 +280,8 @@ def primary_keys(session: DuckDbSession, values: dict[str, Any]) -> Rows:
 def statistics(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     """Type 0 is the table itself, 1 a clustered index, 3 another."""
     spec = (
-        "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, NON_UNIQUE smallint?, INDEX_QUALIFIER name?, INDEX_NAME name?, TYPE smallint,"
+        "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, NON_UNIQUE"
+        " smallint?, INDEX_QUALIFIER name?, INDEX_NAME name?, TYPE smallint,"
         " SEQ_IN_INDEX smallint?, COLUMN_NAME name?, COLLATION c(1)?, CARDINALITY int?, PAGES int?, FILTER_CONDITION v(128)?"
     )
     unique_only = str(values["is_unique"] or "N").upper() == "Y"
@@ -322,7 +320,10 @@ def statistics(session: DuckDbSession, values: dict[str, Any]) -> Rows:
 
 def special_columns(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     """'R': the columns of the best unique key. 'V': the rowversion column."""
-    spec = "SCOPE smallint?, COLUMN_NAME name, DATA_TYPE smallint, TYPE_NAME name, PRECISION int?, LENGTH int?, SCALE smallint?, PSEUDO_COLUMN smallint"
+    spec = (
+        "SCOPE smallint?, COLUMN_NAME name, DATA_TYPE smallint, TYPE_NAME name, PRECISION"
+        " int?, LENGTH int?, SCALE smallint?, PSEUDO_COLUMN smallint"
+    )
     kind = str(values["col_type"] or "R").upper()
     nullable = str(values["nullable"] or "U").upper() == "U"
     rows = []

@@ -52,7 +52,7 @@ def transaction(runner: BatchRunner, node: s.Transaction) -> Iterator[Outcome]:
     yield RowsAffected(None, TRANSACTION_COMMAND)
 
 
-# ---- variables -------------------------------------------------------------------------------------------------------------
+# ---- variables ---------------------------------------------------------------------------------------------------
 def evaluate(statement: Statement, node: s.Expression, target: SqlType | None = None) -> VariableValue:
     """An expression's value. Raises what evaluating it raises."""
     bound = statement.queries.binder(Scope()).bind(node)
@@ -109,7 +109,7 @@ def assign(runner: BatchRunner, node: s.SetVariable) -> Iterator[Outcome]:
     yield from ()
 
 
-# ---- flow and messages -------------------------------------------------------------------------------------------------------
+# ---- flow and messages -------------------------------------------------------------------------------------------
 def run_if(runner: BatchRunner, node: s.If) -> Iterator[Outcome]:
     statement = runner.statement()
     condition = statement.queries.binder(Scope()).condition(node.condition)
@@ -138,7 +138,8 @@ def throw(runner: BatchRunner, node: s.Throw) -> Iterator[Outcome]:
     if not 50000 <= number <= 2147483647:
         raise SqlError(
             35100,
-            f"Error number {number} in the THROW statement is outside the valid range. Specify an error number in the valid range of"
+            f"Error number {number} in the THROW statement is outside the valid range."
+            " Specify an error number in the valid range of"
             " 50000 to 2147483647.",
             line=node.line,
         )
@@ -163,7 +164,8 @@ def raiserror(runner: BatchRunner, node: s.Raiserror) -> Iterator[Outcome]:
     if severity > 18:
         raise SqlError(
             2754,
-            "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
+            "Error severity levels greater than 18 can only be specified by members of"
+            " the sysadmin role, using the WITH LOG option.",
         )
     if severity <= 10:
         yield Info(50000, message.value, max(severity, 0), state)

@@ -66,7 +66,8 @@ def alter_database(runner: BatchRunner, node: s.AlterDatabaseSet) -> Iterator[Ou
     if found is None:
         raise SqlError(
             5011,
-            f"User does not have permission to alter database '{node.name}', the database does not exist, or the database is not in a state"
+            f"User does not have permission to alter database '{node.name}', the"
+            " database does not exist, or the database is not in a state"
             " that allows access checks.",
             class_=14,
             line=node.line,

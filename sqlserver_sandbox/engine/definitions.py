@@ -40,7 +40,8 @@ def change_catalogue(runner: BatchRunner, statement: Statement, name: ObjectName
     if transaction.isolation == SNAPSHOT and transaction.count:
         raise SqlError(
             3964,
-            "Transaction failed because this DDL statement is not allowed inside a snapshot isolation transaction. Since metadata is"
+            "Transaction failed because this DDL statement is not allowed inside a"
+            " snapshot isolation transaction. Since metadata is"
             " not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.",
         )
     database = reading_catalogue(statement, name) if name is not None else statement.database

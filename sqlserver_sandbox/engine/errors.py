@@ -70,7 +70,8 @@ def snapshot_conflict(table: str = "", database: str = "") -> SqlError:
     return SqlError(
         3960,
         f"Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table{where}"
-        f" directly or indirectly in database '{database}' to update, delete, or insert the row that has been modified or deleted by another"
+        f" directly or indirectly in database '{database}' to update, delete, or insert"
+        " the row that has been modified or deleted by another"
         " transaction. Retry the transaction or change the isolation level for the update/delete statement.",
         state=2,
     )

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import error_text
@@ -55,14 +56,14 @@ def _create(
     connection: duckdb.DuckDBPyConnection, name: str, function: Callable[..., Any], parameters: list[str], result: str
 ) -> None:
     types = [duckdb.sqltype(p) for p in parameters]
-    connection.create_function(name, function, types, duckdb.sqltype(result), type="arrow", null_handling="special")  # type: ignore[arg-type]
+    connection.create_function(name, function, types, duckdb.sqltype(result), type=ARROW, null_handling=SPECIAL)
 
 
 def _whole(array: Any) -> Any:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-# ---- conversions -------------------------------------------------------------------------------------------------------------
+# ---- conversions -------------------------------------------------------------------------------------------------
 @lru_cache(maxsize=4096)
 def _spec(text: str) -> tuple[SqlType, SqlType, int | None, bool]:
     source, target, style, is_try = json.loads(text)
@@ -102,7 +103,7 @@ def _one(value: object, source: SqlType, target: SqlType, style: int | None, is_
     return int(result) if isinstance(result, bool) else encode_value(result)
 
 
-# ---- decimals ------------------------------------------------------------------------------------------------------------------
+# ---- decimals ----------------------------------------------------------------------------------------------------
 _OPERATIONS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
     "+": EXACT.add,
     "-": EXACT.subtract,
@@ -145,7 +146,7 @@ def _quotient(left: Decimal, right: Decimal, scale: int) -> Decimal:
     return Decimal(-whole if (numerator < 0) != (denominator < 0) else whole).scaleb(-scale, EXACT)
 
 
-# ---- bytes ---------------------------------------------------------------------------------------------------------------------
+# ---- bytes -------------------------------------------------------------------------------------------------------
 def hash_text(algorithm: Any, encoding: Any, values: Any) -> Any:
     """The digest of each text's stored bytes."""
     array = _whole(values)

@@ -31,7 +31,8 @@ _COMPARE = _error(
 )
 _ORDER = _error(
     refused(
-        "ordering text other than letters, digits, blanks and underscores under a linguistic collation (use COLLATE Latin1_General_100_BIN2)"
+        "ordering text other than letters, digits, blanks and underscores under a"
+        " linguistic collation (use COLLATE Latin1_General_100_BIN2)"
     )
 )
 _ORDER_BINARY = _error(
@@ -66,12 +67,15 @@ MACROS = {
     "order_bin_unicode(x)": _checked(BIN2_ORDERABLE_UNICODE, "rtrim(x, ' ')", _ORDER_BINARY),
     "order_bin_varchar(x)": _checked(BIN2_ORDERABLE_VARCHAR, "rtrim(x, ' ')", _ORDER_BINARY),
     # Groups from the right; the third is stored little-endian, as are the second and the first.
-    "order_guid(x)": "substr(x, 25, 12) || substr(x, 20, 4) || substr(x, 17, 2) || substr(x, 15, 2) || substr(x, 12, 2) || substr(x, 10, 2)"
+    "order_guid(x)": "substr(x, 25, 12) || substr(x, 20, 4) || substr(x, 17, 2) || substr(x, 15, 2) ||"
+    " substr(x, 12, 2) || substr(x, 10, 2)"
     " || substr(x, 7, 2) || substr(x, 5, 2) || substr(x, 3, 2) || substr(x, 1, 2)",
     "text_units(x)": "CASE WHEN strlen(x) = length(x) THEN length(x)"
     f" ELSE length(x) + length(regexp_replace(x, '{_SUPPLEMENTARY}', '', 'g')) END",
-    "plain_text(x)": f"CASE WHEN strlen(x) = length(x) OR regexp_full_match(x, '(?s){_SUPPLEMENTARY}*') THEN x ELSE {_SURROGATES} END",
-    "narrow_text(x)": f"CASE WHEN x IS NULL THEN NULL WHEN strlen(x) = length(x) OR regexp_full_match(x, '(?s){_CODE_PAGE}') THEN x ELSE {_NARROW} END",
+    "plain_text(x)": f"CASE WHEN strlen(x) = length(x) OR regexp_full_match(x, '(?s){_SUPPLEMENTARY}*')"
+    f" THEN x ELSE {_SURROGATES} END",
+    "narrow_text(x)": "CASE WHEN x IS NULL THEN NULL WHEN strlen(x) = length(x) OR regexp_full_match(x,"
+    f" '(?s){_CODE_PAGE}') THEN x ELSE {_NARROW} END",
     "slice_bytes(x, s, n)": "CASE WHEN n = 0 THEN ''::BLOB ELSE x[s : s + n - 1] END",
     "finite_float(x)": f"CASE WHEN isinf(x) THEN {_error(overflow('expression', SqlType('float')))} ELSE x END",
     "finite_real(x)": f"CASE WHEN isinf(x) THEN {_error(overflow('expression', SqlType('real')))} ELSE x END",

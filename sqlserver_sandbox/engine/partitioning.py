@@ -56,8 +56,10 @@ def create_function(runner: BatchRunner, node: s.CreatePartitionFunction) -> Ite
     if ordered != values:
         yield Info(
             7709,
-            f"Warning: Range value list for partition function '{node.name}' is not sorted by value. Mapping of partitions to filegroups"
-            " during CREATE PARTITION SCHEME will use the sorted boundary values if the function is referenced in CREATE PARTITION SCHEME.",
+            f"Warning: Range value list for partition function '{node.name}' is not"
+            " sorted by value. Mapping of partitions to filegroups"
+            " during CREATE PARTITION SCHEME will use the sorted boundary values if the"
+            " function is referenced in CREATE PARTITION SCHEME.",
         )
     _save(
         runner,
@@ -78,7 +80,8 @@ def _boundary(statement: Statement, declared: SqlType, node: s.Expression) -> An
     if bound.error is not None:
         raise SqlError(
             7705,
-            f"Could not implicitly convert range values type specified at ordinal 1 to partition function parameter type '{declared.name}'.",
+            "Could not implicitly convert range values type specified at ordinal 1 to"
+            f" partition function parameter type '{declared.name}'.",
         ) from bound.error
     if bound.constant is None:
         raise refused("partition boundaries that are not constants")
@@ -101,7 +104,8 @@ def _sorted(statement: Statement, declared: SqlType, values: list[Any]) -> list[
         if before[1] == after[1]:
             raise SqlError(
                 7708,
-                "Duplicate values are not allowed in partition function boundary values list. Partition boundary values at ordinal"
+                "Duplicate values are not allowed in partition function boundary values"
+                " list. Partition boundary values at ordinal"
                 f" {before[0] + 1} and {after[0] + 1} are equal.",
             )
     return [values[n] for n, _ in found]
@@ -127,13 +131,15 @@ def create_scheme(runner: BatchRunner, node: s.CreatePartitionScheme) -> Iterato
     if node.all_to and len(node.filegroups) > 1:
         raise SqlError(
             7711,
-            "Only a single filegroup can be specified while creating partition scheme using option ALL to specify all the filegroups.",
+            "Only a single filegroup can be specified while creating partition scheme"
+            " using option ALL to specify all the filegroups.",
         )
     if not node.all_to:
         if len(node.filegroups) < function.fanout:
             raise SqlError(
                 7707,
-                f"The associated partition function '{function.name}' generates more partitions than there are file groups mentioned in the"
+                f"The associated partition function '{function.name}' generates more"
+                " partitions than there are file groups mentioned in the"
                 f" scheme '{node.name}'.",
             )
         extra = len(node.filegroups) > function.fanout
@@ -168,14 +174,17 @@ def alter_function(runner: BatchRunner, node: s.AlterPartitionFunction) -> Itera
         if key in keys:
             raise SqlError(
                 7721,
-                f"Duplicate range boundary values are not allowed in partition function boundary values list. The boundary value being added is already present at ordinal {keys.index(key) + 1} of the boundary value list.",
+                "Duplicate range boundary values are not allowed in partition function"
+                " boundary values list. The boundary value being added is already"
+                f" present at ordinal {keys.index(key) + 1} of the boundary value list.",
                 line=node.line,
             )
         without = next((x for x in schemes if not x.next_used), None)
         if without is not None:
             raise SqlError(
                 7710,
-                f"Warning: The partition scheme '{without.name}' does not have any next used filegroup. Partition scheme has not been changed.",
+                f"Warning: The partition scheme '{without.name}' does not have any next"
+                " used filegroup. Partition scheme has not been changed.",
                 line=node.line,
             )
         values = _sorted(statement, function.type, [*values, value])
@@ -256,7 +265,7 @@ def _without_function(database: Database, node: s.DropPartition) -> Database:
     return replace(database, functions=tuple(f for f in database.functions if f.function_id != function.function_id))
 
 
-# ---- where a table lies ------------------------------------------------------------------------------------------------------
+# ---- where a table lies ------------------------------------------------------------------------------------------
 def find_space(database: Database, table: Table, space: s.Space | None) -> tuple[int, int]:
     """(data_space_id, partition column's id or 0) for ON …."""
     if space is None:
@@ -270,7 +279,8 @@ def find_space(database: Database, table: Table, space: s.Space | None) -> tuple
     if space.column is None:
         raise SqlError(
             1922,
-            f"Filegroup '{space.name}' has no files assigned to it. Tables, indexes, text columns, ntext columns, and image columns"
+            f"Filegroup '{space.name}' has no files assigned to it. Tables, indexes,"
+            " text columns, ntext columns, and image columns"
             " cannot be populated on this filegroup until a file is added.",
         )
     column = table.column(space.column)

@@ -1,4 +1,4 @@
-"""INSERT: staged, checked, then written, so that a refused row leaves nothing behind and no DuckDB error breaks the transaction."""
+"""INSERT: staged, checked, then written: a refused row leaves nothing behind, and no DuckDB error breaks the transaction."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def run_insert(runner: BatchRunner, node: s.Insert) -> Iterator[Outcome]:
 def _refuse_stale(runner: BatchRunner, statement: Statement) -> None:
     if runner.session.transaction.wants_fresh_view(statement.read):
         raise refused(
-            "changing rows in a READ COMMITTED transaction by reading a table that another session changed meanwhile; commit first"
+            "changing rows in a READ COMMITTED transaction by reading a table that"
+            " another session changed meanwhile; commit first"
         )
 
 
@@ -112,7 +113,8 @@ def _settable(bounds: tuple[Bound, ...], columns: tuple[TableColumn, ...], table
         if column.type.name == "rowversion":
             raise SqlError(
                 273,
-                "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column,"
+                "Cannot insert an explicit value into a timestamp column. Use INSERT"
+                " with a column list to exclude the timestamp column,"
                 " or insert a DEFAULT into the timestamp column.",
             )
     return bounds
@@ -127,7 +129,10 @@ def _check_count(node: s.Insert, wanted: int, given: int, *, is_values: bool) ->
     if is_values:
         number, first, second = (109, "more", "fewer") if more else (110, "fewer", "more")
         del second
-        what = "than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified"
+        what = (
+            "than values specified in the VALUES clause. The number of values in the VALUES"
+            " clause must match the number of columns specified"
+        )
         raise SqlError(
             number,
             f"There are {first} columns in the INSERT statement {what} in the INSERT statement.",
@@ -137,7 +142,8 @@ def _check_count(node: s.Insert, wanted: int, given: int, *, is_values: bool) ->
     number, word = (120, "fewer") if more else (121, "more")
     raise SqlError(
         number,
-        f"The select list for the INSERT statement contains {word} items than the insert list. The number of SELECT values must match"
+        f"The select list for the INSERT statement contains {word} items than the insert"
+        " list. The number of SELECT values must match"
         " the number of INSERT columns.",
         class_=15,
         line=node.line,
@@ -148,10 +154,10 @@ def _values(statement: Statement, node: s.Insert, columns: tuple[TableColumn, ..
     """VALUES: each column's rows meet in one type first, as SQL Server has it, then go to the column."""
     binder = statement.queries.binder(Scope())
     table: list[list[Bound]] = []
-    for row in node.rows:
-        _check_count(node, len(columns), len(row), is_values=True)
+    for given in node.rows:
+        _check_count(node, len(columns), len(given), is_values=True)
         bound_row = []
-        for value, column in zip(row, columns, strict=True):
+        for value, column in zip(given, columns, strict=True):
             if isinstance(value, s.Default):
                 bound_row.append(default_of(statement, column))
             elif column.type.name == "rowversion":
@@ -191,7 +197,7 @@ def _row_type(values: tuple[Bound, ...]) -> Bound:
     )
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------------------------
 def write_rows(runner: BatchRunner, statement: Statement, database: Database, table: Table, incoming: Incoming) -> int:
     """Stage, check, store. Returns the number of rows. Raises 515, 2628, 2627, 2601, 8115 and the conversions' errors."""
     session, store = runner.session, runner.session.store
@@ -252,8 +258,7 @@ def identity_counter(table: Table) -> str:
 
 
 def _identity(runner: BatchRunner, database: Database, table: Table, column: TableColumn, count: int) -> str:
-    assert column.identity is not None
-    seed, increment = column.identity
+    seed, increment = column.identity or (1, 1)
     store = runner.session.store
     first = store.take(database.database_id, identity_counter(table), count, seed, increment)
     store.record_counter(runner.session.connection, database.database_id, identity_counter(table))
@@ -268,15 +273,14 @@ def _identity(runner: BatchRunner, database: Database, table: Table, column: Tab
 def _raise_identity(runner: BatchRunner, statement: Statement, database: Database, table: Table) -> None:
     """Explicit identity values move the counter on when they are past it."""
     column = next(c for c in table.columns if c.identity is not None)
-    assert column.identity is not None
-    seed, increment = column.identity
+    seed, increment = column.identity or (1, 1)
     extreme = statement.scalar(f"SELECT {'max' if increment > 0 else 'min'}({column.physical}) FROM {STAGE}")
     store = runner.session.store
     store.push_counter(database.database_id, identity_counter(table), int(extreme), increment, seed)
     store.record_counter(runner.session.connection, database.database_id, identity_counter(table))
 
 
-# ---- INSERT BULK -----------------------------------------------------------------------------------------------------------------
+# ---- INSERT BULK -------------------------------------------------------------------------------------------------
 def start_bulk(runner: BatchRunner, node: s.InsertBulk) -> Iterator[Outcome]:
     """Accept the announcement: the rows come in the client's next message."""
     statement = runner.statement()

@@ -71,7 +71,7 @@ class DuckDbSession:
     def database(self) -> str:
         return self.store.name_of(self.database_id)
 
-    # ---- the surroundings of a statement -------------------------------------------------------------------------------------
+    # ---- the surroundings of a statement --------------------------------------------------------------------------
     def statement(self, variables: Mapping[str, VariableValue]) -> Statement:
         """Surroundings for one statement; the snapshot begins at its first look at a database."""
         catalogue = StatementCatalogue(
@@ -127,7 +127,7 @@ class DuckDbSession:
             for x in sorted(self._others(), key=lambda x: x.spid)
         ]
 
-    # ---- batches -----------------------------------------------------------------------------------------------------------------
+    # ---- batches --------------------------------------------------------------------------------------------------
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         """Run one batch; see `model.Session`."""
         variables = {name: VariableValue(p.type, from_arrow(p.value, p.type)) for name, p in parameters.items()}
@@ -145,7 +145,7 @@ class DuckDbSession:
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
         return bulk.insert(self, target, batches)
 
-    # ---- transactions --------------------------------------------------------------------------------------------------------------
+    # ---- transactions ---------------------------------------------------------------------------------------------
     def begin(self, isolation: int = 0) -> Iterator[Outcome]:
         if isolation:
             self.set_isolation(_ISOLATION_CODES[isolation])
@@ -165,8 +165,10 @@ class DuckDbSession:
             # SQL Server lets the SET pass and fails the transaction at its next access.
             raise SqlError(
                 3951,
-                "Transaction failed in database because the statement was run under snapshot isolation but the transaction did not"
-                " start in snapshot isolation. You cannot change the isolation level of the transaction to snapshot after the transaction"
+                "Transaction failed in database because the statement was run under"
+                " snapshot isolation but the transaction did not"
+                " start in snapshot isolation. You cannot change the isolation level of"
+                " the transaction to snapshot after the transaction"
                 " has started.",
             )
         self.transaction.isolation = level
@@ -190,7 +192,7 @@ class DuckDbSession:
     def use(self, database_id: int) -> None:
         self.database_id = database_id
 
-    # ---- ends ----------------------------------------------------------------------------------------------------------------------
+    # ---- ends -----------------------------------------------------------------------------------------------------
     def cancel(self) -> None:
         """Interrupt what runs, from another thread."""
         self.store.locks.cancel(self.spid)

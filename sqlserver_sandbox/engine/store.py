@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -43,7 +44,7 @@ class Store:
         self._active_rowversions: dict[int, tuple[int, int]] = {}
         self._open_all()
 
-    # ---- files ---------------------------------------------------------------------------------------------------------
+    # ---- files ----------------------------------------------------------------------------------------------------
     def _open_all(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.data.glob("db*.duckdb")):
@@ -57,8 +58,7 @@ class Store:
     def _attach(self, database_id: int) -> None:
         alias = f"db{database_id}"
         self.root.execute(f"ATTACH {text_literal(str(self._path(database_id)))} AS {alias}")
-        found = self.root.execute(f"SELECT version, body FROM {alias}.main.sandbox_catalogue").fetchone()
-        assert found is not None
+        found = _one(self.root.execute(f"SELECT version, body FROM {alias}.main.sandbox_catalogue").fetchone())
         database = from_json(found[1])
         self._version = max(self._version, found[0])
         self._names[database_id] = database.name
@@ -109,15 +109,13 @@ class Store:
     def database_ids(self) -> list[int]:
         return sorted(self._names)
 
-    # ---- catalogue ------------------------------------------------------------------------------------------------------
+    # ---- catalogue ------------------------------------------------------------------------------------------------
     def read_catalogue(self, connection: duckdb.DuckDBPyConnection, database_id: int) -> Database:
         """The catalogue as `connection`'s transaction sees it."""
-        found = connection.execute(f"SELECT version FROM db{database_id}.main.sandbox_catalogue").fetchone()
-        assert found is not None
+        found = _one(connection.execute(f"SELECT version FROM db{database_id}.main.sandbox_catalogue").fetchone())
         cached = self._catalogues.get((database_id, found[0]))
         if cached is None:
-            body = connection.execute(f"SELECT body FROM db{database_id}.main.sandbox_catalogue").fetchone()
-            assert body is not None
+            body = _one(connection.execute(f"SELECT body FROM db{database_id}.main.sandbox_catalogue").fetchone())
             cached = from_json(body[0])
             self._catalogues[database_id, found[0]] = cached
         return cached
@@ -134,7 +132,7 @@ class Store:
             self._version += 1
             return self._version
 
-    # ---- what changed when ------------------------------------------------------------------------------------------------
+    # ---- what changed when ----------------------------------------------------------------------------------------
     def publish(self, keys: set[Key]) -> None:
         """Called with `commit_mutex` held, right after DuckDB's COMMIT."""
         if keys:
@@ -145,7 +143,7 @@ class Store:
     def changed_since(self, key: Key, sequence: int) -> bool:
         return self._changed.get(key, 0) > sequence
 
-    # ---- counters: like SQL Server's, they do not go back on rollback ---------------------------------------------------------
+    # ---- counters: like SQL Server's, they do not go back on rollback ---------------------------------------------
     def take(self, database_id: int, name: str, count: int, first: int, increment: int) -> int:
         """The first of `count` new values of a counter."""
         with self.commit_mutex:
@@ -204,6 +202,13 @@ class Store:
 
     def close(self) -> None:
         self.root.close()
+
+
+def _one(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """The row a database file must have. Raises OSError for a file that is none of ours."""
+    if row is None:
+        raise OSError("the database file has no catalogue: it was not made by the sandbox, or it is damaged")
+    return row
 
 
 def now_text() -> str:

@@ -31,7 +31,7 @@ _ASKED_FOR = {
 
 def catalogue_columns(database: Database) -> list[tuple[int, TableColumn]]:
     """(object_id, column) of the listed system views."""
-    rows = []
+    rows: list[tuple[int, TableColumn]] = []
     for view, names in _ASKED_FOR.items():
         schema, _, name = view.partition(".")
         number = system_object_id(schema, name)

@@ -19,13 +19,17 @@ from sqlserver_sandbox.tsql.types import (
 )
 
 _COLUMN = (
-    "object_id int, name name?, column_id int, system_type_id tinyint, user_type_id int, max_length smallint, precision tinyint, scale tinyint,"
-    " collation_name name?, is_nullable bit?, is_ansi_padded bit, is_rowguidcol bit, is_identity bit, is_computed bit, is_filestream bit,"
+    "object_id int, name name?, column_id int, system_type_id tinyint, user_type_id"
+    " int, max_length smallint, precision tinyint, scale tinyint,"
+    " collation_name name?, is_nullable bit?, is_ansi_padded bit, is_rowguidcol bit,"
+    " is_identity bit, is_computed bit, is_filestream bit,"
     " is_replicated bit?, is_non_sql_subscribed bit?, is_merge_published bit?, is_dts_replicated bit?, is_xml_document bit,"
-    " xml_collection_id int, default_object_id int, rule_object_id int, is_sparse bit?, is_column_set bit?, generated_always_type tinyint?,"
+    " xml_collection_id int, default_object_id int, rule_object_id int, is_sparse bit?,"
+    " is_column_set bit?, generated_always_type tinyint?,"
     " generated_always_type_desc n(60)?, encryption_type int?, encryption_type_desc n(64)?, encryption_algorithm_name name?,"
     " column_encryption_key_id int?, column_encryption_key_database_name name?, is_hidden bit?, is_masked bit?, graph_type int?,"
-    " graph_type_desc n(60)?, is_data_deletion_filter_column bit?, ledger_view_column_type int?, ledger_view_column_type_desc n(60)?,"
+    " graph_type_desc n(60)?, is_data_deletion_filter_column bit?,"
+    " ledger_view_column_type int?, ledger_view_column_type_desc n(60)?,"
     " is_dropped_ledger_column bit?"
 )
 
@@ -143,7 +147,7 @@ def _information_row(source: Source, table: Table, column: TableColumn, place: i
 
 def _key_usage(source: Source) -> list[tuple[object, ...]]:
     database = source.database
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for t in database.tables:
         schema = database.schema_by_id(t.schema_id).name
         for i in (i for i in t.indexes if i.key_kind):
@@ -183,20 +187,25 @@ VIEWS = {
     ),
     "sys.masked_columns": View(_COLUMN + ", masking_function n(4000)?", no_rows),
     "information_schema.columns": View(
-        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"
-        " IS_NULLABLE v(3)?, DATA_TYPE n(128)?, CHARACTER_MAXIMUM_LENGTH int?, CHARACTER_OCTET_LENGTH int?, NUMERIC_PRECISION tinyint?,"
+        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME"
+        " name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"
+        " IS_NULLABLE v(3)?, DATA_TYPE n(128)?, CHARACTER_MAXIMUM_LENGTH int?,"
+        " CHARACTER_OCTET_LENGTH int?, NUMERIC_PRECISION tinyint?,"
         " NUMERIC_PRECISION_RADIX smallint?, NUMERIC_SCALE int?, DATETIME_PRECISION smallint?, CHARACTER_SET_CATALOG name?,"
-        " CHARACTER_SET_SCHEMA name?, CHARACTER_SET_NAME name?, COLLATION_CATALOG name?, COLLATION_SCHEMA name?, COLLATION_NAME name?,"
+        " CHARACTER_SET_SCHEMA name?, CHARACTER_SET_NAME name?, COLLATION_CATALOG"
+        " name?, COLLATION_SCHEMA name?, COLLATION_NAME name?,"
         " DOMAIN_CATALOG name?, DOMAIN_SCHEMA name?, DOMAIN_NAME name?",
         _information_columns,
     ),
     "information_schema.key_column_usage": View(
-        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name, TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?,"
+        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name,"
+        " TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?,"
         " TABLE_NAME name, COLUMN_NAME name?, ORDINAL_POSITION int",
         _key_usage,
     ),
     "information_schema.table_constraints": View(
-        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name, TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?,"
+        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name,"
+        " TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?,"
         " TABLE_NAME name, CONSTRAINT_TYPE v(11)?, IS_DEFERRABLE v(2), INITIALLY_DEFERRED v(2)",
         _table_constraints,
     ),

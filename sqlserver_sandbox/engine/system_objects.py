@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlserver_sandbox.engine.system_schema import View, no_rows
 from sqlserver_sandbox.engine.system_server import Source, moment
-from sqlserver_sandbox.tsql.declared import Index, Table
+from sqlserver_sandbox.tsql.declared import Default, Index, Table
 from sqlserver_sandbox.tsql.types import is_max
 
 
@@ -72,13 +72,14 @@ def _objects(source: Source) -> list[tuple[object, ...]]:
 
 
 _OBJECT = (
-    "name name, object_id int, principal_id int?, schema_id int, parent_object_id int, type c(2)?, type_desc n(60)?, create_date datetime,"
+    "name name, object_id int, principal_id int?, schema_id int, parent_object_id int,"
+    " type c(2)?, type_desc n(60)?, create_date datetime,"
     " modify_date datetime, is_ms_shipped bit, is_published bit, is_schema_published bit"
 )
 
 
 def _tables(source: Source) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for t in source.database.tables:
         lob = 1 if any(is_max(c.type) for c in t.columns) else 0
         rows.append(
@@ -154,37 +155,25 @@ def _key_constraints(source: Source) -> list[tuple[object, ...]]:
 
 
 def _default_constraints(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for t in source.database.tables:
-        for c in t.columns:
-            if c.default is not None:
-                rows.append(
-                    (
-                        c.default.name,
-                        c.default.object_id,
-                        None,
-                        t.schema_id,
-                        t.object_id,
-                        "D ",
-                        "DEFAULT_CONSTRAINT",
-                        moment(t.created),
-                        moment(t.modified),
-                        False,
-                        False,
-                        False,
-                        c.column_id,
-                        f"({c.default.text})",
-                        c.default.is_system_named,
-                    )
-                )
-    return rows
+    return [
+        _default_row(t, c.column_id, c.default)
+        for t in source.database.tables
+        for c in t.columns
+        if c.default is not None
+    ]
+
+
+def _default_row(table: Table, column_id: int, default: Default) -> tuple[object, ...]:
+    made, changed = moment(table.created), moment(table.modified)
+    front = (default.name, default.object_id, None, table.schema_id, table.object_id, "D ", "DEFAULT_CONSTRAINT")
+    return (*front, made, changed, False, False, False, column_id, f"({default.text})", default.is_system_named)
 
 
 _TYPES = {0: (0, "HEAP"), 1: (1, "CLUSTERED")}
 
 
 def _indexes(source: Source) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for t in source.database.tables:
         for i in t.indexes:
             number, words = _TYPES.get(i.index_id, (2, "NONCLUSTERED"))
@@ -253,9 +242,10 @@ VIEWS = {
     "sys.objects": View(_OBJECT, _objects),
     "sys.all_objects": View(_OBJECT, _objects),
     "sys.tables": View(
-        _OBJECT
-        + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used int, lock_on_bulk_load bit, uses_ansi_nulls bit?,"
-        " is_replicated bit?, has_replication_filter bit?, is_merge_published bit?, is_sync_tran_subscribed bit?, text_in_row_limit int?,"
+        _OBJECT + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used"
+        " int, lock_on_bulk_load bit, uses_ansi_nulls bit?,"
+        " is_replicated bit?, has_replication_filter bit?, is_merge_published bit?,"
+        " is_sync_tran_subscribed bit?, text_in_row_limit int?,"
         " large_value_types_out_of_row bit?, lock_escalation tinyint?, lock_escalation_desc n(60)?, is_tracked_by_cdc bit?,"
         " durability tinyint?, durability_desc n(60)?, temporal_type tinyint?, temporal_type_desc n(60)?, history_table_id int?,"
         " is_memory_optimized bit?, is_external bit, is_node bit, is_edge bit, ledger_type tinyint?, ledger_type_desc n(60)?",
@@ -283,13 +273,16 @@ VIEWS = {
         no_rows,
     ),
     "sys.foreign_key_columns": View(
-        "constraint_object_id int, constraint_column_id int, parent_object_id int, parent_column_id int, referenced_object_id int,"
+        "constraint_object_id int, constraint_column_id int, parent_object_id int,"
+        " parent_column_id int, referenced_object_id int,"
         " referenced_column_id int",
         no_rows,
     ),
     "sys.indexes": View(
-        "object_id int, name name?, index_id int, type tinyint, type_desc n(60)?, is_unique bit?, data_space_id int?, ignore_dup_key bit?,"
-        " is_primary_key bit?, is_unique_constraint bit?, fill_factor tinyint, is_padded bit?, is_disabled bit?, is_hypothetical bit?,"
+        "object_id int, name name?, index_id int, type tinyint, type_desc n(60)?,"
+        " is_unique bit?, data_space_id int?, ignore_dup_key bit?,"
+        " is_primary_key bit?, is_unique_constraint bit?, fill_factor tinyint,"
+        " is_padded bit?, is_disabled bit?, is_hypothetical bit?,"
         " allow_row_locks bit?, allow_page_locks bit?, has_filter bit?, filter_definition n(max)?, auto_created bit?",
         _indexes,
     ),
@@ -302,12 +295,14 @@ VIEWS = {
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA name?, TABLE_NAME name, TABLE_TYPE v(10)?", _information_tables
     ),
     "information_schema.schemata": View(
-        "CATALOG_NAME name?, SCHEMA_NAME n(128), SCHEMA_OWNER n(128)?, DEFAULT_CHARACTER_SET_CATALOG v(6)?, DEFAULT_CHARACTER_SET_SCHEMA v(3)?,"
+        "CATALOG_NAME name?, SCHEMA_NAME n(128), SCHEMA_OWNER n(128)?,"
+        " DEFAULT_CHARACTER_SET_CATALOG v(6)?, DEFAULT_CHARACTER_SET_SCHEMA v(3)?,"
         " DEFAULT_CHARACTER_SET_NAME name?",
         _information_schemata,
     ),
     "information_schema.views": View(
-        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, VIEW_DEFINITION n(4000)?, CHECK_OPTION v(7)?, IS_UPDATABLE v(2)",
+        "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, VIEW_DEFINITION"
+        " n(4000)?, CHECK_OPTION v(7)?, IS_UPDATABLE v(2)",
         no_rows,
     ),
 }

@@ -19,7 +19,7 @@ def _functions(source: Source) -> list[tuple[object, ...]]:
 
 
 def _parameters(source: Source) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for f in source.database.functions:
         number = SYSTEM_TYPE_ID[f.type.name]
         rows.append((f.function_id, 1, number, *catalogue_sizes(f.type), f.type.collation, number))
@@ -86,7 +86,8 @@ def _stats(source: Source) -> list[tuple[object, ...]]:
 
 VIEWS = {
     "sys.partition_functions": View(
-        "name name, function_id int, type c(2), type_desc n(60)?, fanout int, boundary_value_on_right bit, is_system bit, create_date datetime,"
+        "name name, function_id int, type c(2), type_desc n(60)?, fanout int,"
+        " boundary_value_on_right bit, is_system bit, create_date datetime,"
         " modify_date datetime",
         _functions,
     ),
@@ -106,13 +107,16 @@ VIEWS = {
         "partition_scheme_id int, destination_id int, data_space_id int", _destinations
     ),
     "sys.partitions": View(
-        "partition_id bigint, object_id int, index_id int, partition_number int, hobt_id bigint, rows bigint?, filestream_filegroup_id smallint,"
+        "partition_id bigint, object_id int, index_id int, partition_number int,"
+        " hobt_id bigint, rows bigint?, filestream_filegroup_id smallint,"
         " data_compression tinyint, data_compression_desc n(60)?, xml_compression bit?, xml_compression_desc v(3)?",
         _partitions,
     ),
     "sys.dm_db_partition_stats": View(
-        "partition_id bigint?, object_id int, index_id int, partition_number int, in_row_data_page_count bigint?, in_row_used_page_count bigint?,"
-        " in_row_reserved_page_count bigint?, lob_used_page_count bigint?, lob_reserved_page_count bigint?, row_overflow_used_page_count bigint?,"
+        "partition_id bigint?, object_id int, index_id int, partition_number int,"
+        " in_row_data_page_count bigint?, in_row_used_page_count bigint?,"
+        " in_row_reserved_page_count bigint?, lob_used_page_count bigint?,"
+        " lob_reserved_page_count bigint?, row_overflow_used_page_count bigint?,"
         " row_overflow_reserved_page_count bigint?, used_page_count bigint?, reserved_page_count bigint?, row_count bigint?",
         _stats,
     ),

@@ -161,10 +161,13 @@ def _sessions(source: Source) -> list[tuple[object, ...]]:
 
 VIEWS = {
     "sys.databases": View(
-        "name name, database_id int, source_database_id int?, owner_sid vb(85)?, create_date datetime, compatibility_level tinyint,"
-        " collation_name name?, user_access tinyint?, user_access_desc n(60)?, is_read_only bit?, is_auto_close_on bit, is_auto_shrink_on bit?,"
+        "name name, database_id int, source_database_id int?, owner_sid vb(85)?,"
+        " create_date datetime, compatibility_level tinyint,"
+        " collation_name name?, user_access tinyint?, user_access_desc n(60)?,"
+        " is_read_only bit?, is_auto_close_on bit, is_auto_shrink_on bit?,"
         " state tinyint?, state_desc n(60)?, is_in_standby bit?, is_cleanly_shutdown bit?, is_supplemental_logging_enabled bit?,"
-        " snapshot_isolation_state tinyint?, snapshot_isolation_state_desc n(60)?, is_read_committed_snapshot_on bit?, recovery_model tinyint?,"
+        " snapshot_isolation_state tinyint?, snapshot_isolation_state_desc n(60)?,"
+        " is_read_committed_snapshot_on bit?, recovery_model tinyint?,"
         " recovery_model_desc n(60)?, page_verify_option tinyint?, page_verify_option_desc n(60)?, is_auto_create_stats_on bit?,"
         " is_auto_update_stats_on bit?, is_quoted_identifier_on bit?, is_encrypted bit?, is_cdc_enabled bit, is_published bit,"
         " is_subscribed bit, is_merge_published bit, is_distributor bit, containment tinyint?, containment_desc n(60)?",
@@ -172,8 +175,10 @@ VIEWS = {
     ),
     "sys.schemas": View("name name, schema_id int, principal_id int?", _schemas),
     "sys.types": View(
-        "name name, system_type_id tinyint, user_type_id int, schema_id int, principal_id int?, max_length smallint, precision tinyint,"
-        " scale tinyint, collation_name name?, is_nullable bit?, is_user_defined bit, is_assembly_type bit, default_object_id int,"
+        "name name, system_type_id tinyint, user_type_id int, schema_id int,"
+        " principal_id int?, max_length smallint, precision tinyint,"
+        " scale tinyint, collation_name name?, is_nullable bit?, is_user_defined bit,"
+        " is_assembly_type bit, default_object_id int,"
         " rule_object_id int, is_table_type bit",
         _types,
     ),
@@ -181,7 +186,8 @@ VIEWS = {
         "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?", _data_spaces
     ),
     "sys.filegroups": View(
-        "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?, is_system bit?, filegroup_guid uniqueidentifier?,"
+        "name name, data_space_id int, type c(2), type_desc n(60)?, is_default bit?,"
+        " is_system bit?, filegroup_guid uniqueidentifier?,"
         " log_filegroup_id int?, is_read_only bit?, is_autogrow_all_files bit?",
         _filegroups,
     ),
@@ -203,11 +209,13 @@ VIEWS = {
         no_rows,
     ),
     "sys.change_tracking_tables": View(
-        "object_id int, is_track_columns_updated_on bit, min_valid_version bigint?, begin_version bigint?, cleanup_version bigint?",
+        "object_id int, is_track_columns_updated_on bit, min_valid_version bigint?,"
+        " begin_version bigint?, cleanup_version bigint?",
         no_rows,
     ),
     "sys.change_tracking_databases": View(
-        "database_id int, is_auto_cleanup_on tinyint?, retention_period int?, retention_period_units tinyint?, max_cleanup_version bigint?",
+        "database_id int, is_auto_cleanup_on tinyint?, retention_period int?,"
+        " retention_period_units tinyint?, max_cleanup_version bigint?",
         no_rows,
     ),
     "sys.periods": View(

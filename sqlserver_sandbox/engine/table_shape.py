@@ -41,7 +41,8 @@ def column_of(
         if not whole:
             raise SqlError(
                 2749,
-                f"Identity column '{spec.name}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0,"
+                f"Identity column '{spec.name}' must be of data type int, bigint,"
+                " smallint, tinyint, or decimal or numeric with a scale of 0,"
                 " unencrypted, and constrained to be nonnullable.",
             )
         if nullable:
@@ -203,7 +204,8 @@ def _with_partition_column(
         name = table.column_by_id(partition_column).name
         raise SqlError(
             1908,
-            f"Column '{name}' is partitioning column of the index '{key.name}'. Partition columns for a unique index must be a subset of the"
+            f"Column '{name}' is partitioning column of the index '{key.name}'."
+            " Partition columns for a unique index must be a subset of the"
             " index key.",
         )
     if any(c.descending for c in found) and clustered:

@@ -15,7 +15,7 @@ from sqlserver_sandbox.engine.table_shape import column_of, default_sql, new_ind
 from sqlserver_sandbox.engine.uniqueness import check_existing
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.declared import Database, Index, Table
+from sqlserver_sandbox.tsql.declared import Database, Index, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import duck_type
 
@@ -40,13 +40,14 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
     check_free(database, schema.schema_id, node.name.name, node.line)
     object_id, database = take_object_id(database)
     now = now_text()
-    columns = []
+    columns: list[TableColumn] = []
     for number, spec in enumerate(node.columns, 1):
         column, database = column_of(statement, database, node.name.name, spec, number)
         if any(c.name.lower() == column.name.lower() for c in columns):
             raise SqlError(
                 2705,
-                f"Column names in each table must be unique. Column name '{column.name}' in table '{node.name.name}' is specified more than once.",
+                f"Column names in each table must be unique. Column name '{column.name}'"
+                f" in table '{node.name.name}' is specified more than once.",
                 line=node.line,
             )
         columns.append(column)
@@ -123,7 +124,8 @@ def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
         if table.column(column.name) is not None:
             raise SqlError(
                 2705,
-                f"Column names in each table must be unique. Column name '{column.name}' in table '{database.full_name(table)}' is specified"
+                f"Column names in each table must be unique. Column name '{column.name}'"
+                f" in table '{database.full_name(table)}' is specified"
                 " more than once.",
                 line=node.line,
             )
@@ -134,9 +136,12 @@ def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
         if not column.nullable and column.default is None and not empty:
             raise SqlError(
                 4901,
-                "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column"
-                " being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table"
-                f" must be empty to allow addition of this column. Column '{column.name}' cannot be added to non-empty table '{table.name}' because"
+                "ALTER TABLE only allows columns to be added that can contain nulls, or"
+                " have a DEFAULT definition specified, or the column"
+                " being added is an identity or timestamp column, or alternatively if"
+                " none of the previous conditions are satisfied the table"
+                " must be empty to allow addition of this column. Column"
+                f" '{column.name}' cannot be added to non-empty table '{table.name}' because"
                 " it does not satisfy these conditions.",
             )
         statement.run(f"ALTER TABLE {physical} ADD COLUMN {column.physical} {duck_type(column.type)}")
@@ -205,7 +210,8 @@ def alter_drop(runner: BatchRunner, node: s.AlterTableDrop) -> Iterator[Outcome]
         if len(table.columns) == 1:
             raise SqlError(
                 4923,
-                f"ALTER TABLE DROP COLUMN failed because '{column.name}' is the only data column in table '{table.name}'. A table must"
+                f"ALTER TABLE DROP COLUMN failed because '{column.name}' is the only"
+                f" data column in table '{table.name}'. A table must"
                 " have at least one data column.",
             )
         statement.run(f"ALTER TABLE {database.alias}.main.{table.physical} DROP COLUMN {column.physical}")
@@ -280,7 +286,8 @@ def drop_index(runner: BatchRunner, node: s.DropIndex) -> Iterator[Outcome]:
         kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
         raise SqlError(
             3723,
-            f"An explicit DROP INDEX is not allowed on index '{node.table}.{node.name}'. It is being used for {kind} constraint enforcement.",
+            f"An explicit DROP INDEX is not allowed on index '{node.table}.{node.name}'."
+            f" It is being used for {kind} constraint enforcement.",
         )
     save(runner, statement, database.with_table(replace(_without_index(table, index), modified=now_text())))
     yield RowsAffected(None, DDL)

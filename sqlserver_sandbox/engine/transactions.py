@@ -45,7 +45,7 @@ class TransactionState:
     def descriptor(self) -> int:
         return self._descriptor
 
-    # ---- explicit transactions ---------------------------------------------------------------------------------------------
+    # ---- explicit transactions ------------------------------------------------------------------------------------
     def begin(self) -> Iterator[Outcome]:
         self.count += 1
         if self.count == 1:
@@ -85,7 +85,8 @@ class TransactionState:
         if self.doomed:
             raise SqlError(
                 3930,
-                "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the"
+                "The current transaction cannot be committed and cannot support"
+                " operations that write to the log file. Roll back the"
                 " transaction.",
             )
 
@@ -97,7 +98,7 @@ class TransactionState:
         else:
             self._end(commit=False)
 
-    # ---- statements -----------------------------------------------------------------------------------------------------------
+    # ---- statements -----------------------------------------------------------------------------------------------
     def touch(self, database_id: int) -> Database:
         """The database's catalogue in the statement's snapshot, which begins here if it has not."""
         with self._store.commit_mutex:
@@ -158,7 +159,8 @@ class TransactionState:
             return False
         if keys & self._written:
             raise refused(
-                "reading, inside one READ COMMITTED transaction, a table it has written together with one that another session changed"
+                "reading, inside one READ COMMITTED transaction, a table it has written"
+                " together with one that another session changed"
                 " meanwhile; commit first, or use SNAPSHOT isolation"
             )
         return True
@@ -181,12 +183,13 @@ class TransactionState:
             if self.isolation == SNAPSHOT:
                 raise snapshot_conflict(name, database.name)
             raise refused(
-                f"writing '{name}' in a READ COMMITTED transaction that wrote other tables before another session changed it; commit first"
+                f"writing '{name}' in a READ COMMITTED transaction that wrote other"
+                " tables before another session changed it; commit first"
             )
         self._written.add(key)
         return current
 
-    # ---- ends -------------------------------------------------------------------------------------------------------------------
+    # ---- ends -----------------------------------------------------------------------------------------------------
     def _end(self, *, commit: bool) -> None:
         try:
             if self._open:

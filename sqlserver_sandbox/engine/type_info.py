@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from sqlserver_sandbox.engine.session import DuckDbSession
 
 SPEC = (
-    "TYPE_NAME name, DATA_TYPE smallint, PRECISION int?, LITERAL_PREFIX v(32)?, LITERAL_SUFFIX v(32)?, CREATE_PARAMS v(32)?, NULLABLE smallint,"
+    "TYPE_NAME name, DATA_TYPE smallint, PRECISION int?, LITERAL_PREFIX v(32)?,"
+    " LITERAL_SUFFIX v(32)?, CREATE_PARAMS v(32)?, NULLABLE smallint,"
     " CASE_SENSITIVE smallint, SEARCHABLE smallint, UNSIGNED_ATTRIBUTE smallint?, MONEY smallint, AUTO_INCREMENT smallint?,"
-    " LOCAL_TYPE_NAME name?, MINIMUM_SCALE smallint?, MAXIMUM_SCALE smallint?, SQL_DATA_TYPE smallint, SQL_DATETIME_SUB smallint?,"
+    " LOCAL_TYPE_NAME name?, MINIMUM_SCALE smallint?, MAXIMUM_SCALE smallint?,"
+    " SQL_DATA_TYPE smallint, SQL_DATETIME_SUB smallint?,"
     " NUM_PREC_RADIX int?, INTERVAL_PRECISION smallint?, USERTYPE smallint"
 )
 

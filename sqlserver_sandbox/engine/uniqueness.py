@@ -90,7 +90,8 @@ def _check(
     mine, shown = _keys(columns, "n")
     theirs, _ = _keys(columns, "t")
     repeated = statement.fetch(
-        f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM temp.main.stage AS n GROUP BY {', '.join(mine)} HAVING count(*) > 1 LIMIT 1"
+        f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM temp.main.stage AS n"
+        f" GROUP BY {', '.join(mine)} HAVING count(*) > 1 LIMIT 1"
     )
     if not repeated:
         match = " AND ".join(f"n.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(mine)))
@@ -114,12 +115,14 @@ def duplicate(database: Database, table: Table, index: Index, values: str) -> Sq
         kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
         return SqlError(
             2627,
-            f"Violation of {kind} constraint '{index.name}'. Cannot insert duplicate key in object '{name}'. The duplicate key value is"
+            f"Violation of {kind} constraint '{index.name}'. Cannot insert duplicate key"
+            f" in object '{name}'. The duplicate key value is"
             f" {values}.",
             class_=14,
         )
     return SqlError(
         2601,
-        f"Cannot insert duplicate key row in object '{name}' with unique index '{index.name}'. The duplicate key value is {values}.",
+        f"Cannot insert duplicate key row in object '{name}' with unique index"
+        f" '{index.name}'. The duplicate key value is {values}.",
         class_=14,
     )

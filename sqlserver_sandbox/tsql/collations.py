@@ -36,7 +36,8 @@ def collation(name: str) -> Collation:
     if match is None:
         if _REAL.fullmatch(name):
             raise refused(
-                f"the collation {name}; use SQL_Latin1_General_CP1, Latin1_General or Latin1_General_100 with _CI_AS, _CS_AS or _BIN2"
+                f"the collation {name}; use SQL_Latin1_General_CP1, Latin1_General or"
+                " Latin1_General_100 with _CI_AS, _CS_AS or _BIN2"
             )
         raise SqlError(448, f"Invalid collation '{name}'.")
     return Collation(name, {"CI_AS": "ci", "CS_AS": "cs", "BIN2": "bin2"}[match["kind"].upper()], bool(match["utf8"]))
@@ -48,9 +49,15 @@ def same(left: str, right: str) -> bool:
 
 # Letters whose upper and lower case pair one to one and which expand to nothing else (no ß, Æ, Œ, Þ, ı, ŉ, ſ …), plus
 # punctuation that stands for itself. Ranges for a regular expression, in RE2 and Python alike.
-_LATIN = "\\x{20}-\\x{7E}\\x{C0}-\\x{C5}\\x{C7}-\\x{CF}\\x{D1}-\\x{D6}\\x{D8}-\\x{DD}\\x{E0}-\\x{E5}\\x{E7}-\\x{EF}\\x{F1}-\\x{F6}\\x{F8}-\\x{FD}\\x{FF}"
+_LATIN = (
+    "\\x{20}-\\x{7E}\\x{C0}-\\x{C5}\\x{C7}-\\x{CF}\\x{D1}-\\x{D6}\\x{D8}-\\x{DD}"
+    "\\x{E0}-\\x{E5}\\x{E7}-\\x{EF}\\x{F1}-\\x{F6}\\x{F8}-\\x{FD}\\x{FF}"
+)
 _LATIN_A = "\\x{100}-\\x{12F}\\x{134}-\\x{137}\\x{139}-\\x{13E}\\x{141}-\\x{148}\\x{14A}-\\x{151}\\x{154}-\\x{17E}"
-_OTHERS = "\\x{410}-\\x{44F}\\x{401}\\x{451}\\x{391}-\\x{3A1}\\x{3A3}-\\x{3A9}\\x{3B1}-\\x{3C1}\\x{3C3}-\\x{3C9}\\x{4E00}-\\x{9FA5}\\x{AC00}-\\x{D7A3}"
+_OTHERS = (
+    "\\x{410}-\\x{44F}\\x{401}\\x{451}\\x{391}-\\x{3A1}\\x{3A3}-\\x{3A9}"
+    "\\x{3B1}-\\x{3C1}\\x{3C3}-\\x{3C9}\\x{4E00}-\\x{9FA5}\\x{AC00}-\\x{D7A3}"
+)
 COMPARABLE = f"[{_LATIN}{_LATIN_A}{_OTHERS}\\x{{D1}}\\x{{F1}}\\t\\r\\n]*"
 """RE2 pattern: all of the text is inside what ci and cs collations compare here."""
 

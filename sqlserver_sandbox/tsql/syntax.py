@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
-# ---- expressions -----------------------------------------------------------------------------------------------------
+# ---- expressions -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Literal:
     """`kind`: integer, decimal, float, money, string, nstring, binary or null. `text` as written, quotes undone."""
@@ -187,7 +187,7 @@ Expression: TypeAlias = (
 Condition: TypeAlias = "Comparison | Logical | Not | IsNull | In | Between | Like | Exists"
 
 
-# ---- queries -------------------------------------------------------------------------------------------------------------
+# ---- queries -----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class ObjectName:
     """A table, view or procedure name of one to four parts; missing parts are ''."""
@@ -300,7 +300,7 @@ class Query:
     ctes: tuple[CommonTable, ...] = ()
 
 
-# ---- statements ------------------------------------------------------------------------------------------------------------
+# ---- statements --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class SelectStatement:
     query: Query

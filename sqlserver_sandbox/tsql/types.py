@@ -225,7 +225,7 @@ def _bad_size(size: int, line: int) -> SqlError:
     return SqlError(1001, f"Line {line}: Length or precision specification {size} is invalid.", class_=15, line=line)
 
 
-# ---- facts about a type --------------------------------------------------------------------------------------------------
+# ---- facts about a type ------------------------------------------------------------------------------------------
 def is_max(declared: SqlType) -> bool:
     return declared.length == MAX or declared.name in LOB
 

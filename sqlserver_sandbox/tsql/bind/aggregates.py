@@ -119,11 +119,14 @@ def _average(value: Bound, node: Call, over: str) -> Bound:
     scale = max(6, target.scale)
     result = SqlType(target.name, precision=38, scale=scale)
     spec = text_literal(f'["/", 38, {scale}]')
-    text = f"CASE WHEN {counted} = 0 THEN NULL ELSE exact_decimal({spec}, CAST({total.sql} AS VARCHAR), CAST({counted} AS VARCHAR)) END"
+    text = (
+        f"CASE WHEN {counted} = 0 THEN NULL ELSE exact_decimal({spec}, CAST({total.sql} AS"
+        f" VARCHAR), CAST({counted} AS VARCHAR)) END"
+    )
     return Bound(cast(text, result), result, True)
 
 
-# ---- windows -----------------------------------------------------------------------------------------------------------------
+# ---- windows -----------------------------------------------------------------------------------------------------
 def bind_window(binder: Binder, node: Call) -> Bound:
     """A function with OVER."""
     if node.over is None:

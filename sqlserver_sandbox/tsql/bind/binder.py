@@ -48,7 +48,7 @@ class Binder:
     allow_windows: bool = False
     in_aggregate: bool = field(default=False)
 
-    # ---- expressions --------------------------------------------------------------------------------------------------
+    # ---- expressions ----------------------------------------------------------------------------------------------
     def bind(self, node: s.Expression) -> Bound:
         if self.grouping is not None and not isinstance(node, s.Literal | s.Variable):
             key = self._grouped(node)
@@ -60,13 +60,12 @@ class Binder:
         return rule(self, node)
 
     def _grouped(self, node: s.Expression) -> Bound | None:
-        assert self.grouping is not None
         try:
             bound = replace(self, grouping=None, allow_windows=False).bind(node)
         except SqlError:
             # Not a row expression (it holds an aggregate, say): the parts are looked at one by one.
             return None
-        return self.grouping.key(bound)
+        return self.grouping.key(bound) if self.grouping is not None else None
 
     @property
     def rows(self) -> Binder:
@@ -177,7 +176,8 @@ class Binder:
         if self.grouping is None:
             raise SqlError(
                 147,
-                "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select"
+                "An aggregate may not appear in the WHERE clause unless it is in a"
+                " subquery contained in a HAVING clause or a select"
                 " list, and the column being aggregated is an outer reference.",
                 class_=15,
                 line=node.line,
@@ -197,7 +197,7 @@ class Binder:
         column = bound.columns[0]
         return Bound(cast(f"({_scalar(bound)})", column.type), column.type, True, label=column.label)
 
-    # ---- conditions ---------------------------------------------------------------------------------------------------
+    # ---- conditions -----------------------------------------------------------------------------------------------
     def condition(self, node: s.Condition) -> str:
         """DuckDB text of a condition: true, false or NULL."""
         rule = _CONDITIONS.get(type(node))

@@ -96,7 +96,8 @@ def _check_pair(left: Bound, right: Bound, operator: str) -> None:
         if side.type.name in LOB:
             raise SqlError(
                 402,
-                f"The data types {left.type.name} and {right.type.name} are incompatible in the {_WORDS.get(operator, operator)} operator.",
+                f"The data types {left.type.name} and {right.type.name} are incompatible"
+                f" in the {_WORDS.get(operator, operator)} operator.",
             )
 
 

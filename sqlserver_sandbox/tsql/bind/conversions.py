@@ -74,7 +74,7 @@ def _fold(bound: Bound, target: SqlType, style: int | None, *, is_try: bool) -> 
         return raising(error, target)
 
 
-# ---- the reference, from DuckDB ----------------------------------------------------------------------------------------------
+# ---- the reference, from DuckDB ----------------------------------------------------------------------------------
 def channel(declared: SqlType) -> str:
     """How values of a type travel to and from the reference: text, bytes, integer, double or offset."""
     if declared.name == "datetimeoffset":
@@ -100,7 +100,7 @@ def call_reference(sql: str, source: SqlType, target: SqlType, style: int | None
     return cast(call, target) if duck_type(target) != CHANNEL_TYPES[out] else call
 
 
-# ---- plain DuckDB -------------------------------------------------------------------------------------------------------------
+# ---- plain DuckDB ------------------------------------------------------------------------------------------------
 def _plain(bound: Bound, target: SqlType, style: int | None) -> str | None:
     """Exact DuckDB text, or None."""
     pair = (family(bound.type), family(target))
@@ -225,7 +225,7 @@ def _moment_text(bound: Bound, target: SqlType, style: int | None) -> str | None
     return text if _long_enough(target, length) else f"left({text}, {target.length})"
 
 
-# ---- sql_variant: only sys.partition_range_values.value ------------------------------------------------------------------------
+# ---- sql_variant: only sys.partition_range_values.value ----------------------------------------------------------
 def _from_variant(bound: Bound, target: SqlType, style: int | None, *, is_try: bool) -> Bound:
     """Each row names its base type; every type there is has a branch of its own."""
     branches = []

@@ -62,7 +62,8 @@ def _nullif(binder: Binder, node: Call) -> Bound:
     if left.null_literal:
         raise SqlError(
             4151,
-            "The type of the first argument to NULLIF cannot be the NULL constant because the type of the first argument has to be known.",
+            "The type of the first argument to NULLIF cannot be the NULL constant"
+            " because the type of the first argument has to be known.",
         )
     return computed(
         f"CASE WHEN {compare(left, right, '=')} THEN NULL ELSE {left.sql} END",

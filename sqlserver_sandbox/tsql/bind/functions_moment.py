@@ -169,7 +169,10 @@ def _dateadd(binder: Binder, node: Call) -> Bound:
     unit = {"dayofyear": "day", "weekday": "day"}.get(part, part)
     local = local_ticks(moment.sql, moment.type)
     if unit in _MONTHS:
-        moved = f"CAST(date_diff('day', DATE '0001-01-01', CAST({date_of(local)} + to_months(CAST({number.sql} * {_MONTHS[unit]} AS INTEGER)) AS DATE)) AS BIGINT)"
+        moved = (
+            f"CAST(date_diff('day', DATE '0001-01-01', CAST({date_of(local)} +"
+            f" to_months(CAST({number.sql} * {_MONTHS[unit]} AS INTEGER)) AS DATE)) AS BIGINT)"
+        )
         added = f"({moved} * {TICKS_PER_DAY} + {local} % {TICKS_PER_DAY})"
     elif unit == "nanosecond":
         raise refused("DATEADD(nanosecond, …)")
@@ -228,12 +231,16 @@ def _datediff(binder: Binder, node: Call) -> Bound:
     error = raise_sql(
         SqlError(
             535,
-            "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large."
+            "The datediff function resulted in an overflow. The number of dateparts"
+            " separating two date/time instances is too large."
             " Try to use datediff with a less precise datepart.",
         ),
         INT,
     )
-    sql = f"CASE WHEN {text} BETWEEN -2147483648 AND 2147483647 THEN CAST({text} AS INTEGER) WHEN {text} IS NULL THEN NULL ELSE {error} END"
+    sql = (
+        f"CASE WHEN {text} BETWEEN -2147483648 AND 2147483647 THEN CAST({text} AS INTEGER)"
+        f" WHEN {text} IS NULL THEN NULL ELSE {error} END"
+    )
     return computed(sql, INT, start, end)
 
 

@@ -72,7 +72,8 @@ def _substring(binder: Binder, node: Call) -> Bound:
     taken = f"greatest(CAST({first.sql} AS BIGINT) + {length.sql} - {begin}, 0)"
     sql = (
         f"CASE WHEN {length.sql} < 0 THEN {negative}"
-        f" WHEN {first.sql} IS NULL OR {length.sql} IS NULL THEN NULL ELSE substring(plain_text({text.sql}), {begin}, {taken}) END"
+        f" WHEN {first.sql} IS NULL OR {length.sql} IS NULL THEN NULL ELSE"
+        f" substring(plain_text({text.sql}), {begin}, {taken}) END"
     )
     return computed(sql, target, text, first, length, label=text.label)
 

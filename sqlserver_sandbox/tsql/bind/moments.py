@@ -84,7 +84,10 @@ def _iso_text(sql: str, declared: SqlType) -> str:
     """Style 126: no fraction when it would be .000."""
     ticks = local_ticks(sql, declared)
     front = f"CAST({date_of(ticks)} AS VARCHAR) || 'T' || "
-    return f"(CASE WHEN ({ticks} + 5000) % 10000000 // 10000 = 0 THEN {front}{_clock(ticks, 0)} ELSE {front}{_clock(ticks, 3)} END)"
+    return (
+        f"(CASE WHEN ({ticks} + 5000) % 10000000 // 10000 = 0 THEN {front}{_clock(ticks, 0)}"
+        f" ELSE {front}{_clock(ticks, 3)} END)"
+    )
 
 
 def _digits(declared: SqlType) -> int:

@@ -63,7 +63,7 @@ class QueryBinder:
     def binder(self, scope: Scope) -> Binder:
         return Binder(self.context, scope, lambda node, outer: self.query(node, outer))
 
-    # ---- one SELECT ---------------------------------------------------------------------------------------------------
+    # ---- one SELECT -----------------------------------------------------------------------------------------------
     def _select(self, node: s.Query, select: s.Select, outer: Scope | None) -> BoundQuery:
         scope = Scope(outer=outer)
         from_sql = ""

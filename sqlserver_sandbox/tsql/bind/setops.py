@@ -47,7 +47,8 @@ def bind_set_operation(
     if len(left.columns) != len(right.columns):
         raise SqlError(
             205,
-            "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
+            "All queries combined using a UNION, INTERSECT or EXCEPT operator must have"
+            " an equal number of expressions in their target lists.",
         )
     if node.offset is not None:
         raise refused("OFFSET on a set operation")

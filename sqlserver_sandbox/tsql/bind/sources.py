@@ -167,7 +167,7 @@ def _bind_rows(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> tuple[
     return rows, _named(columns, node.columns, node.alias)
 
 
-# ---- joins --------------------------------------------------------------------------------------------------------------
+# ---- joins -------------------------------------------------------------------------------------------------------
 _WORDS = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN"}
 
 

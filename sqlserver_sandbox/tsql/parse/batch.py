@@ -83,7 +83,7 @@ def _statement(reader: Reader) -> list[s.Statement]:
     return rule(reader)
 
 
-# ---- queries and changes ---------------------------------------------------------------------------------------------------
+# ---- queries and changes -----------------------------------------------------------------------------------------
 def _with(reader: Reader) -> list[s.Statement]:
     reader.expect_word("WITH")
     if reader.at_word("XMLNAMESPACES", "CHANGE_TRACKING_CONTEXT"):
@@ -99,8 +99,7 @@ def _with(reader: Reader) -> list[s.Statement]:
         return [dml.parse_delete(reader, ctes), *_no_options(reader)]
     if reader.at_word("MERGE"):
         raise refused("the statement MERGE", line=reader.line)
-    reader.fail()
-    return None
+    raise reader.unexpected()
 
 
 def _select(reader: Reader, ctes: tuple[s.CommonTable, ...]) -> s.Statement:
@@ -143,7 +142,7 @@ def _changing(parse: Callable[[Reader], s.Statement]) -> Callable[[Reader], list
     return rule
 
 
-# ---- definitions -------------------------------------------------------------------------------------------------------------
+# ---- definitions -------------------------------------------------------------------------------------------------
 def _create(reader: Reader) -> list[s.Statement]:
     line = reader.line
     reader.next()
@@ -197,7 +196,7 @@ _DROP: dict[str, Callable[[Reader, int], s.Statement]] = {
 }
 
 
-# ---- flow ----------------------------------------------------------------------------------------------------------------------
+# ---- flow --------------------------------------------------------------------------------------------------------
 def _begin(reader: Reader) -> list[s.Statement]:
     line = reader.line
     reader.next()

@@ -30,11 +30,8 @@ def parse_alter_database(reader: Reader, line: int) -> s.Statement:
     if option not in _DATABASE_OPTIONS:
         raise refused(f"ALTER DATABASE … SET {option}", line=line)
     on = reader.expect_word("ON", "OFF") == "ON"
-    if reader.accept_word("WITH"):
-        # The sandbox switches at once and waits for nobody, so how long to wait makes no difference.
-        if not reader.accept_word("NO_WAIT"):
-            reader.expect_word("ROLLBACK")
-            reader.expect_word("IMMEDIATE")
+    if reader.at_word("WITH"):
+        raise refused("ALTER DATABASE … SET … WITH ROLLBACK or NO_WAIT", line=line)
     return s.AlterDatabaseSet(name, option, on, line)
 
 
@@ -55,7 +52,7 @@ def parse_drop_schema(reader: Reader, line: int) -> s.Statement:
     return s.DropSchema(reader.identifier(), if_exists, line)
 
 
-# ---- partitioning ----------------------------------------------------------------------------------------------------------
+# ---- partitioning ------------------------------------------------------------------------------------------------
 def parse_create_partition(reader: Reader, line: int) -> s.Statement:
     """After CREATE PARTITION."""
     if reader.expect_word("FUNCTION", "SCHEME") == "SCHEME":

@@ -40,7 +40,8 @@ def parse_insert(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
         if len(rows) > MAX_VALUES_ROWS:
             raise SqlError(
                 10738,
-                "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.",
+                "The number of row value expressions in the INSERT statement exceeds"
+                " the maximum allowed number of 1000 row values.",
                 class_=15,
                 line=line,
             )
@@ -132,7 +133,7 @@ def _refuse_output(reader: Reader) -> None:
         raise refused("the OUTPUT clause", line=reader.line)
 
 
-# ---- INSERT BULK ---------------------------------------------------------------------------------------------------------
+# ---- INSERT BULK -------------------------------------------------------------------------------------------------
 _BULK_OPTIONS = (
     "TABLOCK",
     "CHECK_CONSTRAINTS",

@@ -155,7 +155,7 @@ def _partition(reader: Reader, database: str | None = None) -> s.Expression:
     return s.PartitionNumber(function, operand, database)
 
 
-# ---- keywords with a grammar of their own ------------------------------------------------------------------------------
+# ---- keywords with a grammar of their own ------------------------------------------------------------------------
 def _null(reader: Reader) -> s.Expression:
     return s.Literal("null", "NULL")
 

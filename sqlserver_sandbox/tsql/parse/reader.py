@@ -36,7 +36,7 @@ class Reader:
             self.position += 1
         return token
 
-    # ---- words and operators ------------------------------------------------------------------------------------------
+    # ---- words and operators --------------------------------------------------------------------------------------
     def at_word(self, *words: str) -> bool:
         return self.token.is_word(*words)
 
@@ -78,7 +78,7 @@ class Reader:
         if not self.accept_op(op):
             self.fail()
 
-    # ---- names and numbers ----------------------------------------------------------------------------------------------
+    # ---- names and numbers ----------------------------------------------------------------------------------------
     def at_identifier(self) -> bool:
         token = self.token
         return token.kind == "quoted" or (
@@ -142,7 +142,7 @@ class Reader:
         self.expect_op(")")
         return TypeSpec(name, tuple(args))
 
-    # ---- errors ---------------------------------------------------------------------------------------------------------
+    # ---- errors ---------------------------------------------------------------------------------------------------
     def fail(self) -> NoReturn:
         """102 or 156 near the current token."""
         raise self.unexpected()

@@ -240,5 +240,4 @@ def parse_alter_table(reader: Reader, line: int) -> s.Statement:
         return s.AlterTableDrop(name, tuple(names), (), if_exists, line)
     if reader.at_word("ALTER", "SWITCH", "SET", "REBUILD", "CHECK", "NOCHECK", "ENABLE", "DISABLE"):
         raise refused(f"ALTER TABLE … {reader.token.text.upper()}", line=line)
-    reader.fail()
-    return None
+    raise reader.unexpected()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.model import SqlError, SqlType
+from sqlserver_sandbox.model import TICKS_PER_DAY, SqlError, SqlType
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import BINARIES, DATETIMES, INT_RANGE, INTEGERS, NUMBERS, STRINGS, describe
 from sqlserver_sandbox.tsql.values import datetimes, faults, numbers, texts
@@ -50,7 +50,8 @@ def check_allowed(source: SqlType, target: SqlType, *, explicit: bool = True) ->
     if pair == ("text", "bytes") and not explicit:
         raise SqlError(
             257,
-            f"Implicit conversion from data type {source.name} to {target.name} is not allowed. Use the CONVERT function to run this query.",
+            f"Implicit conversion from data type {source.name} to {target.name} is not"
+            " allowed. Use the CONVERT function to run this query.",
         )
     if pair not in ALLOWED:
         if "guid" in pair and ("number" in pair or "moment" in pair):
@@ -79,14 +80,30 @@ def convert_value(value: object, source: SqlType, target: SqlType, style: int | 
     return _RULES[family(target)](value, source, target, style)
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value).__name__} is no bytes")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{type(value).__name__} is no whole number")
+    return int(value)
+
+
 def _to_number(value: object, source: SqlType, target: SqlType, style: int | None) -> object:
     kind = family(source)
     if kind == "text":
-        assert isinstance(value, str)
-        return numbers.parse_number(value, source, target)
+        return numbers.parse_number(_text(value), source, target)
     if kind == "bytes":
-        assert isinstance(value, bytes)
-        return _int_from_bytes(value, target)
+        return _int_from_bytes(_bytes(value), target)
     return numbers.to_number(value, source, target)
 
 
@@ -105,12 +122,10 @@ def _to_text(value: object, source: SqlType, target: SqlType, style: int | None)
     if kind == "moment":
         return texts.fit_text(datetimes.datetime_text(value, source, style), target)
     if kind == "bytes":
-        assert isinstance(value, bytes)
-        return _bytes_text(value, target, style or 0)
+        return _bytes_text(_bytes(value), target, style or 0)
     if kind == "guid" and target.length < 36 and target.length > 0:
         raise SqlError(8170, "Insufficient result space to convert uniqueidentifier value to char.")
-    assert isinstance(value, str)
-    return texts.fit_text(value, target)
+    return texts.fit_text(_text(value), target)
 
 
 def _bytes_text(data: bytes, target: SqlType, style: int) -> str:
@@ -132,31 +147,25 @@ def _to_bytes(value: object, source: SqlType, target: SqlType, style: int | None
         if style not in (None, 0):
             raise refused(f"binary style {style}")
         return texts.fit_bytes(texts.encode_text(value, source), target)
-    assert isinstance(value, int)
-    width = _BYTES[source.name]
-    return texts.fit_number_bytes(int(value).to_bytes(width, "big", signed=int(value) < 0), target)
+    number = _whole(value)
+    return texts.fit_number_bytes(number.to_bytes(_BYTES[source.name], "big", signed=number < 0), target)
 
 
 def _to_moment(value: object, source: SqlType, target: SqlType, style: int | None) -> object:
     if isinstance(value, str):
         return datetimes.parse_datetime(value, source, target, style)
     if family(source) == "number":
-        assert isinstance(value, int)
-        ticks = datetimes.TICKS_1900 + int(value) * datetimes.TICKS_PER_DAY
+        ticks = datetimes.TICKS_1900 + _whole(value) * TICKS_PER_DAY
         if not 0 <= ticks < datetimes.MAX_TICKS:
             raise faults.overflow("expression", target)
         return datetimes.from_moment(datetimes.Moment(ticks), source, target)
-    if source.name == "time" and target.name in ("datetime2", "datetimeoffset", "datetime", "smalldatetime"):
-        # The date part is 1900-01-01.
-        return datetimes.from_moment(datetimes.to_moment(value, source), source, target)
     return datetimes.from_moment(datetimes.to_moment(value, source), source, target)
 
 
 def _to_guid(value: object, source: SqlType, target: SqlType, style: int | None) -> object:
     if isinstance(value, bytes):
         return texts.guid_from_bytes(value)
-    assert isinstance(value, str)
-    return value if source.name == "uniqueidentifier" else texts.parse_guid(value)
+    return value if source.name == "uniqueidentifier" else texts.parse_guid(_text(value))
 
 
 def _to_xml(value: object, source: SqlType, target: SqlType, style: int | None) -> object:

@@ -33,7 +33,8 @@ def to_moment(value: object, source: SqlType) -> Moment:
         return Moment((value.toordinal() - 1) * TICKS_PER_DAY)
     if isinstance(value, tuple):
         return Moment(value[0] + value[1] * TICKS_PER_MINUTE, value[1])
-    assert isinstance(value, int)
+    if not isinstance(value, int):
+        raise TypeError(f"{type(value).__name__} is no stored {source.name}")
     if source.name == "datetime":
         return Moment(TICKS_1900 + datetime_to_ticks(value))
     if source.name == "smalldatetime":
@@ -86,22 +87,22 @@ def _to_smalldatetime(local: int, source: SqlType, target: SqlType) -> int:
 
 
 def round_ticks(ticks: int, scale: int, target: SqlType) -> int:
-    unit = 10 ** (7 - scale)
-    rounded = (ticks + unit // 2) // unit * unit
+    unit = int(10 ** (7 - scale))
+    rounded: int = (ticks + unit // 2) // unit * unit
     if rounded >= MAX_TICKS:
         raise refused(f"rounding past the end of {target.name}")
     return rounded
 
 
 def _rounded_time(ticks: int, scale: int) -> int:
-    unit = 10 ** (7 - scale)
-    rounded = (ticks + unit // 2) // unit * unit
+    unit = int(10 ** (7 - scale))
+    rounded: int = (ticks + unit // 2) // unit * unit
     if rounded >= TICKS_PER_DAY:
         raise refused("rounding a time past midnight")
     return rounded
 
 
-# ---- from text -------------------------------------------------------------------------------------------------------------
+# ---- from text ---------------------------------------------------------------------------------------------------
 _TIME = r"(?P<h>\d{1,2}):(?P<mi>\d{1,2})(?::(?P<s>\d{1,2})(?:\.(?P<f>\d{1,9}))?)?(?:[ ]*(?P<ap>[AaPp][Mm]))?"
 _ZONE = r"(?:[ ]*(?P<z>[Zz]|[+-]\d{1,2}:\d{2}))?"
 _DATES = (
@@ -216,7 +217,7 @@ def _offset(zone: str) -> int:
     return -total if zone[0] == "-" else total
 
 
-# ---- to text ---------------------------------------------------------------------------------------------------------------
+# ---- to text -----------------------------------------------------------------------------------------------------
 def datetime_text(value: object, source: SqlType, style: int | None) -> str:
     """The value in a CONVERT style; None is what CAST gives. 281 or the refusal for other styles."""
     if style is None:

@@ -85,10 +85,11 @@ def shape(target: SqlType) -> tuple[int, int]:
 
 def fits_money(value: Decimal, target: SqlType) -> bool:
     bits = 64 if target.name == "money" else 32
-    return -(2 ** (bits - 1)) <= int(value.scaleb(4, EXACT)) < 2 ** (bits - 1)
+    limit = 1 << (bits - 1)
+    return -limit <= int(value.scaleb(4, EXACT)) < limit
 
 
-# ---- from text -----------------------------------------------------------------------------------------------------------
+# ---- from text ---------------------------------------------------------------------------------------------------
 def parse_number(text: str, source: SqlType, target: SqlType) -> object:
     if target.name == "bit":
         return _parse_bit(text, source, target)
@@ -144,7 +145,7 @@ def _parse_money(text: str, source: SqlType, target: SqlType) -> Decimal:
     return to_exact(Decimal(word), source, target)
 
 
-# ---- to text ---------------------------------------------------------------------------------------------------------------
+# ---- to text -----------------------------------------------------------------------------------------------------
 def number_text(value: object, source: SqlType, style: int | None) -> str:
     """The number as text, before it is fitted to its target's length."""
     if source.name in FLOATS:
@@ -171,7 +172,7 @@ def money_text(value: Decimal, style: int) -> str:
 
 
 def float_text(value: float, source: SqlType, style: int) -> str:
-    """Style 0: at most six digits; 1, 2, 3: scientific with 8, 16, 17 digits (real has 9 in style 3); exponents have three digits."""
+    """Style 0: at most six digits; 1, 2, 3: scientific with 8, 16, 17 digits (real: 9). Exponents have three digits."""
     if style == 0:
         return _wide_exponent(f"{value:.6g}")
     digits = {1: 8, 2: 16, 3: 9 if source.name == "real" else 17}.get(style)

@@ -48,7 +48,7 @@ def from_arrow(array: Any, declared: SqlType) -> object:
     value = array[0].as_py()
     if value is not None and declared.name == "datetimeoffset":
         return (value["ticks"], value["offset"])
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def to_python(value: object) -> object:

@@ -136,7 +136,7 @@ def parse_hex(text: str, source: SqlType, target: SqlType, style: int) -> bytes:
     return bytes.fromhex(digits)
 
 
-# ---- uniqueidentifier --------------------------------------------------------------------------------------------------------
+# ---- uniqueidentifier --------------------------------------------------------------------------------------------
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
