@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyodbc
 
 from dltsync_core.config import DatabaseConfig
-from dltsync_core.connect.connection_string import control_connection_string, data_connection_string
+from dltsync_core.connect.driver import find_driver
 from dltsync_core.errors import ExtractError
 from dltsync_dagster.demo.dataset import AIRPORTS, FLIGHTS, OPERATORS, TABLES, Table
 
@@ -22,9 +22,6 @@ _ROWS_PER_BATCH = 50_000
 
 BOUNDARIES = tuple(f"2013-{month:02}-01" for month in range(1, 13)) + ("2014-01-01",)
 """One partition a month, and an empty one at either end, as one keeps it to be able to split and switch."""
-
-CHANGED_MONTH = "[2013-07-01T00:00:00,2013-08-01T00:00:00)"
-
 
 @dataclass(frozen=True)
 class Change:
@@ -37,7 +34,16 @@ class Change:
 
 def connect(database: DatabaseConfig) -> pyodbc.Connection:
     """A control connection in autocommit."""
-    return pyodbc.connect(control_connection_string(database), autocommit=True)
+    return pyodbc.connect(f"DRIVER={{{find_driver(None)}}};{_address(database)}", autocommit=True)
+
+
+def _address(database: DatabaseConfig) -> str:
+    """Not the core's connection strings: the demo's own look at the source must not depend on them."""
+    password = database.password.get_secret_value() if database.password is not None else ""
+    return (
+        f"SERVER={database.server},{database.port};DATABASE={database.database};UID={database.username};"
+        f"PWD={{{password}}};Encrypt=yes;TrustServerCertificate=yes"
+    )
 
 
 def create_and_fill(
@@ -67,7 +73,7 @@ def _create(table: Table) -> str:
 
 
 def _bulk_load(database: DatabaseConfig, table: Table, rows: pa.Table) -> None:
-    with closing(mssql_python.connect(data_connection_string(database))) as connection:
+    with closing(mssql_python.connect(_address(database))) as connection:
         connection.cursor().bulkcopy_arrow(
             f"dbo.{table.name}",
             rows.select(table.names),
@@ -97,7 +103,7 @@ def _change_flights(control: pyodbc.Connection, round_number: int) -> list[Chang
     extra = 9001 + round_number
     control.execute(
         f"INSERT INTO dbo.flights ({names}) VALUES ({values})",
-        *(day + timedelta(hours=12)).isoformat().split("\0"),
+        (day + timedelta(hours=12)).isoformat(),
         *("UA", extra, "N14228", "EWR", "SFO", day.year, day.month, day.day, 12, 30, 1230, 1545, 2565),
     )
     spoken = f"{day:%d %B}"

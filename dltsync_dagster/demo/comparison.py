@@ -1,0 +1,93 @@
+"""Are the three places equal? Asked of an independent reader: pyodbc for the source, DuckDB alone for lake and warehouse."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyodbc
+
+from dltsync_dagster.demo.dataset import OPERATORS, TABLES, Table
+from dltsync_dagster.demo.places import Places
+from dltsync_dagster.demo.source import read_rows
+
+PLACES = ("source", "lake", "warehouse")
+
+
+@dataclass(frozen=True)
+class Content:
+    """All rows of a table in one place: how many, and a digest that does not depend on their order."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One table in the three places. `only_here` counts rows (duplicates too) that the source has and the place has not;
+    `only_there` the other way round."""
+
+    table: str
+    content: dict[str, Content]
+    only_here: dict[str, int]
+    only_there: dict[str, int]
+
+    @property
+    def equal(self) -> bool:
+        contents = set(self.content.values())
+        return len(contents) == 1 and not any(self.only_here.values()) and not any(self.only_there.values())
+
+
+def compare(control: pyodbc.Connection, places: Places, dataset: str) -> list[Comparison]:
+    """Every table, row by row."""
+    with closing(duckdb.connect(":memory:")) as reader:
+        reader.execute(f"ATTACH '{places.warehouse}' AS house (READ_ONLY)")
+        return [_compare(reader, control, places, dataset, table) for table in TABLES]
+
+
+def _compare(
+    reader: duckdb.DuckDBPyConnection, control: pyodbc.Connection, places: Places, dataset: str, table: Table
+) -> Comparison:
+    # Every value becomes the text of the declared type, so that a place that lost digits or a type cannot look equal.
+    texts = ", ".join(f'CAST(CAST("{c.name}" AS {c.compared_as}) AS VARCHAR) AS "{c.name}"' for c in table.columns)
+    columns = ", ".join(f'"{column.name}" {column.compared_as}' for column in table.columns)
+    reader.execute(f"CREATE OR REPLACE TEMP TABLE source_rows ({columns})")
+    for portion in read_rows(control, table):
+        arrow = pa.table(dict(zip(table.names, (list(values) for values in zip(*portion, strict=True)), strict=True)))
+        reader.register("portion", arrow)
+        reader.execute("INSERT INTO source_rows SELECT * FROM portion")
+    reader.execute(f"CREATE OR REPLACE TEMP TABLE at_source AS SELECT {texts} FROM source_rows")
+    reader.execute(f"CREATE OR REPLACE TEMP TABLE at_lake AS SELECT {texts} FROM ({_lake(places, table)})")
+    house = f'house."{dataset}"."{table.name}"'
+    reader.execute(f"CREATE OR REPLACE TEMP TABLE at_warehouse AS SELECT {texts} FROM {house}")
+    return Comparison(
+        table.name,
+        {place: _content(reader, f"at_{place}") for place in PLACES},
+        {place: _only(reader, "at_source", f"at_{place}") for place in PLACES[1:]},
+        {place: _only(reader, f"at_{place}", "at_source") for place in PLACES[1:]},
+    )
+
+
+def _lake(places: Places, table: Table) -> str:
+    """The current rows of a table from its files alone. Change files of versions: of each version the newest load counts."""
+    files = f"read_parquet('{places.lake}/*/dbo_{table.name}*/data/**/*.parquet', hive_partitioning = false, filename = true)"
+    if table is not OPERATORS:
+        return f"SELECT * FROM {files}"
+    newest = "PARTITION BY TailNumber, EffectiveDate ORDER BY filename DESC"
+    return f"SELECT * FROM {files} QUALIFY row_number() OVER ({newest}) = 1"
+
+
+def _content(reader: duckdb.DuckDBPyConnection, name: str) -> Content:
+    row = reader.execute(f"SELECT count(*), coalesce(sum(hash({name})::HUGEINT), 0) FROM {name}").fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate without a row")
+    return Content(int(row[0]), f"{int(row[1]) & (2**64 - 1):016x}")
+
+
+def _only(reader: duckdb.DuckDBPyConnection, here: str, there: str) -> int:
+    row = reader.execute(f"SELECT count(*) FROM (SELECT * FROM {here} EXCEPT ALL SELECT * FROM {there})").fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate without a row")
+    return int(row[0])

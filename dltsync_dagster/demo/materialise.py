@@ -1,0 +1,170 @@
+"""Dagster's part of the demo: the sensors look, and what they ask for is run, in this process and on a real instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import dagster as dg
+from typing_extensions import Self
+
+from dltsync_core.config import PipelineConfig
+from dltsync_core.errors import SyncError
+from dltsync_core.plan.heads import Head
+from dltsync_core.plan.steps import Probe
+from dltsync_core.run.events import Event, EventSink
+from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.run.result import RunResult, UnitResult
+from dltsync_dagster.build import build_definitions
+from dltsync_dagster.sensors import BOUNDARIES, HASHES, RANGE_END, RANGE_START, TIMESTAMPS
+from dltsync_dagster.settings import LocationSettings
+
+
+class DagsterRunFailed(SyncError):
+    """A run that a sensor had asked for did not succeed."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a sensor asked for, in words."""
+
+    sensor: str
+    table: str
+    target: str
+    reason: str
+    request: dg.RunRequest
+
+
+@dataclass(frozen=True)
+class Look:
+    """One evaluation of every sensor."""
+
+    requests: tuple[Request, ...]
+    quiet: Mapping[str, str]
+
+
+class WatchedPipeline:
+    """The core's pipeline, with a second listener to its events and a memory for its results."""
+
+    def __init__(self, config: PipelineConfig, sink: EventSink, results: list[RunResult]) -> None:
+        self._pipeline = IncrementalSQLServerParquetPipeline(config)
+        self._sink, self._results = sink, results
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipeline.close()
+
+    def run(self, *, on_event: EventSink, **arguments: Any) -> RunResult:
+        def both(event: Event) -> None:
+            on_event(event)
+            self._sink(event)
+
+        result = self._pipeline.run(on_event=both, **arguments)
+        self._results.append(result)
+        return result
+
+    def partition_keys(self, table_name: str) -> list[str]:
+        return self._pipeline.partition_keys(table_name)
+
+    def probe(self, table_name: str) -> Mapping[str, Probe]:
+        return self._pipeline.probe(table_name)
+
+    def committed(self, table_name: str) -> Mapping[str, Head]:
+        return self._pipeline.committed(table_name)
+
+    @property
+    def scd_handler(self) -> Any:
+        return self._pipeline.scd_handler
+
+
+class Orchestra:
+    """The location over the demo's config, on the instance that `make dev` will show."""
+
+    def __init__(self, config: PipelineConfig, instance: dg.DagsterInstance, sink: EventSink) -> None:
+        self._instance = instance
+        self._results: list[RunResult] = []
+
+        def open_pipeline(composed: PipelineConfig) -> AbstractContextManager[Any]:
+            return WatchedPipeline(composed, sink, self._results)
+
+        self._definitions = build_definitions(config, settings=LocationSettings(), open_pipeline=open_pipeline)
+
+    def look(self) -> Look:
+        """Evaluate the sensors once, as the daemon would: their changes to the partitions are applied."""
+        requests: list[Request] = []
+        quiet: dict[str, str] = {}
+        for name in (BOUNDARIES, TIMESTAMPS, HASHES):
+            context = dg.build_sensor_context(
+                instance=self._instance,
+                definitions=self._definitions,
+                resources=dict(self._definitions.resources or {}),
+            )
+            found = self._definitions.resolve_sensor_def(name)(context)
+            if not isinstance(found, dg.SensorResult):
+                raise TypeError(f"sensor {name} returned {type(found).__name__}")
+            self._apply(found)
+            requests += [_described(name, request) for request in found.run_requests or []]
+            if found.skip_reason is not None:
+                quiet[name] = str(found.skip_reason.skip_message)
+        return Look(tuple(requests), quiet)
+
+    def run(self, request: Request) -> tuple[UnitResult, ...]:
+        """Materialise what a sensor asked for. Returns what the core did. Raises DagsterRunFailed."""
+        asked = request.request
+        self._results.clear()
+        job = self._definitions.resolve_implicit_global_asset_job_def()
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        result = job.execute_in_process(
+            instance=self._instance,
+            asset_selection=list(asked.asset_selection or []),
+            partition_key=asked.partition_key,
+            tags={**asked.tags, "dagster/sensor_name": request.sensor},
+            run_config={**asked.run_config, **quiet},
+            raise_on_error=False,
+        )
+        units = tuple(unit for each in self._results for unit in each.units)
+        if not result.success:
+            raise DagsterRunFailed(
+                f"the Dagster run for {request.table} failed: {_failure(result)}",
+                remedy="`dltsync demo --ui` shows the run with its log",
+            )
+        return units
+
+    def _apply(self, found: dg.SensorResult) -> None:
+        for event in found.asset_events:
+            self._instance.report_runless_asset_event(event)
+        for request in found.dynamic_partitions_requests or []:
+            name = request.partitions_def_name
+            if isinstance(request, dg.AddDynamicPartitionsRequest):
+                self._instance.add_dynamic_partitions(name, list(request.partition_keys))
+            else:
+                for key in request.partition_keys:
+                    self._instance.delete_dynamic_partition(name, key)
+
+
+def _described(sensor: str, request: dg.RunRequest) -> Request:
+    tags = request.tags
+    if RANGE_START in tags:
+        target = f"{tags[RANGE_START]} … {tags[RANGE_END]}"
+    else:
+        target = request.partition_key or "the table"
+    (key,) = request.asset_selection or []
+    return Request(sensor, key.path[-1], target, tags.get("dltsync/reason", ""), request)
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None and data.user_failure_data.description:
+                return str(data.user_failure_data.description)
+            if data.error is not None:
+                return str((data.error.cause or data.error).message).strip()
+    return "see its log"
