@@ -17,7 +17,6 @@ from dltsync_core.connect.retrying import connect_with_retry
 from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import SyncError
 
-
 _NATIVE_ERRORS = (RuntimeError, ValueError)
 """What mssql-python raises besides its own errors: RuntimeError from its native part for what never reached the server, and
 ValueError where it fails to shorten a driver's message."""
@@ -65,7 +64,7 @@ class DataSession:
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (self._module.Exception, *_NATIVE_ERRORS) as error:
+        except (self._module.Error, self._module.Warning, *_NATIVE_ERRORS) as error:
             raise query_error(error, self._address, doing) from error
 
 
@@ -123,7 +122,7 @@ def _open(database: DatabaseConfig) -> DataSession:
     except module.ConnectionStringParseError:
         # `from None`: the module's error may quote what it could not read.
         raise connect_error(ValueError("the connection string was refused"), address_of(database)) from None
-    except (module.Exception, *_NATIVE_ERRORS) as error:
+    except (module.Error, module.Warning, *_NATIVE_ERRORS) as error:
         raise connect_error(error, address_of(database)) from error
     if database.command_timeout:
         connection.timeout = database.command_timeout

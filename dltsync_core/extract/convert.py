@@ -117,5 +117,5 @@ def _shown(values: pa.Array[Any], row: int) -> str:
     """A value as text; by Arrow, because Python's datetime does not hold all of them."""
     value = values.slice(row, 1)
     if pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type):
-        return "0x" + value[0].as_py().hex().upper()
+        return f"0x{value[0].as_py().hex().upper()}"
     return str(value.cast(pa.string())[0].as_py())

@@ -19,7 +19,7 @@ COLUMN = {
     "is_computed": False, "is_hidden": False, "is_sparse": False, "is_column_set": False, "is_masked": False,
     "encryption_type": None,
 }  # fmt: skip
-OBJECTS = [
+OBJECTS: list[Mapping[str, Any]] = [
     {"schema_name": "sales", "object_name": "Orders", "object_id": 1, "type": "U "},
     {"schema_name": "sales", "object_name": "OrdersView", "object_id": 2, "type": "V "},
     {"schema_name": "dbo", "object_name": "case", "object_id": 3, "type": "U "},
@@ -77,7 +77,9 @@ def test_a_table_whose_columns_are_invisible_is_told() -> None:
 
 
 def test_one_round_trip_per_kind_of_fact_however_many_tables() -> None:
-    many = [{"schema_name": "dbo", "object_name": f"t{i}", "object_id": i, "type": "U "} for i in range(1, 51)]
+    many: list[Mapping[str, Any]] = [
+        {"schema_name": "dbo", "object_name": f"t{i}", "object_id": i, "type": "U "} for i in range(1, 51)
+    ]
     server = Server(objects=many, columns=[{**COLUMN, "object_id": i} for i in range(1, 51)])
     found = read_tables(server, [TableName("dbo", f"t{i}") for i in range(1, 51)], "shop")
     assert len(found) == 50

@@ -22,7 +22,7 @@ from dltsync_core.config import QualityRule, json_schema
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 
-LOGIN = {"server": "db.example.com", "database": "shop", "username": "reader", "password": "p"}
+LOGIN: dict[str, Any] = {"server": "db.example.com", "database": "shop", "username": "reader", "password": "p"}
 
 
 def _pipeline(**values: Any) -> PipelineConfig:

@@ -15,11 +15,11 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_passes_is_tried_again() -> None:
-    answers = iter([ServerUnreachable("no"), ServerUnreachable("no"), "connected"])
+    answers: list[ServerUnreachable | str] = [ServerUnreachable("no"), ServerUnreachable("no"), "connected"]
 
     def connect() -> str:
-        answer = next(answers)
-        if isinstance(answer, Exception):
+        answer = answers.pop(0)
+        if isinstance(answer, ServerUnreachable):
             raise answer
         return answer
 

@@ -59,7 +59,7 @@ LIMITS = ExtractLimits(batch_rows=10, batch_bytes=80, queue_bytes=200, queue_bat
 def _read(rows: Rows, seen: list[int]) -> None:
     with BatchStream(rows, _same, LIMITS, 8) as stream:
         for batch in stream:
-            seen += batch.column(0).to_pylist()
+            seen += batch.column(0).to_numpy().tolist()
 
 
 def _fail_on_first_batch(rows: Rows, error: BaseException) -> None:
@@ -82,7 +82,7 @@ def test_every_row_arrives_once_and_in_order(total: int, batch_rows: int, batche
     seen: list[int] = []
     with stream:
         for batch in stream:
-            seen += batch.column(0).to_pylist()
+            seen += batch.column(0).to_numpy().tolist()
     assert seen == list(range(total))
     assert rows.closed.is_set()
     assert stream.peak_queue_bytes <= max(100, 8 * batch_rows)
