@@ -23,6 +23,7 @@ _ROWS_PER_BATCH = 50_000
 BOUNDARIES = tuple(f"2013-{month:02}-01" for month in range(1, 13)) + ("2014-01-01",)
 """One partition a month, and an empty one at either end, as one keeps it to be able to split and switch."""
 
+
 @dataclass(frozen=True)
 class Change:
     """One statement's effect at the source."""

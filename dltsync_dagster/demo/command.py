@@ -1,0 +1,49 @@
+"""`dltsync demo`. Kept light: every `dltsync` command imports this module to know that it exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dltsync_core.cli import outcome
+
+
+def app(
+    data: Annotated[Path, typer.Option("--data", help="Directory for everything the demo keeps.")] = Path(".dltsync"),
+    fresh: Annotated[
+        bool, typer.Option("--fresh/--keep", help="Start from nothing, or go on with what the last demo left.")
+    ] = True,
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Open the demo's state in the Dagster UI (runs the demo first if needed).")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Port of the Dagster UI.")] = 3000,
+    every: Annotated[int, typer.Option("--every", min=1, help="Take only every so many-th flight, to be quicker.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout; all else on stderr.")] = False,
+) -> None:
+    """The whole product on real data: a stand-in for SQL Server, 336,776 flights, Dagster, Parquet and DuckDB."""
+    with outcome.explained(as_json=json):
+        # Dagster, dlt and the drivers take seconds to import; `dltsync --help` must not wait for them.
+        from dltsync_core.connect.driver import load_mssql_python, load_pyodbc
+
+        load_pyodbc()
+        load_mssql_python()
+        from dltsync_dagster.demo.places import Places
+        from dltsync_dagster.demo.sandbox import USUAL_PORT, free_port
+        from dltsync_dagster.demo.story import tell
+        from dltsync_dagster.demo.ui import serve
+
+        console = Console(stderr=json, highlight=False)
+        places = Places(data.absolute())
+        with places.alone():
+            database_port = free_port(USUAL_PORT)
+            if not ui or places.read_diary() is None:
+                told = tell(console, places, database_port, fresh=fresh or places.read_diary() is None, every=every)
+                if json:
+                    outcome.emit_json(told.as_dict())
+                if not told.equal:
+                    raise typer.Exit(9)
+            if ui:
+                serve(console, places, database_port=database_port, ui_port=free_port(port))
