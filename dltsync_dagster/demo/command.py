@@ -11,6 +11,10 @@ from rich.console import Console
 from dltsync_core.cli import outcome
 
 
+_WIDTH_OF_A_LOG = 112
+"""Columns where nobody says how wide the output is: the widest table fits."""
+
+
 def app(
     data: Annotated[Path, typer.Option("--data", help="Directory for everything the demo keeps.")] = Path(".dltsync"),
     fresh: Annotated[
@@ -36,6 +40,8 @@ def app(
         from dltsync_dagster.demo.ui import serve
 
         console = Console(stderr=json, highlight=False)
+        if not console.is_terminal:
+            console = Console(stderr=json, highlight=False, width=_WIDTH_OF_A_LOG)
         places = Places(data.absolute())
         with places.alone():
             database_port = free_port(USUAL_PORT)

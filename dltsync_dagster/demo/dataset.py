@@ -123,8 +123,8 @@ _SELECT_OPERATORS = """
     WITH hours AS (
         SELECT tailnum, time_hour, min(carrier) AS carrier FROM flights WHERE tailnum IS NOT NULL GROUP BY ALL
     ), firsts AS (
-        SELECT * FROM hours
-        QUALIFY lag(carrier) OVER aircraft IS DISTINCT FROM carrier WINDOW aircraft AS (PARTITION BY tailnum ORDER BY time_hour)
+        SELECT * FROM hours WINDOW aircraft AS (PARTITION BY tailnum ORDER BY time_hour)
+        QUALIFY lag(carrier) OVER aircraft IS DISTINCT FROM carrier
     ), versions AS (
         SELECT tailnum, carrier, time_hour, lead(time_hour) OVER (PARTITION BY tailnum ORDER BY time_hour) AS until FROM firsts
     )

@@ -151,10 +151,7 @@ class Orchestra:
 
 def _described(sensor: str, request: dg.RunRequest) -> Request:
     tags = request.tags
-    if RANGE_START in tags:
-        target = f"{tags[RANGE_START]} … {tags[RANGE_END]}"
-    else:
-        target = request.partition_key or "the table"
+    target = f"{tags[RANGE_START]} … {tags[RANGE_END]}" if RANGE_START in tags else request.partition_key or "the table"
     (key,) = request.asset_selection or []
     return Request(sensor, key.path[-1], target, tags.get("dltsync/reason", ""), request)
 

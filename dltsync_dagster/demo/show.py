@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich import box
@@ -16,6 +17,7 @@ from dltsync_dagster.demo.comparison import PLACES, Comparison
 from dltsync_dagster.demo.materialise import Look
 from dltsync_dagster.demo.source import Change
 
+_MIDNIGHT = re.compile(r"(?:T|%20| )00:00:00(?:\.0+)?")
 _KINDS = {"partition": "one month", "scd": "versions", "static": "whole table"}
 
 
@@ -57,7 +59,7 @@ def show_look(console: Console, look: Look) -> None:
     if look.requests:
         table = _table("sensor", "asks for", "because")
         for request in look.requests:
-            table.add_row(request.sensor, Text(f"{request.table}  {_short(request.target)}"), Text(request.reason))
+            table.add_row(request.sensor, Text(f"{request.table}  {short(request.target)}"), Text(request.reason))
         console.print(table)
     for sensor, reason in look.quiet.items():
         note(console, f"{sensor}: nothing to do ({reason})")
@@ -71,7 +73,7 @@ def show_units(console: Console, units: Sequence[UnitResult]) -> None:
         figures = [f"{counts.source:,}", f"{counts.lake:,}", f"{counts.warehouse:,}"] if counts else ["", "", ""]
         table.add_row(
             unit.table.table,
-            Text(_short(unit.unit) if unit.kind == "partition" else _KINDS[unit.kind]),
+            Text(short(unit.unit) if unit.kind == "partition" else _KINDS[unit.kind]),
             f"{unit.rows_read:,}",
             *figures,
             _megabytes(unit.bytes_written),
@@ -105,7 +107,7 @@ def show_plan(console: Console, plans: Sequence[TablePlan]) -> None:
     table = _table("table", "unit", "plan", "because")
     for plan in plans:
         for step in plan.work:
-            unit = _short(step.unit) if plan.kind == "partition" else _KINDS[plan.kind]
+            unit = short(step.unit) if plan.kind == "partition" else _KINDS[plan.kind]
             verb = "read the increment" if step.action is Action.LOAD_INCREMENT else "read"
             table.add_row(plan.table.table, Text(unit), Text(verb, style="bold green"), Text(step.reason))
         skipped = [step for step in plan.steps if step.action is Action.SKIP]
@@ -161,9 +163,9 @@ def show_end(console: Console, *, equal: bool, seconds: float, base: str) -> Non
     console.print(Panel(text, border_style="green" if equal else "red", expand=False))
 
 
-def _short(unit: str) -> str:
+def short(unit: str) -> str:
     """A partition key without the midnight that a boundary of hours carries along."""
-    return unit.replace("T00:00:00", "").replace(" 00:00:00", "").replace("%2000:00:00", "")
+    return _MIDNIGHT.sub("", unit)
 
 
 def _megabytes(size: int) -> str:

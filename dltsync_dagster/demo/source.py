@@ -20,7 +20,7 @@ from dltsync_dagster.demo.dataset import AIRPORTS, FLIGHTS, OPERATORS, TABLES, T
 _ROWS_PER_BATCH = 50_000
 """Rows per bulk-load batch: each is a transaction at the server."""
 
-BOUNDARIES = tuple(f"2013-{month:02}-01" for month in range(1, 13)) + ("2014-01-01",)
+BOUNDARIES = (*(f"2013-{month:02}-01" for month in range(1, 13)), "2014-01-01")
 """One partition a month, and an empty one at either end, as one keeps it to be able to split and switch."""
 
 
@@ -99,7 +99,10 @@ def _change_flights(control: pyodbc.Connection, round_number: int) -> list[Chang
         f"UPDATE dbo.flights SET dep_delay = dep_delay + 1 {where} AND dep_delay IS NOT NULL", *between, "UA"
     ).rowcount
     deleted = control.execute(f"DELETE FROM dbo.flights {where} AND origin = ?", *between, "MQ", "LGA").rowcount
-    names = "time_hour, carrier, flight, tailnum, origin, dest, year, month, day, hour, minute, sched_dep_time, sched_arr_time, distance"
+    names = (
+        "time_hour, carrier, flight, tailnum, origin, dest, year, month, day, hour, minute, "
+        "sched_dep_time, sched_arr_time, distance"
+    )
     values = "CAST(? AS datetime2(0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
     extra = 9001 + round_number
     control.execute(

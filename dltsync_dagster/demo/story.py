@@ -189,7 +189,7 @@ class Storyteller:
 
     def _say(self, event: Event) -> None:
         if event.stage == "committed":
-            show.note(self._console, f"✓ {event.table} {event.unit}")
+            show.note(self._console, f"✓ {event.table} {show.short(event.unit)}")
 
     @contextmanager
     def _instance(self) -> Iterator[dg.DagsterInstance]:
