@@ -266,7 +266,7 @@ def primary_keys(session: DuckDbSession, values: dict[str, Any]) -> Rows:
     spec = (
         "TABLE_QUALIFIER name?, TABLE_OWNER name?, TABLE_NAME name, COLUMN_NAME name, KEY_SEQ smallint, PK_NAME name?"
     )
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for database, schema, table in _found(session, values, exact=True):
         key = next((i for i in table.indexes if i.key_kind == "PK"), None)
         if key is not None:

@@ -55,7 +55,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
 def _create(
     connection: duckdb.DuckDBPyConnection, name: str, function: Callable[..., Any], parameters: list[str], result: str
 ) -> None:
-    types = [duckdb.sqltype(p) for p in parameters]
+    types: list[Any] = [duckdb.sqltype(p) for p in parameters]
     connection.create_function(name, function, types, duckdb.sqltype(result), type=ARROW, null_handling=SPECIAL)
 
 

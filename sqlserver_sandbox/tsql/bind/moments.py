@@ -13,8 +13,10 @@ def local_ticks(sql: str, declared: SqlType) -> str:
     if declared.name == "date":
         return f"(CAST(date_diff('day', DATE '0001-01-01', {sql}) AS BIGINT) * {TICKS_PER_DAY})"
     if declared.name == "datetime":
-        # Floor division of a possibly negative number: shift by whole days first, so that it never is.
-        return f"((({sql} + {_DATETIME_SHIFT}) * 200000 + 3) // 6 + {TICKS_1900 - _DATETIME_SHIFT_TICKS})"
+        # Shifted by whole days, so that // and % never see a negative number; by thirds, so that nothing overflows.
+        shifted = f"({sql} + {_DATETIME_SHIFT})"
+        thirds = f"({shifted} // 3 * 100000 + ({shifted} % 3 * 200000 + 3) // 6)"
+        return f"({thirds} + {TICKS_1900 - _DATETIME_SHIFT_TICKS})"
     if declared.name == "smalldatetime":
         return f"({sql} * {TICKS_PER_MINUTE} + {TICKS_1900})"
     if declared.name == "time":

@@ -93,7 +93,7 @@ def _name_or_call(reader: Reader) -> s.Expression:
     if reader.at_op("("):
         if token.kind == "quoted" or len(name.parts) > 1:
             raise refused(f"the function {name}", line=token.line)
-        return _call(reader, name.name.lower())
+        return _iif(reader) if name.name.lower() == "iif" else _call(reader, name.name.lower())
     if reader.at_op("::"):
         raise refused("static methods of CLR types", line=token.line)
     return s.Name(name.parts, name.line)
@@ -109,7 +109,7 @@ def _call(reader: Reader, name: str) -> s.Expression:
         distinct = reader.accept_word("DISTINCT") is not None
         if not distinct:
             reader.accept_word("ALL")
-        args = _arguments(reader, name)
+        args = _arguments(reader)
     reader.expect_op(")")
     if reader.at_words("WITHIN", "GROUP"):
         raise refused("WITHIN GROUP", line=reader.line)
@@ -117,13 +117,19 @@ def _call(reader: Reader, name: str) -> s.Expression:
     return s.Call(name, tuple(args), distinct, star, over, line)
 
 
-def _arguments(reader: Reader, name: str) -> list[s.Expression]:
-    if name == "iif":
-        condition = conditions.parse_condition(reader)
-        reader.expect_op(",")
-        then = parse_expression(reader)
-        reader.expect_op(",")
-        return [s.Case(None, (s.When(condition, then),), parse_expression(reader))]
+def _iif(reader: Reader) -> s.Expression:
+    """IIF is CASE by another name."""
+    reader.expect_op("(")
+    condition = conditions.parse_condition(reader)
+    reader.expect_op(",")
+    then = parse_expression(reader)
+    reader.expect_op(",")
+    otherwise = parse_expression(reader)
+    reader.expect_op(")")
+    return s.Case(None, (s.When(condition, then),), otherwise)
+
+
+def _arguments(reader: Reader) -> list[s.Expression]:
     args = [parse_expression(reader)]
     while reader.accept_op(","):
         args.append(parse_expression(reader))
