@@ -144,7 +144,9 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
         return QueryError(
             said, remedy=f"ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON for {address.database}", **facts
         )
-    if fault.state in {"HYT00", "HY008"}:
+    if fault.state == "HY008":
+        return QueryError(f"{doing}: cancelled", **facts)
+    if fault.state == "HYT00":
         limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
         return QueryError(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
     if fault.state in UNREACHABLE_STATES:

@@ -146,6 +146,7 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
             "after 5 seconds (command_timeout)",
         ),
         (_mssql("Timeout expired", "Query timeout expired"), QueryError, None, "raise command_timeout"),
+        (_mssql("Operation canceled", "Operation canceled"), QueryError, None, "reading dbo.x: cancelled"),
         (_odbc("08S01", "Communication link failure (0) (SQLFetch)"), ServerUnreachable, None, "the connection broke"),
         (_mssql("Communication link failure", "TCP Provider: reset"), ServerUnreachable, None, "the connection broke"),
         (

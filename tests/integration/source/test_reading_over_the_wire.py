@@ -13,6 +13,8 @@ import pytest
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.connect.control import control_session
+from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.plan.steps import Probe
@@ -299,6 +301,42 @@ def test_a_failing_writer_ends_the_reading_at_once(tables: SourceTables) -> None
     assert _no_readers()
     with source.read_view() as view:
         assert view.count(facts, WHOLE) == 50_000
+
+
+SLOW = "SELECT COUNT_BIG(*) AS n FROM {t} AS a CROSS JOIN {t} AS b CROSS JOIN {t} AS c WHERE a.id + b.id + c.id < 10"
+"""Takes minutes."""
+
+
+def test_a_statement_is_cancelled_after_command_timeout(tables: SourceTables) -> None:
+    """By both drivers."""
+    _many(tables, 20_000)
+    database = tables.database(command_timeout=1)
+    slow = SLOW.replace("{t}", f"{tables.schema}.t")
+    data = open_data_session(database, 1)
+    started = time.monotonic()
+    with pytest.raises(QueryError, match=r"waiting: cancelled after 1 seconds \(command_timeout\)"):
+        data.fetch(slow, (), "waiting")
+    data.close()
+    with (
+        pytest.raises(QueryError, match=r"cancelled after 1 seconds \(command_timeout\)"),
+        control_session(database, 1) as control,
+    ):
+        control.query(slow)
+    assert time.monotonic() - started < 20
+
+
+def test_a_statement_under_way_can_be_cancelled_from_another_thread(tables: SourceTables) -> None:
+    _many(tables, 20_000)
+    session = open_data_session(tables.database(), 1)
+    rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
+    threading.Timer(0.5, rows.cancel).start()
+    started = time.monotonic()
+    with pytest.raises(QueryError, match="waiting: cancelled"):
+        rows.next_batch(1)
+    assert time.monotonic() - started < 20
+    rows.close()
+    assert session.fetch("SELECT 1 AS one", (), "looking") == [(1,)], "the session can still be used"
+    session.close()
 
 
 def test_progress_is_told_batch_by_batch(tables: SourceTables) -> None:
