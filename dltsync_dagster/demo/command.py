@@ -10,7 +10,6 @@ from rich.console import Console
 
 from dltsync_core.cli import outcome
 
-
 _WIDTH_OF_A_LOG = 112
 """Columns where nobody says how wide the output is: the widest table fits."""
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from dltsync_core.config import PipelineConfig, load_config
 from dltsync_core.errors import ConfigError, NotWritable
 from dltsync_dagster.demo.config_file import CONFIG
+from dltsync_dagster.demo.dataset import TABLES
 from dltsync_dagster.demo.sandbox import HOST
 
 DAGSTER_YAML = """\
@@ -71,6 +72,10 @@ class Places:
     def sandbox(self) -> Path:
         return self.own / "sandbox"
 
+    @property
+    def lock(self) -> Path:
+        return self.own / "lock"
+
     def read_diary(self) -> dict[str, Any] | None:
         """What the last demo wrote, None when there was none that came to its end."""
         if not self.diary.is_file():
@@ -82,17 +87,24 @@ class Places:
         self.diary.write_text(json.dumps(diary, indent=2) + "\n", encoding="utf-8")
 
     def start_afresh(self) -> None:
-        """Remove what an earlier demo left. Raises ConfigError when somebody else's state lies there."""
-        kept = [path for path in (self.lake, self.state, self.warehouse, self.dagster_home) if path.exists()]
-        if kept and not self.own.exists():
+        """Remove what an earlier demo left. Raises ConfigError when somebody else's state lies there, too."""
+        found = [path for path in (self.lake, self.state, self.warehouse, self.dagster_home) if path.exists()]
+        strangers = self._tables_of_others()
+        if strangers or (found and not self.config.exists()):
+            what = ", ".join(strangers) or ", ".join(path.name for path in found)
             raise ConfigError(
-                f"{self.base} holds state that the demo did not make ({', '.join(p.name for p in kept)})",
+                f"{self.base} holds state that the demo did not make ({what})",
                 remedy="give the demo a directory of its own: dltsync demo --data DIRECTORY",
             )
-        beside = [self.base / f"{self.warehouse.name}{suffix}" for suffix in (".wal", ".lock")]
-        inside = [path for path in self.own.glob("*") if path != self.own / "lock"]
-        for path in [*kept, *beside, *inside]:
+        beside = self.base.glob(f"{self.warehouse.name}?*")  # write-ahead log, lock
+        inside = [path for path in self.own.glob("*") if path != self.lock]
+        for path in [*found, *beside, *inside]:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _tables_of_others(self) -> list[str]:
+        """Tables in the lake that are not the demo's: someone pointed a config of their own here."""
+        ours = tuple(f"dbo_{table.name}" for table in TABLES)
+        return sorted(path.name for path in self.lake.glob("*/*") if not path.name.startswith(ours))
 
     def prepare(self) -> None:
         """The directories and files that are needed before anything starts. Raises NotWritable."""
@@ -111,7 +123,7 @@ class Places:
         """Within the block no other demo or `make dev` works on these places. Raises ConfigError when one does."""
         try:
             self.own.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.own / "lock", timeout=0):
+            with FileLock(self.lock, timeout=0):
                 yield
         except Timeout:
             raise ConfigError(

@@ -94,9 +94,9 @@ class Storyteller:
         with closing(connect(self._config.database)) as control, self._instance() as instance:
             orchestra = Orchestra(self._config, instance, self._hear)
             self._first_sync(orchestra)
-            self._change(round_number)
-            # From here on the source has changed once more, whatever happens next.
+            # Before the change: one who stops the demo right after it must not see the same change refused the next time.
             self._places.write_diary({"rounds": round_number + 1, "every": self._every})
+            self._change(round_number)
             self._second_sync(orchestra)
             with self._timed("compare"):
                 self._compare(control)
@@ -141,8 +141,8 @@ class Storyteller:
             return None
         processing = self._config.processing
         return (
-            f"peak memory {peak:.0f} MB, of which {before:.0f} MB were Python, Dagster and Arrow before the first row; rows in "
-            f"flight are bounded by batches of {processing.batch_size:,} rows or {processing.batch_bytes_mb} MB, not by the table"
+            f"memory: {before:.0f} MB before the first row (Python, Dagster, drivers), {peak:.0f} MB at the peak; rows in "
+            f"flight are bounded by batches of {processing.batch_size:,} rows or {processing.batch_bytes_mb} MB, whatever the table's size"
         )
 
     def _change(self, round_number: int) -> None:
