@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dltsync_core.history.versions import VersionColumns, VersionStore
+from dltsync_core.history.integrity import Finding
+from dltsync_core.history.repair import RepairPlan, VersionChange, plan_repair
+from dltsync_core.history.versions import VersionColumns, VersionStore, moment_text
 from dltsync_core.identity import TableName
 
 
@@ -27,5 +30,55 @@ class ScdHandler:
         self._store = store
 
     def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
-        """Findings and changes, JSON-ready. Nothing is changed unless `dry_run=False`; then all in one transaction."""
-        raise NotImplementedError
+        """Findings and changes, JSON-ready. Nothing is changed unless `dry_run=False`; then all in one transaction.
+
+        Keys: table, target, dry_run, valid (no findings), findings (list of dicts: kind, key, valid_from, detail), counts (by
+        kind), changes (list of dicts: key, valid_from, end and latest before and after), applied (number), notes. An end of
+        None means open. Raises ConfigError, WarehouseError, WarehouseBusy, FidelityError.
+        """
+        scd = self._resolve(table)
+        plan = self._store.revise_versions(scd.target, scd.columns, plan_repair, apply=not dry_run)
+        return {
+            "table": str(scd.table),
+            "target": ".".join(scd.target),
+            "dry_run": dry_run,
+            "valid": not plan.findings,
+            "counts": dict(Counter(finding.kind for finding in plan.findings)),
+            "findings": [_finding(scd, finding) for finding in plan.findings],
+            "changes": [_change(scd, change) for change in plan.changes],
+            "applied": 0 if dry_run else len(plan.changes),
+            "notes": list(_notes(plan)),
+        }
+
+
+def _notes(plan: RepairPlan) -> tuple[str, ...]:
+    changed = {change.before.key for change in plan.changes}
+    left = len({finding.key for finding in plan.findings} - changed)
+    if not left:
+        return plan.notes
+    what = "1 key is" if left == 1 else f"{left:,} keys are"
+    return (*plan.notes, f"{what} reported and left alone: only the source can tell what is right")
+
+
+def _finding(scd: ScdTarget, finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "key": _key(scd, finding.key),
+        "valid_from": moment_text(finding.valid_from),
+        "detail": finding.detail,
+    }
+
+
+def _change(scd: ScdTarget, change: VersionChange) -> dict[str, Any]:
+    return {
+        "key": _key(scd, change.before.key),
+        "valid_from": moment_text(change.before.valid_from),
+        "end_before": moment_text(change.before.valid_to),
+        "end_after": moment_text(change.after.valid_to),
+        "latest_before": change.before.is_latest,
+        "latest_after": change.after.is_latest,
+    }
+
+
+def _key(scd: ScdTarget, key: tuple[str | None, ...]) -> Mapping[str, str | None]:
+    return dict(zip(scd.columns.business_keys, key, strict=True))

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.errors import ConfigError, WarehouseError
+from dltsync_core.history.repair import RepairPlan
+from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.lake.disk import explained, make_directory, remove_tree
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table, schemas_of, spelt_target
@@ -32,6 +34,8 @@ from dltsync_core.warehouse.port import (
 )
 from dltsync_core.warehouse.queueing import WarehouseQueue
 from dltsync_core.warehouse.scope import duckdb_condition
+from dltsync_core.warehouse.version_sql import version_table
+from dltsync_core.warehouse.version_table import revise
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
@@ -131,6 +135,24 @@ class DltWarehouse:
             if found is not None:
                 connection.execute(q.drop_table(catalog, found))
 
+    def revise_versions(
+        self,
+        target: Target,
+        columns: VersionColumns,
+        decide: Callable[[Sequence[Version]], RepairPlan],
+        *,
+        apply: bool,
+    ) -> RepairPlan:
+        """See `history.versions.VersionStore`. Raises WarehouseError, WarehouseBusy, FidelityError."""
+        if not self._path.exists():
+            raise _no_table(target)
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                raise _no_table(target)
+            types = {column.name: column.type for column in columns_of(connection, catalog, found)}
+            return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
+
     def _count(self, target: Target, conditions: Sequence[str]) -> list[int]:
         """Looking creates no file: a plan must leave nothing behind."""
         if not self._path.exists() or not conditions:
@@ -186,6 +208,10 @@ class DltWarehouse:
         if self._work_directory.is_dir():
             for directory in self._work_directory.glob(f"{self._work_prefix}*"):
                 remove_tree(directory)
+
+
+def _no_table(target: Target) -> WarehouseError:
+    return WarehouseError(f"the warehouse has no table {'.'.join(target)} yet", remedy="load it first")
 
 
 def _check_target(target: Target) -> None:

@@ -6,6 +6,7 @@ import functools
 import operator
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pyarrow.dataset as ds
@@ -43,4 +44,5 @@ def check_keys(target: Target, files: Sequence[Path], columns: Sequence[str]) ->
 
 
 def _all_present(columns: Sequence[str]) -> ds.Expression:
-    return functools.reduce(operator.and_, (ds.field(column).is_valid() for column in columns))
+    present = (ds.field(column).is_valid() for column in columns)
+    return cast("ds.Expression", functools.reduce(operator.and_, present))

@@ -1,0 +1,105 @@
+"""What must hold between the versions of one key, and what does not.
+
+One latest version, and it is the last; each version ends where the next begins; a version ends after it begins; latest and
+open are the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Literal, TypeAlias
+
+from dltsync_core.history.versions import Version, moment_text
+
+FindingKind: TypeAlias = Literal[
+    "several_latest",
+    "no_latest",
+    "overlap",
+    "gap",
+    "superseded_but_open",
+    "superseded_but_latest",
+    "zero_length",
+    "inverted",
+    "latest_but_closed",
+    "open_but_not_latest",
+    "same_start",
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that one key breaks. `valid_from` tells which version (None: the key as a whole)."""
+
+    kind: FindingKind
+    key: tuple[str | None, ...]
+    valid_from: int | None
+    detail: str
+
+    def __str__(self) -> str:
+        key = ", ".join("NULL" if part is None else part for part in self.key)
+        return f"{key}: {self.kind}: {self.detail}"
+
+
+def by_key(versions: Iterable[Version]) -> Iterator[tuple[Version, ...]]:
+    """The versions of one key after another, each ordered by valid_from. Versions of a key come together."""
+    for _, group in groupby(versions, key=lambda version: version.key):
+        yield tuple(sorted(group, key=lambda version: (version.valid_from, version.row)))
+
+
+def find_breaches(versions: Sequence[Version]) -> tuple[Finding, ...]:
+    """Everything that is wrong with one key's versions, ordered by valid_from. Empty when all rules hold."""
+    return (
+        *_of_key(versions),
+        *(finding for version in versions if (finding := _of_version(version))),
+        *(finding for earlier, later in pairwise(versions) for finding in _of_neighbours(earlier, later)),
+        *_of_last(versions[-1]),
+    )
+
+
+def _of_key(versions: Sequence[Version]) -> Iterator[Finding]:
+    key = versions[0].key
+    latest = sum(version.is_latest for version in versions)
+    if latest > 1:
+        yield Finding("several_latest", key, None, f"{latest} versions are marked latest")
+    if latest == 0:
+        yield Finding("no_latest", key, None, f"none of {len(versions)} versions is marked latest")
+
+
+def _of_version(version: Version) -> Finding | None:
+    if version.valid_to is None or version.valid_to > version.valid_from:
+        return None
+    start, end = moment_text(version.valid_from), moment_text(version.valid_to)
+    if version.valid_to == version.valid_from:
+        return Finding("zero_length", version.key, version.valid_from, f"begins and ends at {start}")
+    return Finding("inverted", version.key, version.valid_from, f"begins at {start} and ends before that, at {end}")
+
+
+def _of_neighbours(earlier: Version, later: Version) -> Iterator[Finding]:
+    start, end, follows = (moment_text(m) for m in (earlier.valid_from, earlier.valid_to, later.valid_from))
+    if earlier.valid_from == later.valid_from:
+        yield Finding("same_start", earlier.key, earlier.valid_from, f"two versions begin at {start}")
+        return
+    if earlier.is_latest:
+        detail = f"the version of {start} is marked latest, another begins at {follows}"
+        yield Finding("superseded_but_latest", earlier.key, earlier.valid_from, detail)
+    if earlier.valid_to is None:
+        detail = f"the version of {start} is open, another begins at {follows}"
+        yield Finding("superseded_but_open", earlier.key, earlier.valid_from, detail)
+    elif earlier.valid_to > later.valid_from:
+        detail = f"the version of {start} ends at {end}, after the next begins at {follows}"
+        yield Finding("overlap", earlier.key, earlier.valid_from, detail)
+    elif earlier.valid_from < earlier.valid_to < later.valid_from:
+        detail = f"the version of {start} ends at {end}, the next begins at {follows}"
+        yield Finding("gap", earlier.key, earlier.valid_from, detail)
+
+
+def _of_last(last: Version) -> Iterator[Finding]:
+    start, end = moment_text(last.valid_from), moment_text(last.valid_to)
+    if last.is_latest and last.valid_to is not None:
+        detail = f"the last version, of {start}, is marked latest and ended at {end}"
+        yield Finding("latest_but_closed", last.key, last.valid_from, detail)
+    if not last.is_latest and last.valid_to is None:
+        detail = f"the last version, of {start}, is open and not marked latest"
+        yield Finding("open_but_not_latest", last.key, last.valid_from, detail)

@@ -1,0 +1,174 @@
+"""The statements with which a DuckDB table shows its history and is mended. Composed from `duckdb_sql` alone.
+
+Moments are compared and carried as nanoseconds since 1970 in HUGEINT: every type's full range fits, nothing is rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.errors import WarehouseError
+from dltsync_core.history.versions import VersionColumns
+from dltsync_core.warehouse import duckdb_sql as q
+from dltsync_core.warehouse.port import Target
+
+OPEN_FROM = 253_370_764_800_000_000_000
+"""Nanoseconds of 9999-01-01: an end in the last year of the calendar means open, whatever its exact digits."""
+
+_NANOS_PER_STEP = {
+    "DATE": 86_400_000_000_000,
+    "TIMESTAMP_S": 1_000_000_000,
+    "TIMESTAMP_MS": 1_000_000,
+    "TIMESTAMP": 1_000,
+    "TIMESTAMP WITH TIME ZONE": 1_000,
+    "TIMESTAMP_NS": 1,
+}
+_FLAGS = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
+
+
+@dataclass(frozen=True)
+class VersionTable:
+    """A table's history columns with their DuckDB types, and the SQL over them."""
+
+    catalog: str
+    target: Target
+    columns: VersionColumns
+    from_type: str
+    to_type: str
+    flag_type: str
+
+    @property
+    def nanos_per_step(self) -> int:
+        """The smallest difference the end column can express."""
+        return _NANOS_PER_STEP[self.to_type]
+
+    def open_markers(self) -> str:
+        """One row: is the usual end of open versions NULL (true), and its text otherwise. Those marked latest decide."""
+        end, flag = q.identifier(self.columns.end_date), self._flag
+        return (
+            f"SELECT {end} IS NULL, CAST({end} AS VARCHAR) FROM {self._table} "
+            f"WHERE {end} IS NULL OR {_nanos(end, self.to_type)} >= {OPEN_FROM} "
+            f"GROUP BY {end} ORDER BY count(*) FILTER (WHERE {flag}) DESC, count(*) DESC LIMIT 1"
+        )
+
+    def steps(self) -> str:
+        """How far ends lie before the following start, and how often, most frequent first. Open ends do not count."""
+        return (
+            f"SELECT d_next - d_to AS d_step, count(*) AS d_times FROM ({self._windowed()}) "
+            "WHERE d_next IS NOT NULL AND d_to IS NOT NULL GROUP BY d_step ORDER BY d_times DESC, d_step LIMIT 1"
+        )
+
+    def pairs(self) -> str:
+        """How many closed versions are followed by another."""
+        return f"SELECT count(*) FROM ({self._windowed()}) WHERE d_next IS NOT NULL AND d_to IS NOT NULL"
+
+    def without_start(self) -> str:
+        """How many rows have no effective date: they cannot be ordered, so they are not looked at."""
+        return q.count_rows(self.catalog, self.target, [q.is_null(self.columns.effective_date)])
+
+    def suspects(self, step: int) -> str:
+        """All versions of every key that may break a rule, key by key, by start: rowid, start, end (`step` added, NULL when
+        open), latest, then the keys as text. A superset is fine: the rules themselves are history's."""
+        keys = ", ".join(self._key_aliases)
+        shown = ", ".join(f"CAST({key} AS VARCHAR)" for key in self._key_aliases)
+        end = f"d_to + {step}"
+        breaks = q.any_of(
+            [
+                "d_latest_in_key <> 1",
+                f"{end} <= d_from",
+                f"d_next IS NOT NULL AND (d_latest OR d_to IS NULL OR {end} <> d_next)",
+                "d_next IS NULL AND d_latest <> (d_to IS NULL)",
+            ]
+        )
+        return (
+            f"WITH marked AS (SELECT *, bool_or({breaks}) OVER (PARTITION BY {keys}) AS d_suspect "
+            f"FROM ({self._windowed()})) "
+            f"SELECT d_row, d_from, {end}, d_latest, {shown} FROM marked WHERE d_suspect ORDER BY {keys}, d_from, d_row"
+        )
+
+    def change(self, changes: str, open_marker: str) -> str:
+        """Write ends and flags from a relation `changes` (handle, ends, latest). NULL ends become the table's open marker."""
+        end, flag = q.identifier(self.columns.end_date), q.identifier(self.columns.is_latest)
+        return (
+            f"UPDATE {self._table} AS t SET "
+            f"{end} = CASE WHEN c.ends IS NULL THEN {open_marker} ELSE {_moment('c.ends', self.to_type)} END, "
+            f"{flag} = CAST(c.latest AS {self.flag_type}) "
+            f"FROM {q.identifier(changes)} AS c WHERE t.rowid = c.handle"
+        )
+
+    @property
+    def _table(self) -> str:
+        return q.qualified(self.catalog, *self.target)
+
+    @property
+    def _flag(self) -> str:
+        return f"coalesce(CAST({q.identifier(self.columns.is_latest)} AS BOOLEAN), FALSE)"
+
+    @property
+    def _key_aliases(self) -> list[str]:
+        return [f"d_key_{number}" for number, _ in enumerate(self.columns.business_keys)]
+
+    def _windowed(self) -> str:
+        """Each version with the start of the next and the number of latest ones of its key. Names of ours begin with d_ and
+        replace all of the table's, so that none of them can be taken for ours."""
+        keys = q.identifiers(self.columns.business_keys)
+        named = ", ".join(
+            f"{q.identifier(key)} AS {alias}"
+            for key, alias in zip(self.columns.business_keys, self._key_aliases, strict=True)
+        )
+        start = _nanos(q.identifier(self.columns.effective_date), self.from_type)
+        end = _nanos(q.identifier(self.columns.end_date), self.to_type)
+        return (
+            f"SELECT rowid AS d_row, {named}, {start} AS d_from, "
+            f"CASE WHEN {end} < {OPEN_FROM} THEN {end} END AS d_to, {self._flag} AS d_latest, "
+            f"lead({start}) OVER (PARTITION BY {keys} ORDER BY {start}, rowid) AS d_next, "
+            f"count(*) FILTER (WHERE {self._flag}) OVER (PARTITION BY {keys}) AS d_latest_in_key "
+            f"FROM {self._table} WHERE {q.is_not_null(self.columns.effective_date)}"
+        )
+
+
+def version_table(catalog: str, target: Target, columns: VersionColumns, types: dict[str, str]) -> VersionTable:
+    """The table's SQL. Raises WarehouseError for a column that is missing or of a type in which history cannot be told."""
+    start, end, flag = (
+        _type_of(types, target, name) for name in (columns.effective_date, columns.end_date, columns.is_latest)
+    )
+    for key in columns.business_keys:
+        _type_of(types, target, key)
+    if any(name.casefold() == "rowid" for name in types):
+        raise WarehouseError(
+            f"{'.'.join(target)} has a column named rowid, which hides DuckDB's own: its rows cannot be told apart",
+            remedy="add the column to exclude_columns",
+        )
+    for name, kind in ((columns.effective_date, start), (columns.end_date, end)):
+        if kind not in _NANOS_PER_STEP:
+            raise WarehouseError(
+                f"{'.'.join(target)}: {name} is {kind} in the warehouse; a history is checked by dates and times",
+                remedy=f"let column_representation of {name} be nanoseconds, microseconds or utc instead of text",
+            )
+    if flag not in _FLAGS:
+        raise WarehouseError(
+            f"{'.'.join(target)}: {columns.is_latest} is {flag} in the warehouse; a bit or an integer is expected",
+            remedy="name the column that marks the latest version in is_latest_column",
+        )
+    return VersionTable(catalog, target, columns, start, end, flag)
+
+
+def _type_of(types: dict[str, str], target: Target, name: str) -> str:
+    if name not in types:
+        raise WarehouseError(
+            f"the warehouse table {'.'.join(target)} has no column {name!r}",
+            remedy="check the column names of the scd table in the config",
+        )
+    return types[name]
+
+
+def _nanos(expression: str, kind: str) -> str:
+    if kind == "TIMESTAMP_NS":
+        return f"CAST(epoch_ns({expression}) AS HUGEINT)"
+    return f"CAST(epoch_us(CAST({expression} AS TIMESTAMP)) AS HUGEINT) * 1000"
+
+
+def _moment(nanos: str, kind: str) -> str:
+    if kind == "TIMESTAMP_NS":
+        return f"make_timestamp_ns(CAST({nanos} AS BIGINT))"
+    return f"CAST(make_timestamp(CAST({nanos} // 1000 AS BIGINT)) AS {kind})"

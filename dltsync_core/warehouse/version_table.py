@@ -1,0 +1,114 @@
+"""The history of one DuckDB table: shown to a decision, and changed as decided, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from dltsync_core.errors import FidelityError
+from dltsync_core.history.repair import RepairPlan, VersionChange
+from dltsync_core.history.versions import Version, moment_text
+from dltsync_core.warehouse import duckdb_sql as q
+from dltsync_core.warehouse.version_sql import VersionTable
+
+_LONGEST_STEP = 86_400_000_000_000
+"""Ends that lie before the next start by a day or less, again and again, are a way of writing, no gap."""
+
+
+def revise(
+    connection: DuckDBPyConnection,
+    table: VersionTable,
+    decide: Callable[[Sequence[Version]], RepairPlan],
+    *,
+    apply: bool,
+) -> RepairPlan:
+    """Show the suspects to `decide`, change what it plans when `apply`. Raises FidelityError, and then changes nothing."""
+    connection.begin()
+    try:
+        marker = _open_marker(connection, table)
+        step = _inclusive_step(connection, table)
+        rows = connection.execute(table.suspects(step)).fetchall()
+        plan = replace(decide([_version(row) for row in rows]), notes=_notes(connection, table, marker, step))
+        if apply and plan.changes:
+            _write(connection, table, plan.changes, marker, step)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+    return plan
+
+
+def _version(row: Sequence[Any]) -> Version:
+    handle, start, end, latest, *key = row
+    return Version(int(handle), tuple(key), int(start), None if end is None else int(end), bool(latest))
+
+
+def _open_marker(connection: DuckDBPyConnection, table: VersionTable) -> str | None:
+    """What the table writes as the end of an open version: None for NULL, else text. A table without one writes NULL."""
+    found = connection.execute(table.open_markers()).fetchone()
+    return None if found is None or found[0] else str(found[1])
+
+
+def _inclusive_step(connection: DuckDBPyConnection, table: VersionTable) -> int:
+    """How much is missing between an end and the following start where ends belong to their version; 0 where they do not.
+
+    The same small difference for more than half of all neighbours is a convention. Fewer are gaps.
+    """
+    found = connection.execute(table.steps()).fetchone()
+    total = connection.execute(table.pairs()).fetchone()
+    if found is None or total is None or not 0 < found[0] <= _LONGEST_STEP:
+        return 0
+    return int(found[0]) if found[1] * 2 > total[0] else 0
+
+
+def _notes(connection: DuckDBPyConnection, table: VersionTable, marker: str | None, step: int) -> tuple[str, ...]:
+    notes = [f"open versions end in {marker or 'NULL'} in {table.columns.end_date}"]
+    if step:
+        seconds = f"{step // 10**9}.{step % 10**9:09d}".rstrip("0").rstrip(".")
+        notes.append(f"ends belong to their version: the next begins {seconds} seconds later")
+    skipped = connection.execute(table.without_start()).fetchone()
+    if skipped and skipped[0]:
+        notes.append(f"{skipped[0]:,} rows without {table.columns.effective_date} were not looked at")
+    return tuple(notes)
+
+
+def _write(
+    connection: DuckDBPyConnection,
+    table: VersionTable,
+    changes: Sequence[VersionChange],
+    marker: str | None,
+    step: int,
+) -> None:
+    ends = [_written_end(table, change.after, step) for change in changes]
+    wanted = pa.table(
+        {
+            "handle": pa.array([change.after.row for change in changes], pa.int64()),
+            "ends": pa.array(ends, pa.decimal128(38, 0)),
+            "latest": pa.array([change.after.is_latest for change in changes], pa.bool_()),
+        }
+    )
+    literal = "NULL" if marker is None else q.typed(marker, table.to_type)
+    connection.register("dltsync_version_changes", wanted)
+    try:
+        connection.execute(table.change("dltsync_version_changes", literal))
+    finally:
+        connection.unregister("dltsync_version_changes")
+
+
+def _written_end(table: VersionTable, version: Version, step: int) -> int | None:
+    """The end as the table writes it. Raises FidelityError when its column cannot express it."""
+    if version.valid_to is None:
+        return None
+    end = version.valid_to - step
+    if end % table.nanos_per_step:
+        raise FidelityError(
+            f"{'.'.join(table.target)}: the version of {moment_text(version.valid_from)} (key "
+            f"{', '.join(str(part) for part in version.key)}) would have to end at {moment_text(end)}, which "
+            f"{table.columns.end_date} ({table.to_type}) cannot express",
+            remedy="nothing was changed; keep the end date as finely as the effective date (column_representation)",
+        )
+    return end
