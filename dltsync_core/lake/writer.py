@@ -146,7 +146,13 @@ class StagedLoad:
             self._dictionary = dictionary_columns(table)
         file = self._current_file()
         with explained(file.path, "writing"):
-            file.writer.write_table(table, row_group_size=self._facts.row_group_rows)
+            try:
+                file.writer.write_table(table, row_group_size=self._facts.row_group_rows)
+            except pa.ArrowInvalid as error:
+                raise LakeError(
+                    f"{self._facts.table} {self._facts.unit}: rows do not fit the load's schema: {error}",
+                    table=str(self._facts.table),
+                ) from error
         file.sums.add(table)
         file.rows += table.num_rows
 

@@ -10,7 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sqlserver_sandbox.model import Column, Info, Outcome, Parameter, ResultSet, RowsAffected, Session, SqlError, SqlType
+from sqlserver_sandbox.model import (
+    Column,
+    Info,
+    Outcome,
+    Parameter,
+    ResultSet,
+    RowsAffected,
+    Session,
+    SqlError,
+    SqlType,
+)
 from sqlserver_sandbox.tsql.values.storage import arrow_type, to_python
 
 

@@ -38,7 +38,9 @@ WIDE = Context(prec=120)
         ("-9223372036854775808", Decimal("-9223372036854775808")),
     ],
 )
-def test_an_expression_has_the_value_that_sql_server_gives_it(shared: Client, expression: str, expected: object) -> None:
+def test_an_expression_has_the_value_that_sql_server_gives_it(
+    shared: Client, expression: str, expected: object
+) -> None:
     assert shared.value(expression) == expected
 
 

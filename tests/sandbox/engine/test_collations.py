@@ -52,14 +52,30 @@ def test_grouping_distinct_and_joins_fold_case_and_blanks(shared: Client) -> Non
     assert len(shared.rows(f"SELECT DISTINCT k FROM {values}")) == 2
     assert shared.value(f"COUNT(DISTINCT k) FROM {values}") == 2
     assert shared.value("COUNT(*) FROM (VALUES ('x')) AS a(k) JOIN (VALUES ('X '), ('y')) AS b(k) ON a.k = b.k") == 1
-    assert len(shared.rows("SELECT k FROM (VALUES ('x'), ('z')) AS a(k) UNION SELECT k FROM (VALUES ('X'), ('y')) AS b(k)")) == 3
-    assert shared.rows("SELECT k FROM (VALUES ('x'), ('z')) AS a(k) EXCEPT SELECT k FROM (VALUES ('X')) AS b(k)") == [("z",)]
-    assert shared.rows("SELECT k FROM (VALUES ('x'), ('z')) AS a(k) INTERSECT SELECT k FROM (VALUES ('X')) AS b(k)") == [("x",)]
+    assert (
+        len(
+            shared.rows("SELECT k FROM (VALUES ('x'), ('z')) AS a(k) UNION SELECT k FROM (VALUES ('X'), ('y')) AS b(k)")
+        )
+        == 3
+    )
+    assert shared.rows("SELECT k FROM (VALUES ('x'), ('z')) AS a(k) EXCEPT SELECT k FROM (VALUES ('X')) AS b(k)") == [
+        ("z",)
+    ]
+    assert shared.rows(
+        "SELECT k FROM (VALUES ('x'), ('z')) AS a(k) INTERSECT SELECT k FROM (VALUES ('X')) AS b(k)"
+    ) == [("x",)]
 
 
 def test_order_is_letters_without_case_or_code_points(shared: Client) -> None:
     values = "(VALUES ('b'), ('A'), ('a1'), (NULL), ('a_'), ('a ')) AS v(k)"
-    assert [r[0] for r in shared.rows(f"SELECT k FROM {values} ORDER BY k, DATALENGTH(k)")] == [None, "A", "a ", "a_", "a1", "b"]
+    assert [r[0] for r in shared.rows(f"SELECT k FROM {values} ORDER BY k, DATALENGTH(k)")] == [
+        None,
+        "A",
+        "a ",
+        "a_",
+        "a1",
+        "b",
+    ]
     assert [r[0] for r in shared.rows(f"SELECT k FROM {values} ORDER BY k {BIN2} DESC")][-2:] == ["A", None]
     assert shared.rows(f"SELECT MIN(k), MAX(k) FROM {values} WHERE k <> 'a'") == [("a_", "b")]
 
@@ -90,7 +106,9 @@ def test_text_whose_rule_is_not_certain_is_refused(shared: Client, statement: st
 
 
 def test_two_collations_do_not_meet(shared: Client) -> None:
-    shared.do("CREATE TABLE two (a varchar(5) COLLATE Latin1_General_CI_AS, b varchar(5) COLLATE Latin1_General_100_BIN2)")
+    shared.do(
+        "CREATE TABLE two (a varchar(5) COLLATE Latin1_General_CI_AS, b varchar(5) COLLATE Latin1_General_100_BIN2)"
+    )
     assert shared.number("SELECT 1 FROM two WHERE a = b") == 468
     assert shared.rows(f"SELECT 1 FROM two WHERE a {BIN2} = b") == []
     assert shared.number("SELECT 'a' COLLATE Nonsense") == 448

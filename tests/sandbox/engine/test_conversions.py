@@ -168,4 +168,6 @@ def test_datetime2_becomes_other_moments_as_the_reference_has_it(shared: Client,
     passed = {n: parameter(v, wide) for n, v in zip(names, sample, strict=True)}
     sql = f"SELECT CAST(v.x AS date), CAST(v.x AS time(7)), CAST(CAST(v.x AS datetimeoffset(7)) AS datetime2(7)) FROM (VALUES {rows}) AS v(n, x) ORDER BY v.n"
     day, clock = SqlType("date"), SqlType("time", scale=7)
-    assert shared.rows(sql, **passed) == [(convert_value(v, wide, day), convert_value(v, wide, clock), v) for v in sample]
+    assert shared.rows(sql, **passed) == [
+        (convert_value(v, wide, day), convert_value(v, wide, clock), v) for v in sample
+    ]

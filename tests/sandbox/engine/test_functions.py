@@ -56,7 +56,9 @@ def test_hashing_a_column_is_hashing_each_value(shared: Client) -> None:
     declared = SqlType("nvarchar", 10)
     passed = {f"p{i}": parameter(t, declared) for i, t in enumerate(texts)}
     rows = ", ".join(f"({i}, @p{i})" for i in range(len(texts)))
-    found = shared.rows(f"SELECT HASHBYTES('SHA2_256', v.t) FROM (VALUES {rows}, (99, NULL)) AS v(n, t) ORDER BY v.n", **passed)
+    found = shared.rows(
+        f"SELECT HASHBYTES('SHA2_256', v.t) FROM (VALUES {rows}, (99, NULL)) AS v(n, t) ORDER BY v.n", **passed
+    )
     assert [r[0] for r in found] == [hashlib.sha256(t.encode("utf-16-le")).digest() for t in texts] + [None]
 
 

@@ -37,16 +37,31 @@ def test_datetime_rounds_to_a_three_hundredth_of_a_second(shared: Client, given_
     ("expression", "expected"),
     [
         # Compatibility level 130: the true third of a second shows in datetime2.
-        ("CONVERT(varchar(40), CAST(CAST('2024-01-01 00:00:00.003' AS datetime) AS datetime2(7)), 121)", "2024-01-01 00:00:00.0033333"),
-        ("CONVERT(varchar(40), CAST(CAST('2024-01-01 00:00:00.007' AS datetime) AS datetime2(7)), 121)", "2024-01-01 00:00:00.0066667"),
+        (
+            "CONVERT(varchar(40), CAST(CAST('2024-01-01 00:00:00.003' AS datetime) AS datetime2(7)), 121)",
+            "2024-01-01 00:00:00.0033333",
+        ),
+        (
+            "CONVERT(varchar(40), CAST(CAST('2024-01-01 00:00:00.007' AS datetime) AS datetime2(7)), 121)",
+            "2024-01-01 00:00:00.0066667",
+        ),
         ("CONVERT(varchar(40), CAST('0001-01-01' AS datetime2(7)), 121)", "0001-01-01 00:00:00.0000000"),
-        ("CONVERT(varchar(40), CAST('9999-12-31 23:59:59.9999999' AS datetime2(7)), 121)", "9999-12-31 23:59:59.9999999"),
+        (
+            "CONVERT(varchar(40), CAST('9999-12-31 23:59:59.9999999' AS datetime2(7)), 121)",
+            "9999-12-31 23:59:59.9999999",
+        ),
         ("CONVERT(varchar(40), CAST('2024-01-02 03:04:05.1234567' AS datetime2(3)), 121)", "2024-01-02 03:04:05.123"),
         ("CONVERT(varchar(40), CAST('2024-01-02 03:04:05.9999999' AS datetime2(0)), 121)", "2024-01-02 03:04:06"),
         ("CONVERT(varchar(40), CAST('2024-01-02 03:04:29.998' AS smalldatetime), 120)", "2024-01-02 03:04:00"),
         ("CONVERT(varchar(40), CAST('2024-01-02 03:04:29.999' AS smalldatetime), 120)", "2024-01-02 03:05:00"),
-        ("CONVERT(varchar(40), CAST('2024-01-02 03:04:05 +02:00' AS datetimeoffset(0)), 121)", "2024-01-02 03:04:05 +02:00"),
-        ("CONVERT(varchar(40), CAST('2024-01-02 03:04:05.5 +02:00' AS datetimeoffset(1)), 127)", "2024-01-02T01:04:05.5Z"),
+        (
+            "CONVERT(varchar(40), CAST('2024-01-02 03:04:05 +02:00' AS datetimeoffset(0)), 121)",
+            "2024-01-02 03:04:05 +02:00",
+        ),
+        (
+            "CONVERT(varchar(40), CAST('2024-01-02 03:04:05.5 +02:00' AS datetimeoffset(1)), 127)",
+            "2024-01-02T01:04:05.5Z",
+        ),
         ("CONVERT(varchar(30), CAST('2024-01-02 03:04:05' AS datetime), 126)", "2024-01-02T03:04:05"),
         ("CONVERT(varchar(30), CAST('2024-01-02 03:04:05.25' AS datetime), 126)", "2024-01-02T03:04:05.250"),
         ("CAST(CAST('2024-01-02 15:04:05' AS datetime) AS varchar(30))", "Jan  2 2024  3:04PM"),
@@ -86,9 +101,18 @@ def test_moments_are_written_and_converted_as_documented(shared: Client, express
         ("EOMONTH('2024-01-31', 1)", date(2024, 2, 29)),
         ("CAST(DATEADD(month, 1, '2024-01-31') AS date)", date(2024, 2, 29)),
         ("CAST(DATEADD(year, -1, CAST('2024-02-29' AS date)) AS date)", date(2023, 2, 28)),
-        ("CONVERT(varchar(30), DATEADD(millisecond, 1, CAST('2024-01-01' AS datetime2(3))), 121)", "2024-01-01 00:00:00.001"),
-        ("CONVERT(varchar(30), DATEADD(millisecond, 1, CAST('2024-01-01' AS datetime)), 121)", "2024-01-01 00:00:00.000"),
-        ("CONVERT(varchar(30), DATEADD(millisecond, 2, CAST('2024-01-01' AS datetime)), 121)", "2024-01-01 00:00:00.003"),
+        (
+            "CONVERT(varchar(30), DATEADD(millisecond, 1, CAST('2024-01-01' AS datetime2(3))), 121)",
+            "2024-01-01 00:00:00.001",
+        ),
+        (
+            "CONVERT(varchar(30), DATEADD(millisecond, 1, CAST('2024-01-01' AS datetime)), 121)",
+            "2024-01-01 00:00:00.000",
+        ),
+        (
+            "CONVERT(varchar(30), DATEADD(millisecond, 2, CAST('2024-01-01' AS datetime)), 121)",
+            "2024-01-01 00:00:00.003",
+        ),
     ],
 )
 def test_functions_on_moments_count_as_sql_server_counts(shared: Client, expression: str, expected: object) -> None:
@@ -141,5 +165,12 @@ def test_a_stored_moment_is_the_moment_given(client: Client) -> None:
         e=parameter(0, SqlType("smalldatetime")),
         f=parameter(date(1, 1, 1), SqlType("date")),
     )
-    row = (3_155_378_975_999_999_999, -53690 * 86400 * 300, {"ticks": 1, "offset": -840}, 863_999_999_999, 0, date(1, 1, 1))
+    row = (
+        3_155_378_975_999_999_999,
+        -53690 * 86400 * 300,
+        {"ticks": 1, "offset": -840},
+        863_999_999_999,
+        0,
+        date(1, 1, 1),
+    )
     assert client.rows("SELECT * FROM m") == [row]
