@@ -142,7 +142,8 @@ class Storyteller:
         processing = self._config.processing
         return (
             f"memory: {before:.0f} MB before the first row (Python, Dagster, drivers), {peak:.0f} MB at the peak; rows in "
-            f"flight are bounded by batches of {processing.batch_size:,} rows or {processing.batch_bytes_mb} MB, whatever the table's size"
+            f"flight are bounded by batches of {processing.batch_size:,} rows or {processing.batch_bytes_mb} MB, "
+            "whatever the table's size"
         )
 
     def _change(self, round_number: int) -> None:
