@@ -107,10 +107,15 @@ def _check_version(facts: dict[str, Any]) -> None:
         raise ValueError("unknown version or kind")
 
 
+def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Oldest first. Loads of different units may have been published at once and carry the same number."""
+    return sorted(manifests, key=lambda manifest: (manifest.sequence, manifest.load_id))
+
+
 def live(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """The loads that make the table now, oldest first."""
     current: list[Manifest] = []
-    for manifest in sorted(manifests, key=lambda m: (m.sequence, m.load_id)):
+    for manifest in in_order(manifests):
         current = [older for older in current if not manifest.supersedes(older)]
         current.append(manifest)
     return tuple(current)

@@ -16,7 +16,7 @@ from dltsync_core.clock import iso, utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.load import StagedFiles
-from dltsync_core.lake.manifest import Manifest, ManifestColumn, ManifestFile, live, manifest_from
+from dltsync_core.lake.manifest import Manifest, ManifestColumn, ManifestFile, in_order, live, manifest_from
 from dltsync_core.lake.storage import LakeStorage
 
 
@@ -57,7 +57,7 @@ def publish(
 def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int) -> None:
     """Move what `latest` replaced out of the way of plain globs, and remove generations beyond those kept."""
     current = live(known)
-    for older in known:
+    for older in in_order(known):  # oldest first: what a replaced load had replaced must be gone before its manifest is
         if older in current:
             continue
         for file in older.files:
