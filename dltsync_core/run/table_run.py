@@ -1,6 +1,6 @@
 """The flow of one unit: extract, publish, load, validate, commit. A crash anywhere costs time and never rows.
 
-Each stage leaves something the next plan recognises: staged files are private and swept away; a published load that no
+Each stage leaves something the next plan recognises: staged files are private and read by nobody; a published load that no
 head names is loaded again; the warehouse is replaced by scope or key, so loading twice changes nothing; the ledger is
 written last, compare-and-set.
 """

@@ -212,6 +212,24 @@ def test_one_partition_can_be_loaded_by_hand(synced: ServerShop) -> None:
     synced.assert_same()
 
 
+def test_a_broken_history_is_shown_first_and_repaired_on_request(shop: ServerShop) -> None:
+    shop.add_version(5, "2026-01-01", "Old", "2026-01-01T09:00:00")
+    shop.add_version(5, "2026-01-09", "New", "2026-01-09T09:00:00")  # the old one was never closed
+    assert shop.run().success
+    with shop.pipeline() as pipeline:
+        shown = pipeline.scd_handler.repair_scd_integrity("Customers")
+        assert (shown["dry_run"], shown["valid"], shown["applied"]) == (True, False, 0)
+        assert shown["counts"]["several_latest"] == 1
+        shop.assert_same(["Customers"])
+        table = pipeline.config.scd_tables[0]
+        assert pipeline.scd_handler.repair_scd_integrity(table, dry_run=False)["applied"] == 1
+        assert pipeline.scd_handler.repair_scd_integrity(table)["valid"] is True
+    closed = [row for row in shop.warehouse_rows("Customers") if row[0] == 5 and row[4] == "Old"]
+    assert closed == [
+        (5, "2026-01-01T00:00:00.000000", "2026-01-09T00:00:00.000000", False, "Old", "2026-01-01T09:00:00.000000")
+    ]
+
+
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
 
