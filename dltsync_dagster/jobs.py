@@ -10,7 +10,8 @@ from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.history import EVERYTHING_JOB
 from dltsync_dagster.location import Location, schedule_status
-from dltsync_dagster.partitions import portions, reconcile
+from dltsync_dagster.partition_store import align
+from dltsync_dagster.partitions import reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.reporting import finished_materializations
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
@@ -75,10 +76,7 @@ def _align_partitions(
         return
     name = str(partitions.name)
     change = reconcile(context.instance.get_dynamic_partitions(name), pipeline.partition_keys(str(table.name)))
-    for key in change.delete:
-        context.instance.delete_dynamic_partition(name, key)
-    for keys in portions(change.add):
-        context.instance.add_dynamic_partitions(name, list(keys))
+    align(context.instance, name, change)
 
 
 def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline, result: RunResult) -> None:

@@ -1,8 +1,8 @@
 """Keeping Dagster's partitions like the server's, and naming ranges of them. Pure: who stores and who asks is elsewhere.
 
 Dagster keeps dynamic partitions in the order they were added, and a ranged run walks that order. After a SPLIT the new keys
-would stand at the end, and a range over them would be empty: such a run succeeds having done nothing. So the whole list is
-written anew, in boundary order, whenever appending is not enough.
+would stand at the end, and a range over them would be empty: such a run succeeds having done nothing. So the list is written
+anew from the first key that is out of order.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ def reconcile(stored: Sequence[str], live: Sequence[str]) -> Reconciliation:
     appeared = tuple(key for key in live if key not in known)
     vanished = tuple(key for key in stored if key not in current)
     kept = [key for key in stored if key in current]
-    if [*kept, *appeared] == list(live):
-        return Reconciliation(delete=vanished, add=appeared, appeared=appeared, vanished=vanished)
-    return Reconciliation(delete=tuple(stored), add=tuple(live), appeared=appeared, vanished=vanished)
+    right = next((n for n, (have, want) in enumerate(zip(kept, live, strict=False)) if have != want), len(kept))
+    displaced = set(kept[right:])
+    delete = tuple(key for key in stored if key not in current or key in displaced)
+    return Reconciliation(delete=delete, add=tuple(live[right:]), appeared=appeared, vanished=vanished)
 
 
 def portions(keys: Sequence[str], size: int = KEYS_PER_REQUEST) -> list[Sequence[str]]:

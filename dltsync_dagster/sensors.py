@@ -13,7 +13,8 @@ from dltsync_core.plan.steps import TableKind
 from dltsync_dagster.changes import Change, changes_of, group_version, pause_after
 from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
-from dltsync_dagster.partitions import Reconciliation, contiguous_groups, portions, reconcile
+from dltsync_dagster.partition_store import align
+from dltsync_dagster.partitions import Reconciliation, contiguous_groups, reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 from dltsync_dagster.sources import observation
@@ -32,15 +33,12 @@ _DESCRIPTIONS: dict[str, str] = {
     HASHES: "Asks for a load when the content hash of a static table is another one, or its load too old.",
 }
 
-PartitionsRequest = dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest
-
 
 @dataclass
 class Findings:
     """What one tick found, over all tables."""
 
     runs: list[dg.RunRequest] = field(default_factory=list)
-    partitions: list[PartitionsRequest] = field(default_factory=list)
     events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
     quiet: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -55,12 +53,8 @@ class Findings:
     def result(self) -> dg.SensorResult:
         """For Dagster; with a reason when there is nothing to run. Raises Failure, so that the tick turns red, when there is
         nothing but a problem that will not pass by itself."""
-        if self.runs or self.partitions or self.events:
-            return dg.SensorResult(
-                run_requests=self.runs,
-                dynamic_partitions_requests=self.partitions or None,
-                asset_events=self.events,
-            )
+        if self.runs or self.events:
+            return dg.SensorResult(run_requests=self.runs, asset_events=self.events)
         if self.lasting:
             raise dg.Failure(description="\n".join(self.problems))
         return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.quiet]) or "no tables")
@@ -126,7 +120,7 @@ def _look_at(
                 f"{name}: boundaries changed; waiting for the run under way before the order is rewritten"
             )
             return
-        findings.partitions += partition_requests(partitions, change)
+        align(instance, str(partitions.name), change)
         findings.events += _boundary_events(location, table, change)
     if under_way:
         findings.quiet.append(f"{name}: a run is under way")
@@ -139,14 +133,6 @@ def _look_at(
     asked = _ask(location, instance, table, order, changed, findings)
     if asked and partitions is None:
         findings.events.append(observation(location, table, probes[WHOLE_TABLE]))
-
-
-def partition_requests(partitions: dg.DynamicPartitionsDefinition, change: Reconciliation) -> list[PartitionsRequest]:
-    """The requests that carry out a reconciliation, none of them empty or too long for the instance's database."""
-    return [
-        *(partitions.build_delete_request(list(keys)) for keys in portions(change.delete)),
-        *(partitions.build_add_request(list(keys)) for keys in portions(change.add)),
-    ]
 
 
 def _boundary_events(location: Location, table: TableConfig, change: Reconciliation) -> list[dg.AssetObservation]:

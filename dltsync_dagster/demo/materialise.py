@@ -97,7 +97,7 @@ class Orchestra:
         self._definitions = build_definitions(config, settings=LocationSettings(), open_pipeline=open_pipeline)
 
     def look(self) -> Look:
-        """Evaluate the sensors once, as the daemon would: their changes to the partitions are applied."""
+        """Evaluate the sensors once, as the daemon would; what they observed is recorded."""
         requests: list[Request] = []
         quiet: dict[str, str] = {}
         for name in (BOUNDARIES, TIMESTAMPS, HASHES):
@@ -109,7 +109,8 @@ class Orchestra:
             found = self._definitions.resolve_sensor_def(name)(context)
             if not isinstance(found, dg.SensorResult):
                 raise TypeError(f"sensor {name} returned {type(found).__name__}")
-            self._apply(found)
+            for event in found.asset_events:
+                self._instance.report_runless_asset_event(event)
             requests += [_described(name, request) for request in found.run_requests or []]
             if found.skip_reason is not None:
                 quiet[name] = str(found.skip_reason.skip_message)
@@ -136,17 +137,6 @@ class Orchestra:
                 remedy="`dltsync demo --ui` shows the run with its log",
             )
         return units
-
-    def _apply(self, found: dg.SensorResult) -> None:
-        for event in found.asset_events:
-            self._instance.report_runless_asset_event(event)
-        for request in found.dynamic_partitions_requests or []:
-            name = request.partitions_def_name
-            if isinstance(request, dg.AddDynamicPartitionsRequest):
-                self._instance.add_dynamic_partitions(name, list(request.partition_keys))
-            else:
-                for key in request.partition_keys:
-                    self._instance.delete_dynamic_partition(name, key)
 
 
 def _described(sensor: str, request: dg.RunRequest) -> Request:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import (
     DatabaseConfig,
@@ -76,20 +77,13 @@ class Shop:
             raise_on_error=raise_on_error,
         )
 
-    def look(self, sensor: str) -> dg.SensorResult:
-        """One tick. What it asks of the partitions is done, as the daemon would."""
+    def look(self, sensor: str) -> SensorExecutionData:
+        """One tick, with the checks that the daemon makes of what a sensor returns."""
         context = dg.build_sensor_context(
             instance=self.instance, definitions=self.definitions, resources=dict(self.definitions.resources or {})
         )
-        found = self.definitions.resolve_sensor_def(sensor)(context)
-        assert isinstance(found, dg.SensorResult)
-        for request in found.dynamic_partitions_requests or []:
-            if isinstance(request, dg.AddDynamicPartitionsRequest):
-                self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
-            else:
-                for key in request.partition_keys:
-                    self.instance.delete_dynamic_partition(request.partitions_def_name, key)
-        return found
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            return self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
 
     def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """What the daemon would do with a request."""

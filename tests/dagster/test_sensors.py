@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.errors import FidelityError, LoginFailed, ServerUnreachable
 from dltsync_core.identity import WHOLE_TABLE
@@ -13,9 +14,9 @@ BOUNDARIES, TIMESTAMPS, HASHES = "partition_boundaries", "scd_timestamps", "stat
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-def skip_reason(found: dg.SensorResult) -> str:
-    assert found.skip_reason is not None
-    return str(found.skip_reason.skip_message)
+def skip_reason(found: SensorExecutionData) -> str:
+    assert found.skip_message is not None
+    return found.skip_message
 
 
 def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: Shop) -> None:
