@@ -16,13 +16,12 @@ from dltsync_core.plan.steps import TableKind
 from dltsync_core.ranges import parse_key
 
 ORDERS = TableName("sales", "Orders")
-SCHEMA = pa.schema(
-    [
-        pa.field("OrderNo", pa.int32(), nullable=False),
-        pa.field("Amount", pa.decimal128(38, 10)),
-        pa.field("Note", pa.string()),
-    ]
-)
+FIELDS: list[pa.Field[Any]] = [
+    pa.field("OrderNo", pa.int32(), nullable=False),
+    pa.field("Amount", pa.decimal128(38, 10)),
+    pa.field("Note", pa.string()),
+]
+SCHEMA = pa.schema(FIELDS)
 
 
 def facts_of(kind: TableKind, unit: str = WHOLE_TABLE, *, table: TableName = ORDERS, **more: Any) -> LoadFacts:
@@ -53,7 +52,7 @@ def final_facts(rows: int, **more: Any) -> FinalFacts:
 
 def batch_of(numbers: Sequence[int], *, amount: str = "1.5", note: str | None = "x") -> pa.RecordBatch:
     count = len(numbers)
-    columns = [
+    columns: list[pa.Array[Any]] = [
         pa.array(numbers, pa.int32()),
         pa.array([Decimal(amount)] * count, pa.decimal128(38, 10)),
         pa.array([note] * count, pa.string()),

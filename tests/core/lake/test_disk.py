@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lake_loads import ORDERS, facts_of, final_facts, publish
 
 from dltsync_core.errors import DiskFull, LakeError, NotWritable
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.disk import explain
 from dltsync_core.lake.store import Lake
+from tests.core.lake.lake_loads import ORDERS, facts_of, final_facts, publish
 
 WIDE = pa.schema([("bytes", pa.binary())])
 
@@ -42,15 +42,18 @@ def noise(size: int) -> pa.RecordBatch:
     return pa.record_batch([pa.array([os.urandom(1024) for _ in range(size // 1024)], pa.binary())], schema=WIDE)
 
 
-def test_a_full_disk_is_named_and_nothing_stays(small_disk: Path) -> None:
-    lake = Lake(small_disk / "lake", "shop", keep_generations=1)
-    with (
-        pytest.raises(DiskFull, match=str(small_disk)) as caught,
-        lake.stage(facts_of("static", schema=WIDE, row_group_rows=100)) as load,
-    ):
+def fill(lake: Lake) -> None:
+    """Four megabytes, a hundred kilobytes at a time."""
+    with lake.stage(facts_of("static", schema=WIDE, row_group_rows=100)) as load:
         for _ in range(40):
             load.write(noise(100 * 1024))
         load.finish(final_facts(load.rows))
+
+
+def test_a_full_disk_is_named_and_nothing_stays(small_disk: Path) -> None:
+    lake = Lake(small_disk / "lake", "shop", keep_generations=1)
+    with pytest.raises(DiskFull, match=str(small_disk)) as caught:
+        fill(lake)
     assert "free some space" in str(caught.value)
     assert [path for path in small_disk.rglob("*") if path.is_file()] == []
     assert lake.current(ORDERS) == {}
@@ -69,12 +72,8 @@ def test_a_disk_that_fills_while_files_are_closed_leaves_nothing(small_disk: Pat
 def test_what_was_there_survives_a_full_disk(small_disk: Path) -> None:
     lake = Lake(small_disk / "lake", "shop", keep_generations=1)
     manifest = publish(lake, "static", WHOLE_TABLE, [1, 2, 3])
-    with (
-        pytest.raises(DiskFull),
-        lake.stage(facts_of("static", schema=WIDE, row_group_rows=10)) as load,
-    ):
-        for _ in range(40):
-            load.write(noise(100 * 1024))
+    with pytest.raises(DiskFull):
+        fill(lake)
     assert lake.verify(manifest, checksums=True) == []
     assert lake.count(ORDERS) == 3
 
@@ -85,12 +84,8 @@ def test_a_limit_on_file_sizes_is_a_full_disk_too(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, hard))
     try:
-        with (
-            pytest.raises(DiskFull),
-            lake.stage(facts_of("static", schema=WIDE, row_group_rows=100)) as load,
-        ):
-            for _ in range(10):
-                load.write(noise(100 * 1024))
+        with pytest.raises(DiskFull):
+            fill(lake)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lake_loads import batch_of, facts_of, final_facts
 
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.footer import footer_from
 from dltsync_core.lake.store import Lake
 from dltsync_core.lake.sums import DecimalSums
+from tests.core.lake.lake_loads import batch_of, facts_of, final_facts
 
 _WIDE = Context(prec=80)
 
@@ -27,7 +27,7 @@ def test_a_file_says_what_it_holds(lake: Lake) -> None:
     with lake.stage(facts) as load:
         load.write(batch_of([1, 2], amount="0.1"))
         path = load.finish(final_facts(2, watermark_low="2026-11-22 00:00:00.0000000")).files[0].path
-    metadata = pq.read_metadata(path).metadata
+    metadata = pq.read_metadata(path).metadata or {}
     said = {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"dltsync.")}
     assert said.pop("dltsync.tool_version")
     assert json.loads(said.pop("dltsync.contracts")) == contracts

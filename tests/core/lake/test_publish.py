@@ -11,7 +11,6 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lake_loads import ORDERS, batch_of, facts_of, final_facts, publish, stage
 
 from dltsync_core.errors import LakeError, UnsupportedColumn
 from dltsync_core.identity import WHOLE_TABLE, TableName
@@ -19,6 +18,7 @@ from dltsync_core.lake import paths
 from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
 from dltsync_core.lake.storage import LocalStorage
 from dltsync_core.lake.store import Lake
+from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, publish, stage
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
 
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.store import Lake, read_footer
 from dltsync_core.lake.writer import dictionary_columns
+from tests.core.lake.lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
 
 
 def test_rows_arrive_unchanged_whatever_the_batches_were(lake: Lake) -> None:
@@ -45,16 +45,15 @@ def test_an_empty_unit_is_a_file_with_the_schema_and_no_rows(lake: Lake) -> None
 
 def test_values_that_travel_badly_arrive_exactly(lake: Lake) -> None:
     """The 100 ns of datetime2(7), the end of the calendar, all 38 digits, an emoji, bytes that are no text."""
-    schema = pa.schema(
-        [
-            ("ns", pa.timestamp("ns")),
-            ("us", pa.timestamp("us")),
-            ("d", pa.decimal128(38, 10)),
-            ("t", pa.time64("us")),
-            ("s", pa.large_string()),
-            ("b", pa.binary()),
-        ]
-    )
+    types: list[tuple[str, pa.DataType]] = [
+        ("ns", pa.timestamp("ns")),
+        ("us", pa.timestamp("us")),
+        ("d", pa.decimal128(38, 10)),
+        ("t", pa.time64("us")),
+        ("s", pa.large_string()),
+        ("b", pa.binary()),
+    ]
+    schema = pa.schema(types)
     row = {
         "us": datetime(9999, 12, 31, 23, 59, 59, 999999),
         "d": Decimal("-9999999999999999999999999999.9999999999"),
