@@ -13,7 +13,7 @@ from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateSto
 ROW_COUNTS = "row_counts"
 VERSION_INTEGRITY = "version_integrity"
 
-_SHOWN_UNITS = 50
+_SHOWN = 50
 
 
 def row_counts_spec(location: Location, key: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -29,7 +29,7 @@ def row_counts_result(units: list[UnitResult]) -> dg.AssetCheckResult:
     counted = [unit for unit in units if unit.counts is not None]
     different = [unit for unit in counted if unit.counts is not None and not unit.counts.equal]
     failed = [unit for unit in units if unit.status == "failed"]
-    shown = (different or counted)[:_SHOWN_UNITS]
+    shown = (different or counted)[:_SHOWN]
     return dg.AssetCheckResult(
         check_name=ROW_COUNTS,
         passed=not different and not failed,
@@ -88,13 +88,13 @@ def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.Ass
         config = compose_config(location.config, sqlserver, lake, warehouse, state)
         with explained(context.op_execution_context, location.settings), location.open_pipeline(config) as pipeline:
             report = pipeline.scd_handler.repair_scd_integrity(table, dry_run=True)
-        findings = list(report["findings"])
+        findings, counts = report["findings"], report["counts"]
         return dg.AssetCheckResult(
             passed=not findings,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(findings)} findings" if findings else "no findings",
+            description=", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no findings",
             metadata={
-                "dltsync/findings": dg.MetadataValue.json([str(f) for f in findings[:_SHOWN_UNITS]]),
+                "dltsync/findings": dg.MetadataValue.json(findings[:_SHOWN]),
                 "dltsync/planned_changes": len(report["changes"]),
             },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -90,7 +91,8 @@ class FakePipeline:
 
     def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
         assert dry_run, "a check changes nothing"
-        return {"findings": self._world.findings, "changes": []}
+        findings = [{"kind": kind} for kind in self._world.findings]
+        return {"findings": findings, "counts": dict(Counter(self._world.findings)), "changes": []}
 
     def partition_keys(self, table_name: str) -> list[str]:
         self._world.answer()
