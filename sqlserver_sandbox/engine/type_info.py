@@ -153,4 +153,5 @@ def datatype_info(session: DuckDbSession, values: dict[str, Any]) -> tuple[tuple
     # ODBC 2 codes of dates and times, and 0 for everything.
     code = {None: 0, 9: 91, 10: -154, 11: 93}.get(wanted, wanted)
     columns = tuple(Column(c.name, c.type, c.nullable) for c in parse_columns(SPEC))
-    return columns, [r for r in ROWS if code in (0, r[1])]
+    found = [r for r in ROWS if code in (0, r[1])]
+    return columns, sorted(found, key=lambda r: (r[1], r[11] or 0, r[10], r[19]))

@@ -1,0 +1,161 @@
+"""System views tell what was declared and what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sqlserver_sandbox.engine.system_views import VIEWS
+from sqlserver_sandbox.model import SqlType
+from tests.sandbox.engine.asking import Client, parameter
+
+TABLE_QUERY = """
+SELECT s.name AS schema_name, t.name AS table_name, t.object_id,
+       i.index_id, i.type_desc AS storage,               -- HEAP | CLUSTERED | CLUSTERED COLUMNSTORE
+       psch.name AS scheme_name, psch.data_space_id AS scheme_id,
+       pf.name AS function_name, pf.function_id, pf.fanout AS partition_count,
+       pf.boundary_value_on_right,                       -- 1 = RANGE RIGHT, 0 = RANGE LEFT
+       c.name AS partition_column, c.column_id, c.is_nullable, c.is_computed,
+       ty.name AS param_type, pp.max_length, pp.precision, pp.scale, pp.collation_name
+FROM sys.tables t
+JOIN sys.schemas s               ON s.schema_id = t.schema_id
+JOIN sys.indexes i               ON i.object_id = t.object_id AND i.index_id IN (0,1)
+JOIN sys.partition_schemes psch  ON psch.data_space_id = i.data_space_id   -- inner join drops unpartitioned tables
+JOIN sys.partition_functions pf  ON pf.function_id = psch.function_id
+JOIN sys.partition_parameters pp ON pp.function_id = pf.function_id AND pp.parameter_id = 1
+JOIN sys.types ty                ON ty.user_type_id = pp.user_type_id
+JOIN sys.index_columns ic        ON ic.object_id = i.object_id AND ic.index_id = i.index_id AND ic.partition_ordinal = 1
+JOIN sys.columns c               ON c.object_id = ic.object_id AND c.column_id = ic.column_id
+WHERE t.object_id = OBJECT_ID(@two_part_quoted_name);
+"""
+PARTITION_QUERY = """
+SELECT p.partition_number, p.rows AS approx_rows, p.data_compression_desc, st.row_count, fg.name AS filegroup_name, fg.is_read_only,
+       CONVERT(varchar(30), CAST(lo.value AS datetime2(3)), 121) AS lower_value,
+       CONVERT(varchar(30), hi.value, 121) AS upper_value,
+       lo.boundary_id AS lower_boundary_id, hi.boundary_id AS upper_boundary_id
+FROM sys.partitions p
+JOIN sys.indexes i                    ON i.object_id = p.object_id AND i.index_id = p.index_id
+JOIN sys.partition_schemes psch       ON psch.data_space_id = i.data_space_id
+JOIN sys.partition_functions pf       ON pf.function_id = psch.function_id
+JOIN sys.destination_data_spaces d    ON d.partition_scheme_id = psch.data_space_id AND d.destination_id = p.partition_number
+JOIN sys.filegroups fg                ON fg.data_space_id = d.data_space_id
+LEFT JOIN sys.dm_db_partition_stats st   ON st.partition_id = p.partition_id
+LEFT JOIN sys.partition_range_values lo  ON lo.function_id = pf.function_id AND lo.parameter_id = 1 AND lo.boundary_id = p.partition_number - 1
+LEFT JOIN sys.partition_range_values hi  ON hi.function_id = pf.function_id AND hi.parameter_id = 1 AND hi.boundary_id = p.partition_number
+WHERE p.object_id = OBJECT_ID(@two_part_quoted_name) AND p.index_id IN (0,1)
+ORDER BY p.partition_number;
+"""
+
+
+@pytest.fixture
+def catalogue(client: Client) -> Client:
+    client.do(
+        "CREATE SCHEMA [sa les]", "CREATE PARTITION FUNCTION pf (datetime2(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01', '2024-02-01')",
+        "CREATE PARTITION FUNCTION pf_other (varchar(10)) AS RANGE LEFT FOR VALUES ('x')",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE TABLE [sa les].orders (id int IDENTITY(3, 2) NOT NULL, at datetime2(3) NOT NULL, note nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL,"
+        " amount decimal(9,2) NOT NULL CONSTRAINT df_a DEFAULT 1, rv rowversion, CONSTRAINT pk_o PRIMARY KEY (id, at)) ON ps(at)",
+        "CREATE INDEX ix_note ON [sa les].orders (note DESC) INCLUDE (amount)",
+        "INSERT [sa les].orders (at) VALUES ('2023-05-05'), ('2024-01-01'), ('2024-01-31 23:59:59.999'), ('2024-02-01')",
+    )  # fmt: skip
+    return client
+
+
+def test_the_partitioned_table_is_found(catalogue: Client) -> None:
+    name = parameter("[sa les].[orders]", SqlType("nvarchar", 300))
+    (row,) = catalogue.rows(TABLE_QUERY, two_part_quoted_name=name)
+    assert row[:2] + row[3:6] + (row[7],) + row[9:] == (
+        "sa les", "orders", 1, "CLUSTERED", "ps", "pf", 3, True, "at", 2, False, False, "datetime2", 7, 23, 3, None,
+    )  # fmt: skip
+
+
+def test_its_partitions_have_their_boundaries_and_exact_counts(catalogue: Client) -> None:
+    name = parameter("[sa les].[orders]", SqlType("nvarchar", 300))
+    january, february = "2024-01-01 00:00:00.000", "2024-02-01 00:00:00.000"
+    assert catalogue.rows(PARTITION_QUERY, two_part_quoted_name=name) == [
+        (1, 1, "NONE", 1, "PRIMARY", False, None, january, None, 1),
+        (2, 2, "NONE", 2, "PRIMARY", False, january, february, 1, 2),
+        (3, 1, "NONE", 1, "PRIMARY", False, february, None, 2, None),
+    ]
+
+
+def test_a_variants_properties_and_texts_follow_its_own_type(catalogue: Client) -> None:
+    rows = catalogue.rows(
+        "SELECT SQL_VARIANT_PROPERTY(value, 'BaseType'), CAST(value AS varchar(30)), SQL_VARIANT_PROPERTY(value, 'Scale') FROM sys.partition_range_values"
+        " ORDER BY function_id, boundary_id"
+    )
+    assert rows == [("datetime2", "2024-01-01 00:00:00.000", 3), ("datetime2", "2024-02-01 00:00:00.000", 3), ("varchar", "x", 0)]
+
+
+def test_columns_tell_their_declared_shape(catalogue: Client) -> None:
+    rows = catalogue.rows(
+        "SELECT c.name, t.name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_identity FROM sys.columns c"
+        " JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('[sa les].orders') ORDER BY c.column_id"
+    )
+    assert rows == [
+        ("id", "int", 4, 10, 0, None, False, True), ("at", "datetime2", 7, 23, 3, None, False, False),
+        ("note", "nvarchar", 40, 0, 0, "Latin1_General_100_BIN2", True, False), ("amount", "decimal", 5, 9, 2, None, False, False),
+        ("rv", "timestamp", 8, 0, 0, None, False, False),
+    ]  # fmt: skip
+    assert catalogue.rows("SELECT name, seed_value, increment_value FROM sys.identity_columns") == [("id", 3, 2)]
+    assert catalogue.rows("SELECT name, definition, parent_column_id FROM sys.default_constraints") == [("df_a", "(1)", 4)]
+
+
+def test_indexes_tell_their_columns(catalogue: Client) -> None:
+    rows = catalogue.rows(
+        "SELECT i.name, i.type_desc, i.is_unique, i.is_primary_key, c.name, ic.key_ordinal, ic.partition_ordinal, ic.is_descending_key,"
+        " ic.is_included_column FROM sys.indexes i JOIN sys.index_columns ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id"
+        " JOIN sys.columns c ON c.object_id = ic.object_id AND c.column_id = ic.column_id ORDER BY i.index_id, ic.index_column_id"
+    )
+    assert rows == [
+        ("pk_o", "CLUSTERED", True, True, "id", 1, 0, False, False), ("pk_o", "CLUSTERED", True, True, "at", 2, 1, False, False),
+        ("ix_note", "NONCLUSTERED", False, False, "note", 1, 0, True, False),
+        ("ix_note", "NONCLUSTERED", False, False, "amount", 0, 0, False, True), ("ix_note", "NONCLUSTERED", False, False, "at", 0, 1, False, True),
+    ]  # fmt: skip
+    assert catalogue.rows("SELECT name, type FROM sys.key_constraints") == [("pk_o", "PK")]
+
+
+def test_information_schema_names_sql_servers_types(catalogue: Client) -> None:
+    rows = catalogue.rows(
+        "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE"
+        " FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'ORDERS' ORDER BY ORDINAL_POSITION"
+    )
+    assert rows == [
+        ("id", "int", None, 10, 0, None, "NO"), ("at", "datetime2", None, None, None, 3, "NO"), ("note", "nvarchar", 20, None, None, None, "YES"),
+        ("amount", "decimal", None, 9, 2, None, "NO"), ("rv", "timestamp", None, None, None, None, "NO"),
+    ]  # fmt: skip
+    assert catalogue.rows("SELECT TABLE_SCHEMA, TABLE_TYPE FROM information_schema.tables") == [("sa les", "BASE TABLE")]
+
+
+def test_a_heap_on_a_scheme_has_a_partitioning_column_too(client: Client) -> None:
+    client.do(
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE TABLE h (a int) ON ps(a)",
+    )  # fmt: skip
+    assert client.rows("SELECT index_id, column_id, partition_ordinal FROM sys.index_columns WHERE object_id = OBJECT_ID('h')") == [(0, 1, 1)]
+
+
+def test_the_server_tells_its_databases_and_sessions(client: Client) -> None:
+    client.do("CREATE DATABASE d")
+    assert client.rows("SELECT name, compatibility_level, is_read_committed_snapshot_on FROM sys.databases ORDER BY database_id") == [
+        ("master", 160, True), ("d", 160, True),
+    ]  # fmt: skip
+    assert client.rows("SELECT login_name, program_name, transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID") == [("sa", "test", 2)]
+    assert client.rows("SELECT name FROM d.sys.schemas WHERE schema_id = 1") == [("dbo",)]
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_every_listed_view_can_be_read(catalogue: Client, name: str) -> None:
+    variants = {"sys.partition_range_values": "function_id", "sys.extended_properties": "name"}
+    catalogue.rows(f"SELECT {variants.get(name, '*')} FROM {name}")
+    assert catalogue.value(f"COUNT(*) FROM {name}") >= 0
+
+
+QUERIES = Path(__file__).parents[3] / "dltsync_core" / "catalog" / "queries"
+
+
+@pytest.mark.parametrize("file", sorted(QUERIES.glob("*.sql")), ids=lambda p: p.stem)
+def test_the_products_catalogue_queries_run(catalogue: Client, file: Path) -> None:
+    sql = file.read_text(encoding="utf-8").replace("(?)", "(OBJECT_ID('[sa les].orders'), 65536)")
+    assert isinstance(catalogue.rows(sql), list)
