@@ -26,7 +26,9 @@ def target(*options: str, columns: tuple[tuple[str, SqlType], ...] = (("k", INT)
 
 @pytest.fixture
 def table(client: Client) -> Client:
-    client.do("CREATE TABLE t (k int NOT NULL PRIMARY KEY, v varchar(5) DEFAULT 'd', rv rowversion, n int IDENTITY(7, 1))")
+    client.do(
+        "CREATE TABLE t (k int NOT NULL PRIMARY KEY, v varchar(5) DEFAULT 'd', rv rowversion, n int IDENTITY(7, 1))"
+    )
     return client
 
 
@@ -44,11 +46,15 @@ def test_null_stays_null_with_keep_nulls(table: Client) -> None:
 
 def test_identity_values_are_kept_when_asked(table: Client) -> None:
     columns = (("k", INT), ("v", TEXT), ("n", INT))
-    batch = pa.RecordBatch.from_arrays([pa.array([1], pa.int32()), pa.array(["a"]), pa.array([50], pa.int32())], names=["k", "v", "n"])
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array([1], pa.int32()), pa.array(["a"]), pa.array([50], pa.int32())], names=["k", "v", "n"]
+    )
     table.session.bulk_insert(target("keep_identity", columns=columns), iter([batch]))
     table.do("INSERT t (k) VALUES (2)")
     assert table.rows("SELECT n FROM t ORDER BY k") == [(50,), (51,)]
-    second = pa.RecordBatch.from_arrays([pa.array([3], pa.int32()), pa.array(["a"]), pa.array([99], pa.int32())], names=["k", "v", "n"])
+    second = pa.RecordBatch.from_arrays(
+        [pa.array([3], pa.int32()), pa.array(["a"]), pa.array([99], pa.int32())], names=["k", "v", "n"]
+    )
     table.session.bulk_insert(target(columns=columns), iter([second]))
     assert table.value("n FROM t WHERE k = 3") == 52
 
@@ -91,11 +97,16 @@ def test_bulk_rows_belong_to_the_open_transaction(table: Client) -> None:
 
 
 def test_insert_bulk_announces_columns_and_options(table: Client) -> None:
-    answer = table.run("INSERT BULK [dbo].[t] ([k] int, [v] nvarchar(5) COLLATE Latin1_General_CI_AS) WITH (TABLOCK, KEEP_NULLS, ROWS_PER_BATCH = 10)")
+    answer = table.run(
+        "INSERT BULK [dbo].[t] ([k] int, [v] nvarchar(5) COLLATE Latin1_General_CI_AS) WITH (TABLOCK, KEEP_NULLS, ROWS_PER_BATCH = 10)"
+    )
     start = answer.others[0]
     assert isinstance(start, BulkStart)
     assert start.target.table == "t"
-    assert [(c.name, c.type.name, c.type.length) for c in start.target.columns] == [("k", "int", 0), ("v", "nvarchar", 5)]
+    assert [(c.name, c.type.name, c.type.length) for c in start.target.columns] == [
+        ("k", "int", 0),
+        ("v", "nvarchar", 5),
+    ]
     assert start.target.options == ("tablock", "keep_nulls", "rows_per_batch")
     assert table.number("INSERT BULK t (nope int)") == 207
     assert table.number("INSERT BULK t (k int) WITH (ORDER (k))") == 40517

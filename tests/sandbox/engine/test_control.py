@@ -10,14 +10,18 @@ from tests.sandbox.engine.asking import Client
 
 
 def test_variables_keep_their_declared_type(client: Client) -> None:
-    assert client.rows("DECLARE @a varchar(3) = 'abcdef', @b decimal(5,1), @c int = 1; SET @b = 2.55; SET @c += 4; SELECT @a, @b, @c") == [
-        ("abc", Decimal("2.6"), 5)
-    ]
+    assert client.rows(
+        "DECLARE @a varchar(3) = 'abcdef', @b decimal(5,1), @c int = 1; SET @b = 2.55; SET @c += 4; SELECT @a, @b, @c"
+    ) == [("abc", Decimal("2.6"), 5)]
 
 
 def test_select_assigns_the_last_row_or_nothing(client: Client) -> None:
-    assert client.rows("DECLARE @a int = 7; SELECT @a = x FROM (VALUES (1), (2)) AS v(x) WHERE x > 5; SELECT @a") == [(7,)]
-    assert client.rows("DECLARE @a int, @b int; SELECT @a = 1, @b = x FROM (VALUES (3)) AS v(x); SELECT @a, @b") == [(1, 3)]
+    assert client.rows("DECLARE @a int = 7; SELECT @a = x FROM (VALUES (1), (2)) AS v(x) WHERE x > 5; SELECT @a") == [
+        (7,)
+    ]
+    assert client.rows("DECLARE @a int, @b int; SELECT @a = 1, @b = x FROM (VALUES (3)) AS v(x); SELECT @a, @b") == [
+        (1, 3)
+    ]
 
 
 def test_if_takes_one_branch(client: Client) -> None:
@@ -31,7 +35,9 @@ def test_if_takes_one_branch(client: Client) -> None:
 def test_exec_runs_text_and_passes_parameters(client: Client) -> None:
     assert client.rows("EXEC ('SELECT 1 AS ' + 'x')") == [(1,)]
     assert client.rows("EXEC sp_executesql N'SELECT @a + @b', N'@a int, @b int', 1, @b = 2") == [(3,)]
-    assert client.rows("DECLARE @r int; EXEC sp_executesql N'SET @o = @i * 2', N'@i int, @o int OUTPUT', @i = 4, @o = @r OUTPUT; SELECT @r") == [(8,)]
+    assert client.rows(
+        "DECLARE @r int; EXEC sp_executesql N'SET @o = @i * 2', N'@i int, @o int OUTPUT', @i = 4, @o = @r OUTPUT; SELECT @r"
+    ) == [(8,)]
     assert client.rows("DECLARE @s nvarchar(max) = N'SELECT DB_NAME()'; EXEC sp_executesql @s") == [("master",)]
     assert client.number("EXEC ('SELECT @a')") == 137
     assert client.number("EXEC sp_executesql N'SELECT @a', N'@a int'") == 8178
@@ -48,9 +54,19 @@ def test_messages_reach_the_client(client: Client) -> None:
     info = client.run("RAISERROR('only this', 10, 3)").infos[0]
     assert (info.number, info.text, info.class_, info.state) == (50000, "only this", 10, 3)
     answer = client.run("RAISERROR(N'bad', 16, 2); SELECT 1")
-    assert (answer.errors[0].number, answer.errors[0].class_, answer.errors[0].state, answer.results) == (50000, 16, 2, [[(1,)]])
+    assert (answer.errors[0].number, answer.errors[0].class_, answer.errors[0].state, answer.results) == (
+        50000,
+        16,
+        2,
+        [[(1,)]],
+    )
     answer = client.run("THROW 51000, N'stop', 5; SELECT 1")
-    assert (answer.errors[0].number, answer.errors[0].message, answer.errors[0].state, answer.results) == (51000, "stop", 5, [])
+    assert (answer.errors[0].number, answer.errors[0].message, answer.errors[0].state, answer.results) == (
+        51000,
+        "stop",
+        5,
+        [],
+    )
 
 
 def test_declared_twice_and_undeclared_are_errors(client: Client) -> None:

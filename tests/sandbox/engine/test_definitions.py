@@ -118,9 +118,18 @@ def test_a_wrong_definition_raises_sql_servers_number(client: Client, statement:
 
 
 def test_columns_come_and_go(client: Client) -> None:
-    client.do("CREATE TABLE t (a int)", "INSERT t VALUES (1)", "ALTER TABLE t ADD b varchar(5) NULL, c int NOT NULL CONSTRAINT df DEFAULT 7")
+    client.do(
+        "CREATE TABLE t (a int)",
+        "INSERT t VALUES (1)",
+        "ALTER TABLE t ADD b varchar(5) NULL, c int NOT NULL CONSTRAINT df DEFAULT 7",
+    )
     assert client.rows("SELECT * FROM t") == [(1, None, 7)]
-    client.do("ALTER TABLE t DROP COLUMN b", "ALTER TABLE t DROP CONSTRAINT df", "ALTER TABLE t DROP COLUMN c", "ALTER TABLE t ADD b date")
+    client.do(
+        "ALTER TABLE t DROP COLUMN b",
+        "ALTER TABLE t DROP CONSTRAINT df",
+        "ALTER TABLE t DROP COLUMN c",
+        "ALTER TABLE t ADD b date",
+    )
     assert client.rows("SELECT * FROM t") == [(1, None)]
     client.do("ALTER TABLE t ADD CONSTRAINT uq UNIQUE (a)")
     assert client.number("INSERT t (a) VALUES (1)") == 2627

@@ -34,7 +34,10 @@ def test_left_is_the_default_side(client: Client) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=40, unique=True), st.lists(st.integers(-1001, 1001), min_size=1, max_size=20))
+@given(
+    st.lists(st.integers(-1000, 1000), min_size=1, max_size=40, unique=True),
+    st.lists(st.integers(-1001, 1001), min_size=1, max_size=20),
+)
 def test_every_value_lies_between_its_boundaries(shared: Client, boundaries: list[int], values: list[int]) -> None:
     for side, place in (("LEFT", bisect.bisect_left), ("RIGHT", bisect.bisect_right)):
         shared.do(f"CREATE PARTITION FUNCTION h (int) AS RANGE {side} FOR VALUES ({', '.join(map(str, boundaries))})")
@@ -59,7 +62,9 @@ def test_every_value_lies_between_its_boundaries(shared: Client, boundaries: lis
         ("varbinary(4)", "0x10", "0x0F", 1),
     ],
 )  # fmt: skip
-def test_boundaries_of_every_type_divide_values(client: Client, declared: str, boundaries: str, value: str, number: int) -> None:
+def test_boundaries_of_every_type_divide_values(
+    client: Client, declared: str, boundaries: str, value: str, number: int
+) -> None:
     client.do(f"CREATE PARTITION FUNCTION pf ({declared}) AS RANGE RIGHT FOR VALUES ({boundaries})")
     assert client.value(f"$PARTITION.pf({value})") == number
 
@@ -67,7 +72,10 @@ def test_boundaries_of_every_type_divide_values(client: Client, declared: str, b
 def test_boundaries_are_sorted_with_a_warning(client: Client) -> None:
     answer = client.run("CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (20, 10)")
     assert [i.number for i in answer.infos] == [7709]
-    assert client.rows("SELECT boundary_id, CAST(value AS int) FROM sys.partition_range_values ORDER BY 1") == [(1, 10), (2, 20)]
+    assert client.rows("SELECT boundary_id, CAST(value AS int) FROM sys.partition_range_values ORDER BY 1") == [
+        (1, 10),
+        (2, 20),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +112,10 @@ def test_a_wrong_partitioning_raises_sql_servers_number(client: Client, statemen
 
 
 def test_decimal_and_numeric_are_different_to_partitioning(client: Client) -> None:
-    client.do("CREATE PARTITION FUNCTION pf (decimal(5,0)) AS RANGE RIGHT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])")
+    client.do(
+        "CREATE PARTITION FUNCTION pf (decimal(5,0)) AS RANGE RIGHT FOR VALUES (1)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+    )
     assert client.number("CREATE TABLE t (a numeric(5,0)) ON ps(a)") == 7726
 
 
@@ -122,11 +133,18 @@ def test_a_split_uses_up_next_used_and_a_merge_brings_rows_together(client: Clie
     client.do("ALTER PARTITION FUNCTION pf() MERGE RANGE (10)")
     assert client.rows(counts) == [(1, 3), (2, 1), (3, 0), (4, 1)]
     assert client.rows("SELECT a FROM t WHERE $PARTITION.pf(a) = 2") == [(16,)]
-    assert client.rows("SELECT $PARTITION.pf(a) AS n, COUNT_BIG(*) FROM t GROUP BY $PARTITION.pf(a) ORDER BY n") == [(1, 3), (2, 1), (4, 1)]
+    assert client.rows("SELECT $PARTITION.pf(a) AS n, COUNT_BIG(*) FROM t GROUP BY $PARTITION.pf(a) ORDER BY n") == [
+        (1, 3),
+        (2, 1),
+        (4, 1),
+    ]
 
 
 def test_next_used_shows_as_one_more_destination(client: Client) -> None:
-    client.do("CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf TO ([PRIMARY], [PRIMARY])")
+    client.do(
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf TO ([PRIMARY], [PRIMARY])",
+    )
     assert client.value("COUNT(*) FROM sys.destination_data_spaces") == 2
     client.do("ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]")
     assert client.value("COUNT(*) FROM sys.destination_data_spaces") == 3

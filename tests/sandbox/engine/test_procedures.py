@@ -29,7 +29,9 @@ def call(client: Client, procedure: str, **arguments: Any) -> list[dict[str, Any
     for outcome in client.session.call(procedure, passed):
         if isinstance(outcome, ResultSet):
             names = [c.name for c in outcome.columns]
-            return [dict(zip(names, row.values(), strict=True)) for batch in outcome.batches for row in batch.to_pylist()]
+            return [
+                dict(zip(names, row.values(), strict=True)) for batch in outcome.batches for row in batch.to_pylist()
+            ]
     raise AssertionError("no result")
 
 
@@ -49,22 +51,35 @@ def test_type_info_answers_code_93_with_its_fractional_digits(client: Client) ->
 
 def test_tables_by_pattern_and_the_special_cases(client_with_table: Client) -> None:
     rows = call(client_with_table, "sp_tables", table_name="Ord%", table_owner="s", table_type="'TABLE'")
-    assert [(r["TABLE_QUALIFIER"], r["TABLE_OWNER"], r["TABLE_NAME"], r["TABLE_TYPE"]) for r in rows] == [("master", "s", "Orders", "TABLE")]
-    assert [r["TABLE_QUALIFIER"] for r in call(client_with_table, "sp_tables", table_name="", table_owner="", table_qualifier="%")] == ["master"]
-    assert "s" in [r["TABLE_OWNER"] for r in call(client_with_table, "sp_tables", table_name="", table_owner="%", table_qualifier="")]
+    assert [(r["TABLE_QUALIFIER"], r["TABLE_OWNER"], r["TABLE_NAME"], r["TABLE_TYPE"]) for r in rows] == [
+        ("master", "s", "Orders", "TABLE")
+    ]
+    assert [
+        r["TABLE_QUALIFIER"]
+        for r in call(client_with_table, "sp_tables", table_name="", table_owner="", table_qualifier="%")
+    ] == ["master"]
+    assert "s" in [
+        r["TABLE_OWNER"]
+        for r in call(client_with_table, "sp_tables", table_name="", table_owner="%", table_qualifier="")
+    ]
 
 
 def test_columns_have_odbcs_codes_and_sizes(client_with_table: Client) -> None:
     rows = call(client_with_table, "sp_columns_100", table_name="Orders", table_owner="s")
     assert len(rows[0]) == 29
-    found = [(r["COLUMN_NAME"], r["DATA_TYPE"], r["TYPE_NAME"], r["PRECISION"], r["LENGTH"], r["SCALE"], r["NULLABLE"]) for r in rows]
+    found = [
+        (r["COLUMN_NAME"], r["DATA_TYPE"], r["TYPE_NAME"], r["PRECISION"], r["LENGTH"], r["SCALE"], r["NULLABLE"])
+        for r in rows
+    ]
     assert found == [
         ("id", 4, "int identity", 10, 4, 0, 0), ("name", -9, "nvarchar", 50, 100, None, 1), ("amount", 3, "decimal", 12, 14, 2, 0),
         ("at", 93, "datetime2", 23, 16, 3, 1), ("flag", -7, "bit", 1, 1, None, 1), ("big", 12, "varchar", 0, 0, None, 1),
         ("rv", -2, "timestamp", 8, 8, None, 0),
     ]  # fmt: skip
     assert rows[2]["COLUMN_DEF"] == "(0)"
-    assert [r["ORDINAL_POSITION"] for r in call(client_with_table, "sp_columns", table_name="Orders", column_name="a%")] == [3, 4]
+    assert [
+        r["ORDINAL_POSITION"] for r in call(client_with_table, "sp_columns", table_name="Orders", column_name="a%")
+    ] == [3, 4]
 
 
 def test_keys_and_indexes(client_with_table: Client) -> None:
@@ -75,11 +90,24 @@ def test_keys_and_indexes(client_with_table: Client) -> None:
     assert [(r["TYPE"], r["INDEX_NAME"], r["COLUMN_NAME"], r["NON_UNIQUE"]) for r in rows] == [
         (0, None, None, None), (1, "pk_o", "id", 0), (1, "pk_o", "amount", 0), (3, "uq_o", "name", 0),
     ]  # fmt: skip
-    assert [r["COLUMN_NAME"] for r in call(client_with_table, "sp_special_columns_100", table_name="Orders", col_type="R")] == ["id", "amount"]
-    assert [r["COLUMN_NAME"] for r in call(client_with_table, "sp_special_columns_100", table_name="Orders", col_type="V")] == ["rv"]
+    assert [
+        r["COLUMN_NAME"] for r in call(client_with_table, "sp_special_columns_100", table_name="Orders", col_type="R")
+    ] == ["id", "amount"]
+    assert [
+        r["COLUMN_NAME"] for r in call(client_with_table, "sp_special_columns_100", table_name="Orders", col_type="V")
+    ] == ["rv"]
 
 
-@pytest.mark.parametrize("collation", ["SQL_Latin1_General_CP1_CI_AS", "Latin1_General_CI_AS", "Latin1_General_CS_AS", "Latin1_General_BIN2", "Latin1_General_100_BIN2"])
+@pytest.mark.parametrize(
+    "collation",
+    [
+        "SQL_Latin1_General_CP1_CI_AS",
+        "Latin1_General_CI_AS",
+        "Latin1_General_CS_AS",
+        "Latin1_General_BIN2",
+        "Latin1_General_100_BIN2",
+    ],
+)
 def test_a_columns_collation_has_the_bytes_of_the_wire(client: Client, collation: str) -> None:
     client.do(f"CREATE TABLE t (a int, b varchar(5) COLLATE {collation})")
     rows = call(client, "sp_tablecollations_100", object="[dbo].[t]")
@@ -100,8 +128,14 @@ def test_unknown_procedures_and_arguments_are_errors(client: Client) -> None:
 
 
 def test_a_result_is_described_without_running(client_with_table: Client) -> None:
-    columns = client_with_table.session.describe_result("SELECT id, name, amount * 2 AS twice FROM s.Orders WHERE id = @p", "@p int")
-    assert [(c.name, c.type.name, c.nullable) for c in columns] == [("id", "int", False), ("name", "nvarchar", True), ("twice", "numeric", False)]
+    columns = client_with_table.session.describe_result(
+        "SELECT id, name, amount * 2 AS twice FROM s.Orders WHERE id = @p", "@p int"
+    )
+    assert [(c.name, c.type.name, c.nullable) for c in columns] == [
+        ("id", "int", False),
+        ("name", "nvarchar", True),
+        ("twice", "numeric", False),
+    ]
     assert columns[0].is_identity
     assert client_with_table.session.describe_result("DELETE s.Orders", "") == ()
 
@@ -114,7 +148,10 @@ def test_undeclared_parameters_take_the_type_of_what_they_meet(client_with_table
     assert describe("UPDATE s.Orders SET at = @a WHERE id = @b AND amount > @c", "@c money") == [
         ("a", SqlType("datetime2", scale=3)), ("b", SqlType("int")),
     ]  # fmt: skip
-    assert describe("SELECT 1 FROM s.Orders o WHERE o.id IN (@x, 2) AND CAST(@y AS date) = '2024-01-01'", "")[1] == ("y", SqlType("date"))
+    assert describe("SELECT 1 FROM s.Orders o WHERE o.id IN (@x, 2) AND CAST(@y AS date) = '2024-01-01'", "")[1] == (
+        "y",
+        SqlType("date"),
+    )
     assert describe("SELECT 1", "") == []
     with fails(11508):
         describe("SELECT @a", "")

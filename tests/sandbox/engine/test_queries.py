@@ -114,8 +114,11 @@ def test_an_outer_join_makes_columns_nullable(tables: Client) -> None:
 
 
 def test_strange_names_survive(client: Client) -> None:
-    client.do('CREATE TABLE [we ird]]"\'] ([a b] int, [select] int, "x""y" int, [Ünï] int)', "INSERT [we ird]]\"'] VALUES (1, 2, 3, 4)")
-    assert client.rows("SELECT [A B], [select], [x\"y], Ünï FROM [we ird]]\"']") == [(1, 2, 3, 4)]
+    client.do(
+        'CREATE TABLE [we ird]]"\'] ([a b] int, [select] int, "x""y" int, [Ünï] int)',
+        "INSERT [we ird]]\"'] VALUES (1, 2, 3, 4)",
+    )
+    assert client.rows('SELECT [A B], [select], [x"y], Ünï FROM [we ird]]"\']') == [(1, 2, 3, 4)]
 
 
 def test_nul_and_quotes_in_text_survive(client: Client) -> None:

@@ -85,7 +85,10 @@ def test_a_unique_index_has_its_own_number(client: Client) -> None:
     client.do("CREATE TABLE u (a int)", "CREATE UNIQUE INDEX ix ON u(a)", "INSERT u VALUES (1)")
     error = client.error("INSERT u VALUES (1)")
     assert error.number == 2601
-    assert error.message == "Cannot insert duplicate key row in object 'dbo.u' with unique index 'ix'. The duplicate key value is (1)."
+    assert (
+        error.message
+        == "Cannot insert duplicate key row in object 'dbo.u' with unique index 'ix'. The duplicate key value is (1)."
+    )
     client.do("INSERT u VALUES (2)")
     client.do("UPDATE u SET a = 3 - a")
     assert client.rows("SELECT a FROM u ORDER BY a") == [(1,), (2,)]
@@ -97,8 +100,15 @@ def test_a_unique_index_has_its_own_number(client: Client) -> None:
 def test_insert_select_and_parameters(table: Client) -> None:
     table.do("CREATE TABLE copy (name nvarchar(5), amount money)")
     assert table.run("INSERT INTO copy (name, amount) SELECT name, amount * 2 FROM t WHERE amount > 1").counts == [1]
-    table.do("INSERT copy VALUES (@p1, @p2)", p1=parameter("p", SqlType("nvarchar", 4000)), p2=parameter(Decimal("1.25"), SqlType("numeric", precision=3, scale=2)))
-    assert table.rows("SELECT name, amount FROM copy ORDER BY name") == [("b", Decimal("4.0000")), ("p", Decimal("1.2500"))]
+    table.do(
+        "INSERT copy VALUES (@p1, @p2)",
+        p1=parameter("p", SqlType("nvarchar", 4000)),
+        p2=parameter(Decimal("1.25"), SqlType("numeric", precision=3, scale=2)),
+    )
+    assert table.rows("SELECT name, amount FROM copy ORDER BY name") == [
+        ("b", Decimal("4.0000")),
+        ("p", Decimal("1.2500")),
+    ]
 
 
 def test_a_later_row_with_an_error_takes_the_earlier_ones_with_it(client: Client) -> None:
@@ -140,11 +150,15 @@ def test_more_than_a_thousand_rows_of_values_are_an_error(client: Client) -> Non
 
 
 def test_insert_default_values(client: Client) -> None:
-    client.do("CREATE TABLE d (id int IDENTITY, a int DEFAULT 7, at datetime2(3) NOT NULL DEFAULT SYSUTCDATETIME(), g uniqueidentifier DEFAULT NEWID())")
+    client.do(
+        "CREATE TABLE d (id int IDENTITY, a int DEFAULT 7, at datetime2(3) NOT NULL DEFAULT SYSUTCDATETIME(), g uniqueidentifier DEFAULT NEWID())"
+    )
     client.do("INSERT d DEFAULT VALUES", "INSERT d (a) VALUES (1), (DEFAULT)")
     assert client.rows("SELECT id, a FROM d ORDER BY id") == [(1, 7), (2, 1), (3, 7)]
     assert client.value("COUNT(DISTINCT g) FROM d") == 3
-    assert client.holds("(SELECT MAX(ABS_) FROM (SELECT DATEDIFF(second, at, SYSUTCDATETIME()) AS ABS_ FROM d) AS x) < 60")
+    assert client.holds(
+        "(SELECT MAX(ABS_) FROM (SELECT DATEDIFF(second, at, SYSUTCDATETIME()) AS ABS_ FROM d) AS x) < 60"
+    )
 
 
 def test_nocount_leaves_the_counts_out(table: Client) -> None:

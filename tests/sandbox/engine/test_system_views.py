@@ -85,7 +85,11 @@ def test_a_variants_properties_and_texts_follow_its_own_type(catalogue: Client) 
         "SELECT SQL_VARIANT_PROPERTY(value, 'BaseType'), CAST(value AS varchar(30)), SQL_VARIANT_PROPERTY(value, 'Scale') FROM sys.partition_range_values"
         " ORDER BY function_id, boundary_id"
     )
-    assert rows == [("datetime2", "2024-01-01 00:00:00.000", 3), ("datetime2", "2024-02-01 00:00:00.000", 3), ("varchar", "x", 0)]
+    assert rows == [
+        ("datetime2", "2024-01-01 00:00:00.000", 3),
+        ("datetime2", "2024-02-01 00:00:00.000", 3),
+        ("varchar", "x", 0),
+    ]
 
 
 def test_columns_tell_their_declared_shape(catalogue: Client) -> None:
@@ -99,7 +103,9 @@ def test_columns_tell_their_declared_shape(catalogue: Client) -> None:
         ("rv", "timestamp", 8, 0, 0, None, False, False),
     ]  # fmt: skip
     assert catalogue.rows("SELECT name, seed_value, increment_value FROM sys.identity_columns") == [("id", 3, 2)]
-    assert catalogue.rows("SELECT name, definition, parent_column_id FROM sys.default_constraints") == [("df_a", "(1)", 4)]
+    assert catalogue.rows("SELECT name, definition, parent_column_id FROM sys.default_constraints") == [
+        ("df_a", "(1)", 4)
+    ]
 
 
 def test_indexes_tell_their_columns(catalogue: Client) -> None:
@@ -125,7 +131,9 @@ def test_information_schema_names_sql_servers_types(catalogue: Client) -> None:
         ("id", "int", None, 10, 0, None, "NO"), ("at", "datetime2", None, None, None, 3, "NO"), ("note", "nvarchar", 20, None, None, None, "YES"),
         ("amount", "decimal", None, 9, 2, None, "NO"), ("rv", "timestamp", None, None, None, None, "NO"),
     ]  # fmt: skip
-    assert catalogue.rows("SELECT TABLE_SCHEMA, TABLE_TYPE FROM information_schema.tables") == [("sa les", "BASE TABLE")]
+    assert catalogue.rows("SELECT TABLE_SCHEMA, TABLE_TYPE FROM information_schema.tables") == [
+        ("sa les", "BASE TABLE")
+    ]
 
 
 def test_a_heap_on_a_scheme_has_a_partitioning_column_too(client: Client) -> None:
@@ -133,7 +141,9 @@ def test_a_heap_on_a_scheme_has_a_partitioning_column_too(client: Client) -> Non
         "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
         "CREATE TABLE h (a int) ON ps(a)",
     )  # fmt: skip
-    assert client.rows("SELECT index_id, column_id, partition_ordinal FROM sys.index_columns WHERE object_id = OBJECT_ID('h')") == [(0, 1, 1)]
+    assert client.rows(
+        "SELECT index_id, column_id, partition_ordinal FROM sys.index_columns WHERE object_id = OBJECT_ID('h')"
+    ) == [(0, 1, 1)]
 
 
 def test_the_server_tells_its_databases_and_sessions(client: Client) -> None:
@@ -141,7 +151,9 @@ def test_the_server_tells_its_databases_and_sessions(client: Client) -> None:
     assert client.rows("SELECT name, compatibility_level, is_read_committed_snapshot_on FROM sys.databases ORDER BY database_id") == [
         ("master", 160, True), ("d", 160, True),
     ]  # fmt: skip
-    assert client.rows("SELECT login_name, program_name, transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID") == [("sa", "test", 2)]
+    assert client.rows(
+        "SELECT login_name, program_name, transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID"
+    ) == [("sa", "test", 2)]
     assert client.rows("SELECT name FROM d.sys.schemas WHERE schema_id = 1") == [("dbo",)]
 
 

@@ -17,14 +17,22 @@ Connect = Callable[..., Client]
 @pytest.fixture
 def two(connect: Connect) -> tuple[Client, Client]:
     first, second = connect(), connect()
-    first.do("CREATE DATABASE d", "USE d", "CREATE TABLE t (k int PRIMARY KEY, v int)", "INSERT t VALUES (1, 10), (2, 20)", "CREATE TABLE u (k int)")
+    first.do(
+        "CREATE DATABASE d",
+        "USE d",
+        "CREATE TABLE t (k int PRIMARY KEY, v int)",
+        "INSERT t VALUES (1, 10), (2, 20)",
+        "CREATE TABLE u (k int)",
+    )
     second.do("USE d")
     return first, second
 
 
 def test_commit_and_rollback_are_announced_with_one_descriptor(client: Client) -> None:
     client.do("CREATE TABLE t (a int)")
-    answer = client.run("BEGIN TRAN; BEGIN TRAN; INSERT t VALUES (1); COMMIT; SELECT @@TRANCOUNT; COMMIT; SELECT @@TRANCOUNT, a FROM t")
+    answer = client.run(
+        "BEGIN TRAN; BEGIN TRAN; INSERT t VALUES (1); COMMIT; SELECT @@TRANCOUNT; COMMIT; SELECT @@TRANCOUNT, a FROM t"
+    )
     assert [o.kind for o in answer.others if isinstance(o, TransactionChange)] == ["begin", "commit"]
     assert len({o.descriptor for o in answer.others if isinstance(o, TransactionChange)} | {0}) == 2
     assert answer.results == [[(1,)], [(0, 1)]]
@@ -33,7 +41,13 @@ def test_commit_and_rollback_are_announced_with_one_descriptor(client: Client) -
 
 
 def test_what_drivers_send_to_end_a_transaction_works(client: Client) -> None:
-    client.do("CREATE TABLE t (a int)", "BEGIN TRANSACTION", "INSERT t VALUES (1)", "IF @@TRANCOUNT > 0 ROLLBACK TRAN", "IF @@TRANCOUNT > 0 COMMIT TRAN")
+    client.do(
+        "CREATE TABLE t (a int)",
+        "BEGIN TRANSACTION",
+        "INSERT t VALUES (1)",
+        "IF @@TRANCOUNT > 0 ROLLBACK TRAN",
+        "IF @@TRANCOUNT > 0 COMMIT TRAN",
+    )
     assert client.value("COUNT(*) FROM t") == 0
 
 
@@ -75,7 +89,9 @@ def test_the_batch_goes_on_after_a_failed_statement_unless_xact_abort(two: tuple
     first, _ = two
     answer = first.run("INSERT t VALUES (1, 1); INSERT t VALUES (5, 5)")
     assert ([e.number for e in answer.errors], answer.counts) == ([2627], [1])
-    answer = first.run("SET XACT_ABORT ON; BEGIN TRAN; INSERT t VALUES (6, 6); INSERT t VALUES (1, 1); INSERT t VALUES (7, 7)")
+    answer = first.run(
+        "SET XACT_ABORT ON; BEGIN TRAN; INSERT t VALUES (6, 6); INSERT t VALUES (1, 1); INSERT t VALUES (7, 7)"
+    )
     assert [e.number for e in answer.errors] == [2627]
     assert [o.kind for o in answer.others if isinstance(o, TransactionChange)] == ["begin", "rollback"]
     assert first.value("@@TRANCOUNT") == 0
@@ -118,7 +134,9 @@ def test_snapshot_must_be_allowed_and_then_stands_still(two: tuple[Client, Clien
 
 def test_the_second_of_two_snapshot_writers_fails_and_is_rolled_back(two: tuple[Client, Client]) -> None:
     first, second = two
-    first.do("ALTER DATABASE d SET ALLOW_SNAPSHOT_ISOLATION ON", "SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRAN")
+    first.do(
+        "ALTER DATABASE d SET ALLOW_SNAPSHOT_ISOLATION ON", "SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRAN"
+    )
     assert first.value("v FROM t WHERE k = 1") == 10
     second.do("UPDATE t SET v = v + 1 WHERE k = 1")
     answer = first.run("UPDATE t SET v = v + 1 WHERE k = 1")
@@ -130,7 +148,9 @@ def test_the_second_of_two_snapshot_writers_fails_and_is_rolled_back(two: tuple[
 
 def test_ddl_is_refused_in_a_snapshot_transaction(two: tuple[Client, Client]) -> None:
     first, _ = two
-    first.do("ALTER DATABASE d SET ALLOW_SNAPSHOT_ISOLATION ON", "SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRAN")
+    first.do(
+        "ALTER DATABASE d SET ALLOW_SNAPSHOT_ISOLATION ON", "SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRAN"
+    )
     assert first.number("CREATE TABLE x (a int)") == 3964
 
 
@@ -244,7 +264,7 @@ def test_an_attention_stops_a_running_query_and_keeps_the_transaction(two: tuple
     timer = threading.Timer(0.3, first.session.cancel)
     timer.start()
     begun = time.monotonic()
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled):  # noqa: PT012 - the outcomes must be consumed for the statement to run
         for outcome in first.session.execute(slow, {}):
             assert isinstance(outcome, ResultSet)
             list(outcome.batches)

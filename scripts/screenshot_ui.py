@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Pictures of a running Dagster UI for the README, taken by headless Chromium over its debugging protocol.
+
+    dltsync demo --ui &                          # leaves the UI on port 3000
+    .venv/bin/python scripts/screenshot_ui.py    # docs/images/lineage.png, docs/images/partitions.png
+
+Needs Chromium (Debian: `apt-get install chromium`); websockets comes with the Dagster webserver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+PAGES = {
+    # name: (path, what the page shows once it is complete, seconds to settle)
+    "lineage": ("/asset-groups", "aircraft_operator", 8.0),
+    "partitions": ("/assets/warehouse/flights?view=partitions", "2013-12-01", 6.0),
+}
+WIDTH, HEIGHT = 1600, 1000
+READY_WITHIN = 60.0
+
+SEEN_BEFORE = "for (const k of ['communityNux']) localStorage.setItem(k, JSON.stringify('1'));"
+"""Tells the UI that its invitation to the community was answered; it would cover the page."""
+
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+    f"--window-size={WIDTH},{HEIGHT}",
+]
+
+
+class Page:
+    """One tab, driven by commands of the debugging protocol."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._last = 0
+
+    def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._last += 1
+        self._socket.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
+        while True:
+            answer: dict[str, Any] = json.loads(self._socket.recv(timeout=READY_WITHIN))
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def evaluate(self, expression: str) -> Any:
+        return self.command("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def wait_for_text(self, text: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while text not in str(self.evaluate("document.body ? document.body.innerText : ''")):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the page never showed {text!r}")
+            time.sleep(0.3)
+
+
+def main() -> None:
+    """Take every picture; fails when a page does not show what it should."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:3000")
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--chromium", default="chromium")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as profile:
+        browser = subprocess.Popen(  # noqa: S603 - the program the caller named
+            [asked.chromium, *CHROMIUM, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with connect(_tab_of(Path(profile)), max_size=None) as socket:
+                _take_all(Page(socket), asked.url, asked.out)
+        finally:
+            browser.terminate()
+            browser.wait()
+
+
+def _tab_of(profile: Path) -> str:
+    """The address of the first tab."""
+    deadline = time.monotonic() + READY_WITHIN
+    told = profile / "DevToolsActivePort"
+    while not told.exists() or not told.read_text().strip():
+        if time.monotonic() > deadline:
+            raise TimeoutError("Chromium did not start")
+        time.sleep(0.1)
+    port = told.read_text().splitlines()[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+        tabs = json.load(answer)
+    return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
+
+
+def _take_all(page: Page, url: str, out: Path) -> None:
+    page.command("Page.enable")
+    page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
+    page.command(
+        "Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False
+    )
+    for name, (path, text, settle) in PAGES.items():
+        page.command("Page.navigate", url=url + path)
+        page.wait_for_text(text)
+        time.sleep(settle)  # layout is animated; the text is there before the last node stands still
+        picture = base64.b64decode(page.command("Page.captureScreenshot", format="png")["data"])
+        (out / f"{name}.png").write_bytes(picture)
+        print(f"{out / name}.png  {len(picture) / 1000:.0f} kB")  # noqa: T201 - a script's output
+
+
+if __name__ == "__main__":
+    main()
