@@ -21,13 +21,10 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-PAGES = {
-    # name: (path, what the page shows once it is complete, seconds to settle)
-    "lineage": ("/asset-groups", "aircraft_operator", 8.0),
-    "partitions": ("/assets/warehouse/flights?view=partitions", "2013-12-01", 6.0),
-}
-WIDTH, HEIGHT = 1600, 1000
+WIDTH, HEIGHT = 1600, 1060
 READY_WITHIN = 60.0
+SETTLE = 6.0
+"""Seconds: layout is animated; the text is there before the last node stands still."""
 
 SEEN_BEFORE = "for (const k of ['communityNux']) localStorage.setItem(k, JSON.stringify('1'));"
 """Tells the UI that its invitation to the community was answered; it would cover the page."""
@@ -65,6 +62,25 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         return self.command("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def press_alt(self, letter: str) -> None:
+        """Alt and a letter: the UI's shortcuts."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                modifiers=1,
+                key=letter,
+                code=f"Key{letter.upper()}",
+                windowsVirtualKeyCode=ord(letter.upper()),
+            )
+
+    def click_text(self, text: str) -> None:
+        """The innermost element whose text begins like this."""
+        self.evaluate(
+            "[...document.querySelectorAll('*')].filter(e => e.innerText && e.innerText.trim().startsWith("
+            f"{json.dumps(text)})).pop().click()"
+        )
 
     def wait_for_text(self, text: str) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -113,16 +129,24 @@ def _tab_of(profile: Path) -> str:
 def _take_all(page: Page, url: str, out: Path) -> None:
     page.command("Page.enable")
     page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
-    page.command(
-        "Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False
-    )
-    for name, (path, text, settle) in PAGES.items():
-        page.command("Page.navigate", url=url + path)
-        page.wait_for_text(text)
-        time.sleep(settle)  # layout is animated; the text is there before the last node stands still
-        picture = base64.b64decode(page.command("Page.captureScreenshot", format="png")["data"])
-        (out / f"{name}.png").write_bytes(picture)
-        print(f"{out / name}.png  {len(picture) / 1000:.0f} kB")  # noqa: T201 - a script's output
+    page.command("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+    page.command("Page.navigate", url=f"{url}/asset-groups")
+    page.wait_for_text("Materialize all")
+    page.press_alt("e")  # expand all groups
+    page.wait_for_text("aircraft_operator")
+    _take(page, out / "lineage.png")
+    page.command("Page.navigate", url=f"{url}/assets/warehouse/flights?view=partitions")
+    page.wait_for_text("[2013-07-01")
+    page.click_text("[2013-07-01")
+    page.wait_for_text("dltsync/load_id")
+    _take(page, out / "partitions.png")
+
+
+def _take(page: Page, file: Path) -> None:
+    time.sleep(SETTLE)
+    picture = base64.b64decode(page.command("Page.captureScreenshot", format="png")["data"])
+    file.write_bytes(picture)
+    print(f"{file}  {len(picture) / 1000:.0f} kB")  # noqa: T201 - a script's output
 
 
 if __name__ == "__main__":

@@ -92,11 +92,12 @@ def _observation(services: Services, manifests: Sequence[Manifest], warehouse_ro
 
 
 def _warehouse_rows(services: Services, shape: TableShape, heads: TableHeads) -> Mapping[str, int]:
-    if shape.units == [WHOLE_TABLE]:
-        return {WHOLE_TABLE: services.warehouse.count(shape.target)}
     committed = [unit for unit in shape.units if unit in heads.live]
     scopes = {unit: scope for unit in committed if (scope := shape.scope_of(unit)) is not None}
-    return services.warehouse.counts(shape.target, scopes) if scopes else {}
+    with services.warehouse_turn:
+        if shape.units == [WHOLE_TABLE]:
+            return {WHOLE_TABLE: services.warehouse.count(shape.target)}
+        return services.warehouse.counts(shape.target, scopes) if scopes else {}
 
 
 def _plan(

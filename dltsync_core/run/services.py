@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.identity import TableName
@@ -61,7 +61,10 @@ class Voice:
 
 @dataclass(frozen=True)
 class Services:
-    """The rooms of one run. `server` and `database` name the source in footers; `stop` ends the run early."""
+    """The rooms of one run. `server` and `database` name the source in footers; `stop` ends the run early.
+    `warehouse_turn` is held around every use of the warehouse, so that the time a unit waits for others of its own run does
+    not count against the time it may wait for strangers.
+    """
 
     config: PipelineConfig
     source: Source
@@ -71,6 +74,7 @@ class Services:
     voice: Voice
     run_id: str
     stop: threading.Event
+    warehouse_turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def source_name(self) -> str:

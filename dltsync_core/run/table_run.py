@@ -110,7 +110,7 @@ class TableRun:
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
         self._say("loading", work, rows=_staged(work).rows_read)
-        started = time.perf_counter()
+        about = work.step.table, work.step.unit, work.load_id
         request = LoadRequest(
             target=self._shape.target,
             files=self._services.lake.paths(work.manifest),
@@ -119,7 +119,9 @@ class TableRun:
             load_id=work.load_id,
             hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
         )
-        with self._services.voice.about(work.step.table, work.step.unit, work.load_id):
+        with self._services.warehouse_turn, self._services.voice.about(*about):
+            self._services.keep_going()
+            started = time.perf_counter()
             self._services.warehouse.load(request)
         work.load_seconds += time.perf_counter() - started
         self._tell(work, LoadStatus.LOADED, rows=_staged(work).rows_read)
@@ -173,8 +175,9 @@ class TableRun:
     # -- facts ------------------------------------------------------------------------------------------------------
 
     def _count(self, work: UnitWork) -> ThreeCounts:
-        staged, warehouse = _staged(work), self._services.warehouse
-        found = warehouse.count(self._shape.target, self._shape.scope_of(work.step.unit))
+        staged = _staged(work)
+        with self._services.warehouse_turn:
+            found = self._services.warehouse.count(self._shape.target, self._shape.scope_of(work.step.unit))
         kept = 0
         if isinstance(self._shape.config, StaticTableConfig) and self._shape.config.load_strategy == "upsert":
             kept = max(found - staged.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition

@@ -6,7 +6,10 @@ to a schema of its own and drops it. The header of the run says which server ans
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -74,6 +77,18 @@ def server(request: pytest.FixtureRequest) -> Server:
     )
 
 
+@pytest.fixture(scope="session")
+def snapshot_server(request: pytest.FixtureRequest, server: Server) -> Server:
+    """The same server in a database that allows SNAPSHOT isolation: in the sandbox one of our own, else the one given."""
+    if request.config.getoption("--db-url", default=None):
+        return server
+    name = f"shop_{uuid.uuid4().hex[:8]}"
+    with closing(server.connect()) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON")
+    return replace(server, database=name)
+
+
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     """Listens at the only door that statements for rows go through."""
@@ -94,9 +109,19 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
 
 @pytest.fixture
-def shop(server: Server, tmp_path: Path) -> Iterator[ServerShop]:
+def shop(snapshot_server: Server, tmp_path: Path) -> Iterator[ServerShop]:
     """A shop with rows in it, gone afterwards."""
-    made = ServerShop(server, tmp_path)
+    yield from _shop(snapshot_server, tmp_path)
+
+
+@pytest.fixture
+def shop_without_snapshot(server: Server, tmp_path: Path) -> Iterator[ServerShop]:
+    """The same in a database that may not allow SNAPSHOT isolation (the sandbox's master does not)."""
+    yield from _shop(server, tmp_path)
+
+
+def _shop(server: Server, directory: Path) -> Iterator[ServerShop]:
+    made = ServerShop(server, directory)
     try:
         made.create()
         yield made

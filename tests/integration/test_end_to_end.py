@@ -212,6 +212,22 @@ def test_one_partition_can_be_loaded_by_hand(synced: ServerShop) -> None:
     synced.assert_same()
 
 
+def test_a_snapshot_is_used_where_the_database_allows_it(synced: ServerShop) -> None:
+    result = synced.run(force=True)
+    assert {unit.consistency for unit in result.units} == {"snapshot"}
+    assert result.notes == ()
+
+
+def test_a_database_without_snapshot_is_read_and_says_so(shop_without_snapshot: ServerShop) -> None:
+    result = shop_without_snapshot.run()
+    assert result.success, result["errors"]
+    if {unit.consistency for unit in result.units} == {"snapshot"}:
+        pytest.skip("the database that was given allows SNAPSHOT isolation")
+    assert {unit.consistency for unit in result.units} == {"read_committed"}
+    assert any("READ COMMITTED" in note for note in result.notes)
+    shop_without_snapshot.assert_same()
+
+
 def test_a_broken_history_is_shown_first_and_repaired_on_request(shop: ServerShop) -> None:
     shop.add_version(5, "2026-01-01", "Old", "2026-01-01T09:00:00")
     shop.add_version(5, "2026-01-09", "New", "2026-01-09T09:00:00")  # the old one was never closed
