@@ -25,6 +25,8 @@ from sqlserver_sandbox.tsql.types import (
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 _NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
+_NARROW = 18
+"""Digits of a DuckDB decimal that is kept in 64 bits."""
 DIVIDE_BY_ZERO = SqlError(8134, "Divide by zero error encountered.")
 
 
@@ -173,6 +175,9 @@ def _exactly(operator: str, a: str, b: str, left: SqlType, right: SqlType, targe
         wide = f"DECIMAL({precision},{scale})"
         return cast(f"(CAST({a} AS {wide}) {operator} CAST({b} AS {wide}))", target)
     if operator == "*" and p1 + p2 <= 38 and scale == s1 + s2:
+        if max(p1, p2) <= _NARROW < p1 + p2:
+            # DuckDB would multiply in 64 bits and overflow; one wide operand makes it use 128.
+            a = f"CAST({a} AS DECIMAL({_NARROW + 1},{s1}))"
         return cast(f"({a} * {b})", target)
     spec = json.dumps([operator, precision, scale])
     return cast(f"exact_decimal({text_literal(spec)}, CAST({a} AS VARCHAR), CAST({b} AS VARCHAR))", target)
