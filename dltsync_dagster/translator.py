@@ -14,7 +14,7 @@ from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.identity import path_part
 from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _GROUP = re.compile(r"[^A-Za-z0-9_]+")
 
 _DESCRIPTIONS = {
