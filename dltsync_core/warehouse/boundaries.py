@@ -51,9 +51,9 @@ _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HEX = re.compile(r"0[xX]((?:[0-9A-Fa-f]{2})*)")
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_NS_LOWEST = -(2**63) // 100 + 1
+_NS_LOWEST = (date(1677, 9, 22).toordinal() - _EPOCH) * 86_400 * _TICKS_PER_SECOND
 _NS_HIGHEST = (2**63 - 1) // 100
-"""Ticks since 1970 that a 64-bit count of nanoseconds can express (the lowest value itself is DuckDB's minus infinity)."""
+"""Ticks since 1970 that DuckDB's TIMESTAMP_NS works with. The type reaches 23 hours further back than its comparisons."""
 
 
 def edge_maker(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
@@ -132,7 +132,7 @@ def _nanos_edge(text: str) -> Edge:
         return Edge(q.NOTHING, exact=False, reach=Reach.BELOW)
     if ticks > _NS_HIGHEST:
         return Edge(q.NOTHING, exact=False, reach=Reach.ABOVE)
-    return Edge(q.typed(f"{_digits_text(ticks, 7)}00", "TIMESTAMP_NS"))
+    return Edge(q.nanoseconds(ticks * 100))
 
 
 def _moment_ticks(text: str) -> int:

@@ -1,15 +1,16 @@
-"""dlt's DuckDB destination, with full names.
+"""dlt's DuckDB destination, for names that dlt does not expect.
 
-dlt names a table by schema and table. In a file `warehouse.duckdb` with a schema `warehouse` DuckDB refuses that as
-ambiguous; with the catalog in front it is clear. And dlt makes file names out of table names, so a table whose name could not
-be part of one travels under a safe name and is given its own in SQL.
+dlt makes file names out of table names, writes its SQL to files line by line, splits it, looks for words like DROP in it,
+sends parts of it through `%` and `str.format`, and leaves out the catalog, without which a schema `sales` in a file
+`sales.duckdb` is ambiguous. Any name SQL Server admits must pass. So every name travels in disguise, in letters and digits
+only, and gets its own back where DuckDB is asked.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from dlt.common.schema import Schema
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
@@ -21,12 +22,32 @@ from duckdb import DuckDBPyConnection
 from dltsync_core.identity import path_part
 from dltsync_core.warehouse.duckdb_sql import identifier
 
-_SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_]{1,128}")
+_DISGUISED = re.compile(r"dltsync_(name|text)_((?:[0-9a-f]{2})*)_end")
 
 
 def travel_name(table: str) -> str:
-    """The name under which dlt knows a table: its own where dlt can make a file name of it."""
-    return table if _SAFE_FILE_NAME.fullmatch(table) else path_part(table).replace("-", "_")
+    """The name under which dlt knows a table: fit for a file name and readable."""
+    return path_part(table).replace("-", "_")
+
+
+def disguised_name(name: str) -> str:
+    """An identifier as letters and digits; `undisguised` quotes it."""
+    return f"dltsync_name_{name.encode().hex()}_end"
+
+
+def disguised_text(sql: str) -> str:
+    """Ready SQL as letters and digits."""
+    return f"dltsync_text_{sql.encode().hex()}_end"
+
+
+def undisguised(sql: str) -> str:
+    """The statement as DuckDB is to see it."""
+
+    def reveal(match: re.Match[str]) -> str:
+        content = bytes.fromhex(match[2]).decode()
+        return identifier(content) if match[1] == "name" else content
+
+    return _DISGUISED.sub(reveal, sql)
 
 
 class FullNames(DuckDbDestination):
@@ -51,6 +72,7 @@ class FullNames(DuckDbDestination):
     def client(self, schema: Schema, initial_config: DuckDbClientConfiguration | None = None) -> DuckDbClient:
         client = super().client(schema, initial_config)  # type: ignore[arg-type]  # dlt's own default is None
         plain = client.sql_client
+        plain.capabilities.escape_identifier = disguised_name
         client.sql_client = _SqlClient(
             plain.dataset_name, plain.staging_dataset_name, plain.credentials, plain.capabilities
         )
@@ -63,11 +85,28 @@ class _SqlClient(DuckDbSqlClient):
     catalog: str
     real_names: Mapping[str, str]
 
+    def open_connection(self) -> Any:
+        self._conn = cast("DuckDBPyConnection", _Revealing(super().open_connection()))
+        return self._conn
+
     def catalog_name(self, quote: bool = True, casefold: bool = True) -> str:
-        return identifier(self.catalog) if quote else self.catalog
+        return disguised_name(self.catalog) if quote else self.catalog
 
     def make_qualified_table_name_path(self, table_name: str | None, *args: Any, **kwargs: Any) -> list[str]:
         if table_name is not None:
             table_name = self.real_names.get(table_name, table_name)
         path: list[str] = super().make_qualified_table_name_path(table_name, *args, **kwargs)
         return path
+
+
+class _Revealing:
+    """A connection that reveals disguised names just before DuckDB sees them."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, query: str, *args: Any) -> DuckDBPyConnection:
+        return self._connection.execute(undisguised(query), *args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)

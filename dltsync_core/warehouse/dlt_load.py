@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from duckdb import DuckDBPyConnection
 from dltsync_core.errors import DiskFull, NotWritable, SyncError, WarehouseError
 from dltsync_core.identity import path_part
 from dltsync_core.warehouse.columns import hints_of
-from dltsync_core.warehouse.dlt_destination import FullNames, travel_name
+from dltsync_core.warehouse.dlt_destination import FullNames, disguised_text, travel_name
 from dltsync_core.warehouse.dlt_settings import our_settings
 from dltsync_core.warehouse.port import (
     Disposition,
@@ -48,7 +49,8 @@ class Place:
     @property
     def dlt_schema(self) -> str:
         """The name of dlt's schema for this table: one per table, so that tables do not disturb each other's."""
-        return path_part(f"{self.pipeline} {'.'.join(self.target)}").replace("-", "_")
+        digest = hashlib.sha256("\0".join((self.pipeline, *self.target)).encode()).hexdigest()[:12]
+        return f"dltsync_{digest}"
 
 
 def load_with_dlt(connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
@@ -86,8 +88,7 @@ def _written(disposition: Disposition) -> Mapping[str, Any]:
     if isinstance(disposition, ReplaceTable):
         return {"write_disposition": "replace"}
     if isinstance(disposition, ReplaceScope):
-        # dlt sends the condition through str.format
-        condition = duckdb_condition(disposition).replace("{", "{{").replace("}", "}}")
+        condition = disguised_text(duckdb_condition(disposition))
         merge = {"disposition": "merge", "strategy": "delete-insert", "destination_scope": condition}
         return {"write_disposition": merge}
     if isinstance(disposition, MergeKeys):

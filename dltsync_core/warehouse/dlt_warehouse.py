@@ -245,14 +245,10 @@ def _evolve(connection: DuckDBPyConnection, catalog: str, target: Target, reques
 
 def _forget_what_dlt_knew(connection: DuckDBPyConnection, place: Place) -> None:
     """dlt skips looking at a table whose schema it has on record, even when the table was dropped since. Without the record
-    it looks; and one schema and one state per load would otherwise pile up."""
-    schema = place.target[0]
-    for table, column, value in (
-        ("_dlt_version", "schema_name", place.dlt_schema),
-        ("_dlt_pipeline_state", "pipeline_name", place.dlt_pipeline),
-    ):
-        if find_table(connection, place.catalog, (schema, table)) is not None:
-            connection.execute(q.forget(place.catalog, schema, table, column), [value])
+    it looks; and records of every scope ever loaded would otherwise pile up."""
+    schema, table = place.target[0], "_dlt_version"
+    if find_table(connection, place.catalog, (schema, table)) is not None:
+        connection.execute(q.forget(place.catalog, schema, table, "schema_name"), [place.dlt_schema])
 
 
 def _check_types(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:

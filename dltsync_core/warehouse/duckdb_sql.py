@@ -44,6 +44,11 @@ def blob(value: bytes) -> str:
     return f"{text(escaped)}::BLOB"
 
 
+def nanoseconds(since_1970: int) -> str:
+    """A TIMESTAMP_NS literal. DuckDB refuses the first hours of that type's range as text."""
+    return f"make_timestamp_ns({since_1970}::BIGINT)"
+
+
 def compared(column: str, operator: Operator, literal: str) -> str:
     """One comparison. `literal` is one of this file's."""
     return f"{identifier(column)} {operator} {literal}"

@@ -24,6 +24,7 @@ from dltsync_core.errors import (
 )
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse import dlt_warehouse
+from dltsync_core.warehouse.dlt_load import load_with_dlt
 from dltsync_core.warehouse.port import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.scope import scope_for
 from tests.core.warehouse.warehouse_files import House, orders
@@ -69,11 +70,10 @@ def test_a_load_that_fails_on_the_way_changes_nothing_and_the_next_one_works(
     """dlt leaves a failed package behind, which would swallow the next load in its directory."""
     house.load(TARGET, orders({1: "a"}), how=how)
     broken = house.request(TARGET, orders({1: "b", 2: "b"}), how=how)
-    real = dlt_warehouse.load_with_dlt  # type: ignore[attr-defined]  # the seam the test breaks
 
     def torn(connection: Any, request: Any, place: Any) -> None:
         request.files[0].write_bytes(b"PAR1 and then nothing PAR1")
-        real(connection, request, place)
+        load_with_dlt(connection, request, place)
 
     with monkeypatch.context() as patch:
         patch.setattr("dltsync_core.warehouse.dlt_load.pq.read_metadata", lambda path: orders({}))
@@ -203,22 +203,17 @@ def test_records_of_dlt_do_not_pile_up(house: House) -> None:
     assert (versions, loads) == ((1,), (3,))
 
 
-def _later(name: str) -> Any:
-    reason = "dlt splits its SQL text, formats it and shortens file names: such names do not pass yet"
-    return pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 AWKWARD = [
     "Order Details",
     "a.b",
     "o'r\"d]er[s",
     "trailing_",
-    _later("x" * 128),
+    "x" * 128,
     "😀 Bestellungen",
-    _later("Order;DROP TABLE x--"),
-    _later("{braces} 100%s"),
+    "Order;DROP TABLE x--",
+    "{braces} 100%s",
     "a=b/c\\d*?",
-    _later("new\nline"),
+    "new\nline",
     "VACUUM DROP TABLE alter",
 ]
 
