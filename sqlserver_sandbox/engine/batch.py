@@ -96,7 +96,7 @@ class BatchRunner:
 
     def _one(self, node: s.Statement) -> Iterator[Outcome]:
         session = self.session
-        rule = _RULES.get(type(node))
+        rule = RULES.get(type(node))
         if rule is None:
             raise refused(f"the statement {type(node).__name__}")
         flow = isinstance(node, s.If | s.Execute | s.ExecuteText)
@@ -240,7 +240,7 @@ def _mentions(node: object, names: set[str]) -> bool:
     return False
 
 
-_RULES: dict[type, Callable[[BatchRunner, Any], Iterator[Outcome]]] = {
+RULES: dict[type, Callable[[BatchRunner, Any], Iterator[Outcome]]] = {
     s.SelectStatement: _select,
     s.Insert: rows.run_insert,
     s.Update: changes.run_update,

@@ -60,6 +60,7 @@ _PROCEDURES: dict[str, Procedure] = {
     ),
     "sp_tablecollations_100": Procedure(("object",), catalogue_procedures.table_collations),
 }
+NAMES = frozenset(_PROCEDURES)
 _OFF_LIST = frozenset(
     {
         "sp_getapplock",

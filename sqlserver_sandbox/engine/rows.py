@@ -201,6 +201,7 @@ def _row_type(values: tuple[Bound, ...]) -> Bound:
 def write_rows(runner: BatchRunner, statement: Statement, database: Database, table: Table, incoming: Incoming) -> int:
     """Stage, check, store. Returns the number of rows. Raises 515, 2628, 2627, 2601, 8115 and the conversions' errors."""
     session, store = runner.session, runner.session.store
+    session.last_identity = None
     given = {c.column_id: b for c, b in zip(incoming.columns, incoming.bounds, strict=True)}
     staged: list[tuple[TableColumn, Bound]] = []
     texts: list[str] = []

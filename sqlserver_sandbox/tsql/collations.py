@@ -13,10 +13,15 @@ from functools import lru_cache
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.refusal import refused
 
-_PATTERN = re.compile(
-    r"(?:SQL_Latin1_General_CP1|Latin1_General(?:_100)?)_(?P<kind>CI_AS|CS_AS|BIN2)(?:_SC)?(?P<utf8>_UTF8)?",
-    re.IGNORECASE,
+LISTED = (
+    "SQL_Latin1_General_CP1_CI_AS",
+    "Latin1_General_CI_AS",
+    "Latin1_General_CS_AS",
+    "Latin1_General_BIN2",
+    "Latin1_General_100_BIN2",
+    "Latin1_General_100_CI_AS_SC_UTF8",
 )
+"""All there are: the wire has a code page and five bytes for each."""
 _REAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*_(?:CI|CS|BIN|BIN2)(?:_[A-Z0-9]+)*", re.IGNORECASE)
 
 
@@ -32,15 +37,13 @@ class Collation:
 @lru_cache(maxsize=256)
 def collation(name: str) -> Collation:
     """The collation of that name. Raises 448 for no such collation, the refusal for one off the list."""
-    match = _PATTERN.fullmatch(name)
-    if match is None:
+    listed = next((c for c in LISTED if c.lower() == name.lower()), None)
+    if listed is None:
         if _REAL.fullmatch(name):
-            raise refused(
-                f"the collation {name}; use SQL_Latin1_General_CP1, Latin1_General or"
-                " Latin1_General_100 with _CI_AS, _CS_AS or _BIN2"
-            )
+            raise refused(f"the collation {name}; use one of {', '.join(LISTED)}")
         raise SqlError(448, f"Invalid collation '{name}'.")
-    return Collation(name, {"CI_AS": "ci", "CS_AS": "cs", "BIN2": "bin2"}[match["kind"].upper()], bool(match["utf8"]))
+    kind = "bin2" if "_BIN2" in listed else "cs" if "_CS_" in listed else "ci"
+    return Collation(listed, kind, listed.endswith("_UTF8"))
 
 
 def same(left: str, right: str) -> bool:

@@ -107,6 +107,7 @@ _KNOWN_OFF_LIST = frozenset(
         "newsequentialid",
         "host_name",
         "app_name",
+        "scope_identity",
         "session_context",
         "context_info",
         "object_definition",

@@ -237,11 +237,6 @@ def _xact_state(binder: Binder, node: Call) -> Bound:
     return constant(binder.context.facts.xact_state, SqlType("smallint"))
 
 
-def _scope_identity(binder: Binder, node: Call) -> Bound:
-    exactly(binder, node, 0)
-    return constant(binder.context.facts.identity, SqlType("numeric", precision=38))
-
-
 RULES: dict[str, Callable[[Binder, Call], Bound]] = {
     "db_name": _db_name,
     "db_id": _db_id,
@@ -263,5 +258,4 @@ RULES: dict[str, Callable[[Binder, Call], Bound]] = {
     "has_perms_by_name": _has_perms,
     "min_active_rowversion": _min_active_rowversion,
     "xact_state": _xact_state,
-    "scope_identity": _scope_identity,
 }

@@ -6,7 +6,7 @@ Inside, every value is a `Moment`: 100 ns ticks of local time since 0001-01-01 a
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from sqlserver_sandbox.model import TICKS_PER_DAY, TICKS_PER_SECOND, SqlError, SqlType
@@ -353,6 +353,5 @@ _FORMATS = {
 }
 
 
-def add_days(days: int) -> date:
-    """The date `days` after 1900-01-01."""
-    return date(1900, 1, 1) + timedelta(days=days)
+STYLES = frozenset({*_FORMATS, *_STYLED})
+"""Every style that is written or read."""

@@ -56,11 +56,14 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 
     engine, client = open_client()
     client.do(
-        "CREATE DATABASE d", "USE d", "CREATE SCHEMA s", "CREATE PARTITION FUNCTION pf (datetimeoffset(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01 00:00 +02:00')",
+        "CREATE DATABASE d",
+        "USE d",
+        "CREATE SCHEMA s",
+        "CREATE PARTITION FUNCTION pf (datetimeoffset(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01 00:00 +02:00')",
         "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
         "CREATE TABLE s.t (id int IDENTITY(5, 5), at datetimeoffset(3) DEFAULT '2024-06-01 00:00 +00:00', rv rowversion) ON ps(at)",
         "INSERT s.t DEFAULT VALUES",
-    )  # fmt: skip
+    )
     last = client.value("@@DBTS")
     engine.close()
     engine, client = open_client()
@@ -111,7 +114,7 @@ def test_schemas_hold_tables_of_the_same_name(client: Client) -> None:
         ("DROP INDEX pk_t ON t", 3723),
         ("TRUNCATE TABLE nope", 208),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_definition_raises_sql_servers_number(client: Client, statement: str, number: int) -> None:
     client.do("CREATE TABLE t (k int CONSTRAINT pk_t PRIMARY KEY, v int)", "INSERT t VALUES (1, 1)")
     assert client.number(statement) == number
@@ -136,7 +139,42 @@ def test_columns_come_and_go(client: Client) -> None:
 
 
 def test_every_declared_type_can_be_stored_and_selected(client: Client) -> None:
-    types = ["bit", "tinyint", "smallint", "int", "bigint", "decimal(38,10)", "numeric(5,0)", "money", "smallmoney", "float", "real", "date", "time(3)", "datetime", "smalldatetime", "datetime2(5)", "datetimeoffset(0)", "char(3)", "varchar(8000)", "varchar(max)", "nchar(2)", "nvarchar(4000)", "nvarchar(max)", "text", "ntext", "xml", "binary(4)", "varbinary(10)", "varbinary(max)", "image", "uniqueidentifier", "rowversion", "sysname", "timestamp"]  # fmt: skip
+    types = [
+        "bit",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "decimal(38,10)",
+        "numeric(5,0)",
+        "money",
+        "smallmoney",
+        "float",
+        "real",
+        "date",
+        "time(3)",
+        "datetime",
+        "smalldatetime",
+        "datetime2(5)",
+        "datetimeoffset(0)",
+        "char(3)",
+        "varchar(8000)",
+        "varchar(max)",
+        "nchar(2)",
+        "nvarchar(4000)",
+        "nvarchar(max)",
+        "text",
+        "ntext",
+        "xml",
+        "binary(4)",
+        "varbinary(10)",
+        "varbinary(max)",
+        "image",
+        "uniqueidentifier",
+        "rowversion",
+        "sysname",
+        "timestamp",
+    ]
     for number, declared in enumerate(types):
         client.do(f"CREATE TABLE t{number} (x {declared} NULL, k int)")
         answer = client.run(f"SELECT x FROM t{number}")

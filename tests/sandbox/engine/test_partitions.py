@@ -56,12 +56,17 @@ def test_every_value_lies_between_its_boundaries(shared: Client, boundaries: lis
         ("decimal(10,2)", "1.5, 2.5", "2.49", 2),
         ("bigint", "5000000000", "5000000001", 2),
         ("money", "1.5", "1.4999", 1),
-        ("uniqueidentifier", "'00000000-0000-0000-0000-000000000002'", "CAST('FFFFFFFF-FFFF-FFFF-FFFF-000000000001' AS uniqueidentifier)", 1),
+        (
+            "uniqueidentifier",
+            "'00000000-0000-0000-0000-000000000002'",
+            "CAST('FFFFFFFF-FFFF-FFFF-FFFF-000000000001' AS uniqueidentifier)",
+            1,
+        ),
         ("varchar(10)", "'m'", "'N'", 2),
         ("datetimeoffset(0)", "'2024-01-01 00:00 +00:00'", "CAST('2024-01-01 01:00 +02:00' AS datetimeoffset(0))", 1),
         ("varbinary(4)", "0x10", "0x0F", 1),
     ],
-)  # fmt: skip
+)
 def test_boundaries_of_every_type_divide_values(
     client: Client, declared: str, boundaries: str, value: str, number: int
 ) -> None:
@@ -102,12 +107,13 @@ def test_boundaries_are_sorted_with_a_warning(client: Client) -> None:
         ("SELECT $PARTITION.nope(1)", 208),
         ("SELECT $PARTITION.pf('x')", 245),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_partitioning_raises_sql_servers_number(client: Client, statement: str, number: int) -> None:
     client.do(
-        "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
         "CREATE TABLE t (a int) ON ps(a)",
-    )  # fmt: skip
+    )
     assert client.number(statement) == number
 
 
@@ -121,9 +127,11 @@ def test_decimal_and_numeric_are_different_to_partitioning(client: Client) -> No
 
 def test_a_split_uses_up_next_used_and_a_merge_brings_rows_together(client: Client) -> None:
     client.do(
-        "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
-        "CREATE TABLE t (a int NOT NULL) ON ps(a)", "INSERT t VALUES (5), (10), (15), (16), (25)",
-    )  # fmt: skip
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE TABLE t (a int NOT NULL) ON ps(a)",
+        "INSERT t VALUES (5), (10), (15), (16), (25)",
+    )
     counts = "SELECT partition_number, rows FROM sys.partitions WHERE object_id = OBJECT_ID('t') ORDER BY 1"
     assert client.rows(counts) == [(1, 1), (2, 3), (3, 1)]
     client.do("ALTER PARTITION FUNCTION pf() SPLIT RANGE (16)")
@@ -152,7 +160,11 @@ def test_next_used_shows_as_one_more_destination(client: Client) -> None:
 
 def test_dropping_in_order_leaves_nothing(client: Client) -> None:
     client.do(
-        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
-        "CREATE TABLE t (a int) ON ps(a)", "DROP TABLE t", "DROP PARTITION SCHEME ps", "DROP PARTITION FUNCTION pf",
-    )  # fmt: skip
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE TABLE t (a int) ON ps(a)",
+        "DROP TABLE t",
+        "DROP PARTITION SCHEME ps",
+        "DROP PARTITION FUNCTION pf",
+    )
     assert client.value("COUNT(*) FROM sys.partition_functions") == 0

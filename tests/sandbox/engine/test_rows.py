@@ -43,18 +43,46 @@ def test_an_update_gives_the_changed_rows_a_new_rowversion(table: Client) -> Non
 @pytest.mark.parametrize(
     ("statement", "number", "words"),
     [
-        ("INSERT t (name) VALUES (NULL)", 515, "Cannot insert the value NULL into column 'name', table 'master.dbo.t'; column does not allow nulls. INSERT fails."),
-        ("UPDATE t SET name = NULL", 515, "Cannot insert the value NULL into column 'name', table 'master.dbo.t'; column does not allow nulls. UPDATE fails."),
-        ("INSERT t (name) VALUES (N'toolong')", 2628, "String or binary data would be truncated in table 'master.dbo.t', column 'name'. Truncated value: 'toolo'."),
-        ("INSERT t (name, amount) VALUES (N'A', 1)", 2627, "Violation of UNIQUE KEY constraint 'uq'. Cannot insert duplicate key in object 'dbo.t'. The duplicate key value is (A, 1.00)."),
+        (
+            "INSERT t (name) VALUES (NULL)",
+            515,
+            "Cannot insert the value NULL into column 'name', table 'master.dbo.t'; column does not allow nulls. INSERT fails.",
+        ),
+        (
+            "UPDATE t SET name = NULL",
+            515,
+            "Cannot insert the value NULL into column 'name', table 'master.dbo.t'; column does not allow nulls. UPDATE fails.",
+        ),
+        (
+            "INSERT t (name) VALUES (N'toolong')",
+            2628,
+            "String or binary data would be truncated in table 'master.dbo.t', column 'name'. Truncated value: 'toolo'.",
+        ),
+        (
+            "INSERT t (name, amount) VALUES (N'A', 1)",
+            2627,
+            "Violation of UNIQUE KEY constraint 'uq'. Cannot insert duplicate key in object 'dbo.t'. The duplicate key value is (A, 1.00).",
+        ),
         ("INSERT t (name, amount) VALUES (N'z', 1), (N'Z ', 1)", 2627, "Violation of UNIQUE KEY constraint 'uq'."),
         ("UPDATE t SET name = N'a', amount = 1", 2627, "Violation of UNIQUE KEY constraint 'uq'."),
-        ("INSERT t (id, name) VALUES (1, N'z')", 544, "Cannot insert explicit value for identity column in table 't' when IDENTITY_INSERT is set to OFF."),
+        (
+            "INSERT t (id, name) VALUES (1, N'z')",
+            544,
+            "Cannot insert explicit value for identity column in table 't' when IDENTITY_INSERT is set to OFF.",
+        ),
         ("UPDATE t SET id = 1", 8102, "Cannot update identity column 'id'."),
         ("UPDATE t SET rv = 0x01", 272, "Cannot update a timestamp column."),
         ("INSERT t (name, rv) VALUES (N'z', 0x01)", 273, "Cannot insert an explicit value into a timestamp column."),
-        ("INSERT t (name, amount) VALUES (N'z')", 109, "There are more columns in the INSERT statement than values specified in the VALUES clause."),
-        ("INSERT t (name) VALUES (N'z', 1)", 110, "There are fewer columns in the INSERT statement than values specified in the VALUES clause."),
+        (
+            "INSERT t (name, amount) VALUES (N'z')",
+            109,
+            "There are more columns in the INSERT statement than values specified in the VALUES clause.",
+        ),
+        (
+            "INSERT t (name) VALUES (N'z', 1)",
+            110,
+            "There are fewer columns in the INSERT statement than values specified in the VALUES clause.",
+        ),
         ("INSERT t VALUES (N'z')", 213, "Column name or number of supplied values does not match table definition."),
         ("INSERT t (name, name) VALUES (N'z', N'y')", 264, "The column name 'name' is specified more than once"),
         ("INSERT t (nope) VALUES (1)", 207, "Invalid column name 'nope'."),
@@ -63,7 +91,7 @@ def test_an_update_gives_the_changed_rows_a_new_rowversion(table: Client) -> Non
         ("INSERT t (name, amount) VALUES (N'z', 'x')", 8114, "Error converting data type varchar to numeric."),
         ("INSERT sys.tables (name) VALUES (N'x')", 259, "Ad hoc updates to system catalogs are not allowed."),
     ],
-)  # fmt: skip
+)
 def test_a_refused_change_changes_nothing(table: Client, statement: str, number: int, words: str) -> None:
     before = table.rows("SELECT * FROM t ORDER BY id")
     error = table.error(statement)

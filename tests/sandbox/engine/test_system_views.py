@@ -51,14 +51,15 @@ ORDER BY p.partition_number;
 @pytest.fixture
 def catalogue(client: Client) -> Client:
     client.do(
-        "CREATE SCHEMA [sa les]", "CREATE PARTITION FUNCTION pf (datetime2(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01', '2024-02-01')",
+        "CREATE SCHEMA [sa les]",
+        "CREATE PARTITION FUNCTION pf (datetime2(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01', '2024-02-01')",
         "CREATE PARTITION FUNCTION pf_other (varchar(10)) AS RANGE LEFT FOR VALUES ('x')",
         "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
         "CREATE TABLE [sa les].orders (id int IDENTITY(3, 2) NOT NULL, at datetime2(3) NOT NULL, note nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL,"
         " amount decimal(9,2) NOT NULL CONSTRAINT df_a DEFAULT 1, rv rowversion, CONSTRAINT pk_o PRIMARY KEY (id, at)) ON ps(at)",
         "CREATE INDEX ix_note ON [sa les].orders (note DESC) INCLUDE (amount)",
         "INSERT [sa les].orders (at) VALUES ('2023-05-05'), ('2024-01-01'), ('2024-01-31 23:59:59.999'), ('2024-02-01')",
-    )  # fmt: skip
+    )
     return client
 
 
@@ -66,8 +67,24 @@ def test_the_partitioned_table_is_found(catalogue: Client) -> None:
     name = parameter("[sa les].[orders]", SqlType("nvarchar", 300))
     (row,) = catalogue.rows(TABLE_QUERY, two_part_quoted_name=name)
     assert row[:2] + row[3:6] + (row[7],) + row[9:] == (
-        "sa les", "orders", 1, "CLUSTERED", "ps", "pf", 3, True, "at", 2, False, False, "datetime2", 7, 23, 3, None,
-    )  # fmt: skip
+        "sa les",
+        "orders",
+        1,
+        "CLUSTERED",
+        "ps",
+        "pf",
+        3,
+        True,
+        "at",
+        2,
+        False,
+        False,
+        "datetime2",
+        7,
+        23,
+        3,
+        None,
+    )
 
 
 def test_its_partitions_have_their_boundaries_and_exact_counts(catalogue: Client) -> None:
@@ -98,10 +115,12 @@ def test_columns_tell_their_declared_shape(catalogue: Client) -> None:
         " JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('[sa les].orders') ORDER BY c.column_id"
     )
     assert rows == [
-        ("id", "int", 4, 10, 0, None, False, True), ("at", "datetime2", 7, 23, 3, None, False, False),
-        ("note", "nvarchar", 40, 0, 0, "Latin1_General_100_BIN2", True, False), ("amount", "decimal", 5, 9, 2, None, False, False),
+        ("id", "int", 4, 10, 0, None, False, True),
+        ("at", "datetime2", 7, 23, 3, None, False, False),
+        ("note", "nvarchar", 40, 0, 0, "Latin1_General_100_BIN2", True, False),
+        ("amount", "decimal", 5, 9, 2, None, False, False),
         ("rv", "timestamp", 8, 0, 0, None, False, False),
-    ]  # fmt: skip
+    ]
     assert catalogue.rows("SELECT name, seed_value, increment_value FROM sys.identity_columns") == [("id", 3, 2)]
     assert catalogue.rows("SELECT name, definition, parent_column_id FROM sys.default_constraints") == [
         ("df_a", "(1)", 4)
@@ -115,10 +134,12 @@ def test_indexes_tell_their_columns(catalogue: Client) -> None:
         " JOIN sys.columns c ON c.object_id = ic.object_id AND c.column_id = ic.column_id ORDER BY i.index_id, ic.index_column_id"
     )
     assert rows == [
-        ("pk_o", "CLUSTERED", True, True, "id", 1, 0, False, False), ("pk_o", "CLUSTERED", True, True, "at", 2, 1, False, False),
+        ("pk_o", "CLUSTERED", True, True, "id", 1, 0, False, False),
+        ("pk_o", "CLUSTERED", True, True, "at", 2, 1, False, False),
         ("ix_note", "NONCLUSTERED", False, False, "note", 1, 0, True, False),
-        ("ix_note", "NONCLUSTERED", False, False, "amount", 0, 0, False, True), ("ix_note", "NONCLUSTERED", False, False, "at", 0, 1, False, True),
-    ]  # fmt: skip
+        ("ix_note", "NONCLUSTERED", False, False, "amount", 0, 0, False, True),
+        ("ix_note", "NONCLUSTERED", False, False, "at", 0, 1, False, True),
+    ]
     assert catalogue.rows("SELECT name, type FROM sys.key_constraints") == [("pk_o", "PK")]
 
 
@@ -128,9 +149,12 @@ def test_information_schema_names_sql_servers_types(catalogue: Client) -> None:
         " FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'ORDERS' ORDER BY ORDINAL_POSITION"
     )
     assert rows == [
-        ("id", "int", None, 10, 0, None, "NO"), ("at", "datetime2", None, None, None, 3, "NO"), ("note", "nvarchar", 20, None, None, None, "YES"),
-        ("amount", "decimal", None, 9, 2, None, "NO"), ("rv", "timestamp", None, None, None, None, "NO"),
-    ]  # fmt: skip
+        ("id", "int", None, 10, 0, None, "NO"),
+        ("at", "datetime2", None, None, None, 3, "NO"),
+        ("note", "nvarchar", 20, None, None, None, "YES"),
+        ("amount", "decimal", None, 9, 2, None, "NO"),
+        ("rv", "timestamp", None, None, None, None, "NO"),
+    ]
     assert catalogue.rows("SELECT TABLE_SCHEMA, TABLE_TYPE FROM information_schema.tables") == [
         ("sa les", "BASE TABLE")
     ]
@@ -138,9 +162,10 @@ def test_information_schema_names_sql_servers_types(catalogue: Client) -> None:
 
 def test_a_heap_on_a_scheme_has_a_partitioning_column_too(client: Client) -> None:
     client.do(
-        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)", "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE LEFT FOR VALUES (1)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
         "CREATE TABLE h (a int) ON ps(a)",
-    )  # fmt: skip
+    )
     assert client.rows(
         "SELECT index_id, column_id, partition_ordinal FROM sys.index_columns WHERE object_id = OBJECT_ID('h')"
     ) == [(0, 1, 1)]
@@ -148,9 +173,12 @@ def test_a_heap_on_a_scheme_has_a_partitioning_column_too(client: Client) -> Non
 
 def test_the_server_tells_its_databases_and_sessions(client: Client) -> None:
     client.do("CREATE DATABASE d")
-    assert client.rows("SELECT name, compatibility_level, is_read_committed_snapshot_on FROM sys.databases ORDER BY database_id") == [
-        ("master", 160, True), ("d", 160, True),
-    ]  # fmt: skip
+    assert client.rows(
+        "SELECT name, compatibility_level, is_read_committed_snapshot_on FROM sys.databases ORDER BY database_id"
+    ) == [
+        ("master", 160, True),
+        ("d", 160, True),
+    ]
     assert client.rows(
         "SELECT login_name, program_name, transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID"
     ) == [("sa", "test", 2)]
