@@ -10,7 +10,7 @@ export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-all test-embedded-elt lint format types lock benchmark clean
+.PHONY: help install demo dev test test-all test-embedded-elt lint format types lock audit benchmark clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -47,6 +47,10 @@ format: install  ## ruff: mend what it can
 
 types: install  ## mypy, strict
 	@$(BIN)/mypy
+
+audit:  ## known vulnerabilities in the locked dependencies (pip-audit; needs the internet)
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install $(PIP_FLAGS) pip-audit; }
+	@.venv-audit/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict
 
 lock:  ## compile the constraints files anew (needs uv)
 	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --no-annotate --no-header -q pyproject.toml -o constraints.txt
