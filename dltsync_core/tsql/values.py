@@ -25,7 +25,8 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "money": "CONVERT(varchar(40), {value}, 2)",
     "smallmoney": "CONVERT(varchar(40), {value}, 2)",
     "float": "CONVERT(varchar(40), {value}, 3)",
-    "real": "CONVERT(varchar(40), {value}, 3)",
+    # Of a real itself style 3 gives fewer digits; as a float it is the same number, and the text is a float's.
+    "real": "CONVERT(varchar(40), CAST({value} AS float), 3)",
     "date": "CONVERT(varchar(10), {value}, 23)",
     "datetime": "CONVERT(varchar(30), {value}, 126)",
     "smalldatetime": "CONVERT(varchar(30), {value}, 126)",

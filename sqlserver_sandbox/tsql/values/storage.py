@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.types import BINARIES, DECIMALS, FLOATS, MONEY, MONEY_DIGITS, duck_type
+from sqlserver_sandbox.tsql.values.numbers import quantize
 
 OFFSET_STRUCT = pa.struct([pa.field("ticks", pa.int64()), pa.field("offset", pa.int16())])
 
@@ -104,7 +105,7 @@ def decode_value(encoded: Any, declared: SqlType) -> object:
         ticks, offset = encoded.split(":")
         return (int(ticks), int(offset))
     if declared.name in DECIMALS or declared.name in MONEY:
-        return Decimal(encoded).quantize(Decimal(1).scaleb(-_scale(declared)))
+        return quantize(Decimal(encoded), _scale(declared))
     if declared.name in FLOATS:
         return float(encoded)
     return date.fromisoformat(encoded) if declared.name == "date" else encoded

@@ -59,7 +59,7 @@ FROM (
       CONVERT(varchar(50), [a_decimal]) AS [c3],
       CONVERT(varchar(40), [a_money], 2) AS [c4],
       CONVERT(varchar(40), [a_float], 3) AS [c5],
-      CONVERT(varchar(40), [a_real], 3) AS [c6],
+      CONVERT(varchar(40), CAST([a_real] AS float), 3) AS [c6],
       CONVERT(varchar(10), [a_date], 23) AS [c7],
       CONVERT(varchar(30), [a_datetime], 126) AS [c8],
       CONVERT(varchar(30), [a_smalldatetime], 126) AS [c9],

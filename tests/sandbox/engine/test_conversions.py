@@ -171,3 +171,12 @@ def test_datetime2_becomes_other_moments_as_the_reference_has_it(shared: Client,
     assert shared.rows(sql, **passed) == [
         (convert_value(v, wide, day), convert_value(v, wide, clock), v) for v in sample
     ]
+
+
+def test_all_38_digits_of_a_stored_decimal_become_text(client: Client) -> None:
+    digits = "1234567890123456789012345678.0123456789"
+    client.do(
+        "CREATE TABLE wide_decimals (d decimal(38,10) NULL)",
+        f"INSERT INTO wide_decimals (d) VALUES (CAST('{digits}' AS decimal(38,10)))",
+    )
+    assert client.rows("SELECT CONVERT(varchar(50), d) FROM wide_decimals") == [(digits,)]
