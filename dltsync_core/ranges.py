@@ -8,8 +8,9 @@ ledger, the footer and Dagster know a partition by.
     [-inf,2024-01-01)            first        (2024-12-01,+inf]            last
     [null,10)                    RIGHT with NULL as a boundary
 
-Boundaries are the server's own text (catalog renders them losslessly). Inside a key every character that means something
-there, or to Dagster (`...`), is percent-encoded, so keys of character boundaries are lossless too.
+Boundaries are the server's text, which loses nothing, in its shortest spelling (`catalog.boundaries`). Inside a key every
+character that means something there, or to Dagster (`...`), is percent-encoded, so keys of character boundaries are lossless
+too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _WORDS = {MINUS_INFINITY, PLUS_INFINITY, NULL, ""}
 
 @dataclass(frozen=True)
 class Boundary:
-    """One end of a slot. `text` is the server's rendering; None is SQL's NULL given as a boundary value."""
+    """One end of a slot. `text` is lossless (`catalog.boundaries`); None is SQL's NULL given as a boundary value."""
 
     text: str | None
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from dltsync_core.catalog.boundaries import spelt_boundary
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
@@ -78,7 +79,7 @@ def partitioning_of(
             f"{table}: the partitioning column is not visible to this login", remedy="grant SELECT on it"
         )
     side: Side = "right" if row["boundary_value_on_right"] else "left"
-    ranges = slots_of(boundaries, side)
+    ranges = slots_of([spelt_boundary(boundary, column.type_name) for boundary in boundaries], side)
     if approx_rows and len(approx_rows) != len(ranges):
         # SPLIT or MERGE between two of our queries.
         raise CatalogError(

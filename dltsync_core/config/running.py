@@ -80,8 +80,9 @@ class DestinationConfig(Spec):
 
     type: Literal["duckdb"] = "duckdb"
     """Kind of warehouse. DuckDB is the one that works so far."""
-    path: Path = Path(".dltsync/warehouse.duckdb")
-    """The DuckDB file. Relative to the config file."""
+    path: Path = Path(".dltsync/dltsync.duckdb")
+    """The DuckDB file. Relative to the config file. DuckDB calls the database by the file's name: when a schema is called so as
+    well, its tables must be named in full (`sales.sales.orders`)."""
     dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)

@@ -41,6 +41,7 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "rowversion": "CONVERT(varchar(18), CONVERT(binary(8), {value}), 1)",
 }
 LONGEST_NVARCHAR = 4000
+_DATE_ALONE = len("yyyy-mm-dd")
 _LARGEST_HEX = 3999
 """Bytes whose hexadecimal text (two characters each, and 0x) still fits varchar(8000)."""
 
@@ -78,6 +79,7 @@ def from_text(column: ColumnFacts, text: str) -> Sql:
     if column.type_name in {"binary", "varbinary", "rowversion"}:
         return sql("CONVERT({exact}, {value}, 1)", exact=exact, value=value)
     if column.type_name in {"datetime", "smalldatetime"}:
-        # Without the style the reading of the text would depend on the session's language.
+        # Without the style the reading of the text would depend on the session's language; it wants the time as well.
+        value = Parameter(f"{text}T00:00:00" if len(text) == _DATE_ALONE else text)
         return sql("CONVERT({exact}, {value}, 126)", exact=exact, value=value)
     return sql("CAST({value} AS {exact})", exact=exact, value=value)

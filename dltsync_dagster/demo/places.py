@@ -62,7 +62,7 @@ class Places:
 
     @property
     def warehouse(self) -> Path:
-        return self.base / "warehouse.duckdb"
+        return self.base / "dltsync.duckdb"
 
     @property
     def dagster_home(self) -> Path:

@@ -177,7 +177,7 @@ def test_relative_paths_get_a_home(tmp_path: Path) -> None:
     placed = config.located_at(tmp_path)
     assert placed.state.state_directory == tmp_path / ".dltsync/state"
     assert placed.state.parquet_directory == Path("/abs/lake")
-    assert placed.destination.path == tmp_path / ".dltsync/warehouse.duckdb"
+    assert placed.destination.path == tmp_path / ".dltsync/dltsync.duckdb"
     assert placed.log_file == tmp_path / "log.txt"
 
 

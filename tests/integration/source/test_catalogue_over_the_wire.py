@@ -50,11 +50,11 @@ def test_columns_and_keys(tables: SourceTables) -> None:
         ("decimal(10,2)", "1.50", ["1.50"]),
         ("money", "1.2345", ["1.2345"]),
         ("date", "'2024-02-29'", ["2024-02-29"]),
-        ("datetime", "'2024-01-01T00:00:00.003', '2024-01-02'", ["2024-01-01T00:00:00.003", "2024-01-02T00:00:00"]),
+        ("datetime", "'2024-01-01T00:00:00.003', '2024-01-02'", ["2024-01-01T00:00:00.003", "2024-01-02"]),
         ("smalldatetime", "'2024-01-01T10:30:00'", ["2024-01-01T10:30:00"]),
-        ("datetime2(0)", "'2024-01-01'", ["2024-01-01%2000:00:00"]),
-        ("datetime2(7)", "'2024-01-01T00:00:00.1234567'", ["2024-01-01%2000:00:00.1234567"]),
-        ("datetimeoffset(3)", "'2024-01-01T00:00:00.123+02:00'", ["2024-01-01%2000:00:00.123%20+02:00"]),
+        ("datetime2(0)", "'2024-01-01'", ["2024-01-01"]),
+        ("datetime2(7)", "'2024-01-01T00:00:00.1234567'", ["2024-01-01T00:00:00.1234567"]),
+        ("datetimeoffset(3)", "'2024-01-01T00:00:00.123+02:00'", ["2024-01-01T00:00:00.123+02:00"]),
     ],
 )
 def test_boundaries_become_lossless_text_and_each_slot_finds_its_rows(
@@ -75,9 +75,7 @@ def test_boundaries_become_lossless_text_and_each_slot_finds_its_rows(
     assert facts.partitioning is not None
     ends = ["-inf", *keys, "+inf"]
     found = [slot.range.key for slot in facts.partitioning.slots]
-    assert [key.replace(".1230000%20", ".123%20").replace(":00.0000000", ":00") for key in found] == [
-        f"[{low},{high})" for low, high in itertools.pairwise(ends)
-    ]
+    assert found == [f"[{low},{high})" for low, high in itertools.pairwise(ends)]
     mapping = source.map_columns(facts, config)
     with source.read_view() as view:
         probes = view.probe_partitions(facts, mapping, config)
