@@ -66,6 +66,10 @@ class ServerUnreachable(ConnectError):
     is_transient = True
 
 
+class CircuitOpen(ServerUnreachable):
+    """So many connections to this server failed in a row that none is tried for a while. Nothing was sent."""
+
+
 class CertificateNotTrusted(ConnectError):
     """TLS is on and the server's certificate is not trusted by this machine."""
 
@@ -80,6 +84,10 @@ class TransientQueryError(QueryError):
     """The server refused a statement for now: deadlock victim, throttled, snapshot conflict, failover."""
 
     is_transient = True
+
+
+class StatementTimeout(TransientQueryError):
+    """A statement did not end within command_timeout and was cancelled: it hangs, or it is too slow for its limit."""
 
 
 class OutcomeUnknown(QueryError):

@@ -22,7 +22,14 @@ class ProcessingConfig(Spec):
     memory_limit_mb: int = Field(default=1024, ge=64)
     """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top."""
     retry_attempts: int = Field(default=3, ge=1, le=20)
-    """How often a connection is tried, the first time included, when the failure may pass."""
+    """How often a look at the source, or the reading of a unit, is tried when the failure may pass (connection lost, deadlock,
+    throttling, failover): attempts in all, the first one included. What will not pass, such as a wrong password, is never
+    tried again."""
+    retry_budget_seconds: float = Field(default=300, ge=0)
+    """Seconds one unit may spend waiting between its attempts. Waits grow with chance in them: seconds after a deadlock, 10 and
+    more when the server asks for patience, up to a minute during a failover."""
+    run_retry_budget_seconds: float = Field(default=1800, ge=0)
+    """Seconds that all units of one run together may spend so. Then failures are final at once."""
     partition_parallel_limit: int = Field(default=2, ge=1, le=64)
     """Partitions of one table extracted at the same time."""
     row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)

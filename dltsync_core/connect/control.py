@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import control_string
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
-from dltsync_core.connect.retrying import connect_with_retry
 from dltsync_core.connect.settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
 
 _UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
@@ -52,9 +52,10 @@ class ControlSession:
 
 
 @contextmanager
-def control_session(database: DatabaseConfig, attempts: int) -> Iterator[ControlSession]:
-    """A session for catalogue queries, closed at the end. Raises ConnectError and its kin, DriverMissing."""
-    session = connect_with_retry(lambda: _open(database), attempts)
+def control_session(database: DatabaseConfig) -> Iterator[ControlSession]:
+    """A session for catalogue queries, closed at the end; one attempt. Raises ConnectError and its kin, DriverMissing."""
+    with circuit_of(database).attempt():
+        session = _open(database)
     try:
         session.execute(session_settings(CATALOG_LOCK_TIMEOUT_MS))
         yield session

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import data_string
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
-from dltsync_core.connect.retrying import connect_with_retry
 from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import SyncError
 
@@ -100,9 +100,10 @@ class Rows:
             self._cursor.close()
 
 
-def open_data_session(database: DatabaseConfig, attempts: int) -> DataSession:
-    """A session for rows. Raises ConnectError and its kin, DriverMissing."""
-    session = connect_with_retry(lambda: _open(database), attempts)
+def open_data_session(database: DatabaseConfig) -> DataSession:
+    """A session for rows; one attempt. Raises ConnectError and its kin, DriverMissing."""
+    with circuit_of(database).attempt():
+        session = _open(database)
     try:
         limit = database.command_timeout * 1000 if database.command_timeout else NO_LIMIT
         session.execute(session_settings(limit), "setting up the session")

@@ -16,15 +16,18 @@ from dltsync_core.connect.numbers import (
     CANNOT_LOG_IN,
     IS_MISSING,
     IS_REFUSED,
+    REMEDIES,
     SENTENCES,
     TRANSIENT,
     UNREACHABLE_STATES,
+    Recourse,
 )
 from dltsync_core.errors import (
     CertificateNotTrusted,
     LoginFailed,
     QueryError,
     ServerUnreachable,
+    StatementTimeout,
     SyncError,
     TableNotFound,
     TransientQueryError,
@@ -36,6 +39,20 @@ _ORIGIN = re.compile(r"^(\[[^\]]*\]\s*)+")
 _TAIL = re.compile(r"\s*\(-?\d+\) \(SQL\w+\)\s*$")
 _CERTIFICATE = re.compile(r"certificate|subject name|SSL Provider|TLS", re.IGNORECASE)
 _VERIFY = re.compile(r"verify failed|not trusted|self[- ]signed|subject name|hostname|chain", re.IGNORECASE)
+_PROVIDER_CODE = re.compile(r"Provider: Error code 0x([0-9A-F]+)", re.IGNORECASE)
+_REFUSED_OBJECT = re.compile(
+    r"The (?P<right>[A-Z ]+) permission was denied on the object '(?P<object>.+)', database '(?P<database>.+)', "
+    r"schema '(?P<schema>.+)'",
+    re.DOTALL,
+)
+_REFUSED_COLUMN = re.compile(r"The (?P<right>[A-Z ]+) permission was denied on the column '(?P<column>.+?)'", re.DOTALL)
+_REFUSED_IN_DATABASE = re.compile(r"(?P<right>[A-Z][A-Z ]+) permission (was )?denied in database", re.DOTALL)
+_AZURE = (
+    ".database.windows.net",
+    ".database.azure.com",
+    ".database.chinacloudapi.cn",
+    ".database.fabric.microsoft.com",
+)
 _UNKNOWN_STATE = re.compile(r"SQLSTATE code: ([0-9A-Z]{5})")
 _WORDS_FOR_STATE = {
     "client unable to establish connection": "08001",
@@ -91,6 +108,8 @@ def read_fault(error: BaseException) -> Fault:
     message = _TAIL.sub("", _ORIGIN.sub("", first)).strip() or str(error)
     if number is None:
         number = next((n for n, sentence in SENTENCES.items() if sentence.search(text)), None)
+    if number is None and (code := _PROVIDER_CODE.search(text)):
+        number = int(code[1], 16)
     return Fault(message, state, number)
 
 
@@ -99,10 +118,20 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
     fault = _scrubbed(read_fault(error), address.secrets)
     place = f"{address.server}, database {address.database}"
     facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
-    if fault.number in CANNOT_LOG_IN or fault.state == "28000":
+    if fault.number == 4060 and address.server.partition(":")[0].lower().endswith(_AZURE):
+        # There the same number also stands for a database that is moving; a wrong name fails when the attempts are used up.
+        return ServerUnreachable(
+            f"{place} cannot be opened: {fault.message}",
+            remedy="check the name of the database, and run again",
+            **facts,
+        )
+    if fault.number not in TRANSIENT and (fault.number in CANNOT_LOG_IN or fault.state == "28000"):
         return LoginFailed(
             f"login to {place} failed: {fault.message}",
-            remedy="check username, password and the name of the database, and that the login may use it",
+            remedy=REMEDIES.get(
+                fault.number or 0,
+                "check username, password and the name of the database, and that the login may use it",
+            ),
             **facts,
         )
     if _CERTIFICATE.search(fault.message) and _VERIFY.search(fault.message):
@@ -112,7 +141,7 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
             "trust_server_certificate: true accepts any certificate and is for tests only",
             **facts,
         )
-    if fault.number in TRANSIENT:
+    if TRANSIENT.get(fault.number or 0, Recourse.NEW_CONNECTION) is not Recourse.NEW_CONNECTION:
         return ServerUnreachable(
             f"{place} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
         )
@@ -133,12 +162,16 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     if fault.number in IS_MISSING:
         return TableNotFound(
             f"{doing}: not found or not permitted: {fault.message}{number}",
-            remedy="check the name and that the login has SELECT on it",
+            remedy="it was there when the catalogue was read: check that it was not dropped or renamed since, "
+            "and that the login still has SELECT on it (`dltsync plan` names the nearest table)",
             **facts,
         )
     if fault.number in IS_REFUSED:
-        return QueryError(said, remedy="grant the login SELECT on the table", **facts)
-    if fault.number in TRANSIENT or fault.state == "40001":
+        return QueryError(said, remedy=_grant(fault.message), **facts)
+    recourse = TRANSIENT.get(fault.number or 0)
+    if recourse is Recourse.NEW_CONNECTION or (recourse is None and fault.state in UNREACHABLE_STATES):
+        return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
+    if recourse is not None or fault.state == "40001":
         return TransientQueryError(said, remedy="the server refused it for now; run again", **facts)
     if fault.number == 3952:
         return QueryError(
@@ -148,10 +181,25 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
         return QueryError(f"{doing}: cancelled", **facts)
     if fault.state == "HYT00":
         limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
-        return QueryError(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
-    if fault.state in UNREACHABLE_STATES:
-        return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
-    return QueryError(said, **facts)
+        return StatementTimeout(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
+    return QueryError(said, remedy=REMEDIES.get(fault.number or 0, ""), **facts)
+
+
+def _grant(message: str) -> str:
+    """The statement that an administrator has to run; the server names the object in its sentence."""
+    if found := _REFUSED_OBJECT.search(message):
+        return (
+            f"an administrator runs GRANT {found['right']} ON {found['schema']}.{found['object']} "
+            f"TO the login's user in {found['database']}"
+        )
+    if found := _REFUSED_COLUMN.search(message):
+        return (
+            f"an administrator runs GRANT {found['right']} ON the table TO the login's user, "
+            f"or leave {found['column']} out with exclude_columns"
+        )
+    if found := _REFUSED_IN_DATABASE.search(message):
+        return f"an administrator runs GRANT {found['right']} TO the login's user"
+    return "an administrator grants the login SELECT and VIEW DEFINITION (GRANT SELECT, VIEW DEFINITION TO the login's user)"
 
 
 def _scrubbed(fault: Fault, secrets: Sequence[str]) -> Fault:

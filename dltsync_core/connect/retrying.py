@@ -1,28 +1,190 @@
-"""Connecting is tried again when the failure may pass; nothing else is retried here."""
+"""One policy for trying again: a pure decision about (error, attempt, budget), and one loop that sleeps.
+
+What is tried again is what the source server refused for now; everything else is raised at once. Whoever starts a loop
+owns it: a loop inside another makes one attempt, so that attempts never multiply.
+"""
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
-
-from dltsync_core.errors import SyncError
+from dltsync_core.connect.numbers import TRANSIENT, Recourse
+from dltsync_core.errors import (
+    CircuitOpen,
+    ConnectError,
+    QueryError,
+    ServerUnreachable,
+    StatementTimeout,
+    SyncError,
+)
 
 T = TypeVar("T")
 
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 15.0
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Pauses in seconds: at least `floor`, plus anything from 0 to a span that doubles from `first` up to `longest`.
+
+    `attempts` is the most that makes sense, whatever was configured.
+    """
+
+    floor: float
+    first: float
+    longest: float
+    attempts: int | None = None
 
 
-def connect_with_retry(connect: Callable[[], T], attempts: int) -> T:
-    """What `connect` returns. A transient SyncError is tried again, `attempts` times in all, with growing pauses; any other
-    error, and the last one, is raised as it is."""
-    retrying = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=wait_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)
-        + wait_random(0, FIRST_WAIT_SECONDS),
-        retry=retry_if_exception(lambda error: isinstance(error, SyncError) and error.is_transient),
-        reraise=True,
-    )
-    return retrying(connect)
+RHYTHMS: Final = {
+    Recourse.SAME_CONNECTION: Rhythm(0.0, 1.0, 30.0),
+    Recourse.NEW_TRANSACTION: Rhythm(0.0, 1.0, 30.0),
+    Recourse.NEW_CONNECTION: Rhythm(0.0, 1.0, 30.0),
+    Recourse.THROTTLED: Rhythm(10.0, 5.0, 60.0),
+    Recourse.FAILOVER: Rhythm(5.0, 10.0, 60.0),
+    Recourse.LOGIN: Rhythm(1.0, 5.0, 30.0),
+    # A statement too slow for its limit is too slow the second time as well.
+    Recourse.STALLED: Rhythm(0.0, 1.0, 30.0, attempts=2),
+}
+"""Full jitter, so that workers thrown out together do not come back together."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent: attempts in all, the first included, and seconds of waiting between them."""
+
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Again:
+    """Try once more, `after` seconds from now."""
+
+    after: float
+    recourse: Recourse
+    reason: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Raise the error."""
+
+    reason: str
+
+
+Decision: TypeAlias = Again | GiveUp
+
+
+def recourse_of(error: BaseException) -> Recourse | None:
+    """How this error is got past; None when it stays, or when it is not the source server's."""
+    if not isinstance(error, (ConnectError, QueryError)) or not error.is_transient or isinstance(error, CircuitOpen):
+        return None
+    if isinstance(error, StatementTimeout):
+        return Recourse.STALLED
+    number = error.facts.get("number")
+    if isinstance(number, int) and number in TRANSIENT:
+        return TRANSIENT[number]
+    return Recourse.NEW_CONNECTION if isinstance(error, ServerUnreachable) else Recourse.NEW_TRANSACTION
+
+
+def decide(error: BaseException, *, attempt: int, waited: float, budget: Budget, dice: float) -> Decision:
+    """What to do after the `attempt`-th attempt (from 1) failed with `error`. `waited` counts the pauses so far, in seconds;
+    `dice` is a number from 0 to 1, the chance in the pause."""
+    recourse = recourse_of(error)
+    if recourse is None:
+        return GiveUp("the same thing would fail again")
+    rhythm = RHYTHMS[recourse]
+    attempts = budget.attempts if rhythm.attempts is None else min(budget.attempts, rhythm.attempts)
+    if attempt >= attempts:
+        return GiveUp(f"{attempt} of {attempts} attempts are used up")
+    after = rhythm.floor + dice * min(rhythm.longest, rhythm.first * 2 ** min(attempt - 1, 16))
+    if waited + after > budget.seconds:
+        return GiveUp(f"another {after:.1f} s of waiting would exceed the budget of {budget.seconds:.0f} s")
+    return Again(after, recourse, recourse.value)
+
+
+class Purse:
+    """Seconds of waiting that many loops share, such as the units of one run. For any number of threads."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._lock = threading.Lock()
+
+    def spend(self, seconds: float) -> bool:
+        """Take `seconds` out; False, and nothing taken, when there are not so many left."""
+        with self._lock:
+            if seconds > self._left:
+                return False
+            self._left -= seconds
+            return True
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An attempt that failed, and what was decided. For whoever listens."""
+
+    attempt: int
+    error: SyncError
+    decision: Decision
+
+    @property
+    def message(self) -> str:
+        """One sentence."""
+        if isinstance(self.decision, Again):
+            return f"attempt {self.attempt} failed, trying again in {self.decision.after:.0f} s: {self.error}"
+        return f"given up after {self.attempt} attempts ({self.decision.reason}): {self.error}"
+
+
+_trying: ContextVar[bool] = ContextVar("dltsync_trying", default=False)
+
+
+def retried(
+    work: Callable[[], T],
+    budget: Budget,
+    *,
+    purse: Purse | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    on_failure: Callable[[Failed], None] | None = None,
+) -> T:
+    """What `work` returns, tried again as `decide` says; then the last error, with the number of attempts in its facts.
+
+    `on_failure` hears of failures that can pass: of those that will be tried again, and of the last one. `sleep` may raise to
+    end the waiting.
+    """
+    if _trying.get():
+        return work()
+    token = _trying.set(True)
+    try:
+        return _loop(work, budget, purse, sleep, on_failure)
+    finally:
+        _trying.reset(token)
+
+
+def _loop(
+    work: Callable[[], T],
+    budget: Budget,
+    purse: Purse | None,
+    sleep: Callable[[float], None],
+    on_failure: Callable[[Failed], None] | None,
+) -> T:
+    attempt, waited = 1, 0.0
+    while True:
+        try:
+            return work()
+        except SyncError as error:
+            decision = decide(error, attempt=attempt, waited=waited, budget=budget, dice=random.random())  # noqa: S311
+            if isinstance(decision, Again) and purse is not None and not purse.spend(decision.after):
+                decision = GiveUp("the run has waited as long as it may in all (run_retry_budget_seconds)")
+            if on_failure is not None and recourse_of(error) is not None:
+                on_failure(Failed(attempt, error, decision))
+            if isinstance(decision, GiveUp):
+                error.facts["attempts"] = attempt
+                raise
+        sleep(decision.after)
+        waited += decision.after
+        attempt += 1

@@ -11,6 +11,7 @@ from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.catalog.reader import read_database, read_tables
 from dltsync_core.config import DatabaseConfig, PartitionTableConfig, ProcessingConfig, SCDTableConfig, TableConfig
 from dltsync_core.connect.control import control_session
+from dltsync_core.connect.retrying import Budget, retried
 from dltsync_core.errors import CatalogError, NotPartitioned
 from dltsync_core.extract.view import ReadView, open_view
 from dltsync_core.identity import TableName
@@ -26,24 +27,37 @@ _CHANGE_TYPES = frozenset({"date", "smalldatetime", "datetime", "datetime2", "da
 
 
 class SqlServerSource:
-    """A way to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it."""
+    """A way to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it.
+
+    Looks at the catalogue are tried again when their failure may pass. A read view is one attempt: what it reads is only good
+    within it, so whoever opens it starts over with a new one (`connect.retrying.retried`).
+    """
 
     def __init__(self, database: DatabaseConfig, processing: ProcessingConfig) -> None:
         self.database = database
         self.processing = processing
+        self._budget = Budget(processing.retry_attempts, processing.retry_budget_seconds)
 
     def check(self) -> DatabaseFacts:
         """Log in and say what database this is. Raises LoginFailed, ServerUnreachable, CertificateNotTrusted, DriverMissing."""
-        with control_session(self.database, self.processing.retry_attempts) as session:
-            return read_database(session)
+
+        def look() -> DatabaseFacts:
+            with control_session(self.database) as session:
+                return read_database(session)
+
+        return retried(look, self._budget)
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
         """Facts of every table, keyed by the name in its config; `facts.name` has the catalogue's spelling.
 
         Raises TableNotFound and ColumnNotFound (with the nearest name), NotPartitioned, CatalogError, ConnectError.
         """
-        with control_session(self.database, self.processing.retry_attempts) as session:
-            found = read_tables(session, [table.name for table in tables], self.database.database)
+
+        def look() -> dict[TableName, TableFacts]:
+            with control_session(self.database) as session:
+                return read_tables(session, [table.name for table in tables], self.database.database)
+
+        found = retried(look, self._budget)
         for table in tables:
             check_against_catalogue(found[table.name], table)
         return found
@@ -54,7 +68,7 @@ class SqlServerSource:
 
     @contextmanager
     def read_view(self) -> Iterator[ReadView]:
-        """One consistent look at the database on a connection of its own, closed at the end."""
+        """One consistent look at the database on a connection of its own, closed at the end. One attempt."""
         with open_view(self.database, self.processing) as view:
             yield view
 

@@ -135,7 +135,7 @@ class ReadView:
 @contextmanager
 def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
     """A read view on a connection of its own, which is closed at the end whatever happens."""
-    session = open_data_session(database, processing.retry_attempts)
+    session = open_data_session(database)
     try:
         facts = view_facts()
         ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")

@@ -10,6 +10,7 @@ from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.planning import read_facts, shape_table
 from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.validate.counts import ThreeCounts
 from dltsync_core.validate.report import TableComparison, UnitComparison
@@ -40,8 +41,9 @@ def compare_table(services: Services, table: TableConfig, facts: TableFacts) -> 
 
 def _compare(services: Services, shape: TableShape) -> tuple[tuple[UnitComparison, ...], tuple[str, ...]]:
     units = shape.units
-    with services.source.read_view() as view:
-        source = {unit: view.count(shape.facts, shape.filter_of(unit)) for unit in units}
+    source = patiently(
+        services, lambda: _source_counts(services, shape), stage="planning", table=shape.name, unit=WHOLE_TABLE
+    )
     scopes = {unit: scope for unit in units if (scope := shape.scope_of(unit)) is not None}
     warehouse = (
         services.warehouse.counts(shape.target, scopes)
@@ -60,6 +62,11 @@ def _compare(services: Services, shape: TableShape) -> tuple[tuple[UnitCompariso
         for unit in units
     )
     return compared, tuple(problems)
+
+
+def _source_counts(services: Services, shape: TableShape) -> dict[str, int]:
+    with services.source.read_view() as view:
+        return {unit: view.count(shape.facts, shape.filter_of(unit)) for unit in shape.units}
 
 
 def _lake(services: Services, shape: TableShape) -> tuple[dict[str, int], list[str]]:

@@ -26,7 +26,9 @@ def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
         place = f" at {error.filename}" if error.filename else ""
         error = DiskFull(f"no room left{place}", remedy="free some space and run again")
     if isinstance(error, SyncError):
-        return Failure(str(error), type(error).__name__, error.exit_code)
+        attempts = error.facts.get("attempts", 1)
+        tried = f"\n  (after {attempts} attempts)" if isinstance(attempts, int) and attempts > 1 else ""
+        return Failure(f"{error}{tried}", type(error).__name__, error.exit_code)
     text = str(error) or "no message"
     return Failure(without_secrets(text, config), type(error).__name__, SyncError.exit_code)
 

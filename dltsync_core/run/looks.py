@@ -7,6 +7,8 @@ from dltsync_core.errors import ConfigError, NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.steps import Probe
 from dltsync_core.run.planning import shape_table
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 
 
@@ -23,7 +25,11 @@ def partition_keys_of(services: Services, table: TableConfig) -> list[str]:
 def probe_units(services: Services, table: TableConfig) -> dict[str, Probe]:
     """The probe of each unit, comparable with that of its head."""
     shape = shape_table(services, table, services.source.read_tables([table])[table.name])
-    facts, mapping = shape.facts, shape.mapping
+    return patiently(services, lambda: _probe(services, shape), stage="planning", table=shape.name, unit=WHOLE_TABLE)
+
+
+def _probe(services: Services, shape: TableShape) -> dict[str, Probe]:
+    table, facts, mapping = shape.config, shape.facts, shape.mapping
     with services.source.read_view() as view:
         if isinstance(table, PartitionTableConfig):
             probes = view.probe_partitions(facts, mapping, table)

@@ -21,6 +21,7 @@ from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.prepared import PreparedTable, TableShape
+from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.validate.quality import resolve_rules
 
@@ -70,7 +71,14 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
     shape = shape_table(services, table, facts)
     heads = services.ledger.heads(facts.name)
     observed = observe(services, shape, heads) if intent.compare else TableObservation()
-    return PreparedTable(shape, heads, _plan(services, shape, heads, observed, intent))
+    plan = patiently(
+        services,
+        lambda: _plan(services, shape, heads, observed, intent),
+        stage="planning",
+        table=facts.name,
+        unit=WHOLE_TABLE,
+    )
+    return PreparedTable(shape, heads, plan)
 
 
 def observe(services: Services, shape: TableShape, heads: TableHeads) -> TableObservation:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dltsync_core.config import PipelineConfig
+from dltsync_core.connect.retrying import Purse
 from dltsync_core.identity import TableName
 from dltsync_core.lake.store import Lake
 from dltsync_core.run.events import Event, EventSink
@@ -63,7 +64,7 @@ class Voice:
 class Services:
     """The rooms of one run. `server` and `database` name the source in footers; `stop` ends the run early.
     `warehouse_turn` is held around every use of the warehouse, so that the time a unit waits for others of its own run does
-    not count against the time it may wait for strangers.
+    not count against the time it may wait for strangers. `patience` is what all units together may wait between attempts.
     """
 
     config: PipelineConfig
@@ -75,6 +76,10 @@ class Services:
     run_id: str
     stop: threading.Event
     warehouse_turn: threading.Lock = field(default_factory=threading.Lock)
+    patience: Purse = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patience", Purse(self.config.processing.run_retry_budget_seconds))
 
     @property
     def source_name(self) -> str:

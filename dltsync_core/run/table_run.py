@@ -24,7 +24,7 @@ from dltsync_core.run.extraction import Staged, stage_unit
 from dltsync_core.run.failures import failure_of
 from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
-from dltsync_core.run.retry import with_retries
+from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services, Stopped
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.records import LoadEvent, LoadStatus
@@ -68,18 +68,14 @@ class TableRun:
 
     def _extract(self, work: UnitWork) -> None:
         def attempt() -> Staged:
-            self._services.keep_going()
             return stage_unit(
                 self._services, self._shape, work.step, work.load_id, self._shape.committed_watermark(self._heads)
             )
 
-        def retrying(number: int, error: BaseException, seconds: float) -> None:
-            message = f"attempt {number} failed, trying again in {seconds:.0f} s: {error}"
-            log.warning("%s %s: %s", work.step.table, work.step.unit, message)
-            self._say("extracting", work, message=message)
-
-        attempts = self._services.config.processing.retry_attempts
-        staged = with_retries(attempt, attempts=attempts, sleep=self._services.sleep, on_retry=retrying)
+        step = work.step
+        staged = patiently(
+            self._services, attempt, stage="extracting", table=step.table, unit=step.unit, load_id=work.load_id
+        )
         work.staged, work.step = staged, staged.step
         work.rows_read += staged.rows_read
         work.bytes_written += staged.files.bytes

@@ -12,6 +12,7 @@ from dltsync_core.errors import (
     LoginFailed,
     QueryError,
     ServerUnreachable,
+    StatementTimeout,
     SyncError,
     TableNotFound,
     TransientQueryError,
@@ -85,7 +86,7 @@ def _mssql(words: str, text: str) -> mssql_python.Error:
         (
             _mssql("Client unable to establish connection", "TCP Provider: Error code 0x274D"),
             ServerUnreachable,
-            None,
+            10061,
             "check server and port",
         ),
     ],
@@ -111,7 +112,7 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
             _mssql("Syntax error", "[SQL Server]The SELECT permission was denied on the object 'x', database 'y'."),
             QueryError,
             229,
-            "grant the login SELECT",
+            "an administrator grants the login SELECT",
         ),
         (
             _odbc(
@@ -141,11 +142,11 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
         ),
         (
             _odbc("HYT00", "Query timeout expired (0) (SQLExecDirectW)"),
-            QueryError,
+            StatementTimeout,
             None,
             "after 5 seconds (command_timeout)",
         ),
-        (_mssql("Timeout expired", "Query timeout expired"), QueryError, None, "raise command_timeout"),
+        (_mssql("Timeout expired", "Query timeout expired"), StatementTimeout, None, "raise command_timeout"),
         (_mssql("Operation canceled", "Operation canceled"), QueryError, None, "reading dbo.x: cancelled"),
         (_odbc("08S01", "Communication link failure (0) (SQLFetch)"), ServerUnreachable, None, "the connection broke"),
         (_mssql("Communication link failure", "TCP Provider: reset"), ServerUnreachable, None, "the connection broke"),
@@ -170,6 +171,13 @@ def test_only_what_can_pass_is_transient() -> None:
     syntax = _odbc("42000", "[SQL Server]Incorrect syntax (102) (SQLExecDirectW)")
     assert query_error(deadlock, HERE, "x").is_transient
     assert not query_error(syntax, HERE, "x").is_transient
+
+
+def test_a_database_of_azure_may_be_moving() -> None:
+    """Elsewhere 4060 is a wrong name, and asking again changes nothing."""
+    error = _odbc("42000", '[SQL Server]Cannot open database "shop" requested by the login. (4060) (SQLDriverConnect)')
+    assert connect_error(error, Address("db.database.windows.net:1433", "shop")).is_transient
+    assert not connect_error(error, HERE).is_transient
 
 
 def test_a_secret_in_a_driver_text_is_hidden() -> None:

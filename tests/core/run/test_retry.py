@@ -1,85 +1,100 @@
-"""Trying again is decided by the error, and stops at the number of attempts."""
+"""A run's patience: told as events, shared by its units, ended by its stop."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import threading
+from typing import Any
 
 import pytest
 
-from dltsync_core.errors import (
-    ConfigError,
-    ExtractError,
-    LoginFailed,
-    ServerUnreachable,
-    StateConflict,
-    SyncError,
-    TransientQueryError,
-    ValidationFailed,
-    WarehouseBusy,
-)
-from dltsync_core.run.retry import may_pass, with_retries
+from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig, StaticTableConfig
+from dltsync_core.errors import ServerUnreachable, TransientQueryError
+from dltsync_core.identity import TableName
+from dltsync_core.run.events import Event
+from dltsync_core.run.retry import patiently
+from dltsync_core.run.services import Services, Stopped, Voice
+
+TABLE = TableName("sales", "Orders")
 
 
-@pytest.mark.parametrize(
-    ("error", "passes"),
-    [
-        (TransientQueryError("deadlock victim"), True),
-        (ServerUnreachable("connection reset"), True),
-        (StateConflict("another run was first"), False),
-        (WarehouseBusy("waited long enough"), False),
-        (LoginFailed("wrong password"), False),
-        (ExtractError("count and stream disagree"), False),
-        (ValidationFailed("figures differ"), False),
-        (ConfigError("misspelt"), False),
-        (RuntimeError("a bug"), False),
-        (KeyboardInterrupt(), False),
-    ],
-)
-def test_only_what_can_pass_is_tried_again(error: BaseException, passes: bool) -> None:
-    assert may_pass(error) is passes
+def services_of(heard: list[Event], **processing: Any) -> Services:
+    nobody: Any = None
+    return Services(
+        config=PipelineConfig(
+            database=DatabaseConfig(server="s", database="d", username="u", password="p"),
+            static_tables=[StaticTableConfig(table_name="t")],
+            processing=ProcessingConfig(**processing),
+        ),
+        source=nobody,
+        lake=nobody,
+        warehouse=nobody,
+        ledger=nobody,
+        voice=Voice(heard.append),
+        run_id="r",
+        stop=threading.Event(),
+    )
 
 
-def attempts_of(failures: int, attempts: int) -> tuple[int, list[float], BaseException | None]:
-    calls = 0
-    waits: list[float] = []
-
-    def work() -> int:
-        nonlocal calls
-        calls += 1
-        if calls <= failures:
-            raise TransientQueryError(f"failure {calls}")
-        return calls
-
-    try:
-        with_retries(work, attempts=attempts, sleep=waits.append, on_retry=lambda *_: None)
-    except SyncError as error:
-        return calls, waits, error
-    return calls, waits, None
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(Services, "sleep", lambda self, seconds: found.append(seconds))
+    return found
 
 
-def test_success_after_failures_ends_the_trying() -> None:
-    calls, waits, error = attempts_of(failures=2, attempts=5)
-    assert (calls, len(waits), error) == (3, 2, None)
+def failing(times: int, number: int = 1205) -> Any:
+    left = [times]
+
+    def work() -> str:
+        if left[0]:
+            left[0] -= 1
+            raise TransientQueryError("refused", number=number)
+        return "done"
+
+    return work
 
 
-def test_the_last_error_is_raised_when_attempts_are_used_up() -> None:
-    calls, waits, error = attempts_of(failures=9, attempts=3)
-    assert (calls, len(waits), str(error)) == (3, 2, "failure 3")
+def test_failures_are_told_as_events_of_the_unit(waits: list[float]) -> None:
+    heard: list[Event] = []
+    found = patiently(services_of(heard), failing(2), stage="extracting", table=TABLE, unit="[1,2)", load_id="l")
+    assert found == "done"
+    assert [(e.stage, e.table, e.unit, e.load_id) for e in heard] == [("extracting", TABLE, "[1,2)", "l")] * 2
+    assert [e.message.split(",")[0] for e in heard] == ["attempt 1 failed", "attempt 2 failed"]
+    assert len(waits) == 2
 
 
-def test_waits_grow_and_are_bounded() -> None:
-    _, waits, _ = attempts_of(failures=9, attempts=10)
-    assert all(later >= earlier - 1 for earlier, later in pairwise(waits))
-    assert 1 <= waits[0] <= 2
-    assert waits[-1] <= 31
+def test_all_units_of_a_run_share_its_patience(waits: list[float]) -> None:
+    """Each wait for a busy server takes ten seconds at least: 25 are enough for two at the most."""
+    heard: list[Event] = []
+    services = services_of(heard, retry_attempts=20, retry_budget_seconds=1000, run_retry_budget_seconds=25)
+    for _ in range(3):
+        with pytest.raises(TransientQueryError):
+            patiently(services, failing(20, number=40501), stage="extracting", table=TABLE, unit="u")
+    assert 1 <= len(waits) <= 2
+    assert sum(waits) <= 25
+    assert "run_retry_budget_seconds" in heard[-1].message
 
 
-def test_a_sleep_that_raises_ends_the_waiting() -> None:
-    def interrupted(seconds: float) -> None:
-        raise InterruptedError
+def test_a_unit_has_a_budget_of_its_own(waits: list[float]) -> None:
+    services = services_of([], retry_attempts=20, retry_budget_seconds=12)
+    with pytest.raises(TransientQueryError):
+        patiently(services, failing(20, number=40501), stage="extracting", table=TABLE, unit="u")
+    assert sum(waits) <= 12
+
+
+def test_a_run_that_is_told_to_stop_waits_no_longer() -> None:
+    services = services_of([])
 
     def work() -> None:
-        raise TransientQueryError("x")
+        services.stop.set()
+        raise ServerUnreachable("gone")
 
-    with pytest.raises(InterruptedError):
-        with_retries(work, attempts=3, sleep=interrupted, on_retry=lambda *_: None)
+    with pytest.raises(Stopped):
+        patiently(services, work, stage="extracting", table=TABLE, unit="u")
+
+
+def test_attempts_are_the_configured_ones(waits: list[float]) -> None:
+    with pytest.raises(TransientQueryError) as caught:
+        patiently(services_of([], retry_attempts=4), failing(9), stage="extracting", table=TABLE, unit="u")
+    assert caught.value.facts["attempts"] == 4
+    assert len(waits) == 3

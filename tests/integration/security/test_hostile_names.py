@@ -222,7 +222,7 @@ def test_passwords_reach_the_server_as_they_are(server: Server, password: str) -
         password=password,
         trust_server_certificate=True,
     )
-    with pytest.raises(ConnectError) as caught, control_session(config, attempts=1):
+    with pytest.raises(ConnectError) as caught, control_session(config):
         pass
     assert password.strip() not in str(caught.value)
     assert "18456" in str(caught.value) or "login" in str(caught.value).casefold()

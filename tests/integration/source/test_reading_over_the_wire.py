@@ -312,14 +312,14 @@ def test_a_statement_is_cancelled_after_command_timeout(tables: SourceTables) ->
     _many(tables, 20_000)
     database = tables.database(command_timeout=1)
     slow = SLOW.replace("{t}", f"{tables.schema}.t")
-    data = open_data_session(database, 1)
+    data = open_data_session(database)
     started = time.monotonic()
     with pytest.raises(QueryError, match=r"waiting: cancelled after 1 seconds \(command_timeout\)"):
         data.fetch(slow, (), "waiting")
     data.close()
     with (
         pytest.raises(QueryError, match=r"cancelled after 1 seconds \(command_timeout\)"),
-        control_session(database, 1) as control,
+        control_session(database) as control,
     ):
         control.query(slow)
     assert time.monotonic() - started < 20
@@ -327,7 +327,7 @@ def test_a_statement_is_cancelled_after_command_timeout(tables: SourceTables) ->
 
 def test_a_statement_under_way_can_be_cancelled_from_another_thread(tables: SourceTables) -> None:
     _many(tables, 20_000)
-    session = open_data_session(tables.database(), 1)
+    session = open_data_session(tables.database())
     rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
     threading.Timer(0.5, rows.cancel).start()
     started = time.monotonic()
