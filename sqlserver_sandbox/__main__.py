@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlserver_sandbox.certificate import tls_context
 from sqlserver_sandbox.engine import DuckDbEngine
+from sqlserver_sandbox.faults import Injector, Plan, PlanError, parse_plan
 from sqlserver_sandbox.server import HOST, Server
 
 PASSWORD_VARIABLE = "SQLSERVER_SANDBOX_PASSWORD"  # noqa: S105 - the name of a variable, not a password
@@ -30,12 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         data.mkdir(parents=True, exist_ok=True)
         tls = tls_context(data / "tls") if asked.tls else None
+        faults = _injector(asked)
         engine = DuckDbEngine(data, {asked.user: _password(asked.user)})
+    except PlanError as error:
+        _complain(f"--faults {asked.faults}: {error}")
+        return 2
     except OSError as error:
         _complain(f"--data {data}: {error}")
         return 1
     try:
-        return _serve(Server(engine, port=asked.port, tls=tls), asked.ready_file)
+        return _serve(Server(engine, port=asked.port, tls=tls, faults=faults), asked.ready_file)
     except OSError as error:
         _complain(f"--port {asked.port}: {error.strerror or error}")
         return 1
@@ -57,6 +62,14 @@ def _serve(server: Server, ready_file: Path | None) -> int:
     return 0
 
 
+def _injector(asked: argparse.Namespace) -> Injector | None:
+    """None unless it was asked for. Raises PlanError, and OSError when the file cannot be read."""
+    if asked.faults is None and not asked.allow_faults:
+        return None
+    plan = Plan() if asked.faults is None else parse_plan(asked.faults.read_text(encoding="utf-8"))
+    return Injector(plan, settable=asked.allow_faults)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sqlserver_sandbox", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="directory of the databases; made if missing")
@@ -64,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=HOST, help=f"only {HOST}")
     parser.add_argument("--tls", action="store_true", help="offer encryption with a self-signed certificate")
     parser.add_argument("--user", default="sa", help=f"the one login (default sa); password from {PASSWORD_VARIABLE}")
+    parser.add_argument("--faults", type=Path, help="misbehave as this JSON file says (docs/sandbox.md, Faults)")
+    parser.add_argument("--allow-faults", action="store_true", help="let clients change that: EXEC sandbox_faults")
     parser.add_argument("--ready-file", type=Path, help="written with the port once clients can connect")
     return parser
 

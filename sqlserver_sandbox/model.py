@@ -169,6 +169,48 @@ class Cancelled(Exception):
     """The client sent an attention while the statement ran; the engine stopped it. The transaction stays as it is."""
 
 
+# ---- misbehaviour ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Occasion:
+    """A moment at which something may be made to go wrong: a statement's kind, its batch's text, and the tables it names.
+
+    `kind` is one of `faults.plan.KINDS`, or accept, tls, login. `tables` are written as the statement writes them, schema.table.
+    """
+
+    kind: str
+    text: str = ""
+    database: str = ""
+    tables: frozenset[str] = frozenset()
+
+
+class Interference(Protocol):
+    """What may be put between a session and its statements, to make them fail as on a bad day. See `faults`."""
+
+    def before(self, occasion: Occasion) -> None:
+        """A statement is about to run. Raises SqlError for it to fail, Cancelled, or what ends the connection."""
+        ...
+
+    def after(self) -> None:
+        """It ran, and took effect."""
+        ...
+
+    def rows(self, occasion: Occasion, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows it sends in place of `batches`."""
+        ...
+
+    def counted(self, database: str, table: str, counts: list[int]) -> list[int]:
+        """What the catalogue says in place of a table's row counts, by partition."""
+        ...
+
+    def cancel(self) -> None:
+        """The client sent an attention. Called from another thread."""
+        ...
+
+    def control(self, plan: str | None) -> list[tuple[int, str, int, str]]:
+        """EXEC sandbox_faults: what went wrong so far; then `plan` begins."""
+        ...
+
+
 class Session(Protocol):
     """One connection's engine side. Called from one thread, except `cancel`."""
 
@@ -180,6 +222,10 @@ class Session(Protocol):
     @property
     def spid(self) -> int:
         """The session's number, as @@SPID gives it; it is in the header of every packet that the server sends."""
+        ...
+
+    def interfere(self, interference: Interference) -> None:
+        """From now on every statement asks it first."""
         ...
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:

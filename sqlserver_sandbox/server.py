@@ -7,6 +7,8 @@ import socket
 import ssl
 import threading
 
+from sqlserver_sandbox.faults import Injector
+from sqlserver_sandbox.faults.transport import FaultyTransport, reset_at_once
 from sqlserver_sandbox.model import Engine
 from sqlserver_sandbox.wire.connection import Connection
 from sqlserver_sandbox.wire.greeting import Greeting
@@ -19,9 +21,12 @@ HOST = "127.0.0.1"
 class Server:
     """Owns the socket and the connections, not the engine."""
 
-    def __init__(self, engine: Engine, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        """Listens from here on; port 0 takes a free one. Raises OSError when the port is taken."""
+    def __init__(
+        self, engine: Engine, *, port: int = 0, tls: ssl.SSLContext | None = None, faults: Injector | None = None
+    ) -> None:
+        """Listens from here on; port 0 takes a free one. Raises OSError when the port is taken. `faults` makes it misbehave."""
         self._greeting = Greeting(engine, tls)
+        self._faults = faults
         self._listening = socket.create_server((HOST, port), backlog=128)
         self.port: int = self._listening.getsockname()[1]
         self._guard = threading.Lock()
@@ -50,7 +55,9 @@ class Server:
                 connected, _address = self._listening.accept()
             except OSError:  # the socket was closed by stop()
                 return
-            transport = Transport(connected)
+            transport = self._transport(connected)
+            if transport is None:
+                continue
             connection = Connection(transport, self._greeting)
             thread = threading.Thread(
                 target=self._serve, args=(connection, transport), name="tds-connection", daemon=True
@@ -58,6 +65,17 @@ class Server:
             with self._guard:
                 self._connections[thread] = transport
             thread.start()
+
+    def _transport(self, connected: socket.socket) -> Transport | None:
+        """The new client's bytes; None when a fault took them already."""
+        if self._faults is None:
+            return Transport(connected)
+        faults = self._faults.connect()
+        if faults.is_reset_at_accept():
+            reset_at_once(connected)
+            faults.close()
+            return None
+        return FaultyTransport(connected, faults)
 
     def _serve(self, connection: Connection, transport: Transport) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mssql_python
 import pyodbc
 
-pytest_plugins = ["tests.fixtures_sandbox"]
+pytest_plugins = ["tests.fixtures_sandbox", "tests.fixtures_faults"]
 
 # A pooled connection outlives its test and its server: a test would see what another one left.
 pyodbc.pooling = False

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mssql_python_odbc
@@ -46,9 +46,10 @@ class SandboxServer:
     password = PASSWORD
     database = "master"
 
-    def __init__(self, folder: Path, *, tls: bool = True) -> None:
+    def __init__(self, folder: Path, *, tls: bool = True, arguments: Sequence[str] = ()) -> None:
         self.folder = folder
         self.tls = tls
+        self.arguments = tuple(arguments)
         self.port = 0
         self.log = folder / "sandbox.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,7 @@ class SandboxServer:
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "sqlserver_sandbox", "--data", str(self.folder / "data")]
         command += ["--port", str(self.port), "--user", self.user, "--ready-file", str(ready)]
-        command += ["--tls"] if self.tls else []
+        command += [*(["--tls"] if self.tls else []), *self.arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sqlserver_sandbox.engine import changes, control, databases, execute, partitioning, rows, tables
+from sqlserver_sandbox.engine.occasions import occasion_of
 from sqlserver_sandbox.engine.statement import Statement, columns_of, stream
 from sqlserver_sandbox.model import Cancelled, Outcome, ResultSet, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -72,6 +74,17 @@ _STARTS_IMPLICIT = (
 )
 
 
+FATAL_CLASS = 20
+"""An error of this severity or above ends the connection."""
+
+
+def ends_transaction(session: DuckDbSession, error: SqlError) -> bool:
+    """Whether the error rolls back, not only its own statement."""
+    if error.number == NOT_SUPPORTED:
+        return False
+    return error.number in ENDS_TRANSACTION or error.class_ >= FATAL_CLASS or session.options.xact_abort
+
+
 class StopBatch(Exception):
     """The rest of the batch is not run."""
 
@@ -79,10 +92,13 @@ class StopBatch(Exception):
 class BatchRunner:
     """Runs statements with one set of variables."""
 
-    def __init__(self, session: DuckDbSession, variables: Mapping[str, VariableValue], *, nested: int = 0) -> None:
+    def __init__(
+        self, session: DuckDbSession, variables: Mapping[str, VariableValue], *, nested: int = 0, text: str = ""
+    ) -> None:
         self.session = session
         self.variables: dict[str, VariableValue] = dict(variables)
         self.nested = nested
+        self.text = text
 
     def run(self, statements: tuple[s.Statement, ...]) -> Iterator[Outcome]:
         try:
@@ -109,15 +125,32 @@ class BatchRunner:
                 and self._needs_transaction(node)
             ):
                 yield from session.transaction.begin()
-            yield from rule(self, node)
+            yield from rule(self, node) if flow or session.interference is None else self._watched(node, rule)
             if not flow:
                 yield from session.transaction.end_statement()
                 session.last_error = 0
+                if session.interference is not None:
+                    session.interference.after()
         except SqlError as error:
             yield from self._failed(error)
         except (Cancelled, GeneratorExit):
             self._broken_off()
             raise
+
+    def _watched(self, node: s.Statement, rule: Callable[[BatchRunner, Any], Iterator[Outcome]]) -> Iterator[Outcome]:
+        """The statement's outcomes, with the chance to go wrong before it and among its rows."""
+        interference = self.session.interference
+        if interference is None:
+            yield from rule(self, node)
+            return
+        occasion = occasion_of(node, self.text, self.session.database)
+        interference.before(occasion)
+        with closing(rule(self, node)) as outcomes:  # type: ignore[type-var]
+            for outcome in outcomes:
+                if isinstance(outcome, ResultSet):
+                    yield ResultSet(outcome.columns, interference.rows(occasion, outcome.batches))
+                else:
+                    yield outcome
 
     @staticmethod
     def _needs_transaction(node: s.Statement) -> bool:
@@ -131,12 +164,15 @@ class BatchRunner:
         session = self.session
         session.with_error(error)
         ends_all = error.number in ENDS_TRANSACTION or session.options.xact_abort
-        if ends_all and error.number != NOT_SUPPORTED:
+        if ends_transaction(session, error):
             undone = list(session.transaction.abandon())
         else:
             undone = list(session.transaction.end_statement(failed=True))
-        yield error
+        if error.class_ >= FATAL_CLASS:
+            raise error
+        # The rollback first: what comes after an error looks like a further result to the drivers.
         yield from undone
+        yield error
         if ends_all or error.number not in ENDS_STATEMENT:
             raise StopBatch
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine.batch import ENDS_TRANSACTION, BatchRunner
+from sqlserver_sandbox.engine.batch import BatchRunner, ends_transaction
 from sqlserver_sandbox.engine.rows import Incoming, writable, write_rows
-from sqlserver_sandbox.model import BulkTarget, Cancelled, SqlError
+from sqlserver_sandbox.model import BulkTarget, Cancelled, Occasion, SqlError
 from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.syntax import ObjectName
 from sqlserver_sandbox.tsql.values.storage import arrow_type
@@ -49,11 +49,13 @@ def insert(session: DuckDbSession, target: BulkTarget, batches: Iterator[pa.Reco
         for _ in session.transaction.begin():
             pass
     try:
+        if session.interference is not None:
+            table = frozenset({f"{target.schema or 'dbo'}.{target.table}"})
+            session.interference.before(Occasion("bulk", "INSERT BULK", session.database, table))
         count = _insert(runner, target, source)
     except SqlError as error:
         session.with_error(error)
-        ends = error.number in ENDS_TRANSACTION or session.options.xact_abort
-        if ends and session.transaction.count:
+        if ends_transaction(session, error) and session.transaction.count:
             # No environment change can be told from here: the transaction is left for the client to roll back.
             session.transaction.doom()
         else:
@@ -67,6 +69,8 @@ def insert(session: DuckDbSession, target: BulkTarget, batches: Iterator[pa.Reco
     for _ in session.transaction.end_statement():
         pass
     session.rowcount = count
+    if session.interference is not None:
+        session.interference.after()
     return count
 
 

@@ -38,7 +38,7 @@ def _nested(runner: BatchRunner, text: str, variables: dict[str, VariableValue])
         raise SqlError(217, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).")
     session = runner.session
     home, options = session.database_id, session.options
-    inner = type(runner)(session, variables, nested=runner.nested + 1)
+    inner = type(runner)(session, variables, nested=runner.nested + 1, text=text)
     try:
         yield from inner.block(parse_batch(text))
     finally:

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sqlserver_sandbox.engine import bulk, describe, procedures
-from sqlserver_sandbox.engine.batch import BatchRunner
+from sqlserver_sandbox.engine.batch import BatchRunner, ends_transaction
 from sqlserver_sandbox.engine.options import Options
 from sqlserver_sandbox.engine.statement import Statement, utc_ticks
 from sqlserver_sandbox.engine.system_rows import Facts, SessionRow
 from sqlserver_sandbox.engine.transactions import READ_COMMITTED, SNAPSHOT, TransactionState
 from sqlserver_sandbox.engine.view import StatementCatalogue
-from sqlserver_sandbox.model import BulkTarget, Column, DatabaseChange, Outcome, Parameter, SqlError, SqlType
+from sqlserver_sandbox.model import (
+    BulkTarget,
+    Column,
+    DatabaseChange,
+    Interference,
+    Occasion,
+    Outcome,
+    Parameter,
+    SqlError,
+    SqlType,
+)
 from sqlserver_sandbox.tsql.bind.context import SessionFacts, VariableValue
 from sqlserver_sandbox.tsql.bind.partitions import partition_number_sql
 from sqlserver_sandbox.tsql.bind.sources import table_columns
@@ -61,6 +71,7 @@ class DuckDbSession:
         self.rowcount = 0
         self.last_error = 0
         self.last_identity: int | None = None
+        self.interference: Interference | None = None
         self._home = database_id
         self._on_close = on_close
         self._others = others
@@ -101,6 +112,15 @@ class DuckDbSession:
         )
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
+        """The rows of each partition, first partition first."""
+        counts = self._count_rows(database, table)
+        if self.interference is None:
+            return counts
+        return self.interference.counted(
+            database.name, f"{database.schema_by_id(table.schema_id).name}.{table.name}", counts
+        )
+
+    def _count_rows(self, database: Database, table: Table) -> list[int]:
         source = f"{database.alias}.main.{table.physical}"
         scheme, column = database.scheme_of(table), table.partition_column
         if scheme is None or column is None:
@@ -127,11 +147,14 @@ class DuckDbSession:
             for x in sorted(self._others(), key=lambda x: x.spid)
         ]
 
+    def interfere(self, interference: Interference) -> None:
+        self.interference = interference
+
     # ---- batches --------------------------------------------------------------------------------------------------
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         """Run one batch; see `model.Session`."""
         variables = {name: VariableValue(p.type, from_arrow(p.value, p.type)) for name, p in parameters.items()}
-        yield from BatchRunner(self, variables).run(parse_batch(sql))
+        yield from BatchRunner(self, variables, text=sql).run(parse_batch(sql))
 
     def describe_parameters(self, sql: str, declared: str) -> list[tuple[str, SqlType]]:
         return describe.parameters(self, sql, declared)
@@ -140,7 +163,7 @@ class DuckDbSession:
         return describe.result(self, sql, declared)
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
-        yield from procedures.call(self, procedure, arguments)
+        yield from self._asked("procedure", procedure, lambda: procedures.call(self, procedure, arguments))
 
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
         return bulk.insert(self, target, batches)
@@ -149,13 +172,28 @@ class DuckDbSession:
     def begin(self, isolation: int = 0) -> Iterator[Outcome]:
         if isolation:
             self.set_isolation(_ISOLATION_CODES[isolation])
-        yield from self.transaction.begin()
+        yield from self._asked("begin", "BEGIN TRANSACTION", self.transaction.begin)
 
     def commit(self) -> Iterator[Outcome]:
-        yield from self.transaction.commit()
+        yield from self._asked("commit", "COMMIT TRANSACTION", self.transaction.commit)
 
     def rollback(self) -> Iterator[Outcome]:
-        yield from self.transaction.rollback()
+        yield from self._asked("rollback", "ROLLBACK TRANSACTION", self.transaction.rollback)
+
+    def _asked(self, kind: str, text: str, run: Callable[[], Iterator[Outcome]]) -> Iterator[Outcome]:
+        """What a driver asks for without a batch, with the same chances to go wrong as a statement."""
+        interference = self.interference
+        if interference is None:
+            yield from run()
+            return
+        try:
+            interference.before(Occasion(kind, text, self.database))
+        except SqlError as error:
+            if ends_transaction(self, self.with_error(error)):
+                yield from self.transaction.abandon()
+            raise
+        yield from run()
+        interference.after()
 
     def set_isolation(self, level: str) -> None:
         """READ COMMITTED or SNAPSHOT. The others promise locking that DuckDB does not have; each is refused by name."""
@@ -195,6 +233,8 @@ class DuckDbSession:
     # ---- ends -----------------------------------------------------------------------------------------------------
     def cancel(self) -> None:
         """Interrupt what runs, from another thread."""
+        if self.interference is not None:
+            self.interference.cancel()
         self.store.locks.cancel(self.spid)
         self.connection.interrupt()
 

@@ -52,6 +52,14 @@ def _closing(produced: Iterable[object]) -> Iterator[None]:
             produced.close()
 
 
+def _thrown(source: Generator[Outcome, None, None], error: SqlError) -> Outcome | None:
+    """What comes next after an error in the middle of an outcome."""
+    try:
+        return source.throw(error)
+    except StopIteration:
+        return None
+
+
 def refuse_utf8(columns: Sequence[Column]) -> None:
     """A client that did not ask for UTF-8 at login would read these bytes in another code page, without an error."""
     for column in columns:
@@ -75,12 +83,24 @@ class Answer:
         self.last_error: SqlError | None = None
 
     def outcomes(self, outcomes: Iterable[Outcome], kind: Done) -> None:
-        """Write them as they come. Raises what the engine raises, and Cancelled when the client sent an attention."""
+        """Write them as they come. Raises what the engine raises, and Cancelled when the client sent an attention.
+
+        An error among rows is handed back to where they come from: what it undoes is decided there.
+        """
         with _closing(outcomes):
-            for outcome in outcomes:
+            source = iter(outcomes)
+            outcome = next(source, None)
+            while outcome is not None:
                 if self._attention():
                     raise Cancelled
-                self._outcome(outcome, kind)
+                try:
+                    self._outcome(outcome, kind)
+                except SqlError as error:
+                    if not isinstance(source, Generator):
+                        raise
+                    outcome = _thrown(source, error)
+                else:
+                    outcome = next(source, None)
 
     def token(self, data: bytes) -> None:
         """A token that closes nothing."""

@@ -25,6 +25,8 @@ class Connection:
         self._greeting = greeting
         self._server = greeting.engine.server_name
         self._writer = ReplyWriter(transport.send)
+        if transport.faults is not None:
+            transport.faults.deliver_with(self._writer.flush)
 
     def serve(self) -> None:
         """Until the client leaves, an error ends the connection, or the transport is shut down."""

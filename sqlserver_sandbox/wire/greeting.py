@@ -21,7 +21,7 @@ from sqlserver_sandbox.wire.packets import (
 from sqlserver_sandbox.wire.prelogin import Encryption, agree_encryption, parse_prelogin, render_prelogin
 from sqlserver_sandbox.wire.refusals import protocol_error
 from sqlserver_sandbox.wire.tokens import Done, DoneStatus, Env
-from sqlserver_sandbox.wire.transport import ConnectionLost, Transport
+from sqlserver_sandbox.wire.transport import ConnectionLost, Transport, TransportFaults
 
 LONGEST_GREETING = 1 << 20
 """Bytes. Before a login nobody may make the server hold more."""
@@ -54,7 +54,7 @@ class Greeting:
             raise protocol_error("a login was expected, and another PRELOGIN came")
         try:
             login = parse_login(data)
-            session = self._log_in(login)
+            session = self._log_in(login, transport.faults)
         except SqlError as error:
             writer.write(tokens.error(error, self.engine.server_name))
             writer.write(tokens.done(Done.BATCH, DoneStatus.ERROR))
@@ -64,14 +64,25 @@ class Greeting:
         self._acknowledge(login, session, writer)
         return session, login
 
-    def _log_in(self, login: Login) -> Session:
-        return self.engine.login(
+    def _log_in(self, login: Login, faults: TransportFaults | None) -> Session:
+        if faults is not None:
+            faults.before_login(
+                user=login.user,
+                database=login.database,
+                application=login.application,
+                server=self.engine.server_name,
+            )
+        session = self.engine.login(
             user=login.user,
             password=login.password,
             database=login.database,
             application=login.application,
             host=login.host,
         )
+        if faults is not None:
+            faults.logged_in(session.spid)
+            session.interfere(faults)
+        return session
 
     def _acknowledge(self, login: Login, session: Session, writer: ReplyWriter) -> None:
         server, database = self.engine.server_name, session.database

@@ -82,6 +82,13 @@ class ReplyWriter:
         self._gathered.clear()
         self._number = 0
 
+    def flush(self) -> None:
+        """Send what was written so far, in a short packet if need be: only faults cannot wait for a full one."""
+        self._flush_full_packets()
+        if self._gathered:
+            self._send(self._header(Status(0), len(self._gathered)) + bytes(self._gathered))
+            self._gathered.clear()
+
     def _flush_full_packets(self) -> None:
         room = self.packet_size - HEADER_SIZE
         # The last packet is kept back even when it is full: only the end of the message knows its status.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from typing import Protocol
 
+from sqlserver_sandbox.model import Interference
 from sqlserver_sandbox.wire.packets import HEADER, HEADER_SIZE, PacketType, Status, parse_header
 
 RECEIVE_SIZE = 1 << 16
@@ -15,12 +18,28 @@ class ConnectionLost(Exception):
     """The client went away. Not an error of the server; the connection's thread ends."""
 
 
+class TransportFaults(Interference, Protocol):
+    """What makes a connection misbehave, as far as the wire must know it. See `faults`."""
+
+    def before_login(self, *, user: str, database: str, application: str, server: str) -> None:
+        """Raises the SqlError that the login is refused with."""
+        ...
+
+    def logged_in(self, spid: int) -> None: ...
+
+    def deliver_with(self, flush: Callable[[], None]) -> None:
+        """How to send what was written of an answer so far."""
+        ...
+
+
 class Transport:
     """One client's socket. `receive` belongs to one thread and `send` to one other; both may run at once.
 
     An OpenSSL object may not be used by two threads at once, so with TLS every use of it holds `_cipher`. The socket itself
     is read and written outside that lock: a client that does not read must not keep us from hearing its attention.
     """
+
+    faults: TransportFaults | None = None
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -16,6 +16,7 @@ from sqlserver_sandbox.model import (
     Column,
     DatabaseChange,
     Info,
+    Interference,
     Outcome,
     Parameter,
     ResultSet,
@@ -101,11 +102,15 @@ class CannedSession:
         self.closed = False
         self.ends: list[str] = []
         self.resets = 0
+        self.interference: Interference | None = None
         self._engine = engine
         self._stop = threading.Event()
         self._descriptor = 0
         self._begun = 0
         self._implicit = False
+
+    def interfere(self, interference: Interference) -> None:
+        self.interference = interference
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[Outcome]:
         self._stop.clear()
