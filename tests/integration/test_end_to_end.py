@@ -106,6 +106,12 @@ def test_a_deleted_version_is_found_and_all_are_read(synced: ServerShop) -> None
     synced.assert_same()
 
 
+@pytest.mark.survives(
+    "change",
+    "versions deleted at the source, hidden behind as many new ones",
+    "the increment does not add up; all versions are read again in the same run",
+    "source, lake and warehouse equal",
+)
 def test_a_deletion_hidden_behind_new_versions_is_found_by_counting(synced: ServerShop) -> None:
     synced.execute("DELETE FROM {s}.Customers WHERE CustomerNo = 1 AND IsLatest = 0")
     synced.add_version(7, "2026-01-21", "New", "2026-01-21T09:00:00")
@@ -129,6 +135,12 @@ def test_rows_with_null_come_over_with_the_slot_that_holds_them(synced: ServerSh
     synced.assert_same()
 
 
+@pytest.mark.survives(
+    "change",
+    "a partition boundary split between two runs",
+    "the two new partitions are read, the others are left alone",
+    "source, lake and warehouse equal",
+)
 def test_a_split_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
     synced.add_orders(120, "2026-02-20T10:00:00", 3)
     synced.execute("ALTER PARTITION SCHEME ps_{s} NEXT USED [PRIMARY]")
@@ -141,6 +153,12 @@ def test_a_split_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
     assert synced.run()["total_records"] == 0
 
 
+@pytest.mark.survives(
+    "change",
+    "a partition boundary merged between two runs",
+    "the joined partition is read, the others are left alone",
+    "source, lake and warehouse equal",
+)
 def test_a_merged_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
     synced.execute("ALTER PARTITION FUNCTION pf_{s}() MERGE RANGE ('2026-02-01T00:00:00')")
     result = synced.run()
@@ -149,6 +167,12 @@ def test_a_merged_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None
     synced.assert_same()
 
 
+@pytest.mark.survives(
+    "state",
+    "lake, warehouse or ledger deleted (each, and lake with warehouse)",
+    "the next run fills it again",
+    "source, lake and warehouse equal",
+)
 @pytest.mark.parametrize("lost", ["lake", "warehouse", "state", "lake and warehouse"])
 def test_a_place_that_was_lost_is_filled_again(synced: ServerShop, lost: str) -> None:
     for place in lost.split(" and "):
@@ -249,6 +273,12 @@ def test_a_broken_history_is_shown_first_and_repaired_on_request(shop: ServerSho
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.survives(
+    "input",
+    "a wrong password",
+    "login failed; the password appears nowhere, not in the chain of causes either",
+    "nothing was written",
+)
 def test_a_wrong_password_is_told_and_never_shown(shop: ServerShop) -> None:
     shop.database["password"] = "not-the-pass;word}"
     with pytest.raises(LoginFailed) as caught:
@@ -261,12 +291,24 @@ def test_a_wrong_password_is_told_and_never_shown(shop: ServerShop) -> None:
     assert not (shop.root / "lake").exists()
 
 
+@pytest.mark.survives(
+    "network",
+    "nobody listens at the port",
+    "the server and port that do not answer",
+    "nothing was written",
+)
 def test_a_server_that_does_not_answer_is_told(shop: ServerShop) -> None:
     shop.database.update(port=1, connection_timeout=3)
     with pytest.raises(ServerUnreachable, match=":1"):
         shop.run()
 
 
+@pytest.mark.survives(
+    "input",
+    "a table name with a letter missing",
+    "table not found, with the nearest name",
+    "the other tables are committed",
+)
 def test_a_missing_table_gets_a_suggestion_and_stops_only_itself(shop: ServerShop) -> None:
     shop.overrides["static_tables"] = [StaticTableConfig(table_name="Contries", schema_name=shop.schema)]
     result = shop.run()
@@ -276,6 +318,12 @@ def test_a_missing_table_gets_a_suggestion_and_stops_only_itself(shop: ServerSho
     assert f"{shop.schema}.Countries" in str(failed.error)
 
 
+@pytest.mark.survives(
+    "input",
+    "a table without partitions configured as partitioned",
+    "it is not partitioned, exit code 2",
+    "nothing of it was written",
+)
 def test_a_table_without_partitions_is_told_so(shop: ServerShop) -> None:
     shop.overrides["partition_tables"] = [PartitionTableConfig(table_name="Countries", schema_name=shop.schema)]
     shop.overrides["static_tables"] = []
@@ -283,6 +331,12 @@ def test_a_table_without_partitions_is_told_so(shop: ServerShop) -> None:
     assert (failed.error_type, failed.exit_code) == ("NotPartitioned", 2)
 
 
+@pytest.mark.survives(
+    "change",
+    "a column added at the source",
+    "the table is loaded again, and the reason says why",
+    "source, lake and warehouse equal",
+)
 def test_a_table_that_got_a_column_is_loaded_again(synced: ServerShop) -> None:
     synced.execute("ALTER TABLE {s}.Countries ADD Population bigint NULL")
     result = synced.run()
