@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
@@ -50,6 +51,7 @@ def publish(
     manifest = _manifest_of(staged, earlier, retire=retire, retire_all=retire_all)
     _take_in_files(storage, staged, manifest)
     storage.put(paths.manifest_key(manifest.table, manifest.load_id), manifest.to_json().encode())
+    checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
     clear_up(storage, manifest, (*earlier, manifest), keep_generations=keep_generations)
     return manifest
 
@@ -61,13 +63,13 @@ def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], 
         if older in current:
             continue
         for file in older.files:
-            storage.move(file.path, _retired(latest, older.unit, file.path))
+            _retire(storage, file.path, _retired(latest, older.unit, file.path))
         key = paths.manifest_key(older.table, older.load_id)
-        storage.move(key, _retired(latest, older.unit, key))
+        _retire(storage, key, _retired(latest, older.unit, key))
     named = {file.path for manifest in current for file in manifest.files}
     for key in _files_in_scope(storage, latest):
         if key not in named:
-            storage.move(key, _retired(latest, latest.unit, key))
+            _retire(storage, key, _retired(latest, latest.unit, key))
     for unit in {older.unit for older in known}:
         _prune(storage, latest.table, unit, keep_generations)
 
@@ -107,10 +109,16 @@ def _take_in_files(storage: LakeStorage, staged: StagedFiles, manifest: Manifest
         for source, target in zip(staged.files, manifest.files, strict=True):
             storage.take_in(source.path, target.path)
             taken.append(target.path)
+            checkpoints.reached(checkpoints.FILE_IN_PLACE)
     except BaseException:
         for key in taken:  # no manifest names them: they must not wait in a plain reader's way
             storage.delete(key)
         raise
+
+
+def _retire(storage: LakeStorage, source: str, target: str) -> None:
+    storage.move(source, target)
+    checkpoints.reached(checkpoints.RETIRING)
 
 
 def _files_in_scope(storage: LakeStorage, latest: Manifest) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import ValidationFailed
@@ -15,7 +16,6 @@ from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFiles
 from dltsync_core.lake.writer import StagedLoad
 from dltsync_core.plan.steps import Action, Probe, Step
-from dltsync_core.run import checkpoints
 from dltsync_core.run.events import Event
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape

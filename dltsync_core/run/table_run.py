@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
 from dltsync_core.config import SCDTableConfig, StaticTableConfig
 from dltsync_core.errors import LakeError, StateError, SyncError, ValidationFailed
 from dltsync_core.identity import new_load_id
 from dltsync_core.plan.heads import Head, HeadChange, lake_digest
 from dltsync_core.plan.steps import Action
-from dltsync_core.run import checkpoints
 from dltsync_core.run.events import Event, Stage
 from dltsync_core.run.extraction import Staged, stage_unit
 from dltsync_core.run.failures import failure_of

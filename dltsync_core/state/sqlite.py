@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
+from dltsync_core import checkpoints
 from dltsync_core.errors import NotWritable
 
 WRITES = "dltsync_writes"
@@ -62,6 +63,7 @@ def copy_to(source: Path, target: Path) -> None:
         finally:
             writer.close()
             reader.close()
+        checkpoints.reached(checkpoints.BACKING_UP)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

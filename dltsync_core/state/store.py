@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.errors import StateError
 from dltsync_core.state import sqlite, tables
@@ -50,6 +51,8 @@ class Store:
         """A transaction that commits at the end of the block, whole or not at all."""
         with self._explained(), _write_transaction(self._require(self._engine, self._writable)) as connection:
             yield connection
+            checkpoints.reached(checkpoints.LEDGER_WRITING)
+        checkpoints.reached(checkpoints.LEDGER_WRITTEN)
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""

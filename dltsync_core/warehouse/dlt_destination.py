@@ -19,6 +19,7 @@ from dlt.destinations.impl.duckdb.factory import duckdb as DuckDbDestination  # 
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from duckdb import DuckDBPyConnection
 
+from dltsync_core import checkpoints
 from dltsync_core.identity import path_part
 from dltsync_core.warehouse.duckdb_sql import identifier
 
@@ -106,7 +107,9 @@ class _Revealing:
         self._connection = connection
 
     def execute(self, query: str, *args: Any) -> DuckDBPyConnection:
-        return self._connection.execute(undisguised(query), *args)
+        executed = self._connection.execute(undisguised(query), *args)
+        checkpoints.reached(checkpoints.WAREHOUSE_STATEMENT)
+        return executed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
+from dltsync_core import checkpoints
 from dltsync_core.errors import ConfigError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
@@ -83,11 +84,13 @@ class DltWarehouse:
             self._sweep(connection, catalog)
             target = spelt_target(connection, catalog, request.target)
             _evolve(connection, catalog, target, request)
+            checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
             with self._working_directory(request.load_id) as directory:
                 place = Place(catalog, target, f"{_STAGING}{uuid.uuid4().hex[:12]}", directory, self._pipeline)
                 _forget_what_dlt_knew(connection, place)
                 try:
                     load_with_dlt(connection, request, place)
+                    checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
                 finally:
                     connection.execute(q.drop_schema(catalog, place.staging_schema))
             _check_types(connection, catalog, target, request)

@@ -1,0 +1,91 @@
+"""Named moments of a run. Nothing happens at them, unless a test installs a handler: a crash harness stops the process there.
+
+A moment is worth a name where a stop leaves something that the next run must understand. A new one needs an entry in `ALL`
+and a call of `reached`; the crash matrix (tests/integration/crash) then stops there without being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# -- around the units ---------------------------------------------------------------------------------------------------
+
+BACKING_UP = "backing_up"
+"""The copy of the ledger is complete under its private name."""
+LEDGER_WRITING = "ledger_writing"
+"""A transaction of the ledger is complete and not committed."""
+LEDGER_WRITTEN = "ledger_written"
+"""A transaction of the ledger is committed, nobody was told."""
+
+# -- of every unit ------------------------------------------------------------------------------------------------------
+
+PLANNED = "planned"
+"""The decision is recorded, nothing was read."""
+STAGED = "staged"
+"""A private place in the lake is open, no row is in it."""
+FIRST_BATCH = "first_batch"
+"""The first rows are written."""
+EXTRACTED = "extracted"
+"""All rows are staged, closed and verified."""
+PUBLISHED = "published"
+"""The lake shows the new load, the warehouse does not."""
+LOADED = "loaded"
+"""The warehouse holds the new load, nobody has counted it."""
+VALIDATED = "validated"
+"""All three places agree, the ledger does not know."""
+COMMITTED = "committed"
+"""The ledger knows."""
+
+# -- inside the lake's publication --------------------------------------------------------------------------------------
+
+FILE_IN_PLACE = "file_in_place"
+"""A file of the load has its public name, no manifest names it."""
+MANIFEST_WRITTEN = "manifest_written"
+"""The manifest is there, nothing it replaces was moved away."""
+RETIRING = "retiring"
+"""One object that the load replaces was moved away."""
+
+# -- inside the warehouse's load ----------------------------------------------------------------------------------------
+
+WAREHOUSE_EVOLVED = "warehouse_evolved"
+"""The table admits the load's columns, none of its rows is in it."""
+WAREHOUSE_STATEMENT = "warehouse_statement"
+"""One statement of the load was executed."""
+WAREHOUSE_WRITTEN = "warehouse_written"
+"""The load's last statement was executed, the warehouse is still open."""
+
+OF_EVERY_UNIT = (PLANNED, STAGED, FIRST_BATCH, EXTRACTED, PUBLISHED, LOADED, VALIDATED, COMMITTED)
+"""In the order a unit passes them, whatever its kind and its warehouse."""
+
+ALL = (
+    *OF_EVERY_UNIT,
+    BACKING_UP,
+    LEDGER_WRITING,
+    LEDGER_WRITTEN,
+    FILE_IN_PLACE,
+    MANIFEST_WRITTEN,
+    RETIRING,
+    WAREHOUSE_EVOLVED,
+    WAREHOUSE_STATEMENT,
+    WAREHOUSE_WRITTEN,
+)
+
+_handler: Callable[[str], None] | None = None
+
+
+def reached(name: str) -> None:
+    """Tell the handler, if there is one. What it raises goes through the run like any other failure at that moment."""
+    if _handler is not None:
+        _handler(name)
+
+
+@contextmanager
+def watched(handler: Callable[[str], None]) -> Iterator[None]:
+    """Call `handler` at every checkpoint of this process while the block runs. For tests."""
+    global _handler  # one process, one harness: passing it through every room would cost more than it protects
+    before, _handler = _handler, handler
+    try:
+        yield
+    finally:
+        _handler = before
