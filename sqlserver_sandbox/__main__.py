@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data.mkdir(parents=True, exist_ok=True)
         tls = tls_context(data / "tls") if asked.tls else None
         faults = _injector(asked)
-        engine = DuckDbEngine(data, {asked.user: _password(asked.user)})
+        engine = DuckDbEngine(data, {asked.user: _password(asked.user)}, allows_canned=asked.allow_canned)
     except PlanError as error:
         _complain(f"--faults {asked.faults}: {error}")
         return 2
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--user", default="sa", help=f"the one login (default sa); password from {PASSWORD_VARIABLE}")
     parser.add_argument("--faults", type=Path, help="misbehave as this JSON file says (docs/sandbox.md, Faults)")
     parser.add_argument("--allow-faults", action="store_true", help="let clients change that: EXEC sandbox_faults")
+    parser.add_argument("--allow-canned", action="store_true", help="let clients put answers up: EXEC sandbox_canned")
     parser.add_argument("--ready-file", type=Path, help="written with the port once clients can connect")
     return parser
 

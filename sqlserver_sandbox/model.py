@@ -89,6 +89,24 @@ class ResultSet:
 
 
 @dataclass(frozen=True)
+class RawColumn:
+    """A column whose TYPE_INFO is given byte by byte, with its UserType and its flags ([MS-TDS] 2.2.7.4)."""
+
+    name: str
+    type_info: bytes
+    user_type: int = 0
+    flags: int = 0
+
+
+@dataclass(frozen=True)
+class RawResult:
+    """Rows whose values are given byte by byte, with whatever delimits them: what a canned answer is made of."""
+
+    columns: tuple[RawColumn, ...]
+    rows: tuple[tuple[bytes, ...], ...]
+
+
+@dataclass(frozen=True)
 class RowsAffected:
     """A statement without rows is done. `count` is None when the statement has no row count (DDL, SET) or NOCOUNT is ON.
 
@@ -146,7 +164,9 @@ class BulkTarget:
     options: tuple[str, ...] = ()
 
 
-Outcome: TypeAlias = "ResultSet | RowsAffected | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
+Outcome: TypeAlias = (
+    "ResultSet | RawResult | RowsAffected | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
+)
 
 
 class SqlError(Exception):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine import catalogue_procedures, fault_control, type_info
+from sqlserver_sandbox.engine import canned, catalogue_procedures, fault_control, type_info
 from sqlserver_sandbox.model import Column, Outcome, Parameter, ResultSet, RowsAffected, SqlError
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.values.storage import arrow_type, from_arrow
@@ -60,6 +60,7 @@ _PROCEDURES: dict[str, Procedure] = {
     ),
     "sp_tablecollations_100": Procedure(("object",), catalogue_procedures.table_collations),
     "sandbox_faults": Procedure(("plan",), fault_control.run),
+    "sandbox_canned": Procedure(("tin",), canned.run),
 }
 NAMES = frozenset(_PROCEDURES)
 _OFF_LIST = frozenset(

@@ -25,10 +25,10 @@ class DuckDbEngine:
     version = (16, 0, 4135)
     """SQL Server 2022; features newer than that are refused."""
 
-    def __init__(self, data: Path, users: Mapping[str, str]) -> None:
+    def __init__(self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False) -> None:
         self.server_name = "SANDBOX"
         self._users = {name.lower(): password for name, password in users.items()}
-        self._store = Store(data)
+        self._store = Store(data, allows_canned=allows_canned)
         self._spids = itertools.count(FIRST_SPID)
         self._sessions: set[DuckDbSession] = set()
         self._mutex = threading.Lock()

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from sqlserver_sandbox.engine import kernels, macros
+from sqlserver_sandbox.engine.canned import Canned
 from sqlserver_sandbox.engine.locks import Key, Locks
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.declared import Database, from_json, to_json
@@ -24,8 +25,11 @@ FIRST_ROWVERSION = 2000
 class Store:
     """Shared by all sessions of one engine."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, allows_canned: bool = False) -> None:
         self.data = data
+        self.allows_canned = allows_canned
+        self.canned: dict[int, Canned] = {}
+        """What EXEC sandbox_canned declared, by database. Not kept over a restart."""
         self.root = duckdb.connect()
         self.root.execute("SET preserve_insertion_order = true")
         kernels.register(self.root)

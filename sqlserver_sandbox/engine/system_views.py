@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlserver_sandbox.engine import system_columns, system_objects, system_partitions, system_server
+from sqlserver_sandbox.engine.canned import Canned
 from sqlserver_sandbox.engine.system_rows import Facts
 from sqlserver_sandbox.engine.system_schema import View
 from sqlserver_sandbox.tsql.bind.context import SystemView
@@ -23,13 +24,19 @@ _VARIANT = "VARCHAR"
 
 
 def build(
-    facts: Facts, database: Database, databases: Callable[[], tuple[Database, ...]], schema: str, name: str
+    facts: Facts,
+    database: Database,
+    databases: Callable[[], tuple[Database, ...]],
+    schema: str,
+    name: str,
+    canned: Canned,
 ) -> SystemView | None:
     """The view with its rows as a DuckDB relation, or None when it is not on the list."""
-    view = VIEWS.get(f"{schema}.{name}".lower())
+    full_name = f"{schema}.{name}".lower()
+    view = VIEWS.get(full_name)
     if view is None:
         return None
-    rows = view.rows(system_server.Source(facts, database, databases))
+    rows = canned.changed(full_name, view, database, view.rows(system_server.Source(facts, database, databases)))
     columns = view.columns(database)
     return SystemView(
         name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine import system_views
+from sqlserver_sandbox.engine.canned import NOTHING
 from sqlserver_sandbox.engine.store import Store
 from sqlserver_sandbox.engine.system_rows import Facts
 from sqlserver_sandbox.engine.transactions import TransactionState
@@ -40,5 +41,12 @@ class StatementCatalogue:
     def system_view(self, database: Database, schema: str, name: str) -> SystemView | None:
         key = (database.database_id, schema.lower(), name.lower())
         if key not in self._views:
-            self._views[key] = system_views.build(self._facts, database, self.databases, schema, name)
+            self._views[key] = system_views.build(
+                self._facts,
+                database,
+                self.databases,
+                schema,
+                name,
+                self._store.canned.get(database.database_id, NOTHING),
+            )
         return self._views[key]

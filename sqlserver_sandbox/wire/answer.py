@@ -14,6 +14,7 @@ from sqlserver_sandbox.model import (
     DatabaseChange,
     Info,
     Outcome,
+    RawResult,
     ResultSet,
     RowsAffected,
     SqlError,
@@ -139,6 +140,11 @@ class Answer:
     def _outcome(self, outcome: Outcome, kind: Done) -> None:
         if isinstance(outcome, ResultSet):
             self._result_set(outcome, kind)
+        elif isinstance(outcome, RawResult):
+            self.token(tokens.raw_column_metadata(outcome.columns))
+            for row in outcome.rows:
+                self._writer.write(tokens.raw_row(row))
+            self.done(kind, DoneStatus.COUNT, command=SELECT, count=len(outcome.rows))
         elif isinstance(outcome, RowsAffected):
             counted = DoneStatus.FINAL if outcome.count is None else DoneStatus.COUNT
             self.done(kind, counted, command=outcome.command, count=outcome.count or 0)

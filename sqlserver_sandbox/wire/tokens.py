@@ -6,12 +6,12 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 
-from sqlserver_sandbox.model import Column, SqlError, SqlType
+from sqlserver_sandbox.model import Column, RawColumn, SqlError, SqlType
 from sqlserver_sandbox.wire.collations import find_collation
 from sqlserver_sandbox.wire.fields import b_varchar, us_varchar
 from sqlserver_sandbox.wire.type_info import CHARACTER_TYPES, USER_TYPES, render_type_info
 
-COLMETADATA, RETURN_STATUS, RETURN_VALUE = 0x81, 0x79, 0xAC
+COLMETADATA, ROW, RETURN_STATUS, RETURN_VALUE = 0x81, 0xD1, 0x79, 0xAC
 ERROR, INFO, LOGIN_ACK, FEATURE_ACK, ENV_CHANGE = 0xAA, 0xAB, 0xAD, 0xAE, 0xE3
 FATAL_CLASS = 20
 """An error of this severity or above ends the connection."""
@@ -113,6 +113,17 @@ def column_metadata(columns: Sequence[Column]) -> bytes:
         parts.append(render_type_info(column.type, nullable=column.nullable))
         parts.append(b_varchar(column.name))
     return b"".join(parts)
+
+
+def raw_column_metadata(columns: Sequence[RawColumn]) -> bytes:
+    """COLMETADATA whose types are given as bytes."""
+    described = (struct.pack("<IH", c.user_type, c.flags) + c.type_info + b_varchar(c.name) for c in columns)
+    return struct.pack("<BH", COLMETADATA, len(columns)) + b"".join(described)
+
+
+def raw_row(values: Sequence[bytes]) -> bytes:
+    """ROW whose values are given as bytes, each with its own length or NULL mark."""
+    return bytes((ROW,)) + b"".join(values)
 
 
 def _column_flags(column: Column) -> int:
