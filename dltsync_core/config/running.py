@@ -30,6 +30,12 @@ class ProcessingConfig(Spec):
     more when the server asks for patience, up to a minute during a failover."""
     run_retry_budget_seconds: float = Field(default=1800, ge=0)
     """Seconds that all units of one run together may spend so. Then failures are final at once."""
+    statement_rows_limit: int = Field(default=1_000_000, ge=1)
+    """Rows that one statement reads, at most: a unit with more is read in slices along its primary key or another unique key.
+    Wide rows make slices shorter. A unit of a table without a usable key is read by one statement."""
+    statement_seconds_limit: int = Field(default=600, ge=1)
+    """Seconds that one statement of a unit read in slices may run. Slices are made so short that they take half of it; one that
+    takes longer is ended and continued after the last row that came (under SNAPSHOT isolation)."""
     partition_parallel_limit: int = Field(default=2, ge=1, le=64)
     """Partitions of one table extracted at the same time."""
     row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)

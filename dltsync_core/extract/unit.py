@@ -35,10 +35,12 @@ WHOLE = UnitFilter()
 @dataclass(frozen=True)
 class Extracted:
     """What one extraction did. `rows` crossed the wire, `counted_rows` is the server's own count in the same read view (they are
-    equal, or ExtractError was raised). `peak_queue_bytes` is the most that ever waited between reader and writer."""
+    equal, or ExtractError was raised). `peak_queue_bytes` is the most that ever waited between reader and writer, `statements`
+    how many asked for the rows (and for the ends of slices)."""
 
     rows: int
     counted_rows: int
     batches: int
     seconds: float
     peak_queue_bytes: int
+    statements: int = 1

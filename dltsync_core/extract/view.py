@@ -18,14 +18,18 @@ from dltsync_core.config import (
     StaticTableConfig,
 )
 from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.connect.retrying import Budget
 from dltsync_core.errors import CatalogError, ExtractError, SyncError
 from dltsync_core.extract import probing
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
-from dltsync_core.extract.stream import BatchStream
+from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
+from dltsync_core.extract.slicing import continuation_key, slice_limits
+from dltsync_core.extract.stream import BatchStream, RowSource
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
+from dltsync_core.tsql.continuation import in_key_order
 from dltsync_core.tsql.fragments import Statement
 from dltsync_core.tsql.select import count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
@@ -92,8 +96,7 @@ class ReadView:
         """
         started = time.perf_counter()
         counted = self.count(facts, unit)
-        statement = select_rows(facts.name, mapping, condition_of(unit))
-        source = self._session.rows(statement.text, statement.parameters, f"reading {facts.name}")
+        source = self._rows_of(facts, mapping, unit, counted)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
         stream = BatchStream(source, converter.convert, limits_of(self._processing), declared_bytes_per_row(mapping))
         rows = batches = 0
@@ -105,7 +108,25 @@ class ReadView:
                 if on_rows is not None:
                     on_rows(rows)
         self._verify(facts, unit, counted, rows)
-        return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes)
+        statements = source.statements if isinstance(source, SlicedRows) else 1
+        return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
+
+    def _rows_of(self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int) -> RowSource:
+        """By one statement when the rows are few or no key can be followed; else slice by slice."""
+        condition, name = condition_of(unit), facts.name
+        limits = slice_limits(self._processing, declared_bytes_per_row(mapping))
+        key = continuation_key(facts)
+        if key is None or counted <= limits.rows:
+            statement = select_rows(name, mapping, condition)
+            return self._session.rows(statement.text, statement.parameters, f"reading {name}")
+        order = in_key_order(key)
+        return SlicedRows(
+            self._session,
+            SlicedUnit(name, condition, key, lambda part: select_rows(name, mapping, part, order)),
+            limits,
+            Budget(self._processing.retry_attempts, self._processing.retry_budget_seconds),
+            live_snapshot=self.consistency == "snapshot",
+        )
 
     def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:
         after = counted if self.consistency == "snapshot" else self.count(facts, unit)

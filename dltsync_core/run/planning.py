@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import CatalogError, ConnectError, SyncError
+from dltsync_core.extract.slicing import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.heads import TableHeads
@@ -78,7 +80,20 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    return PreparedTable(shape, heads, plan)
+    return PreparedTable(shape, heads, _with_notes(services, shape, plan))
+
+
+def _with_notes(services: Services, shape: TableShape, plan: TablePlan) -> TablePlan:
+    """What a person should know about how the rows will be read."""
+    limit = services.config.processing.statement_rows_limit
+    longest = max((step.probe.rows for step in plan.work if step.probe is not None), default=0)
+    if longest <= limit or continuation_key(shape.facts) is not None:
+        return plan
+    note = (
+        f"no primary or unique key that reading could continue along: a unit of {longest:,} rows is read by one statement, "
+        "and read anew when that fails"
+    )
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def observe(services: Services, shape: TableShape, heads: TableHeads) -> TableObservation:

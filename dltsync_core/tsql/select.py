@@ -10,11 +10,12 @@ from dltsync_core.tsql.values import as_text
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _TEXT_OF = {"xml": "nvarchar(max)", "ntext": "nvarchar(max)", "text": "varchar(max)", "image": "varbinary(max)"}
+UNORDERED = Sql(())
 _WITH_REMAINDER = {SourceForm.WITH_NANOSECONDS, SourceForm.CHECKED_MICROSECONDS}
 
 
-def select_rows(name: TableName, mapping: TableMapping, condition: Sql | None) -> Statement:
-    """The mapped columns in order, then one remainder column for each of `remainder_columns`."""
+def select_rows(name: TableName, mapping: TableMapping, condition: Sql | None, order: Sql = UNORDERED) -> Statement:
+    """The mapped columns in order, then one remainder column for each of `remainder_columns`. `order` names the table `t`."""
     items = [_item(m) for m in mapping.columns]
     items += [
         sql(
@@ -25,7 +26,11 @@ def select_rows(name: TableName, mapping: TableMapping, condition: Sql | None) -
         for position, m in enumerate(remainder_columns(mapping), start=1)
     ]
     return sql(
-        "SELECT {items}\nFROM {table}{where}", items=join(",\n  ", items), table=table(name), where=where([condition])
+        "SELECT {items}\nFROM {table}{where}{order}",
+        items=join(",\n  ", items),
+        table=sql("{table} AS t", table=table(name)) if order.parts else table(name),
+        where=where([condition]),
+        order=order,
     ).render()
 
 

@@ -19,7 +19,10 @@ def view_facts() -> Statement:
     ).render()
 
 
-BEGIN_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION;"
-"""The snapshot itself begins with the first table that is read."""
+BEGIN_SNAPSHOT = "SET XACT_ABORT OFF; SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION;"
+"""The snapshot itself begins with the first table that is read. A statement that fails or is cancelled must not end it:
+nothing is written here, and the connection is closed after the view."""
 END_SNAPSHOT = "COMMIT TRANSACTION;"
 """Nothing was written."""
+OPEN_TRANSACTIONS = Statement("SELECT @@TRANCOUNT AS n;")
+"""One row: how many transactions are open on this session, nested ones counted."""

@@ -185,8 +185,8 @@ class BatchRunner:
         raise StopBatch
 
     def _broken_off(self) -> None:
-        """An attention, or the client went away in the middle of a result."""
-        self.session.transaction.doom()
+        """An attention, or the client went away in the middle of a result. With XACT_ABORT OFF that ends the statement only."""
+        self.session.transaction.doom(spare=not self.session.options.xact_abort)
 
     # ---- queries --------------------------------------------------------------------------------------------------
     def statement(self) -> Statement:

@@ -90,8 +90,10 @@ class TransactionState:
                 " transaction.",
             )
 
-    def doom(self) -> None:
-        """A result broke off after an error inside DuckDB."""
+    def doom(self, *, spare: bool = False) -> None:
+        """A result broke off. With `spare` the transaction outlives that, unless DuckDB has lost it as well."""
+        if spare and self.count and self._open and not self._is_broken():
+            return
         if self.count and not self.can_lose_nothing:
             self._end(commit=False)
             self.doomed = True

@@ -443,3 +443,15 @@ def test_weaker_consistency_is_noted(place: Shop) -> None:
     result = place.run()
     assert {unit.consistency for unit in result.units} == {"read_committed"}
     assert any("READ COMMITTED" in note for note in result.notes)
+
+
+def test_a_long_unit_without_a_key_to_continue_along_is_noted(place: Shop) -> None:
+    place.processing = {"statement_rows_limit": 5}
+    place.source.tables[ORDERS].primary_key = ()
+    with place.pipeline() as pipeline:
+        orders, customers, countries = pipeline.plan()
+    assert orders.notes == (
+        "no primary or unique key that reading could continue along: a unit of 10 rows is read by one statement, "
+        "and read anew when that fails",
+    )
+    assert (customers.notes, countries.notes) == ((), ())

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.connect.settings import session_settings
+from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
-from dltsync_core.tsql.fragments import Statement
+from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.probes import (
     checksum_table,
     count_by_slot,
@@ -22,7 +24,7 @@ from dltsync_core.tsql.probes import (
 )
 from dltsync_core.tsql.ranges import slot_condition, window_condition
 from dltsync_core.tsql.select import count_rows, select_rows
-from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
+from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, view_facts
 from dltsync_core.typemap import map_columns
 from tests.table_facts import column, partitioned, table
 
@@ -88,6 +90,24 @@ def _increment() -> Statement:
     return select_rows(versions.name, map_columns(versions, config), condition)
 
 
+NUMBER = column("No", "bigint", is_nullable=False)
+CODE = column("Code", "nvarchar", 2, is_nullable=True)
+WHEN = column("At", "datetime2", 3, is_nullable=False)
+READINGS = table(NUMBER, CODE, WHEN, column("Value", "decimal", 4), name="Readings")
+
+
+def _slice(key: Sequence[ColumnFacts], after: KeyText | None, upto: KeyText | None, *, slot: bool = False) -> Statement:
+    conditions: list[Sql] = []
+    if slot:
+        middle = slot_condition(WHEN, partitioned(WHEN, list(MONTHS), "right").slots[1].range)
+        assert middle is not None
+        conditions.append(middle)
+    conditions += [after_key(key, after)] if after is not None else []
+    conditions += [upto_key(key, upto)] if upto is not None else []
+    mapping = map_columns(READINGS, StaticTableConfig(table_name="Readings"))
+    return select_rows(READINGS.name, mapping, join(" AND ", conditions) if conditions else None, in_key_order(key))
+
+
 SLOT = slot_number("pf months", DEPARTURE)
 CASES: dict[str, Callable[[], Statement]] = {
     "select_all_types": _mapping,
@@ -116,6 +136,17 @@ CASES: dict[str, Callable[[], Statement]] = {
     "probe_highest_change": lambda: highest_change(FLIGHTS.name, MODIFIED),
     "probe_highest_rowversion": lambda: highest_change(FLIGHTS.name, VERSION, "0x00000000000007D2"),
     "probe_checksum": lambda: checksum_table(FLIGHTS.name, FLIGHTS.columns),
+    "slice_first": lambda: _slice([NUMBER], None, ("1000",)),
+    "slice_middle": lambda: _slice([NUMBER], ("1000",), ("2000",)),
+    "slice_last": lambda: _slice([NUMBER], ("2000",), None),
+    "slice_of_a_slot_by_two_columns": lambda: _slice(
+        [NUMBER, WHEN], ("7", "2013-01-05 00:00:00.1234567"), ("9", "2013-01-06 00:00:00.0000000"), slot=True
+    ),
+    "slice_by_a_key_with_null": lambda: _slice([CODE, NUMBER], ("a'b", "7"), ("c]d", "9")),
+    "slice_from_null": lambda: _slice([CODE, NUMBER], (None, "7"), (None, "9")),
+    "slice_end": lambda: key_at(READINGS.name, [NUMBER, WHEN], None, 1000),
+    "slice_end_after": lambda: key_at(READINGS.name, [CODE], after_key([CODE], ("a",)), 1000),
+    "open_transactions": lambda: OPEN_TRANSACTIONS,
     "session_settings": lambda: Statement(session_settings(30_000)),
     "read_view_facts": view_facts,
     "read_view_begin": lambda: Statement(BEGIN_SNAPSHOT),
