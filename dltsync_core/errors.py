@@ -162,6 +162,10 @@ class StateConflict(StateError):
     is_transient = True
 
 
+class Fenced(StateConflict):
+    """Another run took this unit over; nothing of ours was made visible."""
+
+
 class DriftError(SyncError):
     """The source table changed shape in a way that its policy does not allow."""
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from dltsync_core.errors import LakeError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 
 MANIFEST_VERSION = 1
+
+Order: TypeAlias = tuple[int, str]
+"""Fence, then load id: the place of a load in the history of its table."""
+
+_ANY_OTHER_UNIT = ""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,11 @@ class ManifestColumn:
 class Manifest:
     """One load as readers see it.
 
-    `sequence` orders the loads of a table whatever the clocks of the writing machines say. `replaces_unit` tells that
-    this load takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to
-    them. `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table.
+    `sequence` is the fence of the lease under which the load was published. It orders the loads of a table, whatever the
+    clocks of the writing machines say and in whatever order their manifests arrive. `replaces_unit` tells that this load
+    takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
+    `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
+    are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
     """
 
     table: TableName
@@ -66,6 +73,12 @@ class Manifest:
     replaces_unit: bool
     retires: tuple[str, ...] = ()
     retires_all: bool = False
+    discards: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> Order:
+        """The place of this load in the history of its table."""
+        return self.sequence, self.load_id
 
     @property
     def bytes(self) -> int:
@@ -73,11 +86,12 @@ class Manifest:
 
     def supersedes(self, older: Manifest) -> bool:
         """Whether an earlier load of the same table is no longer part of it because of this one."""
+        return older.load_id in self.discards or self.takes_over(older.kind, older.unit)
+
+    def takes_over(self, kind: TableKind, unit: str) -> bool:
+        """Whether every earlier load of that kind and unit, known or not, is no longer part of the table."""
         return (
-            self.retires_all
-            or older.kind != self.kind
-            or older.unit in self.retires
-            or (self.replaces_unit and older.unit == self.unit)
+            self.retires_all or kind != self.kind or unit in self.retires or (self.replaces_unit and unit == self.unit)
         )
 
     def to_json(self) -> str:
@@ -93,6 +107,7 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
         facts["columns"] = tuple(ManifestColumn(**c) for c in facts["columns"])
         facts["retires"] = tuple(facts["retires"])
+        facts["discards"] = tuple(facts.get("discards", ()))
         return Manifest(**facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LakeError(
@@ -108,8 +123,8 @@ def _check_version(facts: dict[str, Any]) -> None:
 
 
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Oldest first. Loads of different units may have been published at once and carry the same number."""
-    return sorted(manifests, key=lambda manifest: (manifest.sequence, manifest.load_id))
+    """Oldest first. Loads under one lease carry the same number; their ids decide."""
+    return sorted(manifests, key=lambda manifest: manifest.order)
 
 
 def live(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
@@ -119,3 +134,32 @@ def live(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
         current = [older for older in current if not manifest.supersedes(older)]
         current.append(manifest)
     return tuple(current)
+
+
+def winner_over(ours: Manifest, known: Iterable[Manifest]) -> Manifest | None:
+    """The load because of which `ours` comes too late: a later one of the same unit, or one that takes its unit over.
+
+    An increment does not supersede another one, but its publisher holds the unit now: who comes late holds it no more.
+    """
+    later = (other for other in known if other.order > ours.order)
+    return next((other for other in later if other.unit == ours.unit or other.supersedes(ours)), None)
+
+
+def forgettable(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """The superseded manifests that may go, oldest first: without them every answer stays the same, also for a manifest
+    of an earlier load that arrives only later.
+
+    A load that retired other units stays until a later one says the same of them, although nobody reads its files.
+    """
+    remaining = in_order(manifests)
+    current = live(remaining)
+    units = {unit for manifest in remaining for unit in (manifest.unit, *manifest.retires)}
+    places = [(kind, unit) for kind in get_args(TableKind) for unit in (*units, _ANY_OTHER_UNIT)]
+    gone: list[Manifest] = []
+    for manifest in [m for m in remaining if m not in current]:
+        later = [other for other in remaining if other.order > manifest.order]
+        said = (place for place in places if manifest.takes_over(*place))
+        if all(any(other.takes_over(*place) for other in later) for place in said):
+            gone.append(manifest)
+            remaining.remove(manifest)
+    return tuple(gone)

@@ -1,11 +1,13 @@
 """Where things lie in the lake of one pipeline. Hive style, so DuckDB, Spark and pandas read it without us.
 
-    <table>/data/dltsync_partition=<key part>/<load id>-<n>.parquet    partition tables
-    <table>/data/dltsync_load=<load id>/<load id>-<n>.parquet          scd tables: change files, only added to
-    <table>/data/<load id>-<n>.parquet                                 static tables
-    <table>/_manifests/<load id>.json                                  one per load that is part of the table
-    <table>/_staging/<load id>/                                        private, being written
-    <table>/_retired/<unit part>/<load id>/...                         what that load replaced, kept for a while
+    <table>/data/dltsync_partition=<key part>/<load>-<n>.parquet    partition tables
+    <table>/data/dltsync_load=<load>/<load>-<n>.parquet             scd tables: change files, only added to
+    <table>/data/<load>-<n>.parquet                                 static tables
+    <table>/_manifests/<load id>.json                               one per load that is part of the table
+    <table>/_staging/<load id>/                                     private, being written
+    <table>/_retired/<unit part>/<load>/...                         what that load replaced, kept for a while
+
+`<load>` is `f<fence, twelve digits>-<load id>`: by name, loads sort in the order in which they count.
 
 Readers that understand hive style show the directory's key as one more column; it is named so that no sensible source
 column has that name (a table that does have one is refused). DuckDB leaves it out with `hive_partitioning = false`.
@@ -14,11 +16,16 @@ Spark, pandas and DuckDB ignore nothing else: the underscored directories are be
 
 from __future__ import annotations
 
+import re
+
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.plan.steps import TableKind
 
 PARTITION_KEY = "dltsync_partition"
 LOAD_KEY = "dltsync_load"
+
+_FENCE_DIGITS = 12
+_PUBLISHED = re.compile(r"f(?P<fence>\d{12,})-(?P<load_id>.+)-\d+\.parquet")
 
 
 def table_directory(table: TableName) -> str:
@@ -30,13 +37,30 @@ def data_directory(table: TableName) -> str:
     return f"{table_directory(table)}/data"
 
 
-def unit_directory(table: TableName, kind: TableKind, unit: str, load_id: str) -> str:
+def load_part(order: tuple[int, str]) -> str:
+    """The name of a load (fence, load id) in public paths."""
+    fence, load_id = order
+    return f"f{fence:0{_FENCE_DIGITS}d}-{load_id}"
+
+
+def order_of(key: str) -> tuple[int, str] | None:
+    """The fence and load id in the name of a published file; None for a file of another name."""
+    match = _PUBLISHED.fullmatch(key.rpartition("/")[2])
+    return (int(match["fence"]), match["load_id"]) if match else None
+
+
+def file_key(directory: str, order: tuple[int, str], number: int) -> str:
+    """Where a file of a load goes, below its unit's directory."""
+    return f"{directory}/{load_part(order)}-{number}.parquet"
+
+
+def unit_directory(table: TableName, kind: TableKind, unit: str, order: tuple[int, str]) -> str:
     """Where the files of one load of a unit go."""
     data = data_directory(table)
     if kind == "partition":
         return f"{data}/{PARTITION_KEY}={path_part(unit)}"
     if kind == "scd":
-        return f"{data}/{LOAD_KEY}={load_id}"
+        return f"{data}/{LOAD_KEY}={load_part(order)}"
     return data
 
 

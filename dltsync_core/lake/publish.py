@@ -1,23 +1,36 @@
-"""How a load becomes visible, in an order that survives a stop anywhere.
+"""How a load becomes visible, in an order that survives a stop anywhere and a publisher that comes too late.
 
-1. The verified files take their public names. Until step 2 no manifest names them; who follows manifests sees nothing.
-2. The manifest appears, whole. This is the moment of publication: it also says which earlier loads it replaces.
-3. What it replaced moves to `_retired`, file by file, each load's manifest last. So do files that an earlier attempt
-   left behind after step 1. A stop here leaves clutter for a plain glob, which the unit's next publication clears.
-4. Retired generations beyond the number kept are removed.
+1. A load whose unit a later fence holds already is refused, with nothing touched.
+2. The verified files take their public names. Until step 3 no manifest names them; who follows manifests sees nothing.
+3. The manifest appears, whole. This is the moment of publication: it also says which earlier loads it replaces.
+4. The manifests are read once more. If a later fence replaced our load in between, ours is dead for every reader whatever
+   happens now; its files go, and the publisher learns that it was fenced.
+5. What the table has left behind moves to `_retired` (`lake.clearing`). A stop here leaves clutter for a plain glob,
+   which the next publication clears.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
+from dltsync_core.errors import Fenced
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
+from dltsync_core.lake.clearing import clear_up, unnamed_files
 from dltsync_core.lake.load import StagedFiles
-from dltsync_core.lake.manifest import Manifest, ManifestColumn, ManifestFile, in_order, live, manifest_from
+from dltsync_core.lake.manifest import (
+    Manifest,
+    ManifestColumn,
+    ManifestFile,
+    forgettable,
+    live,
+    manifest_from,
+    winner_over,
+)
 from dltsync_core.lake.storage import LakeStorage
 
 
@@ -28,7 +41,7 @@ def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ..
     than our listing: then look again.
     """
     while True:
-        keys = [key for key in storage.list(paths.manifests_directory(table)) if _is_manifest(key)]
+        keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
         contents = [(key, storage.read(key)) for key in keys]
         if all(content is not None for _, content in contents):
             return tuple(
@@ -38,55 +51,76 @@ def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ..
             )
 
 
+def highest_sequence(storage: LakeStorage, table: TableName) -> int:
+    """The highest fence the lake has ever seen of a table: in live manifests, in retired ones and in names of files."""
+    scanned = [manifest.sequence for manifest in scan_manifests(storage, table)]
+    keys = storage.list(paths.table_directory(table))
+    named = [order[0] for key in keys if (order := paths.order_of(key)) is not None]
+    return max([0, *scanned, *named])
+
+
 def publish(
     storage: LakeStorage,
     staged: StagedFiles,
     *,
+    fence: int,
     retire: Sequence[str],
     retire_all: bool,
     keep_generations: int,
 ) -> Manifest:
-    """Publish one load. The caller sees to it that a unit has one publisher at a time."""
-    earlier = scan_manifests(storage, staged.facts.table)
-    manifest = _manifest_of(staged, earlier, retire=retire, retire_all=retire_all)
+    """Publish one load. Raises Fenced when a later fence holds its unit: nothing of ours is visible then."""
+    table = staged.facts.table
+    manifest = _manifest_of(staged, fence=fence, retire=retire, retire_all=retire_all)
+    earlier = scan_manifests(storage, table)
+    if winner_over(manifest, earlier) is not None:
+        raise _fenced(manifest, earlier)
+    manifest = replace(manifest, discards=_left_behind(storage, manifest, earlier))
     _take_in_files(storage, staged, manifest)
-    storage.put(paths.manifest_key(manifest.table, manifest.load_id), manifest.to_json().encode())
+    storage.put(paths.manifest_key(table, manifest.load_id), manifest.to_json().encode())
     checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
-    clear_up(storage, manifest, (*earlier, manifest), keep_generations=keep_generations)
+    known = scan_manifests(storage, table)
+    if manifest not in live(known):
+        _step_aside(storage, manifest, known)
+        raise _fenced(manifest, known)
+    clear_up(storage, manifest, known, keep_generations=keep_generations)
     return manifest
 
 
-def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int) -> None:
-    """Move what `latest` replaced out of the way of plain globs, and remove generations beyond those kept."""
-    current = live(known)
-    for older in in_order(known):  # oldest first: what a replaced load had replaced must be gone before its manifest is
-        if older in current:
-            continue
-        for file in older.files:
-            _retire(storage, file.path, _retired(latest, older.unit, file.path))
-        key = paths.manifest_key(older.table, older.load_id)
-        _retire(storage, key, _retired(latest, older.unit, key))
-    named = {file.path for manifest in current for file in manifest.files}
-    for key in _files_in_scope(storage, latest):
-        if key not in named:
-            _retire(storage, key, _retired(latest, latest.unit, key))
-    for unit in {older.unit for older in known}:
-        _prune(storage, latest.table, unit, keep_generations)
+def _step_aside(storage: LakeStorage, manifest: Manifest, known: Collection[Manifest]) -> None:
+    """Remove a load of ours that was dead on arrival: no reader follows its manifest, so its files may go first."""
+    for file in manifest.files:
+        storage.delete(file.path)
+    if manifest in forgettable(known):
+        storage.delete(paths.manifest_key(manifest.table, manifest.load_id))
 
 
-def _manifest_of(
-    staged: StagedFiles, earlier: Sequence[Manifest], *, retire: Sequence[str], retire_all: bool
-) -> Manifest:
+def _fenced(manifest: Manifest, known: Collection[Manifest]) -> Fenced:
+    winner = winner_over(manifest, known)
+    by = f"load {winner.load_id} of run {winner.run_id}" if winner is not None else "another load"
+    return Fenced(
+        f"{manifest.table} {manifest.unit}: {by} took this unit over while load {manifest.load_id} was under way; "
+        "nothing of ours was made visible",
+        remedy="nothing is lost; the next run looks again and reads what is missing",
+        table=str(manifest.table),
+        unit=manifest.unit,
+    )
+
+
+def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], retire_all: bool) -> Manifest:
     facts, final = staged.facts, staged.final
-    directory = paths.unit_directory(facts.table, facts.kind, facts.unit, facts.load_id)
+    order = fence, facts.load_id
+    directory = paths.unit_directory(facts.table, facts.kind, facts.unit, order)
     return Manifest(
         table=facts.table,
         kind=facts.kind,
         unit=facts.unit,
         load_id=facts.load_id,
         run_id=facts.run_id,
-        sequence=1 + max((m.sequence for m in earlier), default=0),
-        files=tuple(ManifestFile(f"{directory}/{f.path.name}", f.rows, f.bytes, f.sha256) for f in staged.files),
+        sequence=fence,
+        files=tuple(
+            ManifestFile(paths.file_key(directory, order, number), file.rows, file.bytes, file.sha256)
+            for number, file in enumerate(staged.files)
+        ),
         rows=staged.rows,
         columns=tuple(ManifestColumn(f.name, str(f.type), f.nullable) for f in facts.schema),
         schema_digest=final.schema_digest,
@@ -103,6 +137,19 @@ def _manifest_of(
     )
 
 
+def _left_behind(storage: LakeStorage, manifest: Manifest, earlier: Sequence[Manifest]) -> tuple[str, ...]:
+    """Earlier loads of an increment's unit that have files but no manifest: they are cleared away after this one, so a
+    manifest of theirs that still arrives must be dead. Loads that replace their unit need not name them."""
+    if manifest.replaces_unit:
+        return ()
+    keys = unnamed_files(storage.list(paths.data_directory(manifest.table)), manifest, earlier)
+    orders = {order for key in keys if (order := paths.order_of(key)) is not None}
+    # Asked by name as well: a listing may be older than the manifest, on a network disk.
+    return tuple(
+        load_id for _, load_id in sorted(orders) if storage.read(paths.manifest_key(manifest.table, load_id)) is None
+    )
+
+
 def _take_in_files(storage: LakeStorage, staged: StagedFiles, manifest: Manifest) -> None:
     taken: list[str] = []
     try:
@@ -116,36 +163,7 @@ def _take_in_files(storage: LakeStorage, staged: StagedFiles, manifest: Manifest
         raise
 
 
-def _retire(storage: LakeStorage, source: str, target: str) -> None:
-    storage.move(source, target)
-    checkpoints.reached(checkpoints.RETIRING)
-
-
-def _files_in_scope(storage: LakeStorage, latest: Manifest) -> list[str]:
-    """The Parquet files of the unit just published: nobody else may be publishing there now."""
-    if latest.kind == "partition" and not latest.retires_all:
-        directory = paths.unit_directory(latest.table, latest.kind, latest.unit, latest.load_id)
-    else:
-        directory = paths.data_directory(latest.table)
-    return [key for key in storage.list(directory) if key.endswith(".parquet")]
-
-
-def _retired(latest: Manifest, unit: str, key: str) -> str:
-    """Where a replaced file goes: generations are named after the load that replaced them."""
-    within = key[len(paths.table_directory(latest.table)) + 1 :]
-    return f"{paths.retired_directory(latest.table, unit)}/{latest.load_id}/{within}"
-
-
-def _prune(storage: LakeStorage, table: TableName, unit: str, keep: int) -> None:
-    directory = paths.retired_directory(table, unit)
-    generations: dict[str, list[str]] = {}
-    for key in storage.list(directory):
-        generations.setdefault(key[len(directory) + 1 :].split("/", 1)[0], []).append(key)
-    for generation in sorted(generations)[: max(0, len(generations) - keep)]:
-        for key in generations[generation]:
-            storage.delete(key)
-
-
-def _is_manifest(key: str) -> bool:
+def is_manifest(key: str) -> bool:
+    """Whether a key below the manifests' directory is one (and not half of one that is being written)."""
     name = os.path.basename(key)  # noqa: PTH119 -- a storage key, not a path of this machine
     return name.endswith(".json") and not name.startswith(".")

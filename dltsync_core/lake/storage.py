@@ -115,7 +115,11 @@ class LocalStorage:
             return
         make_directory(new.parent)
         with explained(new, "moving a file to"):
-            old.replace(new)
+            try:
+                old.replace(new)
+            except FileNotFoundError:  # somebody else who clears up was quicker
+                self._forget_empty(new.parent)
+                return
         sync_directory(new.parent)
         self._forget_empty(old.parent)
 

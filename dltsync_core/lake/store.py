@@ -10,14 +10,14 @@ import duckdb
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from dltsync_core.errors import LakeError, UnsupportedColumn
+from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.lake import paths
 from dltsync_core.lake.disk import explained, remove_tree, sha256_of
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, live
-from dltsync_core.lake.publish import publish, scan_manifests
+from dltsync_core.lake.publish import highest_sequence, publish, scan_manifests
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
 from dltsync_core.lake.writer import StagedLoad
 
@@ -27,8 +27,8 @@ _RESERVED = {paths.PARTITION_KEY, paths.LOAD_KEY}
 class Lake:
     """The lake of one pipeline below `root`. Nothing is created before the first load is staged.
 
-    Thread-safe. A unit has one publisher at a time (the ledger sees to that across processes); different units of a
-    table may be published at the same time.
+    Thread-safe, and safe across machines: who publishes under an older fence than somebody before him changes nothing
+    (`Lake.publish`). Different units of a table may be published at the same time.
     """
 
     def __init__(self, root: Path, pipeline: str, *, keep_generations: int) -> None:
@@ -53,22 +53,35 @@ class Lake:
         key = paths.staging_directory(facts.table, facts.load_id)
         return StagedLoad(facts, pipeline=self._pipeline, open_directory=lambda: self._storage.staging_directory(key))
 
-    def publish(self, staged: StagedFiles, *, retire: Sequence[str] = (), retire_all: bool = False) -> Manifest:
+    def publish(
+        self, staged: StagedFiles, *, fence: int, retire: Sequence[str] = (), retire_all: bool = False
+    ) -> Manifest:
         """Make a load visible: its files, then its manifest; then retire what it replaces.
 
         A partition or static load replaces the earlier loads of its unit, an scd load adds to them unless `retire_all`.
-        `retire` names units whose rows this load took over (partitions merged or split at the source).
+        `retire` names units whose rows this load took over (partitions merged or split at the source). `fence` is that of
+        the lease on the unit: it decides what is earlier. Raises Fenced when a later one holds the unit already; what was
+        staged is gone then, and nothing of it was made visible.
         """
-        with self._lock(staged.facts.table):
-            manifest = publish(
-                self._storage,
-                staged,
-                retire=retire,
-                retire_all=retire_all,
-                keep_generations=self._keep_generations,
-            )
+        try:
+            with self._lock(staged.facts.table):
+                manifest = publish(
+                    self._storage,
+                    staged,
+                    fence=fence,
+                    retire=retire,
+                    retire_all=retire_all,
+                    keep_generations=self._keep_generations,
+                )
+        except Fenced:
+            remove_tree(staged.directory)
+            raise
         remove_tree(staged.directory)
         return manifest
+
+    def highest_sequence(self, table: TableName) -> int:
+        """The highest fence this table was ever published under, superseded loads included; 0 when there is none."""
+        return highest_sequence(self._storage, table)
 
     def current(self, table: TableName) -> dict[str, tuple[Manifest, ...]]:
         """The live manifests of a table by unit, oldest first (scd: one unit, many manifests). Empty: never loaded."""

@@ -87,12 +87,13 @@ class TableRun:
         """Make a family visible. The last member retires what vanished: until then the lake shows too much, never too
         little, and a stop in between is seen by the next plan."""
         self._services.keep_going()
+        fence = self._services.lake.highest_sequence(self._shape.name) + 1
         for work in works:
             staged = _staged(work)
             last = work is works[-1]
             whole = work.step.kind == "scd" and work.step.action is Action.LOAD
             manifest = self._services.lake.publish(
-                staged.files, retire=work.step.replaces if last else (), retire_all=whole
+                staged.files, fence=fence, retire=work.step.replaces if last else (), retire_all=whole
             )
             work.manifest = manifest
             work.files = tuple(str(path) for path in self._services.lake.paths(manifest))

@@ -70,4 +70,10 @@ def stage(lake: Lake, facts: LoadFacts, numbers: Sequence[int], **final: Any) ->
 def publish(
     lake: Lake, kind: TableKind, unit: str, numbers: Sequence[int], *, retire_all: bool = False, **more: Any
 ) -> Manifest:
-    return lake.publish(stage(lake, facts_of(kind, unit, **more), numbers), retire_all=retire_all)
+    """Publish as the only one at work: under a fence of its own."""
+    staged = stage(lake, facts_of(kind, unit, **more), numbers)
+    return lake.publish(staged, fence=next_fence(lake, staged), retire_all=retire_all)
+
+
+def next_fence(lake: Lake, staged: StagedFiles) -> int:
+    return lake.highest_sequence(staged.facts.table) + 1

@@ -18,7 +18,7 @@ from dltsync_core.lake import paths
 from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
 from dltsync_core.lake.storage import LocalStorage
 from dltsync_core.lake.store import Lake
-from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, publish, stage
+from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, next_fence, publish, stage
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 
@@ -36,7 +36,7 @@ def test_nothing_is_visible_before_it_is_published(lake: Lake) -> None:
     staged = stage(lake, facts_of("static"), [1])
     assert lake.current(ORDERS) == {}
     assert lake.count(ORDERS) == 0
-    lake.publish(staged)
+    lake.publish(staged, fence=next_fence(lake, staged))
     assert lake.count(ORDERS) == 1
     assert not staged.directory.exists()
 
@@ -60,7 +60,7 @@ def test_units_that_were_merged_away_are_retired(lake: Lake) -> None:
     publish(lake, "partition", JANUARY, [1])
     publish(lake, "partition", FEBRUARY, [10])
     staged = stage(lake, facts_of("partition", BOTH), [1, 10])
-    lake.publish(staged, retire=[JANUARY, FEBRUARY])
+    lake.publish(staged, fence=next_fence(lake, staged), retire=[JANUARY, FEBRUARY])
     assert list(lake.current(ORDERS)) == [BOTH]
     assert globbed(lake) == [1, 10]
 
@@ -83,7 +83,7 @@ def test_change_files_give_the_current_table_in_plain_duckdb(lake: Lake) -> None
         with lake.stage(facts) as load:
             load.write(batch_of([1] if note == "new" else [1, 2], note=note))
             staged = load.finish(final_facts(load.rows))
-        lake.publish(staged)
+        lake.publish(staged, fence=next_fence(lake, staged))
     pattern = str(lake.data_directory(ORDERS) / "**/*.parquet")
     with duckdb.connect() as connection:
         rows = connection.execute(
@@ -171,7 +171,7 @@ def test_a_stop_anywhere_leaves_whole_loads_and_the_next_one_clears_up(
         if step == "take_in":  # what would tidy up a failure does not run in a process that is gone
             patch.setattr(LocalStorage, "delete", lambda self, key: None)
         with pytest.raises(Stop):
-            lake.publish(staged)
+            lake.publish(staged, fence=next_fence(lake, staged))
     (manifest,) = lake.current(ORDERS)[JANUARY]
     published = step in {"move", "delete"} or (step == "put" and after)
     assert lake.count(ORDERS) == (3 if published else 2)
@@ -196,7 +196,7 @@ def test_a_failed_rename_takes_back_what_was_renamed(lake: Lake, monkeypatch: py
 
     monkeypatch.setattr(LocalStorage, "take_in", second_fails)
     with pytest.raises(LakeError, match="went away"):
-        lake.publish(staged)
+        lake.publish(staged, fence=next_fence(lake, staged))
     assert list(lake.directory.rglob("data/**/*.parquet")) == []
     assert lake.current(ORDERS) == {}
 

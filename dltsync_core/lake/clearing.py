@@ -1,0 +1,88 @@
+"""What a publication leaves behind, out of the way of plain globs, and old generations out of the lake.
+
+Only what is provably dead is touched: files of superseded loads, and files without a manifest whose load comes before the
+one just published and would be dead for every reader should its manifest still arrive. Files of a later fence belong to
+somebody who is at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from dltsync_core import checkpoints
+from dltsync_core.identity import TableName
+from dltsync_core.lake import paths
+from dltsync_core.lake.manifest import Manifest, forgettable, live
+from dltsync_core.lake.storage import LakeStorage
+
+
+def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int) -> None:
+    """Move away what `latest` and earlier loads replaced, and remove generations beyond those kept. `known` are the
+    manifests as they were read after `latest` had been written."""
+    current, present = live(known), storage.list(paths.data_directory(latest.table))
+    in_place = set(present)
+    may_go = forgettable(known)
+    for older in sorted(known, key=lambda manifest: manifest.order):  # oldest first: a replaced load never comes back
+        if older in current or older.order > latest.order:
+            continue
+        for file in older.files:
+            if file.path in in_place:
+                _retire(storage, file.path, _retired(latest, older.unit, file.path))
+        if older in may_go:
+            key = paths.manifest_key(older.table, older.load_id)
+            _retire(storage, key, _retired(latest, older.unit, key))
+    for key in dead_files(present, latest, known):
+        _retire(storage, key, _retired(latest, latest.unit, key))
+    for unit in {older.unit for older in known}:
+        _prune(storage, latest.table, unit, keep_generations)
+
+
+def dead_files(present: Iterable[str], latest: Manifest, known: Collection[Manifest]) -> list[str]:
+    """Files without a manifest that no reader will ever follow, now that `latest` is there."""
+    keys = unnamed_files(present, latest, known)
+    if latest.replaces_unit:
+        return keys
+    return [key for key in keys if (order := paths.order_of(key)) is None or order[1] in latest.discards]
+
+
+def unnamed_files(present: Iterable[str], ours: Manifest, known: Collection[Manifest]) -> list[str]:
+    """Parquet files of the unit being published, of earlier loads, which no manifest names. A file of a name we never
+    give is counted among them: it spoils the table for plain globs."""
+    named = {file.path for manifest in (*known, ours) for file in manifest.files}
+    directory = _scope(ours)
+    return [
+        key
+        for key in present
+        if key.startswith(directory + "/")
+        and key.endswith(".parquet")
+        and key not in named
+        and (paths.order_of(key) or (0, "")) < ours.order
+    ]
+
+
+def _scope(ours: Manifest) -> str:
+    """Where files of other loads may only lie if they are of the same unit, or of units and kinds that `ours` takes over."""
+    if ours.kind == "partition" and not ours.retires_all:
+        return paths.unit_directory(ours.table, ours.kind, ours.unit, ours.order)
+    return paths.data_directory(ours.table)
+
+
+def _retire(storage: LakeStorage, source: str, target: str) -> None:
+    storage.move(source, target)
+    checkpoints.reached(checkpoints.RETIRING)
+
+
+def _retired(latest: Manifest, unit: str, key: str) -> str:
+    """Where a replaced file goes: generations are named after the load that replaced them."""
+    within = key[len(paths.table_directory(latest.table)) + 1 :]
+    return f"{paths.retired_directory(latest.table, unit)}/{paths.load_part(latest.order)}/{within}"
+
+
+def _prune(storage: LakeStorage, table: TableName, unit: str, keep: int) -> None:
+    directory = paths.retired_directory(table, unit)
+    generations: dict[str, list[str]] = {}
+    for key in storage.list(directory):
+        generations.setdefault(key[len(directory) + 1 :].split("/", 1)[0], []).append(key)
+    for generation in sorted(generations)[: max(0, len(generations) - keep)]:
+        for key in generations[generation]:
+            storage.delete(key)
