@@ -25,12 +25,13 @@ from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
-from dltsync_core.extract.slicing import continuation_key, slice_limits
+from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.stream import BatchStream, RowSource
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
-from dltsync_core.tsql.continuation import in_key_order
-from dltsync_core.tsql.fragments import Statement
+from dltsync_core.tsql.continuation import KeyText, in_key_order, key_at, upto_key
+from dltsync_core.tsql.digest import digest_rows
+from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
 from dltsync_core.typemap.mapping import TableMapping
@@ -51,6 +52,7 @@ class ReadView:
         self._session = session
         self._processing = processing
         self._ceiling = ceiling
+        self._in_key_order = False
         self.consistency: str = consistency
 
     def probe_partitions(
@@ -81,6 +83,31 @@ class ReadView:
         ((rows,),) = self._fetch_for(facts, "counting")(count_rows(facts.name, condition_of(unit)))
         return int(rows)
 
+    @property
+    def may_be_continued(self) -> bool:
+        """Whether the rows of the last extraction came in key order from one snapshot."""
+        return self._in_key_order and self.consistency == "snapshot"
+
+    def reached(
+        self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, rows: int, digest: str
+    ) -> KeyText | None:
+        """The key of the `rows`-th row of the unit, when the rows up to it have this digest (of all mapped columns, as
+        `rows|lane|lane`) in this view; else None."""
+        key = continuation_key(facts)
+        if key is None or self.consistency != "snapshot":
+            return None
+        fetch, condition = self._fetch_for(facts, "comparing"), condition_of(unit)
+        found = fetch(key_at(facts.name, key, condition, rows))
+        if not found:
+            return None
+        reached: KeyText = tuple(found[0])
+        if not is_exact(key, reached):
+            return None
+        within = join(" AND ", [part for part in (condition, upto_key(key, reached)) if part is not None])
+        ((count, *lanes),) = fetch(digest_rows(facts.name, [m.column for m in mapping.columns], within))
+        same = "|".join("" if part is None else str(part) for part in (count, *lanes)) == digest
+        return reached if same else None
+
     def extract(
         self,
         facts: TableFacts,
@@ -94,12 +121,38 @@ class ReadView:
         `on_rows` hears the rows so far after each batch. Raises FidelityError, QueryError and its kin, ExtractError when the
         rows are not as many as the server counts, and whatever `write` raises; in each case reading has ended.
         """
+        return self._extract(facts, mapping, unit, write, on_rows, after=None, staged_rows=0)
+
+    def extract_rest(
+        self,
+        facts: TableFacts,
+        mapping: TableMapping,
+        unit: UnitFilter,
+        write: Callable[[pa.RecordBatch], None],
+        *,
+        after: KeyText,
+        staged_rows: int,
+    ) -> Extracted:
+        """As `extract`, but only the rows beyond the key that `reached` gave; the report covers the `staged_rows` as well."""
+        return self._extract(facts, mapping, unit, write, None, after=after, staged_rows=staged_rows)
+
+    def _extract(
+        self,
+        facts: TableFacts,
+        mapping: TableMapping,
+        unit: UnitFilter,
+        write: Callable[[pa.RecordBatch], None],
+        on_rows: Callable[[int], None] | None,
+        *,
+        after: KeyText | None,
+        staged_rows: int,
+    ) -> Extracted:
         started = time.perf_counter()
         counted = self.count(facts, unit)
-        source = self._rows_of(facts, mapping, unit, counted)
+        source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
         stream = BatchStream(source, converter.convert, limits_of(self._processing), declared_bytes_per_row(mapping))
-        rows = batches = 0
+        rows, batches = staged_rows, 0
         with stream:
             for batch in stream:
                 write(batch)
@@ -111,12 +164,15 @@ class ReadView:
         statements = source.statements if isinstance(source, SlicedRows) else 1
         return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
 
-    def _rows_of(self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int) -> RowSource:
-        """By one statement when the rows are few or no key can be followed; else slice by slice."""
+    def _rows_of(
+        self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int, after: KeyText | None
+    ) -> RowSource:
+        """By one statement when the rows are few or no key can be followed; else slice by slice, from `after` on."""
         condition, name = condition_of(unit), facts.name
         limits = slice_limits(self._processing, declared_bytes_per_row(mapping))
         key = continuation_key(facts)
-        if key is None or counted <= limits.rows:
+        self._in_key_order = key is not None and (after is not None or counted > limits.rows)
+        if key is None or not self._in_key_order:
             statement = select_rows(name, mapping, condition)
             return self._session.rows(statement.text, statement.parameters, f"reading {name}")
         order = in_key_order(key)
@@ -126,6 +182,7 @@ class ReadView:
             limits,
             Budget(self._processing.retry_attempts, self._processing.retry_budget_seconds),
             live_snapshot=self.consistency == "snapshot",
+            start=after,
         )
 
     def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:

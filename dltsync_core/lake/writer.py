@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError, ValidationFailed
+from dltsync_core.lake.aside import SetAside
 from dltsync_core.lake.disk import (
     create_file,
     explained,
@@ -105,6 +106,23 @@ class StagedLoad:
             raise
         self._finished = True
         return StagedFiles(self._facts, final, self._directory, staged)
+
+    def set_aside(self) -> SetAside:
+        """Close what was written, as rows that a later attempt may prove and take over. This load is over."""
+        try:
+            self._write_waiting()
+            for file in self._files:
+                with explained(file.path, "writing"):
+                    file.writer.close()
+            aside = self._directory.with_name(f"{self._directory.name}-aside")
+            remove_tree(aside)
+            with explained(aside, "renaming"):
+                self._directory.rename(aside)
+        except BaseException:
+            self.discard()
+            raise
+        files, self._files = tuple(aside / file.path.name for file in self._files), []
+        return SetAside(aside, files, self.rows, self._facts.schema)
 
     def discard(self) -> None:
         """Remove what was written. Harmless when called twice."""

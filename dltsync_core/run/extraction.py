@@ -11,11 +11,12 @@ import pyarrow as pa
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.config import SCDTableConfig
-from dltsync_core.errors import ValidationFailed
+from dltsync_core.errors import SyncError, ValidationFailed
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFiles
 from dltsync_core.lake.writer import StagedLoad
 from dltsync_core.plan.steps import Action, Probe, Step
+from dltsync_core.run.continuing import ContinuingView, KeptRows
 from dltsync_core.run.events import Event
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
@@ -47,8 +48,11 @@ class Staged:
     warnings: tuple[str, ...] = ()
 
 
-def stage_unit(services: Services, shape: TableShape, step: Step, load_id: str, committed: str | None) -> Staged:
-    """Read the rows of `step` in one read view and stage them. Whatever goes wrong, nothing stays behind.
+def stage_unit(
+    services: Services, shape: TableShape, step: Step, load_id: str, committed: str | None, kept: KeptRows
+) -> Staged:
+    """Read the rows of `step` in one read view and stage them. Whatever goes wrong, nothing stays behind but, in `kept`, rows
+    that the next attempt may take over.
 
     `committed` is the watermark of the head the step builds upon (scd). Raises what the source and the lake raise, and
     ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold.
@@ -61,7 +65,11 @@ def stage_unit(services: Services, shape: TableShape, step: Step, load_id: str, 
             load = services.lake.stage(_load_facts(services, shape, step, load_id))
             undo.callback(load.discard)
             checkpoints.reached(checkpoints.STAGED)
-            extracted = _extract(services, shape, view, step, load_id, load)
+            try:
+                extracted = _extract(services, shape, view, step, load_id, load, kept)
+            except SyncError as error:
+                kept.keep(view, step, load, error)
+                raise
         rows = extracted.counted_rows
         files = load.finish(_final_facts(shape, probe, rows, step, view.consistency))
         warnings = _check_content(shape, step, files)
@@ -121,6 +129,7 @@ def _extract(
     step: Step,
     load_id: str,
     load: StagedLoad,
+    kept: KeptRows,
 ) -> Extracted:
     expected = step.probe.rows if step.probe is not None and step.action is Action.LOAD else None
     told = 0.0
@@ -140,8 +149,12 @@ def _extract(
             told = time.monotonic()
             say(load.rows)
 
-    say(0)
-    return view.extract(shape.facts, shape.mapping, _filter(shape, step), write)
+    unit = _filter(shape, step)
+    after = kept.bring_back(services, shape, view, unit, load)
+    say(load.rows)
+    if after is not None and isinstance(view, ContinuingView):
+        return view.extract_rest(shape.facts, shape.mapping, unit, write, after=after, staged_rows=load.rows)
+    return view.extract(shape.facts, shape.mapping, unit, write)
 
 
 def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str) -> LoadFacts:

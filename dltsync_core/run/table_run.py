@@ -19,6 +19,7 @@ from dltsync_core.errors import LakeError, StateError, SyncError, ValidationFail
 from dltsync_core.identity import new_load_id
 from dltsync_core.plan.heads import Head, HeadChange, lake_digest
 from dltsync_core.plan.steps import Action
+from dltsync_core.run.continuing import KeptRows
 from dltsync_core.run.events import Event, Stage
 from dltsync_core.run.extraction import Staged, stage_unit
 from dltsync_core.run.failures import failure_of
@@ -67,15 +68,18 @@ class TableRun:
     # -- stages -----------------------------------------------------------------------------------------------------
 
     def _extract(self, work: UnitWork) -> None:
-        def attempt() -> Staged:
-            return stage_unit(
-                self._services, self._shape, work.step, work.load_id, self._shape.committed_watermark(self._heads)
-            )
+        kept, step = KeptRows(), work.step
+        committed = self._shape.committed_watermark(self._heads)
 
-        step = work.step
-        staged = patiently(
-            self._services, attempt, stage="extracting", table=step.table, unit=step.unit, load_id=work.load_id
-        )
+        def attempt() -> Staged:
+            return stage_unit(self._services, self._shape, step, work.load_id, committed, kept)
+
+        try:
+            staged = patiently(
+                self._services, attempt, stage="extracting", table=step.table, unit=step.unit, load_id=work.load_id
+            )
+        finally:
+            kept.discard()
         work.staged, work.step = staged, staged.step
         work.rows_read += staged.rows_read
         work.bytes_written += staged.files.bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +10,16 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
-from dltsync_core.connect.data import DataSession
-from dltsync_core.connect.retrying import Budget
-from dltsync_core.errors import SyncError, TransientQueryError
+from dltsync_core.connect.retrying import Budget, decide
+from dltsync_core.errors import TransientQueryError
 from dltsync_core.extract import sliced
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import SliceLimits
-from dltsync_core.extract.stream import RowSource
 from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
 from dltsync_core.tsql.continuation import in_key_order
 from dltsync_core.tsql.select import select_rows
 from tests.integration.server_shop import Server, Statements
+from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
 
 STATIC = "t"
@@ -79,7 +78,11 @@ def _fill(tables: SourceTables, columns: str, rows: Sequence[str]) -> None:
 
 
 def _values(table: pa.Table) -> list[int]:
-    return sorted(table.column("v").to_pylist())
+    return sorted(_numbers(table.column("v")))
+
+
+def _numbers(column: Any) -> list[int]:
+    return [int(value) for value in column.to_pylist()]
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -135,52 +138,13 @@ def test_a_slot_is_sliced_within_its_bounds(tables: SourceTables) -> None:
     assert report.statements == 8
 
 
-class Faulty:
-    """The session's door for rows, behind which batches fail by a list: (statement, batch) from 1 -> error, once each."""
-
-    def __init__(self, faults: dict[tuple[int, int], SyncError], during: Callable[[], None] = lambda: None) -> None:
-        self.faults = faults
-        self.during = during
-        self.statements = 0
-
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        rows = DataSession.rows
-        faulty = self
-
-        def send(session: DataSession, statement: str, parameters: Sequence[str], doing: str) -> RowSource:
-            faulty.statements += 1
-            return FaultyRows(faulty, faulty.statements, rows(session, statement, parameters, doing))
-
-        patch.setattr(DataSession, "rows", send)
-
-
-class FaultyRows:
-    def __init__(self, faulty: Faulty, number: int, rows: RowSource) -> None:
-        self._faulty, self._number, self._rows, self._batches = faulty, number, rows, 0
-
-    def next_batch(self, rows: int) -> pa.RecordBatch | None:
-        self._batches += 1
-        error = self._faulty.faults.pop((self._number, self._batches), None)
-        if error is not None:
-            self._faulty.during()
-            raise error
-        return self._rows.next_batch(rows)
-
-    def cancel(self) -> None:
-        self._rows.cancel()
-
-    def close(self) -> None:
-        self._rows.close()
-
-
 def _extract(tables: SourceTables, **processing: Any) -> tuple[list[int], Extracted]:
     table, report = tables.read(_config(tables), WHOLE, **processing)
-    return table.column("v").to_pylist(), report
+    return _numbers(table.column("v")), report
 
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    decide = sliced.decide
     monkeypatch.setattr(sliced, "decide", lambda error, **facts: decide(error, **{**facts, "dice": 0.0}))
 
 
@@ -281,7 +245,7 @@ def test_a_statement_that_takes_too_long_is_ended_and_continued(snapshot_tables:
             now=lambda: float(next(clock)),
         )
         while (batch := rows.next_batch(100)) is not None:
-            seen += batch.column(2).to_pylist()
+            seen += _numbers(batch.column(2))
         rows.close()
     assert seen == list(range(3000))
     assert rows.continued > 5
