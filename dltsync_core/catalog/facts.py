@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import PartitionRange, Side
+
+Generated = Literal["", "row_start", "row_end", "transaction"]
 
 
 @dataclass(frozen=True)
 class ColumnFacts:
     """One column as `sys.columns` and `sys.types` describe it.
 
-    `type_name` is the system type in lower case (alias types resolved; `timestamp` is spelt `rowversion`); `max_length`
-    is in bytes, -1 for (max).
+    `type_name` is the system type in lower case (alias types resolved; `timestamp` is spelt `rowversion`; a CLR type of the
+    database's own keeps its name and has `is_clr`); `max_length` is in bytes, -1 for (max). `generated` says what the server
+    itself puts there: row_start and row_end of a period, or a transaction id or sequence number.
     """
 
     name: str
@@ -32,6 +36,10 @@ class ColumnFacts:
     is_masked: bool = False
     is_encrypted: bool = False
     is_graph_internal: bool = False
+    is_persisted: bool = False
+    is_filestream: bool = False
+    is_clr: bool = False
+    generated: Generated = ""
     alias_name: str | None = None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dltsync_core.catalog.boundaries import spelt_boundary
-from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
+from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, Side, slots_of
@@ -17,6 +17,8 @@ Row: TypeAlias = Mapping[str, Any]
 """One row by column name."""
 
 _GRAPH_INTERNAL = re.compile(r"(graph_id|from_obj_id|from_id|to_obj_id|to_id)_[0-9A-F]{32}", re.IGNORECASE)
+
+_GENERATED: dict[int, Generated] = {0: "", 1: "row_start", 2: "row_end"}
 
 
 def columns_by_table(rows: Iterable[Row], *, unmasked: bool) -> dict[int, tuple[ColumnFacts, ...]]:
@@ -93,6 +95,7 @@ def partitioning_of(
 
 def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
     declared = row["type_name"].lower()
+    # An alias type has the system type below it; a CLR type, the database's own or one of the system's, has none.
     base = (row["base_name"] or declared).lower() if row["is_user_defined"] else declared
     return ColumnFacts(
         name=row["column_name"],
@@ -110,6 +113,10 @@ def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
         is_column_set=bool(row["is_column_set"]),
         is_masked=bool(row["is_masked"]) and not unmasked,
         is_encrypted=row["encryption_type"] is not None,
+        is_persisted=bool(row["is_persisted"]),
+        is_filestream=bool(row["is_filestream"]),
+        is_clr=bool(row["is_assembly_type"]),
+        generated=_GENERATED.get(row["generated_always_type"] or 0, "transaction"),
         is_graph_internal=bool(row["is_hidden"]) and bool(_GRAPH_INTERNAL.fullmatch(row["column_name"])),
         alias_name=row["type_name"] if row["is_user_defined"] else None,
     )

@@ -27,7 +27,10 @@ _NARROW = 1
 _WIDE = 2
 """Bytes of a UTF-16 unit, which DATALENGTH counts for nvarchar; for varchar it counts characters of one byte."""
 
-_CHARACTERS = frozenset({"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml"})
+_CHARACTERS = frozenset(
+    {"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "vector", "sql_variant", "hierarchyid"}
+)
+"""Types whose canonical text is nvarchar."""
 _INTEGERS = frozenset({"tinyint", "smallint", "int", "bigint"})
 _DECIMALS = frozenset({"decimal", "numeric", "money", "smallmoney"})
 _BYTES = frozenset({"binary", "varbinary", "rowversion", "image"})
@@ -42,6 +45,10 @@ def why_no_twin(mapping: ColumnMapping) -> str | None:
     """Why the lake's values of a column cannot give the server's text again; None when they can."""
     if mapping.column.type_name == "datetimeoffset" and mapping.source is not SourceForm.SERVER_TEXT:
         return "the offset of a datetimeoffset kept as UTC is not in the lake"
+    if mapping.source in {SourceForm.AS_WKB, SourceForm.AS_WKT}:
+        return f"a {mapping.column.type_name} kept without its SRID is not the server's own form"
+    if mapping.source is SourceForm.AS_BYTES and (mapping.column.type_name in _CHARACTERS):
+        return "its text is in the lake as bytes"
     return None
 
 
@@ -70,6 +77,8 @@ def _rule_of(column: ColumnFacts) -> Rule | None:
     name = column.type_name
     if name in _CHARACTERS:
         return None
+    if column.is_clr:
+        return _octets
     families: tuple[tuple[frozenset[str], Rule], ...] = (
         (frozenset({"bit"}), _bit),
         (_INTEGERS, _integer),

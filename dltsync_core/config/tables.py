@@ -16,7 +16,7 @@ from dltsync_core.plan.steps import TableKind
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Representation = Literal["nanoseconds", "microseconds", "text", "utc"]
+Representation = Literal["nanoseconds", "microseconds", "text", "utc", "bytes", "wkb"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -54,9 +54,12 @@ class TableConfigBase(Spec):
     exclude_columns: Listed[Name] = ()
     """Leave these columns out, for instance because their type is not supported."""
     column_representation: dict[str, Representation] = Field(default_factory=dict)
-    """How single columns are kept when their type has no single exact counterpart. datetime2(7) and time(7): `nanoseconds`
-    (datetime2 default; years 1677 to 2262), `microseconds` (refuses a value whose seventh digit is not 0) or `text`.
-    datetimeoffset: `text` (default, keeps the offset) or `utc` (an instant; the offset is lost, by your decision)."""
+    """How single columns are kept when their type has no single exact counterpart. datetime2(7): `nanoseconds` (default; years
+    1677 to 2262), `microseconds` (refuses a value whose seventh digit is not 0) or `text` (every value; the default for the end
+    of a period). time(7): `text` (default) or `microseconds`. datetimeoffset: `text` (default, keeps the offset) or `utc` (an
+    instant; the offset is lost, by your decision). Character types: `bytes`, as stored. hierarchyid: `text` (default) or
+    `bytes`. geometry and geography: `bytes` (default, the server's own form), `wkb` or `text` (both lose the SRID). sql_variant
+    and vector come only as `text`, which loses something: see docs/types.md."""
     accept_row_filter: bool = False
     """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
     description: str | None = None

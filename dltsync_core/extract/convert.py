@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ import pyarrow.compute as pc
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.errors import ExtractError, FidelityError
+from dltsync_core.extract.replacements import Replacements
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _NANOSECOND_YEARS = "the years 1677 to 2262"
 _NS_PER_US = 1000
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _MAX_US = pa.scalar((2**63 - 1) // _NS_PER_US - 1, pa.int64())
 """One microsecond less than fits, so that the nanoseconds beside it fit as well."""
 
@@ -25,6 +28,7 @@ class BatchConverter:
         self._facts = facts
         self._mapping = mapping
         self._remainder_at = {m.name: len(mapping.columns) + i for i, m in enumerate(remainders)}
+        self.replacements = Replacements(mapping)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch in the mapped schema. Raises FidelityError for a value that does not fit its type."""
@@ -32,7 +36,9 @@ class BatchConverter:
         if batch.num_columns != expected:
             raise ExtractError(f"{self._facts.name}: {batch.num_columns} columns came, {expected} were asked for")
         columns = [self._column(batch, position, m) for position, m in enumerate(self._mapping.columns)]
-        return pa.RecordBatch.from_arrays(columns, schema=self._mapping.schema)
+        converted = pa.RecordBatch.from_arrays(columns, schema=self._mapping.schema)
+        self.replacements.look(converted, lambda row: self._row_named(batch, row))
+        return converted
 
     def _column(self, batch: pa.RecordBatch, position: int, mapping: ColumnMapping) -> pa.Array[Any]:
         values = batch.column(position)
@@ -41,60 +47,75 @@ class BatchConverter:
         elif mapping.source is SourceForm.CHECKED_MICROSECONDS:
             self._seventh_digit_is_zero(batch, values, mapping)
         if values.null_count and not mapping.field.nullable:
+            row = _first(pc.is_null(values)) or 0
             raise ExtractError(
-                f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL came",
+                f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL came; "
+                f"{self._row_named(batch, row)}",
                 remedy="the table changed while it was read; run again",
+                table=str(self._facts.name),
+                column=mapping.name,
             )
         if values.type.equals(mapping.field.type):
             return values
         try:
             return values.cast(mapping.field.type, safe=True)
         except pa.ArrowException as error:
-            raise FidelityError(
-                f"{self._facts.name}: column {mapping.name}: {error}",
-                remedy=f"set column_representation of {mapping.name}, or put it under exclude_columns",
-                table=str(self._facts.name),
-                column=mapping.name,
+            row = _first_that_fails(values, mapping.field.type)
+            raise self._unfit(
+                batch,
+                mapping,
+                f"holds {_shown(values, row)}, which {mapping.field.type} cannot keep ({error})",
+                row,
+                f"put {mapping.name} under exclude_columns of this table, and report this message: "
+                "the driver handed over a value that the column's type does not have",
             ) from error
 
     def _with_nanoseconds(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
         micros = values.cast(pa.timestamp("us")).cast(pa.int64())
+        remainder = self._remainder(batch, mapping)
         outside = pc.greater(pc.abs(micros), _MAX_US)
         if (row := _first(outside)) is not None:
+            tick = remainder[row].as_py()
             raise self._unfit(
                 batch,
                 mapping,
-                f"holds {_shown(values, row)}, outside {_NANOSECOND_YEARS} that timestamp[ns] reaches",
+                f"holds {_exactly(values, row, tick)}, outside {_NANOSECOND_YEARS} that timestamp[ns] reaches",
                 row,
-                "microseconds (if every seventh digit is 0) or text",
+                _to(mapping, "text" if tick else "microseconds")
+                + (
+                    ""
+                    if tick
+                    else " (the load stops again at a value whose seventh digit is not 0; text takes them all)"
+                ),
             )
-        nanos = pc.add(pc.multiply(micros, pa.scalar(_NS_PER_US, pa.int64())), self._remainder(batch, mapping))
+        nanos = pc.add(pc.multiply(micros, pa.scalar(_NS_PER_US, pa.int64())), remainder)
         return nanos.cast(pa.timestamp("ns"))
 
     def _seventh_digit_is_zero(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> None:
         remainder = self._remainder(batch, mapping)
         row = _first(pc.not_equal(remainder, pa.scalar(0, pa.int64())))
         if row is not None:
-            tick = remainder[row].as_py()
             raise self._unfit(
                 batch,
                 mapping,
-                f"holds {_shown(values, row)} and {tick} nanoseconds, which timestamp[us] cannot keep",
+                f"holds {_exactly(values, row, remainder[row].as_py())}, whose seventh digit "
+                f"{mapping.field.type} cannot keep",
                 row,
-                "nanoseconds or text" if mapping.column.type_name == "datetime2" else "text",
+                _to(mapping, "text"),
             )
 
     def _remainder(self, batch: pa.RecordBatch, mapping: ColumnMapping) -> pa.Array[Any]:
         return batch.column(self._remainder_at[mapping.name]).cast(pa.int64())
 
     def _unfit(
-        self, batch: pa.RecordBatch, mapping: ColumnMapping, problem: str, row: int, other: str
+        self, batch: pa.RecordBatch, mapping: ColumnMapping, problem: str, row: int, remedy: str
     ) -> FidelityError:
         return FidelityError(
             f"{self._facts.name}: column {mapping.name} {problem}; {self._row_named(batch, row)}",
-            remedy=f"set column_representation of {mapping.name} to {other}",
+            remedy=remedy,
             table=str(self._facts.name),
             column=mapping.name,
+            row=self._row_named(batch, row),
         )
 
     def _row_named(self, batch: pa.RecordBatch, row: int) -> str:
@@ -107,10 +128,38 @@ class BatchConverter:
         return "the table has no key to name the row by"
 
 
+def _to(mapping: ColumnMapping, representation: str) -> str:
+    """The one thing to do, as it is written in the config."""
+    return f"under this table in the config write column_representation: {{{mapping.name}: {representation}}}"
+
+
 def _first(condition: pa.Array[Any]) -> int | None:
     """The first position where a condition holds; NULL does not hold."""
     position = pc.index(condition, True).as_py()
     return None if position < 0 else int(position)
+
+
+def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
+    """The first value that a cast refuses, found by halving."""
+    start, length = 0, len(values)
+    while length > 1:
+        half = length // 2
+        try:
+            values.slice(start, half).cast(target, safe=True)
+        except pa.ArrowException:
+            length = half
+        else:
+            start, length = start + half, length - half
+    return start
+
+
+def _exactly(values: pa.Array[Any], row: int, nanoseconds: int) -> str:
+    """A moment with the digits below the microsecond that stand beside it, and without the zeros at the end."""
+    shown = _shown(values, row)
+    text, zone = (shown, "") if (found := _ZONE.search(shown)) is None else (shown[: found.start()], "Z")
+    whole, _, fraction = text.partition(".")
+    digits = f"{fraction}{nanoseconds:03d}".rstrip("0")
+    return f"{whole}.{digits}{zone}" if digits else f"{whole}{zone}"
 
 
 def _shown(values: pa.Array[Any], row: int) -> str:

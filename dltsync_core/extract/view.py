@@ -24,15 +24,16 @@ from dltsync_core.extract import probing
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
+from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.stream import BatchStream, RowSource
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
-from dltsync_core.tsql.continuation import KeyText, in_key_order, key_at, upto_key
+from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.tsql.digest import digest_rows
 from dltsync_core.tsql.fragments import Statement, join
-from dltsync_core.tsql.select import count_rows, remainder_columns, select_rows
+from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
 from dltsync_core.typemap.mapping import TableMapping
 
@@ -161,6 +162,7 @@ class ReadView:
                 if on_rows is not None:
                     on_rows(rows)
         self._verify(facts, unit, counted, rows)
+        self._verify_text(facts, unit, converter.replacements, after)
         statements = source.statements if isinstance(source, SlicedRows) else 1
         return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
 
@@ -202,6 +204,19 @@ class ReadView:
             "or run when nobody writes",
             table=str(facts.name),
         )
+
+    def _verify_text(
+        self, facts: TableFacts, unit: UnitFilter, replacements: Replacements, after: KeyText | None
+    ) -> None:
+        """A pass over the rows that were read, only when U+FFFD came at all."""
+        if not (suspects := replacements.suspects):
+            return
+        key = continuation_key(facts)
+        parts = [condition_of(unit), after_key(key, after) if key is not None and after is not None else None]
+        present = [part for part in parts if part is not None]
+        statement = count_replacements(facts.name, suspects, join(" AND ", present) if present else None)
+        (stored,) = self._fetch_for(facts, "counting U+FFFD in")(statement)
+        replacements.compare(facts.name, stored)
 
     def _fetch_for(self, facts: TableFacts, doing: str) -> Callable[[Statement], list[tuple[Any, ...]]]:
         def fetch(statement: Statement) -> list[tuple[Any, ...]]:

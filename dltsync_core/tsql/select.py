@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dltsync_core.identity import TableName
-from dltsync_core.tsql.fragments import Identifier, Sql, Statement, join, sql, table
-from dltsync_core.tsql.values import as_text
+from dltsync_core.tsql.fragments import Identifier, Sql, Statement, TypeName, join, sql, table
+from dltsync_core.tsql.values import LONGEST_NVARCHAR, as_text
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
-_TEXT_OF = {"xml": "nvarchar(max)", "ntext": "nvarchar(max)", "text": "varchar(max)", "image": "varbinary(max)"}
 UNORDERED = Sql(())
-_WITH_REMAINDER = {SourceForm.WITH_NANOSECONDS, SourceForm.CHECKED_MICROSECONDS}
+_WITH_REMAINDER = frozenset({SourceForm.WITH_NANOSECONDS, SourceForm.CHECKED_MICROSECONDS})
+_BARE = _WITH_REMAINDER | {SourceForm.PLAIN}
 
 
 def select_rows(name: TableName, mapping: TableMapping, condition: Sql | None, order: Sql = UNORDERED) -> Statement:
@@ -44,6 +44,24 @@ def count_rows(name: TableName, condition: Sql | None) -> Statement:
     return sql("SELECT COUNT_BIG(*) AS n\nFROM {table}{where}", table=table(name), where=where([condition])).render()
 
 
+def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condition: Sql | None) -> Statement:
+    """One row: for each column, how often U+FFFD is really stored in it, as bigint; NULL for no rows."""
+    counts = [
+        sql(
+            "SUM(CAST(DATALENGTH({text}) - DATALENGTH(REPLACE({text}, NCHAR(65533), N'')) AS bigint)) / 2 AS {alias}",
+            text=sql("CAST({name} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2", name=Identifier(m.name)),
+            alias=Identifier(f"n{position}"),
+        )
+        for position, m in enumerate(columns, start=1)
+    ]
+    return sql(
+        "SELECT {counts}\nFROM {table}{where}",
+        counts=join(",\n  ", counts),
+        table=table(name),
+        where=where([condition]),
+    ).render()
+
+
 def where(conditions: Iterable[Sql | None]) -> Sql:
     """A WHERE clause of the conditions there are, on a line of its own; nothing when there are none."""
     present = [c for c in conditions if c is not None]
@@ -51,18 +69,31 @@ def where(conditions: Iterable[Sql | None]) -> Sql:
 
 
 def _item(mapping: ColumnMapping) -> Sql:
-    name = Identifier(mapping.name)
+    if mapping.source in _BARE:
+        return sql("{name}", name=Identifier(mapping.name))
+    return sql("{expression} AS {name}", expression=_expression(mapping), name=Identifier(mapping.name))
+
+
+def _expression(mapping: ColumnMapping) -> Sql:
+    column, name = mapping.column, Identifier(mapping.name)
     if mapping.source is SourceForm.SERVER_TEXT:
-        return sql("{text} AS {name}", text=as_text(mapping.column), name=name)
+        return as_text(column)
+    if mapping.source is SourceForm.AS_WKB:
+        return sql("{name}.AsBinaryZM()", name=name)
+    if mapping.source is SourceForm.AS_WKT:
+        return sql("{name}.AsTextZM()", name=name)
+    if mapping.source is SourceForm.AS_BYTES and column.type_name == "ntext":
+        return sql("CAST(CAST({name} AS nvarchar(max)) AS varbinary(max))", name=name)
+    if mapping.source is SourceForm.AS_BYTES and column.type_name == "text":
+        return sql("CAST(CAST({name} AS varchar(max)) AS varbinary(max))", name=name)
+    return sql("CAST({name} AS {target})", name=name, target=TypeName(_cast_to(mapping)))
+
+
+def _cast_to(mapping: ColumnMapping) -> str:
+    """The type a column is cast to. A size that is known keeps a value out of the server's and the driver's way for (max)."""
+    column = mapping.column
     if mapping.source is SourceForm.AS_MAX:
-        return sql("{cast} AS {name}", cast=_as_max(mapping), name=name)
-    return sql("{name}", name=name)
-
-
-def _as_max(mapping: ColumnMapping) -> Sql:
-    from_name = Identifier(mapping.name)
-    if _TEXT_OF[mapping.column.type_name] == "nvarchar(max)":
-        return sql("CAST({name} AS nvarchar(max))", name=from_name)
-    if _TEXT_OF[mapping.column.type_name] == "varchar(max)":
-        return sql("CAST({name} AS varchar(max))", name=from_name)
-    return sql("CAST({name} AS varbinary(max))", name=from_name)
+        return "varbinary(max)" if column.type_name == "image" else "nvarchar(max)"
+    if mapping.source is SourceForm.AS_BYTES:
+        return "varbinary(max)" if column.max_length == -1 or column.is_clr else f"varbinary({column.max_length})"
+    return f"nvarchar({column.max_length})" if 0 < column.max_length <= LONGEST_NVARCHAR else "nvarchar(max)"

@@ -38,8 +38,32 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "text": "CAST({value} AS varchar(max))",
     "ntext": "CAST({value} AS nvarchar(max))",
     "image": "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)",
+    "json": "CAST({value} AS nvarchar(max))",
+    "vector": "CAST({value} AS nvarchar(max))",
+    "hierarchyid": "{value}.ToString()",
     "rowversion": "CONVERT(varchar(18), CONVERT(binary(8), {value}), 1)",
 }
+_CLR_BYTES: LiteralString = "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)"
+"""geometry, geography and the types of the database's own: what they are serialised as."""
+_VARIANT: LiteralString = """(SELECT t.base + N':' + CASE
+      WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
+      WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
+      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(t.v AS money), 2)
+      WHEN t.base IN (N'float', N'real') THEN CONVERT(nvarchar(4000), CAST(t.v AS float), 3)
+      WHEN t.base = N'date' THEN CONVERT(nvarchar(4000), CAST(t.v AS date), 23)
+      WHEN t.base = N'datetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime), 126)
+      WHEN t.base = N'smalldatetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS smalldatetime), 126)
+      WHEN t.base = N'datetime2' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime2(7)), 121)
+      WHEN t.base = N'time' THEN CONVERT(nvarchar(4000), CAST(t.v AS time(7)), 121)
+      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetimeoffset(7)), 121)
+      WHEN t.base = N'uniqueidentifier' THEN CONVERT(nvarchar(4000), CAST(t.v AS uniqueidentifier))
+      WHEN t.base IN (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
+      WHEN t.base IN (N'char bytes', N'varchar bytes') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
+      ELSE CAST(t.v AS nvarchar(4000)) END
+    FROM (SELECT {value} AS v, CAST(SQL_VARIANT_PROPERTY({value}, 'BaseType') AS nvarchar(128)) + CASE
+      WHEN CAST(SQL_VARIANT_PROPERTY({value}, 'BaseType') AS nvarchar(128)) IN (N'char', N'varchar')
+        AND DATALENGTH({value}) > 4000 THEN N' bytes' ELSE N'' END AS base) AS t)"""
+"""A variant cannot be cast to a (max) type, and code page text cut to nvarchar(4000) would be cut without a word: its bytes."""
 LONGEST_NVARCHAR = 4000
 _DATE_ALONE = len("yyyy-mm-dd")
 _LARGEST_HEX = 3999
@@ -56,6 +80,10 @@ def as_text(column: ColumnFacts, value: Composable | None = None) -> Sql:
         return sql("CONVERT(varchar(max), {value}, 1)", value=operand)
     if name in {"char", "varchar", "nchar", "nvarchar"}:
         return sql("{value}", value=operand)
+    if name == "sql_variant":
+        return sql(_VARIANT, value=operand)
+    if name not in _CONVERSIONS and column.is_clr:
+        return sql(_CLR_BYTES, value=operand)
     return sql(_CONVERSIONS[name], value=operand)
 
 

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError
+from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap.characters import map_characters
-from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
+from dltsync_core.typemap.clr import map_clr
+from dltsync_core.typemap.documents import map_document
+from dltsync_core.typemap.mapping import ColumnMapping, LeftOut, TableMapping
 from dltsync_core.typemap.moments import MICROSECOND_SCALE, map_moment
 from dltsync_core.typemap.numbers import map_number
-from dltsync_core.typemap.refused import refuse, unsupported_type
+from dltsync_core.typemap.octets import map_octets
+from dltsync_core.typemap.refused import needless, refuse, unsupported_type
+from dltsync_core.typemap.variants import map_variant
+
+_FAMILIES = (map_moment, map_number, map_characters, map_octets, map_document, map_variant, map_clr)
 
 
 def map_columns(facts: TableFacts, table: TableConfig) -> TableMapping:
@@ -21,9 +27,9 @@ def map_columns(facts: TableFacts, table: TableConfig) -> TableMapping:
     Raises ColumnNotFound for a name that is not there, UnsupportedColumn for a type that has no exact form, ConfigError
     when a column that the table's kind needs is left out or a representation does not fit its type.
     """
-    columns = _selected(facts, table)
+    columns, left_out = _selected(facts, table)
     representations = _representations(facts, table)
-    mapping = TableMapping(tuple(_map_column(facts, c, representations.get(c.name)) for c in columns))
+    mapping = TableMapping(tuple(_map_column(facts, c, representations.get(c.name)) for c in columns), tuple(left_out))
     _needed_columns_are_there(facts, table, mapping)
     return mapping
 
@@ -44,14 +50,32 @@ def find_column(facts: TableFacts, name: str, setting: str) -> ColumnFacts:
     )
 
 
-def _selected(facts: TableFacts, table: TableConfig) -> list[ColumnFacts]:
+def _selected(facts: TableFacts, table: TableConfig) -> tuple[list[ColumnFacts], list[LeftOut]]:
     included = {find_column(facts, name, "include_columns").name for name in table.include_columns or ()}
     excluded = {find_column(facts, name, "exclude_columns").name for name in table.exclude_columns}
-    columns = [
-        c for c in facts.columns if c.name not in excluded and (c.name in included if included else not c.is_hidden)
-    ]
+    columns: list[ColumnFacts] = []
+    left_out: list[LeftOut] = []
+    for column in facts.columns:
+        reason = _why_left_out(column, included, excluded)
+        if reason is None:
+            columns.append(column)
+        else:
+            left_out.append(LeftOut(column.name, reason))
     if not columns:
         raise ConfigError(f"{facts.name}: no column is left to bring over", remedy="look at exclude_columns")
+    _differ_in_more_than_case(facts, columns)
+    return columns, left_out
+
+
+def _why_left_out(column: ColumnFacts, included: set[str], excluded: set[str]) -> str | None:
+    if column.name in excluded:
+        return "named in exclude_columns"
+    if included:
+        return None if column.name in included else "not named in include_columns"
+    return needless(column)
+
+
+def _differ_in_more_than_case(facts: TableFacts, columns: Iterable[ColumnFacts]) -> None:
     folded: dict[str, str] = {}
     for column in columns:
         twin = folded.setdefault(column.name.casefold(), column.name)
@@ -60,7 +84,6 @@ def _selected(facts: TableFacts, table: TableConfig) -> list[ColumnFacts]:
                 f"{facts.name}: columns {twin} and {column.name} differ only in case, which the warehouse cannot keep apart",
                 remedy="put one of them under exclude_columns",
             )
-    return columns
 
 
 def _representations(facts: TableFacts, table: TableConfig) -> dict[str, str]:
@@ -77,16 +100,17 @@ def _representations(facts: TableFacts, table: TableConfig) -> dict[str, str]:
 
 def _map_column(facts: TableFacts, column: ColumnFacts, representation: str | None) -> ColumnMapping:
     refuse(facts.name, column)
-    moment = map_moment(column, representation)
-    mapping = moment or map_number(column) or map_characters(column)
-    if mapping is None:
-        raise unsupported_type(facts.name, column)
-    if representation is not None and moment is None:
-        raise ConfigError(
-            f"{facts.name}: column_representation names {column.name}, which is neither a date nor a time",
-            remedy=f"remove {column.name} from column_representation",
-        )
-    return mapping
+    try:
+        for family in _FAMILIES:
+            mapping = family(column, representation)
+            if mapping is not None:
+                return mapping
+    except (ConfigError, UnsupportedColumn) as error:
+        # The families know columns, not whose they are.
+        raise type(error)(
+            f"{facts.name}: {error.problem}", remedy=error.remedy, table=str(facts.name), column=column.name
+        ) from error
+    raise unsupported_type(facts.name, column)
 
 
 def _needed_columns_are_there(facts: TableFacts, table: TableConfig, mapping: TableMapping) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.declared import shown_type
+from dltsync_core.typemap.origin import origin_of
 
 SQL_TYPE_KEY = b"dltsync.sql_type"
 """Key of the Arrow field metadata that holds the declared SQL Server type."""
@@ -32,19 +33,28 @@ class SourceForm(str, Enum):
     CHECKED_MICROSECONDS = "checked_microseconds"
     """As WITH_NANOSECONDS, but the part below the microsecond must be 0."""
     AS_MAX = "as_max"
-    """CAST to the (max) type of its kind: xml, text, ntext, image."""
+    """CAST to the (max) type of its kind: xml, json, text, ntext, image, vector."""
+    AS_UNICODE = "as_unicode"
+    """CAST to nvarchar: the server reads the bytes of a code page, not the driver."""
+    AS_BYTES = "as_bytes"
+    """CAST to varbinary: the bytes as stored."""
+    AS_WKB = "as_wkb"
+    """Well-known binary with Z and M, by the type's own method."""
+    AS_WKT = "as_wkt"
+    """Well-known text with Z and M, by the type's own method."""
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """One column on its way. `field` is the Arrow field in the lake; `lossless` says whether every value can be given back
-    exactly; `note` says in words what is different; `dlt_hint` is the dlt column hint that keeps the type in the warehouse.
+    """One column on its way. `field` is the Arrow field in the lake; `lost` says exactly what a value cannot be given back
+    with, empty when nothing is lost; `note` says in words what is different, and which values stop the load; `dlt_hint` is
+    the dlt column hint that keeps the type in the warehouse.
     """
 
     column: ColumnFacts
     field: pa.Field[Any]
     source: SourceForm = SourceForm.PLAIN
-    lossless: bool = True
+    lost: str = ""
     note: str = ""
     dlt_hint: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -53,23 +63,40 @@ class ColumnMapping:
         return self.column.name
 
     @property
+    def lossless(self) -> bool:
+        """Whether every value that is loaded can be given back exactly."""
+        return not self.lost
+
+    @property
     def contract(self) -> dict[str, Any]:
-        """What is promised, JSON-ready, for the footer."""
+        """What is promised, JSON-ready: in the footer, in the plan, in Dagster. Made of catalogue and config alone, never of
+        data."""
         return {
             "sql_type": shown_type(self.column),
             "arrow_type": str(self.field.type),
             "nullable": self.column.is_nullable,
             "lossless": self.lossless,
+            "lost": self.lost,
             "representation": self.source.value,
+            "origin": origin_of(self.column),
             "note": self.note,
         }
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A column of the table that is not brought over, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TableMapping:
-    """All columns of one table that are brought over, in column order."""
+    """All columns of one table that are brought over, in column order, and those that are not."""
 
     columns: tuple[ColumnMapping, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -108,11 +135,11 @@ def mapped(
     hint: Mapping[str, Any],
     *,
     source: SourceForm = SourceForm.PLAIN,
-    lossless: bool = True,
+    lost: str = "",
     note: str = "",
 ) -> ColumnMapping:
     """A ColumnMapping whose field carries the column's name, nullability and declared type."""
     arrow_field = pa.field(
         column.name, arrow_type, nullable=column.is_nullable, metadata={SQL_TYPE_KEY: shown_type(column).encode()}
     )
-    return ColumnMapping(column, arrow_field, source, lossless, note, dict(hint))
+    return ColumnMapping(column, arrow_field, source, lost, note, dict(hint))

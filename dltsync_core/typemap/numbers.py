@@ -1,19 +1,28 @@
-"""Numbers: bit, the integers, decimal and numeric, money, float and real. All exact."""
+"""Numbers: bit, the integers, decimal and numeric, money, float and real. All exact, and never one as another's kind.
+
+Precision and scale are the catalogue's, whatever the first rows hold. Exact numbers never pass through a float. NaN and
+infinity cannot be stored in SQL Server; -0.0 and subnormal numbers can, and keep every bit.
+"""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.choices import chosen
 from dltsync_core.typemap.mapping import ColumnMapping, mapped
 
 _INTEGERS = {"smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
 _MONEY = {"money": (19, 4), "smallmoney": (10, 4)}
+_NUMBERS = frozenset({"bit", "tinyint", *_INTEGERS, "decimal", "numeric", *_MONEY, "float", "real"})
 
 
-def map_number(column: ColumnFacts) -> ColumnMapping | None:
+def map_number(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
     """The mapping of a number, None for another type."""
     name = column.type_name
+    if name not in _NUMBERS:
+        return None
+    chosen(column, representation, ())
     if name == "bit":
         return mapped(column, pa.bool_(), {"data_type": "bool"})
     if name == "tinyint":
@@ -28,9 +37,7 @@ def map_number(column: ColumnFacts) -> ColumnMapping | None:
         return _decimal(column, *_MONEY[name])
     if name == "float":
         return mapped(column, pa.float64(), {"data_type": "double"})
-    if name == "real":
-        return mapped(column, pa.float32(), {"data_type": "double"}, note="the same value as DOUBLE in the warehouse")
-    return None
+    return mapped(column, pa.float32(), {"data_type": "double"}, note="the same value as DOUBLE in the warehouse")
 
 
 def _decimal(column: ColumnFacts, precision: int, scale: int) -> ColumnMapping:

@@ -1,4 +1,4 @@
-"""Columns that cannot be brought over exactly yet, each with its reason. Better refused than half right."""
+"""Columns whose values are not what they seem, and types nobody here knows. Better refused than half right."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dltsync_core.errors import UnsupportedColumn
 from dltsync_core.identity import TableName
 from dltsync_core.typemap.declared import shown_type
 
-_TYPES = {
-    "sql_variant": "holds a different type in every row",
-    "hierarchyid": "is a CLR type",
-    "geometry": "is a CLR type",
-    "geography": "is a CLR type",
-    "vector": "is not read natively by the driver",
-    "json": "is not read natively by the driver, and its text is not what was inserted",
-}
+
+def needless(column: ColumnFacts) -> str | None:
+    """Why a column is left out although nobody said so: nothing is lost with it. None when it is brought over."""
+    if column.is_column_set:
+        return "column set: the same values as the sparse columns, which are brought over one by one"
+    if column.is_graph_internal:
+        return "internal to a graph table: it cannot be selected; the $ columns are brought over"
+    if column.is_hidden:
+        return "hidden: name it in include_columns to bring it over"
+    return None
 
 
 def refuse(table: TableName, column: ColumnFacts) -> None:
@@ -30,13 +32,12 @@ def refuse(table: TableName, column: ColumnFacts) -> None:
             table, column, "is the column set of the sparse columns, which are read one by one anyway", ""
         )
     if column.is_graph_internal:
-        raise _unsupported(table, column, "is an internal column of a graph table", "")
+        raise _unsupported(table, column, "is an internal column of a graph table, which cannot be selected", "")
 
 
 def unsupported_type(table: TableName, column: ColumnFacts) -> UnsupportedColumn:
     """The error for a type no family maps."""
-    reason = _TYPES.get(column.type_name, "is of a type that dltsync does not know")
-    return _unsupported(table, column, f"({shown_type(column)}) {reason}", "")
+    return _unsupported(table, column, f"({shown_type(column)}) is of a type that dltsync does not know", "")
 
 
 def _unsupported(table: TableName, column: ColumnFacts, reason: str, other_remedy: str) -> UnsupportedColumn:

@@ -17,7 +17,8 @@ COLUMN = {
     "object_id": 1, "column_id": 1, "column_name": "id", "type_name": "int", "base_name": "int", "is_user_defined": False,
     "max_length": 4, "precision": 10, "scale": 0, "collation_name": None, "is_nullable": False, "is_identity": True,
     "is_computed": False, "is_hidden": False, "is_sparse": False, "is_column_set": False, "is_masked": False,
-    "encryption_type": None,
+    "encryption_type": None, "is_persisted": None, "generated_always_type": 0, "is_filestream": False,
+    "is_assembly_type": False,
 }  # fmt: skip
 OBJECTS: list[Mapping[str, Any]] = [
     {"schema_name": "sales", "object_name": "Orders", "object_id": 1, "type": "U "},

@@ -62,6 +62,13 @@ ALL_TYPES = table(
     column("a_text", "text", 23, max_length=16),
     column("an_ntext", "ntext", 24, max_length=16),
     column("an_image", "image", 25, max_length=16),
+    column("a_json", "json", 26, max_length=-1),
+    column("a_path", "hierarchyid", 27, max_length=892, is_clr=True),
+    column("a_shape", "geometry", 28, max_length=-1, is_clr=True),
+    column("a_place", "geography", 29, max_length=-1, is_clr=True),
+    column("a_variant", "sql_variant", 30, max_length=8016),
+    column("a_vector", "vector", 31, max_length=20),
+    column("a_utf8", "varchar", 32, collation="Latin1_General_100_CI_AS_SC_UTF8"),
     name="all types",
     schema="dbo",
 )
@@ -70,8 +77,20 @@ ALL_TYPES = table(
 def _mapping(representation: str | None = None) -> Statement:
     config = StaticTableConfig(
         table_name="all types",
-        column_representation={"a_datetime2_7": representation} if representation else {},
+        column_representation={
+            "a_variant": "text",
+            "a_vector": "text",
+            **({"a_datetime2_7": representation} if representation else {}),
+        },
     )
+    return select_rows(ALL_TYPES.name, map_columns(ALL_TYPES, config), None)
+
+
+def _chosen() -> Statement:
+    """Every representation that has to be asked for."""
+    kept = {"a_char": "bytes", "a_nvarchar": "bytes", "a_varchar_max": "bytes", "a_text": "bytes", "an_ntext": "bytes"}
+    kept |= {"a_path": "bytes", "a_shape": "wkb", "a_place": "text", "an_offset": "utc", "a_time_7": "microseconds"}
+    config = StaticTableConfig(table_name="all types", include_columns=list(kept), column_representation=kept)
     return select_rows(ALL_TYPES.name, map_columns(ALL_TYPES, config), None)
 
 
@@ -111,6 +130,7 @@ def _slice(key: Sequence[ColumnFacts], after: KeyText | None, upto: KeyText | No
 SLOT = slot_number("pf months", DEPARTURE)
 CASES: dict[str, Callable[[], Statement]] = {
     "select_all_types": _mapping,
+    "select_chosen_representations": _chosen,
     "select_datetime2_as_microseconds": lambda: _mapping("microseconds"),
     "select_datetime2_as_text": lambda: _mapping("text"),
     "select_first_slot_right": lambda: _slot("right", 1),

@@ -55,6 +55,12 @@ def _one(type_name: str, representation: str | None = None, **facts: Any) -> Col
         ("uniqueidentifier", {}, pa.string(), {"data_type": "text"}),
         ("xml", {"max_length": -1}, pa.large_string(), {"data_type": "text"}),
         ("image", {"max_length": 16}, pa.large_binary(), {"data_type": "binary"}),
+        ("json", {"max_length": -1}, pa.large_string(), {"data_type": "text"}),
+        ("hierarchyid", {"max_length": 892, "is_clr": True}, pa.string(), {"data_type": "text"}),
+        ("geometry", {"max_length": -1, "is_clr": True}, pa.large_binary(), {"data_type": "binary"}),
+        ("geography", {"max_length": -1, "is_clr": True}, pa.large_binary(), {"data_type": "binary"}),
+        ("point", {"max_length": 17, "is_clr": True}, pa.large_binary(), {"data_type": "binary"}),
+        ("datetime2", {"scale": 7, "generated": "row_end"}, pa.string(), {"data_type": "text"}),
     ],
 )
 def test_every_type_has_one_exact_form(
@@ -73,7 +79,14 @@ def test_every_type_has_one_exact_form(
         ("datetime2", "microseconds", pa.timestamp("us"), SourceForm.CHECKED_MICROSECONDS, True),
         ("datetime2", "text", pa.string(), SourceForm.SERVER_TEXT, True),
         ("time", "microseconds", pa.time64("us"), SourceForm.CHECKED_MICROSECONDS, True),
-        ("datetimeoffset", "utc", pa.timestamp("us", tz="UTC"), SourceForm.PLAIN, False),
+        ("datetimeoffset", "utc", pa.timestamp("us", tz="UTC"), SourceForm.CHECKED_MICROSECONDS, False),
+        ("varchar", "bytes", pa.binary(), SourceForm.AS_BYTES, True),
+        ("ntext", "bytes", pa.large_binary(), SourceForm.AS_BYTES, True),
+        ("hierarchyid", "bytes", pa.large_binary(), SourceForm.AS_BYTES, True),
+        ("geometry", "wkb", pa.large_binary(), SourceForm.AS_WKB, False),
+        ("geography", "text", pa.large_string(), SourceForm.AS_WKT, False),
+        ("sql_variant", "text", pa.large_string(), SourceForm.SERVER_TEXT, False),
+        ("vector", "text", pa.large_string(), SourceForm.AS_MAX, False),
         ("datetimeoffset", "text", pa.string(), SourceForm.SERVER_TEXT, True),
     ],
 )
@@ -92,6 +105,11 @@ def test_a_representation_can_be_chosen(
         ("time", "nanoseconds"),
         ("date", "text"),
         ("int", "text"),
+        ("decimal", "text"),
+        ("varbinary", "text"),
+        ("varchar", "microseconds"),
+        ("xml", "bytes"),
+        ("geometry", "utc"),
         ("datetimeoffset", "nanoseconds"),
     ],
 )
@@ -104,15 +122,10 @@ def test_a_representation_must_fit_the_type(type_name: str, representation: str)
     ("type_name", "facts", "said"),
     [
         ("sql_variant", {}, "different type in every row"),
-        ("hierarchyid", {}, "CLR"),
-        ("geography", {}, "CLR"),
-        ("vector", {}, "not read natively"),
-        ("json", {}, "not read natively"),
+        ("vector", {}, "eight of a number"),
         ("madeup", {}, "does not know"),
         ("int", {"is_masked": True}, "grant UNMASK"),
         ("int", {"is_encrypted": True}, "ciphertext"),
-        ("xml", {"is_column_set": True}, "column set"),
-        ("bigint", {"is_graph_internal": True}, "graph"),
     ],
 )
 def test_what_cannot_be_exact_is_refused_with_a_way_out(type_name: str, facts: dict[str, Any], said: str) -> None:
@@ -123,6 +136,54 @@ def test_what_cannot_be_exact_is_refused_with_a_way_out(type_name: str, facts: d
     rest = table(column("c", type_name, **facts), column("other", "int", 2))
     config = StaticTableConfig(table_name="t", exclude_columns=["C"])
     assert map_columns(rest, config).schema.names == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"type_name": "xml", "is_column_set": True}, "sparse columns, which are brought over one by one"),
+        ({"type_name": "bigint", "is_graph_internal": True, "is_hidden": True}, "cannot be selected"),
+        ({"type_name": "datetime2", "is_hidden": True}, "name it in include_columns"),
+    ],
+)
+def test_what_needs_nobody_s_decision_is_left_out_and_said(facts: dict[str, Any], reason: str) -> None:
+    mapping = map_columns(table(column("c", **facts), column("a", "int", 2)), StaticTableConfig(table_name="t"))
+    assert mapping.schema.names == ["a"]
+    assert [(left.name, reason in left.reason) for left in mapping.left_out] == [("c", True)]
+
+
+def test_a_column_set_or_graph_internal_that_is_asked_for_is_refused() -> None:
+    for facts in ({"is_column_set": True}, {"is_graph_internal": True}):
+        shape = table(column("c", "xml", **facts), column("a", "int", 2))
+        with pytest.raises(UnsupportedColumn, match="column c"):
+            map_columns(shape, StaticTableConfig(table_name="t", include_columns=["c"]))
+
+
+def test_text_of_a_code_page_is_read_by_the_server_and_other_text_by_the_driver() -> None:
+    """The driver makes a question mark of a byte that its own table lacks: it is asked for Unicode instead."""
+    forms = {
+        "Latin1_General_CI_AS": SourceForm.AS_UNICODE,
+        "Japanese_CI_AS": SourceForm.AS_UNICODE,
+        "Latin1_General_100_CI_AS_SC_UTF8": SourceForm.PLAIN,
+    }
+    assert {name: _one("varchar", collation=name).source for name in forms} == forms
+    assert _one("nvarchar").source is SourceForm.PLAIN
+
+
+def test_the_contract_says_where_a_value_comes_from_and_what_is_lost() -> None:
+    computed = _one("int", is_computed=True).contract
+    assert (computed["origin"], computed["lost"]) == (
+        "computed (not persisted: the server works it out at each read)",
+        "",
+    )
+    assert _one("int", is_computed=True, is_persisted=True).contract["origin"] == "computed (persisted)"
+    assert _one("nvarchar", alias_name="Phone", is_sparse=True).contract["origin"] == "sparse; declared as Phone"
+    assert "9999-12-31 23:59:59.9999999" in _one("datetime2", generated="row_end").contract["origin"]
+    assert (
+        _one("varbinary", max_length=-1, is_filestream=True).contract["origin"] == "FILESTREAM, read as varbinary(max)"
+    )
+    utc = _one("datetimeoffset", "utc").contract
+    assert (utc["lossless"], utc["lost"]) == (False, "the offset")
 
 
 def test_nullability_and_declared_type_stay_with_the_field() -> None:

@@ -52,7 +52,21 @@ FROM (
     CASE WHEN x.[c24] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c24]), N':') END,
     x.[c24],
     CASE WHEN x.[c25] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c25]), N':') END,
-    x.[c25])) AS d
+    x.[c25],
+    CASE WHEN x.[c26] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c26]), N':') END,
+    x.[c26],
+    CASE WHEN x.[c27] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c27]), N':') END,
+    x.[c27],
+    CASE WHEN x.[c28] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c28]), N':') END,
+    x.[c28],
+    CASE WHEN x.[c29] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c29]), N':') END,
+    x.[c29],
+    CASE WHEN x.[c30] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c30]), N':') END,
+    x.[c30],
+    CASE WHEN x.[c31] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c31]), N':') END,
+    x.[c31],
+    CASE WHEN x.[c32] IS NULL THEN N'~' ELSE CONCAT(DATALENGTH(x.[c32]), N':') END,
+    x.[c32])) AS d
   FROM (
     SELECT CONVERT(varchar(20), [a_bit]) AS [c1],
       CONVERT(varchar(20), [a_tinyint]) AS [c2],
@@ -78,5 +92,29 @@ FROM (
       CAST([an_xml] AS nvarchar(max)) AS [c22],
       CONVERT(nvarchar(max), [a_text]) COLLATE Latin1_General_100_BIN2 AS [c23],
       CONVERT(nvarchar(max), [an_ntext]) COLLATE Latin1_General_100_BIN2 AS [c24],
-      CONVERT(varchar(max), CAST([an_image] AS varbinary(max)), 1) AS [c25]
+      CONVERT(varchar(max), CAST([an_image] AS varbinary(max)), 1) AS [c25],
+      CAST([a_json] AS nvarchar(max)) AS [c26],
+      [a_path].ToString() AS [c27],
+      CONVERT(varchar(max), CAST([a_shape] AS varbinary(max)), 1) AS [c28],
+      CONVERT(varchar(max), CAST([a_place] AS varbinary(max)), 1) AS [c29],
+      (SELECT t.base + N':' + CASE
+      WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
+      WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
+      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(t.v AS money), 2)
+      WHEN t.base IN (N'float', N'real') THEN CONVERT(nvarchar(4000), CAST(t.v AS float), 3)
+      WHEN t.base = N'date' THEN CONVERT(nvarchar(4000), CAST(t.v AS date), 23)
+      WHEN t.base = N'datetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime), 126)
+      WHEN t.base = N'smalldatetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS smalldatetime), 126)
+      WHEN t.base = N'datetime2' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime2(7)), 121)
+      WHEN t.base = N'time' THEN CONVERT(nvarchar(4000), CAST(t.v AS time(7)), 121)
+      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetimeoffset(7)), 121)
+      WHEN t.base = N'uniqueidentifier' THEN CONVERT(nvarchar(4000), CAST(t.v AS uniqueidentifier))
+      WHEN t.base IN (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
+      WHEN t.base IN (N'char bytes', N'varchar bytes') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
+      ELSE CAST(t.v AS nvarchar(4000)) END
+    FROM (SELECT [a_variant] AS v, CAST(SQL_VARIANT_PROPERTY([a_variant], 'BaseType') AS nvarchar(128)) + CASE
+      WHEN CAST(SQL_VARIANT_PROPERTY([a_variant], 'BaseType') AS nvarchar(128)) IN (N'char', N'varchar')
+        AND DATALENGTH([a_variant]) > 4000 THEN N' bytes' ELSE N'' END AS base) AS t) AS [c30],
+      CAST([a_vector] AS nvarchar(max)) AS [c31],
+      CONVERT(nvarchar(4000), [a_utf8]) COLLATE Latin1_General_100_BIN2 AS [c32]
     FROM [dbo].[all types]) AS x) AS h

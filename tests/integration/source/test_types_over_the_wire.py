@@ -112,14 +112,11 @@ def test_a_rowversion_is_eight_bytes_that_grow(tables: SourceTables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("representation", "value", "remedy"),
-    [
-        ("nanoseconds", "9999-12-31T23:59:59.9999999", "microseconds (if every seventh digit is 0) or text"),
-        ("microseconds", "2024-01-01T00:00:00.0000001", "nanoseconds or text"),
-    ],
+    ("representation", "value"),
+    [("nanoseconds", "9999-12-31T23:59:59.9999999"), ("microseconds", "2024-01-01T00:00:00.0000001")],
 )
 def test_a_value_that_does_not_fit_stops_the_load_and_text_takes_it(
-    tables: SourceTables, representation: str, value: str, remedy: str
+    tables: SourceTables, representation: str, value: str
 ) -> None:
     tables.table("t", "id int NOT NULL PRIMARY KEY, at datetime2(7) NOT NULL")
     tables.run("INSERT INTO {s}.t VALUES (1, '2024-01-01')")
@@ -132,7 +129,8 @@ def test_a_value_that_does_not_fit_stops_the_load_and_text_takes_it(
         tables.read(config(representation))
     assert "column at holds" in str(caught.value)
     assert "row id = 77" in str(caught.value)
-    assert remedy in str(caught.value)
+    assert f"holds {value.replace('T', ' ')}" in str(caught.value)
+    assert "column_representation: {at: text}" in str(caught.value)
     rows, _ = tables.read(config("text"))
     assert rows.sort_by("id").column("at").to_pylist()[1] == value.replace("T", " ")
 

@@ -1,0 +1,65 @@
+"""U+FFFD: stored there, or put there by the driver in place of what is no Unicode text?
+
+The driver turns half of a surrogate pair (and a damaged UTF-8 sequence) into U+FFFD without a word. Text that really holds
+U+FFFD is common too: something broke it before it reached the database. So they are counted here, and only when there are any
+the server is asked how many it holds. As many, and all of them are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dltsync_core.errors import FidelityError
+from dltsync_core.identity import TableName
+from dltsync_core.typemap.characters import may_be_replaced
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
+
+REPLACEMENT = "\ufffd"
+
+
+class Replacements:
+    """Counts U+FFFD over the batches of one extraction. Used in the reader's thread, asked when that has ended."""
+
+    def __init__(self, mapping: TableMapping) -> None:
+        self._columns = [(position, m) for position, m in enumerate(mapping.columns) if may_be_replaced(m)]
+        self._counts: dict[str, int] = {}
+        self._rows: dict[str, str] = {}
+
+    def look(self, batch: pa.RecordBatch, row_named: Callable[[int], str]) -> None:
+        """Count those of one batch, and remember the first row of each column that has one."""
+        for position, mapping in self._columns:
+            values: Any = batch.column(position)
+            found = pc.count_substring(values, REPLACEMENT)
+            here = pc.sum(found).as_py() or 0
+            if not here:
+                continue
+            self._counts[mapping.name] = self._counts.get(mapping.name, 0) + here
+            if mapping.name not in self._rows:
+                first = pc.index(pc.greater(found, pa.scalar(0, found.type)), True).as_py()
+                self._rows[mapping.name] = row_named(int(first))
+
+    @property
+    def suspects(self) -> list[ColumnMapping]:
+        """The columns in which U+FFFD came, in column order."""
+        return [mapping for _, mapping in self._columns if mapping.name in self._counts]
+
+    def compare(self, table: TableName, stored: Sequence[int | None]) -> None:
+        """Against what the server counts in the `suspects`. Raises FidelityError when it has fewer than came."""
+        for mapping, count in zip(self.suspects, stored, strict=True):
+            came = self._counts[mapping.name]
+            if came <= (count or 0):
+                continue
+            raise FidelityError(
+                f"{table}: column {mapping.name} holds {came - (count or 0):,} characters that are no Unicode text "
+                f"(half of a surrogate pair, or damaged UTF-8), which came as U+FFFD; among the rows with U+FFFD the first is "
+                f"{self._rows[mapping.name]}",
+                remedy=f"correct the text at the source, or keep the column as stored: under this table in the config write "
+                f"column_representation: {{{mapping.name}: bytes}}",
+                table=str(table),
+                column=mapping.name,
+                row=self._rows[mapping.name],
+            )

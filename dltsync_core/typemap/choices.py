@@ -1,0 +1,19 @@
+"""What the config may ask of a column: checked in one place, refused with what is possible instead."""
+
+from __future__ import annotations
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.errors import ConfigError
+from dltsync_core.typemap.declared import shown_type
+
+
+def chosen(column: ColumnFacts, representation: str | None, possible: tuple[str, ...]) -> str | None:
+    """The representation asked for, None for the default. Raises ConfigError when the type cannot be kept that way."""
+    if representation is None or representation in possible:
+        return representation
+    ways = f"possible here: {', '.join(possible)}" if possible else "this type needs none"
+    raise ConfigError(
+        f"column {column.name} of type {shown_type(column)} cannot be kept as {representation!r}",
+        remedy=f"change its column_representation, or remove {column.name} from it; {ways}",
+        column=column.name,
+    )

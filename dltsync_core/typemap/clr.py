@@ -1,0 +1,48 @@
+"""CLR types: hierarchyid, geometry, geography, and those a database brings along itself.
+
+hierarchyid as text (`/1/2.1/`) is the whole value and reads well; `bytes` is its stored form, which sorts as the server does.
+geometry and geography are kept as the server serialises them, which is the only form that has everything: SRID, Z, M, arcs and
+all bits of every coordinate. `wkb` and `text` are what other programs read; both come with Z and M and without the SRID, and
+text writes coordinates in decimal. Types of the database's own come as their serialised bytes.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.choices import chosen
+from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
+
+_TEXT_HINT = {"data_type": "text"}
+_BINARY_HINT = {"data_type": "binary"}
+_SPATIAL = frozenset({"geometry", "geography"})
+SRID_LOST = "the SRID"
+TEXT_LOST = "the SRID, and digits of a coordinate that its decimal text does not have"
+
+
+def map_clr(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+    """The mapping of a CLR type, None for another type."""
+    if column.type_name == "hierarchyid":
+        if chosen(column, representation, ("text", "bytes")) == "bytes":
+            return _bytes(column)
+        note = "the path, for instance /1/2.1/; as text it sorts otherwise than at the source"
+        return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.SERVER_TEXT, note=note)
+    if column.type_name in _SPATIAL:
+        wanted = chosen(column, representation, ("bytes", "wkb", "text"))
+        if wanted == "wkb":
+            note = "well-known binary with Z and M (column_representation wkb)"
+            return mapped(column, pa.large_binary(), _BINARY_HINT, source=SourceForm.AS_WKB, lost=SRID_LOST, note=note)
+        if wanted == "text":
+            note = "well-known text with Z and M (column_representation text)"
+            return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_WKT, lost=TEXT_LOST, note=note)
+        return _bytes(column)
+    if column.is_clr:
+        chosen(column, representation, ("bytes",))
+        return _bytes(column)
+    return None
+
+
+def _bytes(column: ColumnFacts) -> ColumnMapping:
+    note = "the server's own serialised form; SQL Server and its client library read it"
+    return mapped(column, pa.large_binary(), _BINARY_HINT, source=SourceForm.AS_BYTES, note=note)

@@ -1,0 +1,41 @@
+"""Documents and vectors: xml, json and vector, which the server keeps in a form of its own and hands out as text.
+
+xml and json were taken apart when they were stored: white space, the declaration, and in json the writing of numbers are not
+what was inserted, but the text is all that is stored. vector comes as a JSON array whose numbers the server writes with eight
+significant digits; a 32-bit float needs up to nine, so that is a loss one has to ask for.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.errors import UnsupportedColumn
+from dltsync_core.typemap.choices import chosen
+from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
+
+_TEXT_HINT = {"data_type": "text"}
+_NOTES = {
+    "xml": "the server's text of the stored tree: white space and declaration are not what was inserted",
+    "json": "the server's text of the stored document: white space is not what was inserted",
+}
+DIGITS_LOST = "digits: the server writes eight of a number, a 32-bit float needs up to nine"
+
+
+def map_document(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+    """The mapping of xml, json or vector, None for another type. Raises UnsupportedColumn for a vector not asked for."""
+    name = column.type_name
+    if name in _NOTES:
+        chosen(column, representation, ())
+        return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_MAX, note=_NOTES[name])
+    if name != "vector":
+        return None
+    if chosen(column, representation, ("text",)) is None:
+        raise UnsupportedColumn(
+            f"column {column.name} (vector) has no exact form: as text it loses {DIGITS_LOST}",
+            remedy=f"accept that with column_representation: {{{column.name}: text}}, "
+            f"or add {column.name} to exclude_columns of this table",
+            column=column.name,
+        )
+    note = "a JSON array (column_representation text)"
+    return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_MAX, lost=DIGITS_LOST, note=note)
