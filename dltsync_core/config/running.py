@@ -35,7 +35,8 @@ class ProcessingConfig(Spec):
     Wide rows make slices shorter. A unit of a table without a usable key is read by one statement."""
     statement_seconds_limit: int = Field(default=600, ge=1)
     """Seconds that one statement of a unit read in slices may run. Slices are made so short that they take half of it; one that
-    takes longer is ended and continued after the last row that came (under SNAPSHOT isolation)."""
+    takes longer is ended and continued after the last row that came (under SNAPSHOT isolation). One that brings nothing for so
+    long is given up."""
     partition_parallel_limit: int = Field(default=2, ge=1, le=64)
     """Partitions of one table extracted at the same time."""
     row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)

@@ -29,6 +29,7 @@ class DataSession:
         self._module = module
         self._connection = connection
         self._address = address_of(database)
+        self.command_timeout = database.command_timeout
 
     def execute(self, statement: str, doing: str) -> None:
         """Run a statement without rows. `doing` says what for, in an error."""

@@ -66,6 +66,7 @@ _WORDS_FOR_STATE = {
     "column not found": "42S22",
     "invalid authorization specification": "28000",
     "operation canceled": "HY008",
+    "function sequence error": "HY010",
 }
 
 
@@ -177,9 +178,11 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
         return QueryError(
             said, remedy=f"ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON for {address.database}", **facts
         )
-    if fault.state == "HY008":
+    # A time-out or a cancel in the middle of rows: the driver has ended the statement, and the next fetch is out of turn.
+    broken_off = fault.state == "HY010"
+    if fault.state == "HY008" or (broken_off and not address.command_timeout):
         return QueryError(f"{doing}: cancelled", **facts)
-    if fault.state == "HYT00":
+    if fault.state == "HYT00" or broken_off:
         limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
         return StatementTimeout(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
     return QueryError(said, remedy=REMEDIES.get(fault.number or 0, ""), **facts)

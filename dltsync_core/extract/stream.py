@@ -1,7 +1,10 @@
 """A reader thread ahead of the writer, with a bounded queue between them.
 
 The driver releases the interpreter lock while it fetches, so reading the next batch overlaps writing the last one. The queue
-is bounded by bytes and by batches. Whoever fails first stops the other: no side ever waits for one that is gone.
+is bounded by bytes and by batches. Whoever fails first stops the other: no side ever waits for one that is gone, nor for a
+driver that does not come back: a cancel can hang as long as the fetch it is to end, until the server answers or the network
+gives up. Then the reader is left behind with its session, which nobody else may touch before it returns (closing a connection
+under a fetch takes the whole process down), and the run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dltsync_core.errors import ExtractError, SyncError
+from dltsync_core.errors import StatementTimeout, SyncError
 from dltsync_core.extract.limits import ExtractLimits
 
 STOP_WITHIN_SECONDS = 30.0
@@ -41,19 +44,29 @@ class BatchStream:
         convert: Callable[[pa.RecordBatch], pa.RecordBatch],
         limits: ExtractLimits,
         bytes_per_row: float,
+        *,
+        stall_seconds: float | None = None,
+        stop_within: float = STOP_WITHIN_SECONDS,
     ) -> None:
+        """`stall_seconds`: when nothing comes for so long while the writer waits, reading is over (None: wait for ever)."""
         self._source = source
         self._convert = convert
         self._limits = limits
         self._bytes_per_row = bytes_per_row
+        self._stall_seconds = stall_seconds
+        self._stop_within = stop_within
         self._state = threading.Condition()
         self._queue: deque[tuple[pa.RecordBatch, int]] = deque()
         self._queued_bytes = 0
         self._stopped = False
         self._finished = False
+        self._reading = True
+        self._cancelling: threading.Thread | None = None
+        self._last: Callable[[], None] | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="dltsync-reader", daemon=True)
         self.peak_queue_bytes = 0
+        self.abandoned = False
 
     def __enter__(self) -> BatchStream:
         self._thread.start()
@@ -62,22 +75,15 @@ class BatchStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._state:
-            running = not self._finished
-            self._stopped = True
-            self._queue.clear()
-            self._state.notify_all()
-        if running:
-            with contextlib.suppress(SyncError):  # what the cancelled side says is not why we stop
-                self._source.cancel()
-        self._thread.join(STOP_WITHIN_SECONDS)
-        if self._thread.is_alive() and error is None:
-            raise ExtractError("the driver did not stop reading when asked to", remedy="look at the server's sessions")
+        ended = self._stop()
+        if not ended and error is None:
+            raise self._stalled("the driver did not stop reading when asked to")
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while True:
             with self._state:
-                self._state.wait_for(lambda: self._queue or self._finished)
+                if not self._state.wait_for(lambda: self._queue or self._finished, self._stall_seconds):
+                    raise self._stalled(f"nothing came for {self._stall_seconds:.0f} seconds")
                 if not self._queue:
                     if self._error is not None:
                         raise self._error
@@ -86,6 +92,39 @@ class BatchStream:
                 self._queued_bytes -= size
                 self._state.notify_all()
             yield batch
+
+    def when_over(self, last: Callable[[], None]) -> None:
+        """Call `last` when the reader has ended: now, or in its thread. For what an abandoned reader still uses."""
+        with self._state:
+            if not self._finished:
+                self._last = last
+                return
+        last()
+
+    def _stop(self) -> bool:
+        """End the reader. False when it is still caught in the driver."""
+        with self._state:
+            self._stopped = True
+            self._queue.clear()
+            self._state.notify_all()
+            if self._reading:
+                self._cancelling = threading.Thread(target=self._cancel, name="dltsync-cancel", daemon=True)
+                self._cancelling.start()
+        self._thread.join(self._stop_within)
+        self.abandoned = self._thread.is_alive()
+        return not self.abandoned
+
+    def _cancel(self) -> None:
+        with contextlib.suppress(SyncError):  # what the cancelled side says is not why we stop
+            self._source.cancel()
+
+    @staticmethod
+    def _stalled(problem: str) -> StatementTimeout:
+        return StatementTimeout(
+            f"reading stalled: {problem}",
+            remedy="look at the server's sessions (blocked, or waiting for I/O?) and at the network between; "
+            "command_timeout and statement_seconds_limit say how long is waited",
+        )
 
     def _read(self) -> None:
         error: BaseException | None = None
@@ -98,6 +137,10 @@ class BatchStream:
                     break
         except BaseException as raised:  # noqa: BLE001 - handed to the thread that iterates
             error = raised
+        with self._state:
+            self._reading, cancelling = False, self._cancelling
+        if cancelling is not None:
+            cancelling.join()  # it uses what is closed next, and returns when the fetch has
         try:
             self._source.close()
         except Exception as raised:  # noqa: BLE001 - the first error is the one to tell
@@ -105,7 +148,10 @@ class BatchStream:
         with self._state:
             self._error = error
             self._finished = True
+            last = self._last
             self._state.notify_all()
+        if last is not None:
+            last()
 
     def _next_rows(self) -> int:
         return self._limits.rows_for(self._bytes_per_row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
 from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
-from dltsync_core.extract.stream import BatchStream, RowSource
+from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
 from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
@@ -54,6 +54,7 @@ class ReadView:
         self._processing = processing
         self._ceiling = ceiling
         self._in_key_order = False
+        self.abandoned: BatchStream | None = None
         self.consistency: str = consistency
 
     def probe_partitions(
@@ -152,15 +153,25 @@ class ReadView:
         counted = self.count(facts, unit)
         source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
-        stream = BatchStream(source, converter.convert, limits_of(self._processing), declared_bytes_per_row(mapping))
+        stream = BatchStream(
+            source,
+            converter.convert,
+            limits_of(self._processing),
+            declared_bytes_per_row(mapping),
+            stall_seconds=self._stall_seconds(),
+            stop_within=STOP_WITHIN_SECONDS,
+        )
         rows, batches = staged_rows, 0
-        with stream:
-            for batch in stream:
-                write(batch)
-                rows += batch.num_rows
-                batches += 1
-                if on_rows is not None:
-                    on_rows(rows)
+        try:
+            with stream:
+                for batch in stream:
+                    write(batch)
+                    rows += batch.num_rows
+                    batches += 1
+                    if on_rows is not None:
+                        on_rows(rows)
+        finally:
+            self.abandoned = stream if stream.abandoned else None
         self._verify(facts, unit, counted, rows)
         self._verify_text(facts, unit, converter.replacements, after)
         statements = source.statements if isinstance(source, SlicedRows) else 1
@@ -186,6 +197,13 @@ class ReadView:
             live_snapshot=self.consistency == "snapshot",
             start=after,
         )
+
+    def _stall_seconds(self) -> float | None:
+        """How long the writer waits for a batch. The driver's own time-out comes first where the server answers at all."""
+        limit = self._session.command_timeout
+        if not limit and self._in_key_order:
+            limit = self._processing.statement_seconds_limit
+        return limit + STOP_WITHIN_SECONDS if limit else None
 
     def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:
         after = counted if self.consistency == "snapshot" else self.count(facts, unit)
@@ -229,6 +247,7 @@ class ReadView:
 def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
     """A read view on a connection of its own, which is closed at the end whatever happens."""
     session = open_data_session(database)
+    view = ReadView(session, processing, "read_committed", "")
     try:
         facts = view_facts()
         ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
@@ -237,11 +256,12 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
             _refuse_weaker_view(database)
         if snapshot:
             session.execute(BEGIN_SNAPSHOT, "opening a read view")
-        yield ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
+        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
+        yield view
         if snapshot:
             session.execute(END_SNAPSHOT, "closing a read view")
     except BaseException:
-        _close_quietly(session)
+        _close_quietly(view, session)
         raise
     session.close()
 
@@ -253,9 +273,15 @@ def _refuse_weaker_view(database: DatabaseConfig) -> None:
     )
 
 
-def _close_quietly(session: DataSession) -> None:
-    """After an error: the connection may be gone, and the first error is the one to tell."""
-    try:
-        session.close()
-    except SyncError:
-        return
+def _close_quietly(view: ReadView, session: DataSession) -> None:
+    """After an error: the connection may be gone, and the first error is the one to tell. A reader that is still caught in the
+    driver closes the connection when it returns."""
+
+    def close() -> None:
+        with suppress(SyncError):
+            session.close()
+
+    if view.abandoned is not None:
+        view.abandoned.when_over(close)
+    else:
+        close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dltsync_core.errors import QueryError
+from dltsync_core.errors import QueryError, StatementTimeout
 from dltsync_core.extract.limits import ExtractLimits
 from dltsync_core.extract.stream import BatchStream
 
@@ -147,3 +147,67 @@ def test_batches_follow_the_real_width_of_rows() -> None:
         list(stream)
     assert rows.asked[0] == 2
     assert rows.asked[1] == 100
+
+
+class Stuck(Rows):
+    """Comes back neither from a fetch nor from its cancel, until `free` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(100)
+        self.free = threading.Event()
+
+    def next_batch(self, rows: int) -> pa.RecordBatch | None:
+        if self.position >= 20:
+            self.free.wait()
+            raise QueryError("cancelled")
+        return super().next_batch(rows)
+
+    def cancel(self) -> None:
+        self.free.wait()
+
+
+def _drain(stream: BatchStream, seen: list[int]) -> None:
+    with stream:
+        seen.extend(batch.num_rows for batch in stream)
+
+
+def test_a_reader_that_hangs_is_cancelled_and_the_stall_may_pass() -> None:
+    rows, seen = Rows(100, hang_at=20), list[int]()
+    stream = BatchStream(rows, _same, LIMITS, 8, stall_seconds=0.2)
+    with pytest.raises(StatementTimeout, match="reading stalled: nothing came for 0 seconds"):
+        _drain(stream, seen)
+    assert seen == [10, 10]
+    assert rows.closed.is_set()
+    assert not stream.abandoned
+
+
+def test_a_driver_that_never_comes_back_does_not_hold_the_run() -> None:
+    """Neither its fetch nor its cancel returns: both threads are left behind, and end when the driver lets go."""
+    rows, seen = Stuck(), list[int]()
+    stream = BatchStream(rows, _same, LIMITS, 8, stall_seconds=0.2, stop_within=0.2)
+    with pytest.raises(StatementTimeout, match="reading stalled"):
+        _drain(stream, seen)
+    assert seen == [10, 10]
+    assert stream.abandoned
+    order: list[str] = []
+    over = threading.Event()
+
+    def last() -> None:
+        order.append("closed" if rows.closed.is_set() else "open")
+        over.set()
+
+    stream.when_over(last)
+    assert not order, "the session belongs to the reader until it returns"
+    rows.free.set()
+    assert over.wait(10)
+    assert order == ["closed"]
+
+
+def test_a_slow_writer_is_no_stall() -> None:
+    rows, seen = Rows(60), list[int]()
+    stream = BatchStream(rows, _same, LIMITS, 8, stall_seconds=0.2)
+    with stream:
+        for batch in stream:
+            time.sleep(0.1)
+            seen.append(batch.num_rows)
+    assert sum(seen) == 60

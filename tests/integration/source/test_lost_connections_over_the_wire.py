@@ -85,6 +85,12 @@ def long(snapshot_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made.tables.drop()
 
 
+@pytest.mark.survives(
+    "network",
+    "the connection breaks in the middle of a long unit; rows are added behind it meanwhile",
+    "the rows read so far are proven unchanged in a new snapshot; only the rest is read",
+    "source and warehouse equal",
+)
 def test_rows_that_still_hold_are_not_read_again(
     long: Long, statements: Statements, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -106,6 +112,12 @@ def test_rows_that_still_hold_are_not_read_again(
     long.assert_tidy()
 
 
+@pytest.mark.survives(
+    "network",
+    "the connection breaks in the middle of a long unit; rows read before are changed meanwhile",
+    "the change is seen in the new snapshot; all rows are read again",
+    "source and warehouse equal",
+)
 @pytest.mark.parametrize(
     "change",
     [

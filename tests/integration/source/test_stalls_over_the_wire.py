@@ -1,0 +1,177 @@
+"""Faults by the hundred: every view ends, and no thread or socket is left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.connect.retrying import recourse_of
+from dltsync_core.errors import SyncError
+from dltsync_core.extract import view as views
+from dltsync_core.extract.source import SqlServerSource
+from dltsync_core.extract.unit import WHOLE
+from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, RefuseLogin, ResetAtAccept, Stall, Where
+from tests.fixtures_faults import FaultControl
+from tests.integration.server_shop import Server
+from tests.integration.source.source_tables import SourceTables
+
+FAULTS = 200
+ROWS = 400
+
+
+@pytest.fixture
+def faulty_tables(faults: FaultControl, server: Server) -> Iterator[SourceTables]:
+    """Four hundred rows on a server that misbehaves when it is told to."""
+    place = faults.server
+    faults.clear()
+    tables = SourceTables(
+        replace(
+            server,
+            host=place.host,
+            port=place.port,
+            database=place.database,
+            username=place.user,
+            password=place.password,
+        )
+    )
+    tables.table("t", "id int NOT NULL PRIMARY KEY, name nvarchar(100) NOT NULL")
+    tables.run("INSERT INTO {s}.t VALUES " + ", ".join(f"({n}, N'{'x' * 90}')" for n in range(ROWS)))
+    yield tables
+    faults.clear()
+    tables.drop()
+
+
+def _read(source: SqlServerSource, facts: TableFacts, config: StaticTableConfig) -> int:
+    rows: list[int] = []
+
+    def write(batch: pa.RecordBatch) -> None:
+        rows.append(batch.num_rows)
+
+    with source.read_view() as view:
+        view.extract(facts, source.map_columns(facts, config), WHOLE, write)
+    return sum(rows)
+
+
+def _sockets() -> int:
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("dltsync")]
+
+
+def _settled(what: Any, within: float = 30.0) -> bool:
+    """Threads that were told to end do so in a moment of their own."""
+    deadline = time.monotonic() + within
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+AT_ROWS = Where(pattern="SELECT \\[id\\]")
+"""A statement for the rows of the table."""
+PLANS = [
+    Fault(Drop(rows=100), AT_ROWS),
+    Fault(Fail(1205, rows=120), AT_ROWS),
+    Fault(Drop(when="before"), AT_ROWS),
+    Fault(Fail(1222), AT_ROWS),
+    Fault(RefuseLogin(40613)),
+    Fault(
+        Fail(596, "Cannot continue the execution because the session is in the kill state.", severity=21, rows=30),
+        AT_ROWS,
+    ),
+    Fault(Drop(rows=10, how="close"), AT_ROWS),
+    Fault(ResetAtAccept()),
+]
+
+
+@pytest.mark.survives(
+    "network",
+    "two hundred faults one after the other: connections reset before, in and after rows, killed sessions, deadlocks, lock "
+    "time-outs, refused logins",
+    "each ends one read with an error that may pass; the next read has every row",
+    "no thread and no socket is left",
+)
+def test_two_hundred_faults_leave_no_thread_and_no_socket(faults: FaultControl, faulty_tables: SourceTables) -> None:
+    """Each fault ends one view with an error that may pass (or is got past within it); the next view reads every row."""
+    config = StaticTableConfig(table_name="t", schema_name=faulty_tables.schema)
+    source = faulty_tables.source(statement_rows_limit=150, batch_size=60, retry_attempts=1)
+    facts = source.read_tables([config])[config.name]
+    assert _read(source, facts, config) == ROWS
+    assert _settled(lambda: not _threads())
+    before = _sockets()
+    failures: list[SyncError] = []
+    for number in range(FAULTS):
+        faults.plan(PLANS[number % len(PLANS)])
+        try:
+            assert _read(source, facts, config) == ROWS
+        except SyncError as error:
+            failures.append(error)
+    faults.clear()
+    assert len(failures) > FAULTS // 2
+    assert [error for error in failures if recourse_of(error) is None] == []
+    assert _settled(lambda: not _threads()), _threads()
+    assert _settled(lambda: _sockets() <= before), f"{before} sockets before, {_sockets()} after"
+    assert _read(source, facts, config) == ROWS
+
+
+@pytest.mark.parametrize(
+    "deaf",
+    [
+        pytest.param(
+            False,
+            marks=pytest.mark.survives(
+                "network",
+                "the server stalls in the middle of rows",
+                "cancelled after command_timeout; tried once more on a new connection",
+                "the next read has every row; no thread is left",
+            ),
+        ),
+        pytest.param(
+            True,
+            marks=pytest.mark.survives(
+                "network",
+                "the server stalls in the middle of rows and does not hear the cancel",
+                "the run goes on without waiting for it; tried once more on a new connection",
+                "the next read has every row; the reader left behind ends with its connection",
+            ),
+        ),
+    ],
+)
+def test_a_read_that_hangs_ends_and_may_pass(
+    faults: FaultControl, faulty_tables: SourceTables, monkeypatch: pytest.MonkeyPatch, deaf: bool
+) -> None:
+    """A server that stalls in the middle of rows: one that hears the cancel after command_timeout, and one that does not."""
+    monkeypatch.setattr(views, "STOP_WITHIN_SECONDS", 2.0)
+    config = StaticTableConfig(table_name="t", schema_name=faulty_tables.schema)
+    source = SqlServerSource(
+        faulty_tables.database(command_timeout=1), faulty_tables.source(batch_size=60, retry_attempts=1).processing
+    )
+    facts = source.read_tables([config])[config.name]
+    assert _read(source, facts, config) == ROWS
+    faults.plan(Fault(Stall(seconds=15, deaf=deaf, rows=100), AT_ROWS))
+    started = time.monotonic()
+    with pytest.raises(SyncError) as caught:
+        _read(source, facts, config)
+    assert recourse_of(caught.value) is not None, caught.value
+    if deaf:
+        assert time.monotonic() - started < 15, "the run was held until the server came to"
+    faults.clear()
+    assert _read(source, facts, config) == ROWS
+    assert _settled(lambda: not _threads(), within=60), _threads()
