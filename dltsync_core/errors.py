@@ -132,6 +132,12 @@ class LakeError(SyncError):
     exit_code = 7
 
 
+class LakeUnreachable(LakeError):
+    """The lake's object store did not answer, or refused for now (throttled, unavailable). Nothing was made visible."""
+
+    is_transient = True
+
+
 class WarehouseError(SyncError):
     """The warehouse refused a load or holds something unexpected."""
 

@@ -93,10 +93,11 @@ class PipelineConfig(Spec):
         def place(path: Path) -> Path:
             return base / path.expanduser()
 
+        lake = self.state.parquet_directory
         state = self.state.model_copy(
             update={
                 "state_directory": place(self.state.state_directory),
-                "parquet_directory": place(self.state.parquet_directory),
+                "parquet_directory": place(lake) if isinstance(lake, Path) else lake,
             }
         )
         destination = self.destination.model_copy(update={"path": place(self.destination.path)})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from dltsync_core.config.lake_place import LakePlace, StorageOptions, scheme_of
 from dltsync_core.config.spec import Spec
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ProcessingConfig(Spec):
@@ -73,8 +77,15 @@ class StateConfig(Spec):
 
     state_directory: Path = Path(".dltsync/state")
     """Directory of the ledger and of working files. Relative to the config file."""
-    parquet_directory: Path = Path(".dltsync/lake")
-    """Directory of the Parquet lake. Relative to the config file."""
+    parquet_directory: LakePlace = Path(".dltsync/lake")
+    """Directory of the Parquet lake, relative to the config file; or the URL of a prefix in an object store (extras `s3`,
+    `azure`, `gcs`): `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `gs://bucket/prefix`."""
+    storage_options: StorageOptions | None = None
+    """What the object store's driver (s3fs, adlfs, gcsfs) is given: keys, endpoint, region. Kept secret as a whole. Leave it
+    out where the machine has its own credentials (instance role, workload identity, ~/.aws)."""
+    lake_cache_mb: int = Field(default=4096, ge=0)
+    """Megabytes of files of an object store kept in state_directory, so that they are not fetched again. What a load needs at the
+    same time is kept for as long as it needs it, also when that is more."""
     state_url: SecretStr | None = None
     """SQLAlchemy URL of the ledger, when several machines share it; default: an SQLite file in state_directory."""
     enable_self_healing: bool = True
@@ -87,6 +98,12 @@ class StateConfig(Spec):
     """Copy the SQLite ledger before each run (state_directory/backups). A state_url is backed up by its own administrator."""
     keep_generations: int = Field(default=1, ge=0, le=1000)
     """Superseded generations of lake files to keep per unit."""
+
+    @model_validator(mode="after")
+    def _options_have_a_store(self) -> Self:
+        if self.storage_options is not None and scheme_of(self.parquet_directory) is None:
+            raise ValueError("storage_options are for an object store; parquet_directory is a directory")
+        return self
 
 
 class DestinationConfig(Spec):

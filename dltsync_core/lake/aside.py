@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError
+from dltsync_core.lake.claims import Claim
 from dltsync_core.lake.disk import explained, remove_tree
 
 READ_ROWS = 65_536
@@ -18,12 +19,14 @@ READ_ROWS = 65_536
 
 @dataclass(frozen=True)
 class SetAside:
-    """Closed files without facts in their footers, in a directory of their own. Nobody publishes them."""
+    """Closed files without facts in their footers, in a directory of their own. Nobody publishes them. `claim` says that
+    their process still wants them."""
 
     directory: Path
     files: tuple[Path, ...]
     rows: int
     schema: pa.Schema
+    claim: Claim | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, in the order they were written. Raises LakeError for a file that does not read back."""
@@ -38,4 +41,6 @@ class SetAside:
 
     def discard(self) -> None:
         """Remove the files. Harmless when called twice."""
+        if self.claim is not None:
+            self.claim.release()
         remove_tree(self.directory)

@@ -8,10 +8,13 @@ somebody who is at work.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from dltsync_core import checkpoints
+from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
+from dltsync_core.lake.claims import LONGER_THAN_ANY_LEASE
 from dltsync_core.lake.manifest import Manifest, forgettable, live
 from dltsync_core.lake.storage import LakeStorage
 
@@ -33,6 +36,8 @@ def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], 
             _retire(storage, key, _retired(latest, older.unit, key))
     for key in dead_files(present, latest, known):
         _retire(storage, key, _retired(latest, latest.unit, key))
+    for key in forgotten_files(storage, present, known, utc_now()):
+        _retire(storage, key, f"{paths.unnamed_directory(latest.table)}/{_within(latest.table, key)}")
     for unit in {older.unit for older in known}:
         _prune(storage, latest.table, unit, keep_generations)
 
@@ -43,6 +48,18 @@ def dead_files(present: Iterable[str], latest: Manifest, known: Collection[Manif
     if latest.replaces_unit:
         return keys
     return [key for key in keys if (order := paths.order_of(key)) is None or order[1] in latest.discards]
+
+
+def forgotten_files(
+    storage: LakeStorage, present: Iterable[str], known: Collection[Manifest], now: datetime
+) -> list[str]:
+    """Files of any unit that no manifest names, and that came longer ago than a lease can last: nobody who holds one can
+    still be about to name them. Their unit may never be published again, so they are not left to it."""
+    named = {file.path for manifest in known for file in manifest.files}
+    orphans = (key for key in present if key not in named and paths.order_of(key) is not None)
+    return [
+        key for key in orphans if (since := storage.placed_at(key)) is not None and now - since > LONGER_THAN_ANY_LEASE
+    ]
 
 
 def unnamed_files(present: Iterable[str], ours: Manifest, known: Collection[Manifest]) -> list[str]:
@@ -74,8 +91,12 @@ def _retire(storage: LakeStorage, source: str, target: str) -> None:
 
 def _retired(latest: Manifest, unit: str, key: str) -> str:
     """Where a replaced file goes: generations are named after the load that replaced them."""
-    within = key[len(paths.table_directory(latest.table)) + 1 :]
-    return f"{paths.retired_directory(latest.table, unit)}/{paths.load_part(latest.order)}/{within}"
+    generation = f"{paths.retired_directory(latest.table, unit)}/{paths.load_part(latest.order)}"
+    return f"{generation}/{_within(latest.table, key)}"
+
+
+def _within(table: TableName, key: str) -> str:
+    return key[len(paths.table_directory(table)) + 1 :]
 
 
 def _prune(storage: LakeStorage, table: TableName, unit: str, keep: int) -> None:

@@ -6,6 +6,7 @@
     <table>/_manifests/<load id>.json                               one per load that is part of the table
     <table>/_staging/<load id>/                                     private, being written
     <table>/_retired/<unit part>/<load>/...                         what that load replaced, kept for a while
+    <table>/_retired/_unnamed/...                                   what lost its manifest, kept for a person to judge
 
 `<load>` is `f<fence, twelve digits>-<load id>`: by name, loads sort in the order in which they count.
 
@@ -23,6 +24,7 @@ from dltsync_core.plan.steps import TableKind
 
 PARTITION_KEY = "dltsync_partition"
 LOAD_KEY = "dltsync_load"
+STAGING = "_staging"
 
 _FENCE_DIGITS = 12
 _PUBLISHED = re.compile(r"f(?P<fence>\d{12,})-(?P<load_id>.+)-\d+\.parquet")
@@ -73,8 +75,13 @@ def manifest_key(table: TableName, load_id: str) -> str:
 
 
 def staging_directory(table: TableName, load_id: str) -> str:
-    return f"{table_directory(table)}/_staging/{load_id}"
+    return f"{table_directory(table)}/{STAGING}/{load_id}"
 
 
 def retired_directory(table: TableName, unit: str) -> str:
     return f"{table_directory(table)}/_retired/{path_part(unit)}"
+
+
+def unnamed_directory(table: TableName) -> str:
+    """Where published files go that no manifest named for so long that none ever will. Nothing removes them."""
+    return f"{table_directory(table)}/_retired/_unnamed"

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
-from dltsync_core.errors import Fenced
+from dltsync_core.errors import Fenced, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.clearing import clear_up, unnamed_files
@@ -42,13 +43,9 @@ def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ..
     """
     while True:
         keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
-        contents = [(key, storage.read(key)) for key in keys]
-        if all(content is not None for _, content in contents):
-            return tuple(
-                manifest_from(content, path=str(storage.local_path(key)))
-                for key, content in contents
-                if content is not None
-            )
+        contents = storage.read_all(keys)
+        if len(contents) == len(keys):
+            return tuple(manifest_from(contents[key], path=storage.address(key)) for key in keys)
 
 
 def highest_sequence(storage: LakeStorage, table: TableName) -> int:
@@ -76,7 +73,7 @@ def publish(
         raise _fenced(manifest, earlier)
     manifest = replace(manifest, discards=_left_behind(storage, manifest, earlier))
     _take_in_files(storage, staged, manifest)
-    storage.put(paths.manifest_key(table, manifest.load_id), manifest.to_json().encode())
+    _put_manifest(storage, manifest)
     checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
     known = scan_manifests(storage, table)
     if manifest not in live(known):
@@ -84,6 +81,20 @@ def publish(
         raise _fenced(manifest, known)
     clear_up(storage, manifest, known, keep_generations=keep_generations)
     return manifest
+
+
+def _put_manifest(storage: LakeStorage, manifest: Manifest) -> None:
+    """The moment of publication. When it surely did not happen the files are taken back. When nobody can tell (a request
+    without an answer may still be carried out) they stay: a manifest must never name files that are gone. Such a load is
+    published and not committed, or files without a manifest; the next run understands both."""
+    key = paths.manifest_key(manifest.table, manifest.load_id)
+    try:
+        storage.put(key, manifest.to_json().encode())
+    except SyncError as error:
+        if not error.is_transient and storage.read(key) is None:
+            for file in manifest.files:
+                storage.delete(file.path)
+        raise
 
 
 def _step_aside(storage: LakeStorage, manifest: Manifest, known: Collection[Manifest]) -> None:
@@ -154,12 +165,13 @@ def _take_in_files(storage: LakeStorage, staged: StagedFiles, manifest: Manifest
     taken: list[str] = []
     try:
         for source, target in zip(staged.files, manifest.files, strict=True):
-            storage.take_in(source.path, target.path)
             taken.append(target.path)
+            storage.take_in(source, target.path)
             checkpoints.reached(checkpoints.FILE_IN_PLACE)
     except BaseException:
         for key in taken:  # no manifest names them: they must not wait in a plain reader's way
-            storage.delete(key)
+            with suppress(SyncError):  # the first error is the one to tell; the unit's next publication clears up
+                storage.delete(key)
         raise
 
 

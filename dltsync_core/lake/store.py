@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
-
-import duckdb
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.lake import paths
-from dltsync_core.lake.disk import explained, remove_tree, sha256_of
-from dltsync_core.lake.footer import Footer, footer_from
+from dltsync_core.lake.claims import abandoned
+from dltsync_core.lake.disk import remove_tree
+from dltsync_core.lake.footer import Footer
 from dltsync_core.lake.load import LoadFacts, StagedFiles
-from dltsync_core.lake.manifest import Manifest, live
+from dltsync_core.lake.manifest import Manifest, ManifestFile, live
 from dltsync_core.lake.publish import highest_sequence, publish, scan_manifests
+from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
 from dltsync_core.lake.writer import StagedLoad
 
@@ -31,13 +31,18 @@ class Lake:
     (`Lake.publish`). Different units of a table may be published at the same time.
     """
 
-    def __init__(self, root: Path, pipeline: str, *, keep_generations: int) -> None:
+    def __init__(self, root: Path, pipeline: str, *, keep_generations: int, storage: LakeStorage | None = None) -> None:
         self.directory = root / path_part(pipeline)
         self._pipeline = pipeline
         self._keep_generations = keep_generations
-        self._storage: LakeStorage = LocalStorage(self.directory)
+        self._storage: LakeStorage = storage if storage is not None else LocalStorage(self.directory)
         self._locks: dict[TableName, threading.Lock] = {}
         self._locks_guard = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """Where the lake is: an absolute path or a URL."""
+        return self._storage.address("")
 
     def stage(self, facts: LoadFacts) -> StagedLoad:
         """A private place for one load. Raises NotWritable, DiskFull, or UnsupportedColumn for a reserved name."""
@@ -76,6 +81,7 @@ class Lake:
         except Fenced:
             remove_tree(staged.directory)
             raise
+        self._storage.settle(staged.files)
         remove_tree(staged.directory)
         return manifest
 
@@ -90,32 +96,52 @@ class Lake:
             units[manifest.unit] = (*units.get(manifest.unit, ()), manifest)
         return units
 
+    def addresses(self, manifest: Manifest) -> tuple[str, ...]:
+        """How a person names a load's files: absolute paths or URLs."""
+        return tuple(self._storage.address(file.path) for file in manifest.files)
+
+    @contextmanager
+    def files(self, manifest: Manifest) -> Iterator[tuple[Path, ...]]:
+        """A load's files on this machine, for the block, each with the SHA-256 that the manifest names: it is computed now.
+        Raises LakeError when one is missing or was changed."""
+        with ExitStack() as stack:
+            yield tuple(stack.enter_context(self._storage.local_file(file, checked=True)) for file in manifest.files)
+
     def paths(self, manifest: Manifest) -> tuple[Path, ...]:
-        """Absolute paths of a load's files."""
-        return tuple(self._storage.local_path(file.path).absolute() for file in manifest.files)
+        """Absolute paths of a load's files, of a lake on a disk. Not verified: see `files`."""
+        return tuple(self.directory.absolute() / file.path for file in manifest.files)
 
     def data_directory(self, table: TableName) -> Path:
-        """The directory whose `**/*.parquet` is the current table (scd: its change files)."""
-        return self._storage.local_path(paths.data_directory(table)).absolute()
+        """The directory whose `**/*.parquet` is the current table (scd: its change files), of a lake on a disk."""
+        return self.directory.absolute() / paths.data_directory(table)
 
     def footers(self, manifest: Manifest) -> tuple[Footer, ...]:
         """What a load's files say about themselves. Raises LakeError when one is missing, torn or not ours."""
-        return tuple(read_footer(path)[0] for path in self.paths(manifest))
+        return tuple(read_footer(self._storage, file.path)[0] for file in manifest.files)
 
-    def verify(self, manifest: Manifest, *, checksums: bool = False) -> list[str]:
+    def sizes(self, table: TableName) -> dict[str, int]:
+        """Bytes of every file of the current table, by its key: one look for many calls of `verify`."""
+        return self._storage.sizes(paths.data_directory(table))
+
+    def verify(
+        self, manifest: Manifest, *, checksums: bool = False, sizes: Mapping[str, int] | None = None
+    ) -> list[str]:
         """What is wrong with a load's files (missing, size, rows; contents when `checksums`), as sentences.
 
-        Empty when all is well. Without checksums only footers are read.
+        Empty when all is well. Without checksums only footers are read; with `sizes` (of `Lake.sizes`) nothing but
+        those: enough for an object store, which neither tears files nor lets them be changed in place.
         """
         problems: list[str] = []
-        for file, path in zip(manifest.files, self.paths(manifest), strict=True):
-            size = self._storage.size(file.path)
+        known = self.sizes(manifest.table) if sizes is None else sizes
+        for file in manifest.files:
+            address = self._storage.address(file.path)
+            size = known.get(file.path)
             if size is None:
-                problems.append(f"{path} is missing")
+                problems.append(f"{address} is missing")
             elif size != file.bytes:
-                problems.append(f"{path} has {size} bytes where the manifest says {file.bytes}")
-            else:
-                problems.extend(_content_problems(path, file.rows, file.sha256 if checksums else None))
+                problems.append(f"{address} has {size} bytes where the manifest says {file.bytes}")
+            elif sizes is None or not self._storage.keeps_whole:
+                problems.extend(self._content_problems(file, checksums=checksums))
         return problems
 
     def count(self, table: TableName, unit: str | None = None, version_keys: Sequence[str] = ()) -> int:
@@ -125,55 +151,36 @@ class Lake:
         the lag or a later change, is one row of the table. NULLs count as equal. Raises LakeError for missing files.
         """
         manifests = [m for u, ms in self.current(table).items() if unit in (None, u) for m in ms]
-        files = [path for manifest in manifests for path in self.paths(manifest)]
+        files = [file for manifest in manifests for file in manifest.files]
         if version_keys:
-            return _count_distinct(files, version_keys)
-        return sum(read_footer(path)[1] for path in files)
+            return count_distinct(self._storage, files, version_keys)
+        return sum(read_footer(self._storage, file.path)[1] for file in files)
 
     def size_bytes(self) -> int:
         """Bytes of all Parquet files below this pipeline's lake, retired generations included."""
-        sizes = (self._storage.size(key) for key in self._storage.list("") if key.endswith(".parquet"))
-        return sum(size for size in sizes if size is not None)
+        return sum(size for key, size in self._storage.sizes("").items() if key.endswith(".parquet"))
+
+    def sweep(self, now: datetime) -> int:
+        """Remove what was staged on this machine (or on this disk) by processes that ended without a word; how many loads
+        that were. What may belong to a live run, also on another machine, stays."""
+        left = [directory for directory in self._storage.staged_directories() if abandoned(directory, now)]
+        for directory in left:
+            remove_tree(directory)
+        return len(left)
+
+    def _content_problems(self, file: ManifestFile, *, checksums: bool) -> list[str]:
+        try:
+            footer, held = read_footer(self._storage, file.path)
+            if file.rows != held or file.rows != footer.rows:
+                address = self._storage.address(file.path)
+                return [f"{address} holds {held} rows where the manifest says {file.rows} and its footer {footer.rows}"]
+            if checksums:
+                with self._storage.local_file(file, checked=True):
+                    return []
+        except LakeError as error:
+            return [error.problem]
+        return []
 
     def _lock(self, table: TableName) -> threading.Lock:
         with self._locks_guard:
             return self._locks.setdefault(table, threading.Lock())
-
-
-def read_footer(path: Path) -> tuple[Footer, int]:
-    """A file's footer and the rows Parquet itself counts in it. Raises LakeError when it is missing, torn or not ours."""
-    with explained(path, "reading"):
-        try:
-            metadata = pq.read_metadata(path)
-        except FileNotFoundError as error:
-            raise LakeError(f"lake file {path} is missing", remedy="load its table again", path=str(path)) from error
-        except ValueError as error:  # pyarrow's ArrowInvalid is one
-            raise LakeError(
-                f"{path} is torn or no Parquet file: {error}", remedy="load its table again", path=str(path)
-            ) from error
-    return footer_from(metadata.metadata, path=str(path)), metadata.num_rows
-
-
-def _content_problems(path: Path, rows: int, sha256: str | None) -> list[str]:
-    try:
-        footer, held = read_footer(path)
-    except LakeError as error:
-        return [error.problem]
-    if rows != held or rows != footer.rows:
-        return [f"{path} holds {held} rows where the manifest says {rows} and its footer {footer.rows}"]
-    if sha256 is not None and sha256_of(path) != sha256:
-        return [f"{path} was changed after it was published: its checksum differs from the manifest's"]
-    return []
-
-
-def _count_distinct(files: Sequence[Path], columns: Sequence[str]) -> int:
-    """Distinct keys over files, in DuckDB, which spills to disk where Python would keep every key in memory."""
-    if not files:
-        return 0
-    for path in files:
-        read_footer(path)
-    reader = ds.dataset([str(path) for path in files]).scanner(columns=list(columns)).to_reader()
-    with duckdb.connect(":memory:") as connection:
-        distinct = connection.from_arrow(reader).distinct()
-        row = distinct.count("*").fetchone()
-    return int(row[0]) if row else 0

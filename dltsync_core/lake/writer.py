@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +18,11 @@ import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.aside import SetAside
+from dltsync_core.lake.claims import Claim
 from dltsync_core.lake.disk import (
     create_file,
     explained,
     remove_tree,
-    sha256_of,
     sync_directory,
     sync_file,
 )
@@ -46,9 +50,39 @@ def tool_version() -> str:
         return "unknown"
 
 
+class _HashedFile(io.RawIOBase):
+    """A file whose SHA-256 is computed from what is handed to it, so that what the disk made of it can be compared."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("r+b", buffering=0)
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        self._digest.update(rest)
+        while rest:  # an unbuffered write may take less than it was given
+            rest = rest[self._file.write(rest) or 0 :]
+        return memoryview(data).nbytes
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
 @dataclass
 class _OpenFile:
     path: Path
+    sink: _HashedFile
     writer: pq.ParquetWriter
     sums: DecimalSums
     rows: int = 0
@@ -61,6 +95,7 @@ class StagedLoad:
         self._facts = facts
         self._pipeline = pipeline
         self._directory = open_directory()
+        self._claim: Claim | None = Claim(self._directory)
         self._files: list[_OpenFile] = []
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
@@ -114,6 +149,7 @@ class StagedLoad:
             for file in self._files:
                 with explained(file.path, "writing"):
                     file.writer.close()
+                    file.sink.close()
             aside = self._directory.with_name(f"{self._directory.name}-aside")
             remove_tree(aside)
             with explained(aside, "renaming"):
@@ -122,17 +158,20 @@ class StagedLoad:
             self.discard()
             raise
         files, self._files = tuple(aside / file.path.name for file in self._files), []
-        return SetAside(aside, files, self.rows, self._facts.schema)
+        claim, self._claim = self._claim, None  # the rows are still this process's
+        return SetAside(aside, files, self.rows, self._facts.schema, claim)
 
     def discard(self) -> None:
         """Remove what was written. Harmless when called twice."""
         for file in self._files:
-            try:
+            with suppress(OSError, pa.ArrowException):  # its file is about to be removed: only the handle matters
                 file.writer.close()
-            except (OSError, pa.ArrowException):  # its file is about to be removed: only the handle matters
-                continue
+            with suppress(OSError):
+                file.sink.close()
         self._files = []
         self._waiting = []
+        if self._claim is not None:
+            self._claim.release()
         remove_tree(self._directory)
 
     def __enter__(self) -> StagedLoad:
@@ -184,24 +223,26 @@ class StagedLoad:
         path = self._directory / f"{self._facts.load_id}-{len(self._files)}.parquet"
         create_file(path)
         with explained(path, "creating"):
+            sink = _HashedFile(path)
             writer = pq.ParquetWriter(
-                str(path),
+                cast("IO[bytes]", sink),
                 self._facts.schema,
                 version="2.6",  # earlier ones have no nanoseconds
                 compression=self._facts.compression,
                 use_dictionary=self._dictionary or False,  # type: ignore[arg-type]  # the stub forgets lists of names
                 write_page_checksum=True,
             )
-        self._files.append(_OpenFile(path, writer, DecimalSums(self._facts.schema)))
+        self._files.append(_OpenFile(path, sink, writer, DecimalSums(self._facts.schema)))
 
     def _close(self, file: _OpenFile, number: int, final: FinalFacts) -> StagedFile:
         footer = self._footer(file, number, final)
         with explained(file.path, "writing"):
             file.writer.add_key_value_metadata(footer.to_metadata())
             file.writer.close()
+            file.sink.close()
         sync_file(file.path)
         _verify(file.path, file.rows, self._facts.schema, footer)
-        return StagedFile(file.path, file.rows, _size(file.path), sha256_of(file.path))
+        return StagedFile(file.path, file.rows, _size(file.path), file.sink.sha256)
 
     def _footer(self, file: _OpenFile, number: int, final: FinalFacts) -> Footer:
         facts = self._facts

@@ -73,9 +73,9 @@ def _lake(services: Services, shape: TableShape) -> tuple[dict[str, int], list[s
     """Rows by unit, and sentences about files that are not whole and units that should not be there."""
     rows: dict[str, int] = {}
     problems: list[str] = []
-    units = set(shape.units)
+    units, sizes = set(shape.units), services.lake.sizes(shape.name)
     for unit, manifests in services.lake.current(shape.name).items():
-        found = [problem for manifest in manifests for problem in services.lake.verify(manifest)]
+        found = [problem for manifest in manifests for problem in services.lake.verify(manifest, sizes=sizes)]
         problems += found
         if unit not in units:
             problems.append(f"the lake still shows {unit}, which is no unit of the table now")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import DiskFull, SyncError
+from dltsync_core.lake.store_faults import without_options
 
 HIDDEN = "***"
 
@@ -34,9 +35,10 @@ def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
 
 
 def without_secrets(text: str, config: PipelineConfig) -> str:
-    """The text with the configured password and state URL blotted out."""
+    """The text with the configured password, state URL and storage options blotted out."""
     for secret in (config.database.password, config.state.state_url):
         value = secret.get_secret_value() if secret is not None else ""
         if value:
             text = text.replace(value, HIDDEN)
-    return text
+    options = config.state.storage_options
+    return text if options is None else without_options(text, options.get_secret_value())

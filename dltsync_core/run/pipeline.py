@@ -20,7 +20,7 @@ from dltsync_core.errors import RunFailed
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import ScdHandler
 from dltsync_core.identity import new_run_id
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.opening import open_lake
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.selection import find_table, select_tables
@@ -67,7 +67,7 @@ class IncrementalSQLServerParquetPipeline:
         self.config = config.located_at(Path.cwd())
         state, destination = self.config.state, self.config.destination
         self._source: Source = source or SqlServerSource(self.config.database, self.config.processing)
-        self._lake = Lake(state.parquet_directory, self.config.pipeline_name, keep_generations=state.keep_generations)
+        self._lake = open_lake(state, self.config.pipeline_name)
         self._voice = Voice(ignore)
         self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(
             destination.path,
@@ -234,6 +234,7 @@ class IncrementalSQLServerParquetPipeline:
         """Copies and retention, before the run changes anything. Raises StateError, NotWritable or DiskFull."""
         state, now = self.config.state, utc_now()
         services.ledger.prune(now - timedelta(days=state.state_retention_days))
+        services.lake.sweep(now)
         if state.backup_state_before_run:
             directory = state.state_directory / "backups"
             back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)

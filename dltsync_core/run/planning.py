@@ -102,14 +102,19 @@ def observe(services: Services, shape: TableShape, heads: TableHeads) -> TableOb
         return TableObservation()
     lake = services.lake.current(shape.name)
     warehouse = _warehouse_rows(services, shape, heads)
-    units = {unit: _observation(services, lake.get(unit, ()), warehouse.get(unit, 0)) for unit in heads.live}
+    sizes = services.lake.sizes(shape.name)
+    units = {unit: _observation(services, lake.get(unit, ()), sizes, warehouse.get(unit, 0)) for unit in heads.live}
     return TableObservation(warehouse_table_exists=any(warehouse.values()), units=units)
 
 
-def _observation(services: Services, manifests: Sequence[Manifest], warehouse_rows: int) -> UnitObservation:
+def _observation(
+    services: Services, manifests: Sequence[Manifest], sizes: Mapping[str, int], warehouse_rows: int
+) -> UnitObservation:
     return UnitObservation(
         lake_loads=tuple(manifest.load_id for manifest in manifests),
-        lake_problems=tuple(problem for manifest in manifests for problem in services.lake.verify(manifest)),
+        lake_problems=tuple(
+            problem for manifest in manifests for problem in services.lake.verify(manifest, sizes=sizes)
+        ),
         warehouse_rows=warehouse_rows,
     )
 

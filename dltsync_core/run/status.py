@@ -33,7 +33,7 @@ def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: 
         "database": server,
         "tables": [_table(config, table, ledger) for table in config.tables],
         "lake_bytes": lake.size_bytes(),
-        "lake": str(lake.directory),
+        "lake": lake.address,
         "ledger": ledger.described,
         "warehouse": str(config.destination.path),
     }

@@ -100,7 +100,7 @@ class TableRun:
                 staged.files, fence=fence, retire=work.step.replaces if last else (), retire_all=whole
             )
             work.manifest = manifest
-            work.files = tuple(str(path) for path in self._services.lake.paths(manifest))
+            work.files = self._services.lake.addresses(manifest)
         for work in works:
             self._tell(work, LoadStatus.PUBLISHED, rows=_staged(work).rows_read)
             self._say("published", work, rows=_staged(work).rows_read, size=work.bytes_written)
@@ -112,18 +112,19 @@ class TableRun:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
         self._say("loading", work, rows=_staged(work).rows_read)
         about = work.step.table, work.step.unit, work.load_id
-        request = LoadRequest(
-            target=self._shape.target,
-            files=self._services.lake.paths(work.manifest),
-            schema=self._shape.mapping.schema,
-            disposition=self._shape.disposition_of(work.step),
-            load_id=work.load_id,
-            hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
-        )
-        with self._services.warehouse_turn, self._services.voice.about(*about):
-            self._services.keep_going()
-            started = time.perf_counter()
-            self._services.warehouse.load(request)
+        with self._services.lake.files(work.manifest) as files, self._services.voice.about(*about):
+            request = LoadRequest(
+                target=self._shape.target,
+                files=files,
+                schema=self._shape.mapping.schema,
+                disposition=self._shape.disposition_of(work.step),
+                load_id=work.load_id,
+                hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
+            )
+            with self._services.warehouse_turn:
+                self._services.keep_going()
+                started = time.perf_counter()
+                self._services.warehouse.load(request)
         work.load_seconds += time.perf_counter() - started
         self._tell(work, LoadStatus.LOADED, rows=_staged(work).rows_read)
         self._say("loaded", work, rows=_staged(work).rows_read)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
-import pyarrow.dataset as ds
+
+from dltsync_core.lake.reading import dataset_of
 
 
 def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
@@ -14,7 +15,7 @@ def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
 
     DuckDB does the work, because it spills to disk where a Python set would hold every key in memory.
     """
-    dataset = ds.dataset([str(path) for path in files])
+    dataset = dataset_of(files)
     rows = dataset.count_rows()
     reader = dataset.scanner(columns=list(columns)).to_reader()
     with duckdb.connect(":memory:") as connection:

@@ -185,7 +185,7 @@ class ServerShop:
 
     def source_rows(self, table: str) -> Rows:
         cursor = self._connection.execute(f"SELECT {COLUMNS[table]} FROM {self.schema}.{table}")
-        return _plain([tuple(row) for row in cursor.fetchall()])
+        return plain_rows([tuple(row) for row in cursor.fetchall()])
 
     def lake_rows(self, table: str) -> Rows:
         """A plain glob; for versions the newest change of each, by the name of its load."""
@@ -198,7 +198,7 @@ class ServerShop:
                 if table == "Customers"
                 else ""
             )
-            return _plain(
+            return plain_rows(
                 connection.execute(
                     f"SELECT {COLUMNS[table]} FROM read_parquet(?, filename = true, hive_partitioning = false) {newest}",
                     [[str(file) for file in files]],
@@ -210,7 +210,7 @@ class ServerShop:
         if not path.exists():
             return []
         with duckdb.connect(str(path), read_only=True) as connection:
-            return _plain(connection.execute(f'SELECT {COLUMNS[table]} FROM warehouse."{table}"').fetchall())
+            return plain_rows(connection.execute(f'SELECT {COLUMNS[table]} FROM warehouse."{table}"').fetchall())
 
     def assert_same(self, tables: Sequence[str] = tuple(COLUMNS)) -> None:
         """The same rows in all three places, each once."""
@@ -220,7 +220,7 @@ class ServerShop:
             assert self.warehouse_rows(table) == expected, f"warehouse of {table}"
 
 
-def _plain(rows: Sequence[tuple[Any, ...]]) -> Rows:
+def plain_rows(rows: Sequence[tuple[Any, ...]]) -> Rows:
     """Sorted, with moments to the microsecond: Python knows no finer ones (the digits below are compared elsewhere)."""
 
     def value(v: Any) -> Any:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dltsync_core.errors import Fenced
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, forgettable, live, manifest_from
 from dltsync_core.lake.storage import LocalStorage
 from dltsync_core.lake.store import Lake
@@ -90,7 +91,7 @@ class Stepping(LocalStorage):
         super().__init__(root)
         self._before, self._written = before, written
 
-    def take_in(self, staged: Path, key: str) -> None:
+    def take_in(self, staged: StagedFile, key: str) -> None:
         self._before()
         super().take_in(staged, key)
 
@@ -178,6 +179,12 @@ def test_a_forgotten_manifest_changes_no_answer(arriving: list[Publication], dat
         assert live([*kept, *late]) == tuple(m for m in live(manifests) if m not in gone)
 
 
+@pytest.mark.survives(
+    "rivals",
+    "a run publishes after another one took its unit over",
+    "another run took this unit over, by name; may be tried again",
+    "the lake shows the other run's load, nothing of ours is left",
+)
 def test_the_fenced_publisher_is_told_and_leaves_nothing(lake: Lake) -> None:
     slow = stage(lake, facts_of("partition", A, run_id="slow"), [1, 2])
     winner = lake.publish(stage(lake, facts_of("partition", A, run_id="quick"), [1, 2, 3]), fence=2)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dltsync_core.errors import LakeError, UnsupportedColumn
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake import paths
+from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
 from dltsync_core.lake.storage import LocalStorage
 from dltsync_core.lake.store import Lake
@@ -189,8 +190,8 @@ def test_a_failed_rename_takes_back_what_was_renamed(lake: Lake, monkeypatch: py
         staged = load.finish(final_facts(2))
     original = LocalStorage.take_in
 
-    def second_fails(self: LocalStorage, source: Path, key: str) -> None:
-        if source == staged.files[1].path:
+    def second_fails(self: LocalStorage, source: StagedFile, key: str) -> None:
+        if source == staged.files[1]:
             raise LakeError("the disk went away")
         original(self, source, key)
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dltsync_core.errors import LakeError, ValidationFailed
-from dltsync_core.lake.store import Lake, read_footer
+from dltsync_core.lake.footer import footer_from
+from dltsync_core.lake.store import Lake
 from dltsync_core.lake.writer import dictionary_columns
 from tests.core.lake.lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
 
@@ -78,7 +79,7 @@ def test_a_large_load_becomes_several_files_that_all_know_the_whole(lake: Lake) 
             load.write(batch_of(range(start, start + 50)))
         staged = load.finish(final_facts(150))
     assert [f.rows for f in staged.files] == [50, 50, 50]
-    footers = [read_footer(f.path)[0] for f in staged.files]
+    footers = [footer_from(pq.read_metadata(f.path).metadata, path=str(f.path)) for f in staged.files]
     assert [(f.file_number, f.files_in_load, f.rows, f.load_rows) for f in footers] == [
         (0, 3, 50, 150),
         (1, 3, 50, 150),
