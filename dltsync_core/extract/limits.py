@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.config.running import ProcessingConfig
-from dltsync_core.typemap.mapping import TableMapping
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 MEGABYTE = 1024 * 1024
 QUEUED_BATCHES = 4
@@ -47,6 +49,16 @@ def limits_of(processing: ProcessingConfig) -> ExtractLimits:
 def declared_bytes_per_row(mapping: TableMapping) -> int:
     """Bytes of a full row as declared: an upper bound for the first batch, except for (max) columns."""
     return sum(_declared_bytes(m.column) for m in mapping.columns)
+
+
+def has_unbounded_values(mapping: TableMapping) -> bool:
+    """Whether a row may be far larger than it is declared: (max) and old large types, documents, shapes."""
+    return any(_is_unbounded(m) for m in mapping.columns)
+
+
+def _is_unbounded(mapping: ColumnMapping) -> bool:
+    kind = mapping.field.type
+    return pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
 
 
 def _declared_bytes(column: ColumnFacts) -> int:

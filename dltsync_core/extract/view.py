@@ -23,7 +23,8 @@ from dltsync_core.errors import CatalogError, ExtractError, SyncError
 from dltsync_core.extract import probing
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
-from dltsync_core.extract.limits import declared_bytes_per_row, limits_of
+from dltsync_core.extract.limits import declared_bytes_per_row, has_unbounded_values, limits_of
+from dltsync_core.extract.pulling import PulledRows
 from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
@@ -153,10 +154,11 @@ class ReadView:
         counted = self.count(facts, unit)
         source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
+        limits = limits_of(self._processing)
         stream = BatchStream(
-            source,
+            PulledRows(source, limits.batch_bytes) if has_unbounded_values(mapping) else source,
             converter.convert,
-            limits_of(self._processing),
+            limits,
             declared_bytes_per_row(mapping),
             stall_seconds=self._stall_seconds(),
             stop_within=STOP_WITHIN_SECONDS,

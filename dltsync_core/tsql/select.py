@@ -48,7 +48,7 @@ def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condit
     """One row: for each column, how often U+FFFD is really stored in it, as bigint; NULL for no rows."""
     counts = [
         sql(
-            "SUM(CAST(DATALENGTH({text}) - DATALENGTH(REPLACE({text}, NCHAR(65533), N'')) AS bigint)) / 2 AS {alias}",
+            "SUM(CAST(DATALENGTH({text}) - DATALENGTH(REPLACE({text}, N'\ufffd', N'')) AS bigint)) / 2 AS {alias}",
             text=sql("CAST({name} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2", name=Identifier(m.name)),
             alias=Identifier(f"n{position}"),
         )

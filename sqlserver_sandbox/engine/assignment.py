@@ -53,6 +53,9 @@ def assigned(bound: Bound, column: TableColumn) -> Bound:
         return convert(convert(bound, target, explicit=False), wide_type(column))
     if target.name == "xml" and bound.type.name != "xml" and not bound.null_literal:
         raise refused("storing text in an xml column: SQL Server would parse and normalise it")
+    if family(target) == "text" and bound.is_text:
+        # CAST keeps the collation of its operand; what is stored takes the column's, whose code page decides what fits.
+        bound = replace(bound, type=replace(bound.type, collation=target.collation))
     return convert(bound, wide_type(column), explicit=False)
 
 

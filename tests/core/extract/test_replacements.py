@@ -56,6 +56,6 @@ def test_the_question_to_the_server_counts_in_code_units() -> None:
     statement = count_replacements(NAME, _seen((["\ufffd"], [""])).suspects, None)
     assert statement.text == (
         "SELECT SUM(CAST(DATALENGTH(CAST([a] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2) - "
-        "DATALENGTH(REPLACE(CAST([a] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2, NCHAR(65533), N'')) AS bigint)) / 2 "
+        "DATALENGTH(REPLACE(CAST([a] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2, N'\ufffd', N'')) AS bigint)) / 2 "
         "AS [n1]\nFROM [dbo].[t]"
     )

@@ -1,0 +1,84 @@
+"""Values of 8 MB, several per batch, of the types that have no bound: whole and in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from dltsync_core.config import ProcessingConfig
+from dltsync_core.extract.limits import MEGABYTE
+from dltsync_core.extract.source import SqlServerSource
+from dltsync_core.extract.unit import WHOLE
+from tests.integration.server_shop import Server
+from tests.integration.types.house import TypeHouse, errors
+
+SIZE = 8 * MEGABYTE
+ROWS = 2
+COLUMNS = {
+    "a_varchar": "varchar(max)",
+    "an_nvarchar": "nvarchar(max)",
+    "a_varbinary": "varbinary(max)",
+    "an_ntext": "ntext",
+}
+TEXT = ("0123456789abcdef" * (SIZE // 16))[: SIZE - 1] + "é"
+WIDE = ("0123456789abcde日" * (SIZE // 16))[: SIZE - 2] + "😀"
+BYTES = bytes(range(256)) * (SIZE // 256)
+STORED: dict[str, str | bytes] = {
+    "a_varchar": TEXT,
+    "an_nvarchar": WIDE,
+    "a_varbinary": BYTES,
+    "an_ntext": WIDE,
+}
+
+
+@pytest.fixture(scope="module")
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
+    """Each of two rows has 8 MB in two columns, so that every column has one; small rows lie around them."""
+    made = TypeHouse(server, tmp_path_factory.mktemp("large"))
+    declared = ", ".join(f"{name} {kind} NULL" for name, kind in COLUMNS.items())
+    made.create_partitioned("large", f"id int NOT NULL PRIMARY KEY, {declared}")
+    names = list(COLUMNS)
+    for row in range(ROWS):
+        pair = names[2 * row : 2 * row + 2]
+        values = [STORED[name] for name in pair]
+        made.execute(f"INSERT INTO {{s}}.large (id, {', '.join(pair)}) VALUES ({10 * row + 5}, ?, ?)", *values)
+        for near in range(4):
+            made.execute(f"INSERT INTO {{s}}.large (id, a_varchar) VALUES ({10 * row + near}, 'small')")
+    yield made
+    made.drop()
+
+
+def test_every_large_value_arrives_whole(house: TypeHouse) -> None:
+    assert errors(house.run()) == []
+    items = ", ".join(f"sha256({name})" for name in COLUMNS)
+    found = house.warehouse("large", items)
+    assert house.lake("large", items) == found
+    assert len(found) == 5 * ROWS
+    for place, name in enumerate(COLUMNS):
+        stored = STORED[name]
+        data = stored if isinstance(stored, bytes) else stored.encode()
+        digests = {row[place] for row in found} - {None, hashlib.sha256(b"small").hexdigest()}
+        assert digests == {hashlib.sha256(data).hexdigest()}, name
+
+
+def test_no_batch_is_much_larger_than_it_may_be(house: TypeHouse) -> None:
+    """batch_bytes_mb is less than one value here: a large row travels with no more than the small rows before it."""
+    sizes: list[int] = []
+    config = house.config()
+    source = SqlServerSource(config.database, ProcessingConfig(batch_bytes_mb=4))
+    (table,) = config.partition_tables
+    facts = source.read_tables([table])[table.name]
+    mapping = source.map_columns(facts, table)
+
+    def write(batch: pa.RecordBatch) -> None:
+        sizes.append(batch.nbytes)
+
+    with source.read_view() as view:
+        report = view.extract(facts, mapping, WHOLE, write)
+    assert report.rows == 5 * ROWS
+    two_values_in_utf8 = SIZE + 2 * SIZE
+    assert max(sizes) <= 4 * MEGABYTE + two_values_in_utf8
+    assert len(sizes) >= ROWS
