@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.footer import footer_from
 from dltsync_core.plan.heads import Head
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import ThreeCounts, UnitResult
@@ -74,8 +75,12 @@ def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, files: Se
     values: dict[str, Any] = {"dagster/row_count": sum(head.rows for head in heads.values())} if heads else {}
     if files:
         newest = Path(files[-1])
-        schema = pq.read_schema(newest)
-        values["dagster/column_schema"] = column_schema(schema)
+        schema, contracts = pq.read_schema(newest), _contracts(newest)
+        values["dagster/column_schema"] = column_schema(schema, contracts)
+        values["dltsync/lossy_columns"] = {
+            name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
+        }
+        values["dltsync/column_contracts"] = {name: dict(contract) for name, contract in contracts.items()}
         values["dagster/column_lineage"] = dg.TableColumnLineage(
             {name: [dg.TableColumnDep(asset_key=source_key, column_name=name)] for name in schema.names}
         )
@@ -83,19 +88,32 @@ def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, files: Se
     return values
 
 
-def column_schema(schema: Any) -> dg.TableSchema:
-    """The columns with their Arrow type, and the SQL Server type they came from as description."""
+def column_schema(schema: Any, contracts: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """The columns with their Arrow type; as description the SQL Server type they came from and what is promised about them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=field.name,
                 type=str(field.type),
-                description=_sql_type(field.metadata),
+                description=_described(_sql_type(field.metadata), contracts.get(field.name, {})),
                 constraints=dg.TableColumnConstraints(nullable=field.nullable),
             )
             for field in schema
         ]
     )
+
+
+def _described(sql_type: str | None, contract: Mapping[str, Any]) -> str | None:
+    said = [sql_type] if sql_type else []
+    if contract:
+        said.append(f"loses {contract['lost']}" if contract["lost"] else "lossless")
+        said += [contract[part] for part in ("origin", "note") if contract.get(part)]
+    return "; ".join(said) or None
+
+
+def _contracts(file: Path) -> Mapping[str, Mapping[str, Any]]:
+    """From the footer: what was promised when the file was written."""
+    return footer_from(pq.read_metadata(file).metadata, path=str(file)).contracts
 
 
 def _sql_type(metadata: Mapping[bytes, bytes] | None) -> str | None:

@@ -46,9 +46,38 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
                 Text(step.reason),
             )
     console.print(grid)
+    print_contracts(console, plans)
     for plan in plans:
         for note in plan.notes:
             console.print(Text(f"note: {plan.table}: {note}", style="yellow"))
+
+
+def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
+    """The columns whose values are not simply brought over as they are stored: what is lost, what stops a load, what is left
+    out. The others are only counted; --json has the contract of every one."""
+    exact = sum(contract["lossless"] for plan in plans for contract in plan.contracts.values())
+    lossy = sum(len(plan.contracts) for plan in plans) - exact
+    left_out = sum(len(plan.left_out) for plan in plans)
+    grid = _grid(
+        f"Columns: {exact} without loss, {lossy} with a loss that was asked for, {left_out} left out",
+        [("table", False), ("column", False), ("source", False), ("lake", False), ("what to know", False)],
+    )
+    for plan in plans:
+        for name, contract in plan.contracts.items():
+            if said := _worth_knowing(contract):
+                style = "" if contract["lossless"] else "yellow"
+                kinds = (str(contract["sql_type"]), str(contract["arrow_type"]))
+                grid.add_row(str(plan.table), Text(name), *map(Text, kinds), Text(said, style=style))
+        for name, reason in plan.left_out.items():
+            grid.add_row(str(plan.table), Text(name), Text(""), Text("–"), Text(f"left out: {reason}", style="dim"))
+    console.print(grid if grid.row_count else Text(str(grid.title), style="bold"))
+
+
+def _worth_knowing(contract: Mapping[str, Any]) -> str:
+    said = [f"loses {contract['lost']}"] if contract["lost"] else []
+    said += [contract["origin"]] if contract["origin"] else []
+    said += [contract["note"]] if "stops the load" in contract["note"] else []
+    return "; ".join(said)
 
 
 def print_run(console: Console, result: RunResult) -> None:

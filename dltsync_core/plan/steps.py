@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from dltsync_core.identity import TableName
 
@@ -61,13 +62,19 @@ class Step:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """All steps of one table, in partition order."""
+    """All steps of one table, in partition order.
+
+    `contracts` says for every column that is brought over what is promised about its values (see `typemap.ColumnMapping`),
+    `left_out` for every other column why it is not. Both follow from catalogue and config, not from what is to be done.
+    """
 
     table: TableName
     kind: TableKind
     steps: tuple[Step, ...]
     change_detection: str
     notes: tuple[str, ...] = ()
+    contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    left_out: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def work(self) -> tuple[Step, ...]:

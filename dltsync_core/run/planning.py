@@ -80,7 +80,13 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    return PreparedTable(shape, heads, _with_notes(services, shape, plan))
+    return PreparedTable(shape, heads, _with_contracts(shape, _with_notes(services, shape, plan)))
+
+
+def _with_contracts(shape: TableShape, plan: TablePlan) -> TablePlan:
+    """What is promised about each column, and which are left out."""
+    left_out = {column.name: column.reason for column in shape.mapping.left_out}
+    return replace(plan, contracts=shape.mapping.contracts(), left_out=left_out)
 
 
 def _with_notes(services: Services, shape: TableShape, plan: TablePlan) -> TablePlan:

@@ -162,9 +162,14 @@ def test_a_load_shows_columns_with_their_declared_types(real: RealShop) -> None:
     schema = real.metadata(COUNTRIES)["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
     assert [(c.name, c.description, c.constraints.nullable) for c in schema.columns] == [
-        ("Code", "char(2)", False),
-        ("Name", "nvarchar(40)", False),
+        ("Code", "char(2); lossless; blank-padded to its length, as stored", False),
+        ("Name", "nvarchar(40); lossless; half of a surrogate pair stops the load", False),
     ]
+    assert real.metadata(COUNTRIES)["dltsync/lossy_columns"] == {}
+    contracts = real.metadata(COUNTRIES)["dltsync/column_contracts"]
+    assert isinstance(contracts, dict)
+    assert contracts["Name"]["sql_type"] == "nvarchar(40)"
+    assert contracts["Name"]["lossless"] is True
 
 
 def test_no_event_holds_the_password(real: RealShop) -> None:
