@@ -173,7 +173,11 @@ def repair(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    json: Annotated[
+        bool, typer.Option("--json", help="Accepted as everywhere: the schema is JSON in any case.")
+    ] = False,
+) -> None:
     """Print the JSON schema of the config file, for editors and for checking."""
     outcome.emit_json(json_schema())
 
@@ -205,8 +209,11 @@ def _unavailable(name: str, problem: ImportError) -> Callable[[], None]:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `dltsync`. Ends the process with a documented exit code."""
     _add_plugins()
+    outcome.end_cleanly_on_sigterm()
     command: Any = typer.main.get_command(app)
     try:
         command(args=arguments if arguments is not None else sys.argv[1:], prog_name="dltsync")
+    except outcome.Terminated:
+        sys.exit(outcome.TERMINATED)
     except KeyboardInterrupt:
         sys.exit(outcome.INTERRUPTED)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -30,20 +32,39 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (10, "the state store cannot be read or written, or another run was faster"),
     (11, "a source table changed shape in a way its policy does not allow"),
     (70, "a defect in dltsync; set DLT_SYNC_DEBUG=1 for the traceback"),
-    (130, "interrupted"),
+    (130, "interrupted (Ctrl-C); what was committed stays, nothing half done is visible"),
+    (143, "told to end (SIGTERM), as by `docker stop` or a scheduler; the same holds"),
 )
 """Exit codes of every command, in order. When several units fail, the smallest of their codes is returned."""
 
 INTERNAL_DEFECT = 70
 INTERRUPTED = 130
+TERMINATED = 143
 
 stderr = Console(stderr=True, highlight=False)
-stdout = Console(highlight=False)
+WIDTH_OF_A_LOG = 160
+"""Columns where there is no terminal to ask: wide enough that a table of results is not folded into splinters."""
+
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
     """The one JSON object on stdout. Values JSON does not know are written as text."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised where Ctrl-C would be: units in flight end at their next step and tidy up after themselves."""
+
+
+def end_cleanly_on_sigterm() -> None:
+    """From now on SIGTERM raises Terminated in the main thread. Without this the process would die on the spot."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second one must not cut the tidying up short
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager
@@ -53,11 +74,12 @@ def explained(*, as_json: bool) -> Iterator[None]:
         yield
     except SyncError as error:
         _end(error.exit_code, type(error).__name__, error.problem, error.remedy, as_json=as_json)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, Terminated)
         _end(
-            INTERRUPTED,
-            "Interrupted",
-            "Interrupted. What was committed stays; run again to go on.",
+            TERMINATED if terminated else INTERRUPTED,
+            type(stop).__name__ if terminated else "Interrupted",
+            f"{'Told to end' if terminated else 'Interrupted'}. What was committed stays; run again to go on.",
             "",
             as_json=as_json,
         )
@@ -81,7 +103,8 @@ def _end(code: int, kind: str, problem: str, remedy: str, *, as_json: bool) -> N
             {"success": False, "error": {"type": kind, "message": problem, "remedy": remedy or None}, "exit_code": code}
         )
     else:
-        stderr.print(Text.assemble(("error: ", "bold red"), problem))
+        # Not wrapped: a path broken over two lines cannot be copied.
+        stderr.print(Text.assemble(("error: ", "bold red"), problem), soft_wrap=True)
         if remedy:
-            stderr.print(Text.assemble(("  -> ", "bold"), remedy))
+            stderr.print(Text.assemble(("  -> ", "bold"), remedy), soft_wrap=True)
     raise typer.Exit(code)

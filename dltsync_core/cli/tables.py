@@ -119,7 +119,9 @@ def print_run(console: Console, result: RunResult) -> None:
         f"{result['total_records']:,} rows read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
     )
     for unit in result.failed:
-        console.print(Text.assemble(("failed: ", "bold red"), f"{unit.table} {unit.unit}: {unit.error}"))
+        console.print(
+            Text.assemble(("failed: ", "bold red"), f"{unit.table} {unit.unit}: {unit.error}"), soft_wrap=True
+        )
     for note in result.notes:
         console.print(Text(f"note: {note}", style="yellow"))
 

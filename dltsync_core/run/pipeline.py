@@ -104,8 +104,8 @@ class IncrementalSQLServerParquetPipeline:
         """
         started = time.perf_counter()
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+        self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
         with self._services(on_event, run_id=run_id, writable=True) as services:
-            services.source.check()
             self._look_after_state(services)
             intent = self._intent(full_refresh=full_refresh, force=force)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)

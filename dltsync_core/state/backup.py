@@ -12,7 +12,10 @@ from dltsync_core.state.store import Store
 NEWEST_KEPT = 10
 """That many copies are kept whatever their age: a pipeline that ran last year still has something to go back to."""
 
-_NAME = re.compile(r"ledger-(\d{8}T\d{12})Z\.db")
+UNFINISHED_KEPT = timedelta(days=1)
+"""A copy takes seconds. One that is unfinished after this belongs to a process that was killed."""
+
+_NAME = re.compile(r"ledger-(\d{8}T\d{12})Z\.(db|partial)")
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
@@ -32,18 +35,19 @@ def back_up(store: Store, directory: Path, *, now: datetime, retention_days: int
 
 
 def superfluous(names: Iterable[str], *, now: datetime, retention_days: int) -> list[str]:
-    """Which copies to remove. Kept are the newest ones, then the last of each day until `retention_days` are over.
-
-    Names that are not ours are never listed.
+    """Which copies to remove. Kept are the newest ones, then the last of each day until `retention_days` are over; and
+    unfinished ones that somebody may still be writing. Names that are not ours are never listed.
     """
-    found = sorted(((taken, name) for name in names if (taken := _taken(name)) is not None), reverse=True)
+    ours = sorted(((taken, name) for name in names if (taken := _taken(name)) is not None), reverse=True)
+    found = [(taken, name) for taken, name in ours if name.endswith(".db")]
+    unfinished = [name for taken, name in ours if not name.endswith(".db") and now - taken > UNFINISHED_KEPT]
     days_seen = {taken.date() for taken, _ in found[:NEWEST_KEPT]}
     removable = []
     for taken, name in found[NEWEST_KEPT:]:
         if taken.date() in days_seen or now - taken > timedelta(days=retention_days):
             removable.append(name)
         days_seen.add(taken.date())
-    return removable
+    return removable + unfinished
 
 
 def _taken(name: str) -> datetime | None:

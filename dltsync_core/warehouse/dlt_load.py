@@ -111,7 +111,7 @@ def _explained(error: PipelineStepFailed, target: Target) -> SyncError:
         cause = inner
     message = str(cause).strip() or type(cause).__name__
     table = ".".join(target)
-    if "no space left" in message.lower() or "disk quota" in message.lower():
+    if any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
         return DiskFull(
             f"no room left on the disk while loading {table} into the warehouse: {message}",
             remedy="free some space or move the warehouse to a larger disk, then run again; the table is as it was",

@@ -33,7 +33,7 @@ from dltsync_core.warehouse.port import (
     Target,
     UpsertKeys,
 )
-from dltsync_core.warehouse.queueing import WarehouseQueue
+from dltsync_core.warehouse.queueing import WarehouseQueue, disk_full
 from dltsync_core.warehouse.scope import duckdb_condition
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -178,7 +178,7 @@ class DltWarehouse:
                 connection.execute("SET TimeZone = 'UTC'")
                 yield connection, catalog_of(connection)
             except duckdb.Error as error:
-                raise WarehouseError(
+                raise disk_full(str(error), self._path) or WarehouseError(
                     f"the warehouse {self._path} refused: {error}",
                     remedy="the load was not committed; correct what the message names and run again",
                     path=str(self._path),

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import filelock
 
-from dltsync_core.errors import WarehouseBusy, WarehouseError
+from dltsync_core.errors import DiskFull, WarehouseBusy, WarehouseError
 from dltsync_core.lake.disk import FILE_MODE, explain, make_directory
 
 TELL_EVERY_SECONDS = 10.0
@@ -135,10 +135,23 @@ def _holder(message: str) -> str:
     return "another connection of this process" if "unique file handle" in message.lower() else "another process"
 
 
+def disk_full(message: str, path: Path) -> DiskFull | None:
+    """Our error when DuckDB's message says that there was no room, or that the file may not grow any more."""
+    if not any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
+        return None
+    return DiskFull(
+        f"no room left on the disk for the warehouse {path}: {message}",
+        remedy="free some space or move the warehouse to a larger disk, then run again; the table is as it was",
+        path=str(path),
+    )
+
+
 def cannot_open(error: duckdb.Error, path: Path) -> Exception:
     """Our error for a file that DuckDB will not open."""
     message = str(error)
-    for number, sign in ((13, "Permission denied"), (30, "Read-only file system"), (28, "No space left")):
+    if (full := disk_full(message, path)) is not None:
+        return full
+    for number, sign in ((13, "Permission denied"), (30, "Read-only file system")):
         if sign.lower() in message.lower():
             return explain(OSError(number, sign), path, "opening the warehouse")
     return WarehouseError(

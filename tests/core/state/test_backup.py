@@ -63,3 +63,8 @@ def test_old_copies_are_removed_from_the_directory(tmp_path: Path) -> None:
     store.close()
     kept = sorted(path.name for path in (tmp_path / "b").iterdir())
     assert kept == [name(NOON + timedelta(days=day)) for day in range(4, 14)]
+
+
+def test_what_a_killed_process_was_copying_is_removed_once_nobody_can_still_be_at_it() -> None:
+    fresh, stale = (name(NOON - age).replace(".db", ".partial") for age in (timedelta(hours=1), timedelta(days=2)))
+    assert superfluous([fresh, stale], now=NOON, retention_days=90) == [stale]
