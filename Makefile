@@ -11,7 +11,7 @@ export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-all test-embedded-elt lint format types lock audit benchmark clean
+.PHONY: help install demo dev test test-crash test-embedded-elt lint format types lock audit benchmark clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -33,6 +33,9 @@ dev: install  ## the Dagster UI over the state that the demo left (sandbox inclu
 
 test: install  ## everything that needs no SQL Server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-crash: install  ## the whole crash matrix, double crashes included (half an hour)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "exhaustive or not exhaustive" tests/integration/crash
 
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt

@@ -46,6 +46,7 @@ class Forks:
         name = uuid4().hex
         stdout, stderr = (self._directory / f"{name}.{stream}" for stream in ("out", "err"))
         work = {
+            "name": name,
             "entry": entry,
             "payload": payload,
             "directory": str(directory or self._directory),
@@ -56,11 +57,13 @@ class Forks:
         assert self._zygote.stdin is not None
         self._zygote.stdin.write(json.dumps(work) + "\n")
         self._zygote.stdin.flush()
-        status = int(self._answer())
+        answered, _, status = self._answer().partition(" ")
+        while answered != name:  # a test that ran out of time did not wait for its process
+            answered, _, status = self._answer().partition(" ")
         written = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (stdout, stderr)]
         for path in (stdout, stderr):
             path.unlink(missing_ok=True)
-        return Ended(status, *written)
+        return Ended(int(status), *written)
 
     def close(self) -> None:
         assert self._zygote.stdin is not None

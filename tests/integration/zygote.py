@@ -1,6 +1,6 @@
 """A process that has everything in memory and holds nothing open: each piece of work is a fork of it, which costs milliseconds.
 
-Work arrives as lines on stdin; for each, the exit status of the fork goes out on stdout (negative: the signal that ended it).
+Work arrives as lines on stdin; for each, its name and the exit status of the fork go out on stdout (negative: the signal).
 Before the first one it loads a stand-in source into directories of its own, so that libraries are imported and statements
 compiled once for all; the SQL Server drivers are not touched by that, and every file and database is closed again.
 See `tests.integration.forks` for the other side.
@@ -34,11 +34,12 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
+        name = json.loads(line)["name"]
         child = os.fork()
         if child == 0:
             _live(line)
         _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.write(f"{name} {os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 

@@ -1,0 +1,81 @@
+"""Stops that may be tidied up after (Ctrl-C), and a kill that hits two workers at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from dltsync_core import checkpoints
+from tests.integration.crash.attempts import Stop
+from tests.integration.crash.lake_reader import clutter
+from tests.integration.crash.stage import Stage
+from tests.integration.crash.table_kinds import CASES, Case
+from tests.integration.crash.verdicts import half_visible, not_converged
+from tests.integration.crash.warehouses import WAREHOUSES, WarehouseUnderTest
+
+StageOf = Callable[[Case, WarehouseUnderTest], Stage]
+
+pytestmark = pytest.mark.timeout(900)
+
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
+MOMENTS = (
+    checkpoints.FIRST_BATCH,
+    checkpoints.FILE_IN_PLACE,
+    checkpoints.MANIFEST_WRITTEN,
+    checkpoints.RETIRING,
+    checkpoints.WAREHOUSE_STATEMENT,
+    checkpoints.WAREHOUSE_WRITTEN,
+    checkpoints.LOADED,
+    checkpoints.LEDGER_WRITING,
+)
+"""Those at which something half done lies about."""
+TWO_SLOTS = next(case for case in CASES if case.name == "partition LEFT, both slots changed")
+WHOLE = next(case for case in CASES if case.name == "static replace, changed with a new column")
+
+
+@pytest.mark.survives(
+    "crash",
+    "Ctrl-C while rows are read, published, retired, loaded or committed",
+    "KeyboardInterrupt once what is in flight has tidied up",
+    "nothing half visible, nothing left lying about; the next run converges",
+)
+@every_warehouse
+def test_an_interrupted_run_leaves_nothing_half_done_nor_lying_about(
+    stage_of: StageOf, warehouse: WarehouseUnderTest
+) -> None:
+    stage = stage_of(WHOLE, warehouse)
+    problems = []
+    for step in MOMENTS:
+        assert step in stage.trace
+        with stage.cell() as place:
+            ended = stage.run(place, stop=Stop(step, how="interrupt"))
+            assert ended.status == 0
+            assert ended.report is not None
+            found = [] if str(ended.report["error"]).startswith("KeyboardInterrupt") else [f"ended with {ended.report}"]
+            found += half_visible(stage, place)
+            found += [f"left behind: {what}" for what in clutter(place / "lake")]
+            found += not_converged(stage, place, stage.run(place, times=2))
+            problems += [f"interrupted at {step}: {problem}" for problem in found]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.survives(
+    "crash",
+    "kill -9 while two workers have a partition of the same table in flight",
+    "the next run finishes both",
+    "source, lake and warehouse equal, row by row",
+)
+@every_warehouse
+def test_a_kill_that_hits_two_workers_costs_neither_a_row(stage_of: StageOf, warehouse: WarehouseUnderTest) -> None:
+    stage = stage_of(TWO_SLOTS, warehouse)
+    problems = []
+    for step in MOMENTS:
+        assert step in stage.trace
+        with stage.cell() as place:
+            ended = stage.run(place, stop=Stop(step, how="kill while another works"), parallel=True)
+            found = [] if ended.status == -signal.SIGKILL else [f"the process ended with {ended.status}"]
+            found += half_visible(stage, place) + not_converged(stage, place, stage.run(place, times=2, parallel=True))
+            problems += [f"killed at {step}: {problem}" for problem in found]
+    assert not problems, "\n".join(problems)

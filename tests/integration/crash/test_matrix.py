@@ -1,0 +1,132 @@
+"""Every named moment of every kind of load into every warehouse: the process is killed there, and the next run converges.
+
+`kill -9` leaves nobody to tidy up: what is on the disk, at the server and in the warehouse is what the next run finds.
+"""
+
+from __future__ import annotations
+
+import ast
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+import dltsync_core
+from dltsync_core import checkpoints
+from tests.crash_summary import CELLS
+from tests.integration.crash.attempts import Stop
+from tests.integration.crash.stage import Stage
+from tests.integration.crash.table_kinds import CASES, Case
+from tests.integration.crash.verdicts import half_visible, not_converged
+from tests.integration.crash.warehouses import WAREHOUSES, WarehouseUnderTest
+
+StageOf = Callable[[Case, WarehouseUnderTest], Stage]
+Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.timeout(1800)
+"""A case is some dozens of processes. On a machine that is busy with other things each takes seconds."""
+
+every_case = pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in CASES])
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
+
+
+def stopped_and_run_again(stage: Stage, *stops: Stop) -> list[str]:
+    """The problems of one cell: each stop ends a process of its own, on what the one before left behind."""
+    with stage.cell() as place:
+        problems: list[str] = []
+        for number, stop in enumerate(stops):
+            ended = stage.run(place, stop=stop)
+            if ended.status != -signal.SIGKILL and number == 0:
+                return [f"the process was not killed, it ended with {ended.status}: {ended.report}"]
+            problems += half_visible(stage, place)
+        return problems + not_converged(stage, place, stage.run(place, times=2))
+
+
+def verdict(stage: Stage, cells: Sequence[tuple[Stop, ...]], record: Record) -> str:
+    """All cells of a stage; the problems as text, and the size for the summary."""
+    record(
+        CELLS, (stage.case.name, stage.warehouse.name, len(cells), sorted({s.step for stops in cells for s in stops}))
+    )
+    return "\n".join(
+        f"killed at {' and '.join(map(str, stops))}: {problem}"
+        for stops in cells
+        for problem in stopped_and_run_again(stage, *stops)
+    )
+
+
+@pytest.mark.survives(
+    "crash",
+    "kill -9 at every named moment (planning, reading, publishing, retiring, loading, committing, copying the ledger) of every "
+    "way to load every kind of table: first loads, changes, splits, merges, increments, resyncs",
+    "the next run finishes what was left, and what it claims to have read is what came over the wire",
+    "source, lake and warehouse equal, row by row; no reader saw half a unit in between; nothing is left lying about",
+)
+@every_case
+@every_warehouse
+def test_the_run_after_a_kill_converges(
+    stage_of: StageOf, case: Case, warehouse: WarehouseUnderTest, record_property: Record
+) -> None:
+    stage = stage_of(case, warehouse)
+    problems = verdict(stage, [(stop,) for stop in stage.stops()], record_property)
+    assert not problems, problems
+
+
+@pytest.mark.exhaustive
+@every_case
+@every_warehouse
+def test_the_run_after_a_kill_at_every_single_time_converges(
+    stage_of: StageOf, case: Case, warehouse: WarehouseUnderTest, record_property: Record
+) -> None:
+    stage = stage_of(case, warehouse)
+    known = set(stage.stops())
+    cells = [(stop,) for stop in stage.stops(every_occurrence=True) if stop not in known]
+    problems = verdict(stage, cells, record_property)
+    assert not problems, problems
+
+
+@pytest.mark.exhaustive
+@pytest.mark.survives(
+    "crash",
+    "the run that mends after a kill is killed as well, at the same moment and at another one",
+    "the run after that finishes",
+    "source, lake and warehouse equal, row by row",
+)
+@every_case
+@every_warehouse
+def test_the_run_after_two_kills_converges(
+    stage_of: StageOf, case: Case, warehouse: WarehouseUnderTest, record_property: Record
+) -> None:
+    """The run that mends is killed, too: at the same step, and at another one."""
+    stage = stage_of(case, warehouse)
+    stops = stage.stops()
+    cells = [(stop, stop) for stop in stops] + list(zip(stops, reversed(stops), strict=True))
+    problems = verdict(stage, list(dict.fromkeys(cells)), record_property)
+    assert not problems, problems
+
+
+@every_warehouse
+def test_every_checkpoint_is_passed_by_some_load(stage_of: StageOf, warehouse: WarehouseUnderTest) -> None:
+    """A name that no load passes would be a moment nobody stops at. `passed` below says where the others are stopped at."""
+    passed: set[str] = set()
+    for case in CASES:
+        if passed == set(checkpoints.ALL):
+            break
+        stage = stage_of(case, warehouse)
+        passed |= set(stage.trace)
+    assert passed == set(checkpoints.ALL)
+
+
+def test_every_checkpoint_in_the_code_is_on_the_list() -> None:
+    """And what is on the list is in the code, so that ALL is the whole truth."""
+    package = Path(dltsync_core.__file__).parent
+    used = {
+        ast.unparse(node.args[0]).rpartition(".")[2]
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"checkpoints.reached", "reached"}
+    }
+    names = {name for name, value in vars(checkpoints).items() if name.isupper() and isinstance(value, str)}
+    assert used == names
+    assert {getattr(checkpoints, name) for name in names} == set(checkpoints.ALL)
+    assert len(set(checkpoints.ALL)) == len(checkpoints.ALL)
