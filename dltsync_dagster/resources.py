@@ -26,7 +26,9 @@ class SqlServerConnection(dg.ConfigurableResource[None]):
 class ParquetLake(dg.ConfigurableResource[None]):
     """The Parquet lake."""
 
-    directory: str | None = Field(default=None, description="Directory of the lake.")
+    directory: str | None = Field(
+        default=None, description="Directory of the lake, or the URL of a prefix in an object store."
+    )
     compression: str | None = Field(default=None, description="zstd, snappy, gzip, lz4 or none.")
 
 

@@ -23,22 +23,30 @@ def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], 
     """Move away what `latest` and earlier loads replaced, and remove generations beyond those kept. `known` are the
     manifests as they were read after `latest` had been written."""
     current, present = live(known), storage.list(paths.data_directory(latest.table))
-    in_place = set(present)
-    may_go = forgettable(known)
+    in_place, may_go, touched = set(present), forgettable(known), {latest.unit}
+
+    def retire(key: str, unit: str) -> None:
+        touched.add(unit)
+        if keep_generations:
+            storage.move(key, _retired(latest, unit, key))
+        else:
+            storage.delete(key)
+        checkpoints.reached(checkpoints.RETIRING)
+
     for older in sorted(known, key=lambda manifest: manifest.order):  # oldest first: a replaced load never comes back
         if older in current or older.order > latest.order:
             continue
         for file in older.files:
             if file.path in in_place:
-                _retire(storage, file.path, _retired(latest, older.unit, file.path))
+                retire(file.path, older.unit)
         if older in may_go:
-            key = paths.manifest_key(older.table, older.load_id)
-            _retire(storage, key, _retired(latest, older.unit, key))
-    for key in dead_files(present, latest, known):
-        _retire(storage, key, _retired(latest, latest.unit, key))
-    for key in forgotten_files(storage, present, known, utc_now()):
-        _retire(storage, key, f"{paths.unnamed_directory(latest.table)}/{_within(latest.table, key)}")
-    for unit in {older.unit for older in known}:
+            retire(paths.manifest_key(older.table, older.load_id), older.unit)
+    dead = dead_files(present, latest, known)
+    for key in dead:
+        retire(key, latest.unit)
+    for key in forgotten_files(storage, in_place - set(dead), known, utc_now()):
+        storage.move(key, f"{paths.unnamed_directory(latest.table)}/{_within(latest.table, key)}")
+    for unit in sorted(touched):
         _prune(storage, latest.table, unit, keep_generations)
 
 
@@ -82,11 +90,6 @@ def _scope(ours: Manifest) -> str:
     if ours.kind == "partition" and not ours.retires_all:
         return paths.unit_directory(ours.table, ours.kind, ours.unit, ours.order)
     return paths.data_directory(ours.table)
-
-
-def _retire(storage: LakeStorage, source: str, target: str) -> None:
-    storage.move(source, target)
-    checkpoints.reached(checkpoints.RETIRING)
 
 
 def _retired(latest: Manifest, unit: str, key: str) -> str:

@@ -60,14 +60,42 @@ def _free_at(path: Path) -> str:
     return ""
 
 
+_RACES = 20
+"""How often a directory is made anew that somebody else finds empty and removes at the same moment."""
+
+
 def make_directory(path: Path) -> None:
     """The directory and its parents; those that did not exist are closed to others."""
-    missing = [path]
-    while not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
-    for directory in reversed(missing):
-        with explained(directory, "creating the directory"):
-            directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+    for attempt in range(_RACES):
+        missing = [path]
+        while not missing[-1].parent.exists():
+            missing.append(missing[-1].parent)
+        with explained(missing[0], "creating the directory"):
+            try:
+                for directory in reversed(missing):
+                    directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+                return
+            except FileNotFoundError:
+                if attempt + 1 == _RACES:
+                    raise
+
+
+def rename_into(source: Path, target: Path, doing: str) -> bool:
+    """Give a file another name, in a directory that is made when it is not there. Durable. False: there is no such file."""
+    for attempt in range(_RACES):
+        make_directory(target.parent)
+        with explained(target, doing):
+            try:
+                source.replace(target)
+            except FileNotFoundError:
+                if not source.exists():
+                    return False
+                if attempt + 1 == _RACES:
+                    raise
+            else:
+                break
+    sync_directory(target.parent)
+    return True
 
 
 def create_file(path: Path) -> None:

@@ -62,6 +62,7 @@ class ObjectStorage:
         self._cache = LakeCache(work / "cache", cache_bytes)
         self._opened: tuple[Any, str] | None = None
         self._opening = threading.Lock()
+        self._small: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return f"ObjectStorage({self._url!r})"
@@ -107,9 +108,17 @@ class ObjectStorage:
                     raise already_there(self.address(key)) from None
 
     def read(self, key: str) -> bytes | None:
-        return self.read_all([key]).get(key)
+        return self._contents([key]).get(key)
 
     def read_all(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """What was read or written before is not asked for again: a small object has one content for ever. Who lists first
+        and reads then sees the store as it was when it was listed."""
+        known = {key: self._small[key] for key in keys if key in self._small}
+        found = self._contents([key for key in keys if key not in known])
+        self._small.update(found)
+        return known | found
+
+    def _contents(self, keys: Sequence[str]) -> dict[str, bytes]:
         if not keys:
             return {}
         with self._talking("reading", keys[0]) as (files, root):
@@ -153,6 +162,7 @@ class ObjectStorage:
         self.delete(source)
 
     def delete(self, key: str) -> None:
+        self._small.pop(key, None)
         with self._talking("removing", key) as (files, root):
             try:
                 files.rm_file(f"{root}/{key}")

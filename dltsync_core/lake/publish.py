@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
@@ -45,7 +47,13 @@ def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ..
         keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
         contents = storage.read_all(keys)
         if len(contents) == len(keys):
-            return tuple(manifest_from(contents[key], path=storage.address(key)) for key in keys)
+            return tuple(_parsed(contents[key], storage.address(key)) for key in keys)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(content: bytes, path: str) -> Manifest:
+    """Every publication reads the manifests of its table twice, and nearly all of them are the same each time."""
+    return manifest_from(content, path=path)
 
 
 def highest_sequence(storage: LakeStorage, table: TableName) -> int:
@@ -64,8 +72,13 @@ def publish(
     retire: Sequence[str],
     retire_all: bool,
     keep_generations: int,
+    turn: AbstractContextManager[Any],
 ) -> Manifest:
-    """Publish one load. Raises Fenced when a later fence holds its unit: nothing of ours is visible then."""
+    """Publish one load. Raises Fenced when a later fence holds its unit: nothing of ours is visible then.
+
+    `turn` is held from the manifest on. Correctness needs no lock; it spares threads of one process that publish units of
+    one table the clearing up after each other. Files are taken in without it, since that may be an upload.
+    """
     table = staged.facts.table
     manifest = _manifest_of(staged, fence=fence, retire=retire, retire_all=retire_all)
     earlier = scan_manifests(storage, table)
@@ -73,13 +86,14 @@ def publish(
         raise _fenced(manifest, earlier)
     manifest = replace(manifest, discards=_left_behind(storage, manifest, earlier))
     _take_in_files(storage, staged, manifest)
-    _put_manifest(storage, manifest)
-    checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
-    known = scan_manifests(storage, table)
-    if manifest not in live(known):
-        _step_aside(storage, manifest, known)
-        raise _fenced(manifest, known)
-    clear_up(storage, manifest, known, keep_generations=keep_generations)
+    with turn:
+        _put_manifest(storage, manifest)
+        checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
+        known = scan_manifests(storage, table)
+        if manifest not in live(known):
+            _step_aside(storage, manifest, known)
+            raise _fenced(manifest, known)
+        clear_up(storage, manifest, known, keep_generations=keep_generations)
     return manifest
 
 

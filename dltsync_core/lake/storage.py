@@ -21,6 +21,7 @@ from dltsync_core.lake.disk import (
     FILE_MODE,
     explained,
     make_directory,
+    rename_into,
     sha256_of,
     sync_directory,
     sync_file,
@@ -107,11 +108,8 @@ class LocalStorage:
         return staged_below(self._root)
 
     def take_in(self, staged: StagedFile, key: str) -> None:
-        target = self._root / key
-        make_directory(target.parent)
-        with explained(target, "publishing"):
-            staged.path.replace(target)
-        sync_directory(target.parent)
+        if not rename_into(staged.path, self._root / key, "publishing"):
+            raise missing(str(staged.path))
 
     def settle(self, staged: Sequence[StagedFile]) -> None:
         """They have been moved: nothing is left."""
@@ -171,17 +169,8 @@ class LocalStorage:
 
     def move(self, source: str, target: str) -> None:
         old, new = self._root / source, self._root / target
-        if not old.exists():
-            return
-        make_directory(new.parent)
-        with explained(new, "moving a file to"):
-            try:
-                old.replace(new)
-            except FileNotFoundError:  # somebody else who clears up was quicker
-                self._forget_empty(new.parent)
-                return
-        sync_directory(new.parent)
-        self._forget_empty(old.parent)
+        if old.exists() and rename_into(old, new, "moving a file to"):
+            self._forget_empty(old.parent)
 
     def delete(self, key: str) -> None:
         path = self._root / key

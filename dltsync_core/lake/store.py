@@ -69,15 +69,15 @@ class Lake:
         staged is gone then, and nothing of it was made visible.
         """
         try:
-            with self._lock(staged.facts.table):
-                manifest = publish(
-                    self._storage,
-                    staged,
-                    fence=fence,
-                    retire=retire,
-                    retire_all=retire_all,
-                    keep_generations=self._keep_generations,
-                )
+            manifest = publish(
+                self._storage,
+                staged,
+                fence=fence,
+                retire=retire,
+                retire_all=retire_all,
+                keep_generations=self._keep_generations,
+                turn=self._lock(staged.facts.table),
+            )
         except Fenced:
             remove_tree(staged.directory)
             raise

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +26,7 @@ from dltsync_core.lake.disk import (
     sync_file,
 )
 from dltsync_core.lake.footer import Footer, footer_from
+from dltsync_core.lake.hashed_file import HashedFile
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
 from dltsync_core.lake.sums import DecimalSums
 
@@ -42,6 +42,7 @@ _REPEATS_FOR_DICTIONARY = 4
 """A dictionary pays when a value comes this often; on keys and free text it costs size and time (measured)."""
 
 
+@cache
 def tool_version() -> str:
     """The version written into footers."""
     try:
@@ -50,39 +51,10 @@ def tool_version() -> str:
         return "unknown"
 
 
-class _HashedFile(io.RawIOBase):
-    """A file whose SHA-256 is computed from what is handed to it, so that what the disk made of it can be compared."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("r+b", buffering=0)
-        self._digest = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        self._digest.update(rest)
-        while rest:  # an unbuffered write may take less than it was given
-            rest = rest[self._file.write(rest) or 0 :]
-        return memoryview(data).nbytes
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-
 @dataclass
 class _OpenFile:
     path: Path
-    sink: _HashedFile
+    sink: HashedFile
     writer: pq.ParquetWriter
     sums: DecimalSums
     rows: int = 0
@@ -223,7 +195,7 @@ class StagedLoad:
         path = self._directory / f"{self._facts.load_id}-{len(self._files)}.parquet"
         create_file(path)
         with explained(path, "creating"):
-            sink = _HashedFile(path)
+            sink = HashedFile(path)
             writer = pq.ParquetWriter(
                 cast("IO[bytes]", sink),
                 self._facts.schema,

@@ -7,16 +7,21 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from dltsync_core.config import StateConfig
 from dltsync_core.errors import DiskFull, LakeError, NotWritable
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.disk import explain
+from dltsync_core.lake.manifest import Manifest
+from dltsync_core.lake.opening import open_lake
 from dltsync_core.lake.store import Lake
-from tests.core.lake.lake_loads import ORDERS, facts_of, final_facts, publish
+from tests.core.lake.lake_loads import ORDERS, facts_of, final_facts, publish, stage
+from tests.fixtures_s3 import Bucket
 
 WIDE = pa.schema([("bytes", pa.binary())])
 
@@ -76,6 +81,53 @@ def test_what_was_there_survives_a_full_disk(small_disk: Path) -> None:
         fill(lake)
     assert lake.verify(manifest, checksums=True) == []
     assert lake.count(ORDERS) == 3
+
+
+@pytest.mark.survives(
+    "lake",
+    "the disk fills between the files of a load and its manifest",
+    "no room left on the disk, with the path and the bytes that are free",
+    "the earlier load is current, the new one's files are gone",
+)
+def test_a_disk_without_room_for_the_manifest_takes_the_files_back(small_disk: Path) -> None:
+    lake = Lake(small_disk / "lake", "shop", keep_generations=1)
+    before = publish(lake, "static", WHOLE_TABLE, [1, 2, 3])
+    staged = stage(lake, facts_of("static"), [1, 2])
+    rest = small_disk / "somebody-elses"
+    with rest.open("wb", buffering=0) as file, suppress(OSError):
+        while True:  # until there is no room for a single page
+            file.write(b"x" * 4096)
+    with pytest.raises(DiskFull, match="_manifests") as caught:
+        lake.publish(staged, fence=9)
+    assert "free some space" in str(caught.value)
+    assert lake.current(ORDERS) == {WHOLE_TABLE: (before,)}
+    assert len(list(lake.directory.glob("*/data/**/*.parquet"))) == 1
+    rest.unlink()
+    publish(lake, "static", WHOLE_TABLE, [7])
+    assert lake.count(ORDERS) == 1
+
+
+def test_a_disk_without_room_for_a_copy_is_named_and_keeps_nothing(
+    small_disk: Path, bucket: Bucket, tmp_path: Path
+) -> None:
+    """Files of an object store are read through copies."""
+    wide = publish_wide(lake_at(bucket, tmp_path / "state"))
+    elsewhere = lake_at(bucket, small_disk / "state")
+    with pytest.raises(DiskFull, match=str(small_disk)), elsewhere.files(wide):
+        pass
+    assert list(small_disk.rglob("*.parquet")) == []
+
+
+def lake_at(bucket: Bucket, state: Path) -> Lake:
+    options = {"parquet_directory": bucket.url, "storage_options": bucket.options, "state_directory": state}
+    return open_lake(StateConfig.model_validate(options), "shop")
+
+
+def publish_wide(lake: Lake) -> Manifest:
+    """Two megabytes."""
+    with lake.stage(facts_of("static", schema=WIDE)) as load:
+        load.write(noise(2 * 1024 * 1024))
+        return lake.publish(load.finish(final_facts(load.rows)), fence=1)
 
 
 def test_a_limit_on_file_sizes_is_a_full_disk_too(tmp_path: Path) -> None:

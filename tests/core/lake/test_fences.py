@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,7 @@ def histories(draw: Any, most: int = 8) -> list[Publication]:
 
 
 @given(histories())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_order_of_arrival_decides_nothing(arriving: list[Publication]) -> None:
     with tempfile.TemporaryDirectory() as place:
         lake = Lake(Path(place), "shop", keep_generations=1)
@@ -114,7 +116,7 @@ class Stepping(LocalStorage):
 
 
 @given(histories(6), st.integers(min_value=0, max_value=15))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_others_may_publish_at_any_step_of_a_publication(arriving: list[Publication], step: int) -> None:
     """The first publication stands still before one of its steps until all the others are through. Every manifest that
     was ever written counts by its fence, and what a live one names is there at every step of everybody."""
@@ -196,6 +198,28 @@ def test_the_fenced_publisher_is_told_and_leaves_nothing(lake: Lake) -> None:
     assert current(lake) == [winner]
     assert everything_in(lake) == {path for path in before if slow.facts.load_id not in path}
     assert lake.count(ORDERS) == 3
+
+
+def test_threads_and_processes_may_publish_units_of_a_table_at_the_same_time(tmp_path: Path) -> None:
+    """Two lakes stand for two processes: they share nothing but the directory."""
+    lakes = [Lake(tmp_path, "shop", keep_generations=keep) for keep in (0, 1)]
+    fences = iter(range(1, 1000))
+    guard = threading.Lock()
+
+    def work(number: int) -> list[Manifest]:
+        published = []
+        for _ in range(6):
+            with guard:
+                fence = next(fences)
+            published.append(Publication(fence, "partition", f"[{number},{number + 1})").into(lakes[number % 2]))
+        return published
+
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        published = [manifest for part in pool.map(work, range(6)) for manifest in part]
+    assert current(lakes[0]) == list(live(published))
+    assert len(current(lakes[0])) == 6
+    assert [p for manifest in current(lakes[0]) for p in lakes[0].verify(manifest, checksums=True)] == []
+    assert files_in(lakes[0]) == sorted(file.path for manifest in current(lakes[0]) for file in manifest.files)
 
 
 def test_a_late_increment_is_fenced_although_it_would_replace_nothing(lake: Lake) -> None:
