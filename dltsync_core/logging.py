@@ -7,7 +7,9 @@ keeps its own handlers: nothing is installed until `configure_logging` is called
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import structlog
 
 from dltsync_core.errors import NotWritable
 from dltsync_core.run.events import Event
+from dltsync_core.secrecy import blotted
+from dltsync_core.showing import indented
 
 LOGGER_NAME = "dltsync"
 
@@ -39,12 +43,18 @@ _SHARED: list[Any] = [
 
 
 def configure_logging(
-    *, level: str = "INFO", structured: bool = True, log_file: Path | None = None, quiet_stderr: bool = False
+    *,
+    level: str = "INFO",
+    structured: bool = True,
+    log_file: Path | None = None,
+    quiet_stderr: bool = False,
+    secrets: Sequence[str] = (),
 ) -> None:
     """Send dltsync's log to stderr (JSON lines when `structured`, else readable text) and to `log_file` (always JSON lines).
 
-    `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. Calling it again replaces
-    what the last call set up. Raises NotWritable when the log file cannot be opened.
+    `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. `secrets` never reach a line, in no
+    message and no traceback. The log file is its owner's alone: it holds names and messages of production. Calling it again
+    replaces what the last call set up. Raises NotWritable when the log file cannot be opened.
     """
     logger = logging.getLogger(LOGGER_NAME)
     for handler in list(logger.handlers):
@@ -55,20 +65,20 @@ def configure_logging(
 
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)
-    to_stderr.setFormatter(_formatter(structured))
+    to_stderr.setFormatter(_formatter(structured, secrets))
     logger.addHandler(to_stderr)
 
     if log_file is not None:
         try:
-            log_file.parent.mkdir(parents=True, exist_ok=True)
-            to_file = logging.FileHandler(log_file, encoding="utf-8")
+            make_private(log_file)
+            to_file = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
         except OSError as problem:
             raise NotWritable(
                 f"The log file {log_file} cannot be opened: {problem.strerror}.",
                 remedy="Choose another log_file, or give this user the right to write there.",
                 path=str(log_file),
             ) from problem
-        to_file.setFormatter(_formatter(structured=True))
+        to_file.setFormatter(_formatter(structured=True, secrets=secrets))
         logger.addHandler(to_file)
 
 
@@ -96,16 +106,34 @@ def log_event(event: Event) -> None:
     get_logger().log(level, event.stage, **{k: v for k, v in facts.items() if v is not None})
 
 
-def _formatter(structured: bool) -> logging.Formatter:
+def make_private(path: Path) -> None:
+    """Create the file, and the directories above it that are missing, for their owner alone. What is there stays as it is."""
+    missing = [directory for directory in path.parents if not directory.exists()]
+    for directory in reversed(missing):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+
+
+def _formatter(structured: bool, secrets: Sequence[str]) -> logging.Formatter:
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if structured
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+
+    def without_secrets(_logger: Any, _method: str, entry: Any) -> Any:
+        return {key: blotted(value, secrets) if isinstance(value, str) else value for key, value in entry.items()}
+
+    def on_lines_of_its_own(_logger: Any, _method: str, entry: Any) -> Any:
+        """JSON escapes what could be obeyed; plain text shows it, and indents every further line of an entry."""
+        return {key: indented(value) if isinstance(value, str) else value for key, value in entry.items()}
+
     return structlog.stdlib.ProcessorFormatter(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            without_secrets,
+            *(() if structured else (on_lines_of_its_own,)),
             renderer,
         ],
         foreign_pre_chain=_SHARED,

@@ -12,6 +12,7 @@ import dlt
 
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.identity import path_part
+from dltsync_core.showing import as_markdown
 from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
@@ -81,7 +82,7 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
         database = data.config.database
         return dg.AssetSpec(
             key=self.get_source_key(data),
-            description=f"{data.table.name} in database {database.database} on {database.server}.",
+            description=as_markdown(f"{data.table.name} in database {database.database} on {database.server}."),
             group_name=group_name(f"{database.database}_source"),
             kinds={"sqlserver", "table"},
             owners=data.owners,

@@ -27,6 +27,7 @@ from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.logging import configure_logging
 from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.failures import secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 
 _CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in outcome.EXIT_CODES)
@@ -59,11 +60,13 @@ def _root(
 
 def _open(config: Path | None, *, as_json: bool, live: bool) -> IncrementalSQLServerParquetPipeline:
     settings = load_config(config)
+    outcome.keep_out(secrets_of(settings))
     configure_logging(
         level=settings.log_level,
         structured=settings.enable_structured_logging,
         log_file=settings.log_file,
         quiet_stderr=live and not as_json,
+        secrets=secrets_of(settings),
     )
     return IncrementalSQLServerParquetPipeline(settings)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dltsync_core.errors import SyncError
+from dltsync_core.secrecy import blotted
+from dltsync_core.showing import visible
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "everything asked for was done, or nothing had changed"),
@@ -41,11 +43,19 @@ INTERNAL_DEFECT = 70
 INTERRUPTED = 130
 TERMINATED = 143
 
+_secrets: list[str] = []
+"""Of the config that the command has read, kept for the one place that has no config at hand: the outermost edge."""
+
 stderr = Console(stderr=True, highlight=False)
 WIDTH_OF_A_LOG = 160
 """Columns where there is no terminal to ask: wide enough that a table of results is not folded into splinters."""
 
 stdout = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+
+
+def keep_out(secrets: Iterable[str]) -> None:
+    """From now on no traceback that this process shows holds one of these."""
+    _secrets.extend(secrets)
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
@@ -87,7 +97,7 @@ def explained(*, as_json: bool) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - the outermost edge: a defect still gets a message and a code
         if os.environ.get("DLT_SYNC_DEBUG"):
-            traceback.print_exc()
+            sys.stderr.write(blotted(traceback.format_exc(), _secrets))
         _end(
             INTERNAL_DEFECT,
             type(error).__name__,
@@ -104,7 +114,7 @@ def _end(code: int, kind: str, problem: str, remedy: str, *, as_json: bool) -> N
         )
     else:
         # Not wrapped: a path broken over two lines cannot be copied.
-        stderr.print(Text.assemble(("error: ", "bold red"), problem), soft_wrap=True)
+        stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)
         if remedy:
-            stderr.print(Text.assemble(("  -> ", "bold"), remedy), soft_wrap=True)
+            stderr.print(Text.assemble(("  -> ", "bold"), visible(remedy)), soft_wrap=True)
     raise typer.Exit(code)

@@ -6,10 +6,12 @@ import threading
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from dltsync_core.run.events import Event
+from dltsync_core.showing import visible
 
 _DONE = {"committed": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
 
@@ -50,8 +52,8 @@ class RunProgress:
         key = (str(event.table), event.unit)
         if key not in self._tasks:
             label = f"{event.table}" if event.unit == "all" else f"{event.table} {event.unit}"
-            # Square brackets of a partition key are not console markup.
-            self._tasks[key] = self._progress.add_task(label.replace("[", r"\["), total=None, detail="")
+            # Square brackets of a name or a partition key are not console markup.
+            self._tasks[key] = self._progress.add_task(escape(visible(label)), total=None, detail="")
         detail = event.stage if event.rows is None else f"{event.stage} {event.rows:,} rows"
         self._progress.update(
             self._tasks[key],
@@ -67,7 +69,9 @@ class RunProgress:
         mark, style = _DONE[event.stage]
         unit = "" if event.unit == "all" else f" {event.unit}"
         rows = "" if event.rows is None or event.stage != "committed" else f"  {event.rows:,} rows"
-        line = Text.assemble((f" {mark} ", style), f"{event.table}{unit}", rows)
+        line = Text.assemble((f" {mark} ", style), visible(f"{event.table}{unit}"), rows)
         if event.message:
-            line.append(f"  {event.message.splitlines()[0]}", style="red" if event.stage == "failed" else "dim")
+            line.append(
+                f"  {visible(event.message.splitlines()[0])}", style="red" if event.stage == "failed" else "dim"
+            )
         self._progress.console.print(line, soft_wrap=False, overflow="ellipsis", no_wrap=True)

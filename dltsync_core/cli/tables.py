@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RunResult
+from dltsync_core.showing import visible
 
 _ACTION_STYLE = {Action.SKIP: "dim", Action.LOAD: "green", Action.LOAD_INCREMENT: "green", Action.DROP: "yellow"}
 
@@ -18,6 +19,11 @@ _ACTION_STYLE = {Action.SKIP: "dim", Action.LOAD: "green", Action.LOAD_INCREMENT
 def number(value: float | None) -> str:
     """A count with thousands separators; a dash when unknown."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def shown(value: object, style: str = "") -> Text:
+    """A name or message as it is: no console markup, no escape sequence in it means anything."""
+    return Text(visible(str(value)), style=style)
 
 
 def _grid(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
@@ -39,17 +45,17 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
         for step in plan.steps:
             rows = step.probe.rows if step.probe else step.approx_rows
             grid.add_row(
-                str(step.table),
-                Text(step.unit),
+                shown(step.table),
+                shown(step.unit),
                 Text(step.action.value.replace("_", " "), style=_ACTION_STYLE[step.action]),
                 number(rows),
-                Text(step.reason),
+                shown(step.reason),
             )
     console.print(grid)
     print_contracts(console, plans)
     for plan in plans:
         for note in plan.notes:
-            console.print(Text(f"note: {plan.table}: {note}", style="yellow"))
+            console.print(shown(f"note: {plan.table}: {note}", style="yellow"))
 
 
 def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
@@ -67,9 +73,9 @@ def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
             if said := _worth_knowing(contract):
                 style = "" if contract["lossless"] else "yellow"
                 kinds = (str(contract["sql_type"]), str(contract["arrow_type"]))
-                grid.add_row(str(plan.table), Text(name), *map(Text, kinds), Text(said, style=style))
+                grid.add_row(shown(plan.table), shown(name), *map(shown, kinds), shown(said, style=style))
         for name, reason in plan.left_out.items():
-            grid.add_row(str(plan.table), Text(name), Text(""), Text("–"), Text(f"left out: {reason}", style="dim"))
+            grid.add_row(shown(plan.table), shown(name), Text(""), Text("–"), shown(f"left out: {reason}", style="dim"))
     console.print(grid if grid.row_count else Text(str(grid.title), style="bold"))
 
 
@@ -102,7 +108,7 @@ def print_run(console: Console, result: RunResult) -> None:
         counted = [unit.counts for unit in units if unit.counts]
         state = {s: sum(unit.status == s for unit in units) for s in ("committed", "skipped", "failed")}
         grid.add_row(
-            str(name),
+            shown(name),
             units[0].kind,
             number(state["committed"]),
             number(state["skipped"]),
@@ -120,10 +126,10 @@ def print_run(console: Console, result: RunResult) -> None:
     )
     for unit in result.failed:
         console.print(
-            Text.assemble(("failed: ", "bold red"), f"{unit.table} {unit.unit}: {unit.error}"), soft_wrap=True
+            Text.assemble(("failed: ", "bold red"), visible(f"{unit.table} {unit.unit}: {unit.error}")), soft_wrap=True
         )
     for note in result.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
+        console.print(shown(f"note: {note}", style="yellow"))
 
 
 def print_status(console: Console, status: Mapping[str, Any]) -> None:
@@ -133,7 +139,7 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
         Text.assemble("pipeline ", (str(status["pipeline_name"]), "bold"), "   server reachable: ", connected)
     )
     if status.get("database_error"):
-        console.print(Text(str(status["database_error"]), style="red"))
+        console.print(shown(status["database_error"], style="red"))
     grid = _grid(
         "",
         [
@@ -145,14 +151,14 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
     for row in status["tables"]:
         error = str(row.get("last_error") or "")
         grid.add_row(
-            str(row["table"]),
+            shown(row["table"]),
             str(row["kind"]),
-            str(row["target"]),
+            shown(row["target"]),
             number(row["units"]),
             number(row["rows"]),
             str(row.get("last_committed_at") or "never"),
-            str(row.get("watermark") or ""),
-            Text(error.splitlines()[0] if error else "", style="red"),
+            shown(row.get("watermark") or ""),
+            shown(error.splitlines()[0] if error else "", style="red"),
         )
     console.print(grid)
 
@@ -173,7 +179,7 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     console.print(grid)
     for table in report["tables"]:
         for message in table.get("messages", ()):
-            console.print(Text(f"{table['table']}: {message}", style="red" if not table["valid"] else "yellow"))
+            console.print(shown(f"{table['table']}: {message}", style="red" if not table["valid"] else "yellow"))
 
 
 def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:
@@ -184,8 +190,8 @@ def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str,
     ]
     equal = all(row["equal"] for row in rows)
     grid.add_row(
-        table,
-        Text(unit),
+        shown(table),
+        shown(unit),
         *(number(value) for value in sums),
         Text("equal", style="green") if equal else Text("DIFFERENT", style="bold red"),
     )

@@ -32,6 +32,7 @@ from dltsync_core.errors import (
     TableNotFound,
     TransientQueryError,
 )
+from dltsync_core.secrecy import blotted
 
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _STATE = re.compile(r"\[?([0-9A-Z]{5})\]")
@@ -206,8 +207,4 @@ def _grant(message: str) -> str:
 
 
 def _scrubbed(fault: Fault, secrets: Sequence[str]) -> Fault:
-    message = fault.message
-    for secret in secrets:
-        if secret:
-            message = message.replace(secret, "***")
-    return Fault(message, fault.state, fault.number)
+    return Fault(blotted(fault.message, secrets), fault.state, fault.number)

@@ -98,16 +98,17 @@ def explain_store(error: Exception, url: str, doing: str, options: Mapping[str, 
 
 def without_options(text: str, options: Mapping[str, Any]) -> str:
     """The text without any value of the storage options, except those that name a place."""
-    for secret in sorted(_secrets(options), key=len, reverse=True):
+    for secret in sorted(secrets_in(options), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
 
 
-def _secrets(options: Mapping[str, Any]) -> set[str]:
+def secrets_in(options: Mapping[str, Any]) -> set[str]:
+    """The values of storage options that must not be shown: all but those that name a place."""
     found: set[str] = set()
     for name, value in options.items():
         if isinstance(value, Mapping):
-            found |= _secrets(value)
+            found |= secrets_in(value)
         elif isinstance(value, str) and len(value) > 1 and name not in _MAY_BE_SHOWN:
             found.add(value)
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from dataclasses import dataclass
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import DiskFull, SyncError
-from dltsync_core.lake.store_faults import without_options
-
-HIDDEN = "***"
+from dltsync_core.lake.store_faults import secrets_in
+from dltsync_core.secrecy import blotted, secrets_in_url
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,20 @@ def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
 
 
 def without_secrets(text: str, config: PipelineConfig) -> str:
-    """The text with the configured password, state URL and storage options blotted out."""
-    for secret in (config.database.password, config.state.state_url):
-        value = secret.get_secret_value() if secret is not None else ""
-        if value:
-            text = text.replace(value, HIDDEN)
-    options = config.state.storage_options
-    return text if options is None else without_options(text, options.get_secret_value())
+    """The text with the configured password, state URL and storage options blotted out, however they are spelt."""
+    return blotted(text, secrets_of(config))
+
+
+def secrets_of(config: PipelineConfig) -> tuple[str, ...]:
+    """What must never be shown."""
+    password, url, options = config.database.password, config.state.state_url, config.state.storage_options
+    return (
+        *((password.get_secret_value(),) if password is not None else ()),
+        *(secrets_in_url(url.get_secret_value()) if url is not None else ()),
+        *(secrets_in(options.get_secret_value()) if options is not None else ()),
+    )
+
+
+def traceback_of(error: BaseException, config: PipelineConfig) -> str:
+    """The way to an unexpected error, for the log. Drivers and libraries may have put secrets into what they raised."""
+    return without_secrets("".join(traceback.format_exception(error)), config)

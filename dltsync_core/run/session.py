@@ -14,7 +14,7 @@ from dltsync_core.plan.explain import summary
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.selection import check_partition_keys
 from dltsync_core.run.events import Event
-from dltsync_core.run.failures import failure_of
+from dltsync_core.run.failures import failure_of, traceback_of
 from dltsync_core.run.planning import prepare, read_facts
 from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
@@ -118,7 +118,9 @@ def _prepared(services: Services, table: TableConfig, facts: TableFacts, intent:
     except (SyncError, Stopped) as error:
         return error
     except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan must not stop the other tables
-        log.exception("%s: unexpected error while planning", table.name)
-        return error
-    services.voice.say(Event("planned", facts.name, WHOLE_TABLE, message=summary([prepared.plan])))
-    return prepared
+        surprise = error
+    else:
+        services.voice.say(Event("planned", facts.name, WHOLE_TABLE, message=summary([prepared.plan])))
+        return prepared
+    log.error("%s: unexpected error while planning\n%s", table.name, traceback_of(surprise, services.config))
+    return surprise

@@ -22,7 +22,7 @@ from dltsync_core.plan.steps import Action
 from dltsync_core.run.continuing import KeptRows
 from dltsync_core.run.events import Event, Stage
 from dltsync_core.run.extraction import Staged, stage_unit
-from dltsync_core.run.failures import failure_of
+from dltsync_core.run.failures import failure_of, traceback_of
 from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
@@ -45,6 +45,7 @@ class TableRun:
 
     def run_family(self, works: Sequence[UnitWork]) -> tuple[UnitResult, ...]:
         """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
+        raised: Exception | None = None
         try:
             for work in works:
                 work.began()
@@ -58,11 +59,14 @@ class TableRun:
                 self._validate(work)
             self._commit(works)
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
-            return self._failed(works, error)
+            raised = error
         finally:
             for work in works:
                 if work.staged is not None:
                     work.staged.load.discard()
+        if raised is not None:
+            # Told outside of its handling: a log handler that fails would print what is being handled, secrets and all.
+            return self._failed(works, raised)
         return tuple(work.result("committed") for work in works)
 
     # -- stages -----------------------------------------------------------------------------------------------------
@@ -230,7 +234,7 @@ class TableRun:
     def _failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
         failure = failure_of(error, self._services.config)
         if not isinstance(error, (SyncError, Stopped)):
-            log.exception("%s: unexpected error", self._shape.name)
+            log.error("%s: unexpected error\n%s", self._shape.name, traceback_of(error, self._services.config))
         for work in works:
             try:
                 self._tell(work, LoadStatus.FAILED, detail=f"{failure.type}: {failure.message}")

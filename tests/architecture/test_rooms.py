@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOUNDATION = ("checkpoints", "clock", "errors", "identity", "ranges", "watermark")
+FOUNDATION = ("checkpoints", "clock", "errors", "identity", "ranges", "secrecy", "showing", "watermark")
 ROOMS = (
     "config",
     "connect",

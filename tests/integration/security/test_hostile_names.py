@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,29 +18,19 @@ from dltsync_core.connect.control import control_session
 from dltsync_core.errors import ConnectError
 from dltsync_core.logging import configure_logging
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from tests.hostile import HOSTILE, PASSWORDS
 from tests.integration.server_shop import Server
-
-HOSTILE = [
-    'o\'clock "quoted"',
-    "a]b[c",
-    "{braces} 100%s %(x)s ${HOME} {0}",
-    "x; DROP TABLE y --",
-    "line\nbreak\ttab",
-    "😀 ñandú 日本",
-    "../../etc/passwd",
-    "..",
-    "C:\\temp\\*?",
-    "<script>alert(1)</script>",
-    "key: [yaml, - & *x #]",
-    "-rf /",
-    "n" * 128,
-    "CON",
-]
-"""As table, schema, column, character key and value."""
 
 
 def bracketed(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
+
+
+def _cut(name: str, units: int) -> str:
+    """So many UTF-16 units of it: what a name is measured in."""
+    while len(name.encode("utf-16-le")) // 2 > units:
+        name = name[:-1]
+    return name
 
 
 class HostileTables:
@@ -49,7 +40,7 @@ class HostileTables:
         self.server, self.root, self.name = server, root, name
         self.tag = uuid.uuid4().hex[:6]
         self._connection = server.connect()
-        self.schema = name[: 128 - 7] + "_" + self.tag
+        self.schema = _cut(name, 128 - 7) + "_" + self.tag
         self._made: list[str] = []
 
     def execute(self, sql: str, *values: Any) -> Any:
@@ -81,7 +72,7 @@ class HostileTables:
                 )
 
     def table(self, letter: str) -> str:
-        return self.name[:127] + letter
+        return _cut(self.name, 127) + letter
 
     def config_file(self) -> Path:
         server = self.server
@@ -194,24 +185,33 @@ def _nothing_left_the_place(tables: HostileTables) -> None:
 
 
 def test_files_are_for_their_owner(server: Server, tmp_path: Path) -> None:
-    """State is for its owner alone; the lake and the warehouse are never for everybody."""
+    """After a run with no umask at all: state and log are their owner's alone; lake and warehouse are their owner's and the
+    group's, so that a reader of files needs no other right. Nothing is everybody's."""
     tables = HostileTables(server, tmp_path / "place", "Orders")
     tables.root.mkdir()
+    before = os.umask(0)
     try:
         tables.create()
-        with IncrementalSQLServerParquetPipeline(load_config(tables.config_file())) as pipeline:
-            assert pipeline.run().success
+        config = load_config(tables.config_file())
+        configure_logging(structured=True, log_file=config.log_file, quiet_stderr=True)
+        with IncrementalSQLServerParquetPipeline(config) as pipeline:
+            for _ in range(2):  # the second copies the ledger
+                assert pipeline.run(force=True).success
     finally:
+        os.umask(before)
         tables.drop()
-    for path in tables.root.rglob("*"):
-        if path.name == "dltsync.yaml":
-            continue
-        mode = path.stat().st_mode & 0o777
-        assert mode & 0o007 == 0, f"{path.relative_to(tables.root)} is open to everybody: {mode:o}"
-    assert (tables.root / "state").stat().st_mode & 0o077 == 0  # nobody else gets at what lies below
+    modes = {
+        str(path.relative_to(tables.root)): path.stat().st_mode & 0o777
+        for path in tables.root.rglob("*")
+        if path.name != "dltsync.yaml"
+    }
+    assert {"state", "lake", "house.duckdb", "log.jsonl", "state/ledger.db", "state/backups"} <= modes.keys()
+    shared = ("lake", "house.duckdb", "state/work")  # the last lies behind a door of its own
+    allowed = {path: 0o750 if path.startswith(shared) else 0o700 for path in modes}
+    assert {path: f"{mode:o}" for path, mode in modes.items() if mode & ~allowed[path]} == {}
 
 
-@pytest.mark.parametrize("password", ["p;w}d", "{p}", "a=b;PWD=x", "'\"", "p%41€", " lead and trail "])
+@pytest.mark.parametrize("password", PASSWORDS)
 def test_passwords_reach_the_server_as_they_are(server: Server, password: str) -> None:
     """A wrong password with every awkward character is refused as a wrong password, not as a broken connection string."""
     config = DatabaseConfig(

@@ -1,0 +1,27 @@
+"""Text of strangers (names, values, messages of servers) made safe to show: nothing in it is obeyed, and no line is forged."""
+
+from __future__ import annotations
+
+import re
+
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters (escape sequences, carriage returns), other line breaks, and marks that turn the reading direction.
+Line feed and tab stay."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:])")
+CONTINUED = "    "
+
+
+def visible(text: str) -> str:
+    """The text with such characters written out, like `\\x1b`."""
+    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def indented(text: str) -> str:
+    """Visible, and every line but the first indented: none of them can be taken for an entry of its own."""
+    return visible(text).replace("\n", f"\n{CONTINUED}")
+
+
+def as_markdown(text: str) -> str:
+    """The text as Markdown that shows it and means nothing: no markup, no HTML, no link."""
+    plain = visible(text).replace("\n", " ").replace("\t", " ").strip()
+    return _MARKDOWN.sub(r"\\\1", plain)
