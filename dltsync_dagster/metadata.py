@@ -78,7 +78,9 @@ def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, files: Se
         schema, contracts = pq.read_schema(newest), _contracts(newest)
         values["dagster/column_schema"] = column_schema(schema, contracts)
         values["dltsync/lossy_columns"] = {
-            name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
+            name: contract.get("lost") or contract.get("note", "")
+            for name, contract in contracts.items()
+            if not contract["lossless"]
         }
         values["dltsync/column_contracts"] = {name: dict(contract) for name, contract in contracts.items()}
         values["dagster/column_lineage"] = dg.TableColumnLineage(
@@ -106,7 +108,7 @@ def column_schema(schema: Any, contracts: Mapping[str, Mapping[str, Any]]) -> dg
 def _described(sql_type: str | None, contract: Mapping[str, Any]) -> str | None:
     said = [sql_type] if sql_type else []
     if contract:
-        said.append(f"loses {contract['lost']}" if contract["lost"] else "lossless")
+        said.append("lossless" if contract["lossless"] else f"loses {contract.get('lost', '')}")
         said += [contract[part] for part in ("origin", "note") if contract.get(part)]
     return "; ".join(said) or None
 

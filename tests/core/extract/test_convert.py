@@ -138,6 +138,10 @@ def test_a_year_9999_to_the_last_digit_is_told_to_be_text() -> None:
 def test_null_in_a_column_declared_not_null_is_an_error() -> None:
     with pytest.raises(ExtractError, match="declared NOT NULL, but a NULL came"):
         _converter(KEY).convert(_batch(pa.array([None], pa.int32())))
+    with pytest.raises(ExtractError, match="a NULL came; row id = 8"):
+        _converter(KEY, column("n", "int", 2, is_nullable=False)).convert(
+            _batch(pa.array([7, 8], pa.int32()), pa.array([1, None], pa.int32()))
+        )
 
 
 def test_a_row_is_named_by_binary_keys_too() -> None:

@@ -268,3 +268,23 @@ def test_the_schema_digest_sees_every_change_of_shape() -> None:
     digests = {map_columns(shape, config).schema_digest for shape in shapes}
     assert len(digests) == len(shapes)
     assert map_columns(shapes[0], config).schema_digest in digests
+
+
+def test_the_schema_digest_sees_another_representation_and_nothing_else() -> None:
+    """A file written with another form is another shape; the reason a column is left out is not."""
+    shape = table(column("a", "datetime2"), column("g", "geometry", 2, is_clr=True), column("n", "nvarchar", 3))
+    chosen: list[dict[str, Any]] = [
+        {},
+        {"a": "text"},
+        {"a": "microseconds"},
+        {"g": "wkb"},
+        {"g": "text"},
+        {"n": "bytes"},
+    ]
+    digests = [
+        map_columns(shape, StaticTableConfig(table_name="t", column_representation=kept)).schema_digest
+        for kept in chosen
+    ]
+    assert len(set(digests)) == len(chosen)
+    wider = table(*shape.columns, column("h", "int", 4, is_hidden=True))
+    assert map_columns(wider, StaticTableConfig(table_name="t")).schema_digest == digests[0]

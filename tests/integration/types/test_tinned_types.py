@@ -6,10 +6,12 @@ What is asked of the server is a literal fact too: another expression in the SEL
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from dltsync_core.connect.data import open_data_session
 from tests.integration.types import tins
 from tests.integration.types.house import TypeHouse, errors
 
@@ -158,6 +160,24 @@ def test_every_type_arrives_as_its_bytes_say(canned_house: TypeHouse) -> None:
         "a_vector": "digits",
     }
     assert contracts["an_alias"]["origin"] == "declared as Money2"
+
+
+def test_what_the_driver_does_to_text_it_cannot_read(canned_house: TypeHouse) -> None:
+    """The two reasons for what we do with text. Should a driver answer otherwise one day, that can become simpler."""
+    house = canned_house
+    house.tables["any"] = {}
+    undefined = tins.answer("SELECT code_page", {"x": tins.varchar(9)}, [tins.short(b"a\x81\x9db")])
+    half = tins.answer("SELECT half_pair", {"x": tins.nvarchar(9)}, [tins.short(tins.utf16("a\ud83db"))])
+    tins.put_up(house.connection, answers=[undefined, half])
+    with closing(open_data_session(house.config().database)) as session:
+
+        def read(statement: str) -> list[Any]:
+            batch = session.rows(statement, (), "looking").next_batch(10)
+            assert batch is not None
+            return batch.column(0).to_pylist()
+
+        assert read("SELECT code_page") == ["a??b"]
+        assert read("SELECT half_pair") == ["a\ufffdb"]
 
 
 def test_half_of_a_surrogate_pair_stops_the_load_and_names_the_row(canned_house: TypeHouse) -> None:
