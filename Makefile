@@ -11,7 +11,7 @@ export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-crash test-embedded-elt lint format types lock audit benchmark clean
+.PHONY: help install demo dev test test-crash test-faults test-embedded-elt lint format types lock audit benchmark clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -40,6 +40,9 @@ test-crash: install  ## the whole crash matrix, double crashes included (half an
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
 	@.venv-embedded-elt/bin/python -m pytest -n 2 --dist loadgroup tests/dagster
+
+test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test` plays 24 of them)
+	@$(BIN)/python -m pytest -n 2 -m faults --fault-seeds 220 tests/integration/faults
 
 lint: install  ## ruff: rules and formatting
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ def test_something(faults: FaultControl) -> None:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,34 @@ import pytest
 from sqlserver_sandbox.faults import Plan, render_plan
 from sqlserver_sandbox.faults.plan import Fault
 from tests.fixtures_sandbox import SandboxServer
+
+SEEDS = 24
+"""How many schedules a plain test run plays: about a minute of two cores. `make test-faults` plays more."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--fault-seeds", type=int, default=SEEDS, help=f"random fault schedules to play (default {SEEDS})")
+    group.addoption("--fault-seed", type=int, help="play this one schedule")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fault_seed" in metafunc.fixturenames:
+        one = metafunc.config.getoption("--fault-seed")
+        seeds = range(metafunc.config.getoption("--fault-seeds")) if one is None else [one]
+        metafunc.parametrize("fault_seed", seeds, ids=[f"seed-{seed}" for seed in seeds])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    passed = [dict(report.user_properties) for report in terminalreporter.stats.get("passed", ())]
+    played = [properties for properties in passed if "fault_schedule" in properties]
+    if played:
+        words = Counter(word for properties in played for word in str(properties["fault_happened"]).split())
+        met = ", ".join(f"{word} in {count}" for word, count in words.most_common())
+        quiet = sum(not properties["fault_happened"] for properties in played)
+        terminalreporter.write_line(
+            f"fault schedules played: {len(played)}, nothing lost, nothing doubled ({met}; no fault met in {quiet})"
+        )
 
 
 class Happened(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -20,6 +21,8 @@ from dltsync_core.errors import SyncError
 _NATIVE_ERRORS = (RuntimeError, ValueError)
 """What mssql-python raises besides its own errors: RuntimeError from its native part for what never reached the server, and
 ValueError where it fails to shorten a driver's message."""
+_ENDED_BADLY = re.compile(r"\[(08\w{3}|HYT0\d|HY008)\]")
+"""SQLSTATEs of a result that did not come to its end: connection broken, timeout, cancelled."""
 
 
 class DataSession:
@@ -46,7 +49,9 @@ class DataSession:
             cursor = self._connection.cursor()
             try:
                 cursor.execute(statement, *parameters)
-                return [tuple(row) for row in cursor.fetchall()]
+                found = [tuple(row) for row in cursor.fetchall()]
+                self._refuse_broken_end(cursor, doing)
+                return found
             finally:
                 cursor.close()
 
@@ -54,12 +59,25 @@ class DataSession:
         """A big result, read batch by batch; nothing is sent before the first `next_batch`."""
         with self._translated(doing):
             cursor = self._connection.cursor()
-        return Rows(cursor, statement, parameters, lambda: self._translated(doing))
+        return Rows(
+            cursor,
+            statement,
+            parameters,
+            lambda: self._translated(doing),
+            lambda: self._refuse_broken_end(cursor, doing),
+        )
 
     def close(self) -> None:
         """End the session; an open transaction is rolled back by the server."""
         with self._translated("closing the connection"):
             self._connection.close()
+
+    def _refuse_broken_end(self, cursor: Any, doing: str) -> None:
+        """mssql-python's block fetch takes a connection that breaks between two rows, or a timeout there, for the end of the
+        rows (measured with 1.16): no error, only fewer rows. What the ODBC driver said stands among the cursor's messages."""
+        for origin, text in cursor.messages:
+            if badly := _ENDED_BADLY.match(origin):
+                raise query_error(ConnectionError(badly[1], text), self._address, doing)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -72,7 +90,15 @@ class DataSession:
 class Rows:
     """The rows of one statement on their way. Everything but `cancel` belongs to one thread."""
 
-    def __init__(self, cursor: Any, statement: str, parameters: Sequence[str], translated: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        cursor: Any,
+        statement: str,
+        parameters: Sequence[str],
+        translated: Callable[[], Any],
+        refuse_broken_end: Callable[[], None],
+    ) -> None:
+        self._refuse_broken_end = refuse_broken_end
         self._cursor = cursor
         self._statement = statement
         self._parameters = parameters
@@ -86,6 +112,7 @@ class Rows:
                 self._cursor.execute(self._statement, *self._parameters)
                 self._executed = True
             batch: pa.RecordBatch = self._cursor.arrow_batch(rows)
+            self._refuse_broken_end()
             return batch if batch.num_rows else None
 
     def cancel(self) -> None:

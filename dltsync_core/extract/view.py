@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.connect.retrying import Budget
-from dltsync_core.errors import CatalogError, ExtractError, SyncError
+from dltsync_core.errors import CatalogError, ExtractError, ServerUnreachable, SyncError
 from dltsync_core.extract import probing
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
@@ -37,6 +38,8 @@ from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
 from dltsync_core.typemap.mapping import TableMapping
+
+log = logging.getLogger("dltsync.extract")
 
 Consistency = Literal["snapshot", "read_committed"]
 
@@ -260,12 +263,18 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
             session.execute(BEGIN_SNAPSHOT, "opening a read view")
         view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
         yield view
-        if snapshot:
-            session.execute(END_SNAPSHOT, "closing a read view")
     except BaseException:
         _close_quietly(view, session)
         raise
-    session.close()
+    try:
+        # What was read is complete and nothing was written: a connection that breaks only now costs nothing. An answer that
+        # there is no transaction to end is another matter: then the rows were not of one moment.
+        if snapshot:
+            session.execute(END_SNAPSHOT, "closing a read view")
+    except ServerUnreachable as error:
+        log.info("the connection broke while its read view was closed: %s", error.problem)
+    finally:
+        _close_quietly(view, session)
 
 
 def _refuse_weaker_view(database: DatabaseConfig) -> None:
@@ -276,7 +285,7 @@ def _refuse_weaker_view(database: DatabaseConfig) -> None:
 
 
 def _close_quietly(view: ReadView, session: DataSession) -> None:
-    """After an error: the connection may be gone, and the first error is the one to tell. A reader that is still caught in the
+    """The connection may be gone; whatever there was to tell has been told. A reader that is still caught in the
     driver closes the connection when it returns."""
 
     def close() -> None:

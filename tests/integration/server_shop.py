@@ -106,6 +106,10 @@ class ServerShop:
             "CREATE TABLE {s}.Countries (Code char(2) NOT NULL, Name nvarchar(100) NULL, Area bigint NULL, "
             "CONSTRAINT pk_{s}_l PRIMARY KEY (Code))"
         )
+        self.fill()
+
+    def fill(self) -> None:
+        """The first rows: three partitions, a history of three versions, three countries."""
         self.add_orders(1, "2026-01-05T10:00:00.123", 9)
         self.add_orders(101, "2026-02-05T10:00:00", 8)
         self.add_orders(201, "2026-03-05T10:00:00", 7)

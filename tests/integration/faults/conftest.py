@@ -1,0 +1,62 @@
+"""One world per test process, and the count of what it went through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from dltsync_core.connect import circuit, retrying
+from dltsync_core.state import sqlite
+from tests.fixtures_faults import FaultControl
+from tests.fixtures_sandbox import odbc_driver
+from tests.integration.faults.troubles import Stranger
+from tests.integration.faults.world import World
+from tests.integration.server_shop import Server
+
+
+@pytest.fixture(scope="session")
+def faulty_server(fault_control: FaultControl) -> Server:
+    """The server that misbehaves, in a database that allows SNAPSHOT isolation."""
+    sandbox = fault_control.server
+    server = Server(
+        host=sandbox.host,
+        port=sandbox.port,
+        database="master",
+        username=sandbox.user,
+        password=sandbox.password,
+        driver=str(odbc_driver()),
+        described="a sandbox that misbehaves",
+    )
+    fault_control.clear()
+    with closing(server.connect()) as connection:
+        connection.execute("CREATE DATABASE faulty")
+        connection.execute("ALTER DATABASE faulty SET ALLOW_SNAPSHOT_ISOLATION ON")
+    return replace(server, database="faulty")
+
+
+@pytest.fixture(scope="session")
+def prepared_world(faulty_server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(faulty_server, tmp_path_factory.mktemp("world"))
+    world.prepare()
+    return world
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Iterator[Stranger]:
+    process = Stranger()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def world(prepared_world: World, faults: FaultControl, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The shop, with the waits between attempts and for locks made short: what is tried is the same."""
+    prepared_world.spare()
+    short = {recourse: replace(r, floor=0.0, first=0.0, longest=0.0) for recourse, r in retrying.RHYTHMS.items()}
+    monkeypatch.setattr(retrying, "RHYTHMS", short)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.6)
+    monkeypatch.setattr(circuit, "_breakers", {})
+    return prepared_world

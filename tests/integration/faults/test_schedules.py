@@ -1,0 +1,191 @@
+"""Random schedules of changes and faults over the whole pipeline: no row is lost, none is doubled, and no success is untrue.
+
+A failure prints its schedule; `--fault-seed N` runs that one again, `--fault-seeds N` says how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dltsync_core.connect import circuit
+from dltsync_core.errors import SyncError
+from dltsync_core.run.result import RunResult
+from tests.fixtures_faults import FaultControl
+from tests.integration.faults.schedule import COMMAND_TIMEOUT, TABLES, Round, Schedule, make_schedule
+from tests.integration.faults.troubles import FailingStorage, Stranger, troubled
+from tests.integration.faults.world import World, watermark_text
+
+CALM_RUNS = 3
+"""Without faults at most so many runs until one succeeds. The second may find what the first could only tidy."""
+NO_CHANGE_EVERY = 4
+"""So often a further run must find that there is nothing to read: it costs as much as a schedule has besides."""
+
+
+@pytest.mark.faults
+@pytest.mark.survives(
+    "network",
+    "random schedules: connections break or go silent at accept, in TLS, at login, before, inside and after statements",
+    "the unit that failed, with the server's own words; the others are committed",
+    "when the faults end the next run succeeds; source, lake and warehouse equal row by row",
+)
+@pytest.mark.survives(
+    "server",
+    "random schedules of deadlocks, lock timeouts, snapshot conflicts, throttling, failovers, memory and version store errors",
+    "tried again within the run as the policy says; else the unit that failed, with number and remedy",
+    "when the faults end the next run succeeds; source, lake and warehouse equal row by row",
+)
+@pytest.mark.survives(
+    "lake",
+    "random schedules in which one write of the lake's storage fails, before or after it took effect",
+    "the path and what the operating system said",
+    "a reader of manifests sees whole loads only; the next run succeeds and all is equal row by row",
+)
+@pytest.mark.survives(
+    "warehouse",
+    "random schedules in which another process holds the DuckDB file for a moment, or longer than is waited",
+    "waiting for the warehouse, and who has it open; then the unit that failed",
+    "the next run succeeds and all is equal row by row",
+)
+@pytest.mark.survives(
+    "state",
+    "random schedules in which somebody holds the SQLite ledger for a moment, or longer than is waited",
+    "the ledger is locked, and what to do",
+    "the watermark is never ahead of the warehouse; the next run succeeds and all is equal row by row",
+)
+def test_a_schedule_loses_and_doubles_nothing(
+    fault_seed: int,
+    world: World,
+    faults: FaultControl,
+    stranger: Stranger,
+    record_property: Callable[[str, object], None],
+) -> None:
+    schedule = make_schedule(fault_seed)
+    happened: list[str] = []
+    try:
+        play(schedule, world, faults, stranger, happened)
+    except BaseException:
+        print(schedule)
+        print("happened:", happened)
+        raise
+    record_property("fault_schedule", fault_seed)
+    record_property("fault_happened", " ".join(sorted(set(happened))))
+
+
+def play(schedule: Schedule, world: World, faults: FaultControl, stranger: Stranger, happened: list[str]) -> None:
+    """The whole schedule. Raises AssertionError for what must never be."""
+    world.begin(loaded=schedule.loaded)
+    if schedule.stalls:
+        world.database["command_timeout"] = COMMAND_TIMEOUT
+    world.attempts = schedule.attempts
+    for part in schedule.rounds:
+        faults.clear()
+        world.change(part.changes)
+        for _ in range(part.runs):
+            if stormy_run(schedule, part, world, faults, stranger, happened):
+                break
+    faults.clear()
+    world.database.clear()
+    for attempt in range(1, CALM_RUNS + 1):
+        result = one_run(world, parallel=schedule.parallel)
+        check(world, result)
+        if isinstance(result, RunResult) and result.success:
+            break
+        assert attempt < CALM_RUNS, f"without faults it still fails: {told(result)}"
+    if schedule.seed % NO_CHANGE_EVERY:
+        return
+    again = one_run(world, parallel=schedule.parallel)
+    assert isinstance(again, RunResult), told(again)
+    assert (again.success, again["total_records"]) == (True, 0), "what did not change was read again"
+
+
+def stormy_run(
+    schedule: Schedule, part: Round, world: World, faults: FaultControl, stranger: Stranger, happened: list[str]
+) -> bool:
+    """One run under the round's faults. Whether it called itself a success, which then was true."""
+    faults.plan(*part.faults, seed=schedule.seed)
+    disk = next((trouble for trouble in part.troubles if trouble.what == "disk"), None)
+    world.storage = (lambda inner: FailingStorage(inner, disk.at, after=disk.after)) if disk is not None else None
+    with troubled(part.troubles, ledger=world.ledger, warehouse=world.warehouse, stranger=stranger) as held:
+        result = one_run(world, parallel=schedule.parallel)
+    happened += [*faults.clear(), *held, *(["disk"] if world.storage_failed() else [])]
+    world.storage = None
+    check(world, result)
+    return isinstance(result, RunResult) and result.success
+
+
+def one_run(world: World, *, parallel: bool) -> RunResult | SyncError:
+    """A run's result, or the error that ended it before it had one. Anything else that is raised is a bug."""
+    circuit._breakers.clear()  # an open circuit would only wait
+    try:
+        return world.run(parallel_execution=parallel)
+    except SyncError as error:
+        return error
+
+
+def told(result: RunResult | SyncError) -> str:
+    return str(result) if isinstance(result, SyncError) else "; ".join(result["errors"])
+
+
+def check(world: World, result: RunResult | SyncError) -> None:
+    """What holds after every run, whatever happened in it."""
+    check_messages(world, result)
+    check_manifests(world)
+    check_ledger(world)
+    if isinstance(result, RunResult):
+        failed = {unit.table.table for unit in result.failed}
+        world.assert_same([table for table in TABLES if table not in failed])
+
+
+def check_messages(world: World, result: RunResult | SyncError) -> None:
+    """Every failure is one of ours, says what was wrong and what to do, and holds no secret."""
+    text = told(result)
+    assert world.server.password not in text
+    assert "Traceback" not in text
+    if isinstance(result, RunResult):
+        for unit in result.failed:
+            assert unit.error
+            assert unit.error_type not in NOT_OURS, f"{unit.error_type} in {unit.table} {unit.unit}: {unit.error}"
+
+
+NOT_OURS = {"ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "AssertionError", "RuntimeError"}
+"""Errors of a program that was surprised."""
+
+
+def check_manifests(world: World) -> None:
+    """Each load that a reader sees is whole, and is what the source held at some moment."""
+    for table in TABLES:
+        known = [state[table] for state in world.states]
+        for load in world.loads(table):
+            assert len(load.rows) == load.told, f"{table} {load.unit}: half a load"
+            if table == "Orders":
+                possible = [[row for row in rows if belongs(row[1], load.unit)] for rows in known]
+                assert load.rows in possible, f"{table} {load.unit}: rows that the source never had together"
+            elif table == "Countries":
+                assert load.rows in known, f"{table}: rows that the source never had together"
+            else:
+                assert set(load.rows) <= {row for rows in known for row in rows}, f"{table}: rows the source never had"
+
+
+def belongs(placed_at: str | None, unit: str) -> bool:
+    """Whether an order lies in the partition of that key, `[lower,upper)` with -inf and +inf for open ends."""
+    lower, upper = unit.strip("[()]").split(",")
+    if placed_at is None:
+        return lower == "-inf"
+    return (lower == "-inf" or comparable(lower) <= placed_at) and (upper == "+inf" or placed_at < comparable(upper))
+
+
+def comparable(moment: str) -> str:
+    """A boundary in the form of `placed_at`."""
+    day, _, time = moment.replace(" ", "T").partition("T")
+    whole, _, fraction = (time or "00:00:00").partition(".")
+    return f"{day}T{whole:0<8}.{fraction:0<6}"
+
+
+def check_ledger(world: World) -> None:
+    """What the ledger calls committed is in the lake, and no watermark is ahead of the warehouse."""
+    for table in TABLES:
+        for head in world.heads(table):
+            if table == "Customers" and head["watermark"]:
+                assert watermark_text(head) <= world.highest_change(), "the watermark is ahead of the warehouse"
