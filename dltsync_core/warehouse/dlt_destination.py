@@ -69,6 +69,18 @@ class FullNames(DuckDbDestination):
         )
         self._catalog = catalog
         self._real_names = dict(real_names)
+        self._for_capabilities: DuckDbClientConfiguration | None = None
+
+    def configuration(
+        self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
+    ) -> DuckDbClientConfiguration:
+        """dlt asks for its capabilities at every step and looks through environment and files each time: more work than loading
+        a small table is besides. Nothing of that changes while one load runs, so it looks once."""
+        if not accept_partial:
+            return super().configuration(initial_config)
+        if self._for_capabilities is None:
+            self._for_capabilities = super().configuration(initial_config, accept_partial=True)
+        return self._for_capabilities
 
     def client(self, schema: Schema, initial_config: DuckDbClientConfiguration | None = None) -> DuckDbClient:
         client = super().client(schema, initial_config)  # type: ignore[arg-type]  # dlt's own default is None
