@@ -96,7 +96,7 @@ def _whole_table_body(
         asset_key=location.asset_key(table),
         metadata={
             **unit_metadata(unit, heads.get(WHOLE_TABLE)),
-            **table_metadata(heads, location.source_key(table), unit.files),
+            **table_metadata(heads, location.source_key(table), [unit]),
         },
         data_version=dg.DataVersion(version) if version else None,
         check_results=[row_counts_result([unit])],
@@ -166,8 +166,7 @@ def _run_partitions(
         context.log_event(row_counts_event(location.asset_key(table), units))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
-    files = [file for unit in units for file in unit.files]
-    whole = table_metadata(heads, location.source_key(table), files)
+    whole = table_metadata(heads, location.source_key(table), units)
     for unit in units:
         if unit.unit in asked:
             context.add_asset_metadata({**unit_metadata(unit, heads.get(unit.unit)), **whole}, partition_key=unit.unit)

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow.parquet as pq
 
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.lake.footer import footer_from
 from dltsync_core.plan.heads import Head
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import ThreeCounts, UnitResult
-from dltsync_core.typemap.mapping import SQL_TYPE_KEY
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -70,54 +67,46 @@ def committed_metadata(event: Event, head: Head | None) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, files: Sequence[str]) -> dict[str, Any]:
-    """The table as a whole after a run: rows over all units, columns as they stand in the newest lake file."""
+def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, units: Sequence[UnitResult]) -> dict[str, Any]:
+    """The table as a whole after a run: rows over all units, columns as they stand in the newest lake files."""
     values: dict[str, Any] = {"dagster/row_count": sum(head.rows for head in heads.values())} if heads else {}
-    if files:
-        newest = Path(files[-1])
-        schema, contracts = pq.read_schema(newest), _contracts(newest)
-        values["dagster/column_schema"] = column_schema(schema, contracts)
+    written = [unit for unit in units if unit.files]
+    if written:
+        contracts = written[-1].contracts
+        values["dagster/uri"] = _folder_uri(written[-1].files[-1])
+        values["dagster/column_schema"] = column_schema(contracts)
+        values["dagster/column_lineage"] = dg.TableColumnLineage(
+            {name: [dg.TableColumnDep(asset_key=source_key, column_name=name)] for name in contracts}
+        )
         values["dltsync/lossy_columns"] = {
-            name: contract.get("lost") or contract.get("note", "")
-            for name, contract in contracts.items()
-            if not contract["lossless"]
+            name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
         }
         values["dltsync/column_contracts"] = {name: dict(contract) for name, contract in contracts.items()}
-        values["dagster/column_lineage"] = dg.TableColumnLineage(
-            {name: [dg.TableColumnDep(asset_key=source_key, column_name=name)] for name in schema.names}
-        )
-        values["dagster/uri"] = newest.parent.as_uri()
     return values
 
 
-def column_schema(schema: Any, contracts: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+def column_schema(contracts: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
     """The columns with their Arrow type; as description the SQL Server type they came from and what is promised about them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
-                name=field.name,
-                type=str(field.type),
-                description=_described(_sql_type(field.metadata), contracts.get(field.name, {})),
-                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+                name=name,
+                type=contract["arrow_type"],
+                description=_described(contract),
+                constraints=dg.TableColumnConstraints(nullable=contract["nullable"]),
             )
-            for field in schema
+            for name, contract in contracts.items()
         ]
     )
 
 
-def _described(sql_type: str | None, contract: Mapping[str, Any]) -> str | None:
-    said = [sql_type] if sql_type else []
-    if contract:
-        said.append("lossless" if contract["lossless"] else f"loses {contract.get('lost', '')}")
-        said += [contract[part] for part in ("origin", "note") if contract.get(part)]
-    return "; ".join(said) or None
+def _described(contract: Mapping[str, Any]) -> str:
+    promise = "lossless" if contract["lossless"] else f"loses {contract['lost']}"
+    return "; ".join(
+        [contract["sql_type"], promise, *(contract[part] for part in ("origin", "note") if contract[part])]
+    )
 
 
-def _contracts(file: Path) -> Mapping[str, Mapping[str, Any]]:
-    """From the footer: what was promised when the file was written."""
-    return footer_from(pq.read_metadata(file).metadata, path=str(file)).contracts
-
-
-def _sql_type(metadata: Mapping[bytes, bytes] | None) -> str | None:
-    found = (metadata or {}).get(SQL_TYPE_KEY)
-    return found.decode() if found is not None else None
+def _folder_uri(address: str) -> str:
+    """The folder of a lake file, which lies in a directory or in an object store."""
+    return address.rpartition("/")[0] if "://" in address else Path(address).parent.as_uri()

@@ -21,7 +21,8 @@ class UnitResult:
     """One unit's outcome. `rows_read` counts rows that crossed the wire (0 when skipped); durations in seconds.
 
     `watermark` is the committed position as server text (None for kinds without one). `error` is the message of a
-    failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold.
+    failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold. `contracts` are those of the
+    columns of the `files`, in column order (see `typemap.ColumnMapping`); not in the JSON, where every unit would repeat them.
     """
 
     table: TableName
@@ -33,6 +34,7 @@ class UnitResult:
     rows_read: int = 0
     bytes_written: int = 0
     files: tuple[str, ...] = ()
+    contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
     counts: ThreeCounts | None = None
     watermark: str | None = None
     probe_signature: str | None = None
@@ -105,5 +107,6 @@ def _unit_dict(unit: UnitResult) -> dict[str, Any]:
     values["table"] = str(unit.table)
     values["started_at"] = unit.started_at.isoformat() if unit.started_at else None
     values["files"] = list(unit.files)
+    del values["contracts"]
     values["warnings"] = list(unit.warnings)
     return values

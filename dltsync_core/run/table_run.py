@@ -105,6 +105,7 @@ class TableRun:
             )
             work.manifest = manifest
             work.files = self._services.lake.addresses(manifest)
+            work.contracts = self._shape.mapping.contracts()
         for work in works:
             self._tell(work, LoadStatus.PUBLISHED, rows=_staged(work).rows_read)
             self._say("published", work, rows=_staged(work).rows_read, size=work.bytes_written)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from dltsync_core.clock import utc_now
 from dltsync_core.identity import new_load_id
@@ -26,6 +28,7 @@ class UnitWork:
     staged: Staged | None = None
     manifest: Manifest | None = None
     files: tuple[str, ...] = ()
+    contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: ThreeCounts | None = None
     rows_read: int = 0
     bytes_written: int = 0
@@ -55,6 +58,7 @@ class UnitWork:
             rows_read=self.rows_read,
             bytes_written=self.bytes_written,
             files=self.files,
+            contracts=self.contracts,
             counts=self.counts,
             watermark=probe.watermark_high if probe is not None and status == "committed" else None,
             probe_signature=probe.signature if probe is not None else None,

@@ -1,0 +1,54 @@
+"""What a load shows of its columns comes from the run itself: the lake may lie where Dagster has no file to look into."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.identity import TableName
+from dltsync_core.run.result import UnitResult
+from dltsync_core.typemap import map_columns
+from dltsync_dagster.metadata import table_metadata
+from tests.table_facts import column, table
+
+MAPPING = map_columns(
+    table(column("since", "datetimeoffset"), column("id", "int", 2, is_nullable=False, is_computed=True)),
+    StaticTableConfig(table_name="Orders", column_representation={"since": "utc"}),
+)
+
+
+def _unit(*files: str) -> UnitResult:
+    contracts = MAPPING.contracts() if files else {}
+    return UnitResult(
+        TableName("sales", "Orders"), "static", "all", "committed", "new", files=files, contracts=contracts
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("s3://lake/sales_Orders/data/1.parquet", "s3://lake/sales_Orders/data"),
+        ("/srv/lake/sales_Orders/data/1.parquet", "file:///srv/lake/sales_Orders/data"),
+    ],
+)
+def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> None:
+    shown = table_metadata({}, dg.AssetKey("source"), [_unit(file), _unit()])
+    assert shown["dagster/uri"] == folder
+    columns = shown["dagster/column_schema"].columns
+    assert [(c.name, c.type, c.description, c.constraints.nullable) for c in columns] == [
+        (
+            "since",
+            "timestamp[us, tz=UTC]",
+            "datetimeoffset(7); loses the offset; the instant in UTC (column_representation utc); "
+            "a value whose seventh digit is not 0 stops the load",
+            True,
+        ),
+        ("id", "int32", "int; lossless; computed (not persisted: the server works it out at each read)", False),
+    ]
+    assert shown["dltsync/lossy_columns"] == {"since": "the offset"}
+    assert list(shown["dltsync/column_contracts"]) == ["since", "id"]
+
+
+def test_a_run_that_wrote_nothing_shows_no_columns() -> None:
+    assert table_metadata({}, dg.AssetKey("source"), [_unit()]) == {}
