@@ -132,6 +132,10 @@ class LakeError(SyncError):
     exit_code = 7
 
 
+class NewerFormat(LakeError):
+    """A file of the lake was written by a newer program than this one. It may be right: only a person can tell."""
+
+
 class LakeUnreachable(LakeError):
     """The lake's object store did not answer, or refused for now (throttled, unavailable). Nothing was made visible."""
 
@@ -166,6 +170,10 @@ class StateConflict(StateError):
     """Another run committed the same table or partition in between. Nothing was overwritten."""
 
     is_transient = True
+
+
+class NeedsAnswer(StateError):
+    """What is found could mean different things, and only a person can tell which. Nothing was changed."""
 
 
 class Fenced(StateConflict):

@@ -14,6 +14,7 @@ import typer
 
 from dltsync_core.cli import outcome, tables
 from dltsync_core.cli.options import (
+    Answers,
     ConfigOption,
     JsonOption,
     KindsOption,
@@ -23,12 +24,14 @@ from dltsync_core.cli.options import (
     split_partition_keys,
 )
 from dltsync_core.cli.progress import RunProgress
+from dltsync_core.cli.recovered import print_recovery
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.logging import configure_logging
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.failures import secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.state.recovery import Answer
 
 _CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in outcome.EXIT_CODES)
 
@@ -156,6 +159,50 @@ def validate(config: ConfigOption = None, tables_: TablesOption = None, json: Js
             tables.print_validation(outcome.stdout, report)
         if not report["valid"]:
             raise typer.Exit(9)
+
+
+@app.command()
+def recover(
+    config: ConfigOption = None,
+    tables_: TablesOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: change nothing anywhere.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every live lake file and compare its checksum.")] = False,
+    answer: Annotated[
+        Answers | None,
+        typer.Option(
+            "--answer",
+            help="Answer the question of the chosen tables. set-aside: what is asked about is moved to quarantine. "
+            "accept-loss: rows that only a lost warehouse had are given up.",
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Lay ledger, lake and warehouse side by side, mend what needs no reading, and show what the next run will read.
+
+    Exit code 12 when --dry-run found something to mend, 10 when a question waits for an answer.
+    """
+    with outcome.explained(as_json=json):
+        names = split_names(tables_)
+        if answer is not None and not names:
+            raise ConfigError("an answer belongs to certain tables", remedy="name them with --tables")
+        with _open(config, as_json=json, live=True) as pipeline:
+            said: Answer | None = answer.value if answer is not None else None
+            report = pipeline.recover(table_names=names, dry_run=dry_run, deep=deep, answer=said)
+        if json:
+            outcome.emit_json(report)
+        else:
+            print_recovery(outcome.stdout, report)
+        _end_recovery(report)
+
+
+def _end_recovery(report: dict[str, Any]) -> None:
+    if any(table["error"] for table in report["tables"]):
+        raise typer.Exit(1)
+    if report["questions"]:
+        raise typer.Exit(10)
+    if report["dry_run"] and not report["agreed"]:
+        raise typer.Exit(12)
 
 
 @app.command()

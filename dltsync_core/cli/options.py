@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,14 @@ PartitionsOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+class Answers(str, Enum):
+    """What a person can say to a question of recovery (`state.recovery.Answer`)."""
+
+    SET_ASIDE = "set-aside"
+    ACCEPT_LOSS = "accept-loss"
+
 
 _KEY = re.compile(r"[\[(][^\[\]()]*[\])]")
 

@@ -13,7 +13,13 @@ from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RunResult
 from dltsync_core.showing import visible
 
-_ACTION_STYLE = {Action.SKIP: "dim", Action.LOAD: "green", Action.LOAD_INCREMENT: "green", Action.DROP: "yellow"}
+_ACTION_STYLE = {
+    Action.SKIP: "dim",
+    Action.LOAD: "green",
+    Action.LOAD_INCREMENT: "green",
+    Action.RELOAD: "cyan",
+    Action.DROP: "yellow",
+}
 
 
 def number(value: float | None) -> str:
@@ -26,7 +32,8 @@ def shown(value: object, style: str = "") -> Text:
     return Text(visible(str(value)), style=style)
 
 
-def _grid(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+def empty_grid(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+    """A table of named columns without rows; those marked True hold numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for name, numeric in columns:
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
@@ -37,7 +44,7 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
     """What a run would do, unit by unit."""
     work = sum(len(plan.work) for plan in plans)
     units = sum(len(plan.steps) for plan in plans)
-    grid = _grid(
+    grid = empty_grid(
         f"Plan: {work} of {units} units to do",
         [("table", False), ("unit", False), ("action", False), ("rows", True), ("why", False)],
     )
@@ -64,7 +71,7 @@ def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
     exact = sum(contract["lossless"] for plan in plans for contract in plan.contracts.values())
     lossy = sum(len(plan.contracts) for plan in plans) - exact
     left_out = sum(len(plan.left_out) for plan in plans)
-    grid = _grid(
+    grid = empty_grid(
         f"Columns: {exact} without loss, {lossy} with a loss that was asked for, {left_out} left out",
         [("table", False), ("column", False), ("source", False), ("lake", False), ("what to know", False)],
     )
@@ -88,7 +95,7 @@ def _worth_knowing(contract: Mapping[str, Any]) -> str:
 
 def print_run(console: Console, result: RunResult) -> None:
     """What a run did: one row a table, then its failures."""
-    grid = _grid(
+    grid = empty_grid(
         "Run",
         [
             ("table", False),
@@ -140,7 +147,7 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
     )
     if status.get("database_error"):
         console.print(shown(status["database_error"], style="red"))
-    grid = _grid(
+    grid = empty_grid(
         "",
         [
             *((name, False) for name in ("table", "kind", "target")),
@@ -165,7 +172,7 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
 
 def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     """Source, lake and warehouse side by side; one row a table, and every unit that differs."""
-    grid = _grid(
+    grid = empty_grid(
         f"{report['valid_tables']} of {report['total_tables']} tables agree",
         [("table", False), ("unit", False), ("source", True), ("lake", True), ("warehouse", True), ("", False)],
     )

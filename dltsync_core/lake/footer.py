@@ -16,7 +16,10 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 
 PREFIX = "dltsync."
-FOOTER_VERSION = 1
+FOOTER_VERSION = 2
+"""What is written. Version 1, which is still read, says nothing of `source`, `shape` and `probe_rows`."""
+
+_READABLE = ("1", "2")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Footer:
     watermark_high: str | None = None
     contracts: Mapping[str, Any] = field(default_factory=dict)
     decimal_sums: Mapping[str, str] = field(default_factory=dict)
+    source: str | None = None
+    shape: str | None = None
+    probe_rows: int | None = None
 
     def to_metadata(self) -> dict[str, str]:
         """Key-value pairs for the file."""
@@ -81,6 +87,9 @@ class Footer:
             "window_high": self.window_high,
             "watermark_low": self.watermark_low,
             "watermark_high": self.watermark_high,
+            "source": self.source,
+            "shape": self.shape,
+            "probe_rows": None if self.probe_rows is None else str(self.probe_rows),
             "contracts": json.dumps(self.contracts, ensure_ascii=False, sort_keys=True),
             "decimal_sums": json.dumps(self.decimal_sums, ensure_ascii=False, sort_keys=True),
         }
@@ -95,12 +104,12 @@ def footer_from(metadata: Mapping[bytes, bytes] | None, *, path: str) -> Footer:
         if key.startswith(PREFIX.encode())
     }
     version = ours.pop("footer_version", None)
-    if version != str(FOOTER_VERSION):
+    if version not in _READABLE:
         raise LakeError(
             f"{path} has {'no dltsync footer' if version is None else f'a dltsync footer of version {version}'}",
             remedy="it was not written by this version of dltsync: move it out of the lake"
             if version is None
-            else f"this program reads version {FOOTER_VERSION}: upgrade dltsync",
+            else f"this program reads versions up to {FOOTER_VERSION}: upgrade dltsync",
             path=path,
         )
     try:
@@ -139,4 +148,7 @@ def _parse(facts: dict[str, str]) -> Footer:
         watermark_high=facts.get("watermark_high"),
         contracts=json.loads(facts["contracts"]),
         decimal_sums=json.loads(facts["decimal_sums"]),
+        source=facts.get("source"),
+        shape=facts.get("shape"),
+        probe_rows=int(facts["probe_rows"]) if "probe_rows" in facts else None,
     )

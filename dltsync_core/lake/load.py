@@ -28,8 +28,9 @@ class LoadFacts:
     """What is known about a load before its first row.
 
     `unit` is a partition key or `identity.WHOLE_TABLE`. `schema` is the exact Arrow schema of every batch (nullability
-    included). `partition_range` is given for partition tables only, the window (low exclusive, high inclusive, server
-    text) for increments only. `contracts` is the fidelity contract of each column, JSON-ready.
+    included). `source` and `shape` are what the load's head will say (`plan.heads`). `partition_range` is given for
+    partition tables only, the window (low exclusive, high inclusive, server text) for increments only. `contracts` is the
+    fidelity contract of each column, JSON-ready.
     """
 
     table: TableName
@@ -47,6 +48,9 @@ class LoadFacts:
     window_low: str | None = None
     window_high: str | None = None
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pipeline: str = ""
+    source: str = ""
+    shape: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class FinalFacts:
     extracted_at: str
     watermark_low: str | None = None
     watermark_high: str | None = None
+    probe_rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, get_args
 
-from dltsync_core.errors import LakeError
+from dltsync_core.errors import LakeError, NewerFormat
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""What is written. Version 1, which is still read, does not say of which pipeline, source and shape it is: such a load counts
+as part of its table, and the ledger is never rebuilt from it."""
+
+_READABLE = (1, 2)
 
 Order: TypeAlias = tuple[int, str]
 """Fence, then load id: the place of a load in the history of its table."""
@@ -51,6 +55,8 @@ class Manifest:
     takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
     `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
     are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
+    `pipeline`, `source`, `shape` and `probe_rows` complete what the ledger's head of this load says (`plan.heads`).
+    `builds_on` is the digest of the loads that an increment was added to, so that a missing one is noticed without a ledger.
     """
 
     table: TableName
@@ -74,6 +80,11 @@ class Manifest:
     retires: tuple[str, ...] = ()
     retires_all: bool = False
     discards: tuple[str, ...] = ()
+    pipeline: str = ""
+    source: str = ""
+    shape: str = ""
+    probe_rows: int | None = None
+    builds_on: str = ""
 
     @property
     def order(self) -> Order:
@@ -99,10 +110,10 @@ class Manifest:
 
 
 def manifest_from(content: bytes, *, path: str) -> Manifest:
-    """The manifest a file holds. Raises LakeError naming `path` when it is damaged or of a version we do not know."""
+    """The manifest a file holds. Raises LakeError naming `path` when it is damaged, NewerFormat when a later dltsync wrote it."""
     try:
         facts: dict[str, Any] = json.loads(content)
-        _check_version(facts)
+        _check_version(facts, path)
         facts["table"] = TableName(**facts["table"])
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
         facts["columns"] = tuple(ManifestColumn(**c) for c in facts["columns"])
@@ -117,8 +128,15 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
         ) from error
 
 
-def _check_version(facts: dict[str, Any]) -> None:
-    if facts.pop("manifest_version") != MANIFEST_VERSION or facts["kind"] not in get_args(TableKind):
+def _check_version(facts: dict[str, Any], path: str) -> None:
+    version = facts.pop("manifest_version")
+    if isinstance(version, int) and version > MANIFEST_VERSION:
+        raise NewerFormat(
+            f"{path} was written by a newer dltsync (manifest version {version}, this program knows {MANIFEST_VERSION})",
+            remedy="update dltsync",
+            path=path,
+        )
+    if version not in _READABLE or facts["kind"] not in get_args(TableKind):
         raise ValueError("unknown version or kind")
 
 

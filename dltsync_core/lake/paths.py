@@ -6,6 +6,7 @@
     <table>/_manifests/<load id>.json                               one per load that is part of the table
     <table>/_staging/<load id>/                                     private, being written
     <table>/_retired/<unit part>/<load>/...                         what that load replaced, kept for a while
+    <table>/_quarantine/<when>/...                                  damaged or strange, set aside by recovery
     <table>/_retired/_unnamed/...                                   what lost its manifest, kept for a person to judge
 
 `<load>` is `f<fence, twelve digits>-<load id>`: by name, loads sort in the order in which they count.
@@ -85,3 +86,8 @@ def retired_directory(table: TableName, unit: str) -> str:
 def unnamed_directory(table: TableName) -> str:
     """Where published files go that no manifest named for so long that none ever will. Nothing removes them."""
     return f"{table_directory(table)}/_retired/_unnamed"
+
+
+def quarantine_directory(table: TableName) -> str:
+    """Where recovery puts what is damaged or strange. Nothing removes it."""
+    return f"{table_directory(table)}/_quarantine"

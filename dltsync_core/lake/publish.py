@@ -35,6 +35,7 @@ from dltsync_core.lake.manifest import (
     winner_over,
 )
 from dltsync_core.lake.storage import LakeStorage
+from dltsync_core.plan.heads import lake_digest
 
 
 def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
@@ -84,7 +85,9 @@ def publish(
     earlier = scan_manifests(storage, table)
     if winner_over(manifest, earlier) is not None:
         raise _fenced(manifest, earlier)
-    manifest = replace(manifest, discards=_left_behind(storage, manifest, earlier))
+    manifest = replace(
+        manifest, discards=_left_behind(storage, manifest, earlier), builds_on=_builds_on(manifest, earlier)
+    )
     _take_in_files(storage, staged, manifest)
     with turn:
         _put_manifest(storage, manifest)
@@ -159,7 +162,18 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
         replaces_unit=facts.kind != "scd" or retire_all,
         retires=tuple(retire),
         retires_all=retire_all,
+        pipeline=facts.pipeline,
+        source=facts.source,
+        shape=facts.shape,
+        probe_rows=final.probe_rows,
     )
+
+
+def _builds_on(manifest: Manifest, earlier: Sequence[Manifest]) -> str:
+    """The loads that stay part of the unit beside this one, as a digest; nothing for a load that replaces them."""
+    if manifest.replaces_unit:
+        return ""
+    return lake_digest(m.load_id for m in live(earlier) if m.unit == manifest.unit and not manifest.supersedes(m))
 
 
 def _left_behind(storage: LakeStorage, manifest: Manifest, earlier: Sequence[Manifest]) -> tuple[str, ...]:

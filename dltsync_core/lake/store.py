@@ -12,6 +12,7 @@ from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.lake import paths
 from dltsync_core.lake.claims import abandoned
+from dltsync_core.lake.clearing import clear_up
 from dltsync_core.lake.disk import remove_tree
 from dltsync_core.lake.footer import Footer
 from dltsync_core.lake.load import LoadFacts, StagedFiles
@@ -19,6 +20,7 @@ from dltsync_core.lake.manifest import Manifest, ManifestFile, live
 from dltsync_core.lake.publish import highest_sequence, publish, scan_manifests
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
+from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, survey
 from dltsync_core.lake.writer import StagedLoad
 
 _RESERVED = {paths.PARTITION_KEY, paths.LOAD_KEY}
@@ -95,6 +97,26 @@ class Lake:
         for manifest in live(scan_manifests(self._storage, table)):
             units[manifest.unit] = (*units.get(manifest.unit, ()), manifest)
         return units
+
+    def survey(self, table: TableName, *, deep: bool = False) -> Survey:
+        """What lies there, the damaged and the strange included (`lake.survey`)."""
+        return survey(self._storage, table, self._pipeline, deep=deep)
+
+    def set_aside(self, table: TableName, findings: Sequence[Finding], now: datetime) -> list[str]:
+        """Move what was found into quarantine; the new keys."""
+        with self._lock(table):
+            return set_aside(self._storage, table, findings, now)
+
+    def disown(self, found: Survey, why: str, now: datetime) -> list[str]:
+        """Move everything a survey found of a table into quarantine; the new keys."""
+        with self._lock(found.table):
+            return set_aside(self._storage, found.table, all_of(self._storage, found, why), now)
+
+    def tidy(self, latest: Manifest) -> None:
+        """What `latest` and earlier loads replaced goes out of the way of plain globs, as after its publication."""
+        with self._lock(latest.table):
+            known = scan_manifests(self._storage, latest.table)
+            clear_up(self._storage, latest, known, keep_generations=self._keep_generations)
 
     def addresses(self, manifest: Manifest) -> tuple[str, ...]:
         """How a person names a load's files: absolute paths or URLs."""

@@ -244,6 +244,9 @@ class StagedLoad:
             watermark_high=final.watermark_high,
             contracts={name: dict(contract) for name, contract in facts.contracts.items()},
             decimal_sums=file.sums.texts(),
+            source=facts.source or None,
+            shape=facts.shape or None,
+            probe_rows=final.probe_rows,
         )
 
 

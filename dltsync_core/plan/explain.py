@@ -11,6 +11,7 @@ _VERBS = {
     Action.SKIP: "skip",
     Action.LOAD: "load",
     Action.LOAD_INCREMENT: "load changes",
+    Action.RELOAD: "fill from lake",
     Action.DROP: "drop",
 }
 

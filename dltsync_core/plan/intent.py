@@ -10,7 +10,8 @@ from datetime import datetime
 class Intent:
     """`full_refresh` forgets what was committed; `force` loads units that did not change; `heal` loads again what the lake or
     the warehouse lost (otherwise that is an error); `compare` looks at lake and warehouse at all. `partition_keys` limits
-    partition tables to these units (None: all). `now` is the moment of planning, in UTC.
+    partition tables to these units (None: all). `mend` puts right in ledger and lake what needs no reading. `now` is the moment
+    of planning, in UTC.
     """
 
     now: datetime
@@ -18,4 +19,5 @@ class Intent:
     force: bool = False
     heal: bool = True
     compare: bool = True
+    mend: bool = False
     partition_keys: frozenset[str] | None = None

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class UnitObservation:
-    """One unit: the live loads of the lake (oldest first), what is wrong with their files, the rows of the warehouse."""
+    """One unit: the live loads of the lake (oldest first), what is wrong with their files, the rows of the warehouse.
+    `fill` says why the warehouse must be filled again although the lake holds what the head says; empty when it need not be."""
 
     lake_loads: tuple[str, ...] = ()
     lake_problems: tuple[str, ...] = ()
     warehouse_rows: int = 0
+    fill: str = ""
 
 
 @dataclass(frozen=True)

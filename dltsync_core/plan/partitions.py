@@ -19,7 +19,7 @@ from dltsync_core.plan.heads import Head, TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
-from dltsync_core.plan.unit import Basis, unchanged, why_changed, why_damaged, why_not_comparable
+from dltsync_core.plan.unit import Basis, can_fill, filled, unchanged, why_changed, why_damaged, why_not_comparable
 
 
 def plan_partition_table(
@@ -85,7 +85,11 @@ def _decide(
     fresh = why_not_comparable(head, basis, intent)
     if fresh is not None or head is None:
         return Action.LOAD, fresh or "never loaded before"
-    reason = why_damaged(head, observed.unit(unit), intent) or why_changed(head.probe, probe)
+    found = observed.unit(unit)
+    damage = why_damaged(head, found, intent)
+    if damage is not None and can_fill(head, found, probe, intent):
+        return Action.RELOAD, filled(damage)
+    reason = damage or why_changed(head.probe, probe)
     if reason is not None:
         return Action.LOAD, reason
     if intent.force:

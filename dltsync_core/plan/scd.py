@@ -11,7 +11,16 @@ from dltsync_core.plan.heads import Head, TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
-from dltsync_core.plan.unit import Basis, orphans, unchanged, why_changed, why_damaged, why_not_comparable
+from dltsync_core.plan.unit import (
+    Basis,
+    can_fill,
+    filled,
+    orphans,
+    unchanged,
+    why_changed,
+    why_damaged,
+    why_not_comparable,
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,13 @@ def _decide(
     if fresh is not None or head is None:
         return Action.LOAD, fresh or "never loaded before"
     unit = observed.unit(WHOLE_TABLE)
+    if intent.compare and intent.heal and unit.fill and not unit.lake_problems:
+        if can_fill(head, unit, probe, intent):
+            return Action.RELOAD, filled(unit.fill)
+        if (
+            probe.rows >= head.rows
+        ):  # what the warehouse lacks lies above the oldest watermark of all places, or everything does
+            return _increment(head, probe, window, unit.fill)
     if intent.compare and intent.heal and orphans(head, unit) and not unit.lake_problems:
         # That run may have reached the warehouse too: its counts prove nothing, the validation after the increment does.
         return _increment(head, probe, window, f"load {unit.lake_loads[-1]} reached the lake but was never committed")

@@ -21,6 +21,8 @@ class Action(str, Enum):
     """Read the unit, publish it, load it, validate it, commit it."""
     LOAD_INCREMENT = "load_increment"
     """scd: read only the versions changed since the watermark (less the lag)."""
+    RELOAD = "reload"
+    """The lake holds the unit whole, as the source has it: only the warehouse is filled again, no row of the source is read."""
     DROP = "drop"
     """partition: the unit is gone at the source (boundary merged away); its rows leave with the units that cover its range."""
 

@@ -42,8 +42,8 @@ def why_damaged(head: Head, observed: UnitObservation, intent: Intent) -> str | 
         if not intent.heal:
             raise LakeError(f"{head.table} {head.unit}: {problem}", remedy=_HEAL, table=str(head.table), unit=head.unit)
         return problem
-    if observed.warehouse_rows != head.warehouse_rows:
-        problem = (
+    if observed.fill or observed.warehouse_rows != head.warehouse_rows:
+        problem = observed.fill or (
             f"the warehouse holds {observed.warehouse_rows:,} rows, {head.warehouse_rows:,} were committed "
             f"by load {head.load_id}"
         )
@@ -53,6 +53,17 @@ def why_damaged(head: Head, observed: UnitObservation, intent: Intent) -> str | 
             )
         return problem
     return None
+
+
+def can_fill(head: Head, observed: UnitObservation, probe: Probe, intent: Intent) -> bool:
+    """Whether the lake holds just what the source has, so that only the warehouse needs work."""
+    whole = intent.compare and intent.heal and bool(observed.fill) and _lake_problem(head, observed) is None
+    return whole and not intent.force and why_changed(head.probe, probe) is None
+
+
+def filled(reason: str) -> str:
+    """The sentence for a unit whose rows are taken from the lake."""
+    return f"{reason}; the source has not moved since, so the rows are taken from the lake"
 
 
 def why_changed(committed: Probe, now: Probe) -> str | None:
@@ -93,4 +104,7 @@ def _lake_problem(head: Head, observed: UnitObservation) -> str | None:
     return None
 
 
-_HEAL = "switch on state.enable_self_healing, or run with --full-refresh, to read it from the source again"
+_HEAL = (
+    "look at it with `dltsync recover --dry-run`; switch on state.enable_self_healing, or run with --full-refresh, to read it "
+    "from the source again"
+)

@@ -174,6 +174,9 @@ def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str)
         window_low=step.window_low,
         window_high=step.window_high,
         contracts=shape.mapping.contracts(),
+        pipeline=services.config.pipeline_name,
+        source=shape.basis.source,
+        shape=shape.basis.shape,
     )
 
 
@@ -187,6 +190,7 @@ def _final_facts(shape: TableShape, probe: Probe, rows: int, step: Step, consist
         extracted_at=iso(utc_now()),
         watermark_low=step.window_low,
         watermark_high=probe.watermark_high,
+        probe_rows=probe.rows,
     )
 
 

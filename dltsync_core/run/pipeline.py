@@ -32,12 +32,14 @@ from dltsync_core.run.histories import scd_target
 from dltsync_core.run.looks import partition_keys_of, probe_units
 from dltsync_core.run.memory import peak_memory_mb
 from dltsync_core.run.ports import Source, VersionedWarehouse
+from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.services import Services, Voice
 from dltsync_core.run.session import Planned, failed_tables, plan_tables
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.state.backup import back_up
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.recovery import Answer
 from dltsync_core.state.store import Store
 from dltsync_core.validate.report import as_report
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
@@ -107,7 +109,7 @@ class IncrementalSQLServerParquetPipeline:
         self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
         with self._services(on_event, run_id=run_id, writable=True) as services:
             self._look_after_state(services)
-            intent = self._intent(full_refresh=full_refresh, force=force)
+            intent = self._intent(full_refresh=full_refresh, force=force, mend=True)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
             failed = failed_tables(services, tables, planned)
             units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
@@ -142,6 +144,30 @@ class IncrementalSQLServerParquetPipeline:
             for error in planned.errors.values():
                 raise error
             return tuple(prepared.plan for prepared in planned.prepared)
+
+    def recover(
+        self,
+        *,
+        table_names: Sequence[str] | None = None,
+        dry_run: bool = False,
+        deep: bool = False,
+        answer: Answer | None = None,
+    ) -> dict[str, Any]:
+        """Lay ledger, lake and warehouse side by side and put right what needs no reading: damaged and strange files are set
+        aside, heads that lake and warehouse agree upon are adopted. What is left is read, or filled from the lake, by the next
+        `run`, and the answer says how much that is. `dry_run` only looks; `deep` reads every live file of the lake and compares
+        its checksum; `answer` answers the questions of these tables (`set-aside`, `accept-loss`).
+
+        {"dry_run", "agreed", "questions", "rows_to_read", "tables": [{"table", "kind", "units": [{"unit", "verdict", "reason",
+        "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "set_aside", "question", "error"}]}.
+        Raises ConfigError, ConnectError and StateError.
+        """
+        tables = select_tables(self.config.tables, names=table_names)
+        with self._services(ignore, writable=not dry_run) as services:
+            if not dry_run:
+                self._look_after_state(services)
+            intent = self._intent(full_refresh=False, force=False)
+            return recover_tables(services, tables, intent, dry_run=dry_run, deep=deep, answer=answer)
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +223,7 @@ class IncrementalSQLServerParquetPipeline:
     def _table(self, name: str) -> TableConfig:
         return find_table(self.config.tables, name)
 
-    def _intent(self, *, full_refresh: bool, force: bool) -> Intent:
+    def _intent(self, *, full_refresh: bool, force: bool, mend: bool = False) -> Intent:
         state = self.config.state
         return Intent(
             now=utc_now(),
@@ -205,6 +231,7 @@ class IncrementalSQLServerParquetPipeline:
             force=force,
             heal=state.enable_self_healing,
             compare=state.validate_state_consistency,
+            mend=mend,
         )
 
     @contextmanager

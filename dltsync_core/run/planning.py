@@ -1,8 +1,8 @@
-"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide. Writes nothing anywhere."""
+"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dltsync_core.catalog.facts import TableFacts
@@ -10,11 +10,10 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTabl
 from dltsync_core.errors import CatalogError, ConnectError, SyncError
 from dltsync_core.extract.slicing import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.heads import TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.keys import keys_of
-from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.shape import shape_of
@@ -23,6 +22,7 @@ from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.prepared import PreparedTable, TableShape
+from dltsync_core.run.recovering import settle
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.validate.quality import resolve_rules
@@ -69,10 +69,13 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
 
 
 def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: Intent) -> PreparedTable:
-    """The plan of one table, with what it was made from. Raises any SyncError."""
+    """The plan of one table, with what it was made from. Writes only with `intent.mend`. Raises any SyncError."""
     shape = shape_table(services, table, facts)
     heads = services.ledger.heads(facts.name)
-    observed = observe(services, shape, heads) if intent.compare else TableObservation()
+    observed = TableObservation()
+    if intent.compare:
+        found = settle(services, shape, heads, intent)
+        heads, observed = found.believed if intent.heal else heads, found.observed
     plan = patiently(
         services,
         lambda: _plan(services, shape, heads, observed, intent),
@@ -102,38 +105,6 @@ def _with_notes(services: Services, shape: TableShape, plan: TablePlan) -> Table
     return replace(plan, notes=(*plan.notes, note))
 
 
-def observe(services: Services, shape: TableShape, heads: TableHeads) -> TableObservation:
-    """What lake and warehouse hold of the committed units of a table."""
-    if not heads.live:
-        return TableObservation()
-    lake = services.lake.current(shape.name)
-    warehouse = _warehouse_rows(services, shape, heads)
-    sizes = services.lake.sizes(shape.name)
-    units = {unit: _observation(services, lake.get(unit, ()), sizes, warehouse.get(unit, 0)) for unit in heads.live}
-    return TableObservation(warehouse_table_exists=any(warehouse.values()), units=units)
-
-
-def _observation(
-    services: Services, manifests: Sequence[Manifest], sizes: Mapping[str, int], warehouse_rows: int
-) -> UnitObservation:
-    return UnitObservation(
-        lake_loads=tuple(manifest.load_id for manifest in manifests),
-        lake_problems=tuple(
-            problem for manifest in manifests for problem in services.lake.verify(manifest, sizes=sizes)
-        ),
-        warehouse_rows=warehouse_rows,
-    )
-
-
-def _warehouse_rows(services: Services, shape: TableShape, heads: TableHeads) -> Mapping[str, int]:
-    committed = [unit for unit in shape.units if unit in heads.live]
-    scopes = {unit: scope for unit in committed if (scope := shape.scope_of(unit)) is not None}
-    with services.warehouse_turn:
-        if shape.units == [WHOLE_TABLE]:
-            return {WHOLE_TABLE: services.warehouse.count(shape.target)}
-        return services.warehouse.counts(shape.target, scopes) if scopes else {}
-
-
 def _plan(
     services: Services, shape: TableShape, heads: TableHeads, observed: TableObservation, intent: Intent
 ) -> TablePlan:
@@ -151,7 +122,7 @@ def _plan(
             )
         if isinstance(table, SCDTableConfig):
             committed = shape.committed_watermark(heads)
-            probe = view.probe_scd(facts, mapping, table, committed)
+            probe = view.probe_scd(facts, mapping, table, shape.probed_watermark(heads))
             return plan_scd_table(
                 facts,
                 table,

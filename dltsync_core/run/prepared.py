@@ -55,6 +55,13 @@ class TableShape:
             return None
         return head.watermark
 
+    def probed_watermark(self, heads: TableHeads) -> str | None:
+        """The watermark the committed probe was taken at: only a look at the same one can be equal to it."""
+        head = heads.live.get(WHOLE_TABLE)
+        if head is None or (head.shape, head.source) != (self.basis.shape, self.basis.source):
+            return None
+        return head.probe.watermark_high
+
     def slot(self, unit: str) -> Slot | None:
         """The slot with that key now; None for tables that are loaded whole."""
         return self._slots.get(unit)

@@ -15,8 +15,9 @@ from dataclasses import replace
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
 from dltsync_core.config import SCDTableConfig, StaticTableConfig
-from dltsync_core.errors import LakeError, StateError, SyncError, ValidationFailed
+from dltsync_core.errors import LakeError, LakeUnreachable, StateError, SyncError, ValidationFailed
 from dltsync_core.identity import new_load_id
+from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.heads import Head, HeadChange, lake_digest
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.continuing import KeptRows
@@ -24,13 +25,14 @@ from dltsync_core.run.events import Event, Stage
 from dltsync_core.run.extraction import Staged, stage_unit
 from dltsync_core.run.failures import failure_of, traceback_of
 from dltsync_core.run.prepared import PreparedTable
+from dltsync_core.run.reloading import InLake, dispositions, find_in_lake
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services, Stopped
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.validate.counts import ThreeCounts, difference
-from dltsync_core.warehouse.port import LoadRequest
+from dltsync_core.warehouse.port import Disposition, LoadRequest
 
 log = logging.getLogger("dltsync.run")
 
@@ -51,12 +53,11 @@ class TableRun:
                 work.began()
                 self._tell(work, LoadStatus.PLANNED, detail=work.reason)
             checkpoints.reached(checkpoints.PLANNED)
-            for work in works:
-                self._extract(work)
-            self._publish(works)
-            for work in works:
-                self._load(work)
-                self._validate(work)
+            if all(work.step.action is Action.RELOAD for work in works):
+                for work in works:
+                    self._reload(work)
+            else:
+                self._read(works)
             self._commit(works)
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
             raised = error
@@ -70,6 +71,39 @@ class TableRun:
         return tuple(work.result("committed") for work in works)
 
     # -- stages -----------------------------------------------------------------------------------------------------
+
+    def _read(self, works: Sequence[UnitWork]) -> None:
+        for work in works:
+            self._extract(work)
+        self._publish(works)
+        for work in works:
+            self._load(work)
+            self._validate(work)
+
+    def _reload(self, work: UnitWork) -> None:
+        """Fill the warehouse from the lake. Files that turn out to be damaged are read from the source after all."""
+        head = self._heads.live[work.step.unit]
+        try:
+            found = work.in_lake = find_in_lake(self._services, self._shape, work.step, head.lake)
+            work.load_id, work.manifest = head.load_id, found.manifests[-1]
+            work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
+            self._load(work)
+        except LakeUnreachable:
+            raise
+        except LakeError as error:
+            self._read_instead(work, f"the lake is damaged after all: {error.problem}")
+            return
+        self._validate(work)
+        self._services.lake.tidy(found.manifests[-1])
+
+    def _read_instead(self, work: UnitWork, reason: str) -> None:
+        """Another load of the same unit, of all its rows, within the same unit of work."""
+        self._tell(work, LoadStatus.FAILED, detail=reason)
+        work.load_id, work.in_lake, work.manifest = new_load_id(), None, None
+        work.reason = f"{work.reason}; {reason}"
+        work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
+        self._tell(work, LoadStatus.PLANNED, detail=reason)
+        self._read([work])
 
     def _extract(self, work: UnitWork) -> None:
         kept, step = KeptRows(), work.step
@@ -115,15 +149,25 @@ class TableRun:
         self._services.keep_going()
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
-        self._say("loading", work, rows=_staged(work).rows_read)
+        self._say("loading", work, rows=_rows(work))
+        if work.in_lake is not None:
+            for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
+                self._bring_in(work, manifest, disposition)
+        else:
+            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step))
+        self._tell(work, LoadStatus.LOADED, rows=_rows(work))
+        self._say("loaded", work, rows=_rows(work))
+        checkpoints.reached(checkpoints.LOADED)
+
+    def _bring_in(self, work: UnitWork, manifest: Manifest, disposition: Disposition) -> None:
         about = work.step.table, work.step.unit, work.load_id
-        with self._services.lake.files(work.manifest) as files, self._services.voice.about(*about):
+        with self._services.lake.files(manifest) as files, self._services.voice.about(*about):
             request = LoadRequest(
                 target=self._shape.target,
                 files=files,
                 schema=self._shape.mapping.schema,
-                disposition=self._shape.disposition_of(work.step),
-                load_id=work.load_id,
+                disposition=disposition,
+                load_id=manifest.load_id,
                 hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
             )
             with self._services.warehouse_turn:
@@ -131,9 +175,6 @@ class TableRun:
                 started = time.perf_counter()
                 self._services.warehouse.load(request)
         work.load_seconds += time.perf_counter() - started
-        self._tell(work, LoadStatus.LOADED, rows=_staged(work).rows_read)
-        self._say("loaded", work, rows=_staged(work).rows_read)
-        checkpoints.reached(checkpoints.LOADED)
 
     def _validate(self, work: UnitWork) -> None:
         started = time.perf_counter()
@@ -156,16 +197,8 @@ class TableRun:
     def _resync(self, work: UnitWork, counts: ThreeCounts) -> None:
         """An increment that does not add up is followed by one load of the whole table, within the same unit of work."""
         reason = f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again"
-        self._tell(work, LoadStatus.FAILED, detail=reason)
         _staged(work).load.discard()
-        work.load_id = new_load_id()
-        work.reason = f"{work.reason}; {reason}"
-        work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
-        self._tell(work, LoadStatus.PLANNED, detail=reason)
-        self._extract(work)
-        self._publish([work])
-        self._load(work)
-        self._validate(work)
+        self._read_instead(work, reason)
 
     def _commit(self, works: Sequence[UnitWork]) -> None:
         changes = [
@@ -173,22 +206,22 @@ class TableRun:
         ]
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [HeadChange(unit, self._heads.generation(unit), None) for unit in gone]
-        events = [self._event(work, LoadStatus.COMMITTED, rows=_staged(work).source_rows) for work in works]
+        events = [self._event(work, LoadStatus.COMMITTED, rows=_known(work).source_rows) for work in works]
         self._services.ledger.commit(self._shape.name, changes, events)
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
-            self._say("committed", work, rows=_staged(work).rows_read)
+            self._say("committed", work, rows=_rows(work))
 
     # -- facts ------------------------------------------------------------------------------------------------------
 
     def _count(self, work: UnitWork) -> ThreeCounts:
-        staged = _staged(work)
+        known = _known(work)
         with self._services.warehouse_turn:
             found = self._services.warehouse.count(self._shape.target, self._shape.scope_of(work.step.unit))
         kept = 0
         if isinstance(self._shape.config, StaticTableConfig) and self._shape.config.load_strategy == "upsert":
-            kept = max(found - staged.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-        return ThreeCounts(staged.source_rows, self._lake_rows(work), found, kept)
+            kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+        return ThreeCounts(known.source_rows, self._lake_rows(work), found, kept)
 
     def _lake_rows(self, work: UnitWork) -> int:
         if work.step.kind == "scd":
@@ -207,7 +240,7 @@ class TableRun:
         return isinstance(self._shape.config, SCDTableConfig) and self._shape.config.on_count_mismatch == "resync"
 
     def _head(self, work: UnitWork) -> Head:
-        staged, counts = _staged(work), work.counts
+        known, counts = _known(work), work.counts
         if counts is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing is committed that was not counted")
         loads = [work.load_id]
@@ -220,14 +253,14 @@ class TableRun:
             generation=self._heads.generation(work.step.unit) + 1,
             load_id=work.load_id,
             run_id=self._services.run_id,
-            probe=staged.probe,
+            probe=known.probe,
             rows=counts.source,
             warehouse_rows=counts.warehouse,
             shape=self._shape.basis.shape,
             source=self._shape.basis.source,
             lake=lake_digest(loads),
             committed_at=utc_now(),
-            watermark=staged.probe.watermark_high,
+            watermark=known.probe.watermark_high,
         )
 
     # -- telling ----------------------------------------------------------------------------------------------------
@@ -262,3 +295,12 @@ def _staged(work: UnitWork) -> Staged:
     if work.staged is None:
         raise StateError(f"{work.step.table} {work.step.unit}: nothing was read yet")
     return work.staged
+
+
+def _known(work: UnitWork) -> Staged | InLake:
+    return work.in_lake if work.in_lake is not None else _staged(work)
+
+
+def _rows(work: UnitWork) -> int:
+    """The rows on their way to the warehouse."""
+    return work.in_lake.rows if work.in_lake is not None else _staged(work).rows_read

@@ -14,6 +14,7 @@ from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.steps import Step
 from dltsync_core.run.extraction import Staged
 from dltsync_core.run.failures import Failure
+from dltsync_core.run.reloading import InLake
 from dltsync_core.run.result import Status, UnitResult
 from dltsync_core.validate.counts import ThreeCounts
 
@@ -26,6 +27,7 @@ class UnitWork:
     load_id: str = field(default_factory=new_load_id)
     reason: str = ""
     staged: Staged | None = None
+    in_lake: InLake | None = None
     manifest: Manifest | None = None
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -47,7 +49,8 @@ class UnitWork:
 
     def result(self, status: Status, failure: Failure | None = None) -> UnitResult:
         """The outcome as a value."""
-        probe = self.staged.probe if self.staged is not None else self.step.probe
+        known = self.staged or self.in_lake
+        probe = known.probe if known is not None else self.step.probe
         return UnitResult(
             table=self.step.table,
             kind=self.step.kind,
@@ -62,13 +65,13 @@ class UnitWork:
             counts=self.counts,
             watermark=probe.watermark_high if probe is not None and status == "committed" else None,
             probe_signature=probe.signature if probe is not None else None,
-            consistency=self.staged.consistency if self.staged is not None else None,
+            consistency=known.consistency if known is not None else None,
             started_at=self.started_at,
             duration_seconds=time.perf_counter() - self._started,
             extract_seconds=self.extract_seconds,
             load_seconds=self.load_seconds,
             validate_seconds=self.validate_seconds,
-            warnings=self.staged.warnings if self.staged is not None else (),
+            warnings=known.warnings if known is not None else (),
             error=failure.message if failure is not None else None,
             error_type=failure.type if failure is not None else None,
             exit_code=failure.exit_code if failure is not None else 0,

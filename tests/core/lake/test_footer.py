@@ -33,7 +33,7 @@ def test_a_file_says_what_it_holds(lake: Lake) -> None:
     assert json.loads(said.pop("dltsync.contracts")) == contracts
     assert json.loads(said.pop("dltsync.decimal_sums")) == {"Amount": "0.2000000000"}
     assert said == {
-        "dltsync.footer_version": "1",
+        "dltsync.footer_version": "2",
         "dltsync.pipeline": "shop",
         "dltsync.schema_name": "sales",
         "dltsync.table_name": "Orders",
@@ -75,8 +75,8 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_footer_of_a_later_version_is_not_guessed_at() -> None:
-    with pytest.raises(LakeError, match="version 2"):
-        footer_from({b"dltsync.footer_version": b"2"}, path="f")
+    with pytest.raises(LakeError, match="version 3"):
+        footer_from({b"dltsync.footer_version": b"3"}, path="f")
 
 
 def test_a_damaged_footer_is_named() -> None:

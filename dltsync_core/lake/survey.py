@@ -1,0 +1,187 @@
+"""What lies in a table's lake, the damaged and the strange included. Two listings and the manifests; files are not opened.
+
+Everything here only looks, but for `set_aside`, which moves and never removes: a person may want to see what it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from dltsync_core.clock import iso
+from dltsync_core.errors import LakeError, LakeUnreachable, NewerFormat
+from dltsync_core.identity import TableName
+from dltsync_core.lake import paths
+from dltsync_core.lake.clearing import dead_files
+from dltsync_core.lake.manifest import Manifest, ManifestFile, live, manifest_from
+from dltsync_core.lake.publish import is_manifest
+from dltsync_core.lake.storage import LakeStorage
+
+Kind = Literal["foreign file", "superfluous file", "torn file", "torn manifest", "other pipeline", "newer format"]
+
+_ONLY_A_PERSON_KNOWS: tuple[Kind, ...] = ("other pipeline", "newer format")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One object that should not lie where it lies. `why` completes the sentence "<address> …"."""
+
+    kind: Kind
+    key: str
+    address: str
+    why: str
+    bytes: int = 0
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether it may be right, so that nobody but a person can decide."""
+        return self.kind in _ONLY_A_PERSON_KNOWS
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.why}"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`manifests` are those that can be trusted, superseded ones included; `sizes` the files below `data`."""
+
+    table: TableName
+    manifests: tuple[Manifest, ...]
+    sizes: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    problems: Mapping[str, tuple[str, ...]]
+    """What is wrong with the live loads, by load id: files that are missing, or of another size."""
+
+    @cached_property
+    def units(self) -> dict[str, tuple[Manifest, ...]]:
+        """The live loads of each unit, oldest first."""
+        units: dict[str, tuple[Manifest, ...]] = {}
+        for manifest in live(self.manifests):
+            units[manifest.unit] = (*units.get(manifest.unit, ()), manifest)
+        return units
+
+    def problems_of(self, unit: str) -> tuple[str, ...]:
+        """Sentences about the live loads of a unit; none when all its files are there in their sizes."""
+        return tuple(p for manifest in self.units.get(unit, ()) for p in self.problems.get(manifest.load_id, ()))
+
+    @property
+    def strays(self) -> tuple[Finding, ...]:
+        """What can be set aside without asking anybody."""
+        return tuple(finding for finding in self.findings if not finding.needs_answer)
+
+    @property
+    def questions(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.needs_answer)
+
+
+def survey(storage: LakeStorage, table: TableName, pipeline: str, *, deep: bool = False) -> Survey:
+    """Look at a table's lake; `deep` reads every live file and compares its checksum. Raises LakeError when the store does
+    not answer, never for what is found in it."""
+    sizes = storage.sizes(paths.data_directory(table))
+    manifests, findings = _manifests(storage, table, pipeline, sizes)
+    problems: dict[str, tuple[str, ...]] = {}
+    for manifest in live(manifests):
+        said = []
+        for file in manifest.files:
+            size, address = sizes.get(file.path), storage.address(file.path)
+            if size is None:
+                said.append(f"{address} is missing")
+            elif size != file.bytes:
+                said.append(f"{address} has {size} bytes where the manifest says {file.bytes}")
+                why = f"has {size} bytes where the manifest of load {manifest.load_id} says {file.bytes}"
+                findings.append(Finding("torn file", file.path, address, why, size))
+            elif deep and not _is_whole(storage, file):
+                said.append(f"{address} was changed after it was published")
+                why = f"is not what load {manifest.load_id} published: its checksum differs"
+                findings.append(Finding("torn file", file.path, address, why, size))
+        if said:
+            problems[manifest.load_id] = tuple(said)
+    findings += _unnamed(storage, sizes, manifests)
+    return Survey(table, manifests, sizes, tuple(findings), problems)
+
+
+def set_aside(storage: LakeStorage, table: TableName, findings: Iterable[Finding], now: datetime) -> list[str]:
+    """Move what was found beside `data`, with a note that says from where and why. The new keys."""
+    places = []
+    for finding in findings:
+        within = finding.key[len(paths.table_directory(table)) + 1 :]
+        place = f"{paths.quarantine_directory(table)}/{now:%Y%m%dT%H%M%S}{now.microsecond:06d}Z/{within}"
+        note = {"from": finding.key, "kind": finding.kind, "why": finding.why, "at": iso(now), "bytes": finding.bytes}
+        storage.put(f"{place}.why.json", json.dumps(note, ensure_ascii=False, indent=1).encode())
+        storage.move(finding.key, place)
+        places.append(place)
+    return places
+
+
+def all_of(storage: LakeStorage, found: Survey, why: str) -> list[Finding]:
+    """Every manifest that can be read and every file, for a table that is not ours."""
+    keys = [paths.manifest_key(found.table, manifest.load_id) for manifest in found.manifests]
+    things = [*((key, 0) for key in keys), *found.sizes.items()]
+    return [Finding("other pipeline", key, storage.address(key), why, size) for key, size in things]
+
+
+def _is_whole(storage: LakeStorage, file: ManifestFile) -> bool:
+    try:
+        with storage.local_file(file, checked=True):
+            return True
+    except LakeUnreachable:
+        raise
+    except LakeError:
+        return False
+
+
+def _manifests(
+    storage: LakeStorage, table: TableName, pipeline: str, sizes: Mapping[str, int]
+) -> tuple[tuple[Manifest, ...], list[Finding]]:
+    keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
+    good: list[Manifest] = []
+    strange: list[Manifest] = []
+    findings: list[Finding] = []
+    for key, content in storage.read_all(keys).items():
+        address, size = storage.address(key), len(content)
+        try:
+            manifest = manifest_from(content, path=address)
+        except NewerFormat:
+            findings.append(Finding("newer format", key, address, "was written by a newer dltsync", size))
+            continue
+        except LakeError:
+            findings.append(Finding("torn manifest", key, address, "is no whole manifest", size))
+            continue
+        if manifest.table != table or manifest.pipeline not in ("", pipeline):
+            owner = f"of pipeline {manifest.pipeline!r}, table {manifest.table}"
+            findings.append(Finding("other pipeline", key, address, f"is a manifest {owner}", size))
+            strange.append(manifest)
+            continue
+        good.append(manifest)
+    ours = {file.path for manifest in good for file in manifest.files}
+    for manifest in strange:
+        for file in manifest.files:
+            if file.path in sizes and file.path not in ours:
+                why = f"is a file of pipeline {manifest.pipeline!r}"
+                findings.append(Finding("other pipeline", file.path, storage.address(file.path), why, file.bytes))
+    return tuple(good), findings
+
+
+def _unnamed(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Manifest, ...]) -> list[Finding]:
+    """Files that no manifest names and none will. A load of a later fence may be about to be named: it is left alone."""
+    named = {file.path for manifest in manifests for file in manifest.files}
+    published = {manifest.load_id for manifest in manifests}
+    dead = {key for manifest in live(manifests) for key in dead_files(sizes, manifest, manifests)}
+    findings = []
+    for key, size in sizes.items():
+        if key in named:
+            continue
+        order, address = paths.order_of(key), storage.address(key)
+        if order is None:
+            findings.append(Finding("foreign file", key, address, "has no name that dltsync gives", size))
+        elif order[1] in published:
+            why = f"bears the name of load {order[1]}, whose manifest does not list it"
+            findings.append(Finding("superfluous file", key, address, why, size))
+        elif key in dead:
+            why = f"belongs to load {order[1]}, which has no manifest and was overtaken by a later load"
+            findings.append(Finding("superfluous file", key, address, why, size))
+    return findings

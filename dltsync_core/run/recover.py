@@ -1,0 +1,152 @@
+"""`dltsync recover`: what was found in the three places, what is made of it, and what is left for the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dltsync_core.clock import utc_now
+from dltsync_core.config import TableConfig
+from dltsync_core.errors import ConfigError, ConnectError, SyncError
+from dltsync_core.plan.heads import HeadChange
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.steps import Action, Step
+from dltsync_core.run.planning import prepare, read_facts, shape_table
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.recovering import Findings, look, mend
+from dltsync_core.run.services import Services
+from dltsync_core.state.recovery import Answer, Verdict
+
+
+def recover_tables(
+    services: Services,
+    tables: Sequence[TableConfig],
+    intent: Intent,
+    *,
+    dry_run: bool,
+    deep: bool,
+    answer: Answer | None,
+) -> dict[str, Any]:
+    """The report of `Pipeline.recover`. A table that cannot be looked at says why. Raises ConnectError."""
+    facts, errors = read_facts(services, tables)
+    reports = []
+    for table in tables:
+        try:
+            if table.name in errors:
+                raise errors[table.name]
+            shape = shape_table(services, table, facts[table.name])
+            reports.append(_recover(services, shape, intent, dry_run=dry_run, deep=deep, answer=answer))
+        except ConnectError:
+            raise
+        except SyncError as error:
+            reports.append(_report(str(table.name), table.kind, error=str(error)))
+    rows = [unit["rows_to_read"] for report in reports for unit in report["units"] if unit["rows_to_read"]]
+    return {
+        "dry_run": dry_run,
+        "agreed": all(_is_agreed(report) for report in reports),
+        "questions": [report["question"] for report in reports if report["question"]],
+        "rows_to_read": sum(rows),
+        "tables": reports,
+    }
+
+
+def _recover(
+    services: Services, shape: TableShape, intent: Intent, *, dry_run: bool, deep: bool, answer: Answer | None
+) -> dict[str, Any]:
+    found = look(services, shape, services.ledger.heads(shape.name), deep=deep)
+    asked, aside = found.question, [str(stray) for stray in found.survey.strays]
+    if not dry_run:
+        if asked is not None and answer is not None:
+            _answer(services, shape, found, answer)
+            found = look(services, shape, services.ledger.heads(shape.name))
+            asked = found.question
+        if asked is None:
+            mend(services, shape, found)
+    steps: dict[str, Step] = {}
+    if asked is None and not dry_run:
+        prepared = prepare(services, shape.config, shape.facts, replace(intent, heal=True, mend=False))
+        steps = {step.unit: step for step in prepared.plan.steps}
+    elif asked is None and not found.survey.strays:
+        steps = {
+            step.unit: step
+            for step in prepare(services, shape.config, shape.facts, replace(intent, heal=True)).plan.steps
+        }
+    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*shape.units, *found.decisions])]
+    return _report(
+        str(shape.name),
+        shape.config.kind,
+        units=[unit for unit in units if unit is not None],
+        set_aside=aside,
+        question=None if asked is None else {"unit": asked.unit, "question": asked.reason, "answer": asked.answer},
+    )
+
+
+def _answer(services: Services, shape: TableShape, found: Findings, answer: Answer) -> None:
+    """Carry out what a person said. Raises ConfigError for an answer to another question."""
+    for decision in [d for d in found.decisions.values() if d.verdict is Verdict.ASK]:
+        if decision.answer != answer:
+            raise ConfigError(
+                f"{shape.name} {decision.unit}: {answer} is no answer to this: {decision.reason}",
+                remedy=f"the answer it takes is {decision.answer}",
+            )
+        if answer == "accept-loss":
+            change = HeadChange(decision.unit, found.heads.generation(decision.unit), None)
+            services.ledger.commit(shape.name, [change], [])
+        elif found.survey.questions:
+            services.lake.set_aside(shape.name, found.survey.questions, utc_now())
+            return
+        else:
+            services.lake.disown(found.survey, decision.reason, utc_now())
+            return
+
+
+def _unit(found: Findings, unit: str, step: Step | None) -> dict[str, Any] | None:
+    decision, head = found.decisions.get(unit), found.heads.live.get(unit)
+    manifests = found.survey.units.get(unit, ())
+    if decision is None and step is None:
+        return None
+    believed = decision.head if decision is not None else None
+    return {
+        "unit": unit,
+        "verdict": decision.verdict.value if decision is not None else "redo",
+        "reason": decision.reason if decision is not None else "never loaded before",
+        "ledger": head.rows if head is not None else None,
+        "lake": sum(m.rows for m in manifests) if manifests else None,
+        "warehouse": found.observed.unit(unit).warehouse_rows,
+        "lake_bytes": sum(m.bytes for m in manifests),
+        "watermark": believed.watermark if believed is not None else None,
+        "next": step.action.value if step is not None else None,
+        "rows_to_read": _rows(step) if step is not None else None,
+    }
+
+
+def _rows(step: Step) -> int | None:
+    """How many rows the next run reads of a unit; unknown for an increment, whose rows only the server can count."""
+    if step.action in (Action.SKIP, Action.RELOAD):
+        return 0
+    return step.probe.rows if step.action is Action.LOAD and step.probe is not None else None
+
+
+def _report(
+    table: str,
+    kind: str,
+    *,
+    units: Sequence[dict[str, Any]] = (),
+    set_aside: Sequence[str] = (),
+    question: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "table": table,
+        "kind": kind,
+        "units": list(units),
+        "set_aside": list(set_aside),
+        "question": question,
+        "error": error,
+    }
+
+
+def _is_agreed(report: dict[str, Any]) -> bool:
+    settled = all(unit["verdict"] == Verdict.KEEP.value for unit in report["units"])
+    return settled and not (report["set_aside"] or report["question"] or report["error"])

@@ -1,0 +1,242 @@
+"""What ledger, lake and warehouse know of a table, laid side by side; and what can be put right without reading the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from dltsync_core.clock import parse_iso, utc_now
+from dltsync_core.errors import LakeError, NeedsAnswer, StateError
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.manifest import Manifest
+from dltsync_core.lake.survey import Survey
+from dltsync_core.plan.heads import Head, HeadChange, TableHeads, lake_digest
+from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.steps import Probe, TableKind
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.services import Services, log
+from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.recovery import Decision, Evidence, Mark, Verdict, decide_all
+from dltsync_core.warehouse.port import Target
+
+
+class Marker(Protocol):
+    """What recovery asks of a warehouse's marker."""
+
+    @property
+    def load_id(self) -> str: ...
+    @property
+    def lake(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def watermark(self) -> str | None: ...
+
+
+@runtime_checkable
+class KeepsMarkers(Protocol):
+    """A warehouse that says itself which load each unit stands at."""
+
+    def markers(self, target: Target, pipeline: str) -> Mapping[str, Marker]: ...
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One table: what lies in the lake, what is decided of each unit, and what the plan sees of it."""
+
+    table: TableName
+    survey: Survey
+    heads: TableHeads
+    decisions: Mapping[str, Decision]
+    observed: TableObservation
+
+    @property
+    def believed(self) -> TableHeads:
+        """The heads to plan from: the ledger's, or what the evidence puts in their place."""
+        live = {unit: decision.head for unit, decision in self.decisions.items() if decision.head is not None}
+        return TableHeads(live, self.heads.generations)
+
+    @property
+    def question(self) -> Decision | None:
+        """The first thing only a person can tell."""
+        return next((d for d in self.decisions.values() if d.verdict is Verdict.ASK), None)
+
+
+def look(services: Services, shape: TableShape, heads: TableHeads, *, deep: bool = False) -> Findings:
+    """Lay the three places side by side. Writes nothing. `deep` reads every live file and compares its checksum."""
+    survey = services.lake.survey(shape.name, deep=deep)
+    units = sorted({*heads.live, *survey.units, *_asked_about(survey)})
+    if not units:
+        return Findings(shape.name, survey, heads, {}, TableObservation())
+    rows, marks = _warehouse(services, shape, units)
+    gone = bool(set(heads.live) - set(shape.units))
+    questions = tuple(str(finding) for finding in survey.questions)
+    evidence, seen = [], {}
+    for unit in units:
+        manifests = survey.units.get(unit, ())
+        problems = survey.problems_of(unit)
+        found = Evidence(
+            unit=unit,
+            source=shape.basis.source,
+            ledger=heads.live.get(unit),
+            lake=head_of(manifests, shape.config.kind),
+            lake_loads=lake_digest(m.load_id for m in manifests) if manifests else None,
+            problems=problems,
+            mark=marks.get(unit),
+            warehouse_rows=rows.get(unit, 0),
+            questions=questions,
+            gone_units=gone,
+        )
+        evidence.append(found)
+        seen[unit] = UnitObservation(tuple(m.load_id for m in manifests), problems, rows.get(unit, 0))
+    decisions = _proven(services, shape, decide_all(evidence))
+    observed = {
+        unit: replace(each, fill=decisions[unit].reason if decisions[unit].fill else "") for unit, each in seen.items()
+    }
+    return Findings(shape.name, survey, heads, decisions, TableObservation(any(rows.values()), observed))
+
+
+def settle(services: Services, shape: TableShape, heads: TableHeads, intent: Intent) -> Findings:
+    """What a plan may build upon. With `intent.mend` damaged and strange files are set aside first, and heads that lake and
+    warehouse agree upon are adopted. Raises NeedsAnswer, StateError (healing off and the ledger is not right)."""
+    found = look(services, shape, heads)
+    if not intent.heal:
+        _refuse_to_heal(found)
+        return found
+    if found.question is not None and not intent.full_refresh:
+        raise _asked(found, found.question)
+    if intent.mend and (found.survey.strays or _adopted(found)):
+        mend(services, shape, found)
+        found = look(services, shape, services.ledger.heads(shape.name))
+    return found
+
+
+def mend(services: Services, shape: TableShape, found: Findings) -> None:
+    """Set aside what lies wrong in the lake, then adopt heads by compare-and-set. Raises StateConflict when another run
+    committed in between."""
+    now = utc_now()
+    for finding, place in zip(
+        found.survey.strays, services.lake.set_aside(shape.name, found.survey.strays, now), strict=True
+    ):
+        log.warning("%s: %s; set aside as %s", shape.name, finding, place)
+    adopted = _adopted(found)
+    changes, events = [], []
+    for decision in adopted:
+        generation = found.heads.generation(decision.unit)
+        head = decision.head
+        if head is None:
+            continue
+        changes.append(HeadChange(decision.unit, generation, replace(head, generation=generation + 1)))
+        events.append(
+            LoadEvent(
+                shape.name,
+                shape.config.kind,
+                decision.unit,
+                head.load_id,
+                services.run_id,
+                LoadStatus.COMMITTED,
+                now,
+                head.rows,
+                f"recovered: {decision.reason}",
+            )
+        )
+        log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
+    if changes:
+        services.ledger.commit(shape.name, changes, events)
+
+
+def head_of(manifests: Sequence[Manifest], kind: TableKind) -> Head | None:
+    """The head that the live loads of a unit amount to; None when they do not say enough, or not all of them are there."""
+    if not manifests or any(m.probe_rows is None or m.kind != kind for m in manifests):
+        return None
+    first, last = manifests[0], manifests[-1]
+    loads = [m.load_id for m in manifests]
+    chained = all(m.builds_on == lake_digest(loads[:i]) for i, m in enumerate(manifests) if i)
+    if not first.replaces_unit or not chained or last.probe_rows is None:
+        return None
+    return Head(
+        table=last.table,
+        unit=last.unit,
+        kind=last.kind,
+        generation=0,
+        load_id=last.load_id,
+        run_id=last.run_id,
+        probe=Probe(last.probe_method, last.probe_rows, last.probe_signature, last.watermark_high),
+        rows=last.probe_rows if kind == "scd" else last.rows,
+        warehouse_rows=last.probe_rows if kind == "scd" else last.rows,
+        shape=last.shape,
+        source=last.source,
+        lake=lake_digest(loads),
+        committed_at=parse_iso(last.created_at),
+        watermark=last.watermark_high,
+    )
+
+
+def _asked_about(survey: Survey) -> list[str]:
+    """A table of which nothing but strange manifests is there still has a question."""
+    return [WHOLE_TABLE] if survey.questions and not survey.units else []
+
+
+def _warehouse(services: Services, shape: TableShape, units: Sequence[str]) -> tuple[dict[str, int], dict[str, Mark]]:
+    """Rows and marks of the units that the table has now."""
+    known = [unit for unit in shape.units if unit in units]
+    scopes = {unit: scope for unit in known if (scope := shape.scope_of(unit)) is not None}
+    warehouse, marks = services.warehouse, dict[str, Mark]()
+    with services.warehouse_turn:
+        if shape.units == [WHOLE_TABLE]:
+            rows = {WHOLE_TABLE: warehouse.count(shape.target)}
+        else:
+            rows = dict(warehouse.counts(shape.target, scopes)) if scopes else {}
+        if isinstance(warehouse, KeepsMarkers):
+            found = warehouse.markers(shape.target, services.config.pipeline_name)
+            marks = {unit: Mark(m.load_id, m.lake, m.rows, m.watermark) for unit, m in found.items()}
+    return rows, marks
+
+
+def _proven(services: Services, shape: TableShape, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+    """What is to be adopted is counted in the lake first: a head that was not committed is not believed."""
+    proven = dict(decisions)
+    for unit, decision in decisions.items():
+        if decision.verdict is not Verdict.ADOPT or decision.head is None:
+            continue
+        try:
+            if shape.config.kind == "scd":
+                held = services.lake.count(shape.name, unit, shape.keys)
+            else:
+                held = services.lake.count(shape.name, unit)
+            why = None if held == decision.head.rows else f"the lake holds {held:,} rows of {decision.head.rows:,}"
+        except LakeError as error:
+            why = error.problem
+        if why is not None:
+            proven[unit] = Decision(unit, Verdict.REDO, f"the lake is damaged: {why}")
+    return proven
+
+
+def _adopted(found: Findings) -> list[Decision]:
+    return [d for d in found.decisions.values() if d.verdict is Verdict.ADOPT]
+
+
+def _asked(found: Findings, question: Decision) -> NeedsAnswer:
+    return NeedsAnswer(
+        f"{found.table} {question.unit}: {question.reason}",
+        remedy=f"look with `dltsync recover --tables {found.table} --dry-run`; when that is right, answer with "
+        f"`dltsync recover --tables {found.table} --answer {question.answer}`",
+        table=str(found.table),
+        unit=question.unit,
+    )
+
+
+def _refuse_to_heal(found: Findings) -> None:
+    """With healing off the ledger is all there is: a lake that it does not know is an error, not a reason to read."""
+    for unit, decision in found.decisions.items():
+        if decision.verdict is Verdict.ASK:
+            raise _asked(found, decision)
+        if unit not in found.heads.live:
+            raise StateError(
+                f"{found.table} {unit}: {decision.reason}",
+                remedy=f"`dltsync recover --tables {found.table}` shows and mends it, or switch on state.enable_self_healing",
+                table=str(found.table),
+                unit=unit,
+            )
