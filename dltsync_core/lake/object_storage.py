@@ -33,7 +33,8 @@ from dltsync_core.lake.store_faults import explained_store
 
 PART_BYTES = 16 * 1024 * 1024
 PARTS_AT_ONCE = 4
-"""An upload holds at most this many parts of that size in memory. S3 allows 10,000 parts: 160 GB a file."""
+"""An upload holds two rounds of parts in memory at most, the one on its way and the next (130 MB measured), whatever the file's
+size. S3 allows 10,000 parts: 160 GB a file."""
 
 _DRIVERS = {"s3": "s3fs", "azure": "adlfs", "gcs": "gcsfs"}
 _UPLOAD: Mapping[str, Mapping[str, Any]] = {
@@ -83,7 +84,12 @@ class ObjectStorage:
 
     def take_in(self, staged: StagedFile, key: str) -> None:
         with self._talking("uploading", key) as (files, root):
-            files.put_file(str(staged.path), f"{root}/{key}", **_UPLOAD[self._store])
+            try:
+                files.put_file(str(staged.path), f"{root}/{key}", **_UPLOAD[self._store])
+            except FileNotFoundError:
+                # Also "no such upload": its completion was carried out, its answer lost, and the driver asked once more.
+                if not files.exists(f"{root}/{key}"):
+                    raise
         if self._sha256(key) != staged.sha256:
             raise changed(self.address(key))
 

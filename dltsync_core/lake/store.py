@@ -130,12 +130,14 @@ class Lake:
             yield tuple(stack.enter_context(self._storage.local_file(file, checked=True)) for file in manifest.files)
 
     def paths(self, manifest: Manifest) -> tuple[Path, ...]:
-        """Absolute paths of a load's files, of a lake on a disk. Not verified: see `files`."""
-        return tuple(self.directory.absolute() / file.path for file in manifest.files)
+        """Absolute paths of a load's files, of a lake on a disk. Not verified: see `files`. Raises LakeError for an object
+        store, whose files have none."""
+        return tuple(self._on_disk() / file.path for file in manifest.files)
 
     def data_directory(self, table: TableName) -> Path:
-        """The directory whose `**/*.parquet` is the current table (scd: its change files), of a lake on a disk."""
-        return self.directory.absolute() / paths.data_directory(table)
+        """The directory whose `**/*.parquet` is the current table (scd: its change files), of a lake on a disk. Raises
+        LakeError for an object store."""
+        return self._on_disk() / paths.data_directory(table)
 
     def footers(self, manifest: Manifest) -> tuple[Footer, ...]:
         """What a load's files say about themselves. Raises LakeError when one is missing, torn or not ours."""
@@ -189,6 +191,11 @@ class Lake:
         for directory in left:
             remove_tree(directory)
         return len(left)
+
+    def _on_disk(self) -> Path:
+        if not isinstance(self._storage, LocalStorage):
+            raise LakeError(f"{self.address} is no directory", remedy="use Lake.files or Lake.addresses")
+        return self.directory.absolute()
 
     def _content_problems(self, file: ManifestFile, *, checksums: bool) -> list[str]:
         try:

@@ -304,6 +304,36 @@ def test_a_manifest_whose_request_was_answered_by_nobody_names_files_that_are_th
     assert rows_of(lake) == [7]
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_upload_whose_completion_was_answered_by_nobody_counts_when_it_arrived(
+    lake: Lake, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, arrived: bool
+) -> None:
+    """The driver asks again, and the store says that there is no such upload: it is complete. (Met with 512 MB on a slow
+    server.)"""
+    staged = stage(lake, facts_of("static"), [1, 2])
+    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    original = files.put_file
+
+    def asked_twice(local: str, remote: str, **more: Any) -> None:
+        if arrived:
+            original(local, remote, **more)
+        raise FileNotFoundError("The specified upload does not exist.")
+
+    monkeypatch.setattr(files, "put_file", asked_twice)
+    if arrived:
+        assert lake.verify(lake.publish(staged, fence=1), checksums=True) == []
+    else:
+        with pytest.raises(LakeError, match="no such bucket or object"):
+            lake.publish(staged, fence=1)
+        assert bucket.names() == []
+
+
+def test_an_object_store_hands_out_no_paths(lake: Lake) -> None:
+    manifest = publish(lake, "static", WHOLE_TABLE, [1])
+    with pytest.raises(LakeError, match=r"Lake\.files"):
+        lake.paths(manifest)
+
+
 def test_a_driver_that_is_not_installed_is_named_with_its_command(bucket: Bucket, tmp_path: Path) -> None:
     lake = lake_in(bucket, tmp_path, parquet_directory="gs://bucket/x", storage_options={"token": SECRET})
     with pytest.raises(EnvironmentProblem, match="gcsfs") as caught:
