@@ -40,8 +40,10 @@ def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> Non
         (
             "since",
             "timestamp[us, tz=UTC]",
-            "datetimeoffset(7); loses the offset; the instant in UTC (column_representation utc); "
-            "a value whose seventh digit is not 0 stops the load",
+            (
+                "datetimeoffset(7); loses the offset; the instant in UTC (column_representation utc); "
+                "a value whose seventh digit is not 0 stops the load"
+            ),
             True,
         ),
         ("id", "int32", "int; lossless; computed (not persisted: the server works it out at each read)", False),
