@@ -87,6 +87,7 @@ class TableRun:
             found = work.in_lake = find_in_lake(self._services, self._shape, work.step, head.lake)
             work.load_id, work.manifest = head.load_id, found.manifests[-1]
             work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
+            work.contracts = self._shape.mapping.contracts()
             self._load(work)
         except LakeUnreachable:
             raise

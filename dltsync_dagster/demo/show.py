@@ -18,6 +18,7 @@ from dltsync_dagster.demo.materialise import Look
 from dltsync_dagster.demo.source import Change
 
 _MIDNIGHT = re.compile(r"(?:T|%20| )00:00:00(?:\.0+)?")
+_VERBS = {Action.LOAD_INCREMENT: "read the increment", Action.RELOAD: "fill from the lake"}
 _KINDS = {"partition": "one month", "scd": "versions", "static": "whole table"}
 
 
@@ -108,7 +109,7 @@ def show_plan(console: Console, plans: Sequence[TablePlan]) -> None:
     for plan in plans:
         for step in plan.work:
             unit = short(step.unit) if plan.kind == "partition" else _KINDS[plan.kind]
-            verb = "read the increment" if step.action is Action.LOAD_INCREMENT else "read"
+            verb = _VERBS.get(step.action, "read")
             table.add_row(plan.table.table, Text(unit), Text(verb, style="bold green"), Text(step.reason))
         skipped = [step for step in plan.steps if step.action is Action.SKIP]
         if skipped:
