@@ -8,6 +8,7 @@ from dltsync_core.config import SCDTableConfig
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
+from dltsync_dagster.markdown import code
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 
 ROW_COUNTS = "row_counts"
@@ -65,7 +66,7 @@ def _table(units: list[UnitResult]) -> str:
     for unit in units:
         counts = unit.counts
         if counts is not None:
-            lines.append(f"| `{unit.unit}` | {counts.source:,} | {counts.lake:,} | {counts.warehouse:,} |")
+            lines.append(f"| {code(unit.unit)} | {counts.source:,} | {counts.lake:,} | {counts.warehouse:,} |")
     return "\n".join(lines)
 
 

@@ -15,7 +15,14 @@ from dataclasses import replace
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
 from dltsync_core.config import SCDTableConfig, StaticTableConfig
-from dltsync_core.errors import LakeError, LakeUnreachable, StateError, SyncError, ValidationFailed
+from dltsync_core.errors import (
+    LakeError,
+    LakeUnreachable,
+    StateConflict,
+    StateError,
+    SyncError,
+    ValidationFailed,
+)
 from dltsync_core.identity import new_load_id
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.heads import Head, HeadChange, lake_digest
@@ -67,7 +74,7 @@ class TableRun:
                     work.staged.load.discard()
         if raised is not None:
             # Told outside of its handling: a log handler that fails would print what is being handled, secrets and all.
-            return self._failed(works, raised)
+            return self._failed(works, self._overtaken(works) or raised)
         return tuple(work.result("committed") for work in works)
 
     # -- stages -----------------------------------------------------------------------------------------------------
@@ -277,6 +284,24 @@ class TableRun:
                 log.warning("%s: the failure could not be recorded: %s", self._shape.name, second)
             self._say("failed", work, message=failure.message)
         return tuple(work.result("failed", failure) for work in works)
+
+    def _overtaken(self, works: Sequence[UnitWork]) -> StateConflict | None:
+        """What really happened when files of ours vanished under us: another run published a newer load of the unit. That
+        passes, whatever the error looks like that it led to."""
+        try:
+            live = self._services.lake.current(self._shape.name)
+        except SyncError:  # then the lake is the problem, and the first error says so
+            return None
+        for work in works:
+            shown = {manifest.load_id for manifest in live.get(work.step.unit, ())}
+            if work.manifest is not None and work.manifest.load_id not in shown:
+                return StateConflict(
+                    f"{work.step.table} {work.step.unit}: another run published a newer load while this one was at work",
+                    remedy="run again: it will see what the other run did",
+                    table=str(work.step.table),
+                    unit=work.step.unit,
+                )
+        return None
 
     def _event(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> LoadEvent:
         step, run_id = work.step, self._services.run_id

@@ -40,7 +40,7 @@ class RealShop:
         self.connection = pyodbc.connect(sandbox.odbc(database=self.database), autocommit=True)
         for statement in TABLES:
             self.connection.execute(statement)
-        config = PipelineConfig(
+        self.config = config = PipelineConfig(
             database=DatabaseConfig(
                 server=sandbox.host,
                 port=sandbox.port,
