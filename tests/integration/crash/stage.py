@@ -109,11 +109,12 @@ class Stage:
     @cached_property
     def warehouse_after(self) -> Rows:
         """The source; under an upsert also the rows that are gone there."""
-        if not self.case.upsert:
-            return self.source
+        return self.merged(self.warehouse_before) if self.case.upsert else self.source
+
+    def merged(self, before: Rows) -> Rows:
+        """The rows of before with those of the source put over them, by key."""
         key = [self.case.columns.index(name) for name in self.case.keys]
-        merged = {tuple(row[i] for i in key): row for row in (*self.warehouse_before, *self.source)}
-        return plain(list(merged.values()))
+        return plain(list({tuple(row[i] for i in key): row for row in (*before, *self.source)}.values()))
 
     def stops(self, *, every_occurrence: bool = False) -> list[Stop]:
         """Every step of the load: at its last time (that of a ledger's transaction is the commit); where units go together at its
