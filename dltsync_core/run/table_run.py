@@ -189,7 +189,7 @@ class TableRun:
         counts = work.counts = self._count(work)
         work.validate_seconds += time.perf_counter() - started
         if not counts.equal:
-            if work.step.action is Action.LOAD_INCREMENT and self._may_resync():
+            if work.step.action in (Action.LOAD_INCREMENT, Action.RELOAD) and self._may_resync():
                 self._resync(work, counts)
                 return
             raise ValidationFailed(
@@ -205,7 +205,8 @@ class TableRun:
     def _resync(self, work: UnitWork, counts: ThreeCounts) -> None:
         """An increment that does not add up is followed by one load of the whole table, within the same unit of work."""
         reason = f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again"
-        _staged(work).load.discard()
+        if work.staged is not None:
+            work.staged.load.discard()
         self._read_instead(work, reason)
 
     def _commit(self, works: Sequence[UnitWork]) -> None:
