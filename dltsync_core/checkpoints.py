@@ -49,11 +49,13 @@ RETIRING = "retiring"
 # -- inside the warehouse's load ----------------------------------------------------------------------------------------
 
 WAREHOUSE_EVOLVED = "warehouse_evolved"
-"""The table admits the load's columns, none of its rows is in it."""
+"""The table admits the load's columns, none of its rows is in it, nothing of that is committed."""
 WAREHOUSE_STATEMENT = "warehouse_statement"
 """One statement of the load was executed."""
 WAREHOUSE_WRITTEN = "warehouse_written"
-"""The load's last statement was executed, the warehouse is still open."""
+"""The load's last statement was executed, its transaction is not committed."""
+WAREHOUSE_COMMITTED = "warehouse_committed"
+"""The load's transaction is committed, its staging schema is still there and nobody was told."""
 
 OF_EVERY_UNIT = (PLANNED, STAGED, FIRST_BATCH, EXTRACTED, PUBLISHED, LOADED, VALIDATED, COMMITTED)
 """In the order a unit passes them, whatever its kind and its warehouse."""
@@ -69,6 +71,7 @@ ALL = (
     WAREHOUSE_EVOLVED,
     WAREHOUSE_STATEMENT,
     WAREHOUSE_WRITTEN,
+    WAREHOUSE_COMMITTED,
 )
 
 _handler: Callable[[str], None] | None = None

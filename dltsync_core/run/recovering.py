@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from dltsync_core.clock import parse_iso, utc_now
 from dltsync_core.errors import LakeError, NeedsAnswer, StateError
@@ -19,27 +18,6 @@ from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services, log
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.recovery import Decision, Evidence, Mark, Verdict, decide_all
-from dltsync_core.warehouse.port import Target
-
-
-class Marker(Protocol):
-    """What recovery asks of a warehouse's marker."""
-
-    @property
-    def load_id(self) -> str: ...
-    @property
-    def lake(self) -> str: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def watermark(self) -> str | None: ...
-
-
-@runtime_checkable
-class KeepsMarkers(Protocol):
-    """A warehouse that says itself which load each unit stands at."""
-
-    def markers(self, target: Target, pipeline: str) -> Mapping[str, Marker]: ...
 
 
 @dataclass(frozen=True)
@@ -183,16 +161,14 @@ def _warehouse(services: Services, shape: TableShape, units: Sequence[str]) -> t
     """Rows and marks of the units that the table has now."""
     known = [unit for unit in shape.units if unit in units]
     scopes = {unit: scope for unit in known if (scope := shape.scope_of(unit)) is not None}
-    warehouse, marks = services.warehouse, dict[str, Mark]()
+    warehouse = services.warehouse
     with services.warehouse_turn:
         if shape.units == [WHOLE_TABLE]:
             rows = {WHOLE_TABLE: warehouse.count(shape.target)}
         else:
             rows = dict(warehouse.counts(shape.target, scopes)) if scopes else {}
-        if isinstance(warehouse, KeepsMarkers):
-            found = warehouse.markers(shape.target, services.config.pipeline_name)
-            marks = {unit: Mark(m.load_id, m.lake, m.rows, m.watermark) for unit, m in found.items()}
-    return rows, marks
+        found = warehouse.markers(shape.target, services.config.pipeline_name)
+    return rows, {unit: Mark(m.load_id, m.lake, m.rows, m.watermark) for unit, m in found.items()}
 
 
 def _proven(services: Services, shape: TableShape, decisions: Mapping[str, Decision]) -> dict[str, Decision]:

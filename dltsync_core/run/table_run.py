@@ -39,7 +39,7 @@ from dltsync_core.run.services import Services, Stopped
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.validate.counts import ThreeCounts, difference
-from dltsync_core.warehouse.port import Disposition, LoadRequest
+from dltsync_core.warehouse.port import Disposition, LoadRequest, Marker
 
 log = logging.getLogger("dltsync.run")
 
@@ -84,7 +84,7 @@ class TableRun:
             self._extract(work)
         self._publish(works)
         for work in works:
-            self._load(work)
+            self._load(work, last=work is works[-1])
             self._validate(work)
 
     def _reload(self, work: UnitWork) -> None:
@@ -137,13 +137,13 @@ class TableRun:
         """Make a family visible. The last member retires what vanished: until then the lake shows too much, never too
         little, and a stop in between is seen by the next plan."""
         self._services.keep_going()
-        fence = self._services.lake.highest_sequence(self._shape.name) + 1
         for work in works:
             staged = _staged(work)
+            work.fence = self._fence()
             last = work is works[-1]
             whole = work.step.kind == "scd" and work.step.action is Action.LOAD
             manifest = self._services.lake.publish(
-                staged.files, fence=fence, retire=work.step.replaces if last else (), retire_all=whole
+                staged.files, fence=work.fence, retire=work.step.replaces if last else (), retire_all=whole
             )
             work.manifest = manifest
             work.files = self._services.lake.addresses(manifest)
@@ -153,21 +153,34 @@ class TableRun:
             self._say("published", work, rows=_staged(work).rows_read, size=work.bytes_written)
         checkpoints.reached(checkpoints.PUBLISHED)
 
-    def _load(self, work: UnitWork) -> None:
+    def _load(self, work: UnitWork, *, last: bool = True) -> None:
+        """`last` of its family: only then all rows of what vanished have been taken over."""
         self._services.keep_going()
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
         self._say("loading", work, rows=_rows(work))
+        retires = work.step.replaces if last else ()
         if work.in_lake is not None:
+            work.fence = self._fence()
+            loads: list[str] = []
             for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
-                self._bring_in(work, manifest, disposition)
+                loads.append(manifest.load_id)
+                self._bring_in(work, manifest, disposition, loads)
         else:
-            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step))
+            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step), self._loads_of(work), retires)
         self._tell(work, LoadStatus.LOADED, rows=_rows(work))
         self._say("loaded", work, rows=_rows(work))
         checkpoints.reached(checkpoints.LOADED)
 
-    def _bring_in(self, work: UnitWork, manifest: Manifest, disposition: Disposition) -> None:
+    def _bring_in(
+        self,
+        work: UnitWork,
+        manifest: Manifest,
+        disposition: Disposition,
+        loads: Sequence[str],
+        retires: tuple[str, ...] = (),
+    ) -> None:
+        """One load of the lake into the warehouse. `loads` are those the unit consists of afterwards."""
         about = work.step.table, work.step.unit, work.load_id
         with self._services.lake.files(manifest) as files, self._services.voice.about(*about):
             request = LoadRequest(
@@ -177,6 +190,8 @@ class TableRun:
                 disposition=disposition,
                 load_id=manifest.load_id,
                 hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
+                marker=self._marker(work, manifest, loads),
+                retires=retires,
             )
             with self._services.warehouse_turn:
                 self._services.keep_going()
@@ -252,9 +267,6 @@ class TableRun:
         known, counts = _known(work), work.counts
         if counts is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing is committed that was not counted")
-        loads = [work.load_id]
-        if work.step.kind == "scd":
-            loads = [m.load_id for m in self._services.lake.current(self._shape.name).get(work.step.unit, ())]
         return Head(
             table=self._shape.name,
             unit=work.step.unit,
@@ -267,10 +279,38 @@ class TableRun:
             warehouse_rows=counts.warehouse,
             shape=self._shape.basis.shape,
             source=self._shape.basis.source,
-            lake=lake_digest(loads),
+            lake=lake_digest(self._loads_of(work)),
             committed_at=utc_now(),
             watermark=known.probe.watermark_high,
         )
+
+    def _loads_of(self, work: UnitWork) -> list[str]:
+        """The lake loads a unit consists of."""
+        if work.step.kind != "scd":
+            return [work.load_id]
+        return [m.load_id for m in self._services.lake.current(self._shape.name).get(work.step.unit, ())]
+
+    def _marker(self, work: UnitWork, manifest: Manifest, loads: Sequence[str]) -> Marker:
+        known = _known(work)
+        return Marker(
+            pipeline=self._services.config.pipeline_name,
+            table=self._shape.name,
+            unit=work.step.unit,
+            kind=work.step.kind,
+            load_id=manifest.load_id,
+            run_id=self._services.run_id,
+            fence=work.fence,
+            rows=known.source_rows,
+            probe=known.probe,
+            watermark=manifest.watermark_high,
+            shape=self._shape.basis.shape,
+            source=self._shape.basis.source,
+            lake=lake_digest(loads),
+            written_at=utc_now(),
+        )
+
+    def _fence(self) -> int:
+        return self._services.lake.highest_sequence(self._shape.name) + 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
 

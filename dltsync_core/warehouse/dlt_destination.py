@@ -4,12 +4,16 @@ dlt makes file names out of table names, writes its SQL to files line by line, s
 sends parts of it through `%` and `str.format`, and leaves out the catalog, without which a schema `sales` in a file
 `sales.duckdb` is ambiguous. Any name SQL Server admits must pass. So every name travels in disguise, in letters and digits
 only, and gets its own back where DuckDB is asked.
+
+dlt also makes several transactions of one load, each on a connection of its own. Here everything it does joins the one
+transaction of the connection it is given: whoever began that commits it, or nothing of the load was ever there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from dlt.common.schema import Schema
@@ -62,6 +66,7 @@ class FullNames(DuckDbDestination):
         real_names: Mapping[str, str],
         staging_schema: str,
     ) -> None:
+        self._connection = connection
         super().__init__(
             credentials=connection,
             replace_strategy="insert-from-staging",  # in one transaction; the default empties the table before it
@@ -91,16 +96,32 @@ class FullNames(DuckDbDestination):
         )
         client.sql_client.catalog = self._catalog
         client.sql_client.real_names = self._real_names
+        client.sql_client.ours = self._connection
         return client
 
 
 class _SqlClient(DuckDbSqlClient):
     catalog: str
     real_names: Mapping[str, str]
+    ours: DuckDBPyConnection
 
     def open_connection(self) -> Any:
-        self._conn = cast("DuckDBPyConnection", _Revealing(super().open_connection()))
+        # Not dlt's pool: it hands out duplicates, each with a transaction of its own.
+        self._conn = cast("DuckDBPyConnection", _Revealing(self.ours))
         return self._conn
+
+    def close_connection(self) -> None:
+        self._conn = cast("DuckDBPyConnection", None)
+
+    @contextmanager
+    def begin_transaction(self) -> Iterator[Any]:
+        yield self
+
+    def commit_transaction(self) -> None:
+        """The one transaction goes on: the warehouse commits it when the marker is written."""
+
+    def rollback_transaction(self) -> None:
+        """dlt raises after this, and the warehouse then rolls everything back."""
 
     def catalog_name(self, quote: bool = True, casefold: bool = True) -> str:
         return disguised_name(self.catalog) if quote else self.catalog
@@ -122,6 +143,10 @@ class _Revealing:
         executed = self._connection.execute(undisguised(query), *args)
         checkpoints.reached(checkpoints.WAREHOUSE_STATEMENT)
         return executed
+
+    def rollback(self) -> None:
+        """dlt rolls back after every failed statement, also after looks at tables that are not there yet. DuckDB keeps a
+        transaction through those, and refuses every further statement after any other error."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)

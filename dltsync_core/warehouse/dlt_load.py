@@ -56,7 +56,8 @@ class Place:
 def load_with_dlt(connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
     """Bring the files in, by dlt's file import: it links the files, writes no row itself, and leaves the SQL to DuckDB.
 
-    Raises WarehouseError, DiskFull or NotWritable. The caller drops the staging schema and removes the working directory.
+    Everything happens in the transaction that is open on `connection`. Raises WarehouseError, DiskFull or NotWritable. The
+    caller drops the staging schema, ends the transaction and removes the working directory.
     """
     schema_name, table = place.target
     name = travel_name(table)

@@ -8,7 +8,8 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -25,15 +26,23 @@ from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table,
 from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
 from dltsync_core.warehouse.evolution import check_names, plan_evolution, unexpected_types
 from dltsync_core.warehouse.keys import check_keys
+from dltsync_core.warehouse.markers import (
+    MARKER_SCHEMA,
+    drop_markers,
+    read_markers,
+    refuse_late_writer,
+    write_marker,
+)
 from dltsync_core.warehouse.port import (
     Loaded,
     LoadRequest,
+    Marker,
     MergeKeys,
     ReplaceScope,
     Target,
     UpsertKeys,
 )
-from dltsync_core.warehouse.queueing import WarehouseQueue, disk_full
+from dltsync_core.warehouse.queueing import WarehouseQueue, refused_by_the_system
 from dltsync_core.warehouse.scope import duckdb_condition
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -45,7 +54,7 @@ SCOPES_PER_STATEMENT = 200
 """Conditions counted in one pass over a table. A table can have 15,000 partitions; a statement of all would parse slowly."""
 
 _STAGING = "dltsync_staging_"
-_OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system"}
+_OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 _UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
 """dlt pastes the path of its working directory into read_parquet('...'), where these mean something."""
 
@@ -74,28 +83,46 @@ class DltWarehouse:
         self._queue = WarehouseQueue(path, timeout_seconds=lock_timeout_seconds, on_wait=on_wait)
 
     def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in: whole or not at all. See `port.Warehouse.load` for what it raises."""
+        """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
         _check_target(request.target)
         check_names(request.target, request.schema)
         if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
             check_keys(request.target, request.files, request.disposition.columns)
         started = time.perf_counter()
-        with self._opened() as (connection, catalog):
-            self._sweep(connection, catalog)
-            target = spelt_target(connection, catalog, request.target)
-            _evolve(connection, catalog, target, request)
-            checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
-            with self._working_directory(request.load_id) as directory:
-                place = Place(catalog, target, f"{_STAGING}{uuid.uuid4().hex[:12]}", directory, self._pipeline)
-                _forget_what_dlt_knew(connection, place)
-                try:
-                    load_with_dlt(connection, request, place)
-                    checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
-                finally:
-                    connection.execute(q.drop_schema(catalog, place.staging_schema))
-            _check_types(connection, catalog, target, request)
+        with self._opened() as (connection, catalog), self._working_directory(request.load_id) as directory:
+            self._sweep(connection, catalog, directory)
+            staging = f"{_STAGING}{uuid.uuid4().hex[:12]}"
+            with _one_transaction(connection):
+                target = spelt_target(connection, catalog, request.target)
+                self._load(connection, request, Place(catalog, target, staging, directory, self._pipeline))
+                checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
+            checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
+            # Not inside: DuckDB refuses to commit rows of a table that the same transaction dropped.
+            connection.execute(q.drop_schema(catalog, staging))
         rows = sum(pq.read_metadata(path).num_rows for path in request.files)
         return Loaded(rows, time.perf_counter() - started)
+
+    def _load(self, connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
+        if request.marker is not None:
+            refuse_late_writer(connection, place.catalog, request.target, request.marker)
+        _evolve(connection, place.catalog, place.target, request)
+        checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
+        _forget_what_dlt_knew(connection, place)
+        load_with_dlt(connection, request, place)
+        _check_types(connection, place.catalog, place.target, request)
+        if request.marker is not None:
+            how = request.disposition
+            scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
+            (rows,) = connection.execute(q.count_rows(place.catalog, place.target, [scope])).fetchone() or (0,)
+            marker = replace(request.marker, rows=int(rows))
+            write_marker(connection, place.catalog, request.target, marker, request.retires)
+
+    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        """See `port.Warehouse.markers`."""
+        if not self._path.exists():
+            return {}
+        with self._opened() as (connection, catalog):
+            return read_markers(connection, catalog, target, pipeline)
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
@@ -135,8 +162,10 @@ class DltWarehouse:
             return
         with self._opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
-            if found is not None:
-                connection.execute(q.drop_table(catalog, found))
+            with _one_transaction(connection):
+                if found is not None:
+                    connection.execute(q.drop_table(catalog, found))
+                drop_markers(connection, catalog, target)
 
     def revise_versions(
         self,
@@ -178,7 +207,8 @@ class DltWarehouse:
                 connection.execute("SET TimeZone = 'UTC'")
                 yield connection, catalog_of(connection)
             except duckdb.Error as error:
-                raise disk_full(str(error), self._path) or WarehouseError(
+                refused = refused_by_the_system(error, self._path, "writing the warehouse")
+                raise refused or WarehouseError(
                     f"the warehouse {self._path} refused: {error}",
                     remedy="the load was not committed; correct what the message names and run again",
                     path=str(self._path),
@@ -203,14 +233,28 @@ class DltWarehouse:
     def _work_prefix(self) -> str:
         return f"dlt-{hashlib.sha256(str(self._path).encode()).hexdigest()[:8]}-"
 
-    def _sweep(self, connection: DuckDBPyConnection, catalog: str) -> None:
+    def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path) -> None:
         """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""
         for schema in schemas_of(connection, catalog):
             if schema.startswith(_STAGING):
                 connection.execute(q.drop_schema(catalog, schema))
         if self._work_directory.is_dir():
             for directory in self._work_directory.glob(f"{self._work_prefix}*"):
-                remove_tree(directory)
+                if directory != ours:
+                    remove_tree(directory)
+
+
+@contextmanager
+def _one_transaction(connection: DuckDBPyConnection) -> Iterator[None]:
+    """All of the block, or nothing of it: DuckDB's transactions cover definitions as well as rows."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        with suppress(duckdb.Error):  # DuckDB ends a transaction by itself after a fatal error
+            connection.rollback()
+        raise
+    connection.commit()
 
 
 def _no_table(target: Target) -> WarehouseError:
@@ -232,7 +276,7 @@ def _check_target(target: Target) -> None:
 
 
 def _evolve(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
-    """Let an existing table admit the load's columns, in one transaction; refuse a changed type before anything happens."""
+    """Let an existing table admit the load's columns; refuse a changed type before anything happens."""
     found = find_table(connection, catalog, target)
     if found is None:
         return

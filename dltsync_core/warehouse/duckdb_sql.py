@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from dltsync_core.warehouse.port import Target
@@ -110,3 +110,29 @@ def rename_column(catalog: str, target: Target, old: str, new: str) -> str:
 def forget(catalog: str, schema: str, table: str, column: str) -> str:
     """Delete the rows of a bookkeeping table in which `column` is the statement's one parameter."""
     return f"DELETE FROM {qualified(catalog, schema, table)} WHERE {identifier(column)} = ?"
+
+
+def create_table(catalog: str, target: Target, columns: Mapping[str, str]) -> str:
+    """A table that may be there already, from names and types."""
+    described = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
+    return f"CREATE TABLE IF NOT EXISTS {qualified(catalog, *target)} ({described})"
+
+
+def insert_row(catalog: str, target: Target, columns: Sequence[str]) -> str:
+    """One row, each value a parameter."""
+    places = ", ".join("?" for _ in columns)
+    return f"INSERT INTO {qualified(catalog, *target)} ({identifiers(columns)}) VALUES ({places})"
+
+
+def select_rows(catalog: str, target: Target, columns: Sequence[str], equal: Sequence[str]) -> str:
+    """Rows in which each column of `equal` has its parameter's value."""
+    return f"SELECT {identifiers(columns)} FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}"
+
+
+def delete_rows(catalog: str, target: Target, equal: Sequence[str]) -> str:
+    """Delete the rows in which each column of `equal` has its parameter's value."""
+    return f"DELETE FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}"
+
+
+def _all_equal(columns: Sequence[str]) -> str:
+    return " AND ".join(f"{identifier(column)} = ?" for column in columns)

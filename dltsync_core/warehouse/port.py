@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Probe, TableKind
 from dltsync_core.ranges import PartitionRange
 
 Target: TypeAlias = tuple[str, str]
@@ -52,11 +55,38 @@ Disposition: TypeAlias = "ReplaceScope | MergeKeys | ReplaceTable | UpsertKeys"
 
 
 @dataclass(frozen=True)
+class Marker:
+    """What the warehouse itself says of one unit, written in the same transaction as the unit's rows.
+
+    It answers "did that load get through?" after a crash, and it is the witness from which a lost ledger is rebuilt. `table`
+    is the source table, `lake` the digest of the lake loads the unit consists of (`plan.heads.lake_digest`). `rows` are the
+    unit's rows in the warehouse, counted inside the transaction; in a request it is what the load is expected to make of it.
+    `fence` orders the writers: a load with a lower one than the stored is refused (`errors.Fenced`).
+    """
+
+    pipeline: str
+    table: TableName
+    unit: str
+    kind: TableKind
+    load_id: str
+    run_id: str
+    fence: int
+    rows: int
+    probe: Probe
+    watermark: str | None
+    shape: str
+    source: str
+    lake: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
 class LoadRequest:
     """One published lake load and how it enters the warehouse.
 
     `files` are absolute paths and are never changed. `schema` is their Arrow schema. `hints` are dlt column hints that
-    override those derived from the Arrow type.
+    override those derived from the Arrow type. `marker` is stored with the rows, and those of the units named in `retires`
+    leave with it; without one nothing is said about the unit and no fence is checked.
     """
 
     target: Target
@@ -65,6 +95,8 @@ class LoadRequest:
     disposition: Disposition
     load_id: str
     hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    marker: Marker | None = None
+    retires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +111,12 @@ class Warehouse(Protocol):
     """A place rows end up. Every method may wait for other processes and then raises WarehouseBusy."""
 
     def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in. Raises DriftError (nothing written), ValidationFailed (duplicate or NULL keys in the load,
-        nothing written), WarehouseBusy, DiskFull, NotWritable or WarehouseError."""
+        """Bring files in, in one transaction with the marker. Raises DriftError, Fenced (a later writer was here),
+        ValidationFailed (duplicate or NULL keys in the load), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after
+        each of them the warehouse is as it was."""
+
+    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""

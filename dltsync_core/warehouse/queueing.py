@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import filelock
 
-from dltsync_core.errors import DiskFull, WarehouseBusy, WarehouseError
+from dltsync_core.errors import DiskFull, SyncError, WarehouseBusy, WarehouseError
 from dltsync_core.lake.disk import FILE_MODE, explain, make_directory
 
 TELL_EVERY_SECONDS = 10.0
@@ -146,16 +146,22 @@ def disk_full(message: str, path: Path) -> DiskFull | None:
     )
 
 
-def cannot_open(error: duckdb.Error, path: Path) -> Exception:
+def cannot_open(error: duckdb.Error, path: Path) -> SyncError:
     """Our error for a file that DuckDB will not open."""
+    refused = refused_by_the_system(error, path, "opening the warehouse")
+    return refused or WarehouseError(
+        f"the warehouse {path} cannot be opened: {error}",
+        remedy="check that destination.path names a DuckDB file of a version this DuckDB reads, or a file not there yet",
+        path=str(path),
+    )
+
+
+def refused_by_the_system(error: duckdb.Error, path: Path, doing: str) -> SyncError | None:
+    """DiskFull or NotWritable when it was the operating system that refused DuckDB; None otherwise."""
     message = str(error)
     if (full := disk_full(message, path)) is not None:
         return full
     for number, sign in ((13, "Permission denied"), (30, "Read-only file system")):
         if sign.lower() in message.lower():
-            return explain(OSError(number, sign), path, "opening the warehouse")
-    return WarehouseError(
-        f"the warehouse {path} cannot be opened: {message}",
-        remedy="check that destination.path names a DuckDB file of a version this DuckDB reads, or a file not there yet",
-        path=str(path),
-    )
+            return explain(OSError(number, sign), path, doing)
+    return None

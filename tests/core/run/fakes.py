@@ -25,7 +25,7 @@ from dltsync_core.catalog.facts import (
     TableFacts,
 )
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.errors import ExtractError, TableNotFound, ValidationFailed
+from dltsync_core.errors import ExtractError, Fenced, TableNotFound, ValidationFailed
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
@@ -36,6 +36,7 @@ from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.warehouse.port import (
     Loaded,
     LoadRequest,
+    Marker,
     MergeKeys,
     ReplaceScope,
     ReplaceTable,
@@ -243,12 +244,18 @@ class FakeWarehouse:
     def __init__(self) -> None:
         self.tables: dict[Target, list[Row]] = {}
         self.loads: list[str] = []
+        self.marks: dict[tuple[Target, str, str], Marker] = {}
         self.fail: list[BaseException] = []
         self.lose = 0
 
     def load(self, request: LoadRequest) -> Loaded:
         if self.fail:
             raise self.fail.pop(0)
+        marker = request.marker
+        if marker is not None:
+            stored = self.marks.get((request.target, marker.pipeline, marker.unit))
+            if stored is not None and stored.fence > marker.fence:
+                raise Fenced(f"load {stored.load_id} reached the warehouse in between")
         rows = [row for path in request.files for row in pq.read_table(path).to_pylist()]
         self.loads.append(request.load_id)
         held = self.tables.get(request.target, [])
@@ -265,7 +272,16 @@ class FakeWarehouse:
         kept = rows[: len(rows) - self.lose] if self.lose else rows
         self.lose = 0
         self.tables[request.target] = [*held, *kept]
+        if marker is not None:
+            for unit in (marker.unit, *request.retires):
+                self.marks.pop((request.target, marker.pipeline, unit), None)
+            scope = how if isinstance(how, ReplaceScope) else None
+            counted = replace(marker, rows=self.count(request.target, scope))
+            self.marks[request.target, marker.pipeline, marker.unit] = counted
         return Loaded(len(rows), 0.01)
+
+    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         rows = self.tables.get(target, [])
@@ -283,6 +299,7 @@ class FakeWarehouse:
 
     def drop_table(self, target: Target) -> None:
         self.tables.pop(target, None)
+        self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
         return len({_key(row, columns) for row in self.tables.get(target, [])})

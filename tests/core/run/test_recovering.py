@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +13,6 @@ import pytest
 
 from dltsync_core.lake import reading
 from dltsync_core.plan.steps import Action
-from dltsync_core.warehouse.port import Target
 from tests.core.run.fakes import FakeWarehouse
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, outcomes, version
 
@@ -130,44 +128,11 @@ def test_a_manifest_of_a_newer_program_is_a_question(tmp_path: Path) -> None:
     assert manifest.exists()
 
 
-@dataclass(frozen=True)
-class Said:
-    """A marker as far as recovery reads it."""
-
-    load_id: str
-    lake: str
-    rows: int
-    watermark: str | None
-
-
-class MarkingWarehouse(FakeWarehouse):
-    """Says which loads it holds, as the real one does in the transaction of the rows."""
-
-    def __init__(self, shop: Shop) -> None:
-        super().__init__()
-        self.shop = shop
-        self.said: dict[Target, dict[str, Said]] = {}
-
-    def markers(self, target: Target, pipeline: str) -> dict[str, Said]:
-        return self.said.get(target, {})
-
-    def remember(self) -> None:
-        """Mark every table as the ledger knows it now."""
-        with self.shop.pipeline() as pipeline:
-            for name in ("Orders", "Customers", "Countries"):
-                self.said["warehouse", name] = {
-                    unit: Said(head.load_id, head.lake, head.warehouse_rows, head.watermark)
-                    for unit, head in pipeline.committed(name).items()
-                }
-
-
 @contextmanager
-def marked(tmp_path: Path) -> Iterator[tuple[Shop, MarkingWarehouse]]:
+def marked(tmp_path: Path) -> Iterator[tuple[Shop, FakeWarehouse]]:
     shop = Shop(tmp_path)
-    warehouse = shop.warehouse = MarkingWarehouse(shop)
     assert shop.run().success
-    warehouse.remember()
-    yield shop, warehouse
+    yield shop, shop.warehouse
 
 
 def test_a_lost_ledger_is_adopted_without_touching_the_warehouse(tmp_path: Path) -> None:
@@ -199,11 +164,10 @@ def test_an_adopted_table_of_versions_goes_on_with_its_increments(tmp_path: Path
 def test_a_stale_warehouse_with_equal_counts_is_filled_from_the_lake(tmp_path: Path) -> None:
     with marked(tmp_path) as (shop, warehouse):
         rows = {target: list(held) for target, held in warehouse.tables.items()}
-        said = dict(warehouse.said)
+        marks = dict(warehouse.marks)
         shop.rows(COUNTRIES)[0]["Name"] = "Helvetia"
         assert shop.run().success
-        warehouse.remember()
-        warehouse.tables, warehouse.said = rows, said
+        warehouse.tables, warehouse.marks = rows, marks
         shop.source.extracts()
         result = shop.run()
         assert result.success

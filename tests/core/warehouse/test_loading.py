@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from dltsync_core import checkpoints
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.errors import (
     ConfigError,
@@ -96,23 +97,19 @@ def leftovers(house: House) -> list[str]:
 KILLED = """
 import sys, os, signal
 from pathlib import Path
-from dltsync_core.warehouse import dlt_warehouse
-from dltsync_core.warehouse.scope import scope_for
+from dltsync_core import checkpoints
 from tests.core.warehouse.warehouse_files import House, orders
 from tests.core.warehouse.test_loading import TARGET, DISPOSITIONS
-from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
-from dlt.destinations.job_client_impl import SqlJobClientBase
-die = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
-if sys.argv[3] == "before":
-    DuckDbSqlClient.begin_transaction = die
-else:
-    SqlJobClientBase.complete_load = die
 house = House(Path(sys.argv[1]))
-house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[int(sys.argv[2])])
+def die(moment):
+    if moment == sys.argv[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+with checkpoints.watched(die):
+    house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[int(sys.argv[2])])
 """
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", [checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED])
 @pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
 def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
     house: House, number: int, moment: str
@@ -120,6 +117,8 @@ def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
     house.load(TARGET, orders({1: "a"}), how=DISPOSITIONS[number])
     ended = subprocess.run([sys.executable, "-c", KILLED, str(house.root), str(number), moment], check=False)
     assert ended.returncode == -9
+    is_committed = moment == checkpoints.WAREHOUSE_COMMITTED
+    assert rows(house) == ([(1, "b"), (2, "b")] if is_committed else [(1, "a")])
     house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[number])
     assert rows(house) == [(1, "b"), (2, "b")]
     assert leftovers(house) == []
