@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
@@ -24,7 +25,7 @@ from dltsync_core.lake.disk import explained, make_directory, remove_tree
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table, schemas_of, spelt_target
 from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
-from dltsync_core.warehouse.evolution import check_names, plan_evolution, unexpected_types
+from dltsync_core.warehouse.evolution import check_names, unexpected_types
 from dltsync_core.warehouse.keys import check_keys
 from dltsync_core.warehouse.markers import (
     MARKER_SCHEMA,
@@ -43,6 +44,7 @@ from dltsync_core.warehouse.port import (
     UpsertKeys,
 )
 from dltsync_core.warehouse.queueing import WarehouseQueue, refused_by_the_system
+from dltsync_core.warehouse.reshaping import check_reshaping, reshape
 from dltsync_core.warehouse.scope import duckdb_condition
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -105,7 +107,7 @@ class DltWarehouse:
     def _load(self, connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
         if request.marker is not None:
             refuse_late_writer(connection, place.catalog, request.target, request.marker)
-        _evolve(connection, place.catalog, place.target, request)
+        reshape(connection, place.catalog, place.target, request.schema)
         checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
         _forget_what_dlt_knew(connection, place)
         load_with_dlt(connection, request, place)
@@ -155,6 +157,12 @@ class DltWarehouse:
         with self._opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
+
+    def check_shape(self, target: Target, schema: pa.Schema) -> None:
+        """See `port.Warehouse.check_shape`."""
+        if self._path.exists():
+            with self._opened() as (connection, catalog):
+                check_reshaping(connection, catalog, target, schema)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
@@ -273,21 +281,6 @@ def _check_target(target: Target) -> None:
             f"target_table {table!r} is reserved: dlt keeps its own records under such names",
             remedy="choose another target_table",
         )
-
-
-def _evolve(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
-    """Let an existing table admit the load's columns; refuse a changed type before anything happens."""
-    found = find_table(connection, catalog, target)
-    if found is None:
-        return
-    evolution = plan_evolution(found, columns_of(connection, catalog, found), request.schema)
-    statements = [
-        *(q.rename_column(catalog, found, old, new) for old, new in evolution.renamed),
-        *(q.allow_null(catalog, found, column) for column in evolution.relaxed),
-        *(q.add_column(catalog, found, column, kind) for column, kind in evolution.added),
-    ]
-    for statement in statements:
-        connection.execute(statement)
 
 
 def _forget_what_dlt_knew(connection: DuckDBPyConnection, place: Place) -> None:

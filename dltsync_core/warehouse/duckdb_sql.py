@@ -103,6 +103,17 @@ def allow_null(catalog: str, target: Target, column: str) -> str:
     return f"ALTER TABLE {qualified(catalog, *target)} ALTER COLUMN {identifier(column)} DROP NOT NULL"
 
 
+def change_type(catalog: str, target: Target, column: str, type_name: str) -> str:
+    return f"ALTER TABLE {qualified(catalog, *target)} ALTER COLUMN {identifier(column)} SET DATA TYPE {type_name}"
+
+
+def count_inexact(catalog: str, target: Target, column: str, held: str, wider: str) -> str:
+    """The number of values that are not the same there and back. An error for a value that the wider type cannot hold."""
+    name = identifier(column)
+    there_and_back = f"TRY_CAST(TRY_CAST({name} AS {wider}) AS {held})"
+    return f"SELECT count(*) FROM {qualified(catalog, *target)} WHERE {there_and_back} IS DISTINCT FROM {name}"
+
+
 def rename_column(catalog: str, target: Target, old: str, new: str) -> str:
     return f"ALTER TABLE {qualified(catalog, *target)} RENAME COLUMN {identifier(old)} TO {identifier(new)}"
 

@@ -130,6 +130,10 @@ class Warehouse(Protocol):
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
 
+    def check_shape(self, target: Target, schema: pa.Schema) -> None:
+        """Whether a load of this schema could enter the table as it is now, widened where that is exact. Writes nothing. Raises
+        DriftError when it could not."""
+
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
 

@@ -1,0 +1,41 @@
+"""The DuckDB type that holds every value of two others exactly. A warehouse column is only ever widened, never narrowed."""
+
+from __future__ import annotations
+
+import re
+
+MAX_DIGITS = 38
+"""Digits of DuckDB's widest DECIMAL."""
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
+_MOMENTS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
+"""From coarse to fine. TIMESTAMP_NS reaches less far than the others: DuckDB is asked whether the values fit that are there."""
+
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+def widest(held: str, wanted: str) -> str | None:
+    """The narrowest type that holds both exactly; None when there is none, or values would have to be written otherwise.
+
+    Integers and decimals are one family, moments without time zone another. Text, bytes, floats, dates and times of day
+    only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
+    """
+    if held == wanted:
+        return held
+    for family in (_INTEGERS, _MOMENTS):
+        if held in family and wanted in family:
+            return family[max(family.index(held), family.index(wanted))]
+    one, other = _digits(held), _digits(wanted)
+    if one is None or other is None:
+        return None
+    whole, fraction = max(one[0], other[0]), max(one[1], other[1])
+    return f"DECIMAL({whole + fraction},{fraction})" if whole + fraction <= MAX_DIGITS else None
+
+
+def _digits(kind: str) -> tuple[int, int] | None:
+    """Digits before and after the point."""
+    if kind in _INTEGER_DIGITS:
+        return _INTEGER_DIGITS[kind], 0
+    found = _DECIMAL.fullmatch(kind)
+    return (int(found[1]) - int(found[2]), int(found[2])) if found else None
