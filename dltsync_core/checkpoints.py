@@ -18,6 +18,11 @@ LEDGER_WRITING = "ledger_writing"
 LEDGER_WRITTEN = "ledger_written"
 """A transaction of the ledger is committed, nobody was told."""
 
+LEASED = "leased"
+"""A unit is leased, nothing of it was looked at again."""
+LEASE_RELEASED = "lease_released"
+"""The unit is committed and free for others, nobody was told."""
+
 # -- of every unit ------------------------------------------------------------------------------------------------------
 
 PLANNED = "planned"
@@ -65,6 +70,8 @@ ALL = (
     BACKING_UP,
     LEDGER_WRITING,
     LEDGER_WRITTEN,
+    LEASED,
+    LEASE_RELEASED,
     FILE_IN_PLACE,
     MANIFEST_WRITTEN,
     RETIRING,

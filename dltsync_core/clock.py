@@ -18,3 +18,8 @@ def iso(moment: datetime) -> str:
 def parse_iso(text: str) -> datetime:
     """The moment `iso` wrote."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def utc_from_epoch(seconds: float) -> str:
+    """ISO 8601 text of a moment given in seconds since 1970. Raises ValueError or OverflowError outside the calendar."""
+    return iso(datetime.fromtimestamp(seconds, timezone.utc))

@@ -176,6 +176,12 @@ class NeedsAnswer(StateError):
     """What is found could mean different things, and only a person can tell which. Nothing was changed."""
 
 
+class LeaseHeld(StateError):
+    """Another run is at work on the same table or partition, for longer than this one would wait. Nothing was touched."""
+
+    is_transient = True
+
+
 class Fenced(StateConflict):
     """Another run took this unit over; nothing of ours was made visible."""
 

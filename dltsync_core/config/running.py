@@ -92,6 +92,11 @@ class StateConfig(Spec):
     """Load again what the ledger calls committed but the lake or the warehouse no longer has. False: stop with an error."""
     state_retention_days: int = Field(default=90, ge=1)
     """Days that ledger events and backups are kept. The newest state of every table is always kept."""
+    lease_seconds: float = Field(default=120, ge=1, le=86_400)
+    """Seconds after which a run that stopped renewing its hold on a partition or table (killed, paused, cut off) is
+    overtaken by the next. A run that died on this machine is overtaken at once."""
+    lease_wait_seconds: float = Field(default=600, ge=0)
+    """Seconds to wait for another run that is at work on the same partition or table."""
     validate_state_consistency: bool = True
     """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
     backup_state_before_run: bool = True

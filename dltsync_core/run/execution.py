@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from dltsync_core.plan.steps import Action, Step, TablePlan
-from dltsync_core.run.events import Event
+from dltsync_core.run.leasing import LeasedRun, skipped
 from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.services import Services
-from dltsync_core.run.table_run import TableRun
-from dltsync_core.run.work import UnitWork
 from dltsync_core.run.workers import Task, run_tasks
 
 
@@ -22,11 +20,10 @@ def execute(services: Services, tables: Sequence[PreparedTable], *, parallel: bo
     for prepared in tables:
         for step in prepared.plan.steps:
             if step.action is Action.SKIP:
-                results[_key(step)] = _skipped(services, prepared, step)
-        run = TableRun(services, prepared)
-        for family in families_of(prepared.plan):
-            works = [UnitWork(step) for step in family]
-            tasks.append(Task(str(prepared.plan.table), partial(run.run_family, works)))
+                results[_key(step)] = skipped(services, prepared, step)
+        run = LeasedRun(services, prepared)
+        table = str(prepared.plan.table)
+        tasks += [Task(table, partial(run.run_family, family)) for family in families_of(prepared.plan)]
     processing = services.config.processing
     for done in run_tasks(
         tasks,
@@ -48,23 +45,6 @@ def families_of(plan: TablePlan) -> Iterator[tuple[Step, ...]]:
         elif step.replaces not in seen:
             seen.add(step.replaces)
             yield tuple(other for other in work if other.replaces == step.replaces)
-
-
-def _skipped(services: Services, prepared: PreparedTable, step: Step) -> UnitResult:
-    head = prepared.heads.live.get(step.unit)
-    services.voice.say(
-        Event("skipped", step.table, step.unit, head.load_id if head else None, rows=0, message=step.reason)
-    )
-    return UnitResult(
-        table=step.table,
-        kind=step.kind,
-        unit=step.unit,
-        status="skipped",
-        reason=step.reason,
-        load_id=head.load_id if head else None,
-        watermark=head.watermark if head else None,
-        probe_signature=head.probe.signature if head else None,
-    )
 
 
 def _key(step: Step) -> tuple[str, str]:

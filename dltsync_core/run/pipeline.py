@@ -38,6 +38,8 @@ from dltsync_core.run.services import Services, Voice
 from dltsync_core.run.session import Planned, failed_tables, plan_tables
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.state.backup import back_up
+from dltsync_core.state.holders import new_holder
+from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.recovery import Answer
 from dltsync_core.state.store import Store
@@ -252,6 +254,12 @@ class IncrementalSQLServerParquetPipeline:
                 lake=self._lake,
                 warehouse=self._warehouse,
                 ledger=ledger,
+                leases=Leases(
+                    ledger.store,
+                    self.config.pipeline_name,
+                    holder=new_holder(),
+                    seconds=self.config.state.lease_seconds,
+                ),
                 voice=self._voice,
                 run_id=run_id or new_run_id(),
                 stop=threading.Event(),

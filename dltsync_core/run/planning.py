@@ -83,7 +83,7 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    return PreparedTable(shape, heads, _with_contracts(shape, _with_notes(services, shape, plan)))
+    return PreparedTable(shape, heads, _with_contracts(shape, _with_notes(services, shape, plan)), intent)
 
 
 def _with_contracts(shape: TableShape, plan: TablePlan) -> TablePlan:

@@ -13,6 +13,7 @@ from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.heads import TableHeads
+from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.typemap import TableMapping
@@ -113,8 +114,9 @@ class TableShape:
 
 @dataclass(frozen=True)
 class PreparedTable:
-    """A table with its plan and the heads the plan was made from: what commits are compared with."""
+    """A table with its plan, the heads the plan was made from (what commits are compared with) and what was asked for."""
 
     shape: TableShape
     heads: TableHeads
     plan: TablePlan
+    intent: Intent

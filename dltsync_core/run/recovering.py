@@ -45,6 +45,8 @@ class Findings:
 def look(services: Services, shape: TableShape, heads: TableHeads, *, deep: bool = False) -> Findings:
     """Lay the three places side by side. Writes nothing. `deep` reads every live file and compares its checksum."""
     survey = services.lake.survey(shape.name, deep=deep)
+    if survey.problems:  # another run may have published between two of its listings
+        survey = services.lake.survey(shape.name, deep=deep)
     units = sorted({*heads.live, *survey.units, *_asked_about(survey)})
     if not units:
         return Findings(shape.name, survey, heads, {}, TableObservation())

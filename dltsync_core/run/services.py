@@ -14,6 +14,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.lake.store import Lake
 from dltsync_core.run.events import Event, EventSink
 from dltsync_core.run.ports import Source
+from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.warehouse.port import Warehouse
 
@@ -45,14 +46,15 @@ class Voice:
     @contextmanager
     def about(self, table: TableName, unit: str, load_id: str | None = None) -> Iterator[None]:
         """Within the block `waiting` speaks about this unit, in this thread."""
+        before = getattr(self._current, "subject", None)
         self._current.subject = (table, unit, load_id)
         try:
             yield
         finally:
-            self._current.subject = None
+            self._current.subject = before
 
     def waiting(self, message: str) -> None:
-        """What the warehouse says while somebody else holds its file."""
+        """What is said while somebody else holds what this run needs: the warehouse's file, or a unit's lease."""
         log.info("%s", message)
         subject = getattr(self._current, "subject", None)
         if subject is not None:
@@ -72,6 +74,7 @@ class Services:
     lake: Lake
     warehouse: Warehouse
     ledger: Ledger
+    leases: Leases
     voice: Voice
     run_id: str
     stop: threading.Event

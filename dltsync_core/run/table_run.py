@@ -37,6 +37,7 @@ from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services, Stopped
 from dltsync_core.run.work import UnitWork
+from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.validate.counts import ThreeCounts, difference
 from dltsync_core.warehouse.port import Disposition, LoadRequest, Marker
@@ -45,10 +46,11 @@ log = logging.getLogger("dltsync.run")
 
 
 class TableRun:
-    """The units of one table. Families of units may run in different threads."""
+    """Some units of one table, under one lease. Without a lease nothing can be written, only failures be told."""
 
-    def __init__(self, services: Services, prepared: PreparedTable) -> None:
+    def __init__(self, services: Services, prepared: PreparedTable, held: Held | None) -> None:
         self._services = services
+        self._held = held
         self._shape = prepared.shape
         self._heads = prepared.heads
 
@@ -74,7 +76,7 @@ class TableRun:
                     work.staged.load.discard()
         if raised is not None:
             # Told outside of its handling: a log handler that fails would print what is being handled, secrets and all.
-            return self._failed(works, self._overtaken(works) or raised)
+            return self.failed(works, self._overtaken(works) or raised)
         return tuple(work.result("committed") for work in works)
 
     # -- stages -----------------------------------------------------------------------------------------------------
@@ -139,11 +141,10 @@ class TableRun:
         self._services.keep_going()
         for work in works:
             staged = _staged(work)
-            work.fence = self._fence()
             last = work is works[-1]
             whole = work.step.kind == "scd" and work.step.action is Action.LOAD
             manifest = self._services.lake.publish(
-                staged.files, fence=work.fence, retire=work.step.replaces if last else (), retire_all=whole
+                staged.files, fence=self._lease().fence, retire=work.step.replaces if last else (), retire_all=whole
             )
             work.manifest = manifest
             work.files = self._services.lake.addresses(manifest)
@@ -161,7 +162,6 @@ class TableRun:
         self._say("loading", work, rows=_rows(work))
         retires = work.step.replaces if last else ()
         if work.in_lake is not None:
-            work.fence = self._fence()
             loads: list[str] = []
             for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
                 loads.append(manifest.load_id)
@@ -195,6 +195,7 @@ class TableRun:
             )
             with self._services.warehouse_turn:
                 self._services.keep_going()
+                self._lease()
                 started = time.perf_counter()
                 self._services.warehouse.load(request)
         work.load_seconds += time.perf_counter() - started
@@ -231,7 +232,7 @@ class TableRun:
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [HeadChange(unit, self._heads.generation(unit), None) for unit in gone]
         events = [self._event(work, LoadStatus.COMMITTED, rows=_known(work).source_rows) for work in works]
-        self._services.ledger.commit(self._shape.name, changes, events)
+        self._services.ledger.commit(self._shape.name, changes, events, lease=self._lease())
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
             self._say("committed", work, rows=_rows(work))
@@ -299,7 +300,7 @@ class TableRun:
             kind=work.step.kind,
             load_id=manifest.load_id,
             run_id=self._services.run_id,
-            fence=work.fence,
+            fence=self._lease().fence,
             rows=known.source_rows,
             probe=known.probe,
             watermark=manifest.watermark_high,
@@ -309,12 +310,17 @@ class TableRun:
             written_at=utc_now(),
         )
 
-    def _fence(self) -> int:
-        return self._services.lake.highest_sequence(self._shape.name) + 1
+    def _lease(self) -> Lease:
+        """The lease, asked for again before every effect. Raises Fenced when another run has taken over."""
+        if self._held is None:
+            raise StateError(f"{self._shape.name}: nothing is written without a lease")
+        self._held.check()
+        return self._held.lease
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
-    def _failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
+    def failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
+        """Record and tell that units failed."""
         failure = failure_of(error, self._services.config)
         if not isinstance(error, (SyncError, Stopped)):
             log.error("%s: unexpected error\n%s", self._shape.name, traceback_of(error, self._services.config))

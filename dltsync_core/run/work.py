@@ -29,7 +29,6 @@ class UnitWork:
     staged: Staged | None = None
     in_lake: InLake | None = None
     manifest: Manifest | None = None
-    fence: int = 0
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: ThreeCounts | None = None

@@ -15,6 +15,7 @@ from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
 from dltsync_core.plan.heads import Head, HeadChange, TableHeads
 from dltsync_core.plan.steps import Probe
+from dltsync_core.state.leases import Lease, verify_lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import heads, loads, unit_key
@@ -42,13 +43,23 @@ class Ledger:
             with self.store.writing() as connection:
                 connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
 
-    def commit(self, table: TableName, changes: Sequence[HeadChange], events: Sequence[LoadEvent] = ()) -> None:
+    def commit(
+        self,
+        table: TableName,
+        changes: Sequence[HeadChange],
+        events: Sequence[LoadEvent] = (),
+        *,
+        lease: Lease | None = None,
+    ) -> None:
         """Put and remove heads of one table in one transaction, with the events that tell of it.
 
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
-        raised. The stored generation is the expected one plus one, whatever `head.generation` says.
+        raised; and the `lease`, when one is given, must still be held (Fenced). The stored generation is the expected one plus
+        one, whatever `head.generation` says.
         """
         with self.store.writing() as connection:
+            if lease is not None:
+                verify_lease(connection, lease, self._pipeline)
             for change in changes:
                 self._compare_and_set(connection, table, change)
             if events:

@@ -69,7 +69,34 @@ heads = sa.Table(
 """One row per unit that was ever committed. A unit that is gone keeps its row (is_live false), so that its generation
 never starts again and an old expectation can never come true by accident."""
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (lambda connection: LEDGER.create_all(connection),)
+leases = sa.Table(
+    "dltsync_leases",
+    LEDGER,
+    sa.Column("unit_key", sa.String(64), primary_key=True),
+    sa.Column("pipeline", sa.String(64), nullable=False),
+    sa.Column("schema_name", sa.Unicode(128), nullable=False),
+    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("unit", sa.UnicodeText, nullable=False),
+    sa.Column("holder", sa.Unicode(400), nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("acquired_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+"""One row per unit that was ever leased; `holder` is empty when it was given back. Moments in milliseconds since 1970 by the
+store's own clock."""
+
+fences = sa.Table(
+    "dltsync_fences",
+    LEDGER,
+    sa.Column("table_key", sa.String(64), primary_key=True),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+)
+"""The highest fence handed out for each table."""
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, heads]),
+    lambda connection: LEDGER.create_all(connection, tables=[leases, fences]),
+)
 """Step i brings version i to version i + 1. Version 0 is an empty database."""
 
 VERSION = len(MIGRATIONS)
@@ -77,5 +104,13 @@ VERSION = len(MIGRATIONS)
 
 def unit_key(pipeline: str, table: TableName, unit: str) -> str:
     """The primary key of a unit: fixed length, because boundaries of character partitions outgrow any index."""
-    text = f"{pipeline}\x1f{table.schema}\x1f{table.table}\x1f{unit}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return _digest(pipeline, table.schema, table.table, unit)
+
+
+def table_key(pipeline: str, table: TableName) -> str:
+    """The primary key of what is kept per table."""
+    return _digest(pipeline, table.schema, table.table)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

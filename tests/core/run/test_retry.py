@@ -29,6 +29,7 @@ def services_of(heard: list[Event], **processing: Any) -> Services:
         lake=nobody,
         warehouse=nobody,
         ledger=nobody,
+        leases=nobody,
         voice=Voice(heard.append),
         run_id="r",
         stop=threading.Event(),

@@ -1,0 +1,116 @@
+"""A unit belongs to one run at a time: it is leased before anything of it is read, and planned anew when another was at it.
+
+The lease's fence orders everything the run writes. A process that was stopped for longer than its lease lasts and wakes up
+again finds a higher fence at the lake, at the warehouse and at the ledger, each of which refuses it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dltsync_core.errors import StateConflict, SyncError
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Action, Step
+from dltsync_core.run.events import Event
+from dltsync_core.run.planning import prepare
+from dltsync_core.run.prepared import PreparedTable
+from dltsync_core.run.result import UnitResult
+from dltsync_core.run.services import Services, Stopped, log
+from dltsync_core.run.table_run import TableRun
+from dltsync_core.run.work import UnitWork
+from dltsync_core.state.leases import Held
+
+
+class LeasedRun:
+    """The units of one table, each under a lease. Families of units may run in different threads."""
+
+    def __init__(self, services: Services, prepared: PreparedTable) -> None:
+        self._services = services
+        self._prepared = prepared
+        self._marked: int | None = None
+        self._guard = threading.Lock()
+
+    def run_family(self, steps: Sequence[Step]) -> tuple[UnitResult, ...]:
+        """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
+        works = [UnitWork(step) for step in steps]
+        table, units = self._prepared.shape.name, _units(steps)
+        done: tuple[UnitResult, ...] = ()
+        try:
+            with (
+                self._services.voice.about(table, steps[0].unit),
+                self._services.leases.held(
+                    table,
+                    units,
+                    at_least=self._highest_fence(table),
+                    wait_seconds=self._services.config.state.lease_wait_seconds,
+                    on_wait=self._services.voice.waiting,
+                    keep_going=self._services.keep_going,
+                ) as held,
+            ):
+                if self._moved(table, units):
+                    done = self._planned_anew(steps, held)
+                else:
+                    done = TableRun(self._services, self._prepared, held).run_family(works)
+        except (SyncError, Stopped) as error:
+            if not done:
+                return TableRun(self._services, self._prepared, None).failed(works, error)
+            log.warning("%s: the lease could not be given back, it expires by itself: %s", table, error)
+        return done
+
+    def _highest_fence(self, table: TableName) -> int:
+        """Over lake and warehouse, so that a ledger that was lost never hands out a fence once more."""
+        with self._guard:
+            if self._marked is None:
+                with self._services.warehouse_turn:
+                    found = self._services.warehouse.markers(
+                        self._prepared.shape.target, self._services.config.pipeline_name
+                    )
+                self._marked = max((marker.fence for marker in found.values()), default=0)
+        return max(self._marked, self._services.lake.highest_sequence(table))
+
+    def _moved(self, table: TableName, units: Sequence[str]) -> bool:
+        """Whether another run committed one of the units since the plan was made."""
+        now = self._services.ledger.heads(table)
+        return any(now.generation(unit) != self._prepared.heads.generation(unit) for unit in units)
+
+    def _planned_anew(self, steps: Sequence[Step], held: Held) -> tuple[UnitResult, ...]:
+        shape, intent = self._prepared.shape, self._prepared.intent
+        if shape.config.kind == "partition":
+            intent = replace(intent, partition_keys=frozenset(step.unit for step in steps))
+        prepared = prepare(self._services, shape.config, shape.facts, intent)
+        wanted = {step.unit for step in steps}
+        planned = [step for step in prepared.plan.steps if step.unit in wanted]
+        if {step.unit for step in planned} != wanted or not set(_units(planned)) <= set(held.lease.units):
+            raise StateConflict(
+                f"{shape.name} {steps[0].unit}: another run changed the table's units while this one waited",
+                remedy="run again: it will see what the other run did",
+                table=str(shape.name),
+                unit=steps[0].unit,
+            )
+        works = [UnitWork(step) for step in planned if step.action is not Action.SKIP]
+        done = TableRun(self._services, prepared, held).run_family(works) if works else ()
+        left = [step for step in planned if step.action is Action.SKIP]
+        return (*done, *(skipped(self._services, prepared, step, "another run was at it meanwhile; ") for step in left))
+
+
+def skipped(services: Services, prepared: PreparedTable, step: Step, why: str = "") -> UnitResult:
+    """The result of a unit that is left alone."""
+    head = prepared.heads.live.get(step.unit)
+    reason, load_id = f"{why}{step.reason}", head.load_id if head else None
+    services.voice.say(Event("skipped", step.table, step.unit, load_id, rows=0, message=reason))
+    return UnitResult(
+        table=step.table,
+        kind=step.kind,
+        unit=step.unit,
+        status="skipped",
+        reason=reason,
+        load_id=load_id,
+        watermark=head.watermark if head else None,
+        probe_signature=head.probe.signature if head else None,
+    )
+
+
+def _units(steps: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(sorted({unit for step in steps for unit in (step.unit, *step.replaces)}))

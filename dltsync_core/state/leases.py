@@ -1,0 +1,287 @@
+"""Leases: a unit belongs to one run at a time, and every holder gets a higher number than the one before.
+
+A lease lasts `seconds` beyond its last renewal; a thread renews it at a third of that. Whoever stops renewing (killed, paused,
+cut off) loses it to the next who asks. The fence is what makes that safe: the loser may still be writing when it wakes up, but
+lake, warehouse and ledger refuse a writer whose fence is below the one they have seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from dltsync_core import checkpoints
+from dltsync_core.clock import utc_from_epoch
+from dltsync_core.errors import Fenced, LeaseHeld, StateError
+from dltsync_core.identity import TableName
+from dltsync_core.state.holders import described, is_gone
+from dltsync_core.state.store import Store
+from dltsync_core.state.tables import fences, leases, table_key, unit_key
+
+log = logging.getLogger("dltsync.state")
+
+RENEWALS_PER_LEASE = 3
+"""Two renewals may fail before a lease is lost."""
+
+POLL_SECONDS = 0.5
+"""How often somebody who waits looks again."""
+
+TELL_EVERY_SECONDS = 10.0
+
+_NOBODY = ""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write some units of a table. `fence` is higher than every one handed out for the table before."""
+
+    table: TableName
+    units: tuple[str, ...]
+    holder: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Somebody else's lease that is in the way."""
+
+    unit: str
+    holder: str
+    expires_at: int
+
+
+class Held:
+    """A lease while it is held. `waited` says that somebody else had a unit of it first."""
+
+    def __init__(self, owner: Leases, lease: Lease, *, waited: bool) -> None:
+        self.lease = lease
+        self.waited = waited
+        self._owner = owner
+        self._renewed = time.monotonic()
+        self._lost = False
+        self._guard = threading.Lock()
+
+    def check(self) -> None:
+        """Raises Fenced when the lease is no longer ours. Asks the store only when the last renewal is too long ago to know."""
+        late = time.monotonic() - self._renewed > self._owner.seconds * 2 / RENEWALS_PER_LEASE
+        if late and not self._lost:
+            self.renew()
+        if self._lost:
+            raise Fenced(
+                f"{self.lease.table} {', '.join(self.lease.units)}: this run lost its lease while it stood still, and another "
+                "run took over",
+                remedy="nothing of this run was made visible after that; run again, it will see what the other run did",
+                table=str(self.lease.table),
+                unit=self.lease.units[0],
+            )
+
+    def renew(self) -> None:
+        """Put the expiry off. Raises StateError when the store does not answer; a lost lease is remembered."""
+        with self._guard:
+            before = time.monotonic()
+            if self._owner.renew(self.lease):
+                self._renewed = before
+            else:
+                self._lost = True
+
+
+class Leases:
+    """The leases that one process takes of a pipeline's units. Thread-safe."""
+
+    def __init__(self, store: Store, pipeline: str, *, holder: str, seconds: float) -> None:
+        self.seconds = seconds
+        self._store = store
+        self._pipeline = pipeline
+        self._holder = holder
+
+    @contextmanager
+    def held(
+        self,
+        table: TableName,
+        units: Sequence[str],
+        *,
+        at_least: int,
+        wait_seconds: float,
+        on_wait: Callable[[str], None],
+        keep_going: Callable[[], None],
+    ) -> Iterator[Held]:
+        """All the units, or none: waits for others and renews while the block runs.
+
+        The fence is higher than `at_least` too: the highest that lake and warehouse have seen, so that a ledger that was lost
+        hands out none twice. `keep_going` may raise to end the waiting. Raises LeaseHeld after `wait_seconds`, StateError.
+        """
+        lease, waited = self._wait_for(table, tuple(sorted(set(units))), at_least, wait_seconds, on_wait, keep_going)
+        held = Held(self, lease, waited=waited)
+        checkpoints.reached(checkpoints.LEASED)
+        ended = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(held, ended), name="dltsync-lease", daemon=True)
+        heart.start()
+        try:
+            yield held
+        finally:
+            ended.set()
+            heart.join()
+            self._give_back(lease)
+
+    def renew(self, lease: Lease) -> bool:
+        """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
+        with self._store.writing() as connection:
+            until = _now(connection) + int(self.seconds * 1000)
+            statement = sa.update(leases).where(*_is(lease, self._pipeline)).values(expires_at=until)
+            return connection.execute(statement).rowcount == len(lease.units)
+
+    def _wait_for(
+        self,
+        table: TableName,
+        units: tuple[str, ...],
+        at_least: int,
+        wait_seconds: float,
+        on_wait: Callable[[str], None],
+        keep_going: Callable[[], None],
+    ) -> tuple[Lease, bool]:
+        started = time.monotonic()
+        told: float | None = None
+        while True:
+            keep_going()
+            got = self._try(table, units, at_least)
+            if isinstance(got, Lease):
+                return got, told is not None
+            waited = time.monotonic() - started
+            if waited >= wait_seconds:
+                raise _held_too_long(table, got, wait_seconds)
+            if told is None or waited - told >= TELL_EVERY_SECONDS:
+                told = waited
+                on_wait(
+                    f"waiting for {table} {got.unit}: {described(got.holder)} is at it ({waited:.0f} of at most "
+                    f"{wait_seconds:g} seconds)"
+                )
+            time.sleep(min(POLL_SECONDS, max(wait_seconds - waited, 0.01)))
+
+    def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
+        while True:
+            try:
+                with self._store.writing() as connection:
+                    return self._take(connection, table, units, at_least)
+            except _Raced:
+                continue
+
+    def _take(
+        self, connection: sa.Connection, table: TableName, units: tuple[str, ...], at_least: int
+    ) -> Lease | _Other:
+        # The table's counter is written first: its row lock makes everybody who wants a lease of the table queue here.
+        counter = table_key(self._pipeline, table)
+        highest = _lock_counter(connection, counter)
+        now = _now(connection)
+        keys = {unit_key(self._pipeline, table, unit): unit for unit in units}
+        rows = {
+            row.unit_key: row
+            for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(list(keys)))).all()
+        }
+        for row in rows.values():
+            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not is_gone(row.holder):
+                return _Other(keys[row.unit_key], row.holder, row.expires_at)
+        fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
+        connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
+        for key, unit in keys.items():
+            ours = {"holder": self._holder, "fence": fence, "acquired_at": now, "expires_at": until}
+            if key in rows:
+                connection.execute(sa.update(leases).where(leases.c.unit_key == key).values(**ours))
+            else:
+                named = {
+                    "pipeline": self._pipeline,
+                    "schema_name": table.schema,
+                    "table_name": table.table,
+                    "unit": unit,
+                }
+                _insert(connection, leases, {"unit_key": key, **named, **ours})
+        return Lease(table, units, self._holder, fence)
+
+    def _beat(self, held: Held, ended: threading.Event) -> None:
+        while not ended.wait(self.seconds / RENEWALS_PER_LEASE):
+            try:
+                held.renew()
+            except StateError as error:  # tried again at the next beat; `check` finds out when that is too late
+                log.warning("%s: the lease could not be renewed: %s", held.lease.table, error)
+
+    def _give_back(self, lease: Lease) -> None:
+        """Let others have the units at once. When that fails they wait until the lease expires."""
+        try:
+            with self._store.writing() as connection:
+                gone = {"holder": _NOBODY, "expires_at": 0}
+                connection.execute(sa.update(leases).where(*_is(lease, self._pipeline)).values(**gone))
+        except StateError as error:
+            log.warning("%s: the lease could not be given back, it expires by itself: %s", lease.table, error)
+            return
+        checkpoints.reached(checkpoints.LEASE_RELEASED)
+
+
+class _Raced(Exception):
+    """Somebody else inserted the same row first: the transaction is tried anew."""
+
+
+def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
+    """Within a transaction: the lease is ours and stays so until its end. Raises Fenced."""
+    # An update that changes nothing: a server keeps the rows locked until the transaction ends.
+    statement = sa.update(leases).where(*_is(lease, pipeline)).values(fence=lease.fence)
+    if connection.execute(statement).rowcount != len(lease.units):
+        raise Fenced(
+            f"{lease.table} {', '.join(lease.units)}: another run took over before this one could commit",
+            remedy="nothing was committed; run again, it will see what the other run did",
+            table=str(lease.table),
+            unit=lease.units[0],
+        )
+
+
+def _is(lease: Lease, pipeline: str) -> tuple[sa.ColumnElement[bool], ...]:
+    keys = [unit_key(pipeline, lease.table, unit) for unit in lease.units]
+    return leases.c.unit_key.in_(keys), leases.c.holder == lease.holder, leases.c.fence == lease.fence
+
+
+def _lock_counter(connection: sa.Connection, key: str) -> int:
+    """The highest fence handed out; nobody else gets one before this transaction ends."""
+    same = sa.update(fences).where(fences.c.table_key == key).values(fence=fences.c.fence)
+    if connection.execute(same).rowcount != 1:
+        _insert(connection, fences, {"table_key": key, "fence": 0})
+    return int(connection.execute(sa.select(fences.c.fence).where(fences.c.table_key == key)).scalar_one())
+
+
+def _insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
+    try:
+        connection.execute(sa.insert(table).values(**values))
+    except IntegrityError:
+        raise _Raced from None
+
+
+def _now(connection: sa.Connection) -> int:
+    """Milliseconds since 1970 by the store's clock: one clock for all machines that share it; for SQLite this machine's."""
+    statement = _CLOCKS.get(connection.dialect.name)
+    return time.time_ns() // 1_000_000 if statement is None else int(connection.execute(statement).scalar_one())
+
+
+_CLOCKS = {
+    "postgresql": sa.text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)"),
+    "mssql": sa.text("SELECT DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())"),
+}
+
+
+def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> LeaseHeld:
+    until = "?"
+    with contextlib.suppress(ValueError, OverflowError):
+        until = utc_from_epoch(other.expires_at / 1000)
+    return LeaseHeld(
+        f"{table} {other.unit}: {described(other.holder)} is at it, for longer than the {wait_seconds:g} seconds we waited "
+        f"(its lease runs until {until} unless it is renewed)",
+        remedy="let that run end, or raise state.lease_wait_seconds, and run again",
+        table=str(table),
+        unit=other.unit,
+        holder=described(other.holder),
+    )

@@ -1,0 +1,256 @@
+"""Leases: one holder at a time, ever higher fences, and a loser that finds out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dltsync_core.errors import Fenced, LeaseHeld
+from dltsync_core.identity import TableName
+from dltsync_core.plan.heads import HeadChange
+from dltsync_core.state import leases as leases_module
+from dltsync_core.state.holders import is_gone, new_holder
+from dltsync_core.state.leases import Held, Leases
+from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.store import Store
+from dltsync_core.state.tables import LEDGER, heads, loads, versions
+
+TABLE = TableName("dbo", "Orders")
+
+
+def held(
+    store: Store,
+    units: tuple[str, ...] = ("all",),
+    *,
+    seconds: float = 60,
+    at_least: int = 0,
+    wait: float = 0,
+    holder: str | None = None,
+    say: Callable[[str], None] = lambda message: None,
+) -> AbstractContextManager[Held]:
+    leases = Leases(store, "p", holder=holder or new_holder(), seconds=seconds)
+    return leases.held(TABLE, units, at_least=at_least, wait_seconds=wait, on_wait=say, keep_going=lambda: None)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_fences_grow_with_every_lease_and_stay_above_what_others_have_seen(store: Store) -> None:
+    fences = []
+    for at_least in (0, 0, 41, 7):
+        with held(store, at_least=at_least) as one:
+            fences.append(one.lease.fence)
+    assert fences == [1, 2, 42, 43]
+
+
+def test_a_unit_has_one_holder_and_the_other_is_told_whom_to_wait_for(store: Store) -> None:
+    said: list[str] = []
+    with (
+        held(store),
+        pytest.raises(LeaseHeld, match=f"process {os.getpid()} on ") as caught,
+        held(store, wait=0.2, say=said.append),
+    ):
+        pass
+    assert caught.value.is_transient
+    assert "state.lease_wait_seconds" in caught.value.remedy
+    assert "waiting for dbo.Orders all" in said[0]
+
+
+def test_other_units_of_the_table_are_free(store: Store) -> None:
+    with held(store, ("[1,2)",)) as one, held(store, ("[2,3)",)) as two:
+        assert one.lease.fence < two.lease.fence
+
+
+def test_a_family_is_taken_whole_or_not_at_all(store: Store) -> None:
+    with held(store, ("b",)):
+        with pytest.raises(LeaseHeld), held(store, ("a", "b", "c")):
+            pass
+        with held(store, ("a", "c")):
+            pass
+
+
+def test_who_waits_gets_it_when_it_is_given_back_and_knows_that_somebody_was_there(store: Store) -> None:
+    got: list[Held] = []
+    first = held(store)
+    first.__enter__()
+
+    def wait() -> None:
+        with held(store, wait=30) as later:
+            got.append(later)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.3)
+    first.__exit__(None, None, None)
+    thread.join(30)
+    assert got[0].waited
+    assert got[0].lease.fence == 2
+
+
+def test_a_lease_lives_as_long_as_it_is_renewed(store: Store) -> None:
+    with held(store, seconds=1.5) as one:
+        time.sleep(3)
+        one.check()
+        with pytest.raises(LeaseHeld), held(store, seconds=1.5):
+            pass
+
+
+def test_who_does_not_renew_loses_it_and_can_neither_go_on_nor_commit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Leases, "_beat", lambda self, held, ended: None)
+    ledger = Ledger(store, "p")
+    with held(store, seconds=0.5) as one:
+        time.sleep(1)
+        with held(store) as two:
+            with pytest.raises(Fenced, match="another run took over"):
+                ledger.commit(TABLE, [HeadChange("all", 0, None)], lease=one.lease)
+            with pytest.raises(Fenced, match="another run took over"):
+                one.check()
+            two.check()
+            ledger.commit(TABLE, [HeadChange("all", 0, None)], lease=two.lease)
+
+
+def test_giving_back_what_was_lost_takes_nothing_from_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Leases, "_beat", lambda self, held, ended: None)
+    first = held(store, seconds=0.3)
+    first.__enter__()
+    time.sleep(0.6)
+    with held(store) as two:
+        first.__exit__(None, None, None)
+        two.check()
+        with pytest.raises(LeaseHeld), held(store):
+            pass
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from dltsync_core.identity import TableName
+from dltsync_core.state.holders import new_holder
+from dltsync_core.state.leases import Leases
+from dltsync_core.state.store import Store
+leases = Leases(Store(Path(sys.argv[1])), "p", holder=new_holder(), seconds=float(sys.argv[2]))
+with leases.held(TableName("dbo", "Orders"), ["all"], at_least=0, wait_seconds=0, on_wait=print, keep_going=lambda: None) as held:
+    print("held", flush=True)
+    sys.stdin.readline()
+    held.check()
+    print("still held", flush=True)
+"""
+
+
+def other_process(tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path), str(seconds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.survives(
+    "concurrency",
+    "a run is killed while it holds a partition",
+    "the next run on that machine takes the partition over at once",
+    "the dead run's lease does not have to expire",
+)
+def test_a_holder_that_died_on_this_machine_is_overtaken_at_once(tmp_path: Path) -> None:
+    process = other_process(tmp_path, 3600)
+    process.kill()
+    process.communicate()
+    with held(Store(tmp_path)) as one:
+        assert one.lease.fence == 2
+
+
+@pytest.mark.survives(
+    "concurrency",
+    "a run stands still (SIGSTOP) for longer than its lease, another takes over, the first wakes up",
+    "the first: this run lost its lease while it stood still, and another run took over",
+    "nothing of the first becomes visible after that",
+)
+def test_a_process_that_was_paused_past_its_lease_finds_out_when_it_goes_on(tmp_path: Path) -> None:
+    process = other_process(tmp_path, 2)
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        with held(Store(tmp_path), wait=60):
+            os.kill(process.pid, signal.SIGCONT)
+            out, error = process.communicate("go on\n", timeout=60)
+    finally:
+        process.kill()
+    assert "still held" not in out
+    assert "Fenced" in error
+    assert "lost its lease while it stood still" in error
+
+
+def test_only_what_can_be_shown_counts_as_gone() -> None:
+    ours = new_holder()
+    machine, boot, namespace, process, started, tail = ours.split("|")
+    assert not is_gone(ours)
+    assert is_gone(f"{machine}|{boot}|{namespace}|{process}|1|{tail}")
+    assert not is_gone(f"elsewhere|{boot}|{namespace}|999999|{started}|{tail}")
+    assert not is_gone(f"{machine}|{boot}|pid:[1]|999999|{started}|{tail}")
+    assert not is_gone("anything")
+
+
+def test_two_hundred_races_have_one_winner_each(store: Store) -> None:
+    inside, most, fences = 0, 0, []
+    guard = threading.Lock()
+
+    def race() -> None:
+        nonlocal inside, most
+        for _ in range(50):
+            with held(store, wait=120) as one:
+                with guard:
+                    inside += 1
+                    most = max(most, inside)
+                    fences.append(one.lease.fence)
+                with guard:
+                    inside -= 1
+
+    threads = [threading.Thread(target=race) for _ in range(4)]
+    poll, leases_module.POLL_SECONDS = leases_module.POLL_SECONDS, 0.001
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        leases_module.POLL_SECONDS = poll
+    assert most == 1
+    assert len(fences) == 200
+    assert fences == sorted(set(fences))
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_its_rows(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with engine.begin() as connection:
+        LEDGER.create_all(connection, tables=[versions, loads, heads])
+        connection.execute(sa.insert(versions).values(version=1, applied_at="2026-01-01T00:00:00Z"))
+        connection.execute(
+            sa.insert(heads).values(
+                unit_key="k", pipeline="p", schema_name="dbo", table_name="Orders", unit="all", kind="static",
+                generation=3, is_live=True, load_id="l", run_id="r", probe_method="m", probe_rows=1, probe_signature="s",
+                rows=1, warehouse_rows=1, shape="x", source="y", lake="z", committed_at="2026-01-01T00:00:00.000000Z",
+            )
+        )  # fmt: skip
+    engine.dispose()
+    store = Store(tmp_path)
+    assert Ledger(store, "p").heads(TABLE).generation("all") == 3
+    with held(store) as one:
+        assert one.lease.fence == 1
