@@ -165,7 +165,7 @@ def other_process(tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
 
 
 @pytest.mark.survives(
-    "concurrency",
+    "rivals",
     "a run is killed while it holds a partition",
     "the next run on that machine takes the partition over at once",
     "the dead run's lease does not have to expire",
@@ -179,7 +179,7 @@ def test_a_holder_that_died_on_this_machine_is_overtaken_at_once(tmp_path: Path)
 
 
 @pytest.mark.survives(
-    "concurrency",
+    "rivals",
     "a run stands still (SIGSTOP) for longer than its lease, another takes over, the first wakes up",
     "the first: this run lost its lease while it stood still, and another run took over",
     "nothing of the first becomes visible after that",
