@@ -32,6 +32,7 @@ dev: install  ## the Dagster UI over the state that the demo left (sandbox inclu
 	@$(BIN)/dltsync demo --ui
 
 test: install  ## everything that needs no SQL Server
+	@scripts/test_services.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour)

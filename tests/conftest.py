@@ -8,6 +8,7 @@ import pyodbc
 pytest_plugins = [
     "tests.fixtures_sandbox",
     "tests.fixtures_faults",
+    "tests.fixtures_postgres",
     "tests.fixtures_s3",
     "tests.crash_summary",
     "tests.integration.forks",

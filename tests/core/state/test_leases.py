@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -42,9 +42,11 @@ def held(
     return leases.held(TABLE, units, at_least=at_least, wait_seconds=wait, on_wait=say, keep_going=lambda: None)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
+    yield opened
+    opened.close()
 
 
 def test_fences_grow_with_every_lease_and_stay_above_what_others_have_seen(store: Store) -> None:

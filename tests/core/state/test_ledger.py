@@ -47,9 +47,10 @@ def event(
     return LoadEvent(ORDERS, "partition", unit, load_id, "run-1", status, at, 3, detail)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(Store(tmp_path / "state"), "dltsync") as opened:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    with Ledger(Store(tmp_path / "state", url), "dltsync") as opened:
         yield opened
 
 
