@@ -186,7 +186,9 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     console.print(grid)
     for table in report["tables"]:
         for message in table.get("messages", ()):
-            console.print(shown(f"{table['table']}: {message}", style="red" if not table["valid"] else "yellow"))
+            console.print(shown(f"{table['table']}: {message}", style="red"), soft_wrap=True)
+        for note in table.get("notes", ()):
+            console.print(shown(f"note: {table['table']}: {note}", style="yellow"), soft_wrap=True)
 
 
 def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:

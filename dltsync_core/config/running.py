@@ -51,20 +51,11 @@ class ProcessingConfig(Spec):
     """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. Has no effect on a DuckDB warehouse, the only
     destination there is so far."""
     validate_precision_end_to_end: bool = True
-    """Stop a load as soon as a value does not fit the exact type chosen for its column. False is refused: nothing is
-    approximated in silence; choose a representation per column with `column_representation` instead."""
+    """Hold the exact sums of decimal and money columns against each other: those of the lake's files and the warehouse after each
+    load, those of all three places in `dltsync validate`. False leaves the sums out; types stay exact either way."""
     require_snapshot: bool = False
     """Fail when the database does not allow SNAPSHOT isolation. Otherwise such a database is read under READ COMMITTED, counted
     before and after, and the load says so."""
-
-    @field_validator("validate_precision_end_to_end")
-    @classmethod
-    def _stays_exact(cls, value: bool) -> bool:
-        if not value:
-            raise ValueError(
-                "cannot be switched off; choose `column_representation` for the columns that should be less exact"
-            )
-        return value
 
     @field_validator("compression", mode="before")
     @classmethod

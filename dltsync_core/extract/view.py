@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource
+from dltsync_core.extract.summarising import summarise_units
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
 from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
@@ -38,6 +39,7 @@ from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
 from dltsync_core.typemap.mapping import TableMapping
+from dltsync_core.typemap.summary import Summary, SummaryColumn
 
 log = logging.getLogger("dltsync.extract")
 
@@ -88,6 +90,12 @@ class ReadView:
         """Rows of a unit, by COUNT_BIG."""
         ((rows,),) = self._fetch_for(facts, "counting")(count_rows(facts.name, condition_of(unit)))
         return int(rows)
+
+    def summaries(
+        self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
+    ) -> dict[str, Summary]:
+        """What the rows of each unit come to, by one statement over all of them."""
+        return summarise_units(self._fetch_for(facts, "summarising"), facts, columns, units)
 
     @property
     def may_be_continued(self) -> bool:

@@ -21,6 +21,7 @@ from dltsync_core.lake.publish import highest_sequence, publish, scan_manifests
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
 from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, survey
+from dltsync_core.lake.tally import Tally, tally_of
 from dltsync_core.lake.writer import StagedLoad
 
 _RESERVED = {paths.PARTITION_KEY, paths.LOAD_KEY}
@@ -142,6 +143,10 @@ class Lake:
     def footers(self, manifest: Manifest) -> tuple[Footer, ...]:
         """What a load's files say about themselves. Raises LakeError when one is missing, torn or not ours."""
         return tuple(read_footer(self._storage, file.path)[0] for file in manifest.files)
+
+    def tally(self, manifest: Manifest) -> Tally:
+        """Sums and NULLs of a load's columns, as its files know them. Raises LakeError when one is missing, torn or not ours."""
+        return tally_of((self._storage.address(f.path), self._storage.metadata(f.path)) for f in manifest.files)
 
     def sizes(self, table: TableName) -> dict[str, int]:
         """Bytes of every file of the current table, by its key: one look for many calls of `verify`."""

@@ -8,6 +8,8 @@ from decimal import Context
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dltsync_core.typemap.summary import plain
+
 _WIDE = 76
 """decimal256: a sum needs at most the column's 38 digits plus those of the row count, so this cannot overflow."""
 
@@ -29,11 +31,4 @@ class DecimalSums:
 
     def texts(self) -> Mapping[str, str]:
         """Each sum as plain digits with the column's scale, for instance `-12.5000`."""
-        return {name: _plain(units, self._scales[name]) for name, units in self._units.items()}
-
-
-def _plain(units: int, scale: int) -> str:
-    if scale <= 0:
-        return str(units * 10**-scale)
-    digits = str(abs(units)).rjust(scale + 1, "0")
-    return f"{'-' if units < 0 else ''}{digits[:-scale]}.{digits[-scale:]}"
+        return {name: plain(units, self._scales[name]) for name, units in self._units.items()}

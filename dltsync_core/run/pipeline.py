@@ -188,15 +188,20 @@ class IncrementalSQLServerParquetPipeline:
         with self._ledger(writable=False) as ledger:
             return dict(ledger.heads(ledger.find_table(self._table(table_name).name)).live)
 
-    def validate_all_tables(self, table_names: Sequence[str] | None = None) -> dict[str, Any]:
-        """Compare source, lake and warehouse as they are now, unit by unit.
+    def validate_all_tables(
+        self, table_names: Sequence[str] | None = None, *, partition_keys: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Compare source, lake and warehouse as they are now, unit by unit: rows, NULLs of every column, exact sums, the least
+        and the greatest moment. Every live file of the lake is read, and its checksum compared. `partition_keys` limits it to
+        these partitions of the chosen tables that have partitions.
 
-        {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "messages"}]}, where a unit is
-        {"unit", "source", "lake", "warehouse", "kept", "equal"}. Raises ConfigError and ConnectError.
+        {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "messages", "notes"}]}, where a
+        unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns"}, the first three rows and `columns` the
+        figures that differ: [{"column", "figure", "source", "lake", "warehouse"}]. Raises ConfigError and ConnectError.
         """
         tables = select_tables(self.config.tables, names=table_names)
         with self._services(ignore, writable=False) as services:
-            return as_report(compare_tables(services, tables))
+            return as_report(compare_tables(services, tables, partition_keys))
 
     def get_pipeline_status(self) -> dict[str, Any]:
         """Where every table stands: units, rows, last commit, watermark, last error; and whether the server answers."""

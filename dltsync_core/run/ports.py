@@ -15,6 +15,7 @@ from dltsync_core.history.versions import VersionStore
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
 from dltsync_core.typemap import TableMapping
+from dltsync_core.typemap.summary import Summary, SummaryColumn
 from dltsync_core.warehouse.port import Warehouse
 
 
@@ -35,6 +36,10 @@ class View(Protocol):
     def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe: ...
 
     def count(self, facts: TableFacts, unit: UnitFilter) -> int: ...
+
+    def summaries(
+        self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
+    ) -> Mapping[str, Summary]: ...
 
     def extract(
         self,

@@ -36,6 +36,7 @@ from dltsync_core.run.reloading import InLake, dispositions, find_in_lake
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services, Stopped
+from dltsync_core.run.validation import differences_after_load
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
@@ -43,6 +44,8 @@ from dltsync_core.validate.counts import ThreeCounts, difference
 from dltsync_core.warehouse.port import Disposition, LoadRequest, Marker
 
 log = logging.getLogger("dltsync.run")
+
+_TOLD_DIFFERENCES = 5
 
 
 class TableRun:
@@ -214,9 +217,26 @@ class TableRun:
                 table=str(work.step.table),
                 unit=work.step.unit,
             )
+        self._compare_load(work)
         self._tell(work, LoadStatus.VALIDATED, rows=counts.source)
         self._say("validated", work, rows=counts.source)
         checkpoints.reached(checkpoints.VALIDATED)
+
+    def _compare_load(self, work: UnitWork) -> None:
+        """A load that replaced a unit: what its files say of their columns, against what the warehouse made of them. Raises
+        ValidationFailed."""
+        started = time.perf_counter()
+        found = differences_after_load(self._services, self._shape, work)
+        work.validate_seconds += time.perf_counter() - started
+        if found:
+            raise ValidationFailed(
+                f"{work.step.table} {work.step.unit}: the warehouse holds other values than the lake: "
+                + "; ".join(str(one) for one in found[:_TOLD_DIFFERENCES]),
+                remedy="nothing was committed; run again, and when it stays so report it with this message",
+                table=str(work.step.table),
+                unit=work.step.unit,
+                column=found[0].column,
+            )
 
     def _resync(self, work: UnitWork, counts: ThreeCounts) -> None:
         """An increment that does not add up is followed by one load of the whole table, within the same unit of work."""

@@ -9,38 +9,52 @@ from typing import Any
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.summaries import ColumnDifference, as_json
 
 
 @dataclass(frozen=True)
 class UnitComparison:
-    """One unit as it stands now in the three places."""
+    """One unit as it stands now in the three places. `columns` are the figures of its columns that differ."""
 
     unit: str
     counts: ThreeCounts
+    columns: tuple[ColumnDifference, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        return self.counts.equal and not self.columns
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What differs. Where rows are missing the sums are others too: then only the counts are told."""
+        if not self.counts.equal:
+            return (f"{self.unit}: {difference(self.counts)}",)
+        return tuple(f"{self.unit}: {column}" for column in self.columns)
 
 
 @dataclass(frozen=True)
 class TableComparison:
-    """One table. `problems` are sentences about what could not be compared or is missing; any of them makes it invalid."""
+    """One table. `problems` are sentences about what could not be compared or is missing; any of them makes it invalid. `notes`
+    are about what was not compared, and why that is as it should be."""
 
     table: TableName
     kind: TableKind
     units: tuple[UnitComparison, ...]
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:
-        return not self.problems and all(unit.counts.equal for unit in self.units)
+        return not self.problems and all(unit.equal for unit in self.units)
 
     @property
     def messages(self) -> tuple[str, ...]:
         """Every problem and every difference, as sentences."""
-        different = [u for u in self.units if not u.counts.equal]
-        return (*self.problems, *(f"{u.unit}: {difference(u.counts)}" for u in different))
+        return (*self.problems, *(message for unit in self.units for message in unit.messages))
 
 
 def as_report(tables: Sequence[TableComparison]) -> dict[str, Any]:
-    """JSON-ready: {"valid", "valid_tables", "total_tables", "tables": [{table, kind, valid, units, messages}]}."""
+    """JSON-ready: {"valid", "valid_tables", "total_tables", "tables": [{table, kind, valid, units, messages, notes}]}."""
     return {
         "valid": all(table.valid for table in tables),
         "valid_tables": sum(table.valid for table in tables),
@@ -56,6 +70,7 @@ def _table(table: TableComparison) -> dict[str, Any]:
         "valid": table.valid,
         "units": [_unit(unit) for unit in table.units],
         "messages": list(table.messages),
+        "notes": list(table.notes),
     }
 
 
@@ -67,5 +82,6 @@ def _unit(unit: UnitComparison) -> dict[str, Any]:
         "lake": counts.lake,
         "warehouse": counts.warehouse,
         "kept": counts.kept,
-        "equal": counts.equal,
+        "equal": unit.equal,
+        "columns": as_json(unit.columns),
     }

@@ -22,6 +22,7 @@ from dltsync_core.errors import ConfigError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.lake.disk import explained, make_directory, remove_tree
+from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table, schemas_of, spelt_target
 from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
@@ -46,6 +47,7 @@ from dltsync_core.warehouse.port import (
 from dltsync_core.warehouse.queueing import WarehouseQueue, refused_by_the_system
 from dltsync_core.warehouse.reshaping import check_reshaping, reshape
 from dltsync_core.warehouse.scope import duckdb_condition
+from dltsync_core.warehouse.summary import summarise_relation
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
 
@@ -134,6 +136,20 @@ class DltWarehouse:
         """Rows of each scope, under one opening of the file; zeros when the table does not exist."""
         conditions = [duckdb_condition(scope) for scope in scopes.values()]
         return dict(zip(scopes, self._count(target, conditions), strict=True))
+
+    def summaries(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
+    ) -> dict[str, Summary]:
+        """See `port.Warehouse.summaries`."""
+        conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
+        if not self._path.exists():
+            return dict.fromkeys(conditions, no_rows(columns))
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return dict.fromkeys(conditions, no_rows(columns))
+            present = [column.name for column in columns_of(connection, catalog, found)]
+            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, present)
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
         """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""

@@ -147,3 +147,48 @@ def delete_rows(catalog: str, target: Target, equal: Sequence[str]) -> str:
 
 def _all_equal(columns: Sequence[str]) -> str:
     return " AND ".join(f"{identifier(column)} = ?" for column in columns)
+
+
+def summarise(relation: str, conditions: Sequence[str], figures: Sequence[str]) -> str:
+    """One row per condition that rows meet: its number from 0 (NULL for none of them), the rows, the figures."""
+    cases = " ".join(f"WHEN {condition} THEN {number}" for number, condition in enumerate(conditions))
+    items = "".join(f", {figure} AS f{position}" for position, figure in enumerate(figures, start=1))
+    return f"SELECT CASE {cases} END AS unit, count(*) AS n{items} FROM {relation} GROUP BY 1"
+
+
+def count_nulls(column: str) -> str:
+    return f"count(*) - count({identifier(column)})"
+
+
+def total(column: str, *, whole: bool = False) -> str:
+    """The exact sum as text; `whole`: of a boolean, true counting as 1. For numbers that cannot overflow 38 digits together."""
+    operand = f"CAST({identifier(column)} AS INTEGER)" if whole else identifier(column)
+    return f"CAST(sum({operand}) AS VARCHAR)"
+
+
+def half_of_total(column: str, exact: str, digits: int, *, upper: bool) -> str:
+    """The sum, as text, of what stands before (or of) the last digits of a decimal, read as a whole number with its sign."""
+    units = f"CAST(replace(CAST(CAST({identifier(column)} AS {exact}) AS VARCHAR), '.', '') AS HUGEINT)"
+    return f"CAST(sum({units} {'//' if upper else '%'} CAST({10**digits} AS HUGEINT)) AS VARCHAR)"
+
+
+def least(column: str) -> str:
+    return f"min({identifier(column)})"
+
+
+def greatest(column: str) -> str:
+    return f"max({identifier(column)})"
+
+
+def newest(loads: Sequence[str], keys: Sequence[str]) -> str:
+    """A relation of rows in which every key is once: as the last of these relations has it. NULLs count as equal."""
+    numbered = " UNION ALL BY NAME ".join(
+        f"SELECT *, {number} AS dltsync_load FROM {load}" for number, load in enumerate(loads)
+    )
+    window = f"PARTITION BY {identifiers(keys)} ORDER BY dltsync_load DESC"
+    return f"(SELECT * FROM ({numbered}) QUALIFY row_number() OVER ({window}) = 1)"
+
+
+def set_to(setting: str, value: str) -> str:
+    """Give one of DuckDB's own settings a text."""
+    return f"SET {setting} = {text(value)}"

@@ -14,6 +14,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe, TableKind
 from dltsync_core.ranges import PartitionRange
+from dltsync_core.typemap.summary import Summary, SummaryColumn
 
 Target: TypeAlias = tuple[str, str]
 """Schema and table in the warehouse, as the user spelt them."""
@@ -123,6 +124,12 @@ class Warehouse(Protocol):
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
         """Rows of each scope, under one opening of the warehouse; zeros when the table does not exist."""
+
+    def summaries(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
+    ) -> dict[str, Summary]:
+        """What each scope's rows (None: those of the whole table) come to, in one pass. Scopes exclude each other. A table that
+        does not exist has no rows; columns it lacks are not in the answer."""
 
     def table_exists(self, target: Target) -> bool:
         """Whether the table is there."""

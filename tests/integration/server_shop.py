@@ -172,10 +172,9 @@ class ServerShop:
         }
         return PipelineConfig(
             database=DatabaseConfig(**{**login, **self.database}),
-            processing=ProcessingConfig(batch_size=4),
+            **{"processing": ProcessingConfig(batch_size=4), **tables, **self.overrides},
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
             destination=DestinationConfig(path=self.root / "house.duckdb"),
-            **{**tables, **self.overrides},
         )
 
     def pipeline(self) -> IncrementalSQLServerParquetPipeline:

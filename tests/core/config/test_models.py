@@ -64,7 +64,6 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             "static_tables[0].quality[0].alowed: unknown field; did you mean `allowed`?",
         ),
         ({"destination": {"type": "sqlserver"}}, "destination.type: a SQL Server warehouse is not supported yet"),
-        ({"processing": {"validate_precision_end_to_end": False}}, "cannot be switched off"),
         ({"processing": {"batch_size": 0}}, "processing.batch_size"),
         ({"pipeline_name": "../up"}, "pipeline_name"),
         ({"log_level": "LOUD"}, "log_level"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ from dltsync_core.tsql.probes import (
 from dltsync_core.tsql.ranges import slot_condition, window_condition
 from dltsync_core.tsql.select import count_rows, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, view_facts
+from dltsync_core.tsql.summary import summarise
 from dltsync_core.typemap import map_columns
+from dltsync_core.typemap.summary import summary_columns
 from tests.table_facts import column, partitioned, table
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql"
@@ -127,6 +130,23 @@ def _slice(key: Sequence[ColumnFacts], after: KeyText | None, upto: KeyText | No
     return select_rows(READINGS.name, mapping, join(" AND ", conditions) if conditions else None, in_key_order(key))
 
 
+def _summary(*, by_slot: bool) -> Statement:
+    if by_slot:
+        flights = map_columns(FLIGHTS, StaticTableConfig(table_name="flights"))
+        return summarise(FLIGHTS.name, summary_columns(flights), window_condition(DEPARTURE, None, MONTHS[0]), SLOT)
+    kept = {"a_variant": "text", "a_vector": "text"}
+    wide = replace(ALL_TYPES, columns=(*ALL_TYPES.columns, replace(WIDE, is_nullable=False)))
+    config = StaticTableConfig(table_name="all types", column_representation=kept)
+    return summarise(ALL_TYPES.name, summary_columns(map_columns(wide, config)), None)
+
+
+def _summary_of_utc() -> Statement:
+    offset = table(column("an_offset", "datetimeoffset", scale=3), name="moments")
+    config = StaticTableConfig(table_name="moments", column_representation={"an_offset": "utc"})
+    return summarise(offset.name, summary_columns(map_columns(offset, config)), None)
+
+
+WIDE = column("a_wide_one", "decimal", 33, precision=38, scale=4)
 SLOT = slot_number("pf months", DEPARTURE)
 CASES: dict[str, Callable[[], Statement]] = {
     "select_all_types": _mapping,
@@ -166,6 +186,9 @@ CASES: dict[str, Callable[[], Statement]] = {
     "slice_from_null": lambda: _slice([CODE, NUMBER], (None, "7"), (None, "9")),
     "slice_end": lambda: key_at(READINGS.name, [NUMBER, WHEN], None, 1000),
     "slice_end_after": lambda: key_at(READINGS.name, [CODE], after_key([CODE], ("a",)), 1000),
+    "summary_all_types": lambda: _summary(by_slot=False),
+    "summary_by_slot": lambda: _summary(by_slot=True),
+    "summary_of_offsets_kept_as_utc": _summary_of_utc,
     "open_transactions": lambda: OPEN_TRANSACTIONS,
     "session_settings": lambda: Statement(session_settings(30_000)),
     "read_view_facts": view_facts,

@@ -7,6 +7,7 @@ import pytest
 from dltsync_core.identity import TableName
 from dltsync_core.validate.counts import ThreeCounts, difference
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
+from dltsync_core.validate.summaries import ColumnDifference
 
 ORDERS = TableName("sales", "Orders")
 
@@ -48,18 +49,22 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
                 "table": "dbo.A",
                 "kind": "static",
                 "valid": True,
-                "units": [{"unit": "all", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True}],
+                "units": [
+                    {"unit": "all", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True, "columns": []}
+                ],
                 "messages": [],
+                "notes": [],
             },
             {
                 "table": "sales.Orders",
                 "kind": "partition",
                 "valid": False,
                 "units": [
-                    {"unit": "[1,2)", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True},
-                    {"unit": "[2,3)", "source": 2, "lake": 2, "warehouse": 1, "kept": 0, "equal": False},
+                    {"unit": "[1,2)", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True, "columns": []},
+                    {"unit": "[2,3)", "source": 2, "lake": 2, "warehouse": 1, "kept": 0, "equal": False, "columns": []},
                 ],
                 "messages": ["[2,3): source 2, lake 2, warehouse 1 rows"],
+                "notes": [],
             },
         ],
     }
@@ -68,3 +73,20 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
 def test_a_problem_makes_a_table_invalid_even_when_counts_agree() -> None:
     found = TableComparison(ORDERS, "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),), ("a file is missing",))
     assert (found.valid, found.messages) == (False, ("a file is missing",))
+
+
+def test_a_figure_that_differs_is_told_with_what_each_place_says() -> None:
+    columns = (
+        ColumnDifference("Amount", "sum", "10.00", "10.00", "9.99"),
+        ColumnDifference("At", "max", "none", None, "2026-01-01"),
+    )
+    unit = UnitComparison("[1,2)", ThreeCounts(1, 1, 1), columns)
+    assert (unit.equal, unit.messages) == (
+        False,
+        (
+            "[1,2): Amount: sum source 10.00, lake 10.00, warehouse 9.99",
+            "[1,2): At: max source none, warehouse 2026-01-01",
+        ),
+    )
+    fewer = UnitComparison("[1,2)", ThreeCounts(2, 2, 1), columns)
+    assert fewer.messages == ("[1,2): source 2, lake 2, warehouse 1 rows",), "the sums follow from the rows"

@@ -1,0 +1,56 @@
+"""The rows of a unit as the lake has them, read by DuckDB from its files: for versions the newest of each.
+
+DuckDB does the work, because it spills to disk where anything in Python would hold every key in memory. Arrow reads the pages and
+compares their checksums.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from dltsync_core.errors import LakeError
+from dltsync_core.lake.reading import dataset_of
+from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
+from dltsync_core.warehouse import duckdb_sql as q
+from dltsync_core.warehouse.summary import summarise_relation
+
+MEMORY_LIMIT_MB = 1024
+_UNIT = "unit"
+
+
+def summarise_lake(
+    loads: Sequence[Sequence[Path]], columns: Sequence[SummaryColumn], version_keys: Sequence[str]
+) -> Summary:
+    """What the rows of a unit come to. `loads` are the files of its live loads, oldest first; with `version_keys` the newest
+    load's row of each key counts. Raises LakeError for a damaged page."""
+    if not any(loads):
+        return no_rows(columns)
+    with lake_rows(loads, version_keys) as (connection, relation, names):
+        return summarise_relation(connection, relation, columns, {_UNIT: q.EVERYTHING}, names)[_UNIT]
+
+
+@contextmanager
+def lake_rows(
+    loads: Sequence[Sequence[Path]], version_keys: Sequence[str]
+) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:
+    """A connection, the relation of the rows in it, and the names of their columns."""
+    with tempfile.TemporaryDirectory(prefix="dltsync-") as spill, duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT_MB}MB'")
+        connection.execute(q.set_to("temp_directory", spill))
+        connection.execute(q.set_to("TimeZone", "UTC"))
+        relations, names = [], list[str]()
+        for number, files in enumerate(load for load in loads if load):
+            dataset = dataset_of(files)
+            names = list(dict.fromkeys([*names, *dataset.schema.names]))
+            relations.append(f"dltsync_load_{number}")
+            connection.register(relations[-1], dataset)
+        try:
+            yield connection, q.newest(relations, version_keys) if version_keys else relations[-1], names
+        except (duckdb.Error, OSError) as error:
+            raise LakeError(f"{loads[-1][0].parent} cannot be read: {error}", remedy="load its table again") from error

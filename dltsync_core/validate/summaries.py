@@ -1,0 +1,82 @@
+"""Two or three summaries of the same rows, compared figure by figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dltsync_core.lake.tally import Tally
+from dltsync_core.typemap.summary import NULLS, SUM, Summary
+
+PRESENCE = "column"
+"""The figure of a column that a place does not have."""
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """A figure of a column that is not the same everywhere. `figure` is nulls, sum, min, max, fingerprint or column. None: that
+    place was not asked."""
+
+    column: str
+    figure: str
+    source: str | None
+    lake: str | None
+    warehouse: str | None
+
+    def __str__(self) -> str:
+        places = {"source": self.source, "lake": self.lake, "warehouse": self.warehouse}
+        said = ", ".join(f"{place} {value}" for place, value in places.items() if value is not None)
+        return f"{self.column}: {self.figure} {said}"
+
+
+def column_differences(
+    source: Summary, lake: Summary | None, warehouse: Summary | None
+) -> tuple[ColumnDifference, ...]:
+    """Every figure that is not the same in all places that were asked, in the order of the columns."""
+    found: list[ColumnDifference] = []
+    for column, figures in source.figures.items():
+        places = [summary.figures.get(column) if summary is not None else None for summary in (lake, warehouse)]
+        asked = [lake is not None, warehouse is not None]
+        if any(wanted and place is None for wanted, place in zip(asked, places, strict=True)):
+            shown = [
+                _presence(here=place is not None) if wanted else None
+                for wanted, place in zip(asked, places, strict=True)
+            ]
+            found.append(ColumnDifference(column, PRESENCE, _presence(here=True), *shown))
+            continue
+        for figure, value in figures.items():
+            others = [place[figure] for place in places if place is not None]
+            if any(other != value for other in others):
+                texts = [_text(place[figure]) if place is not None else None for place in places]
+                found.append(ColumnDifference(column, figure, _text(value), *texts))
+    return tuple(found)
+
+
+def load_differences(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[ColumnDifference, ...]:
+    """What the files of a load say of themselves against the rows the warehouse made of it."""
+    found = []
+    for column in columns:
+        held = warehouse.figures.get(column, {})
+        for figure, said in (
+            (NULLS, str(lake.nulls[column]) if column in lake.nulls else None),
+            (SUM, lake.sums.get(column)),
+        ):
+            if said is not None and figure in held and held[figure] != said:
+                found.append(ColumnDifference(column, figure, None, said, _text(held[figure])))
+    return tuple(found)
+
+
+def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | None]]:
+    """JSON-ready: [{"column", "figure", "source", "lake", "warehouse"}]."""
+    return [
+        {"column": d.column, "figure": d.figure, "source": d.source, "lake": d.lake, "warehouse": d.warehouse}
+        for d in differences
+    ]
+
+
+def _presence(*, here: bool) -> str:
+    return "present" if here else "missing"
+
+
+def _text(value: str | None) -> str:
+    return "none" if value is None else value
