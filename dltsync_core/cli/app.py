@@ -152,6 +152,10 @@ def validate(
     config: ConfigOption = None,
     tables_: TablesOption = None,
     partitions: PartitionsOption = None,
+    fingerprint: Annotated[
+        bool, typer.Option("--fingerprint", help="Also compare a hash of every value: nothing that differs is equal.")
+    ] = False,
+    algorithm: Annotated[str, typer.Option("--algorithm", help="Of the fingerprint: sha256 or md5.")] = "sha256",
     json: JsonOption = False,
 ) -> None:
     """Compare source, lake and warehouse: rows, NULLs, exact sums, the least and greatest moments. Exit code 9 when they do not
@@ -159,7 +163,9 @@ def validate(
     with outcome.explained(as_json=json):
         names, chosen = split_names(tables_), split_partition_keys(partitions)
         with _open(config, as_json=json, live=True) as pipeline:
-            report = pipeline.validate_all_tables(table_names=names, partition_keys=chosen)
+            report = pipeline.validate_all_tables(
+                table_names=names, partition_keys=chosen, fingerprint=algorithm if fingerprint else None
+            )
         if json:
             outcome.emit_json(report)
         else:

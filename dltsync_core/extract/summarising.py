@@ -1,16 +1,19 @@
-"""Summaries of units: one statement for all of them, or for those that are asked for."""
+"""Summaries and fingerprints of units: one statement for all of them, or for those that are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.probing import Fetch
 from dltsync_core.extract.unit import UnitFilter
-from dltsync_core.tsql.fragments import Sql, join, sql
+from dltsync_core.tsql.digest import HashAlgorithm, digest_by_slot, digest_rows
+from dltsync_core.tsql.fragments import Sql, Statement, join, sql
 from dltsync_core.tsql.probes import slot_number
 from dltsync_core.tsql.summary import summarise
+from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows, summary_of
 
 MOST_CONDITIONS = 100
@@ -22,19 +25,56 @@ def summarise_units(
     fetch: Fetch, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
 ) -> dict[str, Summary]:
     """The summary of every unit given: slots of a partitioned table, or one unit that is the whole table."""
+
+    def statement(condition: Sql | None, slot: Sql | None) -> Statement:
+        return summarise(facts.name, columns, condition, slot)
+
+    answers = _ask(fetch, facts, units, statement)
+    return {
+        unit: summary_of(int(found[0]), columns, found[1:]) if (found := answers.get(unit)) else no_rows(columns)
+        for unit in units
+    }
+
+
+def fingerprint_units(
+    fetch: Fetch,
+    facts: TableFacts,
+    columns: Sequence[ColumnMapping],
+    units: Mapping[str, UnitFilter],
+    algorithm: HashAlgorithm,
+) -> dict[str, str]:
+    """The digest of every unit, as `rows|lane|lane`."""
+    hashed = [mapping.column for mapping in columns]
+
+    def statement(condition: Sql | None, slot: Sql | None) -> Statement:
+        if slot is None:
+            return digest_rows(facts.name, hashed, condition, algorithm=algorithm)
+        return digest_by_slot(facts.name, hashed, slot, algorithm=algorithm, condition=condition)
+
+    answers = _ask(fetch, facts, units, statement)
+    return {
+        unit: "|".join("" if part is None else str(part) for part in answers.get(unit, (0, None, None)))
+        for unit in units
+    }
+
+
+def _ask(
+    fetch: Fetch,
+    facts: TableFacts,
+    units: Mapping[str, UnitFilter],
+    statement: Callable[[Sql | None, Sql | None], Statement],
+) -> dict[str, tuple[Any, ...]]:
+    """What one statement answers of each unit; units without rows may not be in it. The statement is made of a condition and of
+    what tells the slots apart."""
     partitioning, slots = facts.partitioning, {u.slot.number: name for name, u in units.items() if u.slot is not None}
     if partitioning is None or not slots:
         ((name, unit),) = units.items()
-        ((rows, *answers),) = fetch(summarise(facts.name, columns, condition_of(unit)))
-        return {name: summary_of(int(rows), columns, answers)}
+        (row,) = fetch(statement(condition_of(unit), None))
+        return {name: tuple(row)}
     some = len(slots) < len(partitioning.slots) and len(slots) <= MOST_CONDITIONS
     condition = _any_of([condition_of(unit) for unit in units.values()]) if some else None
-    slot = slot_number(partitioning.function, partitioning.column)
-    found = dict.fromkeys(units, no_rows(columns))
-    for number, rows, *answers in fetch(summarise(facts.name, columns, condition, slot)):
-        if number in slots:
-            found[slots[number]] = summary_of(int(rows), columns, answers)
-    return found
+    rows = fetch(statement(condition, slot_number(partitioning.function, partitioning.column)))
+    return {slots[number]: tuple(row) for number, *row in rows if number in slots}
 
 
 def _any_of(conditions: Sequence[Sql | None]) -> Sql | None:

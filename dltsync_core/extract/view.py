@@ -30,15 +30,15 @@ from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource
-from dltsync_core.extract.summarising import summarise_units
+from dltsync_core.extract.summarising import fingerprint_units, summarise_units
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
 from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
-from dltsync_core.tsql.digest import digest_rows
+from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
 from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
-from dltsync_core.typemap.mapping import TableMapping
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn
 
 log = logging.getLogger("dltsync.extract")
@@ -96,6 +96,16 @@ class ReadView:
     ) -> dict[str, Summary]:
         """What the rows of each unit come to, by one statement over all of them."""
         return summarise_units(self._fetch_for(facts, "summarising"), facts, columns, units)
+
+    def fingerprints(
+        self,
+        facts: TableFacts,
+        columns: Sequence[ColumnMapping],
+        units: Mapping[str, UnitFilter],
+        algorithm: HashAlgorithm,
+    ) -> dict[str, str]:
+        """The digest of these columns of each unit as `rows|lane|lane`, by one statement over all of them."""
+        return fingerprint_units(self._fetch_for(facts, "hashing"), facts, columns, units, algorithm)
 
     @property
     def may_be_continued(self) -> bool:

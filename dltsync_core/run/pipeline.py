@@ -43,6 +43,7 @@ from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.recovery import Answer
 from dltsync_core.state.store import Store
+from dltsync_core.validate.fingerprint import algorithm_of
 from dltsync_core.validate.report import as_report
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 
@@ -189,19 +190,25 @@ class IncrementalSQLServerParquetPipeline:
             return dict(ledger.heads(ledger.find_table(self._table(table_name).name)).live)
 
     def validate_all_tables(
-        self, table_names: Sequence[str] | None = None, *, partition_keys: Sequence[str] | None = None
+        self,
+        table_names: Sequence[str] | None = None,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        fingerprint: str | None = None,
     ) -> dict[str, Any]:
         """Compare source, lake and warehouse as they are now, unit by unit: rows, NULLs of every column, exact sums, the least
         and the greatest moment. Every live file of the lake is read, and its checksum compared. `partition_keys` limits it to
-        these partitions of the chosen tables that have partitions.
+        these partitions of the chosen tables that have partitions. `fingerprint` (sha256, md5) also compares a hash of
+        every value; columns that cannot be part of it are named in `notes`.
 
         {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "messages", "notes"}]}, where a
         unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns"}, the first three rows and `columns` the
         figures that differ: [{"column", "figure", "source", "lake", "warehouse"}]. Raises ConfigError and ConnectError.
         """
         tables = select_tables(self.config.tables, names=table_names)
+        algorithm = algorithm_of(fingerprint) if fingerprint is not None else None
         with self._services(ignore, writable=False) as services:
-            return as_report(compare_tables(services, tables, partition_keys))
+            return as_report(compare_tables(services, tables, partition_keys, algorithm=algorithm))
 
     def get_pipeline_status(self) -> dict[str, Any]:
         """Where every table stands: units, rows, last commit, watermark, last error; and whether the server answers."""

@@ -14,7 +14,9 @@ from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.versions import VersionStore
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
+from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.typemap import TableMapping
+from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn
 from dltsync_core.warehouse.port import Warehouse
 
@@ -40,6 +42,14 @@ class View(Protocol):
     def summaries(
         self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
     ) -> Mapping[str, Summary]: ...
+
+    def fingerprints(
+        self,
+        facts: TableFacts,
+        columns: Sequence[ColumnMapping],
+        units: Mapping[str, UnitFilter],
+        algorithm: HashAlgorithm,
+    ) -> Mapping[str, str]: ...
 
     def extract(
         self,

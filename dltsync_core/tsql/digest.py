@@ -47,6 +47,7 @@ def digest_by_slot(
     *,
     algorithm: HashAlgorithm = "hashbytes_sha256",
     high: ColumnFacts | None = None,
+    condition: Sql | None = None,
 ) -> Statement:
     """One row per slot that has rows: slot, n, s1, s2, and with `high` the maximum of that column as text."""
     highest = sql(", {text} AS high", text=as_text(high, sql("MAX(h.high)"))) if high else Sql(())
@@ -54,7 +55,7 @@ def digest_by_slot(
         "SELECT h.slot AS slot, {sums}{highest}\nFROM ({digests}) AS h\nGROUP BY h.slot",
         sums=_sums(),
         highest=highest,
-        digests=_row_digests(name, columns, None, algorithm, slot=slot, high=high),
+        digests=_row_digests(name, columns, condition, algorithm, slot=slot, high=high),
     ).render()
 
 

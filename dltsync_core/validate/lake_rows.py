@@ -14,11 +14,13 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.reading import dataset_of
+from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
-from dltsync_core.warehouse.summary import summarise_relation
+from dltsync_core.warehouse.summary import read_rows, summarise_relation
 
 MEMORY_LIMIT_MB = 1024
 _UNIT = "unit"
@@ -33,6 +35,20 @@ def summarise_lake(
         return no_rows(columns)
     with lake_rows(loads, version_keys) as (connection, relation, names):
         return summarise_relation(connection, relation, columns, {_UNIT: q.EVERYTHING}, names)[_UNIT]
+
+
+def fingerprint_lake(
+    loads: Sequence[Sequence[Path]],
+    columns: Sequence[ColumnMapping],
+    version_keys: Sequence[str],
+    algorithm: HashAlgorithm,
+) -> SegmentDigest:
+    """The digest of the same rows. Raises LakeError for a damaged page or a missing column."""
+    if not any(loads):
+        return SegmentDigest()
+    with lake_rows(loads, version_keys) as (connection, relation, _):
+        batches = read_rows(connection, relation, [column.name for column in columns], q.EVERYTHING)
+        return digest_batches(batches, columns, algorithm=algorithm)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dltsync_core.typemap.summary import NULLS, SUM, Summary
 
 PRESENCE = "column"
 """The figure of a column that a place does not have."""
+FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True)

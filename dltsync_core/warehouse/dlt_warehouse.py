@@ -47,7 +47,7 @@ from dltsync_core.warehouse.port import (
 from dltsync_core.warehouse.queueing import WarehouseQueue, refused_by_the_system
 from dltsync_core.warehouse.reshaping import check_reshaping, reshape
 from dltsync_core.warehouse.scope import duckdb_condition
-from dltsync_core.warehouse.summary import summarise_relation
+from dltsync_core.warehouse.summary import read_rows, summarise_relation
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
 
@@ -150,6 +150,19 @@ class DltWarehouse:
                 return dict.fromkeys(conditions, no_rows(columns))
             present = [column.name for column in columns_of(connection, catalog, found)]
             return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, present)
+
+    @contextmanager
+    def rows(
+        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+    ) -> Iterator[Iterator[pa.RecordBatch]]:
+        """See `port.Warehouse.rows`."""
+        if not self._path.exists():
+            yield iter(())
+            return
+        with self._opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            condition = q.EVERYTHING if scope is None else duckdb_condition(scope)
+            yield read_rows(connection, q.qualified(catalog, *found), columns, condition) if found else iter(())
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
         """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""

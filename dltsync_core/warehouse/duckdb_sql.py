@@ -156,6 +156,10 @@ def summarise(relation: str, conditions: Sequence[str], figures: Sequence[str]) 
     return f"SELECT CASE {cases} END AS unit, count(*) AS n{items} FROM {relation} GROUP BY 1"
 
 
+def read(relation: str, columns: Sequence[str], condition: str) -> str:
+    return f"SELECT {identifiers(columns)} FROM {relation} WHERE {condition}"
+
+
 def count_nulls(column: str) -> str:
     return f"count(*) - count({identifier(column)})"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -130,6 +131,12 @@ class Warehouse(Protocol):
     ) -> dict[str, Summary]:
         """What each scope's rows (None: those of the whole table) come to, in one pass. Scopes exclude each other. A table that
         does not exist has no rows; columns it lacks are not in the answer."""
+
+    def rows(
+        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+    ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
+        """The rows of a scope (None: of the whole table), these columns of them, while the block lasts; nothing when the table
+        does not exist. Raises WarehouseError for a column that is not there."""
 
     def table_exists(self, target: Target) -> bool:
         """Whether the table is there."""

@@ -6,7 +6,7 @@ back as Arrow values and are written by the rules of `changes.canonical`: as the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from dltsync_core.changes.canonical import canonical_texts
 from dltsync_core.typemap.summary import HALF_DIGITS, Figure, Summary, SummaryColumn, no_rows, summary_of
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.columns import duckdb_type
+
+ROWS_PER_BATCH = 65_536
 
 UNITS_PER_STATEMENT = 200
 """Conditions tried on every row of one pass. A table can have 15,000 partitions; a statement of all would parse slowly."""
@@ -43,6 +45,13 @@ def summarise_relation(
         for number, summary in _summaries(answer, wanted):
             found[some[number]] = summary
     return found
+
+
+def read_rows(
+    connection: DuckDBPyConnection, relation: str, columns: Sequence[str], condition: str
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a relation that meet a condition, a batch at a time."""
+    yield from connection.sql(q.read(relation, columns, condition)).arrow(ROWS_PER_BATCH)
 
 
 def _summaries(answer: pa.Table, columns: Sequence[SummaryColumn]) -> list[tuple[int, Summary]]:

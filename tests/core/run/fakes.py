@@ -24,6 +24,7 @@ from dltsync_core.catalog.facts import (
     Slot,
     TableFacts,
 )
+from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import ExtractError, Fenced, TableNotFound, ValidationFailed
 from dltsync_core.extract.unit import Extracted, UnitFilter
@@ -33,6 +34,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
 from dltsync_core.typemap import TableMapping, map_columns
+from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Figure, Summary, SummaryColumn
 from dltsync_core.warehouse.port import (
     Loaded,
@@ -198,6 +200,18 @@ class FakeView:
     ) -> dict[str, Summary]:
         return {name: _summary(self._select(facts, unit), columns) for name, unit in units.items()}
 
+    def fingerprints(
+        self,
+        facts: TableFacts,
+        columns: Sequence[ColumnMapping],
+        units: Mapping[str, UnitFilter],
+        algorithm: HashAlgorithm,
+    ) -> dict[str, str]:
+        return {
+            name: digest_batches(_batches(self._select(facts, unit), columns), columns, algorithm=algorithm).text
+            for name, unit in units.items()
+        }
+
     def extract(
         self,
         facts: TableFacts,
@@ -305,6 +319,14 @@ class FakeWarehouse:
             for unit, scope in scopes.items()
         }
 
+    @contextmanager
+    def rows(
+        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+    ) -> Iterator[Iterator[pa.RecordBatch]]:
+        rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
+        held = pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows])
+        yield iter([held] if rows else [])
+
     def table_exists(self, target: Target) -> bool:
         return target in self.tables
 
@@ -331,6 +353,11 @@ class FakeWarehouse:
         apply: bool,
     ) -> RepairPlan:
         raise ExtractError("this stand-in keeps no histories")
+
+
+def _batches(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa.RecordBatch]:
+    schema = pa.schema([column.field for column in columns])
+    return [pa.RecordBatch.from_pylist([{n: row[n] for n in schema.names} for row in rows], schema=schema)]
 
 
 def _summary(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:

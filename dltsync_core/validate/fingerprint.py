@@ -1,0 +1,53 @@
+"""Which columns a fingerprint covers, and by which algorithm: asked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.changes.canonical import why_no_twin
+from dltsync_core.changes.digest import HashAlgorithm
+from dltsync_core.errors import ConfigError
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
+
+EVERY_COLUMN = "*"
+"""What stands for the columns of a fingerprint in a report."""
+
+SHA256: HashAlgorithm = "hashbytes_sha256"
+
+_ALGORITHMS: dict[str, HashAlgorithm] = {
+    "sha256": "hashbytes_sha256",
+    "hashbytes_sha256": "hashbytes_sha256",
+    "md5": "hashbytes_md5",
+    "hashbytes_md5": "hashbytes_md5",
+}
+
+
+@dataclass(frozen=True)
+class Fingerprinted:
+    """The columns whose values every place can write alike, and why the others cannot be part of it."""
+
+    columns: tuple[ColumnMapping, ...]
+    left_out: tuple[str, ...]
+
+
+def algorithm_of(name: str) -> HashAlgorithm:
+    """Raises ConfigError for a name that is none, and for `checksum`, with the reason."""
+    found = _ALGORITHMS.get(name.strip().casefold())
+    if found is not None:
+        return found
+    if name.strip().casefold() == "checksum":
+        raise ConfigError(
+            "checksum cannot be a fingerprint: rows that differ may have the same one (a doubled pair of rows has none at all), "
+            "and nothing outside SQL Server computes it",
+            remedy="use sha256 or md5",
+        )
+    raise ConfigError(f"no fingerprint algorithm {name!r}", remedy="use sha256 or md5")
+
+
+def fingerprinted(mapping: TableMapping) -> Fingerprinted:
+    """What the fingerprint of a table covers."""
+    reasons = {column.name: why_no_twin(column) for column in mapping.columns}
+    return Fingerprinted(
+        tuple(column for column in mapping.columns if reasons[column.name] is None),
+        tuple(f"the fingerprint leaves out {name}: {reason}" for name, reason in reasons.items() if reason is not None),
+    )
