@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dltsync_core.changes.digest import digest_batches
+from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import (
     DatabaseConfig,
     DestinationConfig,
@@ -34,7 +34,7 @@ from tests.performance.bench_slices import fill
 
 ROWS = 200_000
 ROUNDS = 3
-SHA256 = "hashbytes_sha256"
+SHA256: HashAlgorithm = "hashbytes_sha256"
 
 
 def timed(work: Callable[[], object]) -> float:
