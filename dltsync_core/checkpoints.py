@@ -62,6 +62,18 @@ WAREHOUSE_WRITTEN = "warehouse_written"
 WAREHOUSE_COMMITTED = "warehouse_committed"
 """The load's transaction is committed, its staging schema is still there and nobody was told."""
 
+# -- where ledger, lake and warehouse did not agree ---------------------------------------------------------------------
+
+SETTING_ASIDE = "setting_aside"
+"""One object that lies wrong in the lake was moved to quarantine; others are still to be moved."""
+ADOPTING = "adopting"
+"""Lake and warehouse agree upon a load that the ledger does not know; it is about to be told."""
+RELOADING = "reloading"
+"""The loads of a unit were found whole in the lake, the warehouse has yet to be filled from them."""
+
+OF_RECOVERY = (SETTING_ASIDE, ADOPTING, RELOADING)
+"""No load comes by these while the three places agree."""
+
 OF_EVERY_UNIT = (PLANNED, STAGED, FIRST_BATCH, EXTRACTED, PUBLISHED, LOADED, VALIDATED, COMMITTED)
 """In the order a unit passes them, whatever its kind and its warehouse."""
 
@@ -79,6 +91,7 @@ ALL = (
     WAREHOUSE_STATEMENT,
     WAREHOUSE_WRITTEN,
     WAREHOUSE_COMMITTED,
+    *OF_RECOVERY,
 )
 
 _handler: Callable[[str], None] | None = None

@@ -11,7 +11,7 @@ CELLS = "crash_cells"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    sizes: list[tuple[str, str, int, frozenset[str]]] = []
+    sizes: list[tuple[str, str, int, int, frozenset[str]]] = []
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
@@ -19,7 +19,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if sizes:
         steps = {step for *_, some in sizes for step in some}
         kinds, warehouses = {kind for kind, *_ in sizes}, {warehouse for _, warehouse, *_ in sizes}
+        whole = {(kind, warehouse): size for kind, warehouse, _, size, _ in sizes}
         terminalreporter.write_line(
-            f"crash matrix: {len(steps)} steps x {len(kinds)} ways to load x {len(warehouses)} warehouses = "
-            f"{sum(cells for _, _, cells, _ in sizes)} processes stopped and run again"
+            f"crash matrix: {len(steps)} steps x {len(kinds)} ways to load x {len(warehouses)} warehouses, of which "
+            f"{sum(cells for _, _, cells, _, _ in sizes)} cells were stopped and run again "
+            f"(every time a step is reached, and every double crash, are {sum(whole.values())}: make test-crash)"
         )

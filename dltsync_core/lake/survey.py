@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import iso
 from dltsync_core.errors import LakeError, LakeUnreachable, NewerFormat
 from dltsync_core.identity import TableName
@@ -113,6 +114,7 @@ def set_aside(storage: LakeStorage, table: TableName, findings: Iterable[Finding
         note = {"from": finding.key, "kind": finding.kind, "why": finding.why, "at": iso(now), "bytes": finding.bytes}
         storage.put(f"{place}.why.json", json.dumps(note, ensure_ascii=False, indent=1).encode())
         storage.move(finding.key, place)
+        checkpoints.reached(checkpoints.SETTING_ASIDE)
         places.append(place)
     return places
 

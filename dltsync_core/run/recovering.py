@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dltsync_core import checkpoints
 from dltsync_core.clock import parse_iso, utc_now
 from dltsync_core.errors import LakeError, NeedsAnswer, StateError
 from dltsync_core.identity import WHOLE_TABLE, TableName
@@ -124,6 +125,7 @@ def mend(services: Services, shape: TableShape, found: Findings) -> None:
         )
         log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
     if changes:
+        checkpoints.reached(checkpoints.ADOPTING)
         services.ledger.commit(shape.name, changes, events)
 
 

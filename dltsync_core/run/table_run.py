@@ -100,6 +100,7 @@ class TableRun:
             work.load_id, work.manifest = head.load_id, found.manifests[-1]
             work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
             work.contracts = self._shape.mapping.contracts()
+            checkpoints.reached(checkpoints.RELOADING)
             self._load(work)
         except LakeUnreachable:
             raise

@@ -15,7 +15,7 @@ import pyodbc
 
 from tests.integration.crash.attempts import Stop
 from tests.integration.crash.processes import Processes, Told
-from tests.integration.crash.table_kinds import Case
+from tests.integration.crash.table_kinds import Case, Loss
 from tests.integration.crash.warehouses import Rows, WarehouseUnderTest, plain
 from tests.integration.server_shop import Server
 
@@ -30,6 +30,8 @@ class Stage:
     server: Server
     processes: Processes
     directory: Path
+    older: list[Rows] = field(default_factory=list)
+    """What the warehouse held after each load before the one that is stopped: whole, if not the newest."""
     schema: str = field(default_factory=lambda: f"crash_{uuid.uuid4().hex[:8]}")
 
     def set_up(self) -> None:
@@ -39,10 +41,27 @@ class Stage:
         self.before = self.directory / "before"
         self.before.mkdir(parents=True)
         if self.case.change:
-            ended = self.processes.run(self.config(self.before))
-            assert ended.runs[0]["result"]["success"], ended.runs[0]["result"]["errors"]
+            self._load_undisturbed()
             for statement in self.case.change:
                 self.execute(statement)
+        if self.case.lost:
+            self._load_undisturbed()
+            for loss in self.case.lost:
+                self._lose(loss)
+
+    def _load_undisturbed(self) -> None:
+        ended = self.processes.run(self.config(self.before))
+        assert ended.runs[0]["result"]["success"], ended.runs[0]["result"]["errors"]
+        self.older.append(self.warehouse.rows(self.before, "T", self.case.columns))
+
+    def _lose(self, loss: Loss) -> None:
+        if loss == "ledger":
+            shutil.rmtree(self.before / "state")
+        elif loss == "warehouse":
+            self.warehouse.lose(self.before)
+        else:
+            file = min(self.before.glob("lake/*/*/data/**/*.parquet"))
+            shutil.copy(file, file.with_name("copy.parquet"))
 
     def tear_down(self) -> None:
         self.warehouse.forget(self.before)

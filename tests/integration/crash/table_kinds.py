@@ -10,8 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dltsync_core import checkpoints
+
 NULL_SLOT = ""
 """Sorts before every value, as NULL does in SQL Server's partitions."""
+
+
+KINDS = ("partition", "scd", "static")
+
+Loss = Literal["ledger", "warehouse", "stray in the lake"]
+"""What goes wrong while nothing runs. A stray is a second copy of a file of the load, under a name that dltsync never gives."""
 
 
 def whole_table(row: tuple[Any, ...]) -> str:
@@ -45,10 +53,10 @@ class Case:
     upsert: bool = False
     together: bool = False
     """Several units, or loads, become visible together: the stop is between the first and the last."""
-
-    @property
-    def first_load(self) -> bool:
-        return not self.change
+    lost: tuple[Loss, ...] = ()
+    """The change is loaded, then these are lost or spoilt: it is the load that puts them right which is stopped."""
+    passes: tuple[str, ...] = ()
+    """Steps that a load after a loss is known to pass."""
 
     def tables(self, schema: str) -> dict[str, Any]:
         """The section of the config."""
@@ -97,6 +105,10 @@ NEW_VERSION = (
     "INSERT INTO {s}.T (No, EffectiveDate, EndDate, IsLatest, Name, Changed) VALUES "
     "(2, '2026-01-20', NULL, 1, N'Bob', '2026-01-20T09:00:00.0000002')",
 )
+RENAMED_VERSION = (
+    "UPDATE {s}.T SET Name = N'Bobby', Changed = '2026-01-20T09:00:00' WHERE No = 2",
+)
+"""As many versions as before: no count tells the load of the change from the one before it."""
 HIDDEN_DELETION = ("DELETE FROM {s}.T WHERE No = 1 AND IsLatest = 0", *NEW_VERSION)
 
 COUNTRIES = (
@@ -202,5 +214,37 @@ CASES = (
         table={"load_strategy": "upsert"},
         keys=("Code",),
         upsert=True,
+    ),
+    Case(
+        "scd, warehouse lost",
+        "scd",
+        VERSIONS,
+        ("No", "EffectiveDate", "EndDate", "IsLatest", "Name", "Changed"),
+        change=RENAMED_VERSION,
+        table={"last_modified_column": "Changed"},
+        keys=("No", "EffectiveDate"),
+        lost=("warehouse",),
+        passes=(checkpoints.RELOADING, checkpoints.WAREHOUSE_COMMITTED),
+        together=True,
+    ),
+    Case(
+        "partition RIGHT, warehouse lost and a stray in the lake",
+        "partition",
+        RIGHT,
+        PARTITION_COLUMNS,
+        change=("UPDATE {s}.T SET Note = N'geändert' WHERE Id = 1",),
+        drop=PARTITION_DROP,
+        unit=month,
+        lost=("warehouse", "stray in the lake"),
+        passes=(checkpoints.SETTING_ASIDE, checkpoints.RELOADING),
+    ),
+    Case(
+        "static replace, ledger lost",
+        "static",
+        COUNTRIES,
+        ("Code", "Name", "Area"),
+        change=NEW_COUNTRIES,
+        lost=("ledger",),
+        passes=(checkpoints.ADOPTING, checkpoints.LEDGER_WRITING),
     ),
 )

@@ -10,6 +10,7 @@ import pytest
 from dltsync_core import checkpoints
 from tests.integration.crash.attempts import Stop
 from tests.integration.crash.lake_reader import clutter
+from tests.integration.crash.rehearsal import HALF_DONE
 from tests.integration.crash.stage import Stage
 from tests.integration.crash.table_kinds import CASES, Case
 from tests.integration.crash.verdicts import half_visible, not_converged
@@ -19,18 +20,14 @@ StageOf = Callable[[Case, WarehouseUnderTest], Stage]
 
 pytestmark = pytest.mark.timeout(900)
 
-every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
-MOMENTS = (
-    checkpoints.FIRST_BATCH,
-    checkpoints.FILE_IN_PLACE,
-    checkpoints.MANIFEST_WRITTEN,
-    checkpoints.RETIRING,
-    checkpoints.WAREHOUSE_STATEMENT,
-    checkpoints.WAREHOUSE_WRITTEN,
-    checkpoints.LOADED,
-    checkpoints.LEDGER_WRITING,
+every_moment = pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param((checkpoints.MANIFEST_WRITTEN, checkpoints.WAREHOUSE_STATEMENT), id="some moments"),
+        pytest.param(HALF_DONE, id="every moment", marks=pytest.mark.exhaustive),
+    ],
 )
-"""Those at which something half done lies about."""
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
 TWO_SLOTS = next(case for case in CASES if case.name == "partition LEFT, both slots changed")
 WHOLE = next(case for case in CASES if case.name == "static replace, changed with a new column")
 
@@ -41,13 +38,14 @@ WHOLE = next(case for case in CASES if case.name == "static replace, changed wit
     "KeyboardInterrupt once what is in flight has tidied up",
     "nothing half visible, nothing left lying about; the next run converges",
 )
+@every_moment
 @every_warehouse
 def test_an_interrupted_run_leaves_nothing_half_done_nor_lying_about(
-    stage_of: StageOf, warehouse: WarehouseUnderTest
+    stage_of: StageOf, warehouse: WarehouseUnderTest, moments: tuple[str, ...]
 ) -> None:
     stage = stage_of(WHOLE, warehouse)
     problems = []
-    for step in MOMENTS:
+    for step in moments:
         assert step in stage.trace
         with stage.cell() as place:
             ended = stage.run(place, stop=Stop(step, how="interrupt"))
@@ -67,11 +65,14 @@ def test_an_interrupted_run_leaves_nothing_half_done_nor_lying_about(
     "the next run finishes both",
     "source, lake and warehouse equal, row by row",
 )
+@every_moment
 @every_warehouse
-def test_a_kill_that_hits_two_workers_costs_neither_a_row(stage_of: StageOf, warehouse: WarehouseUnderTest) -> None:
+def test_a_kill_that_hits_two_workers_costs_neither_a_row(
+    stage_of: StageOf, warehouse: WarehouseUnderTest, moments: tuple[str, ...]
+) -> None:
     stage = stage_of(TWO_SLOTS, warehouse)
     problems = []
-    for step in MOMENTS:
+    for step in moments:
         assert step in stage.trace
         with stage.cell() as place:
             ended = stage.run(place, stop=Stop(step, how="kill while another works"), parallel=True)

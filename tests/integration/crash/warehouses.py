@@ -30,6 +30,9 @@ class WarehouseUnderTest(Protocol):
     def leftovers(self, place: Path) -> list[str]:
         """What a load left behind that is no table of the user's nor a record of loads: empty when all is tidy."""
 
+    def lose(self, place: Path) -> None:
+        """Somebody removes the warehouse."""
+
     def forget(self, place: Path) -> None:
         """The place goes away: remove what does not lie in it."""
 
@@ -60,11 +63,15 @@ class DuckDb:
     def leftovers(self, place: Path) -> list[str]:
         with duckdb.connect(str(place / "house.duckdb"), read_only=True) as connection:
             schemas = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal").fetchall()
-        known = {"main", "warehouse"}
+        known = {"main", "warehouse", "_dltsync"}
         work = place / "state" / "work"
         return [f"schema {name}" for (name,) in schemas if name not in known] + [
             f"work {path.name}" for path in (sorted(work.iterdir()) if work.exists() else [])
         ]
+
+    def lose(self, place: Path) -> None:
+        for path in place.glob("house.duckdb*"):
+            path.unlink()
 
     def forget(self, place: Path) -> None:
         """Nothing lies elsewhere."""

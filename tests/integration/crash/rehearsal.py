@@ -1,0 +1,42 @@
+"""Which cells of the matrix run every day: few enough to be run with everything else, chosen by a rule and never by hand.
+
+Every step at which something half done lies about is stopped at for each kind of table, every other step for one kind. The steps of
+a kind go round its later loads (a change, which has something to destroy) in turn. A load that puts right what was lost is stopped
+where only such a load comes by. `make test-crash` runs every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dltsync_core import checkpoints
+from tests.integration.crash.table_kinds import CASES, KINDS, Case
+
+HALF_DONE = (
+    checkpoints.FIRST_BATCH,
+    checkpoints.FILE_IN_PLACE,
+    checkpoints.MANIFEST_WRITTEN,
+    checkpoints.RETIRING,
+    checkpoints.WAREHOUSE_STATEMENT,
+    checkpoints.WAREHOUSE_WRITTEN,
+    checkpoints.WAREHOUSE_COMMITTED,
+    checkpoints.LEDGER_WRITING,
+)
+"""Those at which something half done lies about."""
+
+
+def steps_of_kind(kind: str) -> list[str]:
+    """What the later loads of a kind are stopped at, together."""
+    others = [step for step in checkpoints.ALL if step not in {*HALF_DONE, *checkpoints.OF_RECOVERY}]
+    return [*HALF_DONE, *others[KINDS.index(kind) :: len(KINDS)]]
+
+
+def rehearsed(case: Case, cases: Sequence[Case] = CASES) -> list[str]:
+    """The steps that this case is stopped at every day."""
+    if case.lost:
+        return list(case.passes)
+    later = [each for each in cases if each.kind == case.kind and each.change and not each.lost]
+    return steps_of_kind(case.kind)[later.index(case) :: len(later)] if case in later else []
+
+
+REHEARSED = tuple(case for case in CASES if rehearsed(case))
