@@ -35,7 +35,7 @@ test: install  ## everything that needs no SQL Server
 	@scripts/test_services.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-crash: install  ## the whole crash matrix, double crashes included (half an hour)
+test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "exhaustive or not exhaustive" tests/integration/crash
 
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt

@@ -21,7 +21,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         kinds, warehouses = {kind for kind, *_ in sizes}, {warehouse for _, warehouse, *_ in sizes}
         whole = {(kind, warehouse): size for kind, warehouse, _, size, _ in sizes}
         terminalreporter.write_line(
-            f"crash matrix: {len(steps)} steps x {len(kinds)} ways to load x {len(warehouses)} warehouses, of which "
-            f"{sum(cells for _, _, cells, _, _ in sizes)} cells were stopped and run again "
-            f"(every time a step is reached, and every double crash, are {sum(whole.values())}: make test-crash)"
+            f"crash matrix: {sum(cells for _, _, cells, _, _ in sizes)} processes stopped and run again, at {len(steps)} steps "
+            f"of {len(kinds)} ways to load into {len(warehouses)} warehouses; at every single time, and twice, it would be "
+            f"{sum(whole.values())} (make test-crash)"
         )

@@ -1,8 +1,8 @@
 """Which cells of the matrix run every day: few enough to be run with everything else, chosen by a rule and never by hand.
 
-Every step at which something half done lies about is stopped at for each kind of table, every other step for one kind. The steps of
-a kind go round its later loads (a change, which has something to destroy) in turn. A load that puts right what was lost is stopped
-where only such a load comes by. `make test-crash` runs every cell.
+Every step at which something half done lies about is stopped at for each kind of table, every other step for one kind. The
+steps of a kind go round its later loads (a change, which has something to destroy) in turn. A load that puts right what was
+lost is stopped where only such a load comes by. `make test-crash` runs every cell.
 """
 
 from __future__ import annotations

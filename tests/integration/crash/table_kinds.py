@@ -105,9 +105,7 @@ NEW_VERSION = (
     "INSERT INTO {s}.T (No, EffectiveDate, EndDate, IsLatest, Name, Changed) VALUES "
     "(2, '2026-01-20', NULL, 1, N'Bob', '2026-01-20T09:00:00.0000002')",
 )
-RENAMED_VERSION = (
-    "UPDATE {s}.T SET Name = N'Bobby', Changed = '2026-01-20T09:00:00' WHERE No = 2",
-)
+RENAMED_VERSION = ("UPDATE {s}.T SET Name = N'Bobby', Changed = '2026-01-20T09:00:00' WHERE No = 2",)
 """As many versions as before: no count tells the load of the change from the one before it."""
 HIDDEN_DELETION = ("DELETE FROM {s}.T WHERE No = 1 AND IsLatest = 0", *NEW_VERSION)
 
