@@ -210,8 +210,9 @@ def recover(
 
 
 def _end_recovery(report: dict[str, Any]) -> None:
-    if any(table["error"] for table in report["tables"]):
-        raise typer.Exit(1)
+    failed = [table["exit_code"] for table in report["tables"] if table["error"]]
+    if failed:
+        raise typer.Exit(min(failed))
     if report["questions"]:
         raise typer.Exit(10)
     if report["dry_run"] and not report["agreed"]:
@@ -274,8 +275,13 @@ def main(arguments: list[str] | None = None) -> None:
     _add_plugins()
     outcome.end_cleanly_on_sigterm()
     command: Any = typer.main.get_command(app)
+    words = arguments if arguments is not None else sys.argv[1:]
     try:
-        command(args=arguments if arguments is not None else sys.argv[1:], prog_name="dltsync")
+        sys.exit(command(args=words, prog_name="dltsync", standalone_mode=False))
+    except typer.Abort:
+        sys.exit(1)
+    except outcome.UsageProblem as problem:
+        sys.exit(outcome.told_usage(problem, as_json="--json" in words))
     except outcome.Terminated:
         sys.exit(outcome.TERMINATED)
     except KeyboardInterrupt:

@@ -108,11 +108,30 @@ def explained(*, as_json: bool) -> Iterator[None]:
         )
 
 
+UsageProblem: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What an option that does not exist, or takes no such value, raises. Typer re-exports only kinds of it, and newer ones bring a click
+of their own."""
+
+
+def told_usage(problem: Any, *, as_json: bool) -> int:
+    """Tell of arguments that cannot be understood, before any command began. The exit code."""
+    code = int(problem.exit_code)
+    if as_json:
+        _emit_failure(code, "UsageError", problem.format_message(), "dltsync --help lists commands and options")
+    else:
+        problem.show()
+    return code
+
+
+def _emit_failure(code: int, kind: str, problem: str, remedy: str) -> None:
+    emit_json(
+        {"success": False, "error": {"type": kind, "message": problem, "remedy": remedy or None}, "exit_code": code}
+    )
+
+
 def _end(code: int, kind: str, problem: str, remedy: str, *, as_json: bool) -> NoReturn:
     if as_json:
-        emit_json(
-            {"success": False, "error": {"type": kind, "message": problem, "remedy": remedy or None}, "exit_code": code}
-        )
+        _emit_failure(code, kind, problem, remedy)
     else:
         # Not wrapped: a path broken over two lines cannot be copied.
         stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)

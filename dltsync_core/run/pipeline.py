@@ -162,8 +162,8 @@ class IncrementalSQLServerParquetPipeline:
         its checksum; `answer` answers the questions of these tables (`set-aside`, `accept-loss`).
 
         {"dry_run", "agreed", "questions", "rows_to_read", "tables": [{"table", "kind", "units": [{"unit", "verdict", "reason",
-        "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "set_aside", "question", "error"}]}.
-        Raises ConfigError, ConnectError and StateError.
+        "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "set_aside", "question", "error",
+        "exit_code"}]}. Raises ConfigError, ConnectError and StateError.
         """
         tables = select_tables(self.config.tables, names=table_names)
         with self._services(ignore, writable=not dry_run) as services:

@@ -40,7 +40,7 @@ def recover_tables(
         except ConnectError:
             raise
         except SyncError as error:
-            reports.append(_report(str(table.name), table.kind, error=str(error)))
+            reports.append(_report(str(table.name), table.kind, error=error))
     rows = [unit["rows_to_read"] for report in reports for unit in report["units"] if unit["rows_to_read"]]
     return {
         "dry_run": dry_run,
@@ -64,14 +64,9 @@ def _recover(
         if asked is None:
             mend(services, shape, found)
     steps: dict[str, Step] = {}
-    if asked is None and not dry_run:
+    if asked is None:  # what is still to be set aside changes nothing in what has to be read
         prepared = prepare(services, shape.config, shape.facts, replace(intent, heal=True, mend=False))
         steps = {step.unit: step for step in prepared.plan.steps}
-    elif asked is None and not found.survey.strays:
-        steps = {
-            step.unit: step
-            for step in prepare(services, shape.config, shape.facts, replace(intent, heal=True)).plan.steps
-        }
     units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*shape.units, *found.decisions])]
     return _report(
         str(shape.name),
@@ -135,7 +130,7 @@ def _report(
     units: Sequence[dict[str, Any]] = (),
     set_aside: Sequence[str] = (),
     question: dict[str, Any] | None = None,
-    error: str | None = None,
+    error: SyncError | None = None,
 ) -> dict[str, Any]:
     return {
         "table": table,
@@ -143,7 +138,8 @@ def _report(
         "units": list(units),
         "set_aside": list(set_aside),
         "question": question,
-        "error": error,
+        "error": None if error is None else str(error),
+        "exit_code": None if error is None else error.exit_code,
     }
 
 
