@@ -109,8 +109,8 @@ def explained(*, as_json: bool) -> Iterator[None]:
 
 
 UsageProblem: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""What an option that does not exist, or takes no such value, raises. Typer re-exports only kinds of it, and newer ones bring a click
-of their own."""
+"""What an option that does not exist, or takes no such value, raises. Typer re-exports only kinds of it, and newer ones bring
+a click of their own."""
 
 
 def told_usage(problem: Any, *, as_json: bool) -> int:

@@ -41,7 +41,7 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
     done = "would be set aside" if report["dry_run"] else "set aside"
     for table in report["tables"]:
         for finding in table["set_aside"]:
-            console.print(shown(f"{done}: {finding}", "yellow"))
+            console.print(shown(f"{done}: {finding}", "yellow"), soft_wrap=True)
         if table["error"]:
             console.print(Text.assemble(("failed: ", "bold red"), shown(f"{table['table']}: {table['error']}")))
         if table["question"]:

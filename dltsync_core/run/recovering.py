@@ -126,6 +126,8 @@ def mend(services: Services, shape: TableShape, found: Findings) -> None:
         log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
     if changes:
         checkpoints.reached(checkpoints.ADOPTING)
+        with services.warehouse_turn:
+            services.warehouse.tidy()  # the load that got there may have been killed before it could, and none follows
         services.ledger.commit(shape.name, changes, events)
 
 

@@ -128,6 +128,12 @@ class DltWarehouse:
         with self._opened() as (connection, catalog):
             return read_markers(connection, catalog, target, pipeline)
 
+    def tidy(self) -> None:
+        """See `port.Warehouse.tidy`."""
+        if self._path.exists():
+            with self._opened() as (connection, catalog):
+                self._sweep(connection, catalog)
+
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
         return self._count(target, [q.EVERYTHING if scope is None else duckdb_condition(scope)])[0]
@@ -270,7 +276,7 @@ class DltWarehouse:
     def _work_prefix(self) -> str:
         return f"dlt-{hashlib.sha256(str(self._path).encode()).hexdigest()[:8]}-"
 
-    def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path) -> None:
+    def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path | None = None) -> None:
         """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""
         for schema in schemas_of(connection, catalog):
             if schema.startswith(_STAGING):

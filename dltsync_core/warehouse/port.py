@@ -120,6 +120,10 @@ class Warehouse(Protocol):
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 
+    def tidy(self) -> None:
+        """Remove what loads left that were stopped where nobody could tidy up. Every load does so by itself; this is for
+        when none follows."""
+
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
 

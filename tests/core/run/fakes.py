@@ -303,6 +303,9 @@ class FakeWarehouse:
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
+    def tidy(self) -> None:
+        """Nothing is ever left behind here."""
+
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         rows = self.tables.get(target, [])
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)

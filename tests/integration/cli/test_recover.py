@@ -51,7 +51,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
     assert told.status == 12
     assert "Recovery (dry run)" in text
     assert "the next run reads 8 rows" in text
-    assert f"would be set aside: {file}" in told.stdout.replace("\n", "") or file.name in text
+    assert f"would be set aside: {file} has" in told.stdout
     assert loaded.disk() == before
 
 

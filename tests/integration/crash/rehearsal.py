@@ -13,11 +13,9 @@ from dltsync_core import checkpoints
 from tests.integration.crash.table_kinds import CASES, KINDS, Case
 
 HALF_DONE = (
-    checkpoints.FIRST_BATCH,
     checkpoints.FILE_IN_PLACE,
     checkpoints.MANIFEST_WRITTEN,
     checkpoints.RETIRING,
-    checkpoints.WAREHOUSE_STATEMENT,
     checkpoints.WAREHOUSE_WRITTEN,
     checkpoints.WAREHOUSE_COMMITTED,
     checkpoints.LEDGER_WRITING,

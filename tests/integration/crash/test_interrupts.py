@@ -24,7 +24,9 @@ every_moment = pytest.mark.parametrize(
     "moments",
     [
         pytest.param((checkpoints.MANIFEST_WRITTEN, checkpoints.WAREHOUSE_STATEMENT), id="some moments"),
-        pytest.param(HALF_DONE, id="every moment", marks=pytest.mark.exhaustive),
+        pytest.param(
+            (checkpoints.FIRST_BATCH, *HALF_DONE, checkpoints.LOADED), id="every moment", marks=pytest.mark.exhaustive
+        ),
     ],
 )
 every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
