@@ -56,7 +56,9 @@ class Case:
     lost: tuple[Loss, ...] = ()
     """The change is loaded, then these are lost or spoilt: it is the load that puts them right which is stopped."""
     passes: tuple[str, ...] = ()
-    """Steps that a load after a loss is known to pass."""
+    """Where the load after a loss is stopped every day."""
+    misses: tuple[str, ...] = ()
+    """Steps that such a load does not come by, other than its kind."""
 
     def tables(self, schema: str) -> dict[str, Any]:
         """The section of the config."""
@@ -184,6 +186,7 @@ CASES = (
         change=NEW_VERSION,
         table={"last_modified_column": "Changed"},
         keys=("No", "EffectiveDate"),
+        misses=(checkpoints.RETIRING,),
     ),
     Case(
         "scd, resync",
