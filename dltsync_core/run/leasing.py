@@ -76,7 +76,8 @@ class LeasedRun:
         return any(now.generation(unit) != self._prepared.heads.generation(unit) for unit in units)
 
     def _planned_anew(self, steps: Sequence[Step], held: Held) -> tuple[UnitResult, ...]:
-        shape, intent = self._prepared.shape, self._prepared.intent
+        shape = self._prepared.shape
+        intent = replace(self._prepared.intent, mend=False)  # the table's other units may be in other hands
         if shape.config.kind == "partition":
             intent = replace(intent, partition_keys=frozenset(step.unit for step in steps))
         prepared = prepare(self._services, shape.config, shape.facts, intent)

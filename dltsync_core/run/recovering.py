@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import parse_iso, utc_now
-from dltsync_core.errors import LakeError, NeedsAnswer, StateError
+from dltsync_core.errors import LakeError, LeaseHeld, NeedsAnswer, StateConflict, StateError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.lake.survey import Survey
@@ -95,40 +95,50 @@ def settle(services: Services, shape: TableShape, heads: TableHeads, intent: Int
 
 
 def mend(services: Services, shape: TableShape, found: Findings) -> None:
-    """Set aside what lies wrong in the lake, then adopt heads by compare-and-set. Raises StateConflict when another run
-    committed in between."""
+    """Set aside what lies wrong in the lake, then adopt heads by compare-and-set, each under the unit's lease."""
     now = utc_now()
     for finding, place in zip(
         found.survey.strays, services.lake.set_aside(shape.name, found.survey.strays, now), strict=True
     ):
         log.warning("%s: %s; set aside as %s", shape.name, finding, place)
-    adopted = _adopted(found)
-    changes, events = [], []
-    for decision in adopted:
-        generation = found.heads.generation(decision.unit)
-        head = decision.head
-        if head is None:
-            continue
-        changes.append(HeadChange(decision.unit, generation, replace(head, generation=generation + 1)))
-        events.append(
-            LoadEvent(
-                shape.name,
-                shape.config.kind,
-                decision.unit,
-                head.load_id,
-                services.run_id,
-                LoadStatus.COMMITTED,
-                now,
-                head.rows,
-                f"recovered: {decision.reason}",
-            )
-        )
-        log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
-    if changes:
-        checkpoints.reached(checkpoints.ADOPTING)
-        with services.warehouse_turn:
-            services.warehouse.tidy()  # the load that got there may have been killed before it could, and none follows
-        services.ledger.commit(shape.name, changes, events)
+    for decision in _adopted(found):
+        _adopt(services, shape, found, decision)
+
+
+def _adopt(services: Services, shape: TableShape, found: Findings, decision: Decision) -> None:
+    """Commit what lake and warehouse agree on, unless somebody is at work on the unit: then it is theirs to commit."""
+    head, generation = decision.head, found.heads.generation(decision.unit)
+    if head is None:
+        return
+    event = LoadEvent(
+        shape.name,
+        shape.config.kind,
+        decision.unit,
+        head.load_id,
+        services.run_id,
+        LoadStatus.COMMITTED,
+        utc_now(),
+        head.rows,
+        f"recovered: {decision.reason}",
+    )
+    change = HeadChange(decision.unit, generation, replace(head, generation=generation + 1))
+    try:
+        with services.leases.held(
+            shape.name,
+            [decision.unit],
+            at_least=services.lake.highest_sequence(shape.name),
+            wait_seconds=0,
+            on_wait=log.debug,
+            keep_going=services.keep_going,
+        ) as held:
+            checkpoints.reached(checkpoints.ADOPTING)
+            with services.warehouse_turn:
+                services.warehouse.tidy()  # the load that got there may have been killed before it could, and none follows
+            services.ledger.commit(shape.name, [change], [event], lease=held.lease)
+    except (LeaseHeld, StateConflict) as busy:
+        log.info("%s %s: another run is at it: %s", shape.name, decision.unit, busy.problem)
+        return
+    log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
 
 
 def head_of(manifests: Sequence[Manifest], kind: TableKind) -> Head | None:
