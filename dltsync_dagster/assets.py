@@ -8,8 +8,9 @@ from pydantic import Field
 
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.run.result import UnitResult
+from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.checks import row_counts_event, row_counts_result, row_counts_spec
+from dltsync_dagster.drift_checks import schema_event, schema_result, schema_spec
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
@@ -44,7 +45,7 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=location.op_name("sync", table),
         specs=[spec],
-        check_specs=[row_counts_spec(location, spec.key)],
+        check_specs=[row_counts_spec(location, spec.key), schema_spec(spec.key)],
         partitions_def=partitions,
         backfill_policy=(
             dg.BackfillPolicy.multi_run(max_partitions_per_run=location.settings.partitions_per_run)
@@ -88,6 +89,7 @@ def _whole_table_body(
     units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
     if result.failed:
         context.log_event(row_counts_event(location.asset_key(table), list(result.failed)))
+        context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     (unit,) = units
     heads = pipeline.committed(str(table.name))
@@ -99,7 +101,7 @@ def _whole_table_body(
             **table_metadata(heads, location.source_key(table), [unit]),
         },
         data_version=dg.DataVersion(version) if version else None,
-        check_results=[row_counts_result([unit])],
+        check_results=[row_counts_result([unit]), schema_result(result)],
     )
 
 
@@ -119,7 +121,7 @@ def _partitions_body(
             allow_retries=False,
         )
     done = _reported_before(context, location, table, keys)
-    units, version = _run_partitions(
+    result, units, version = _run_partitions(
         context, options, location, table, pipeline, [key for key in keys if key not in done]
     )
     for key, metadata in done.items():
@@ -127,7 +129,7 @@ def _partitions_body(
     return dg.MaterializeResult(
         asset_key=location.asset_key(table),
         data_version=dg.DataVersion(version) if version and len(keys) == 1 else None,
-        check_results=[row_counts_result(units)],
+        check_results=[row_counts_result(units), schema_result(result)],
     )
 
 
@@ -138,10 +140,10 @@ def _run_partitions(
     table: TableConfig,
     pipeline: Pipeline,
     keys: list[str],
-) -> tuple[list[UnitResult], str | None]:
+) -> tuple[RunResult | None, list[UnitResult], str | None]:
     """Load the partitions and put their metadata on the step's output. On failure: events for those that are done."""
     if not keys:
-        return [], None
+        return None, [], None
     log, name = StepLog(context.log), str(table.name)
     try:
         result = pipeline.run(
@@ -164,6 +166,7 @@ def _run_partitions(
         for event in finished_materializations(location, table, units, heads):
             context.log_event(event)
         context.log_event(row_counts_event(location.asset_key(table), units))
+        context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
     whole = table_metadata(heads, location.source_key(table), units)
@@ -173,7 +176,7 @@ def _run_partitions(
     # Partitions that had to be loaded together with those asked for (both halves of a split take over its rows).
     for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], heads):
         context.log_event(event)
-    return units, version_of(units[0], heads)
+    return result, units, version_of(units[0], heads)
 
 
 def _reported_before(

@@ -14,6 +14,7 @@ import typer
 
 from dltsync_core.cli import outcome, tables
 from dltsync_core.cli.options import (
+    AcceptDriftOption,
     Answers,
     ConfigOption,
     JsonOption,
@@ -87,6 +88,7 @@ def run(
         bool, typer.Option("--force", help="Load the chosen units even when nothing changed at the source.")
     ] = False,
     sequential: Annotated[bool, typer.Option("--sequential", help="One unit at a time.")] = False,
+    accept_drift: AcceptDriftOption = None,
     json: JsonOption = False,
 ) -> None:
     """Bring the tables up to date. Units that did not change are not read."""
@@ -102,6 +104,7 @@ def run(
             partition_keys=chosen,
             full_refresh=full_refresh,
             force=force,
+            accept_drift=split_names(accept_drift) or (),
             on_event=sink,
         )
         stack.close()
@@ -120,6 +123,7 @@ def plan(
     kinds: KindsOption = None,
     partitions: PartitionsOption = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Plan as `run --full-refresh` would.")] = False,
+    accept_drift: AcceptDriftOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what a run would do, and why. Looks at the source; writes nothing anywhere."""
@@ -127,7 +131,11 @@ def plan(
         names, chosen = split_names(tables_), split_partition_keys(partitions)
         with _open(config, as_json=json, live=True) as pipeline:
             plans = pipeline.plan(
-                table_types=split_names(kinds), table_names=names, partition_keys=chosen, full_refresh=full_refresh
+                table_types=split_names(kinds),
+                table_names=names,
+                partition_keys=chosen,
+                full_refresh=full_refresh,
+                accept_drift=split_names(accept_drift) or (),
             )
         if json:
             outcome.emit_json({"success": True, "tables": [asdict(p) for p in plans]})

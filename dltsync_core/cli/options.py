@@ -45,6 +45,16 @@ PartitionsOption = Annotated[
 ]
 
 
+AcceptDriftOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-drift",
+        help="Agree to the changed columns of these tables, whose schema_drift is `ask`: sales.Orders. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
 class Answers(str, Enum):
     """What a person can say to a question of recovery (`state.recovery.Answer`)."""
 

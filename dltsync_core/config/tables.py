@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Representation = Literal["nanoseconds", "microseconds", "text", "utc", "bytes", "wkb"]
+SchemaDrift = Literal["evolve", "freeze", "ask"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -62,6 +63,10 @@ class TableConfigBase(Spec):
     and vector come only as `text`, which loses something: see docs/types.md."""
     accept_row_filter: bool = False
     """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
+    schema_drift: SchemaDrift = "evolve"
+    """What happens when the columns of the source table changed since the last load (docs/drift.md). `evolve`: new and wider
+    columns go through, and what the warehouse cannot hold exactly is refused. `freeze`: any change stops the table. `ask`: any
+    change stops the table until a run answers with `--accept-drift schema.table`. Other tables go on."""
     description: str | None = None
     """Shown in the Dagster UI."""
     tags: dict[str, str] = Field(default_factory=dict)

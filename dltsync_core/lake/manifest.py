@@ -15,11 +15,12 @@ from dltsync_core.errors import LakeError, NewerFormat
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 
-MANIFEST_VERSION = 2
-"""What is written. Version 1, which is still read, does not say of which pipeline, source and shape it is: such a load counts
-as part of its table, and the ledger is never rebuilt from it."""
+MANIFEST_VERSION = 3
+"""What is written. Version 2, which is still read, does not say how the source declares the columns. Version 1, still read too,
+does not say of which pipeline, source and shape it is: such a load counts as part of its table, and the ledger is never
+rebuilt from it."""
 
-_READABLE = (1, 2)
+_READABLE = (1, 2, 3)
 
 Order: TypeAlias = tuple[int, str]
 """Fence, then load id: the place of a load in the history of its table."""
@@ -39,11 +40,15 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class ManifestColumn:
-    """One column as Arrow calls it."""
+    """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale (empty in
+    manifests that do not say it), `collation`, and how it was selected (`representation`)."""
 
     name: str
     type: str
     nullable: bool
+    sql_type: str = ""
+    collation: str | None = None
+    representation: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+import pyarrow as pa
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
@@ -150,7 +152,7 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
             for number, file in enumerate(staged.files)
         ),
         rows=staged.rows,
-        columns=tuple(ManifestColumn(f.name, str(f.type), f.nullable) for f in facts.schema),
+        columns=tuple(_column(field, facts.contracts.get(field.name, {})) for field in facts.schema),
         schema_digest=final.schema_digest,
         probe_method=final.probe_method,
         probe_signature=final.probe_signature,
@@ -166,6 +168,17 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
         source=facts.source,
         shape=facts.shape,
         probe_rows=final.probe_rows,
+    )
+
+
+def _column(field: pa.Field[Any], contract: Mapping[str, Any]) -> ManifestColumn:
+    return ManifestColumn(
+        field.name,
+        str(field.type),
+        field.nullable,
+        sql_type=str(contract.get("sql_type", "")),
+        collation=contract.get("collation"),
+        representation=str(contract.get("representation", "")),
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dltsync_core.identity import TableName
+
 
 @dataclass(frozen=True)
 class Intent:
     """`full_refresh` forgets what was committed; `force` loads units that did not change; `heal` loads again what the lake or
     the warehouse lost (otherwise that is an error); `compare` looks at lake and warehouse at all. `partition_keys` limits
-    partition tables to these units (None: all). `mend` puts right in ledger and lake what needs no reading. `now` is the moment
-    of planning, in UTC.
+    partition tables to these units (None: all). `mend` puts right in ledger and lake what needs no reading.
+    `accepted_drift` names tables whose changed shape a person agrees to. `now` is the moment of planning, in UTC.
     """
 
     now: datetime
@@ -21,3 +23,4 @@ class Intent:
     compare: bool = True
     mend: bool = False
     partition_keys: frozenset[str] | None = None
+    accepted_drift: frozenset[TableName] = frozenset()

@@ -80,7 +80,7 @@ def _decide(
         return Action.LOAD, fresh or "never loaded before"
     unit = observed.unit(WHOLE_TABLE)
     if intent.compare and intent.heal and unit.fill and not unit.lake_problems:
-        if can_fill(head, unit, probe, intent):
+        if can_fill(head, unit, probe, intent, basis):
             return Action.RELOAD, filled(unit.fill)
         if (
             probe.rows >= head.rows

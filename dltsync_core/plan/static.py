@@ -55,7 +55,7 @@ def _decide(
         return Action.LOAD, fresh or "never loaded before"
     found = observed.unit(WHOLE_TABLE)
     damage = why_damaged(head, found, intent)
-    if damage is not None and can_fill(head, found, probe, intent):
+    if damage is not None and can_fill(head, found, probe, intent, basis):
         return Action.RELOAD, filled(damage)
     reason = damage or why_changed(head.probe, probe)
     if reason is not None:

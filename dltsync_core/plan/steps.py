@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from dltsync_core.catalog.drift import Finding
 from dltsync_core.identity import TableName
 
 TableKind = Literal["partition", "scd", "static"]
@@ -67,7 +68,8 @@ class TablePlan:
     """All steps of one table, in partition order.
 
     `contracts` says for every column that is brought over what is promised about its values (see `typemap.ColumnMapping`),
-    `left_out` for every other column why it is not. Both follow from catalogue and config, not from what is to be done.
+    `left_out` for every other column why it is not; `drift` is what changed in the columns since the last commit. They follow
+    from catalogue and config, not from what is to be done.
     """
 
     table: TableName
@@ -77,6 +79,7 @@ class TablePlan:
     notes: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     left_out: Mapping[str, str] = field(default_factory=dict, hash=False)
+    drift: tuple[Finding, ...] = ()
 
     @property
     def work(self) -> tuple[Step, ...]:

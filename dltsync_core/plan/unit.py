@@ -14,10 +14,16 @@ from dltsync_core.plan.steps import Probe
 
 @dataclass(frozen=True)
 class Basis:
-    """What a committed head must still match to be comparable: the table's `shape` and the `source` it comes from."""
+    """What a committed head must still match to be comparable: the table's `shape` and the `source` it comes from. `kin` are
+    earlier shapes whose columns were declared otherwise while every value stayed what it is (`catalog.drift`)."""
 
     shape: str
     source: str
+    kin: frozenset[str] = frozenset()
+
+    def fits(self, head: Head) -> bool:
+        """Whether the head's rows are those of this table as it is now."""
+        return head.source == self.source and (head.shape == self.shape or head.shape in self.kin)
 
 
 def why_not_comparable(head: Head | None, basis: Basis, intent: Intent) -> str | None:
@@ -28,7 +34,7 @@ def why_not_comparable(head: Head | None, basis: Basis, intent: Intent) -> str |
         return "a full refresh was asked for"
     if head.source != basis.source:
         return f"the source is another one now: was {head.source}, is {basis.source}"
-    if head.shape != basis.shape:
+    if not basis.fits(head):
         return "columns, types, keys or target changed since the last load"
     return None
 
@@ -55,9 +61,15 @@ def why_damaged(head: Head, observed: UnitObservation, intent: Intent) -> str | 
     return None
 
 
-def can_fill(head: Head, observed: UnitObservation, probe: Probe, intent: Intent) -> bool:
-    """Whether the lake holds just what the source has, so that only the warehouse needs work."""
-    whole = intent.compare and intent.heal and bool(observed.fill) and _lake_problem(head, observed) is None
+def can_fill(head: Head, observed: UnitObservation, probe: Probe, intent: Intent, basis: Basis) -> bool:
+    """Whether the lake holds just what the source has, in the shape it has, so that only the warehouse needs work."""
+    whole = (
+        head.shape == basis.shape
+        and intent.compare
+        and intent.heal
+        and bool(observed.fill)
+        and _lake_problem(head, observed) is None
+    )
     return whole and not intent.force and why_changed(head.probe, probe) is None
 
 

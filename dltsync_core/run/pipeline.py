@@ -35,7 +35,7 @@ from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.services import Services, Voice
-from dltsync_core.run.session import Planned, failed_tables, plan_tables
+from dltsync_core.run.session import Planned, drift_of, failed_tables, plan_tables
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.state.backup import back_up
 from dltsync_core.state.holders import new_holder
@@ -93,6 +93,7 @@ class IncrementalSQLServerParquetPipeline:
         partition_keys: Sequence[str] | None = None,
         full_refresh: bool = False,
         force: bool = False,
+        accept_drift: Sequence[str] = (),
         on_event: EventSink = ignore,
         run_id: str | None = None,
         raise_on_error: bool = False,
@@ -101,7 +102,8 @@ class IncrementalSQLServerParquetPipeline:
         committed; the others are left alone.
 
         `table_types`, `table_names` and `partition_keys` limit the run (None: all). `force` loads what did not change,
-        `full_refresh` forgets watermarks and reads whole. A unit that fails stops no other; it is a result with an error,
+        `full_refresh` forgets watermarks and reads whole. `accept_drift` names tables whose changed columns are agreed to
+        (`schema_drift: ask`). A unit that fails stops no other; it is a result with an error,
         and with `raise_on_error` the run raises at its end. Events arrive one at a time, from any thread.
 
         Raises before anything is read: ConfigError (unknown table, kind or partition), ConnectError, StateError,
@@ -112,7 +114,7 @@ class IncrementalSQLServerParquetPipeline:
         self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
         with self._services(on_event, run_id=run_id, writable=True) as services:
             self._look_after_state(services)
-            intent = self._intent(full_refresh=full_refresh, force=force, mend=True)
+            intent = self._intent(full_refresh=full_refresh, force=force, mend=True, accept_drift=accept_drift)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
             failed = failed_tables(services, tables, planned)
             units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
@@ -122,6 +124,7 @@ class IncrementalSQLServerParquetPipeline:
                 total_duration_seconds=time.perf_counter() - started,
                 peak_memory_mb=peak_memory_mb(),
                 notes=_notes(planned, units),
+                drift=drift_of(planned),
             )
         if raise_on_error and result.failed:
             raise _first_error(result)
@@ -135,6 +138,7 @@ class IncrementalSQLServerParquetPipeline:
         partition_keys: Sequence[str] | None = None,
         full_refresh: bool = False,
         force: bool = False,
+        accept_drift: Sequence[str] = (),
     ) -> tuple[TablePlan, ...]:
         """What a run with the same arguments would do, and why. Looks at the source, writes nothing anywhere.
 
@@ -142,7 +146,7 @@ class IncrementalSQLServerParquetPipeline:
         """
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         with self._services(ignore, writable=False) as services:
-            intent = self._intent(full_refresh=full_refresh, force=force)
+            intent = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=True)
             for error in planned.errors.values():
                 raise error
@@ -237,7 +241,9 @@ class IncrementalSQLServerParquetPipeline:
     def _table(self, name: str) -> TableConfig:
         return find_table(self.config.tables, name)
 
-    def _intent(self, *, full_refresh: bool, force: bool, mend: bool = False) -> Intent:
+    def _intent(
+        self, *, full_refresh: bool, force: bool, mend: bool = False, accept_drift: Sequence[str] = ()
+    ) -> Intent:
         state = self.config.state
         return Intent(
             now=utc_now(),
@@ -246,6 +252,7 @@ class IncrementalSQLServerParquetPipeline:
             heal=state.enable_self_healing,
             compare=state.validate_state_consistency,
             mend=mend,
+            accepted_drift=frozenset(self._table(name).name for name in accept_drift),
         )
 
     @contextmanager

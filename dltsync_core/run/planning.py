@@ -21,6 +21,7 @@ from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
+from dltsync_core.run.drifting import Drift, with_drift
 from dltsync_core.run.prepared import PreparedTable, TableShape
 from dltsync_core.run.recovering import settle
 from dltsync_core.run.retry import patiently
@@ -71,12 +72,13 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
 
 def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: Intent) -> PreparedTable:
     """The plan of one table, with what it was made from. Writes only with `intent.mend`. Raises any SyncError."""
-    shape = shape_table(services, table, facts)
     heads = services.ledger.heads(facts.name)
+    shape, drift = with_drift(services, shape_table(services, table, facts), heads, intent)
     observed = TableObservation()
     if intent.compare:
         found = settle(services, shape, heads, intent)
         heads, observed = found.believed if intent.heal else heads, found.observed
+    heads = drift.carried_over(heads, shape.mapping.schema_digest)
     plan = patiently(
         services,
         lambda: _plan(services, shape, heads, observed, intent),
@@ -84,7 +86,15 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    return PreparedTable(shape, heads, _with_contracts(shape, _with_notes(services, shape, plan)), intent)
+    return PreparedTable(
+        shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
+    )
+
+
+def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:
+    """What changed in the columns, as findings and in words."""
+    said = tuple(f"schema {finding.kind}: {finding.sentence}" for finding in drift.findings)
+    return replace(plan, notes=(*plan.notes, *said), drift=drift.findings)
 
 
 def _with_contracts(shape: TableShape, plan: TablePlan) -> TablePlan:

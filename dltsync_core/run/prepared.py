@@ -52,14 +52,14 @@ class TableShape:
     def committed_watermark(self, heads: TableHeads) -> str | None:
         """The watermark an increment may start from: of this very table and column, else None (it could not be compared)."""
         head = heads.live.get(WHOLE_TABLE)
-        if head is None or (head.shape, head.source) != (self.basis.shape, self.basis.source):
+        if head is None or not self.basis.fits(head):
             return None
         return head.watermark
 
     def probed_watermark(self, heads: TableHeads) -> str | None:
         """The watermark the committed probe was taken at: only a look at the same one can be equal to it."""
         head = heads.live.get(WHOLE_TABLE)
-        if head is None or (head.shape, head.source) != (self.basis.shape, self.basis.source):
+        if head is None or not self.basis.fits(head):
             return None
         return head.probe.watermark_high
 

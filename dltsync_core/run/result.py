@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from dltsync_core.catalog.drift import Finding
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 from dltsync_core.validate.counts import ThreeCounts
@@ -53,9 +54,10 @@ class UnitResult:
 @dataclass(frozen=True)
 class RunResult(Mapping[str, Any]):
     """The whole run. Mapping keys: run_id, tables_processed, total_records, total_duration_seconds, tables_skipped,
-    tables_failed, success, peak_memory_mb, units (list of dicts), errors (list of str).
+    tables_failed, success, peak_memory_mb, units (list of dicts), errors (list of str), notes, drift (list of dicts).
 
-    `tables_processed` counts tables with at least one committed unit; `total_records` counts rows read.
+    `drift` is what changed in the columns of its tables, also where that stopped one. `tables_processed` counts tables with at
+    least one committed unit; `total_records` counts rows read.
     """
 
     run_id: str
@@ -63,6 +65,7 @@ class RunResult(Mapping[str, Any]):
     total_duration_seconds: float
     peak_memory_mb: float | None = None
     notes: tuple[str, ...] = field(default=())
+    drift: tuple[Finding, ...] = ()
 
     @property
     def failed(self) -> tuple[UnitResult, ...]:
@@ -90,6 +93,7 @@ class RunResult(Mapping[str, Any]):
             "units": [_unit_dict(u) for u in self.units],
             "errors": [f"{u.table} {u.unit}: {u.error}" for u in self.failed],
             "notes": list(self.notes),
+            "drift": [asdict(finding) for finding in self.drift],
         }
 
     def __getitem__(self, key: str) -> Any:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from dltsync_core.catalog.drift import Finding
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import TableConfig
-from dltsync_core.errors import SyncError
+from dltsync_core.errors import DriftError, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
 from dltsync_core.plan.intent import Intent
@@ -81,6 +82,13 @@ def failed_tables(services: Services, tables: Sequence[TableConfig], planned: Pl
             )
         )
     return results
+
+
+def drift_of(planned: Planned) -> tuple[Finding, ...]:
+    """What changed in the columns, of tables with a plan and of those that it stopped."""
+    stopped = [error.facts.get("findings") for error in planned.errors.values() if isinstance(error, DriftError)]
+    found = [finding for table in planned.prepared for finding in table.plan.drift]
+    return (*found, *(finding for findings in stopped if isinstance(findings, tuple) for finding in findings))
 
 
 def _narrowed(

@@ -75,6 +75,7 @@ class ColumnMapping:
             "sql_type": shown_type(self.column),
             "arrow_type": str(self.field.type),
             "nullable": self.column.is_nullable,
+            "collation": self.column.collation,
             "lossless": self.lossless,
             "lost": self.lost,
             "representation": self.source.value,
