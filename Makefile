@@ -11,7 +11,7 @@ export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-crash test-faults test-embedded-elt lint format types lock audit benchmark clean
+.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt lint format types lock audit clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -34,6 +34,9 @@ dev: install  ## the Dagster UI over the state that the demo left (sandbox inclu
 test: install  ## everything that needs no SQL Server
 	@scripts/test_services.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-slow: install  ## what `make test` leaves out because it costs much (the crash matrix has a target of its own)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not exhaustive"
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "exhaustive or not exhaustive" tests/integration/crash

@@ -58,7 +58,7 @@ def test_an_interrupt_lets_running_work_end_and_starts_nothing_more() -> None:
 
     def running() -> None:
         _thread.interrupt_main()
-        assert stop.wait(10), "the work that runs is told to stop"
+        assert stop.wait(60), "the work that runs is told to stop"
         done.append("ended in peace")
 
     tasks = [Task("t", running), *[Task("t", lambda: done.append("started late")) for _ in range(5)]]
@@ -75,7 +75,7 @@ def test_an_error_of_a_task_is_raised_after_the_others_ended() -> None:
         raise ValueError("no")
 
     def waits() -> None:
-        stop.wait(10)
+        stop.wait(60)
         done.append("ended")
 
     with pytest.raises(ValueError, match="no"):
