@@ -28,7 +28,7 @@ def settle(shop: ServerShop, *only: str, policy: str = "evolve") -> None:
                 schema_name=shop.schema,
                 change_detection="last_modified",
                 last_modified_column="PlacedAt",
-                schema_drift=policy,  # type: ignore[arg-type]
+                schema_drift=policy,
             )
         ],
         "scd_tables": [
@@ -36,12 +36,10 @@ def settle(shop: ServerShop, *only: str, policy: str = "evolve") -> None:
                 table_name="Customers",
                 schema_name=shop.schema,
                 last_modified_column="Changed",
-                schema_drift=policy,  # type: ignore[arg-type]
+                schema_drift=policy,
             )
         ],
-        "static_tables": [
-            StaticTableConfig(table_name="Countries", schema_name=shop.schema, schema_drift=policy)  # type: ignore[arg-type]
-        ],
+        "static_tables": [StaticTableConfig(table_name="Countries", schema_name=shop.schema, schema_drift=policy)],
     }
     for kind, tables in shop.overrides.items():
         shop.overrides[kind] = [table for table in tables if not only or table.table_name in only]
