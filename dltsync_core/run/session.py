@@ -122,7 +122,8 @@ def _prepared(services: Services, table: TableConfig, facts: TableFacts, intent:
     services.voice.say(Event("planning", facts.name, WHOLE_TABLE))
     try:
         services.keep_going()
-        prepared = prepare(services, table, facts, intent)
+        with services.voice.about(facts.name, WHOLE_TABLE):  # a plan looks at the warehouse too, and may wait for it
+            prepared = prepare(services, table, facts, intent)
     except (SyncError, Stopped) as error:
         return error
     except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan must not stop the other tables
