@@ -45,7 +45,7 @@ test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's 
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
 	@.venv-embedded-elt/bin/python -m pytest -n 2 --dist loadgroup tests/dagster
 
-test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test` plays 24 of them)
+test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test-slow` plays 24 of them)
 	@$(BIN)/python -m pytest -n 2 -m faults --fault-seeds 220 tests/integration/faults
 
 lint: install  ## ruff: rules and formatting

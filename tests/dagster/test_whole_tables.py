@@ -54,9 +54,9 @@ def checks(shop: Shop, run: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 
 def test_versions_are_checked_with_each_load(shop: Shop) -> None:
-    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "version_integrity": True}
+    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": True}
     shop.world.findings.append("several_latest")
-    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "version_integrity": False}
+    assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": False}
 
 
 def everything(shop: Shop) -> dg.ExecuteInProcessResult:

@@ -127,3 +127,15 @@ def _shop(server: Server, directory: Path) -> Iterator[ServerShop]:
         yield made
     finally:
         made.drop()
+
+
+COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "validation")
+"""Folders whose tests start many processes or many loads: `make test-slow` runs them, `make test` would take far too long."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in COSTLY:
+            item.add_marker(pytest.mark.slow)
