@@ -32,7 +32,16 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"integration tests: {server_at(url).described if url else 'the sandbox, started by the tests'}"
 
 
+COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "validation")
+"""Folders whose tests start many processes or many loads: `make test-slow` runs them, `make test` would take far too long."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in COSTLY:
+            item.add_marker(pytest.mark.slow)
     if config.getoption("--db-url", default=None):
         return
     skip = pytest.mark.skip(reason="only a genuine SQL Server can decide this: --db-url")
@@ -127,15 +136,3 @@ def _shop(server: Server, directory: Path) -> Iterator[ServerShop]:
         yield made
     finally:
         made.drop()
-
-
-COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "validation")
-"""Folders whose tests start many processes or many loads: `make test-slow` runs them, `make test` would take far too long."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in COSTLY:
-            item.add_marker(pytest.mark.slow)
