@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from dltsync_core.plan.steps import Action
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, ThreeCounts
 from dltsync_core.run.services import Services
+from dltsync_core.state.leases import Leases
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, EPOCH, ORDERS, Shop, order, outcomes, version
 
 EVERYTHING = {
@@ -349,16 +351,38 @@ def test_what_changed_while_a_run_read_is_read_by_the_next(place: Shop) -> None:
     place.assert_same()
 
 
-def test_another_run_that_commits_in_between_wins(place: Shop) -> None:
-    def overtake() -> None:
+def test_a_unit_that_another_run_is_at_is_left_to_it(tmp_path: Path) -> None:
+    place = Shop(tmp_path, lease_wait_seconds=0)
+    late: list[RunResult] = []
+
+    def meanwhile() -> None:
         place.source.during_extract = None
+        late.append(place.run(table_types=["static"]))
+
+    place.source.during_extract = meanwhile
+    assert place.run(table_types=["static"]).success
+    assert [(unit.status, unit.error_type) for unit in late[0].units] == [("failed", "LeaseHeld")]
+    place.assert_same(tables=[COUNTRIES])
+
+
+def test_a_run_that_stood_still_past_its_lease_makes_nothing_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it read before it stood still is older than what the run that overtook it brought."""
+    place = Shop(tmp_path, lease_seconds=1)
+    monkeypatch.setattr(Leases, "_beat", lambda self, held, ended: None)
+
+    def overtaken() -> None:
+        place.source.during_extract = None
+        time.sleep(1.5)
+        place.rows(COUNTRIES)[0]["Name"] = "Helvetia"
         assert place.run(table_types=["static"]).success
 
-    place.source.during_extract = overtake
+    place.source.during_extract = overtaken
     (unit,) = place.run(table_types=["static"]).units
-    assert (unit.status, unit.error_type) == ("failed", "StateConflict")
-    assert place.run().success
-    place.assert_same()
+    assert (unit.status, unit.error_type) == ("failed", "Fenced")
+    place.assert_same(tables=[COUNTRIES])
+    assert {u.status for u in place.run(table_types=["static"]).units} == {"skipped"}
 
 
 def test_an_interrupt_ends_the_run_and_the_next_one_goes_on(place: Shop, tmp_path: Path) -> None:
