@@ -224,7 +224,7 @@ def _end_recovery(report: dict[str, Any]) -> None:
     if report["questions"]:
         raise typer.Exit(10)
     if report["dry_run"] and not report["agreed"]:
-        raise typer.Exit(12)
+        raise typer.Exit(outcome.WOULD_MEND)
 
 
 @app.command()

@@ -40,6 +40,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
 )
 """Exit codes of every command, in order. When several units fail, the smallest of their codes is returned."""
 
+WOULD_MEND = 12
 INTERNAL_DEFECT = 70
 INTERRUPTED = 130
 TERMINATED = 143
