@@ -135,6 +135,7 @@ class Leases:
     def renew(self, lease: Lease) -> bool:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
         with self._store.writing() as connection:
+            _lock_counter(connection, table_key(self._pipeline, lease.table))
             until = _now(connection) + int(self.seconds * 1000)
             statement = sa.update(leases).where(*_is(lease, self._pipeline)).values(expires_at=until)
             return connection.execute(statement).rowcount == len(lease.units)
@@ -177,7 +178,6 @@ class Leases:
     def _take(
         self, connection: sa.Connection, table: TableName, units: tuple[str, ...], at_least: int
     ) -> Lease | _Other:
-        # The table's counter is written first: its row lock makes everybody who wants a lease of the table queue here.
         counter = table_key(self._pipeline, table)
         highest = _lock_counter(connection, counter)
         now = _now(connection)
@@ -216,6 +216,7 @@ class Leases:
         """Let others have the units at once. When that fails they wait until the lease expires."""
         try:
             with self._store.writing() as connection:
+                _lock_counter(connection, table_key(self._pipeline, lease.table))
                 gone = {"holder": _NOBODY, "expires_at": 0}
                 connection.execute(sa.update(leases).where(*_is(lease, self._pipeline)).values(**gone))
         except StateError as error:
@@ -230,9 +231,9 @@ class _Raced(Exception):
 
 def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
     """Within a transaction: the lease is ours and stays so until its end. Raises Fenced."""
-    # An update that changes nothing: a server keeps the rows locked until the transaction ends.
-    statement = sa.update(leases).where(*_is(lease, pipeline)).values(fence=lease.fence)
-    if connection.execute(statement).rowcount != len(lease.units):
+    _lock_counter(connection, table_key(pipeline, lease.table))
+    statement = sa.select(sa.func.count()).select_from(leases).where(*_is(lease, pipeline))
+    if connection.execute(statement).scalar_one() != len(lease.units):
         raise Fenced(
             f"{lease.table} {', '.join(lease.units)}: another run took over before this one could commit",
             remedy="nothing was committed; run again, it will see what the other run did",
@@ -247,7 +248,8 @@ def _is(lease: Lease, pipeline: str) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _lock_counter(connection: sa.Connection, key: str) -> int:
-    """The highest fence handed out; nobody else gets one before this transaction ends."""
+    """The highest fence handed out. Everybody who takes, renews, checks or gives back a lease of the table comes through here
+    first and holds the row until the transaction ends: they queue, so none sees another's half, and none waits crosswise."""
     same = sa.update(fences).where(fences.c.table_key == key).values(fence=fences.c.fence)
     if connection.execute(same).rowcount != 1:
         _insert(connection, fences, {"table_key": key, "fence": 0})

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
@@ -98,12 +99,7 @@ class Store:
                 remedy="update dltsync",
             )
         if found < tables.VERSION and self._writable:
-            with _write_transaction(engine) as connection:
-                for step in range(
-                    _version(connection), tables.VERSION
-                ):  # asked again: another process may have been first
-                    tables.MIGRATIONS[step](connection)
-                    connection.execute(sa.insert(tables.versions).values(version=step + 1, applied_at=iso(utc_now())))
+            self._migrate(engine, found)
             return True
         if 0 < found < tables.VERSION:
             raise StateError(
@@ -111,6 +107,22 @@ class Store:
                 remedy="`dltsync run` brings it up to date",
             )
         return found > 0
+
+    def _migrate(self, engine: sa.Engine, found: int) -> None:
+        try:
+            with _write_transaction(engine) as connection:
+                # Asked again: on SQLite another process may have been first while this one waited for the file.
+                for step in range(_version(connection), tables.VERSION):
+                    tables.MIGRATIONS[step](connection)
+                    connection.execute(sa.insert(tables.versions).values(version=step + 1, applied_at=iso(utc_now())))
+        except DBAPIError:
+            # On a server the tables themselves make the others queue: theirs are refused once the first has committed.
+            with engine.connect() as connection:
+                now = _version(connection)
+            if now <= found:
+                raise
+            if now < tables.VERSION:
+                self._migrate(engine, now)
 
 
 @contextmanager

@@ -210,6 +210,47 @@ def test_only_what_can_be_shown_counts_as_gone() -> None:
     assert not is_gone("anything")
 
 
+def test_a_renewal_that_comes_while_another_takes_over_does_not_count(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has to queue behind the taker: else both would believe in the lease until the next renewal."""
+    monkeypatch.setattr(Leases, "_beat", lambda self, held, ended: None)
+    first = held(store, seconds=0.3)
+    old = first.__enter__()
+    time.sleep(0.6)
+    looked, go_on, taking = threading.Event(), threading.Event(), threading.local()
+    now = leases_module._now
+
+    def slow(connection: sa.Connection) -> int:
+        moment = now(connection)
+        if getattr(taking, "here", False):
+            looked.set()
+            assert go_on.wait(60)
+        return moment
+
+    monkeypatch.setattr(leases_module, "_now", slow)
+    renewed: list[bool] = []
+
+    def take() -> None:
+        taking.here = True
+        with held(store, seconds=60, wait=30) as new:
+            taking.here = False
+            assert new.lease.fence == 2
+            late.join(60)
+
+    late = threading.Thread(target=lambda: renewed.append(old._owner.renew(old.lease)))
+    taker = threading.Thread(target=take)
+    taker.start()
+    assert looked.wait(60)
+    late.start()
+    late.join(1)
+    assert renewed == []
+    go_on.set()
+    taker.join(60)
+    assert renewed == [False]
+    first.__exit__(None, None, None)
+
+
 def test_two_hundred_races_have_one_winner_each(store: Store) -> None:
     inside, most, fences = 0, 0, []
     guard = threading.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,24 @@ def test_a_file_by_url_is_the_same_as_by_directory(tmp_path: Path) -> None:
     Store(tmp_path / "here", f"sqlite:///{tmp_path}/there/mine.db").close()
     assert files_below(tmp_path) == ["there", "there/mine.db"]
     assert stat.S_IMODE((tmp_path / "there" / "mine.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.xdist_group("postgres")
+def test_many_processes_may_open_an_empty_server_ledger_at_once(postgres_url: str, tmp_path: Path) -> None:
+    """On a server nothing makes them queue but the tables themselves: all but one find them made by another."""
+    start = threading.Barrier(8)
+    failed: list[BaseException] = []
+
+    def open_it() -> None:
+        start.wait(60)
+        try:
+            Store(tmp_path, postgres_url).close()
+        except BaseException as error:  # noqa: BLE001 -- told by the main thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
