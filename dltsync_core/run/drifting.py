@@ -43,9 +43,7 @@ def with_drift(services: Services, shape: TableShape, heads: TableHeads, intent:
     does not allow what happened."""
     if heads.live and all(head.shape == shape.basis.shape for head in heads.live.values()):
         return shape, Drift()
-    units = services.lake.survey(
-        shape.name
-    ).units  # which raises nothing for damaged manifests: recovery deals with them
+    units = services.lake.survey(shape.name).units  # it raises nothing for damaged manifests: recovery deals with them
     findings = _since_newest(shape, heads, [manifest for loads in units.values() for manifest in loads])
     policy, accepted = shape.config.schema_drift, shape.config.name in intent.accepted_drift
     check_policy(shape.name, policy, findings, accepted=accepted)

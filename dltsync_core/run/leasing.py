@@ -19,6 +19,7 @@ from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.services import Services, Stopped, log
 from dltsync_core.run.table_run import TableRun
+from dltsync_core.run.telling import Teller
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held
 
@@ -55,7 +56,7 @@ class LeasedRun:
                     done = TableRun(self._services, self._prepared, held).run_family(works)
         except (SyncError, Stopped) as error:
             if not done:
-                return TableRun(self._services, self._prepared, None).failed(works, error)
+                return Teller(self._services, table).failed(works, error)
             log.warning("%s: the lease could not be given back, it expires by itself: %s", table, error)
         return done
 

@@ -13,35 +13,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dltsync_core import checkpoints
-from dltsync_core.clock import utc_now
-from dltsync_core.config import SCDTableConfig, StaticTableConfig
+from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import (
+    Fenced,
     LakeError,
     LakeUnreachable,
-    StateConflict,
     StateError,
     SyncError,
     ValidationFailed,
 )
 from dltsync_core.identity import new_load_id
 from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.heads import Head, HeadChange, lake_digest
+from dltsync_core.plan.heads import HeadChange
 from dltsync_core.plan.steps import Action
+from dltsync_core.run.committing import head_change, loads_of, marker_of
 from dltsync_core.run.continuing import KeptRows
-from dltsync_core.run.events import Event, Stage
 from dltsync_core.run.extraction import Staged, stage_unit
-from dltsync_core.run.failures import failure_of, traceback_of
 from dltsync_core.run.prepared import PreparedTable
-from dltsync_core.run.reloading import InLake, dispositions, find_in_lake
+from dltsync_core.run.reloading import dispositions, find_in_lake
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
-from dltsync_core.run.services import Services, Stopped
-from dltsync_core.run.validation import differences_after_load
+from dltsync_core.run.services import Services
+from dltsync_core.run.telling import Teller
+from dltsync_core.run.validation import counts_after_load, differences_after_load
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
-from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.records import LoadStatus
 from dltsync_core.validate.counts import ThreeCounts, difference
-from dltsync_core.warehouse.port import Disposition, LoadRequest, Marker
+from dltsync_core.warehouse.port import Disposition, LoadRequest
 
 log = logging.getLogger("dltsync.run")
 
@@ -49,13 +48,14 @@ _TOLD_DIFFERENCES = 5
 
 
 class TableRun:
-    """Some units of one table, under one lease. Without a lease nothing can be written, only failures be told."""
+    """Some units of one table, under one lease."""
 
-    def __init__(self, services: Services, prepared: PreparedTable, held: Held | None) -> None:
+    def __init__(self, services: Services, prepared: PreparedTable, held: Held) -> None:
         self._services = services
         self._held = held
         self._shape = prepared.shape
         self._heads = prepared.heads
+        self._tell = Teller(services, prepared.shape.name)
 
     def run_family(self, works: Sequence[UnitWork]) -> tuple[UnitResult, ...]:
         """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
@@ -63,7 +63,7 @@ class TableRun:
         try:
             for work in works:
                 work.began()
-                self._tell(work, LoadStatus.PLANNED, detail=work.reason)
+                self._tell.record(work, LoadStatus.PLANNED, detail=work.reason)
             checkpoints.reached(checkpoints.PLANNED)
             if all(work.step.action is Action.RELOAD for work in works):
                 for work in works:
@@ -79,8 +79,19 @@ class TableRun:
                     work.staged.load.discard()
         if raised is not None:
             # Told outside of its handling: a log handler that fails would print what is being handled, secrets and all.
-            return self.failed(works, self._overtaken(works) or raised)
+            return self._tell.failed(works, self._overtaken() or raised)
         return tuple(work.result("committed") for work in works)
+
+    def _overtaken(self) -> Fenced | None:
+        """What really happened when another run has taken our units over, whatever error that led to."""
+        try:
+            self._held.renew()
+            self._held.check()
+        except Fenced as fenced:
+            return fenced
+        except SyncError:  # then the ledger is the problem, and the first error says so
+            return None
+        return None
 
     # -- stages -----------------------------------------------------------------------------------------------------
 
@@ -112,11 +123,11 @@ class TableRun:
 
     def _read_instead(self, work: UnitWork, reason: str) -> None:
         """Another load of the same unit, of all its rows, within the same unit of work."""
-        self._tell(work, LoadStatus.FAILED, detail=reason)
+        self._tell.record(work, LoadStatus.FAILED, detail=reason)
         work.load_id, work.in_lake, work.manifest = new_load_id(), None, None
         work.reason = f"{work.reason}; {reason}"
         work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
-        self._tell(work, LoadStatus.PLANNED, detail=reason)
+        self._tell.record(work, LoadStatus.PLANNED, detail=reason)
         self._read([work])
 
     def _extract(self, work: UnitWork) -> None:
@@ -136,15 +147,17 @@ class TableRun:
         work.rows_read += staged.rows_read
         work.bytes_written += staged.files.bytes
         work.extract_seconds += staged.seconds
-        self._tell(work, LoadStatus.EXTRACTED, rows=staged.rows_read)
-        self._say("extracted", work, rows=staged.rows_read, size=staged.files.bytes, message="; ".join(staged.warnings))
+        self._tell.record(work, LoadStatus.EXTRACTED, rows=staged.rows_read)
+        self._tell.say(
+            "extracted", work, rows=staged.rows_read, size=staged.files.bytes, message="; ".join(staged.warnings)
+        )
 
     def _publish(self, works: Sequence[UnitWork]) -> None:
         """Make a family visible. The last member retires what vanished: until then the lake shows too much, never too
         little, and a stop in between is seen by the next plan."""
         self._services.keep_going()
         for work in works:
-            staged = _staged(work)
+            staged = work.read
             last = work is works[-1]
             whole = work.step.kind == "scd" and work.step.action is Action.LOAD
             manifest = self._services.lake.publish(
@@ -154,8 +167,8 @@ class TableRun:
             work.files = self._services.lake.addresses(manifest)
             work.contracts = self._shape.mapping.contracts()
         for work in works:
-            self._tell(work, LoadStatus.PUBLISHED, rows=_staged(work).rows_read)
-            self._say("published", work, rows=_staged(work).rows_read, size=work.bytes_written)
+            self._tell.record(work, LoadStatus.PUBLISHED, rows=work.read.rows_read)
+            self._tell.say("published", work, rows=work.read.rows_read, size=work.bytes_written)
         checkpoints.reached(checkpoints.PUBLISHED)
 
     def _load(self, work: UnitWork, *, last: bool = True) -> None:
@@ -163,7 +176,7 @@ class TableRun:
         self._services.keep_going()
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
-        self._say("loading", work, rows=_rows(work))
+        self._tell.say("loading", work, rows=work.rows_to_load)
         retires = work.step.replaces if last else ()
         if work.in_lake is not None:
             loads: list[str] = []
@@ -171,9 +184,10 @@ class TableRun:
                 loads.append(manifest.load_id)
                 self._bring_in(work, manifest, disposition, loads)
         else:
-            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step), self._loads_of(work), retires)
-        self._tell(work, LoadStatus.LOADED, rows=_rows(work))
-        self._say("loaded", work, rows=_rows(work))
+            loads = loads_of(self._services, self._shape, work)
+            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step), loads, retires)
+        self._tell.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
+        self._tell.say("loaded", work, rows=work.rows_to_load)
         checkpoints.reached(checkpoints.LOADED)
 
     def _bring_in(
@@ -194,7 +208,7 @@ class TableRun:
                 disposition=disposition,
                 load_id=manifest.load_id,
                 hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
-                marker=self._marker(work, manifest, loads),
+                marker=marker_of(self._services, self._shape, work, manifest, loads, fence=self._lease().fence),
                 retires=retires,
             )
             with self._services.warehouse_turn:
@@ -206,7 +220,7 @@ class TableRun:
 
     def _validate(self, work: UnitWork) -> None:
         started = time.perf_counter()
-        counts = work.counts = self._count(work)
+        counts = work.counts = counts_after_load(self._services, self._shape, work)
         work.validate_seconds += time.perf_counter() - started
         if not counts.equal:
             if work.step.action in (Action.LOAD_INCREMENT, Action.RELOAD) and self._may_resync():
@@ -219,8 +233,8 @@ class TableRun:
                 unit=work.step.unit,
             )
         self._compare_load(work)
-        self._tell(work, LoadStatus.VALIDATED, rows=counts.source)
-        self._say("validated", work, rows=counts.source)
+        self._tell.record(work, LoadStatus.VALIDATED, rows=counts.source)
+        self._tell.say("validated", work, rows=counts.source)
         checkpoints.reached(checkpoints.VALIDATED)
 
     def _compare_load(self, work: UnitWork) -> None:
@@ -247,154 +261,19 @@ class TableRun:
         self._read_instead(work, reason)
 
     def _commit(self, works: Sequence[UnitWork]) -> None:
-        changes = [
-            HeadChange(work.step.unit, self._heads.generation(work.step.unit), self._head(work)) for work in works
-        ]
+        changes = [head_change(self._services, self._shape, work, self._heads) for work in works]
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [HeadChange(unit, self._heads.generation(unit), None) for unit in gone]
-        events = [self._event(work, LoadStatus.COMMITTED, rows=_known(work).source_rows) for work in works]
+        events = [self._tell.event(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
         self._services.ledger.commit(self._shape.name, changes, events, lease=self._lease())
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
-            self._say("committed", work, rows=_rows(work))
-
-    # -- facts ------------------------------------------------------------------------------------------------------
-
-    def _count(self, work: UnitWork) -> ThreeCounts:
-        known = _known(work)
-        with self._services.warehouse_turn:
-            found = self._services.warehouse.count(self._shape.target, self._shape.scope_of(work.step.unit))
-        kept = 0
-        if isinstance(self._shape.config, StaticTableConfig) and self._shape.config.load_strategy == "upsert":
-            kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-        return ThreeCounts(known.source_rows, self._lake_rows(work), found, kept)
-
-    def _lake_rows(self, work: UnitWork) -> int:
-        if work.step.kind == "scd":
-            return self._services.lake.count(self._shape.name, work.step.unit, self._shape.keys)
-        if work.manifest is None:
-            return 0
-        problems = self._services.lake.verify(work.manifest)
-        if problems:
-            raise LakeError(
-                f"{work.step.table} {work.step.unit}: the published files are not whole: {problems[0]}",
-                remedy="nothing was committed; check the disk and run again",
-            )
-        return work.manifest.rows
+            self._tell.say("committed", work, rows=work.rows_to_load)
 
     def _may_resync(self) -> bool:
         return isinstance(self._shape.config, SCDTableConfig) and self._shape.config.on_count_mismatch == "resync"
 
-    def _head(self, work: UnitWork) -> Head:
-        known, counts = _known(work), work.counts
-        if counts is None:
-            raise StateError(f"{work.step.table} {work.step.unit}: nothing is committed that was not counted")
-        return Head(
-            table=self._shape.name,
-            unit=work.step.unit,
-            kind=work.step.kind,
-            generation=self._heads.generation(work.step.unit) + 1,
-            load_id=work.load_id,
-            run_id=self._services.run_id,
-            probe=known.probe,
-            rows=counts.source,
-            warehouse_rows=counts.warehouse,
-            shape=self._shape.basis.shape,
-            source=self._shape.basis.source,
-            lake=lake_digest(self._loads_of(work)),
-            committed_at=utc_now(),
-            watermark=known.probe.watermark_high,
-        )
-
-    def _loads_of(self, work: UnitWork) -> list[str]:
-        """The lake loads a unit consists of."""
-        if work.step.kind != "scd":
-            return [work.load_id]
-        return [m.load_id for m in self._services.lake.current(self._shape.name).get(work.step.unit, ())]
-
-    def _marker(self, work: UnitWork, manifest: Manifest, loads: Sequence[str]) -> Marker:
-        known = _known(work)
-        return Marker(
-            pipeline=self._services.config.pipeline_name,
-            table=self._shape.name,
-            unit=work.step.unit,
-            kind=work.step.kind,
-            load_id=manifest.load_id,
-            run_id=self._services.run_id,
-            fence=self._lease().fence,
-            rows=known.source_rows,
-            probe=known.probe,
-            watermark=manifest.watermark_high,
-            shape=self._shape.basis.shape,
-            source=self._shape.basis.source,
-            lake=lake_digest(loads),
-            written_at=utc_now(),
-        )
-
     def _lease(self) -> Lease:
         """The lease, asked for again before every effect. Raises Fenced when another run has taken over."""
-        if self._held is None:
-            raise StateError(f"{self._shape.name}: nothing is written without a lease")
         self._held.check()
         return self._held.lease
-
-    # -- telling ----------------------------------------------------------------------------------------------------
-
-    def failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
-        """Record and tell that units failed."""
-        failure = failure_of(error, self._services.config)
-        if not isinstance(error, (SyncError, Stopped)):
-            log.error("%s: unexpected error\n%s", self._shape.name, traceback_of(error, self._services.config))
-        for work in works:
-            try:
-                self._tell(work, LoadStatus.FAILED, detail=f"{failure.type}: {failure.message}")
-            except SyncError as second:  # the ledger may be what failed; the first error is the one to report
-                log.warning("%s: the failure could not be recorded: %s", self._shape.name, second)
-            self._say("failed", work, message=failure.message)
-        return tuple(work.result("failed", failure) for work in works)
-
-    def _overtaken(self, works: Sequence[UnitWork]) -> StateConflict | None:
-        """What really happened when files of ours vanished under us: another run published a newer load of the unit. That
-        passes, whatever the error looks like that it led to."""
-        try:
-            live = self._services.lake.current(self._shape.name)
-        except SyncError:  # then the lake is the problem, and the first error says so
-            return None
-        for work in works:
-            shown = {manifest.load_id for manifest in live.get(work.step.unit, ())}
-            if work.manifest is not None and work.manifest.load_id not in shown:
-                return StateConflict(
-                    f"{work.step.table} {work.step.unit}: another run published a newer load while this one was at work",
-                    remedy="run again: it will see what the other run did",
-                    table=str(work.step.table),
-                    unit=work.step.unit,
-                )
-        return None
-
-    def _event(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> LoadEvent:
-        step, run_id = work.step, self._services.run_id
-        return LoadEvent(step.table, step.kind, step.unit, work.load_id, run_id, status, utc_now(), rows, detail)
-
-    def _tell(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
-        self._services.ledger.record(self._event(work, status, rows=rows, detail=detail))
-
-    def _say(
-        self, stage: Stage, work: UnitWork, *, rows: int | None = None, size: int | None = None, message: str = ""
-    ) -> None:
-        step = work.step
-        self._services.voice.say(Event(stage, step.table, step.unit, work.load_id, rows, bytes=size, message=message))
-
-
-def _staged(work: UnitWork) -> Staged:
-    if work.staged is None:
-        raise StateError(f"{work.step.table} {work.step.unit}: nothing was read yet")
-    return work.staged
-
-
-def _known(work: UnitWork) -> Staged | InLake:
-    return work.in_lake if work.in_lake is not None else _staged(work)
-
-
-def _rows(work: UnitWork) -> int:
-    """The rows on their way to the warehouse."""
-    return work.in_lake.rows if work.in_lake is not None else _staged(work).rows_read

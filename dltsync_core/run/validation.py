@@ -1,13 +1,42 @@
-"""After a load that replaced a unit: sums and NULLs that the files know of themselves, against the warehouse. One statement."""
+"""After a load: rows in the three places; and of a load that replaced a unit, sums and NULLs that its files know of themselves
+against the warehouse, in one statement."""
 
 from __future__ import annotations
 
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.errors import LakeError
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
 from dltsync_core.run.work import UnitWork
 from dltsync_core.typemap.summary import summary_columns
+from dltsync_core.validate.counts import ThreeCounts
 from dltsync_core.validate.summaries import ColumnDifference, load_differences
 from dltsync_core.warehouse.port import ReplaceScope, ReplaceTable
+
+
+def counts_after_load(services: Services, shape: TableShape, work: UnitWork) -> ThreeCounts:
+    """The rows of a unit at its source, in the lake and in the warehouse. Raises LakeError for files that are not whole."""
+    known = work.known
+    with services.warehouse_turn:
+        found = services.warehouse.count(shape.target, shape.scope_of(work.step.unit))
+    kept = 0
+    if isinstance(shape.config, StaticTableConfig) and shape.config.load_strategy == "upsert":
+        kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found, kept)
+
+
+def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
+    if work.step.kind == "scd":
+        return services.lake.count(shape.name, work.step.unit, shape.keys)
+    if work.manifest is None:
+        return 0
+    problems = services.lake.verify(work.manifest)
+    if problems:
+        raise LakeError(
+            f"{work.step.table} {work.step.unit}: the published files are not whole: {problems[0]}",
+            remedy="nothing was committed; check the disk and run again",
+        )
+    return work.manifest.rows
 
 
 def differences_after_load(services: Services, shape: TableShape, work: UnitWork) -> tuple[ColumnDifference, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from dltsync_core.clock import utc_now
+from dltsync_core.errors import StateError
 from dltsync_core.identity import new_load_id
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.steps import Step
@@ -46,6 +47,23 @@ class UnitWork:
     def began(self) -> None:
         """The clock of this unit starts now, not when its table was planned."""
         self.started_at, self._started = utc_now(), time.perf_counter()
+
+    @property
+    def read(self) -> Staged:
+        """What was read from the source. Raises StateError before anything was."""
+        if self.staged is None:
+            raise StateError(f"{self.step.table} {self.step.unit}: nothing was read yet")
+        return self.staged
+
+    @property
+    def known(self) -> Staged | InLake:
+        """Where the unit's rows are known from: the lake, when they are loaded from there, else what was read."""
+        return self.in_lake if self.in_lake is not None else self.read
+
+    @property
+    def rows_to_load(self) -> int:
+        """The rows on their way to the warehouse."""
+        return self.in_lake.rows if self.in_lake is not None else self.read.rows_read
 
     def result(self, status: Status, failure: Failure | None = None) -> UnitResult:
         """The outcome as a value."""

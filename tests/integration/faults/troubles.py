@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dltsync_core import checkpoints
 from dltsync_core.lake.disk import explain
-from dltsync_core.run import checkpoints
 from tests.integration.faults.schedule import Trouble
 
 WRITES = ("staging_directory", "take_in", "settle", "put", "move", "delete")
