@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +24,30 @@ class ScdTarget:
 
 
 class ScdHandler:
-    """Checks and repairs scd tables. `resolve` turns what a caller names (a table config or its name) into a target."""
+    """Checks and repairs scd tables. `resolve` turns what a caller names (a table config or its name) into a target; `alone`
+    keeps every run away from it while a repair is written."""
 
-    def __init__(self, resolve: Callable[[Any], ScdTarget], store: VersionStore) -> None:
+    def __init__(
+        self,
+        resolve: Callable[[Any], ScdTarget],
+        store: VersionStore,
+        *,
+        alone: Callable[[ScdTarget], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._resolve = resolve
         self._store = store
+        self._alone = alone
 
     def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
         """Findings and changes, JSON-ready. Nothing is changed unless `dry_run=False`; then all in one transaction.
 
         Keys: table, target, dry_run, valid (no findings), findings (list of dicts: kind, key, valid_from, detail), counts (by
         kind), changes (list of dicts: key, valid_from, end and latest before and after), applied (number), notes. An end of
-        None means open. Raises ConfigError, WarehouseError, WarehouseBusy, FidelityError.
+        None means open. Raises ConfigError, WarehouseError, WarehouseBusy, FidelityError, LeaseHeld (a run is at the table).
         """
         scd = self._resolve(table)
-        plan = self._store.revise_versions(scd.target, scd.columns, plan_repair, apply=not dry_run)
+        with nullcontext() if dry_run else self._alone(scd):
+            plan = self._store.revise_versions(scd.target, scd.columns, plan_repair, apply=not dry_run)
         return {
             "table": str(scd.table),
             "target": ".".join(scd.target),

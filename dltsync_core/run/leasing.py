@@ -14,6 +14,7 @@ from dltsync_core.errors import StateConflict, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.events import Event
+from dltsync_core.run.exclusive import highest_mark
 from dltsync_core.run.planning import prepare
 from dltsync_core.run.prepared import PreparedTable
 from dltsync_core.run.result import UnitResult
@@ -64,11 +65,7 @@ class LeasedRun:
         """Over lake and warehouse, so that a ledger that was lost never hands out a fence once more."""
         with self._guard:
             if self._marked is None:
-                with self._services.warehouse_turn:
-                    found = self._services.warehouse.markers(
-                        self._prepared.shape.target, self._services.config.pipeline_name
-                    )
-                self._marked = max((marker.fence for marker in found.values()), default=0)
+                self._marked = highest_mark(self._services, self._prepared.shape.target)
         return max(self._marked, self._services.lake.highest_sequence(table))
 
     def _moved(self, table: TableName, units: Sequence[str]) -> bool:

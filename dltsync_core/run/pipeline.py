@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +15,9 @@ from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
-from dltsync_core.errors import RunFailed
 from dltsync_core.extract.source import SqlServerSource
-from dltsync_core.history.handler import ScdHandler
-from dltsync_core.identity import new_run_id
+from dltsync_core.history.handler import ScdHandler, ScdTarget
+from dltsync_core.identity import WHOLE_TABLE, new_run_id
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.intent import Intent
@@ -27,6 +25,7 @@ from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.plan.steps import Probe, TablePlan
 from dltsync_core.run.audit import compare_tables
 from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.exclusive import exclusively
 from dltsync_core.run.execution import execute
 from dltsync_core.run.histories import scd_target
 from dltsync_core.run.looks import partition_keys_of, probe_units
@@ -35,9 +34,9 @@ from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.services import Services, Voice
-from dltsync_core.run.session import Planned, drift_of, failed_tables, plan_tables
+from dltsync_core.run.session import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.state.backup import back_up
+from dltsync_core.run.upkeep import look_after_state
 from dltsync_core.state.holders import new_holder
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
@@ -113,7 +112,7 @@ class IncrementalSQLServerParquetPipeline:
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
         with self._services(on_event, run_id=run_id, writable=True) as services:
-            self._look_after_state(services)
+            look_after_state(services)
             intent = self._intent(full_refresh=full_refresh, force=force, mend=True, accept_drift=accept_drift)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
             failed = failed_tables(services, tables, planned)
@@ -123,11 +122,11 @@ class IncrementalSQLServerParquetPipeline:
                 units=tuple(units),
                 total_duration_seconds=time.perf_counter() - started,
                 peak_memory_mb=peak_memory_mb(),
-                notes=_notes(planned, units),
+                notes=notes_of(planned, units),
                 drift=drift_of(planned),
             )
         if raise_on_error and result.failed:
-            raise _first_error(result)
+            raise first_error(result)
         return result
 
     def plan(
@@ -172,7 +171,7 @@ class IncrementalSQLServerParquetPipeline:
         tables = select_tables(self.config.tables, names=table_names)
         with self._services(ignore, writable=not dry_run) as services:
             if not dry_run:
-                self._look_after_state(services)
+                look_after_state(services)
             intent = self._intent(full_refresh=False, force=False)
             return recover_tables(services, tables, intent, dry_run=dry_run, deep=deep, answer=answer)
 
@@ -222,7 +221,11 @@ class IncrementalSQLServerParquetPipeline:
     @cached_property
     def scd_handler(self) -> ScdHandler:
         """Checks and repairs the history of scd tables in the warehouse."""
-        return ScdHandler(lambda table: scd_target(self.config, self._source, self._warehouse, table), self._warehouse)
+        return ScdHandler(
+            lambda table: scd_target(self.config, self._source, self._warehouse, table),
+            self._warehouse,
+            alone=self._alone,
+        )
 
     def close(self) -> None:
         """Close connections. The pipeline can be used again: they are opened when needed."""
@@ -284,27 +287,10 @@ class IncrementalSQLServerParquetPipeline:
                 stop=threading.Event(),
             )
 
-    def _look_after_state(self, services: Services) -> None:
-        """Copies and retention, before the run changes anything. Raises StateError, NotWritable or DiskFull."""
-        state, now = self.config.state, utc_now()
-        services.ledger.prune(now - timedelta(days=state.state_retention_days))
-        services.lake.sweep(now)
-        if state.backup_state_before_run:
-            directory = state.state_directory / "backups"
-            back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)
-
-
-def _notes(planned: Planned, units: Sequence[Any]) -> tuple[str, ...]:
-    notes = [*planned.notes]
-    notes += [f"{table.plan.table}: {note}" for table in planned.prepared for note in table.plan.notes]
-    if any(unit.consistency == "read_committed" for unit in units):
-        notes.append(
-            "the database does not allow SNAPSHOT isolation: rows were read under READ COMMITTED, counted before and after"
-        )
-    return tuple(notes)
-
-
-def _first_error(result: RunResult) -> RunFailed:
-    first, *more = result.failed
-    others = f" (and {len(more)} more failed)" if more else ""
-    return RunFailed(f"{first.table} {first.unit}: {first.error}{others}", result=result)
+    @contextmanager
+    def _alone(self, scd: ScdTarget) -> Iterator[None]:
+        with (
+            self._services(ignore, writable=True) as services,
+            exclusively(services, scd.table, scd.target, [WHOLE_TABLE]),
+        ):
+            yield

@@ -12,11 +12,13 @@ from dltsync_core.errors import ConfigError, ConnectError, SyncError
 from dltsync_core.plan.heads import HeadChange
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.steps import Action, Step
+from dltsync_core.run.exclusive import exclusively
 from dltsync_core.run.planning import prepare, read_facts, shape_table
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.recovering import Findings, look, mend
 from dltsync_core.run.services import Services
-from dltsync_core.state.recovery import Answer, Verdict
+from dltsync_core.state.leases import Lease
+from dltsync_core.state.recovery import Answer, Decision, Verdict
 
 
 def recover_tables(
@@ -78,16 +80,31 @@ def _recover(
 
 
 def _answer(services: Services, shape: TableShape, found: Findings, answer: Answer) -> None:
-    """Carry out what a person said. Raises ConfigError for an answer to another question."""
-    for decision in [d for d in found.decisions.values() if d.verdict is Verdict.ASK]:
+    """Carry out what a person said, while nobody else is at the units. Raises ConfigError for an answer to another question,
+    LeaseHeld, StateConflict when a run committed one of the units since they were looked at."""
+    asked = [decision for decision in found.decisions.values() if decision.verdict is Verdict.ASK]
+    for decision in asked:
         if decision.answer != answer:
             raise ConfigError(
                 f"{shape.name} {decision.unit}: {answer} is no answer to this: {decision.reason}",
                 remedy=f"the answer it takes is {decision.answer}",
             )
+    with exclusively(services, shape.name, shape.target, [decision.unit for decision in asked]) as held:
+        _carry_out(services, shape, found, asked, answer, held.lease)
+
+
+def _carry_out(
+    services: Services,
+    shape: TableShape,
+    found: Findings,
+    asked: Sequence[Decision],
+    answer: Answer,
+    lease: Lease,
+) -> None:
+    for decision in asked:
         if answer == "accept-loss":
             change = HeadChange(decision.unit, found.heads.generation(decision.unit), None)
-            services.ledger.commit(shape.name, [change], [])
+            services.ledger.commit(shape.name, [change], [], lease=lease)
         elif found.survey.questions:
             services.lake.set_aside(shape.name, found.survey.questions, utc_now())
             return

@@ -9,7 +9,7 @@ from functools import partial
 from dltsync_core.catalog.drift import Finding
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import TableConfig
-from dltsync_core.errors import DriftError, SyncError
+from dltsync_core.errors import DriftError, RunFailed, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
 from dltsync_core.plan.intent import Intent
@@ -18,7 +18,7 @@ from dltsync_core.run.events import Event
 from dltsync_core.run.failures import failure_of, traceback_of
 from dltsync_core.run.planning import prepare, read_facts
 from dltsync_core.run.prepared import PreparedTable
-from dltsync_core.run.result import UnitResult
+from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_core.run.services import Services, Stopped, log
 from dltsync_core.run.workers import Task, run_tasks
 
@@ -133,3 +133,21 @@ def _prepared(services: Services, table: TableConfig, facts: TableFacts, intent:
         return prepared
     log.error("%s: unexpected error while planning\n%s", table.name, traceback_of(surprise, services.config))
     return surprise
+
+
+def notes_of(planned: Planned, units: Sequence[UnitResult]) -> tuple[str, ...]:
+    """What a run has to say beside its units."""
+    notes = [*planned.notes]
+    notes += [f"{table.plan.table}: {note}" for table in planned.prepared for note in table.plan.notes]
+    if any(unit.consistency == "read_committed" for unit in units):
+        notes.append(
+            "the database does not allow SNAPSHOT isolation: rows were read under READ COMMITTED, counted before and after"
+        )
+    return tuple(notes)
+
+
+def first_error(result: RunResult) -> RunFailed:
+    """The error of a run in which something failed."""
+    first, *more = result.failed
+    others = f" (and {len(more)} more failed)" if more else ""
+    return RunFailed(f"{first.table} {first.unit}: {first.error}{others}", result=result)
