@@ -32,7 +32,9 @@ class LakeLook:
     rows: dict[str, int] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)
+    """Sentences about files that belong to no unit of the table."""
 
 
 def compare_tables(
@@ -110,7 +112,7 @@ class _Comparison:
             shape.target, {unit: shape.scope_of(unit) for unit in self._units}, self._columns
         )
         lake = self._lake()
-        problems = [*lake.problems, *self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))]
+        problems = [*lake.strangers, *self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))]
         units = [self._unit(unit, source[unit], lake, warehouse[unit], hashes.get(unit)) for unit in self._units]
         return TableComparison(shape.name, shape.config.kind, tuple(units), tuple(problems), self._notes(units))
 
@@ -129,7 +131,7 @@ class _Comparison:
             )
             if any(place not in (None, fingerprint) for place in places):
                 found = (*found, ColumnDifference(EVERY_COLUMN, FINGERPRINT, fingerprint, *places))
-        return UnitComparison(unit, counts, found)
+        return UnitComparison(unit, counts, found, lake.problems.get(unit, ()))
 
     def _warehouse_fingerprint(self, unit: str) -> str:
         names = [column.name for column in self._hashed.columns]
@@ -172,7 +174,7 @@ class _Comparison:
         sizes, known = self._services.lake.sizes(shape.name), set(shape.units)
         for unit, manifests in self._services.lake.current(shape.name).items():
             if unit not in known:
-                found.problems += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
+                found.strangers += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
                 continue
             if unit not in self._units:
                 continue
@@ -183,7 +185,7 @@ class _Comparison:
                     summary = found.summaries[unit] = self._scan(found, unit, manifests)
                 except LakeError as error:
                     problems.append(error.problem)
-            found.problems += problems
+            found.problems[unit] = tuple(problems)
             by_key = shape.config.kind == "scd"
             found.rows[unit] = summary.rows if summary is not None else 0 if by_key else sum(m.rows for m in manifests)
         return found

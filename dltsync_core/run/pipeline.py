@@ -204,9 +204,10 @@ class IncrementalSQLServerParquetPipeline:
         these partitions of the chosen tables that have partitions. `fingerprint` (sha256, md5) also compares a hash of
         every value; columns that cannot be part of it are named in `notes`.
 
-        {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "messages", "notes"}]}, where a
-        unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns"}, the first three rows and `columns` the
-        figures that differ: [{"column", "figure", "source", "lake", "warehouse"}]. Raises ConfigError and ConnectError.
+        {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "problems", "messages",
+        "notes"}]}, where a unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns", "messages"}, the first
+        three rows and `columns` the figures that differ: [{"column", "figure", "source", "lake", "warehouse"}]. `problems`
+        belong to no unit; a table's `messages` are all sentences, its units' too. Raises ConfigError and ConnectError.
         """
         tables = select_tables(self.config.tables, names=table_names)
         algorithm = algorithm_of(fingerprint) if fingerprint is not None else None

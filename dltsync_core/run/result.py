@@ -11,6 +11,7 @@ from dltsync_core.catalog.drift import Finding
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.summaries import LoadedFigure
 
 __all__ = ["RunResult", "Status", "ThreeCounts", "UnitResult"]
 
@@ -24,6 +25,8 @@ class UnitResult:
     `watermark` is the committed position as server text (None for kinds without one). `error` is the message of a
     failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold. `contracts` are those of the
     columns of the `files`, in column order (see `typemap.ColumnMapping`); not in the JSON, where every unit would repeat them.
+    `compared` is what the load compared column by column, equal or not (nothing for an increment that was merged); the JSON has
+    those that differ, as `differences`.
     """
 
     table: TableName
@@ -37,6 +40,7 @@ class UnitResult:
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
     counts: ThreeCounts | None = None
+    compared: tuple[LoadedFigure, ...] = field(default=(), repr=False)
     watermark: str | None = None
     probe_signature: str | None = None
     consistency: str | None = None
@@ -111,6 +115,7 @@ def _unit_dict(unit: UnitResult) -> dict[str, Any]:
     values["table"] = str(unit.table)
     values["started_at"] = unit.started_at.isoformat() if unit.started_at else None
     values["files"] = list(unit.files)
-    del values["contracts"]
+    del values["contracts"], values["compared"]
+    values["differences"] = [asdict(figure) for figure in unit.compared if not figure.equal]
     values["warnings"] = list(unit.warnings)
     return values

@@ -35,7 +35,7 @@ from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.run.telling import Teller
-from dltsync_core.run.validation import counts_after_load, differences_after_load
+from dltsync_core.run.validation import counts_after_load, figures_after_load
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadStatus
@@ -241,8 +241,9 @@ class TableRun:
         """A load that replaced a unit: what its files say of their columns, against what the warehouse made of them. Raises
         ValidationFailed."""
         started = time.perf_counter()
-        found = differences_after_load(self._services, self._shape, work)
+        work.compared = figures_after_load(self._services, self._shape, work)
         work.validate_seconds += time.perf_counter() - started
+        found = [figure for figure in work.compared if not figure.equal]
         if found:
             raise ValidationFailed(
                 f"{work.step.table} {work.step.unit}: the warehouse holds other values than the lake: "

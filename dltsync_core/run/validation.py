@@ -10,7 +10,7 @@ from dltsync_core.run.services import Services
 from dltsync_core.run.work import UnitWork
 from dltsync_core.typemap.summary import summary_columns
 from dltsync_core.validate.counts import ThreeCounts
-from dltsync_core.validate.summaries import ColumnDifference, load_differences
+from dltsync_core.validate.summaries import LoadedFigure, loaded_figures
 from dltsync_core.warehouse.port import ReplaceScope, ReplaceTable
 
 
@@ -39,8 +39,9 @@ def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
     return work.manifest.rows
 
 
-def differences_after_load(services: Services, shape: TableShape, work: UnitWork) -> tuple[ColumnDifference, ...]:
-    """Empty also for loads that were merged into rows that stay: there the warehouse holds more than the files."""
+def figures_after_load(services: Services, shape: TableShape, work: UnitWork) -> tuple[LoadedFigure, ...]:
+    """What there is to compare, equal or not. Empty for loads that were merged into rows that stay: there the warehouse holds
+    more than the files."""
     unit, manifest = work.step.unit, work.manifest
     merged = work.in_lake is not None and len(work.in_lake.manifests) > 1
     if manifest is None or merged or not isinstance(shape.disposition_of(work.step), (ReplaceScope, ReplaceTable)):
@@ -53,4 +54,4 @@ def differences_after_load(services: Services, shape: TableShape, work: UnitWork
     )
     with services.warehouse_turn:
         held = services.warehouse.summaries(shape.target, {unit: shape.scope_of(unit)}, columns)[unit]
-    return load_differences(services.lake.tally(manifest), held, [column.name for column in columns])
+    return loaded_figures(services.lake.tally(manifest), held, [column.name for column in columns])

@@ -18,6 +18,7 @@ from dltsync_core.run.failures import Failure
 from dltsync_core.run.reloading import InLake
 from dltsync_core.run.result import Status, UnitResult
 from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.summaries import LoadedFigure
 
 
 @dataclass
@@ -33,6 +34,7 @@ class UnitWork:
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: ThreeCounts | None = None
+    compared: tuple[LoadedFigure, ...] = ()
     rows_read: int = 0
     bytes_written: int = 0
     extract_seconds: float = 0.0
@@ -81,6 +83,7 @@ class UnitWork:
             files=self.files,
             contracts=self.contracts,
             counts=self.counts,
+            compared=self.compared,
             watermark=probe.watermark_high if probe is not None and status == "committed" else None,
             probe_signature=probe.signature if probe is not None else None,
             consistency=known.consistency if known is not None else None,

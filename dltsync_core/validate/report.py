@@ -14,28 +14,29 @@ from dltsync_core.validate.summaries import ColumnDifference, as_json
 
 @dataclass(frozen=True)
 class UnitComparison:
-    """One unit as it stands now in the three places. `columns` are the figures of its columns that differ."""
+    """One unit as it stands now in the three places. `columns` are the figures of its columns that differ, `problems` sentences
+    about its files in the lake that are not whole."""
 
     unit: str
     counts: ThreeCounts
     columns: tuple[ColumnDifference, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
-        return self.counts.equal and not self.columns
+        return self.counts.equal and not self.columns and not self.problems
 
     @property
     def messages(self) -> tuple[str, ...]:
         """What differs. Where rows are missing the sums are others too: then only the counts are told."""
-        if not self.counts.equal:
-            return (f"{self.unit}: {difference(self.counts)}",)
-        return tuple(f"{self.unit}: {column}" for column in self.columns)
+        differing = [difference(self.counts)] if not self.counts.equal else [str(column) for column in self.columns]
+        return tuple(f"{self.unit}: {said}" for said in (*self.problems, *differing))
 
 
 @dataclass(frozen=True)
 class TableComparison:
-    """One table. `problems` are sentences about what could not be compared or is missing; any of them makes it invalid. `notes`
-    are about what was not compared, and why that is as it should be."""
+    """One table. `problems` are sentences about what belongs to no unit or could not be compared; any of them makes it invalid.
+    `notes` are about what was not compared, and why that is as it should be."""
 
     table: TableName
     kind: TableKind
@@ -54,7 +55,8 @@ class TableComparison:
 
 
 def as_report(tables: Sequence[TableComparison]) -> dict[str, Any]:
-    """JSON-ready: {"valid", "valid_tables", "total_tables", "tables": [{table, kind, valid, units, messages, notes}]}."""
+    """JSON-ready: {"valid", "valid_tables", "total_tables", "tables": [{table, kind, valid, units, problems, messages,
+    notes}]}."""
     return {
         "valid": all(table.valid for table in tables),
         "valid_tables": sum(table.valid for table in tables),
@@ -69,6 +71,7 @@ def _table(table: TableComparison) -> dict[str, Any]:
         "kind": table.kind,
         "valid": table.valid,
         "units": [_unit(unit) for unit in table.units],
+        "problems": list(table.problems),
         "messages": list(table.messages),
         "notes": list(table.notes),
     }
@@ -84,4 +87,5 @@ def _unit(unit: UnitComparison) -> dict[str, Any]:
         "kept": counts.kept,
         "equal": unit.equal,
         "columns": as_json(unit.columns),
+        "messages": list(unit.messages),
     }

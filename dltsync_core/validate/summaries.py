@@ -30,6 +30,23 @@ class ColumnDifference:
         return f"{self.column}: {self.figure} {said}"
 
 
+@dataclass(frozen=True)
+class LoadedFigure:
+    """A figure of a column, nulls or sum: what the files of a load say of themselves, and what the warehouse made of them."""
+
+    column: str
+    figure: str
+    lake: str
+    warehouse: str
+
+    @property
+    def equal(self) -> bool:
+        return self.lake == self.warehouse
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.figure} lake {self.lake}, warehouse {self.warehouse}"
+
+
 def column_differences(
     source: Summary, lake: Summary | None, warehouse: Summary | None
 ) -> tuple[ColumnDifference, ...]:
@@ -53,8 +70,8 @@ def column_differences(
     return tuple(found)
 
 
-def load_differences(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[ColumnDifference, ...]:
-    """What the files of a load say of themselves against the rows the warehouse made of it."""
+def loaded_figures(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[LoadedFigure, ...]:
+    """Every figure that both places know, in the order of the columns, equal or not."""
     found = []
     for column in columns:
         held = warehouse.figures.get(column, {})
@@ -62,8 +79,8 @@ def load_differences(lake: Tally, warehouse: Summary, columns: Sequence[str]) ->
             (NULLS, str(lake.nulls[column]) if column in lake.nulls else None),
             (SUM, lake.sums.get(column)),
         ):
-            if said is not None and figure in held and held[figure] != said:
-                found.append(ColumnDifference(column, figure, None, said, _text(held[figure])))
+            if said is not None and figure in held:
+                found.append(LoadedFigure(column, figure, said, _text(held[figure])))
     return tuple(found)
 
 

@@ -53,8 +53,22 @@ def test_another_value_in_the_warehouse_stops_the_commit(
     failed = place.run(table_names=["Countries"]).failed
     assert [(f.table, f.unit, f.error_type) for f in failed] == [(COUNTRIES, WHOLE_TABLE, "ValidationFailed")]
     assert said in (failed[0].error or "")
+    assert [str(figure) for figure in failed[0].compared if not figure.equal] == [said]
+    assert failed[0].counts is not None
     with place.pipeline() as pipeline:
         assert pipeline.committed("Countries") == {}
+
+
+def test_a_load_tells_what_it_compared(place: Shop) -> None:
+    result = place.run(table_names=["Countries"])
+    (unit,) = result.units
+    assert [(f.column, f.figure, f.lake, f.warehouse) for f in unit.compared] == [
+        ("Code", "nulls", "0", "0"),
+        ("Name", "nulls", "0", "0"),
+        ("Area", "nulls", "1", "1"),
+        ("Area", "sum", "3.30", "3.30"),
+    ]
+    assert result["units"][0]["differences"] == [], "the JSON names only what differs"
 
 
 def test_without_decimals_only_nulls_are_compared(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dltsync_core.identity import TableName
@@ -33,6 +35,11 @@ def test_a_difference_names_all_figures() -> None:
     assert difference(ThreeCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 kept on purpose) rows"
 
 
+def in_report(unit: str, source: int, lake: int, warehouse: int, *, said: str | None = None) -> dict[str, Any]:
+    counts = {"source": source, "lake": lake, "warehouse": warehouse, "kept": 0}
+    return {"unit": unit, **counts, "equal": said is None, "columns": [], "messages": [said] if said else []}
+
+
 def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
     good = TableComparison(TableName("dbo", "A"), "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),))
     bad = TableComparison(
@@ -49,9 +56,8 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
                 "table": "dbo.A",
                 "kind": "static",
                 "valid": True,
-                "units": [
-                    {"unit": "all", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True, "columns": []}
-                ],
+                "units": [in_report("all", 1, 1, 1)],
+                "problems": [],
                 "messages": [],
                 "notes": [],
             },
@@ -60,9 +66,10 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
                 "kind": "partition",
                 "valid": False,
                 "units": [
-                    {"unit": "[1,2)", "source": 1, "lake": 1, "warehouse": 1, "kept": 0, "equal": True, "columns": []},
-                    {"unit": "[2,3)", "source": 2, "lake": 2, "warehouse": 1, "kept": 0, "equal": False, "columns": []},
+                    in_report("[1,2)", 1, 1, 1),
+                    in_report("[2,3)", 2, 2, 1, said="[2,3): source 2, lake 2, warehouse 1 rows"),
                 ],
+                "problems": [],
                 "messages": ["[2,3): source 2, lake 2, warehouse 1 rows"],
                 "notes": [],
             },
@@ -73,6 +80,13 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
 def test_a_problem_makes_a_table_invalid_even_when_counts_agree() -> None:
     found = TableComparison(ORDERS, "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),), ("a file is missing",))
     assert (found.valid, found.messages) == (False, ("a file is missing",))
+
+
+def test_a_damaged_file_makes_its_own_unit_invalid_even_when_counts_agree() -> None:
+    damaged = UnitComparison("[1,2)", ThreeCounts(1, 1, 1), problems=("x.parquet is missing",))
+    found = TableComparison(ORDERS, "partition", (damaged, UnitComparison("[2,3)", ThreeCounts(1, 1, 1))))
+    assert (found.valid, found.messages) == (False, ("[1,2): x.parquet is missing",))
+    assert [unit.equal for unit in found.units] == [False, True]
 
 
 def test_a_figure_that_differs_is_told_with_what_each_place_says() -> None:
