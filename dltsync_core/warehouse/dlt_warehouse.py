@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
@@ -21,10 +17,10 @@ from dltsync_core import checkpoints
 from dltsync_core.errors import ConfigError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
-from dltsync_core.lake.disk import explained, make_directory, remove_tree
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
-from dltsync_core.warehouse.catalogue import catalog_of, columns_of, find_table, schemas_of, spelt_target
+from dltsync_core.warehouse.catalogue import columns_of, find_table, schemas_of, spelt_target
+from dltsync_core.warehouse.database_file import DatabaseFile, one_transaction
 from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
 from dltsync_core.warehouse.evolution import check_names, unexpected_types
 from dltsync_core.warehouse.keys import check_keys
@@ -44,12 +40,12 @@ from dltsync_core.warehouse.port import (
     Target,
     UpsertKeys,
 )
-from dltsync_core.warehouse.queueing import WarehouseQueue, refused_by_the_system
 from dltsync_core.warehouse.reshaping import check_reshaping, reshape
 from dltsync_core.warehouse.scope import duckdb_condition
 from dltsync_core.warehouse.summary import read_rows, summarise_relation
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
+from dltsync_core.warehouse.work_directories import WorkDirectories
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
@@ -59,8 +55,6 @@ SCOPES_PER_STATEMENT = 200
 
 _STAGING = "dltsync_staging_"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
-_UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
-"""dlt pastes the path of its working directory into read_parquet('...'), where these mean something."""
 
 
 class DltWarehouse:
@@ -80,11 +74,11 @@ class DltWarehouse:
         memory_limit_mb: int = MEMORY_LIMIT_MB,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._path = path.absolute()
         self._pipeline = pipeline
-        self._work_directory = work_directory.absolute()
-        self._memory_limit_mb = memory_limit_mb
-        self._queue = WarehouseQueue(path, timeout_seconds=lock_timeout_seconds, on_wait=on_wait)
+        self._work = WorkDirectories(work_directory, path)
+        self._file = DatabaseFile(
+            path, lock_timeout_seconds=lock_timeout_seconds, memory_limit_mb=memory_limit_mb, on_wait=on_wait
+        )
 
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
@@ -93,10 +87,10 @@ class DltWarehouse:
         if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
             check_keys(request.target, request.files, request.disposition.columns)
         started = time.perf_counter()
-        with self._opened() as (connection, catalog), self._working_directory(request.load_id) as directory:
+        with self._file.opened() as (connection, catalog), self._work.of_attempt(request.load_id) as directory:
             self._sweep(connection, catalog, directory)
             staging = f"{_STAGING}{uuid.uuid4().hex[:12]}"
-            with _one_transaction(connection):
+            with one_transaction(connection):
                 target = spelt_target(connection, catalog, request.target)
                 self._load(connection, request, Place(catalog, target, staging, directory, self._pipeline))
                 checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
@@ -123,15 +117,15 @@ class DltWarehouse:
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """See `port.Warehouse.markers`."""
-        if not self._path.exists():
+        if not self._file.exists():
             return {}
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             return read_markers(connection, catalog, target, pipeline)
 
     def tidy(self) -> None:
         """See `port.Warehouse.tidy`."""
-        if self._path.exists():
-            with self._opened() as (connection, catalog):
+        if self._file.exists():
+            with self._file.opened() as (connection, catalog):
                 self._sweep(connection, catalog)
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
@@ -148,9 +142,9 @@ class DltWarehouse:
     ) -> dict[str, Summary]:
         """See `port.Warehouse.summaries`."""
         conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
-        if not self._path.exists():
+        if not self._file.exists():
             return dict.fromkeys(conditions, no_rows(columns))
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
                 return dict.fromkeys(conditions, no_rows(columns))
@@ -162,19 +156,19 @@ class DltWarehouse:
         self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         """See `port.Warehouse.rows`."""
-        if not self._path.exists():
+        if not self._file.exists():
             yield iter(())
             return
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             condition = q.EVERYTHING if scope is None else duckdb_condition(scope)
             yield read_rows(connection, q.qualified(catalog, *found), columns, condition) if found else iter(())
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
         """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""
-        if not self._path.exists():
+        if not self._file.exists():
             return 0
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
                 return 0
@@ -187,25 +181,25 @@ class DltWarehouse:
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and DuckDB's type names, in order; empty when the table does not exist."""
-        if not self._path.exists():
+        if not self._file.exists():
             return {}
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
 
     def check_shape(self, target: Target, schema: pa.Schema) -> None:
         """See `port.Warehouse.check_shape`."""
-        if self._path.exists():
-            with self._opened() as (connection, catalog):
+        if self._file.exists():
+            with self._file.opened() as (connection, catalog):
                 check_reshaping(connection, catalog, target, schema)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
-        if not self._path.exists():
+        if not self._file.exists():
             return
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
-            with _one_transaction(connection):
+            with one_transaction(connection):
                 if found is not None:
                     connection.execute(q.drop_table(catalog, found))
                 drop_markers(connection, catalog, target)
@@ -219,9 +213,9 @@ class DltWarehouse:
         apply: bool,
     ) -> RepairPlan:
         """See `history.versions.VersionStore`. Raises WarehouseError, WarehouseBusy, FidelityError."""
-        if not self._path.exists():
+        if not self._file.exists():
             raise _no_table(target)
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
                 raise _no_table(target)
@@ -230,9 +224,9 @@ class DltWarehouse:
 
     def _count(self, target: Target, conditions: Sequence[str]) -> list[int]:
         """Looking creates no file: a plan must leave nothing behind."""
-        if not self._path.exists() or not conditions:
+        if not self._file.exists() or not conditions:
             return [0] * len(conditions)
-        with self._opened() as (connection, catalog):
+        with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
                 return [0] * len(conditions)
@@ -242,62 +236,12 @@ class DltWarehouse:
                 counted.extend(connection.execute(q.count_rows(catalog, found, some)).fetchone() or ())
             return counted
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[DuckDBPyConnection, str]]:
-        with self._queue.opened() as connection:
-            try:
-                connection.execute(f"SET memory_limit = '{int(self._memory_limit_mb)}MB'")
-                connection.execute("SET TimeZone = 'UTC'")
-                yield connection, catalog_of(connection)
-            except duckdb.Error as error:
-                refused = refused_by_the_system(error, self._path, "writing the warehouse")
-                raise refused or WarehouseError(
-                    f"the warehouse {self._path} refused: {error}",
-                    remedy="the load was not committed; correct what the message names and run again",
-                    path=str(self._path),
-                ) from error
-
-    @contextmanager
-    def _working_directory(self, load_id: str) -> Iterator[Path]:
-        """A directory of this attempt's own, so that nothing dlt kept from another can be taken for this one's."""
-        parent = self._work_directory
-        if _UNSAFE_IN_GLOBS.search(str(parent)):
-            parent = Path(tempfile.gettempdir())
-        make_directory(parent)
-        directory = parent / f"{self._work_prefix}{load_id}-{uuid.uuid4().hex[:8]}"
-        with explained(directory, "creating the directory"):
-            directory.mkdir(mode=0o700)
-        try:
-            yield directory
-        finally:
-            remove_tree(directory)
-
-    @property
-    def _work_prefix(self) -> str:
-        return f"dlt-{hashlib.sha256(str(self._path).encode()).hexdigest()[:8]}-"
-
     def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path | None = None) -> None:
         """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""
         for schema in schemas_of(connection, catalog):
             if schema.startswith(_STAGING):
                 connection.execute(q.drop_schema(catalog, schema))
-        if self._work_directory.is_dir():
-            for directory in self._work_directory.glob(f"{self._work_prefix}*"):
-                if directory != ours:
-                    remove_tree(directory)
-
-
-@contextmanager
-def _one_transaction(connection: DuckDBPyConnection) -> Iterator[None]:
-    """All of the block, or nothing of it: DuckDB's transactions cover definitions as well as rows."""
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        with suppress(duckdb.Error):  # DuckDB ends a transaction by itself after a fatal error
-            connection.rollback()
-        raise
-    connection.commit()
+        self._work.sweep(ours)
 
 
 def _no_table(target: Target) -> WarehouseError:

@@ -1,0 +1,46 @@
+"""Where dlt keeps its working files while a load runs: a directory for every attempt, and nothing afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dltsync_core.lake.disk import explained, make_directory, remove_tree
+
+_UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
+"""dlt pastes the path of its working directory into read_parquet('...'), where these mean something."""
+
+
+class WorkDirectories:
+    """The working directories of one warehouse file, below `parent`."""
+
+    def __init__(self, parent: Path, warehouse: Path) -> None:
+        self._parent = parent.absolute()
+        self._prefix = f"dlt-{hashlib.sha256(str(warehouse.absolute()).encode()).hexdigest()[:8]}-"
+
+    @contextmanager
+    def of_attempt(self, load_id: str) -> Iterator[Path]:
+        """A directory of this attempt's own, so that nothing dlt kept from another can be taken for this one's."""
+        parent = self._parent
+        if _UNSAFE_IN_GLOBS.search(str(parent)):
+            parent = Path(tempfile.gettempdir())
+        make_directory(parent)
+        directory = parent / f"{self._prefix}{load_id}-{uuid.uuid4().hex[:8]}"
+        with explained(directory, "creating the directory"):
+            directory.mkdir(mode=0o700)
+        try:
+            yield directory
+        finally:
+            remove_tree(directory)
+
+    def sweep(self, ours: Path | None = None) -> None:
+        """Remove what killed loads left. Only for who holds the warehouse: then nobody else's load is alive."""
+        if self._parent.is_dir():
+            for directory in self._parent.glob(f"{self._prefix}*"):
+                if directory != ours:
+                    remove_tree(directory)
