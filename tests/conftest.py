@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mssql_python
 import pyodbc
+from hypothesis import settings
 
 pytest_plugins = [
     "tests.fixtures_sandbox",
@@ -17,3 +18,7 @@ pytest_plugins = [
 # A pooled connection outlives its test and its server: a test would see what another one left.
 pyodbc.pooling = False
 mssql_python.pooling(enabled=False)
+
+# A time limit per example fails on a machine that is busy with something else: speed is for benchmarks.
+settings.register_profile("dltsync", deadline=None)
+settings.load_profile("dltsync")
