@@ -101,21 +101,41 @@ def _bit(values: Values, column: ColumnFacts) -> Texts:
 
 
 def _integer(values: Values, column: ColumnFacts) -> Texts:
-    return values.cast(pa.string())
+    return _exact(values, 0)
 
 
 def _decimal(values: Values, column: ColumnFacts) -> Texts:
-    """Plain digits with the column's scale. Arrow's own text of a decimal turns to exponents for small numbers."""
-    scale = 4 if "money" in column.type_name else column.scale
-    exact = values.cast(pa.decimal128(38, scale))
+    return _exact(values, 4 if "money" in column.type_name else column.scale)
+
+
+def _exact(values: Values, scale: int) -> Texts:
+    """Plain digits with that scale, whatever integer or decimal they are kept as; with more digits only where there are more.
+    Arrow's own text of a decimal turns to exponents for small numbers."""
+    kind: Any = values.type
+    if pa.types.is_integer(kind):
+        whole = values.cast(pa.string())
+        return _joined(whole, pa.scalar("0" * scale), ".") if scale else whole
+    held: int = kind.scale
+    exact = values.cast(pa.decimal128(38, held))
     units = pa.Array.from_buffers(pa.decimal128(38, 0), len(exact), exact.buffers(), offset=exact.offset)
     text = units.cast(pa.string())
-    if scale == 0:
-        return text
     sign = pc.if_else(pc.starts_with(text, "-"), "-", "")
-    digits = pc.utf8_lpad(pc.replace_substring(text, "-", ""), scale + 1, "0")
-    whole, fraction = pc.utf8_slice_codeunits(digits, 0, -scale), pc.utf8_slice_codeunits(digits, -scale)
-    return _joined(sign, _joined(whole, fraction, "."), "")
+    digits = pc.utf8_lpad(pc.replace_substring(text, "-", ""), held + 1, "0")
+    whole = _joined(sign, pc.utf8_slice_codeunits(digits, 0, -held) if held else digits, "")
+    fraction = pc.utf8_slice_codeunits(digits, -held) if held else pc.utf8_slice_codeunits(digits, 0, 0)
+    return _with_fraction(whole, fraction, held, scale)
+
+
+def _with_fraction(whole: Texts, fraction: Texts, held: int, scale: int) -> Texts:
+    """`whole` with the first `scale` of its `held` digits, or with all of them where the others are not zero: a value that the
+    declared type does not have must not look like one that it has."""
+    if held < scale:
+        fraction, held = _joined(fraction, pa.scalar("0" * (scale - held)), ""), scale
+    declared = _joined(whole, pc.utf8_slice_codeunits(fraction, 0, scale), ".") if scale else whole
+    if held == scale:
+        return declared
+    beyond = pc.not_equal(pc.utf8_slice_codeunits(fraction, scale), pa.scalar("0" * (held - scale)))
+    return pc.if_else(beyond, _joined(whole, fraction, "."), declared)
 
 
 def _float(values: Values, column: ColumnFacts) -> Texts:
@@ -134,19 +154,20 @@ def _date(values: Values, column: ColumnFacts) -> Texts:
 
 def _moment(values: Values, column: ColumnFacts) -> Texts:
     """Style 121 with exactly the declared digits of a second."""
-    seconds, digits = _seconds_and_fraction(values, column.scale)
-    return seconds if column.scale == 0 else _joined(seconds, digits, ".")
+    seconds, nanoseconds = _seconds_and_nanoseconds(values)
+    return _with_fraction(seconds, nanoseconds, _NANOSECOND_DIGITS, column.scale)
 
 
 def _grid_moment(values: Values, column: ColumnFacts) -> Texts:
     """Style 126: with a T, and three digits unless they are all zero."""
-    seconds, digits = _seconds_and_fraction(values, 3)
+    seconds, nanoseconds = _seconds_and_nanoseconds(values)
     text = pc.replace_substring(seconds, " ", "T")
-    return pc.if_else(pc.equal(digits, pa.scalar("000")), text, _joined(text, digits, "."))
+    whole_second = pc.equal(nanoseconds, pa.scalar("0" * _NANOSECOND_DIGITS))
+    return pc.if_else(whole_second, text, _with_fraction(text, nanoseconds, _NANOSECOND_DIGITS, 3))
 
 
-def _seconds_and_fraction(values: Values, scale: int) -> tuple[Texts, Texts]:
-    """The text to the second, and the first `scale` digits below it; the later ones must be zero, which the type sees to."""
+def _seconds_and_nanoseconds(values: Values) -> tuple[Texts, Texts]:
+    """The text to the second, and the nine digits below it."""
     kind: Any = values.type
     counts = values.cast(pa.int64())
     per_second = _NANOSECONDS_PER["s"] // _NANOSECONDS_PER[kind.unit]
@@ -160,12 +181,12 @@ def _seconds_and_fraction(values: Values, scale: int) -> tuple[Texts, Texts]:
         if pa.types.is_time(kind)
         else whole.cast(pa.timestamp("s")).cast(pa.string())
     )
-    digits = pc.utf8_slice_codeunits(pc.utf8_lpad(rest.cast(pa.string()), _NANOSECOND_DIGITS, "0"), 0, max(scale, 1))
-    return seconds, digits
+    return seconds, pc.utf8_lpad(rest.cast(pa.string()), _NANOSECOND_DIGITS, "0")
 
 
 def _guid(values: Values, column: ColumnFacts) -> Texts:
-    return pc.utf8_upper(values.cast(pa.string()))
+    """Upper case at the server and in the lake: another case is another text."""
+    return values.cast(pa.string())
 
 
 def _octets(values: Values, column: ColumnFacts) -> Texts:
