@@ -91,7 +91,8 @@ class StateConfig(Spec):
     validate_state_consistency: bool = True
     """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
     backup_state_before_run: bool = True
-    """Copy the SQLite ledger before each run (state_directory/backups). A state_url is backed up by its own administrator."""
+    """Copy the SQLite ledger before each run (state_directory/backups). A ledger on a server (`state_url`) is not copied: its
+    administrator backs it up."""
     keep_generations: int = Field(default=1, ge=0, le=1000)
     """Superseded generations of lake files to keep per unit."""
 

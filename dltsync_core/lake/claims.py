@@ -30,7 +30,7 @@ class Claim:
             self._lock = FileLock(directory / _LOCK, mode=FILE_MODE, thread_local=False)
             self._lock.acquire(timeout=0)
             # After the lock: whoever sees an owner may rely on the lock.
-            (directory / _OWNER).write_text(json.dumps({"machine": platform.node(), "boot": _boot()}))
+            (directory / _OWNER).write_text(json.dumps({"machine": platform.node(), "boot": boot_id()}))
 
     def release(self) -> None:
         """Give the directory up. Harmless when it is gone, or called twice."""
@@ -43,9 +43,9 @@ def abandoned(directory: Path, now: datetime) -> bool:
         owner = json.loads((directory / _OWNER).read_text())
     except (FileNotFoundError, ValueError):  # its owner stopped before it could say so
         return _untouched(directory, now)
-    if owner.get("machine") != platform.node() or not _boot():
+    if owner.get("machine") != platform.node() or not boot_id():
         return _untouched(directory, now)
-    if owner.get("boot") != _boot():
+    if owner.get("boot") != boot_id():
         return True
     try:
         with FileLock(directory / _LOCK, mode=FILE_MODE, thread_local=False).acquire(timeout=0):
@@ -62,7 +62,7 @@ def _untouched(directory: Path, now: datetime) -> bool:
     return now.timestamp() - newest > LONGER_THAN_ANY_LEASE.total_seconds()
 
 
-def _boot() -> str:
+def boot_id() -> str:
     """What tells this start of the machine from the one before; empty where the system does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

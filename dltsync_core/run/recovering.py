@@ -136,7 +136,7 @@ def _adopt(services: Services, shape: TableShape, found: Findings, decision: Dec
                 services.warehouse.tidy()  # the load that got there may have been killed before it could, and none follows
             services.ledger.commit(shape.name, [change], [event], lease=held.lease)
     except (LeaseHeld, StateConflict) as busy:
-        log.info("%s %s: another run is at it: %s", shape.name, decision.unit, busy.problem)
+        log.info("left to the run that is at it: %s", busy.problem)
         return
     log.warning("%s %s: %s", shape.name, decision.unit, decision.reason)
 

@@ -1,4 +1,4 @@
-"""What a run does for the state before it changes anything: forget what is old enough, and keep a copy."""
+"""What a run does for the state before it changes anything: keep a copy, then forget what is old enough."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import timedelta
 from dltsync_core.clock import utc_now
 from dltsync_core.run.services import Services
 from dltsync_core.state.backup import back_up
+from dltsync_core.state.store import BACKUPS
 
 
 def look_after_state(services: Services) -> None:
-    """Retention in the ledger and the lake, then the backup. Raises StateError, NotWritable or DiskFull."""
+    """The backup first, so that what retention forgets can be found in it. Raises StateError, NotWritable or DiskFull."""
     state, now = services.config.state, utc_now()
+    if state.backup_state_before_run:
+        directory = state.state_directory / BACKUPS
+        back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)
     services.ledger.prune(now - timedelta(days=state.state_retention_days))
     services.lake.sweep(now)
-    if state.backup_state_before_run:
-        directory = state.state_directory / "backups"
-        back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)

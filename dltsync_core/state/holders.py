@@ -7,13 +7,15 @@ import platform
 import uuid
 from pathlib import Path
 
+from dltsync_core.lake.claims import boot_id
+
 _SEPARATOR = "|"
 
 
 def new_holder() -> str:
     """A name for this process as a holder: machine, boot, process namespace, process, its start, and a random tail."""
     return _SEPARATOR.join(
-        (platform.node(), _boot(), _namespace(), str(os.getpid()), _started(os.getpid()), uuid.uuid4().hex[:8])
+        (platform.node(), boot_id(), _namespace(), str(os.getpid()), _started(os.getpid()), uuid.uuid4().hex[:8])
     )
 
 
@@ -29,13 +31,9 @@ def is_gone(holder: str) -> bool:
     False whenever that cannot be shown: another machine, another container, a system without /proc. Its lease then expires.
     """
     parts = holder.split(_SEPARATOR)
-    if len(parts) != 6 or not _boot() or parts[:3] != [platform.node(), _boot(), _namespace()]:
+    if len(parts) != 6 or not boot_id() or parts[:3] != [platform.node(), boot_id(), _namespace()]:
         return False
     return _started(int(parts[3])) != parts[4]
-
-
-def _boot() -> str:
-    return _read(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def _namespace() -> str:

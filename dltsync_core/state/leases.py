@@ -7,7 +7,6 @@ lake, warehouse and ledger refuse a writer whose fence is below the one they hav
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -56,15 +55,19 @@ class _Other:
 
     unit: str
     holder: str
+    acquired_at: int
     expires_at: int
+
+    def __str__(self) -> str:
+        """For a person: which process, on which machine, since when."""
+        return f"{described(self.holder)}, there since {_moment(self.acquired_at)}"
 
 
 class Held:
-    """A lease while it is held. `waited` says that somebody else had a unit of it first."""
+    """A lease while it is held."""
 
-    def __init__(self, owner: Leases, lease: Lease, *, waited: bool) -> None:
+    def __init__(self, owner: Leases, lease: Lease) -> None:
         self.lease = lease
-        self.waited = waited
         self._owner = owner
         self._renewed = time.monotonic()
         self._lost = False
@@ -119,8 +122,7 @@ class Leases:
         The fence is higher than `at_least` too: the highest that lake and warehouse have seen, so that a ledger that was lost
         hands out none twice. `keep_going` may raise to end the waiting. Raises LeaseHeld after `wait_seconds`, StateError.
         """
-        lease, waited = self._wait_for(table, tuple(sorted(set(units))), at_least, wait_seconds, on_wait, keep_going)
-        held = Held(self, lease, waited=waited)
+        held = Held(self, self._wait_for(table, tuple(sorted(set(units))), at_least, wait_seconds, on_wait, keep_going))
         checkpoints.reached(checkpoints.LEASED)
         ended = threading.Event()
         heart = threading.Thread(target=self._beat, args=(held, ended), name="dltsync-lease", daemon=True)
@@ -130,7 +132,7 @@ class Leases:
         finally:
             ended.set()
             heart.join()
-            self._give_back(lease)
+            self._give_back(held.lease)
 
     def renew(self, lease: Lease) -> bool:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
@@ -148,23 +150,20 @@ class Leases:
         wait_seconds: float,
         on_wait: Callable[[str], None],
         keep_going: Callable[[], None],
-    ) -> tuple[Lease, bool]:
+    ) -> Lease:
         started = time.monotonic()
         told: float | None = None
         while True:
             keep_going()
             got = self._try(table, units, at_least)
             if isinstance(got, Lease):
-                return got, told is not None
+                return got
             waited = time.monotonic() - started
             if waited >= wait_seconds:
                 raise _held_too_long(table, got, wait_seconds)
             if told is None or waited - told >= TELL_EVERY_SECONDS:
                 told = waited
-                on_wait(
-                    f"waiting for {table} {got.unit}: {described(got.holder)} is at it ({waited:.0f} of at most "
-                    f"{wait_seconds:g} seconds)"
-                )
+                on_wait(f"waiting for {table} {got.unit}: {got} ({waited:.0f} of at most {wait_seconds:g} seconds)")
             time.sleep(min(POLL_SECONDS, max(wait_seconds - waited, 0.01)))
 
     def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
@@ -188,7 +187,7 @@ class Leases:
         }
         for row in rows.values():
             if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not is_gone(row.holder):
-                return _Other(keys[row.unit_key], row.holder, row.expires_at)
+                return _Other(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
         fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
         connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
         for key, unit in keys.items():
@@ -276,14 +275,19 @@ _CLOCKS = {
 
 
 def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> LeaseHeld:
-    until = "?"
-    with contextlib.suppress(ValueError, OverflowError):
-        until = utc_from_epoch(other.expires_at / 1000)
     return LeaseHeld(
-        f"{table} {other.unit}: {described(other.holder)} is at it, for longer than the {wait_seconds:g} seconds we waited "
-        f"(its lease runs until {until} unless it is renewed)",
-        remedy="let that run end, or raise state.lease_wait_seconds, and run again",
+        f"{table} {other.unit}: another run is at it ({other}), for longer than the {wait_seconds:g} seconds we waited; its "
+        f"lease runs until {_moment(other.expires_at)} unless it is renewed",
+        remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
         table=str(table),
         unit=other.unit,
         holder=described(other.holder),
+        since=_moment(other.acquired_at),
     )
+
+
+def _moment(milliseconds: int) -> str:
+    try:
+        return utc_from_epoch(milliseconds / 1000)
+    except (ValueError, OverflowError):  # no moment we ever wrote
+        return "?"

@@ -60,7 +60,7 @@ class Ledger:
         with self.store.writing() as connection:
             if lease is not None:
                 verify_lease(connection, lease, self._pipeline)
-            for change in changes:
+            for change in sorted(changes, key=lambda change: change.unit):  # one order for all: none waits crosswise
                 self._compare_and_set(connection, table, change)
             if events:
                 connection.execute(sa.insert(loads), [self._event_row(event) for event in events])

@@ -35,10 +35,12 @@ def parse_url(url: str) -> sa.URL:
 
 
 class Explainer:
-    """Turns what SQLAlchemy and the drivers raise into our errors; `described` names the database without secrets."""
+    """Turns what SQLAlchemy and the drivers raise into our errors; `described` names the database without secrets,
+    `backups` is where copies of an SQLite file lie."""
 
-    def __init__(self, url: sa.URL, path: Path | None) -> None:
+    def __init__(self, url: sa.URL, path: Path | None, *, backups: Path) -> None:
         self._path = path
+        self._backups = backups
         self.described = str(path) if path else _described(url)
         values = [v for part in url.query.values() for v in ((part,) if isinstance(part, str) else part)]
         self._secrets = [s for s in (str(url.password or ""), *values) if len(s) > 3]
@@ -70,14 +72,25 @@ class Explainer:
                 remedy="give this user write access to the file and its directory",
                 path=self.described,
             )
-        if "malformed" in folded or "not a database" in folded:
+        if "permission denied" in folded or "read-only transaction" in folded:
+            return NotWritable(
+                f"the ledger {self.described} refused a right: {text}",
+                remedy="give this login the right to create tables and change their rows; a read-only replica will not do",
+                path=self.described,
+            )
+        if self._path is not None and ("malformed" in folded or "not a database" in folded):
             return StateError(
                 f"the ledger {self.described} is damaged: {text}",
-                remedy=f"put the newest copy from {self._backups()} in its place, or move the file away: "
+                remedy=f"put the newest copy from {self._backups} in its place, or move the file away: "
                 "the next run then reads every table again",
                 path=self.described,
             )
-        if "locked" in folded:
+        if "idle-in-transaction" in folded:
+            return StateError(
+                f"the ledger {self.described} ended a transaction in which this process stood still",
+                remedy="nothing of it was written; run again",
+            )
+        if "locked" in folded or "lock timeout" in folded or "lock request time out" in folded:
             return StateError(f"the ledger {self.described} stayed locked by another process", remedy="try again")
         return StateError(
             f"the ledger {self.described} cannot be used: {text}",
@@ -93,9 +106,6 @@ class Explainer:
             remedy="choose another state.state_directory, or give this user write access to it",
             path=place,
         )
-
-    def _backups(self) -> str:
-        return str(self._path.parent / "backups") if self._path else "your backups"
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:

@@ -12,10 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.errors import StateError
-from dltsync_core.state import sqlite, tables
+from dltsync_core.state import server, sqlite, tables
 from dltsync_core.state.problems import Explainer, parse_url
 
 FILE_NAME = "ledger.db"
+BACKUPS = "backups"
+"""Where copies of an SQLite ledger are put, below the state directory."""
 
 
 class Store:
@@ -29,7 +31,7 @@ class Store:
         file = sa.URL.create("sqlite", database=str(directory / FILE_NAME))
         parsed = file if url is None else parse_url(url)
         self.path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
-        self._explained = Explainer(parsed, self.path)
+        self._explained = Explainer(parsed, self.path, backups=directory / BACKUPS)
         self.described = self._explained.described
         self._writable = writable
         self._engine: sa.Engine | None = None
@@ -58,7 +60,10 @@ class Store:
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""
         if self.path is None:
-            raise StateError(f"the ledger {self.described} is on a server: back it up there")
+            raise StateError(
+                f"the ledger {self.described} is on a server: dltsync makes no copies of it",
+                remedy="back it up with that server's own means",
+            )
         with self._explained():
             sqlite.copy_to(self.path, target)
 
@@ -74,10 +79,8 @@ class Store:
 
     def _open(self, url: sa.URL) -> sa.Engine | None:
         with self._explained():
-            if self.path is not None:
-                engine = sqlite.open_engine(self.path, writable=self._writable)
-            else:
-                engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            file = self.path
+            engine = server.open_engine(url) if file is None else sqlite.open_engine(file, writable=self._writable)
             try:
                 usable = self._bring_up_to_date(engine)
             except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -47,11 +46,9 @@ def event(
     return LoadEvent(ORDERS, "partition", unit, load_id, "run-1", status, at, 3, detail)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
-    with Ledger(Store(tmp_path / "state", url), "dltsync") as opened:
-        yield opened
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store, "dltsync")
 
 
 def test_a_committed_head_comes_back_as_it_was_with_the_first_generation(ledger: Ledger) -> None:
@@ -116,11 +113,12 @@ def test_a_unit_that_comes_back_never_gets_an_old_generation(ledger: Ledger) -> 
     assert ledger.heads(ORDERS).live["[10,20)"].generation == 3
 
 
-def test_of_many_writers_with_one_expectation_exactly_one_wins(tmp_path: Path) -> None:
+def test_of_many_writers_with_one_expectation_exactly_one_wins(tmp_path: Path, store_url: str | None) -> None:
+    """On a server the eight also find no tables, and make them."""
     outcomes: list[str] = []
 
     def commit(number: int) -> None:
-        with Ledger(Store(tmp_path), "dltsync") as mine:
+        with Ledger(Store(tmp_path, store_url), "dltsync") as mine:
             try:
                 mine.commit(ORDERS, [HeadChange("[10,20)", 0, head(load_id=f"load-{number}"))])
                 outcomes.append("won")
@@ -133,6 +131,8 @@ def test_of_many_writers_with_one_expectation_exactly_one_wins(tmp_path: Path) -
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["lost"] * 7 + ["won"]
+    with Ledger(Store(tmp_path, store_url), "dltsync") as mine:
+        assert mine.heads(ORDERS).generations == {"[10,20)": 1}
 
 
 def test_events_are_kept_in_order_and_the_last_one_of_each_unit_is_found(ledger: Ledger) -> None:
@@ -156,8 +156,8 @@ def test_old_events_are_forgotten_unless_a_head_stands_on_them(ledger: Ledger) -
     assert len(ledger.events("load-3")) == 1
 
 
-def test_pipelines_in_one_store_do_not_see_each_other(tmp_path: Path) -> None:
-    with Ledger(Store(tmp_path), "one") as one, Ledger(Store(tmp_path), "two") as two:
+def test_pipelines_in_one_store_do_not_see_each_other(tmp_path: Path, store_url: str | None) -> None:
+    with Ledger(Store(tmp_path, store_url), "one") as one, Ledger(Store(tmp_path, store_url), "two") as two:
         one.commit(ORDERS, [HeadChange("[10,20)", 0, head())])
         assert two.heads(ORDERS).live == {}
         assert two.tables() == ()
@@ -179,11 +179,11 @@ def test_names_and_keys_of_any_text_survive(ledger: Ledger) -> None:
     assert (found.table, found.unit, found.watermark) == (odd, unit, "'; DROP TABLE x;--")
 
 
-def test_a_ledger_opened_for_planning_refuses_to_write(tmp_path: Path) -> None:
-    with Ledger(Store(tmp_path), "dltsync"):
+def test_a_ledger_opened_for_planning_refuses_to_write(tmp_path: Path, store_url: str | None) -> None:
+    with Ledger(Store(tmp_path, store_url), "dltsync"):
         pass
     with (
-        Ledger(Store(tmp_path, writable=False), "dltsync") as planning,
+        Ledger(Store(tmp_path, store_url, writable=False), "dltsync") as planning,
         pytest.raises(StateError, match="opened for planning"),
     ):
         planning.record(event("load-1", LoadStatus.PLANNED))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from dltsync_core.clock import utc_now
 from dltsync_core.errors import ConfigError, NotWritable, StateError, SyncError
 from dltsync_core.identity import TableName
+from dltsync_core.state import server
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
-from dltsync_core.state.tables import VERSION
+from dltsync_core.state.tables import VERSION, fences, versions
 
 as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -54,6 +56,17 @@ def test_side_files_of_an_open_ledger_are_private_too(tmp_path: Path) -> None:
     assert "ledger.db-wal" in modes
 
 
+@pytest.mark.xdist_group("postgres")
+def test_looking_at_a_server_without_a_ledger_makes_no_tables(postgres_url: str, tmp_path: Path) -> None:
+    with Ledger(Store(tmp_path / "state", postgres_url, writable=False), "dltsync") as ledger:
+        assert ledger.heads(TableName("dbo", "T")).live == {}
+        assert ledger.tables() == ()
+    engine = sa.create_engine(postgres_url)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+    assert files_below(tmp_path) == []
+
+
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"this is no database, whatever its name says" * 200)
     with pytest.raises(StateError, match=r"is damaged.*\n.*newest copy from .*backups.*every table again") as caught:
@@ -61,13 +74,21 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     assert str(tmp_path / "ledger.db") in str(caught.value)
 
 
-def test_a_ledger_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
-    Store(tmp_path).close()
-    with sqlite3.connect(tmp_path / "ledger.db") as raw:
-        raw.execute("INSERT INTO dltsync_schema_version VALUES (?, 'then')", (VERSION + 1,))
-    raw.close()
-    with pytest.raises(StateError, match="written by a newer dltsync"):
-        Store(tmp_path)
+def test_the_copies_to_go_back_to_are_named_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "mine.db").write_bytes(b"this is no database, whatever its name says" * 200)
+    with pytest.raises(StateError) as caught:
+        Store(tmp_path / "state", f"sqlite:///{tmp_path}/mine.db")
+    assert f"newest copy from {tmp_path / 'state' / 'backups'}" in caught.value.remedy
+
+
+def test_a_ledger_of_a_newer_program_is_not_touched(tmp_path: Path, store_url: str | None) -> None:
+    store = Store(tmp_path, store_url)
+    with store.writing() as connection:
+        connection.execute(sa.insert(versions).values(version=VERSION + 1, applied_at="then"))
+    store.close()
+    for writable in (True, False):
+        with pytest.raises(StateError, match="written by a newer dltsync"):
+            Store(tmp_path, store_url, writable=writable)
 
 
 @as_root
@@ -119,6 +140,57 @@ def test_what_a_driver_says_is_repeated_without_the_password(tmp_path: Path) -> 
     store.close()
     assert "hunter22" not in str(caught.value)
     assert "no such table: ***" in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_named_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"(?s)127\.0\.0\.1:9/ledger.*state_url and that the database is up") as caught:
+        Store(tmp_path, "postgresql+psycopg://bob:hunter22@127.0.0.1:9/ledger")
+    assert "hunter22" not in f"{caught.value!s} {caught.value.__cause__!r}"
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.survives(
+    "state",
+    "a login that may read the tables of a PostgreSQL ledger and not change them",
+    "the right that is missing, and what to give",
+    "nothing was written; planning works",
+)
+def test_a_login_that_may_only_read_can_plan_and_is_told_what_it_lacks(postgres_url: str, tmp_path: Path) -> None:
+    owner = Store(tmp_path, postgres_url)
+    role = f"reader_{os.urandom(4).hex()}"
+    with owner.writing() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'hunter22'")
+        connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    reader_url = postgres_url.replace("//ledger@", f"//{role}:hunter22@")
+    try:
+        with Ledger(Store(tmp_path, reader_url, writable=False), "dltsync") as ledger:
+            assert ledger.tables() == ()
+        reader = Store(tmp_path, reader_url)
+        with pytest.raises(NotWritable, match="permission denied for table dltsync_loads") as caught:
+            Ledger(reader, "dltsync").prune(utc_now())
+        reader.close()
+        assert "give this login the right" in caught.value.remedy
+        assert "hunter22" not in f"{caught.value!s} {caught.value.__cause__!r}"
+    finally:
+        with owner.writing() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {role}")
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+        owner.close()
+
+
+@pytest.mark.xdist_group("postgres")
+def test_who_waits_for_a_transaction_that_does_not_end_is_told(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOCK_SECONDS", 1)
+    first, second = Store(tmp_path, postgres_url), Store(tmp_path, postgres_url)
+    with first.writing() as connection:
+        connection.execute(sa.delete(fences))
+        connection.execute(sa.insert(fences).values(table_key="t", fence=1))
+        with pytest.raises(StateError, match="stayed locked by another process"), second.writing() as other:
+            other.execute(sa.insert(fences).values(table_key="t", fence=1))
+    first.close()
+    second.close()
 
 
 def test_a_file_by_url_is_the_same_as_by_directory(tmp_path: Path) -> None:
