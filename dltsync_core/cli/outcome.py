@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -85,7 +86,8 @@ def explained(*, as_json: bool) -> Iterator[None]:
     try:
         yield
     except SyncError as error:
-        _end(error.exit_code, type(error).__name__, error.problem, error.remedy, as_json=as_json)
+        facts = _facts_of(error)
+        _end(error.exit_code, type(error).__name__, error.problem, error.remedy, as_json=as_json, facts=facts)
     except KeyboardInterrupt as stop:
         terminated = isinstance(stop, Terminated)
         _end(
@@ -124,15 +126,22 @@ def told_usage(problem: Any, *, as_json: bool) -> int:
     return code
 
 
-def _emit_failure(code: int, kind: str, problem: str, remedy: str) -> None:
-    emit_json(
-        {"success": False, "error": {"type": kind, "message": problem, "remedy": remedy or None}, "exit_code": code}
-    )
+def _facts_of(error: SyncError) -> Mapping[str, Any]:
+    """What a script needs beside the words: the changed columns of a table that its policy stopped."""
+    findings = error.facts.get("findings")
+    return {"drift": [asdict(finding) for finding in findings]} if isinstance(findings, tuple) else {}
 
 
-def _end(code: int, kind: str, problem: str, remedy: str, *, as_json: bool) -> NoReturn:
+def _emit_failure(code: int, kind: str, problem: str, remedy: str, facts: Mapping[str, Any] | None = None) -> None:
+    error = {"type": kind, "message": problem, "remedy": remedy or None}
+    emit_json({"success": False, "error": error, **(facts or {}), "exit_code": code})
+
+
+def _end(
+    code: int, kind: str, problem: str, remedy: str, *, as_json: bool, facts: Mapping[str, Any] | None = None
+) -> NoReturn:
     if as_json:
-        _emit_failure(code, kind, problem, remedy)
+        _emit_failure(code, kind, problem, remedy, facts)
     else:
         # Not wrapped: a path broken over two lines cannot be copied.
         stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)
