@@ -38,6 +38,10 @@ TELL_EVERY_SECONDS = 10.0
 
 _NOBODY = ""
 
+_ended_here: set[tuple[str, str, int]] = set()
+"""Leases of this process that ended and could not be given back: unit key, holder, fence. Nobody writes under them any more, so
+that another run of the same process need not wait until they expire."""
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -186,7 +190,8 @@ class Leases:
             for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(list(keys)))).all()
         }
         for row in rows.values():
-            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not is_gone(row.holder):
+            ended = (row.unit_key, row.holder, row.fence) in _ended_here or is_gone(row.holder)
+            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not ended:
                 return _Other(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
         fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
         connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
@@ -212,7 +217,7 @@ class Leases:
                 log.warning("%s: the lease could not be renewed: %s", held.lease.table, error)
 
     def _give_back(self, lease: Lease) -> None:
-        """Let others have the units at once. When that fails they wait until the lease expires."""
+        """Let others have the units at once. When that fails other processes wait until the lease expires, or this one ends."""
         try:
             with self._store.writing() as connection:
                 _lock_counter(connection, table_key(self._pipeline, lease.table))
@@ -220,6 +225,8 @@ class Leases:
                 connection.execute(sa.update(leases).where(*_is(lease, self._pipeline)).values(**gone))
         except StateError as error:
             log.warning("%s: the lease could not be given back, it expires by itself: %s", lease.table, error)
+            keys = (unit_key(self._pipeline, lease.table, unit) for unit in lease.units)
+            _ended_here.update((key, lease.holder, lease.fence) for key in keys)
             return
         checkpoints.reached(checkpoints.LEASE_RELEASED)
 

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from dltsync_core.clock import iso, parse_iso, utc_now
-from dltsync_core.errors import Fenced, LeaseHeld
+from dltsync_core.errors import Fenced, LeaseHeld, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.heads import HeadChange
 from dltsync_core.state import leases as leases_module
@@ -133,6 +133,22 @@ def test_giving_back_what_was_lost_takes_nothing_from_the_next(store: Store, mon
         two.check()
         with pytest.raises(LeaseHeld), held(store):
             pass
+
+
+def test_a_lease_that_ended_while_the_ledger_did_not_answer_is_in_nobodys_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would have to wait until it expires; a run of the same process knows that it ended."""
+
+    def locked() -> AbstractContextManager[sa.Connection]:
+        raise StateError("the ledger stayed locked by another process")
+
+    with monkeypatch.context() as broken, held(store, ("[1,2)", "[2,3)")) as first:
+        broken.setattr(store, "writing", locked)
+    with held(store, ("[2,3)",)) as second:
+        assert second.lease.fence > first.lease.fence
+    with held(store, ("[1,2)",)), pytest.raises(LeaseHeld), held(store, ("[1,2)",)):
+        pass
 
 
 def test_only_what_can_be_shown_counts_as_gone() -> None:
