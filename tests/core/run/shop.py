@@ -38,6 +38,15 @@ CUSTOMERS = TableName("sales", "Customers")
 COUNTRIES = TableName("dbo", "Countries")
 EPOCH = datetime(2026, 1, 1)
 
+EVERYTHING = {
+    "Orders [-inf,10)": "committed",
+    "Orders [10,20)": "committed",
+    "Orders [20,+inf)": "committed",
+    "Customers all": "committed",
+    "Countries all": "committed",
+}
+"""What the first run of a whole shop comes to."""
+
 
 def order(number: int | None, text: str = "x") -> Row:
     return {"OrderNo": number, "Note": text}
