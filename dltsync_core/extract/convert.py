@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.errors import ExtractError, FidelityError
 from dltsync_core.extract.replacements import Replacements
+from dltsync_core.extract.row_names import named, naming_key, shown
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _NANOSECOND_YEARS = "the years 1677 to 2262"
@@ -64,7 +65,7 @@ class BatchConverter:
             raise self._unfit(
                 batch,
                 mapping,
-                f"holds {_shown(values, row)}, which {mapping.field.type} cannot keep ({error})",
+                f"holds {shown(values, row)}, which {mapping.field.type} cannot keep ({error})",
                 row,
                 f"put {mapping.name} under exclude_columns of this table, and report this message: "
                 "the driver handed over a value that the column's type does not have",
@@ -119,13 +120,8 @@ class BatchConverter:
         )
 
     def _row_named(self, batch: pa.RecordBatch, row: int) -> str:
-        """The row by its primary or first unique key, as far as those columns are brought over."""
         names = [m.name for m in self._mapping.columns]
-        for key in (self._facts.primary_key, *self._facts.unique_keys):
-            if key and all(column in names for column in key):
-                parts = [f"{column} = {_shown(batch.column(names.index(column)), row)}" for column in key]
-                return f"row {', '.join(parts)}"
-        return "the table has no key to name the row by"
+        return named(naming_key(self._facts, names), lambda column: batch.column(names.index(column)), row)
 
 
 def _to(mapping: ColumnMapping, representation: str) -> str:
@@ -155,16 +151,8 @@ def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
 
 def _exactly(values: pa.Array[Any], row: int, nanoseconds: int) -> str:
     """A moment with the digits below the microsecond that stand beside it, and without the zeros at the end."""
-    shown = _shown(values, row)
-    text, zone = (shown, "") if (found := _ZONE.search(shown)) is None else (shown[: found.start()], "Z")
+    said = shown(values, row)
+    text, zone = (said, "") if (found := _ZONE.search(said)) is None else (said[: found.start()], "Z")
     whole, _, fraction = text.partition(".")
     digits = f"{fraction}{nanoseconds:03d}".rstrip("0")
     return f"{whole}.{digits}{zone}" if digits else f"{whole}{zone}"
-
-
-def _shown(values: pa.Array[Any], row: int) -> str:
-    """A value as text; by Arrow, because Python's datetime does not hold all of them."""
-    value = values.slice(row, 1)
-    if pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type):
-        return f"0x{value[0].as_py().hex().upper()}"
-    return str(value.cast(pa.string())[0].as_py())

@@ -18,6 +18,7 @@ from dltsync_core.lake.writer import StagedLoad
 from dltsync_core.plan.steps import Action, Probe, Step
 from dltsync_core.run.continuing import ContinuingView, KeptRows
 from dltsync_core.run.events import Event
+from dltsync_core.run.fitting import check_fit
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
@@ -55,7 +56,8 @@ def stage_unit(
     that the next attempt may take over.
 
     `committed` is the watermark of the head the step builds upon (scd). Raises what the source and the lake raise, and
-    ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold.
+    ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold, and
+    FidelityError for a value that the warehouse cannot hold.
     """
     started = time.perf_counter()
     with ExitStack() as undo:
@@ -73,6 +75,7 @@ def stage_unit(
         rows = extracted.counted_rows
         files = load.finish(_final_facts(shape, probe, rows, step, view.consistency))
         warnings = _check_content(shape, step, files)
+        check_fit(services, shape, step.unit, [file.path for file in files.files])
         checkpoints.reached(checkpoints.EXTRACTED)
         undo.pop_all()
     return Staged(

@@ -14,7 +14,7 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.pipeline.exceptions import PipelineStepFailed
 from duckdb import DuckDBPyConnection
 
-from dltsync_core.errors import DiskFull, NotWritable, SyncError, WarehouseError
+from dltsync_core.errors import DiskFull, DriftError, NotWritable, SyncError, WarehouseError
 from dltsync_core.identity import path_part
 from dltsync_core.warehouse.columns import hints_of
 from dltsync_core.warehouse.dlt_destination import FullNames, disguised_text, travel_name
@@ -56,8 +56,9 @@ class Place:
 def load_with_dlt(connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
     """Bring the files in, by dlt's file import: it links the files, writes no row itself, and leaves the SQL to DuckDB.
 
-    Everything happens in the transaction that is open on `connection`. Raises WarehouseError, DiskFull or NotWritable. The
-    caller drops the staging schema, ends the transaction and removes the working directory.
+    Everything happens in the transaction that is open on `connection`. Raises WarehouseError, DriftError (a value does
+    not fit the table), DiskFull or NotWritable. The caller drops the staging schema, ends the transaction and removes the working
+    directory.
     """
     schema_name, table = place.target
     name = travel_name(table)
@@ -120,6 +121,13 @@ def _explained(error: PipelineStepFailed, target: Target) -> SyncError:
         )
     if "permission denied" in message.lower() or "read-only file system" in message.lower():
         return NotWritable(f"the warehouse cannot be written while loading {table}: {message}", table=table)
+    if "conversion error" in message.lower():
+        return DriftError(
+            f"{table} has a column in the warehouse that cannot hold a value of this load: {message}. Nothing was written to the "
+            "warehouse",
+            remedy="drop the warehouse table, or choose another target_table, and run with --full-refresh",
+            table=table,
+        )
     return WarehouseError(
         f"loading {table} into the warehouse failed at dlt's step {error.step!r}: {message}",
         remedy="the table is as it was before this load; correct what the message names and run again",

@@ -1,0 +1,41 @@
+"""Do the rows that were read fit the warehouse? Asked while nobody can see them yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dltsync_core.errors import FidelityError
+from dltsync_core.extract.row_names import named, naming_key, shown
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.services import Services
+from dltsync_core.warehouse.reach import NANOSECOND_YEARS, far_columns, first_far, too_narrow
+
+
+def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[Path]) -> None:
+    """Raises FidelityError for a value that the warehouse's column cannot hold although the lake's can, with its row. Most loads
+    have no value that could be one, and then the warehouse is not asked."""
+    far = far_columns(files, shape.mapping.schema)
+    if not far:
+        return
+    with services.warehouse_turn:
+        held = services.warehouse.columns(shape.target)
+    for column in too_narrow(far, held):
+        key = naming_key(shape.facts, shape.mapping.schema.names)
+        row = first_far(files, column, key)
+        if row is None:
+            continue
+        name, value = named(key, row.column, 0), shown(row.column(column), 0)
+        declared = shape.mapping.contracts()[column]["sql_type"]
+        target = ".".join(shape.target)
+        raise FidelityError(
+            f"{shape.name}: column {column} ({declared}) holds {value}, outside "
+            f"{NANOSECOND_YEARS} that the column {column} of the warehouse table {target} reaches: it is TIMESTAMP_NS since the "
+            f"source had a datetime2(7) there; {name}. Nothing was published or loaded",
+            remedy=f"drop the warehouse table {target} (the next run fills it again, with a type that fits), or name another "
+            "target_table; or correct the value at the source",
+            table=str(shape.name),
+            unit=unit,
+            column=column,
+            row=name,
+        )
