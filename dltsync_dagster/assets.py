@@ -1,7 +1,7 @@
 """One asset per configured table. The body asks the core and reports; it decides nothing about data."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 from pydantic import Field
@@ -9,8 +9,9 @@ from pydantic import Field
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import row_counts_event, row_counts_result, row_counts_spec
+from dltsync_dagster.checks import ROW_COUNTS, load_verdict, load_verdicts, row_counts_spec
 from dltsync_dagster.drift_checks import schema_event, schema_result, schema_spec
+from dltsync_dagster.evaluations import Verdict, evaluations, given_in_run, log_evaluations, materializations_of
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
@@ -45,7 +46,7 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=location.op_name("sync", table),
         specs=[spec],
-        check_specs=[row_counts_spec(location, spec.key), schema_spec(spec.key)],
+        check_specs=[row_counts_spec(location, table), schema_spec(spec.key)],
         partitions_def=partitions,
         backfill_policy=(
             dg.BackfillPolicy.multi_run(max_partitions_per_run=location.settings.partitions_per_run)
@@ -61,15 +62,16 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
         lake: ParquetLake,
         warehouse: Warehouse,
         state: StateStore,
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Results:
         composed = compose_config(location.config, sqlserver, lake, warehouse, state)
         with explained(context.op_execution_context, location.settings), location.open_pipeline(composed) as pipeline:
-            yield body(context, config, location, table, pipeline)
+            yield from body(context, config, location, table, pipeline)
 
     return sync
 
 
-Body = Callable[[dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], dg.MaterializeResult[None]]
+Results: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.Output[None] | dg.AssetCheckEvaluation]
+Body: TypeAlias = Callable[[dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], Results]
 
 
 def _whole_table_body(
@@ -78,7 +80,7 @@ def _whole_table_body(
     location: Location,
     table: TableConfig,
     pipeline: Pipeline,
-) -> dg.MaterializeResult[None]:
+) -> Results:
     result = pipeline.run(
         table_names=[str(table.name)],
         force=not options.only_if_changed,
@@ -88,20 +90,21 @@ def _whole_table_body(
     )
     units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
     if result.failed:
-        context.log_event(row_counts_event(location.asset_key(table), list(result.failed)))
+        verdicts = [load_verdict(unit) for unit in result.failed]
+        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, verdicts)
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     (unit,) = units
     heads = pipeline.committed(str(table.name))
     version = version_of(unit, heads)
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         asset_key=location.asset_key(table),
         metadata={
             **unit_metadata(unit, heads.get(WHOLE_TABLE)),
             **table_metadata(heads, location.source_key(table), [unit]),
         },
         data_version=dg.DataVersion(version) if version else None,
-        check_results=[row_counts_result([unit]), schema_result(result)],
+        check_results=[load_verdict(unit).as_result(ROW_COUNTS), schema_result(result)],
     )
 
 
@@ -111,7 +114,7 @@ def _partitions_body(
     location: Location,
     table: TableConfig,
     pipeline: Pipeline,
-) -> dg.MaterializeResult[None]:
+) -> Results:
     keys = list(context.partition_keys)
     if not keys:
         # A range whose start lies behind its end is empty, and Dagster would call the run a success.
@@ -126,11 +129,28 @@ def _partitions_body(
     )
     for key, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=key)
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         asset_key=location.asset_key(table),
         data_version=dg.DataVersion(version) if version and len(keys) == 1 else None,
-        check_results=[row_counts_result(units), schema_result(result)],
+        check_results=[schema_result(result)],
     )
+    # After the materializations, for a check is about the newest one; those of earlier attempts have a new one now.
+    spoken = given_in_run(context.instance, context.run.run_id, _row_counts(location, table)) if done else {}
+    verdicts = [*(spoken[key] for key in done if key in spoken), *load_verdicts(units)]
+    yield from _row_count_events(context, location, table, verdicts)
+
+
+def _row_counts(location: Location, table: TableConfig) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(location.asset_key(table), ROW_COUNTS)
+
+
+def _row_count_events(
+    context: dg.AssetExecutionContext, location: Location, table: TableConfig, verdicts: list[Verdict]
+) -> Results:
+    """The check of each partition as results of the step."""
+    yield dg.Output(None, output_name=row_counts_spec(location, table).get_python_identifier())
+    about = materializations_of(location, context.instance, table, [verdict.unit for verdict in verdicts])
+    yield from evaluations(location, table, ROW_COUNTS, verdicts, about)
 
 
 def _run_partitions(
@@ -165,7 +185,7 @@ def _run_partitions(
     if result.failed:
         for event in finished_materializations(location, table, units, heads):
             context.log_event(event)
-        context.log_event(row_counts_event(location.asset_key(table), units))
+        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, load_verdicts(units, keys))
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)

@@ -14,6 +14,8 @@ from dltsync_dagster.sensors import build_sensors
 from dltsync_dagster.settings import LocationSettings, read_settings
 from dltsync_dagster.sources import source_table
 from dltsync_dagster.translator import TableTranslator
+from dltsync_dagster.validation_check import three_way_check
+from dltsync_dagster.validation_job import validate_everything_job, validation_schedule
 
 
 def build_definitions(
@@ -23,7 +25,7 @@ def build_definitions(
     translator: TableTranslator | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
 ) -> dg.Definitions:
-    """Assets, checks, sensors, the daily schedule and resources for every table of a config.
+    """Assets, checks, sensors, jobs with their schedules and resources for every table of a config.
 
     `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names things; `open_pipeline` puts something else
     in the place of the core. Raises ConfigError for settings that mean nothing.
@@ -34,16 +36,19 @@ def build_definitions(
         translator=translator if translator is not None else TableTranslator(),
         open_pipeline=open_pipeline,
     )
-    everything = everything_job(location)
+    everything, validation = everything_job(location), validate_everything_job(location)
     return dg.Definitions(
         assets=[
             *(source_table(location, table) for table in config.tables),
             *(synced_table(location, table) for table in config.tables),
         ],
-        asset_checks=[version_integrity_check(location, table) for table in config.scd_tables],
+        asset_checks=[
+            *(version_integrity_check(location, table) for table in config.scd_tables),
+            *(three_way_check(location, table) for table in config.tables),
+        ],
         sensors=build_sensors(location),
-        jobs=[everything],
-        schedules=[daily_schedule(location, everything)],
+        jobs=[everything, validation],
+        schedules=[daily_schedule(location, everything), validation_schedule(location, validation)],
         resources=configured_resources(config),
         executor=dg.multiprocess_executor.configured({"max_concurrent": location.settings.parallel_steps}),
     )

@@ -1,14 +1,24 @@
-"""Asset checks: rows equal in the three places (from the load itself), and versions that neither overlap nor gap (scd)."""
+"""Asset checks that come with a load: what it compared in the three places, and versions that neither overlap nor gap (scd)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
-from dltsync_core.config import SCDTableConfig
-from dltsync_core.run.result import UnitResult
+from dltsync_core.config import SCDTableConfig, TableConfig
+from dltsync_core.errors import ValidationFailed
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.run.result import ThreeCounts, UnitResult
+from dltsync_core.typemap.summary import NULLS, SUM
+from dltsync_core.validate.counts import difference
+from dltsync_core.validate.summaries import LoadedFigure
+from dltsync_dagster.compat import check_spec
+from dltsync_dagster.drift_checks import SCHEMA
+from dltsync_dagster.evaluations import Verdict
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
-from dltsync_dagster.markdown import code
+from dltsync_dagster.markdown import code, grid
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 
 ROW_COUNTS = "row_counts"
@@ -17,57 +27,97 @@ VERSION_INTEGRITY = "version_integrity"
 _SHOWN = 50
 
 
-def row_counts_spec(location: Location, key: dg.AssetKey) -> dg.AssetCheckSpec:
-    """Source, lake and warehouse hold equally many rows. Reported by every load; not blocking: the load itself already
-    refuses to commit what differs."""
-    return dg.AssetCheckSpec(
-        ROW_COUNTS, asset=key, description="Rows counted at the source, in the lake and in the warehouse are equal."
+def row_counts_spec(location: Location, table: TableConfig) -> dg.AssetCheckSpec:
+    """What every load compares before it commits. Not blocking: the load itself already refuses to commit what differs."""
+    return check_spec(
+        ROW_COUNTS,
+        location.asset_key(table),
+        "Compared by the load itself: rows at the source, in the lake and in the warehouse; NULLs of every column and exact "
+        "sums of decimals in the lake and in the warehouse, where the load replaced what was there.",
+        location.partitions_of(table),
     )
 
 
-def row_counts_result(units: list[UnitResult]) -> dg.AssetCheckResult:
-    """The check over the units of one run. Units without counts (skipped: nothing was read) are said so."""
-    counted = [unit for unit in units if unit.counts is not None]
-    different = [unit for unit in counted if unit.counts is not None and not unit.counts.equal]
-    failed = [unit for unit in units if unit.status == "failed"]
-    shown = (different or counted)[:_SHOWN]
-    return dg.AssetCheckResult(
-        check_name=ROW_COUNTS,
-        passed=not different and not failed,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=_sentence(len(units), len(counted), len(different), len(failed)),
-        metadata={"dltsync/counts": dg.MetadataValue.md(_table(shown))} if shown else {},
+def load_verdict(unit: UnitResult) -> Verdict:
+    """The check over one unit. A unit without counts (skipped: nothing was read) says so."""
+    if unit.status == "failed":
+        return Verdict(unit.unit, passed=False, sentence=_why_failed(unit), metadata=_metadata(unit))
+    if unit.counts is None:
+        return Verdict(unit.unit, passed=True, sentence="unchanged since the last load: nothing was read or compared")
+    different = [figure for figure in unit.compared if not figure.equal]
+    return Verdict(
+        unit.unit,
+        passed=unit.counts.equal and not different,
+        sentence=_sentence(unit.counts, unit.compared, different),
+        metadata=_metadata(unit),
     )
 
 
-def row_counts_event(key: dg.AssetKey, units: list[UnitResult]) -> Any:
-    """The same as an event, where it is not an output. `log_event` takes it, though its annotation does not say so."""
-    result = row_counts_result(units)
-    return dg.AssetCheckEvaluation(
-        asset_key=key,
-        check_name=ROW_COUNTS,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-    )
+def load_verdicts(units: Sequence[UnitResult], asked: Sequence[str] = ()) -> list[Verdict]:
+    """The check over the units of one run of a partition table. A failure of the table as a whole is one of each partition."""
+    verdicts = [load_verdict(unit) for unit in units]
+    return [
+        replace(verdict, unit=key)
+        for verdict in verdicts
+        for key in (asked if verdict.unit == WHOLE_TABLE and asked else (verdict.unit,))
+    ]
 
 
-def _sentence(total: int, counted: int, different: int, failed: int) -> str:
-    if different or failed:
-        return f"{different} of {counted} counted units differ; {failed} of {total} failed before or at validation"
-    if counted == 0:
-        return "unchanged since the last load: nothing was read or counted"
-    return f"equal in source, lake and warehouse for {counted} of {total} units (the others are unchanged)"
+def _why_failed(unit: UnitResult) -> str:
+    said = unit.error or "no reason was given"
+    return said if unit.error_type == ValidationFailed.__name__ else f"the load failed before it was compared: {said}"
 
 
-def _table(units: list[UnitResult]) -> str:
-    lines = ["| unit | source | lake | warehouse |", "| --- | ---: | ---: | ---: |"]
-    for unit in units:
+def _sentence(counts: ThreeCounts, compared: Sequence[LoadedFigure], different: Sequence[LoadedFigure]) -> str:
+    if not counts.equal:
+        return difference(counts)
+    if different:
+        return "; ".join(str(figure) for figure in different[:_SHOWN])
+    rows = f"{counts.source:,} rows in source, lake and warehouse"
+    kept = f" (which keeps {counts.kept:,} more on purpose)" if counts.kept else ""
+    if not compared:
+        return f"{rows}{kept}; columns were not compared: what was loaded was merged into rows that stay"
+    columns, sums = ({figure.column for figure in compared if figure.figure == name} for name in (NULLS, SUM))
+    also = f" and the sums of {len(sums)}" if sums else ""
+    return f"{rows}{kept}; lake and warehouse agree on the NULLs of {len(columns)} columns{also}"
+
+
+def _metadata(unit: UnitResult) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if unit.counts is not None:
         counts = unit.counts
-        if counts is not None:
-            lines.append(f"| {code(unit.unit)} | {counts.source:,} | {counts.lake:,} | {counts.warehouse:,} |")
-    return "\n".join(lines)
+        rows = [(code(unit.unit), *(f"{number:,}" for number in (counts.source, counts.lake, counts.warehouse)))]
+        found["dltsync/counts"] = dg.MetadataValue.md(
+            grid(("unit", "source", "lake", "warehouse"), rows, numbers=3, limit=1)
+        )
+    if unit.compared:
+        found["dltsync/columns"] = dg.MetadataValue.md(_columns_table(unit.compared))
+    return found
+
+
+def _columns_table(compared: Sequence[LoadedFigure]) -> str:
+    """One row a column, what differs first; a column too many is only counted."""
+    columns: dict[str, dict[str, LoadedFigure]] = {}
+    for figure in compared:
+        columns.setdefault(figure.column, {})[figure.figure] = figure
+    order = sorted(columns, key=lambda name: all(figure.equal for figure in columns[name].values()))
+    return grid(
+        ("column", "NULLs in lake", "NULLs in warehouse", "sum in lake", "sum in warehouse"),
+        [(code(name), *_pair(columns[name].get(NULLS)), *_pair(columns[name].get(SUM))) for name in order],
+        numbers=4,
+        limit=_SHOWN,
+    )
+
+
+def _pair(figure: LoadedFigure | None) -> tuple[str, str]:
+    return ("", "") if figure is None else (code(figure.lake), code(figure.warehouse))
+
+
+def checks_with_load(location: Location, table: TableConfig) -> list[dg.AssetCheckKey]:
+    """The checks that belong to a load. Who asks for one without naming them gets `three_way_validation`, too, as a step that
+    finds nothing to do."""
+    names = [ROW_COUNTS, SCHEMA, *([VERSION_INTEGRITY] if table.kind == "scd" else [])]
+    return [dg.AssetCheckKey(location.asset_key(table), name) for name in names]
 
 
 def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.AssetChecksDefinition:

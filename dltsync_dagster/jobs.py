@@ -5,7 +5,8 @@ from pydantic import Field
 
 from dltsync_core.config import TableConfig
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import row_counts_event
+from dltsync_dagster.checks import ROW_COUNTS, load_verdicts
+from dltsync_dagster.evaluations import log_evaluations
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.history import EVERYTHING_JOB
@@ -90,4 +91,4 @@ def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeli
         table = by_table[name]
         for event in finished_materializations(location, table, touched, pipeline.committed(str(table.name))):
             context.log_event(event)
-        context.log_event(row_counts_event(location.asset_key(table), touched))
+        log_evaluations(context, location, table, ROW_COUNTS, load_verdicts(touched))

@@ -1,6 +1,7 @@
 """Text of strangers as code inside Markdown: boundaries and names come from a database; the UI shows and never obeys them."""
 
 import re
+from collections.abc import Sequence
 
 from dltsync_core.showing import visible
 
@@ -14,3 +15,17 @@ def code(text: str) -> str:
     space = " " if line.startswith("`") or line.endswith("`") or not line else ""
     # A table is cut at its bars before anything else is read, so they are escaped in code as well.
     return f"{fence}{space}{line}{space}{fence}".replace("|", "\\|")
+
+
+def grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int, limit: int) -> str:
+    """A table of cells that are Markdown already. The last `numbers` columns stand to the right; rows past the limit are counted
+    below it."""
+    words = len(headings) - numbers
+    lines = [_line(headings), _line(["---"] * words + ["---:"] * numbers), *(_line(row) for row in rows[:limit])]
+    if len(rows) > limit:
+        lines += ["", f"and {len(rows) - limit:,} more"]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -49,6 +49,16 @@ class Pipeline(Protocol):
         """What is committed, from the ledger only."""
         ...
 
+    def validate_all_tables(
+        self,
+        table_names: Sequence[str] | None = None,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        fingerprint: str | None = None,
+    ) -> dict[str, Any]:
+        """Source, lake and warehouse compared as they are now, as a report."""
+        ...
+
     @property
     def scd_handler(self) -> VersionRepair:
         """Integrity of the versions of scd tables."""

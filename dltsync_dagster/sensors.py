@@ -11,6 +11,7 @@ from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.steps import TableKind
 from dltsync_dagster.changes import Change, changes_of, group_version, pause_after
+from dltsync_dagster.checks import checks_with_load
 from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
 from dltsync_dagster.partition_store import align
@@ -190,6 +191,7 @@ def _request(
     return dg.RunRequest(
         run_key=f"{version}#{attempts.failures}",
         asset_selection=[location.asset_key(table)],
+        asset_check_keys=checks_with_load(location, table),
         partition_key=first if table.kind == "partition" and len(changes) == 1 else None,
         tags=tags,
         run_config={"ops": {location.op_name("sync", table): {"config": {"only_if_changed": True}}}},

@@ -37,6 +37,11 @@ class LocationSettings(EnvironmentSpec):
     """When the daily schedule syncs everything."""
     daily_timezone: str = "UTC"
     """Time zone of `daily_cron` (IANA name)."""
+    validation: Switch = "stopped"
+    """How the schedule starts that compares every table in all three places. It reads much: aggregates over the whole source, and
+    every file of the lake."""
+    validation_cron: str = "0 7 * * 0"
+    """When that schedule does so, in `daily_timezone`."""
     parallel_steps: int = Field(default=2, ge=1)
     """Tables one run syncs at the same time, each in a process of its own with the memory limit of the config."""
     retries: int = Field(default=2, ge=0)

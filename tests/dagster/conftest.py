@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import (
@@ -26,6 +28,8 @@ PARTITIONS = "db.example/Shop/sales/Orders"
 ORDERS = dg.AssetKey(["warehouse", "Orders"])
 CUSTOMERS = dg.AssetKey(["warehouse", "Customers"])
 COUNTRIES = dg.AssetKey(["warehouse", "Countries"])
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+THREE_WAY = "three_way_validation"
 
 
 def shop_config() -> PipelineConfig:
@@ -63,9 +67,7 @@ class Shop:
     ) -> dg.ExecuteInProcessResult:
         tags = {}
         if between is not None:
-            tags = dict(
-                zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), between, strict=True)
-            )
+            tags = dict(zip(RANGE, between, strict=True))
         job = self.definitions.resolve_implicit_global_asset_job_def()
         op = {ORDERS: "sync_sales_Orders", CUSTOMERS: "sync_dbo_Customers", COUNTRIES: "sync_dbo_Countries"}[key]
         return job.execute_in_process(
@@ -77,6 +79,48 @@ class Shop:
             raise_on_error=raise_on_error,
         )
 
+    def check(
+        self,
+        key: dg.AssetKey,
+        *,
+        partition: str | None = None,
+        between: tuple[str, str] | None = None,
+        options: dict[str, Any] | None = None,
+        raise_on_error: bool = True,
+    ) -> dg.ExecuteInProcessResult:
+        """What the UI does when the check is executed by itself."""
+        tags = dict(zip(RANGE, between, strict=True)) if between is not None else {}
+        op = {ORDERS: "validate_sales_Orders", CUSTOMERS: "validate_dbo_Customers", COUNTRIES: "validate_dbo_Countries"}
+        job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(), asset_check_selection={dg.AssetCheckKey(key, THREE_WAY)}
+        )
+        return job.execute_in_process(
+            instance=self.instance,
+            partition_key=partition,
+            tags=tags,
+            run_config={"ops": {op[key]: {"config": options}}} if options else None,
+            raise_on_error=raise_on_error,
+        )
+
+    def evaluations(self, run: dg.ExecuteInProcessResult, check: str) -> dict[str | None, dg.AssetCheckEvaluation]:
+        """What a check said in a run, by partition."""
+        records = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        found = [record.get_dagster_event().asset_check_evaluation_data for record in records]
+        return {said.partition: said for said in found if said.check_name == check}
+
+    def partitions_shown(self, check: str) -> dict[str, set[str]]:
+        """How the UI colours the partitions of the orders: keys by status. A result about an older load is no status."""
+        key = dg.AssetCheckKey(ORDERS, check)
+        definition = self.definitions.resolve_asset_graph().get(key).partitions_def
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            state = self.instance.event_log_storage.get_asset_check_state([(key, definition)])[key]
+            subsets = {status.value: subset.subset_value for status, subset in state.subsets.items()}
+            return {
+                status: set(subset.get_partition_keys())
+                for status, subset in subsets.items()
+                if isinstance(subset, PartitionsSubset) and not subset.is_empty
+            }
+
     def look(self, sensor: str) -> SensorExecutionData:
         """One tick, with the checks that the daemon makes of what a sensor returns."""
         context = dg.build_sensor_context(
@@ -87,10 +131,12 @@ class Shop:
 
     def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """What the daemon would do with a request."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
+        job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(request.asset_selection or []),
+            asset_check_selection=set(request.asset_check_keys or []),
+        )
         return job.execute_in_process(
             instance=self.instance,
-            asset_selection=list(request.asset_selection or []),
             partition_key=request.partition_key,
             tags=dict(request.tags),
             run_config=dict(request.run_config),

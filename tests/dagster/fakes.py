@@ -12,12 +12,27 @@ from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig, TableConfig
-from dltsync_core.errors import ConfigError, SyncError
+from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.steps import Probe
 from dltsync_core.run.events import Event, EventSink, ignore
 from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
+from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
+from dltsync_core.validate.summaries import ColumnDifference, LoadedFigure
+
+
+def compared(error: SyncError | None = None) -> tuple[LoadedFigure, ...]:
+    """What a load compared that ended so: one that failed its validation found another sum in the warehouse, others that are
+    told of stopped before."""
+    if error is not None and not isinstance(error, ValidationFailed):
+        return ()
+    held = "9.99" if error is not None else "10.00"
+    return (
+        LoadedFigure("Id", "nulls", "0", "0"),
+        LoadedFigure("Amount", "nulls", "1", "1"),
+        LoadedFigure("Amount", "sum", "10.00", held),
+    )
 
 
 @dataclass
@@ -48,9 +63,21 @@ class Call:
     read: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One call of `validate_all_tables`."""
+
+    table: str
+    keys: tuple[str, ...] | None
+    fingerprint: str | None
+
+
 @dataclass
 class FakeWorld:
-    """All that outlives one pipeline. `failing` maps a unit to the error it ends with; `crash_at` raises in the middle."""
+    """All that outlives one pipeline. `failing` maps a unit to the error it ends with; `crash_at` raises in the middle.
+
+    `damaged` maps a unit to the figures that differ in its warehouse, `strange` are problems that belong to no unit.
+    """
 
     tables: dict[str, FakeTable]
     heads: dict[str, dict[str, Head]] = field(default_factory=dict)
@@ -59,6 +86,9 @@ class FakeWorld:
     down: SyncError | None = None
     findings: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    damaged: dict[str, tuple[ColumnDifference, ...]] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     configs: list[PipelineConfig] = field(default_factory=list)
     on_unit: Callable[[str], None] = lambda unit: None
 
@@ -106,6 +136,34 @@ class FakePipeline:
     def committed(self, table_name: str) -> Mapping[str, Head]:
         return dict(self._world.heads.get(table_name, {}))
 
+    def validate_all_tables(
+        self,
+        table_names: Sequence[str] | None = None,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        fingerprint: str | None = None,
+    ) -> dict[str, Any]:
+        self._world.answer()
+        chosen = [t for t in self._config.tables if table_names is None or str(t.name) in table_names]
+        return as_report([self._compare(table, partition_keys, fingerprint) for table in chosen])
+
+    def _compare(
+        self, table: TableConfig, partition_keys: Sequence[str] | None, fingerprint: str | None
+    ) -> TableComparison:
+        keys = tuple(partition_keys) if partition_keys is not None else None
+        self._world.comparisons.append(Comparison(str(table.name), keys, fingerprint))
+        source = self._world.tables[str(table.name)].units
+        for key in keys or ():
+            if key not in source:
+                raise ConfigError(f"no table has a partition {key}")
+        units = tuple(
+            UnitComparison(unit, ThreeCounts(rows, rows, rows), self._world.damaged.get(unit, ()))
+            for unit, rows in source.items()
+            if keys is None or unit in keys
+        )
+        name = TableName(table.schema_name, table.table_name)
+        return TableComparison(name, table.kind, units, tuple(self._world.strange if keys is None else ()))
+
     def run(
         self,
         *,
@@ -151,7 +209,15 @@ class FakePipeline:
         if error is not None:
             say(Event("failed", name, unit, message=str(error)))
             return UnitResult(
-                name, table.kind, unit, "failed", "changed", error=str(error), error_type=type(error).__name__
+                name,
+                table.kind,
+                unit,
+                "failed",
+                "changed",
+                counts=ThreeCounts(probe.rows, probe.rows, probe.rows) if isinstance(error, ValidationFailed) else None,
+                compared=compared(error),
+                error=str(error),
+                error_type=type(error).__name__,
             )
         load = new_load_id()
         fresh = Head(name, unit, table.kind, 1, load, "fake", probe, probe.rows, probe.rows, "s", "x", "l", utc_now())
@@ -169,5 +235,6 @@ class FakePipeline:
             rows_read=probe.rows,
             bytes_written=probe.rows * 10,
             counts=ThreeCounts(probe.rows, probe.rows, probe.rows),
+            compared=compared(),
             probe_signature=probe.signature,
         )

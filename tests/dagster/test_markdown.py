@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfig
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import ThreeCounts, UnitResult
-from dltsync_dagster.checks import row_counts_result
+from dltsync_dagster.checks import load_verdict
 from dltsync_dagster.markdown import code
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
@@ -60,7 +60,7 @@ def test_any_text_stays_in_its_cell_as_code(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) -> None:
     unit = UnitResult(TableName("dbo", "T"), "partition", text, "committed", "", counts=ThreeCounts(1, 1, 1))
-    value = row_counts_result([unit]).metadata["dltsync/counts"]
+    value = load_verdict(unit).metadata["dltsync/counts"]
     assert isinstance(value, dg.MarkdownMetadataValue)
     table = StaticTableConfig(table_name=one_line(text), schema_name="dbo")
     config = PipelineConfig(

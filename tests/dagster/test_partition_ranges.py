@@ -129,12 +129,14 @@ def test_a_partition_that_is_gone_is_refused_by_name(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_the_row_count_check_speaks_for_the_run(shop: Shop, failing: bool) -> None:
+def test_the_row_count_check_speaks_for_each_partition(shop: Shop, failing: bool) -> None:
     shop.add_partitions()
     if failing:
         shop.world.failing[FEBRUARY] = FidelityError("no")
     result = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
-    records = shop.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    data = [r.get_dagster_event().asset_check_evaluation_data for r in records]
-    evaluations = [e for e in data if e.check_name == "row_counts"]  # beside the schema's
-    assert [(e.check_name, e.passed) for e in evaluations] == [("row_counts", not failing)]
+    said = shop.evaluations(result, "row_counts")
+    assert {key: e.passed for key, e in said.items()} == {JANUARY: True, FEBRUARY: not failing, MARCH: True}
+    shown = (
+        {"SUCCEEDED": {JANUARY, MARCH}, "FAILED": {FEBRUARY}} if failing else {"SUCCEEDED": {JANUARY, FEBRUARY, MARCH}}
+    )
+    assert shop.partitions_shown("row_counts") == shown

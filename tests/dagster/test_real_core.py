@@ -21,6 +21,7 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
+from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.fixtures_sandbox import SandboxServer
 
@@ -72,13 +73,32 @@ class RealShop:
     def execute(self, requests: list[dg.RunRequest]) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
         for request in requests:
-            assert job.execute_in_process(
+            asked = job.get_subset(
+                asset_selection=set(request.asset_selection or []),
+                asset_check_selection=set(request.asset_check_keys or []),
+            )
+            assert asked.execute_in_process(
                 instance=self.instance,
-                asset_selection=list(request.asset_selection or []),
                 partition_key=request.partition_key,
                 tags=dict(request.tags),
                 run_config=dict(request.run_config),
             ).success
+
+    def validate(self, partition: str | None = None, **options: object) -> dict[str | None, dg.AssetCheckEvaluation]:
+        """The check of the orders, executed by itself; what it says, by partition."""
+        check = dg.AssetCheckKey(ORDERS, "three_way_validation")
+        job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(), asset_check_selection={check}
+        )
+        done = job.execute_in_process(
+            instance=self.instance,
+            partition_key=partition,
+            run_config={"ops": {"validate_dbo_Orders": {"config": options}}},
+        )
+        said = [
+            e.asset_check_evaluation_data for e in done.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"
+        ]
+        return {one.partition: one for one in said}
 
     def warehouse(self, query: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.root / "house.duckdb"), read_only=True) as connection:
@@ -170,6 +190,41 @@ def test_a_load_shows_columns_with_their_declared_types(real: RealShop) -> None:
     assert isinstance(contracts, dict)
     assert contracts["Name"]["sql_type"] == "nvarchar(40)"
     assert contracts["Name"]["lossless"] is True
+
+
+def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(real: RealShop) -> None:
+    real.execute(real.look())
+    assert {key: one.passed for key, one in real.validate(fingerprint="sha256").items()} == dict.fromkeys(
+        ("[-inf,100)", "[100,200)", "[200,+inf)", None), True
+    )
+    with duckdb.connect(str(real.root / "house.duckdb")) as connection:
+        connection.execute("UPDATE warehouse.Orders SET Note = NULL WHERE No = 150")
+    said = real.validate()
+    assert {key: one.passed for key, one in said.items()} == {
+        "[-inf,100)": True,
+        "[100,200)": False,
+        "[200,+inf)": True,
+        None: False,
+    }
+    assert said["[100,200)"].description == "[100,200): Note: nulls source 0, lake 0, warehouse 1"
+    assert set(real.validate("[-inf,100)")) == {"[-inf,100)"}, "only the partition that was asked for"
+    with IncrementalSQLServerParquetPipeline(real.config) as pipeline:  # as `dltsync run --force` does
+        assert pipeline.run(table_names=["Orders"], partition_keys=["[100,200)"], force=True).success
+    assert real.validate("[100,200)")["[100,200)"].passed
+
+
+def test_a_load_shows_what_it_compared(real: RealShop) -> None:
+    real.execute(real.look())
+    said = [
+        record.get_dagster_event().asset_check_evaluation_data
+        for run in real.instance.get_runs()
+        for record in real.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    ]
+    (first,) = [one for one in said if (one.check_name, one.partition) == ("row_counts", "[-inf,100)")]
+    assert first.description == (
+        "2 rows in source, lake and warehouse; lake and warehouse agree on the NULLs of 2 columns"
+    )
+    assert "`Note`" in str(first.metadata["dltsync/columns"].value)
 
 
 def test_no_event_holds_the_password(real: RealShop) -> None:

@@ -1,0 +1,100 @@
+"""The asset check `three_way_validation`: source, lake and warehouse compared as they are now, when somebody asks for it.
+
+It reads: the source by aggregates, the lake's files whole. So it never runs along with a load, which Dagster would have it do:
+there it leaves its result open, for the load has compared what it loaded.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import dagster as dg
+from pydantic import Field
+
+from dltsync_core.config import TableConfig
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_dagster.compat import check_spec
+from dltsync_dagster.evaluations import evaluations, materializations_of
+from dltsync_dagster.failures import explained
+from dltsync_dagster.history import tables_under_way
+from dltsync_dagster.location import Location
+from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.verdicts import beside_load, verdicts_of
+
+THREE_WAY_VALIDATION = "three_way_validation"
+
+
+class ValidationOptions(dg.Config):
+    """How thoroughly the three places are compared."""
+
+    fingerprint: str | None = Field(
+        default=None,
+        description="sha256 or md5: also compare a hash of every value. It is computed row by row, in all three places.",
+    )
+
+
+Events: TypeAlias = Iterator[dg.Output[None] | dg.AssetCheckEvaluation]
+
+
+def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDefinition:
+    """The check of one table. Of a partition table it looks at the partitions of its run; of a run without any at all of them."""
+    key = location.asset_key(table)
+    spec = check_spec(
+        THREE_WAY_VALIDATION,
+        key,
+        "Source, lake and warehouse as they are now: rows, NULLs of every column, exact sums, the least and the greatest "
+        "moments, checksums of the lake's files. Runs when it is asked for by itself, not with a load.",
+        location.partitions_of(table),
+    )
+
+    @dg.multi_asset_check(
+        name=location.op_name("validate", table), specs=[spec], can_subset=True, pool=location.server_pool
+    )
+    def validate(
+        context: dg.AssetCheckExecutionContext,
+        config: ValidationOptions,
+        sqlserver: SqlServerConnection,
+        lake: ParquetLake,
+        warehouse: Warehouse,
+        state: StateStore,
+    ) -> Events:
+        run = context.op_execution_context
+        if _loads_too(run, location.op_name("sync", table)):
+            context.log.info(f"{table.name}: this run loads the table; ask for the check by itself to compare again")
+            return
+        chosen = _partitions_of_run(run)
+        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
+        with explained(run, location.settings), location.open_pipeline(composed) as pipeline:
+            units = chosen
+            if units is None:
+                units = pipeline.partition_keys(str(table.name)) if table.kind == "partition" else [WHOLE_TABLE]
+            about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
+            report = pipeline.validate_all_tables(
+                [str(table.name)], partition_keys=chosen, fingerprint=config.fingerprint
+            )
+        verdicts = verdicts_of(report["tables"][0], chosen)
+        if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(context.instance, [key]):
+            verdicts = [beside_load(verdict) for verdict in verdicts]
+        yield dg.Output(None, output_name=spec.get_python_identifier())
+        yield from evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about)
+
+    return validate
+
+
+def _loads_too(context: dg.OpExecutionContext, sync: str) -> bool:
+    """Whether the step that loads the table belongs to this run."""
+    only = context.run.step_keys_to_execute
+    return context.job_def.has_node_named(sync) and (only is None or sync in only)
+
+
+def _partitions_of_run(context: dg.OpExecutionContext) -> list[str] | None:
+    """None for a run without partitions. Raises Failure for a range that is empty."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        return None
+    keys = list(context.partition_keys)
+    if not keys:
+        raise dg.Failure(
+            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
+            "for. Let the sensor partition_boundaries look once, then ask again.",
+            allow_retries=False,
+        )
+    return keys

@@ -1,0 +1,231 @@
+"""The check `three_way_validation`: one result for each partition, only when it is asked for, and none of it hidden."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from dltsync_core.errors import FidelityError, ServerUnreachable, ValidationFailed
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.validate.summaries import ColumnDifference
+from dltsync_dagster.verdicts import verdicts_of
+from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, SECRET, THREE_WAY, Shop
+from tests.dagster.fakes import Comparison
+
+AMOUNT = ColumnDifference("Amount", "sum", "10.00", "10.00", "9.99")
+
+
+def loaded(shop: Shop) -> Shop:
+    for request in shop.look("partition_boundaries").run_requests or []:
+        assert shop.execute(request).success
+    return shop
+
+
+def test_a_range_is_checked_partition_by_partition(shop: Shop) -> None:
+    loaded(shop).world.damaged[FEBRUARY] = (AMOUNT,)
+    run = shop.check(ORDERS, between=(JANUARY, FEBRUARY))
+    assert run.success, "a check that fails is no run that fails"
+    said = shop.evaluations(run, THREE_WAY)
+    assert {key: one.passed for key, one in said.items()} == {JANUARY: True, FEBRUARY: False}
+    assert said[FEBRUARY].description == f"{FEBRUARY}: Amount: sum source 10.00, lake 10.00, warehouse 9.99"
+    assert said[FEBRUARY].severity is dg.AssetCheckSeverity.ERROR
+    assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY}, "FAILED": {FEBRUARY}}
+    assert shop.world.comparisons == [Comparison("sales.Orders", (JANUARY, FEBRUARY), None)]
+
+
+def test_the_result_shows_rows_and_figures_as_tables(shop: Shop) -> None:
+    loaded(shop).world.damaged[FEBRUARY] = (AMOUNT,)
+    said = shop.evaluations(shop.check(ORDERS, partition=FEBRUARY), THREE_WAY)[FEBRUARY]
+    assert str(said.metadata["dltsync/units"].value).splitlines()[2:] == [
+        f"| `{FEBRUARY}` | **different** | 20 | 20 | 20 |"
+    ]
+    assert str(said.metadata["dltsync/differences"].value).splitlines()[2:] == [
+        f"| `{FEBRUARY}` | `Amount` | sum | `10.00` | `10.00` | `9.99` |"
+    ]
+
+
+def test_a_new_load_makes_the_result_out_of_date(shop: Shop) -> None:
+    loaded(shop).world.damaged[FEBRUARY] = (AMOUNT,)
+    shop.check(ORDERS, between=(JANUARY, FEBRUARY))
+    shop.world.damaged.clear()
+    shop.materialize(ORDERS, partition=FEBRUARY)
+    assert FEBRUARY not in shop.partitions_shown(THREE_WAY).get("FAILED", set())
+    shop.check(ORDERS, partition=FEBRUARY)
+    assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY, FEBRUARY}}
+
+
+def test_without_a_partition_all_are_checked_and_the_table_beside_them(shop: Shop) -> None:
+    """Rows that lie in no partition, and files of a partition that is gone, belong to none of them."""
+    loaded(shop).world.strange.append("the warehouse table holds 31 rows, its partitions 30")
+    said = shop.evaluations(shop.check(ORDERS), THREE_WAY)
+    assert {key: one.passed for key, one in said.items()} == {JANUARY: True, FEBRUARY: True, MARCH: True, None: False}
+    assert said[None].description == "the warehouse table holds 31 rows, its partitions 30"
+    assert len(str(said[None].metadata["dltsync/units"].value).splitlines()) == 5
+
+
+@pytest.mark.parametrize("key", [CUSTOMERS, COUNTRIES])
+def test_a_whole_table_has_one_result(shop: Shop, key: dg.AssetKey) -> None:
+    shop.materialize(key)
+    assert shop.evaluations(shop.check(key), THREE_WAY)[None].passed
+    shop.world.damaged[WHOLE_TABLE] = (AMOUNT,)
+    said = shop.evaluations(shop.check(key), THREE_WAY)
+    assert list(said) == [None]
+    assert (said[None].passed, said[None].description) == (
+        False,
+        "all: Amount: sum source 10.00, lake 10.00, warehouse 9.99",
+    )
+
+
+def test_the_fingerprint_is_asked_for_by_config(shop: Shop) -> None:
+    shop.check(COUNTRIES, options={"fingerprint": "md5"})
+    assert shop.world.comparisons == [Comparison("dbo.Countries", None, "md5")]
+
+
+@pytest.mark.parametrize("key", [ORDERS, CUSTOMERS])
+def test_a_load_does_not_read_everything_again(shop: Shop, key: dg.AssetKey) -> None:
+    """Dagster runs the checks of an asset along with it, unless told otherwise: the button in the UI does not tell."""
+    shop.add_partitions()
+    run = shop.materialize(key, partition=JANUARY if key == ORDERS else None)
+    assert run.success
+    assert shop.world.comparisons == []
+    assert shop.evaluations(run, THREE_WAY) == {}
+    if key == ORDERS:
+        assert shop.partitions_shown(THREE_WAY) == {"SKIPPED": {JANUARY}}
+
+
+def test_a_sensor_asks_for_the_checks_that_belong_to_a_load(shop: Shop) -> None:
+    (request,) = shop.look("scd_timestamps").run_requests or []
+    assert {key.name for key in request.asset_check_keys or []} == {"row_counts", "schema", "version_integrity"}
+
+
+def test_a_difference_beside_a_load_says_that_it_may_be_one(shop: Shop) -> None:
+    shop.world.damaged[WHOLE_TABLE] = (AMOUNT,)
+    job = shop.definitions.resolve_implicit_global_asset_job_def()
+    shop.instance.create_run_for_job(job, asset_selection=frozenset([COUNTRIES]), status=dg.DagsterRunStatus.STARTED)
+    said = shop.evaluations(shop.check(COUNTRIES), THREE_WAY)[None]
+    assert "check again when it is done" in str(said.description)
+
+
+def test_a_partition_that_is_gone_is_refused_by_name(shop: Shop) -> None:
+    del loaded(shop).orders.units[FEBRUARY]
+    run = shop.check(ORDERS, partition=FEBRUARY, raise_on_error=False)
+    (failure,) = [event for event in run.all_events if event.is_step_failure]
+    assert f"no table has a partition {FEBRUARY}" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_a_server_that_is_down_fails_the_run_with_its_message_and_not_the_check(shop: Shop) -> None:
+    shop.world.down = ServerUnreachable("nobody answers at db.example:1433", remedy="start it")
+    run = shop.check(COUNTRIES, raise_on_error=False)
+    assert not run.success
+    assert shop.evaluations(run, THREE_WAY) == {}
+    (failure,) = [event for event in run.all_events if event.is_step_failure]
+    assert "nobody answers at db.example:1433" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_no_result_holds_the_password(shop: Shop) -> None:
+    shop.world.damaged[WHOLE_TABLE] = (AMOUNT,)
+    run = shop.check(COUNTRIES)
+    assert SECRET not in str(shop.instance.all_logs(run.run_id))
+
+
+def everything(shop: Shop) -> dg.ExecuteInProcessResult:
+    return shop.definitions.resolve_job_def("validate_everything").execute_in_process(
+        instance=shop.instance, resources=shop.definitions.resources, raise_on_error=False
+    )
+
+
+def test_the_job_for_everything_shows_each_partition_and_fails_when_one_differs(shop: Shop) -> None:
+    loaded(shop)
+    assert everything(shop).success
+    assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY, FEBRUARY, MARCH}}
+    shop.world.damaged[FEBRUARY] = (AMOUNT,)
+    run = everything(shop)
+    assert not run.success
+    assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY, MARCH}, "FAILED": {FEBRUARY}}
+    (failure,) = [event for event in run.all_events if event.is_step_failure]
+    assert f"sales.Orders: {FEBRUARY}: Amount: sum source" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_its_schedule_starts_stopped(shop: Shop) -> None:
+    schedule = shop.definitions.resolve_schedule_def("weekly_validation")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
+    units = [
+        {
+            "unit": f"[{n},{n + 1})",
+            "source": 1,
+            "lake": 1,
+            "warehouse": 1,
+            "equal": n != 999,
+            "columns": [],
+            "messages": [],
+        }
+        for n in range(1000)
+    ]
+    units[999]["messages"] = ["[999,1000): source 1, lake 1, warehouse 0 rows"]
+    whole = verdicts_of({"units": units, "problems": [f"p{n}" for n in range(100)], "notes": []}, None)[-1]
+    rows = str(whole.metadata["dltsync/units"].value).splitlines()
+    assert "[999,1000)" in rows[2]
+    assert (len(rows), rows[-1]) == (54, "and 950 more")
+    assert whole.sentence == "p0; p1; p2; p3; p4; and 96 more"
+
+
+def test_a_table_that_cannot_be_compared_says_why_on_each_partition() -> None:
+    said = verdicts_of({"units": [], "problems": ["the table is gone"], "notes": []}, [JANUARY, MARCH])
+    assert [(one.unit, one.passed, one.sentence) for one in said] == [
+        (JANUARY, False, "the table is gone"),
+        (MARCH, False, "the table is gone"),
+    ]
+
+
+# -- the check that the load itself reports -------------------------------------------------------------------------
+
+
+def test_a_load_shows_what_it_compared_for_each_partition(shop: Shop) -> None:
+    shop.add_partitions()
+    said = shop.evaluations(shop.materialize(ORDERS, between=(JANUARY, MARCH)), "row_counts")
+    assert said[FEBRUARY].description == (
+        "20 rows in source, lake and warehouse; lake and warehouse agree on the NULLs of 2 columns and the sums of 1"
+    )
+    assert str(said[FEBRUARY].metadata["dltsync/columns"].value).splitlines()[2:] == [
+        "| `Id` | `0` | `0` |  |  |",
+        "| `Amount` | `1` | `1` | `10.00` | `10.00` |",
+    ]
+
+
+def test_a_load_that_found_another_sum_names_partition_column_and_both_numbers(shop: Shop) -> None:
+    shop.add_partitions()
+    message = f"sales.Orders {FEBRUARY}: the warehouse holds other values than the lake: Amount: sum lake 10.00, warehouse 9.99"
+    shop.world.failing[FEBRUARY] = ValidationFailed(message, remedy="run again")
+    run = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
+    said = shop.evaluations(run, "row_counts")
+    assert {key: one.passed for key, one in said.items()} == {JANUARY: True, FEBRUARY: False, MARCH: True}
+    assert str(said[FEBRUARY].description).startswith(message)
+    assert str(said[FEBRUARY].metadata["dltsync/columns"].value).splitlines()[2] == (
+        "| `Amount` | `1` | `1` | `10.00` | `9.99` |"
+    ), "what differs comes first"
+
+
+def test_a_load_that_ended_before_it_compared_says_so(shop: Shop) -> None:
+    shop.world.failing[WHOLE_TABLE] = FidelityError("a value does not fit")
+    said = shop.evaluations(shop.materialize(COUNTRIES, raise_on_error=False), "row_counts")[None]
+    assert (said.passed, said.description) == (
+        False,
+        "the load failed before it was compared: a value does not fit",
+    )
+
+
+def test_a_retry_keeps_the_results_of_the_partitions_that_were_done(shop: Shop) -> None:
+    shop.add_partitions()
+    shop.world.failing[FEBRUARY] = ServerUnreachable("nobody answers")
+
+    def recover(unit: str) -> None:
+        if unit == MARCH:
+            shop.world.failing.clear()
+
+    shop.world.on_unit = recover
+    run = shop.materialize(ORDERS, between=(JANUARY, MARCH))
+    assert shop.partitions_shown("row_counts") == {"SUCCEEDED": {JANUARY, FEBRUARY, MARCH}}
+    assert str(shop.evaluations(run, "row_counts")[JANUARY].description).startswith("10 rows in source")
