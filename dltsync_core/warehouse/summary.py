@@ -88,5 +88,6 @@ def _expression(column: SummaryColumn, figure: Figure) -> str:
         return q.least(name)
     if figure is Figure.HIGH:
         return q.greatest(name)
-    exact = duckdb_type(column.mapping.field.type)
+    # As many digits as there are: the place may keep the column in a wider type than the source declares now.
+    exact = duckdb_type(pa.decimal128(38, column.scale))
     return q.half_of_total(name, exact, HALF_DIGITS, upper=figure is Figure.TOTAL_HIGH)
