@@ -19,6 +19,7 @@ from dltsync_dagster.evaluations import Verdict
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
 from dltsync_dagster.markdown import code, grid
+from dltsync_dagster.metadata import rows_metadata
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 
 ROW_COUNTS = "row_counts"
@@ -83,13 +84,8 @@ def _sentence(counts: ThreeCounts, compared: Sequence[LoadedFigure], different: 
 
 
 def _metadata(unit: UnitResult) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if unit.counts is not None:
-        counts = unit.counts
-        rows = [(code(unit.unit), *(f"{number:,}" for number in (counts.source, counts.lake, counts.warehouse)))]
-        found["dltsync/counts"] = dg.MetadataValue.md(
-            grid(("unit", "source", "lake", "warehouse"), rows, numbers=3, limit=1)
-        )
+    counts = unit.counts
+    found: dict[str, Any] = rows_metadata(counts.source, counts.lake, counts.warehouse) if counts is not None else {}
     if unit.compared:
         found["dltsync/columns"] = dg.MetadataValue.md(_columns_table(unit.compared))
     return found

@@ -52,8 +52,8 @@ def materializations_of(
 def evaluations(
     location: Location, table: TableConfig, check: str, verdicts: Iterable[Verdict], about: Materializations
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """The verdicts as events."""
-    for verdict in verdicts:
+    """The verdicts as events, failures last: the UI shows the newest result of a check as the check's."""
+    for verdict in sorted(verdicts, key=lambda verdict: not verdict.passed):
         partition = verdict.unit if table.kind == "partition" and verdict.unit != WHOLE_TABLE else None
         yield dg.AssetCheckEvaluation(
             asset_key=location.asset_key(table),

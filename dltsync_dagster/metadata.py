@@ -47,13 +47,12 @@ def _count_metadata(counts: ThreeCounts | None) -> dict[str, Any]:
     if counts is None:
         return {}
     kept = {"dltsync/kept_rows": counts.kept} if counts.kept else {}
-    return {
-        **kept,
-        "dltsync/source_rows": counts.source,
-        "dltsync/lake_rows": counts.lake,
-        "dltsync/warehouse_rows": counts.warehouse,
-        "dltsync/counts_equal": counts.equal,
-    }
+    return {**kept, **rows_metadata(counts.source, counts.lake, counts.warehouse), "dltsync/counts_equal": counts.equal}
+
+
+def rows_metadata(source: int, lake: int, warehouse: int) -> dict[str, int]:
+    """Rows in the three places, under the names that the UI plots."""
+    return {"dltsync/source_rows": source, "dltsync/lake_rows": lake, "dltsync/warehouse_rows": warehouse}
 
 
 def committed_metadata(event: Event, head: Head | None) -> dict[str, Any]:

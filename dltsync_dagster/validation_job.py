@@ -1,11 +1,15 @@
 """One job and one schedule that compare every table in all three places. Each result is shown on its asset and partition."""
 
 import dagster as dg
+from pydantic import Field
 
+from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.selection import check_partition_keys, select_tables
 from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location, schedule_status
+from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 from dltsync_dagster.validation_check import THREE_WAY_VALIDATION, ValidationOptions
 from dltsync_dagster.verdicts import verdicts_of
@@ -15,13 +19,22 @@ VALIDATION_JOB = "validate_everything"
 _TOLD = 20
 
 
+class EverythingValidationOptions(ValidationOptions):
+    """What is compared, and how thoroughly. Without a choice: everything."""
+
+    tables: list[str] = Field(default=[], description="Only these tables, as schema.table.")
+    partitions: list[str] = Field(
+        default=[], description="Only these partitions, by their boundaries, of the tables that have partitions."
+    )
+
+
 def validate_everything_job(location: Location) -> dg.JobDefinition:
     """All tables in one step. The run fails when anything differs, so that who watches runs learns of it."""
 
     @dg.op(name="validate_all_tables", pool=location.server_pool)
     def validate(
         context: dg.OpExecutionContext,
-        config: ValidationOptions,
+        config: EverythingValidationOptions,
         sqlserver: SqlServerConnection,
         lake: ParquetLake,
         warehouse: Warehouse,
@@ -30,15 +43,15 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
         composed = compose_config(location.config, sqlserver, lake, warehouse, state)
         wrong: list[str] = []
         with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
-            for table in location.config.tables:
-                name = str(table.name)
-                units = pipeline.partition_keys(name) if table.kind == "partition" else []
+            for table, units, keys in _chosen(location, pipeline, config):
                 about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
-                (report,) = pipeline.validate_all_tables([name], fingerprint=config.fingerprint)["tables"]
-                verdicts = verdicts_of(report, None)
+                (report,) = pipeline.validate_all_tables(
+                    [str(table.name)], partition_keys=keys, fingerprint=config.fingerprint
+                )["tables"]
+                verdicts = verdicts_of(report, keys)
                 for event in evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about):
                     context.log_event(event)  # type: ignore[arg-type]  # it takes them, though its annotation does not say so
-                wrong += [f"{name}: {message}" for message in report["messages"]]
+                wrong += [f"{table.name}: {message}" for message in report["messages"]]
         if wrong:
             more = [f"and {len(wrong) - _TOLD:,} more"] if len(wrong) > _TOLD else []
             raise dg.Failure(description="\n".join([*wrong[:_TOLD], *more]), allow_retries=False)
@@ -48,6 +61,20 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
         validate()
 
     return job
+
+
+def _chosen(
+    location: Location, pipeline: Pipeline, options: EverythingValidationOptions
+) -> list[tuple[TableConfig, list[str], list[str] | None]]:
+    """The tables with their partitions, and those of them that are asked for (None: all). Raises ConfigError for a table or a
+    partition that there is not."""
+    tables = select_tables(location.config.tables, names=options.tables or None)
+    known = {table.name: pipeline.partition_keys(str(table.name)) for table in tables if table.kind == "partition"}
+    if not options.partitions:
+        return [(table, known.get(table.name, []), None) for table in tables]
+    wanted = check_partition_keys(options.partitions, [key for keys in known.values() for key in keys])
+    chosen = [(table, [key for key in known.get(table.name, []) if key in wanted]) for table in tables]
+    return [(table, keys, keys) for table, keys in chosen if keys]
 
 
 def validation_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefinition:

@@ -11,6 +11,7 @@ import dagster as dg
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.evaluations import Verdict
 from dltsync_dagster.markdown import code, grid
+from dltsync_dagster.metadata import rows_metadata
 
 _SHOWN = 50
 _TOLD = 5
@@ -71,10 +72,13 @@ def _told(messages: Sequence[str]) -> str:
 
 def _metadata(
     units: Sequence[Mapping[str, Any]], problems: tuple[str, ...], notes: tuple[str, ...]
-) -> dict[str, dg.MarkdownMetadataValue]:
+) -> dict[str, int | dg.MarkdownMetadataValue]:
     """What differs comes first, as there may be more than is shown."""
-    found: dict[str, dg.MarkdownMetadataValue] = {}
+    found: dict[str, int | dg.MarkdownMetadataValue] = {}
     if units:
+        source, lake, warehouse = (sum(unit[place] for unit in units) for place in ("source", "lake", "warehouse"))
+        found |= rows_metadata(source, lake, warehouse)
+    if len(units) > 1:
         found["dltsync/units"] = dg.MetadataValue.md(_units_table(units))
     differing = [(unit["unit"], figure) for unit in units for figure in unit["columns"]]
     if differing:

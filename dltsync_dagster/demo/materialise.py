@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -79,6 +79,9 @@ class WatchedPipeline:
     def committed(self, table_name: str) -> Mapping[str, Head]:
         return self._pipeline.committed(table_name)
 
+    def validate_all_tables(self, *names: Sequence[str], **arguments: Any) -> dict[str, Any]:
+        return self._pipeline.validate_all_tables(*names, **arguments)
+
     @property
     def scd_handler(self) -> Any:
         return self._pipeline.scd_handler
@@ -120,11 +123,12 @@ class Orchestra:
         """Materialise what a sensor asked for. Returns what the core did. Raises DagsterRunFailed."""
         asked = request.request
         self._results.clear()
-        job = self._definitions.resolve_implicit_global_asset_job_def()
+        job = self._definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(asked.asset_selection or []), asset_check_selection=set(asked.asset_check_keys or [])
+        )
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = job.execute_in_process(
             instance=self._instance,
-            asset_selection=list(asked.asset_selection or []),
             partition_key=asked.partition_key,
             tags={**asked.tags, "dagster/sensor_name": request.sensor},
             run_config={**asked.run_config, **quiet},

@@ -11,9 +11,11 @@ from markdown_it import MarkdownIt
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfig
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import ThreeCounts, UnitResult
+from dltsync_core.validate.summaries import LoadedFigure
 from dltsync_dagster.checks import load_verdict
 from dltsync_dagster.markdown import code
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
+from dltsync_dagster.verdicts import verdicts_of
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -26,6 +28,7 @@ HOSTILE = (
     "http://evil.example/ and <http://evil.example/>",
     "&lt;b&gt; **bold** _em_ ~~gone~~ a\\|b",
 )
+FIGURE = {"figure": "sum", "source": "1", "lake": "1", "warehouse": "2"}
 markdown = MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough")
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1) | st.text(
     "`|<>[]()*_\\&#!-~: ab", min_size=1
@@ -59,13 +62,29 @@ def test_any_text_stays_in_its_cell_as_code(text: str) -> None:
 )
 @pytest.mark.parametrize("text", HOSTILE)
 def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) -> None:
-    unit = UnitResult(TableName("dbo", "T"), "partition", text, "committed", "", counts=ThreeCounts(1, 1, 1))
-    value = load_verdict(unit).metadata["dltsync/counts"]
-    assert isinstance(value, dg.MarkdownMetadataValue)
+    figures = (LoadedFigure(text, "nulls", "0", "0"),)
+    unit = UnitResult(
+        TableName("dbo", "T"), "partition", text, "committed", "", compared=figures, counts=ThreeCounts(1, 1, 1)
+    )
+    report = {
+        "unit": text,
+        "source": 1,
+        "lake": 1,
+        "warehouse": 1,
+        "equal": True,
+        "messages": [],
+        "columns": [FIGURE | {"column": text}],
+    }
+    whole = verdicts_of({"units": [report, report], "problems": [text], "notes": [text]}, None)[-1]
+    shown_in_checks = {**load_verdict(unit).metadata, **whole.metadata}
+    tables = {
+        name: value.value for name, value in shown_in_checks.items() if isinstance(value, dg.MarkdownMetadataValue)
+    }
+    assert set(tables) == {f"dltsync/{name}" for name in ("columns", "units", "differences", "problems", "notes")}
     table = StaticTableConfig(table_name=one_line(text), schema_name="dbo")
     config = PipelineConfig(
         database=DatabaseConfig(server="s", database="d", username="u", password="p"), static_tables=[table]
     )
     description = TableTranslator().get_source_spec(TableTranslatorData(config, table)).description
-    kinds = {kind for part in (str(value.value), str(description)) for kind, _ in shown(part)}
+    kinds = {kind for part in (*map(str, tables.values()), str(description)) for kind, _ in shown(part)}
     assert kinds <= {"text", "text_special", "code_inline"}

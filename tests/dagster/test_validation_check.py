@@ -36,9 +36,7 @@ def test_a_range_is_checked_partition_by_partition(shop: Shop) -> None:
 def test_the_result_shows_rows_and_figures_as_tables(shop: Shop) -> None:
     loaded(shop).world.damaged[FEBRUARY] = (AMOUNT,)
     said = shop.evaluations(shop.check(ORDERS, partition=FEBRUARY), THREE_WAY)[FEBRUARY]
-    assert str(said.metadata["dltsync/units"].value).splitlines()[2:] == [
-        f"| `{FEBRUARY}` | **different** | 20 | 20 | 20 |"
-    ]
+    assert [said.metadata[f"dltsync/{place}_rows"].value for place in ("source", "lake", "warehouse")] == [20, 20, 20]
     assert str(said.metadata["dltsync/differences"].value).splitlines()[2:] == [
         f"| `{FEBRUARY}` | `Amount` | sum | `10.00` | `10.00` | `9.99` |"
     ]
@@ -128,9 +126,12 @@ def test_no_result_holds_the_password(shop: Shop) -> None:
     assert SECRET not in str(shop.instance.all_logs(run.run_id))
 
 
-def everything(shop: Shop) -> dg.ExecuteInProcessResult:
+def everything(shop: Shop, **options: list[str]) -> dg.ExecuteInProcessResult:
     return shop.definitions.resolve_job_def("validate_everything").execute_in_process(
-        instance=shop.instance, resources=shop.definitions.resources, raise_on_error=False
+        instance=shop.instance,
+        resources=shop.definitions.resources,
+        run_config={"ops": {"validate_all_tables": {"config": options}}},
+        raise_on_error=False,
     )
 
 
@@ -144,6 +145,32 @@ def test_the_job_for_everything_shows_each_partition_and_fails_when_one_differs(
     assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY, MARCH}, "FAILED": {FEBRUARY}}
     (failure,) = [event for event in run.all_events if event.is_step_failure]
     assert f"sales.Orders: {FEBRUARY}: Amount: sum source" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_the_failure_is_the_last_result_of_a_run(shop: Shop) -> None:
+    """The UI shows the last one as that of the check."""
+    loaded(shop).world.damaged[JANUARY] = (AMOUNT,)
+    run = shop.check(ORDERS, between=(JANUARY, MARCH))
+    assert list(shop.evaluations(run, THREE_WAY)) == [FEBRUARY, MARCH, JANUARY]
+
+
+def test_the_job_compares_the_partitions_that_are_asked_for(shop: Shop) -> None:
+    """The UI cannot execute a check for single partitions by itself; the launchpad of the job can."""
+    run = everything(loaded(shop), partitions=[FEBRUARY])
+    assert list(shop.evaluations(run, THREE_WAY)) == [FEBRUARY]
+    assert shop.world.comparisons == [Comparison("sales.Orders", (FEBRUARY,), None)]
+
+
+def test_the_job_compares_the_tables_that_are_asked_for(shop: Shop) -> None:
+    assert everything(shop, tables=["dbo.Countries"]).success
+    assert [one.table for one in shop.world.comparisons] == ["dbo.Countries"]
+
+
+@pytest.mark.parametrize("options", [{"partitions": ["[1,2)"]}, {"tables": ["dbo.Countreis"]}])
+def test_the_job_refuses_what_there_is_not(shop: Shop, options: dict[str, list[str]]) -> None:
+    (failure,) = [event for event in everything(shop, **options).all_events if event.is_step_failure]
+    assert str(next(iter(options.values()))[0]) in str(failure.step_failure_data.user_failure_data)
+    assert shop.world.comparisons == []
 
 
 def test_its_schedule_starts_stopped(shop: Shop) -> None:
