@@ -7,6 +7,7 @@ import re
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters (escape sequences, carriage returns), other line breaks, and marks that turn the reading direction.
 Line feed and tab stay."""
+_ON_ONE_LINE = {ord("\n"): "\\n", ord("\t"): "\\t", ord("'"): "\\'"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:])")
 CONTINUED = "    "
 
@@ -19,6 +20,13 @@ def visible(text: str) -> str:
 def indented(text: str) -> str:
     """Visible, and every line but the first indented: none of them can be taken for an entry of its own."""
     return visible(text).replace("\n", f"\n{CONTINUED}")
+
+
+def quoted(text: str) -> str:
+    """A value in single quotes on one line: where it begins and ends is plain, blanks included. Different texts look different: a
+    quote or a backslash inside has a backslash before it."""
+    plain = visible(text.replace("\\", "\\\\")).translate(_ON_ONE_LINE)
+    return f"'{plain}'"
 
 
 def as_markdown(text: str) -> str:

@@ -44,6 +44,11 @@ class SegmentDigest:
         """As the ledger and the footer keep it: `rows|lane|lane`, empty lanes for no rows, like the server's SUM."""
         return f"{self.rows}|{self.lane_1}|{self.lane_2}" if self.rows else "0||"
 
+    @staticmethod
+    def from_text(text: str) -> SegmentDigest:
+        """The digest that has this `text`."""
+        return SegmentDigest(*(int(part or 0) for part in text.split("|")))
+
 
 def digest_batches(
     batches: Iterable[pa.RecordBatch],
@@ -59,7 +64,7 @@ def digest_batches(
     total = SegmentDigest()
     for batch in batches:
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-            total += _digest(batch.slice(start, ROWS_AT_ONCE), columns, algorithm)
+            total += segment_of(row_digests(batch.slice(start, ROWS_AT_ONCE), columns, algorithm=algorithm))
     return total
 
 
@@ -71,16 +76,23 @@ def row_digests(
     return [new(text.encode("utf-16-le")).digest() for text in _row_texts(batch, columns)]
 
 
-def _digest(batch: pa.RecordBatch, columns: Sequence[ColumnMapping], algorithm: HashAlgorithm) -> SegmentDigest:
-    if batch.num_rows == 0:
-        return SegmentDigest()
-    heads = b"".join(d[: _LANES * _LANE_BYTES] for d in row_digests(batch, columns, algorithm=algorithm))
+def segment_of(digests: Sequence[bytes]) -> SegmentDigest:
+    """The digest of rows with these digests."""
+    return segment_from(len(digests), halves(digests).sum(axis=0)) if digests else SegmentDigest()
+
+
+def halves(digests: Sequence[bytes]) -> Any:
+    """One row per digest: the upper and the lower half of each lane. A sum of 64-bit numbers leaves 64 bits after two of them: so
+    the halves are summed apart."""
+    heads = b"".join(digest[: _LANES * _LANE_BYTES] for digest in digests)
     lanes = np.frombuffer(heads, dtype=">i8").astype(np.int64).reshape(-1, _LANES)
-    # A sum of 64-bit numbers leaves 64 bits after two of them: the halves are summed apart, as Python's whole numbers.
-    high = (lanes >> _HALF_BITS).sum(axis=0)
-    low = (lanes & _HALF).sum(axis=0)
-    first, second = (int(h) * (1 << _HALF_BITS) + int(part) for h, part in zip(high, low, strict=True))
-    return SegmentDigest(batch.num_rows, first, second)
+    return np.stack([lanes >> _HALF_BITS, lanes & _HALF], axis=2).reshape(-1, 2 * _LANES)
+
+
+def segment_from(rows: int, sums: Any) -> SegmentDigest:
+    """The digest, from the sums of the `halves`, which become Python's whole numbers."""
+    lanes = [int(sums[2 * lane]) * (1 << _HALF_BITS) + int(sums[2 * lane + 1]) for lane in range(_LANES)]
+    return SegmentDigest(rows, *lanes)
 
 
 def _row_texts(batch: pa.RecordBatch, columns: Sequence[ColumnMapping]) -> list[str]:

@@ -163,7 +163,22 @@ def validate(
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Also compare a hash of every value: nothing that differs is equal.")
     ] = False,
-    algorithm: Annotated[str, typer.Option("--algorithm", help="Of the fingerprint: sha256 or md5.")] = "sha256",
+    algorithm: Annotated[
+        str | None,
+        typer.Option(
+            "--algorithm",
+            help="Of the fingerprint: sha256 (the default) or md5. Implies --fingerprint.",
+            show_default=False,
+        ),
+    ] = None,
+    narrow: Annotated[
+        bool,
+        typer.Option(
+            "--narrow",
+            help="Name the rows that differ, up to 100 of each table or partition: their keys, and the values that are not the "
+            "same, as they are. Implies --fingerprint.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Compare source, lake and warehouse: rows, NULLs, exact sums, the least and greatest moments. Exit code 9 when they do not
@@ -172,7 +187,10 @@ def validate(
         names, chosen = split_names(tables_), split_partition_keys(partitions)
         with _open(config, as_json=json, live=True) as pipeline:
             report = pipeline.validate_all_tables(
-                table_names=names, partition_keys=chosen, fingerprint=algorithm if fingerprint else None
+                table_names=names,
+                partition_keys=chosen,
+                fingerprint=algorithm or ("sha256" if fingerprint else None),
+                narrow=narrow,
             )
         if json:
             outcome.emit_json(report)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dltsync_core.cli.narrowed import print_narrowed
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RunResult
 from dltsync_core.showing import visible
@@ -189,6 +190,7 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
             console.print(shown(f"{table['table']}: {message}", style="red"), soft_wrap=True)
         for note in table.get("notes", ()):
             console.print(shown(f"note: {table['table']}: {note}", style="yellow"), soft_wrap=True)
+    print_narrowed(console, report)
 
 
 def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:

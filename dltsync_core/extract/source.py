@@ -13,7 +13,8 @@ from dltsync_core.config import DatabaseConfig, PartitionTableConfig, Processing
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.retrying import Budget, retried
 from dltsync_core.errors import CatalogError, NotPartitioned
-from dltsync_core.extract.view import ReadView, open_view
+from dltsync_core.extract.opening import open_view
+from dltsync_core.extract.view import ReadView
 from dltsync_core.identity import TableName
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.columns import find_column, needed_columns

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.config import (
-    DatabaseConfig,
-    PartitionTableConfig,
-    ProcessingConfig,
-    SCDTableConfig,
-    StaticTableConfig,
-)
-from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.config import PartitionTableConfig, ProcessingConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.connect.data import DataSession
 from dltsync_core.connect.retrying import Budget
-from dltsync_core.errors import CatalogError, ExtractError, ServerUnreachable, SyncError
+from dltsync_core.errors import ExtractError
 from dltsync_core.extract import probing
+from dltsync_core.extract.bucketed import BucketedUnit, bucket_digests, rows_of_buckets
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.limits import declared_bytes_per_row, has_unbounded_values, limits_of
@@ -33,15 +26,13 @@ from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSou
 from dltsync_core.extract.summarising import fingerprint_units, summarise_units
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.plan.steps import Probe
+from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
 from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
-from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn
-
-log = logging.getLogger("dltsync.extract")
 
 Consistency = Literal["snapshot", "read_committed"]
 
@@ -106,6 +97,22 @@ class ReadView:
     ) -> dict[str, str]:
         """The digest of these columns of each unit as `rows|lane|lane`, by one statement over all of them."""
         return fingerprint_units(self._fetch_for(facts, "hashing"), facts, columns, units, algorithm)
+
+    def bucket_digests(
+        self, bucketed: BucketedUnit, length: int, within: Buckets | None
+    ) -> dict[int, tuple[int, int, int]]:
+        """Rows and lane sums of every bucket that has rows, by one statement."""
+        return bucket_digests(self._fetch_for(bucketed.facts, "hashing"), bucketed, length, within)
+
+    def rows_of_buckets(
+        self, bucketed: BucketedUnit, within: Buckets | None, write: Callable[[pa.RecordBatch], None]
+    ) -> None:
+        """The rows of these buckets (None: of the unit), as `extract` hands them on, but not counted: whoever asks has
+        their digests. Raises as `extract` does."""
+        statement, mapping = rows_of_buckets(bucketed, within), bucketed.mapping
+        source = self._session.rows(statement.text, statement.parameters, f"reading {bucketed.facts.name}")
+        converter = BatchConverter(bucketed.facts, mapping, remainder_columns(mapping))
+        self._consume(self._stream(source, mapping, converter), write)
 
     @property
     def may_be_continued(self) -> bool:
@@ -175,8 +182,26 @@ class ReadView:
         counted = self.count(facts, unit)
         source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
+        stream = self._stream(source, mapping, converter)
+        rows, batches = staged_rows, 0
+
+        def take(batch: pa.RecordBatch) -> None:
+            nonlocal rows, batches
+            write(batch)
+            rows += batch.num_rows
+            batches += 1
+            if on_rows is not None:
+                on_rows(rows)
+
+        self._consume(stream, take)
+        self._verify(facts, unit, counted, rows)
+        self._verify_text(facts, unit, converter.replacements, after)
+        statements = source.statements if isinstance(source, SlicedRows) else 1
+        return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
+
+    def _stream(self, source: RowSource, mapping: TableMapping, converter: BatchConverter) -> BatchStream:
         limits = limits_of(self._processing)
-        stream = BatchStream(
+        return BatchStream(
             PulledRows(source, limits.batch_bytes) if has_unbounded_values(mapping) else source,
             converter.convert,
             limits,
@@ -184,21 +209,14 @@ class ReadView:
             stall_seconds=self._stall_seconds(),
             stop_within=STOP_WITHIN_SECONDS,
         )
-        rows, batches = staged_rows, 0
+
+    def _consume(self, stream: BatchStream, write: Callable[[pa.RecordBatch], None]) -> None:
         try:
             with stream:
                 for batch in stream:
                     write(batch)
-                    rows += batch.num_rows
-                    batches += 1
-                    if on_rows is not None:
-                        on_rows(rows)
         finally:
             self.abandoned = stream if stream.abandoned else None
-        self._verify(facts, unit, counted, rows)
-        self._verify_text(facts, unit, converter.replacements, after)
-        statements = source.statements if isinstance(source, SlicedRows) else 1
-        return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
 
     def _rows_of(
         self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int, after: KeyText | None
@@ -264,53 +282,3 @@ class ReadView:
             return self._session.fetch(statement.text, statement.parameters, f"{doing} {facts.name}")
 
         return fetch
-
-
-@contextmanager
-def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
-    """A read view on a connection of its own, which is closed at the end whatever happens."""
-    session = open_data_session(database)
-    view = ReadView(session, processing, "read_committed", "")
-    try:
-        facts = view_facts()
-        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
-        snapshot = state == 1
-        if not snapshot and processing.require_snapshot:
-            _refuse_weaker_view(database)
-        if snapshot:
-            session.execute(BEGIN_SNAPSHOT, "opening a read view")
-        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
-        yield view
-    except BaseException:
-        _close_quietly(view, session)
-        raise
-    try:
-        # What was read is complete and nothing was written: a connection that breaks only now costs nothing. An answer that
-        # there is no transaction to end is another matter: then the rows were not of one moment.
-        if snapshot:
-            session.execute(END_SNAPSHOT, "closing a read view")
-    except ServerUnreachable as error:
-        log.info("the connection broke while its read view was closed: %s", error.problem)
-    finally:
-        _close_quietly(view, session)
-
-
-def _refuse_weaker_view(database: DatabaseConfig) -> None:
-    raise CatalogError(
-        f"database {database.database} does not allow SNAPSHOT isolation, and require_snapshot is set",
-        remedy="ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or require_snapshot: false",
-    )
-
-
-def _close_quietly(view: ReadView, session: DataSession) -> None:
-    """The connection may be gone; whatever there was to tell has been told. A reader that is still caught in the
-    driver closes the connection when it returns."""
-
-    def close() -> None:
-        with suppress(SyncError):
-            session.close()
-
-    if view.abandoned is not None:
-        view.abandoned.when_over(close)
-    else:
-        close()

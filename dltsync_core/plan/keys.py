@@ -1,4 +1,4 @@
-"""Which columns tell rows apart: the version key of an scd table, the merge key of an upsert."""
+"""Which columns tell rows apart: the version key of an scd table, the merge key of an upsert, what names a row to a person."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def keys_of(facts: TableFacts, table: TableConfig) -> tuple[str, ...]:
     if isinstance(table, StaticTableConfig) and table.load_strategy == "upsert":
         return _upsert_keys(facts, table)
     return ()
+
+
+def naming_key(facts: TableFacts, merged_by: Sequence[str], available: Iterable[str]) -> tuple[str, ...]:
+    """The columns that name a row: those it is merged by, else the primary key, else the shortest unique key, of which every
+    column is `available`; none when there is no such key."""
+    there = {name.casefold() for name in available}
+    candidates = (tuple(merged_by), facts.primary_key, *sorted(facts.unique_keys, key=lambda key: (len(key), key)))
+    return next((key for key in candidates if key and all(name.casefold() in there for name in key)), ())
 
 
 def business_keys(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.recovery import Answer
 from dltsync_core.state.store import Store
-from dltsync_core.validate.fingerprint import algorithm_of
+from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 
@@ -198,21 +198,24 @@ class IncrementalSQLServerParquetPipeline:
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
+        narrow: bool = False,
     ) -> dict[str, Any]:
         """Compare source, lake and warehouse as they are now, unit by unit: rows, NULLs of every column, exact sums, the least
         and the greatest moment. Every live file of the lake is read, and its checksum compared. `partition_keys` limits it to
         these partitions of the chosen tables that have partitions. `fingerprint` (sha256, md5) also compares a hash of
-        every value; columns that cannot be part of it are named in `notes`.
+        every value; columns that cannot be part of it are named in `notes`. `narrow` names the rows of each unit that differs,
+        with their keys and the values that are not the same; it looks by fingerprint (sha256 unless said otherwise).
 
         {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "problems", "messages",
-        "notes"}]}, where a unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns", "messages"}, the first
-        three rows and `columns` the figures that differ: [{"column", "figure", "source", "lake", "warehouse"}]. `problems`
+        "notes"}]}, where a unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns", "messages", "narrowed"},
+        the first three rows and `columns` the figures that differ: [{"column", "figure", "source", "lake", "warehouse"}].
+        `narrowed` is None, or {"key", "places", "rows", "more", "exact", "why_not", "levels"} (docs/validation.md). `problems`
         belong to no unit; a table's `messages` are all sentences, its units' too. Raises ConfigError and ConnectError.
         """
         tables = select_tables(self.config.tables, names=table_names)
-        algorithm = algorithm_of(fingerprint) if fingerprint is not None else None
+        algorithm = algorithm_of(fingerprint) if fingerprint is not None else SHA256 if narrow else None
         with self._services(ignore, writable=False) as services:
-            return as_report(compare_tables(services, tables, partition_keys, algorithm=algorithm))
+            return as_report(compare_tables(services, tables, partition_keys, algorithm=algorithm, narrow=narrow))
 
     def get_pipeline_status(self) -> dict[str, Any]:
         """Where every table stands: units, rows, last commit, watermark, last error; and whether the server answers."""

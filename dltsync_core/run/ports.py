@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.versions import VersionStore
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
+from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.typemap import TableMapping
 from dltsync_core.typemap.mapping import ColumnMapping
@@ -50,6 +52,14 @@ class View(Protocol):
         units: Mapping[str, UnitFilter],
         algorithm: HashAlgorithm,
     ) -> Mapping[str, str]: ...
+
+    def bucket_digests(
+        self, bucketed: BucketedUnit, length: int, within: Buckets | None
+    ) -> Mapping[int, tuple[int, int, int]]: ...
+
+    def rows_of_buckets(
+        self, bucketed: BucketedUnit, within: Buckets | None, write: Callable[[pa.RecordBatch], None]
+    ) -> None: ...
 
     def extract(
         self,

@@ -35,7 +35,7 @@ def digest_rows(
     """One row: n (count), s1 and s2 (the lane sums as text, NULL for no rows)."""
     return sql(
         "SELECT {sums}\nFROM ({digests}) AS h",
-        sums=_sums(),
+        sums=lane_sums(),
         digests=_row_digests(name, columns, condition, algorithm, slot=None),
     ).render()
 
@@ -53,14 +53,14 @@ def digest_by_slot(
     highest = sql(", {text} AS high", text=as_text(high, sql("MAX(h.high)"))) if high else Sql(())
     return sql(
         "SELECT h.slot AS slot, {sums}{highest}\nFROM ({digests}) AS h\nGROUP BY h.slot",
-        sums=_sums(),
+        sums=lane_sums(),
         highest=highest,
         digests=_row_digests(name, columns, condition, algorithm, slot=slot, high=high),
     ).render()
 
 
-def _sums() -> Sql:
-    """The lanes as decimal(38,0): a sum of bigint would overflow after a few rows."""
+def lane_sums() -> Sql:
+    """n, s1 and s2 of the digests h.d. The lanes as decimal(38,0): a sum of bigint would overflow after a few rows."""
     return sql(
         "COUNT_BIG(*) AS n,\n"
         "  CONVERT(varchar(50), SUM(CAST(CAST(CAST(SUBSTRING(h.d, 1, 8) AS binary(8)) AS bigint) AS decimal(38,0)))) AS s1,\n"
@@ -77,10 +77,7 @@ def _row_digests(
     slot: Sql | None,
     high: ColumnFacts | None = None,
 ) -> Sql:
-    texts = [
-        sql("{text} AS {alias}", text=as_binary_ordered_text(column), alias=Identifier(f"c{position}"))
-        for position, column in enumerate(columns, start=1)
-    ]
+    texts = named_texts(columns)
     kept: list[Sql] = []
     if slot is not None:
         texts.insert(0, sql("{slot} AS slot", slot=slot))
@@ -88,46 +85,53 @@ def _row_digests(
     if high is not None:
         texts.append(sql("{high} AS high", high=Identifier(high.name)))
         kept.append(sql("x.high"))
-    row_text = _row_text(len(columns))
-    digest = (
-        sql("HASHBYTES('SHA2_256', {row})", row=row_text)
-        if algorithm == "hashbytes_sha256"
-        else sql("HASHBYTES('MD5', {row})", row=row_text)
-    )
     return sql(
         "\n  SELECT {kept}\n  FROM (\n    SELECT {texts}\n    FROM {table}{where}) AS x",
-        kept=join(", ", [*kept, sql("{digest} AS d", digest=digest)]),
+        kept=join(", ", [*kept, sql("{digest} AS d", digest=hashed(numbered(len(columns)), algorithm))]),
         texts=join(",\n      ", texts),
         table=table(name),
         where=where([condition]),
     )
 
 
-def _row_text(columns: int) -> Sql:
+def named_texts(columns: Sequence[ColumnFacts]) -> list[Sql]:
+    """The lossless texts of the columns, named c1, c2 and so on: what `numbered` refers to."""
+    return [
+        sql("{text} AS {alias}", text=as_binary_ordered_text(column), alias=Identifier(f"c{position}"))
+        for position, column in enumerate(columns, start=1)
+    ]
+
+
+def numbered(columns: int) -> list[Sql]:
+    """The texts x.c1, x.c2 and so on, of a derived table `x`."""
+    return [sql("x.{column}", column=Identifier(f"c{position}")) for position in range(1, columns + 1)]
+
+
+def hashed(texts: Sequence[Sql], algorithm: HashAlgorithm) -> Sql:
+    """HASHBYTES of the canonical row text that these values make."""
+    row = _row_text(texts)
+    if algorithm == "hashbytes_sha256":
+        return sql("HASHBYTES('SHA2_256', {row})", row=row)
+    return sql("HASHBYTES('MD5', {row})", row=row)
+
+
+def _row_text(texts: Sequence[Sql]) -> Sql:
     groups = [
-        _concat([argument for position in group for argument in _column_arguments(position)])
-        for group in _groups(columns)
+        _concat([argument for text in texts[start : start + _COLUMNS_PER_CONCAT] for argument in _text_arguments(text)])
+        for start in range(0, len(texts), _COLUMNS_PER_CONCAT)
     ]
     while len(groups) > 1:
         groups = [_concat(groups[i : i + CONCAT_ARGUMENTS - 1]) for i in range(0, len(groups), CONCAT_ARGUMENTS - 1)]
     return groups[0]
 
 
-def _groups(columns: int) -> list[range]:
-    return [
-        range(start, min(start + _COLUMNS_PER_CONCAT, columns + 1))
-        for start in range(1, columns + 1, _COLUMNS_PER_CONCAT)
-    ]
-
-
-def _column_arguments(position: int) -> tuple[Composable, Composable]:
+def _text_arguments(text: Sql) -> tuple[Composable, Composable]:
     """Length or `~`, then the text; CONCAT makes the text of a NULL empty."""
-    value = sql("x.{column}", column=Identifier(f"c{position}"))
     length = sql(
-        "CASE WHEN {value} IS NULL THEN N'~' ELSE CONCAT(DATALENGTH({value}), N':') END",
-        value=value,
+        "CASE WHEN {text} IS NULL THEN N'~' ELSE CONCAT(DATALENGTH({text}), N':') END",
+        text=text,
     )
-    return length, value
+    return length, text
 
 
 def _concat(arguments: Sequence[Composable]) -> Sql:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
@@ -44,11 +45,20 @@ def fingerprint_lake(
     algorithm: HashAlgorithm,
 ) -> SegmentDigest:
     """The digest of the same rows. Raises LakeError for a damaged page or a missing column."""
-    if not any(loads):
-        return SegmentDigest()
-    with lake_rows(loads, version_keys) as (connection, relation, _):
-        batches = read_rows(connection, relation, [column.name for column in columns], q.EVERYTHING)
+    with lake_batches(loads, [column.name for column in columns], version_keys) as batches:
         return digest_batches(batches, columns, algorithm=algorithm)
+
+
+@contextmanager
+def lake_batches(
+    loads: Sequence[Sequence[Path]], names: Sequence[str], version_keys: Sequence[str]
+) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The same rows, these columns of them, while the block lasts. Raises LakeError as `fingerprint_lake` does."""
+    if not any(loads):
+        yield iter(())
+        return
+    with lake_rows(loads, version_keys) as (connection, relation, _):
+        yield read_rows(connection, relation, names, q.EVERYTHING)
 
 
 @contextmanager

@@ -9,22 +9,29 @@ from typing import Any
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.narrowing import Narrowed
 from dltsync_core.validate.summaries import ColumnDifference, as_json
 
 
 @dataclass(frozen=True)
 class UnitComparison:
     """One unit as it stands now in the three places. `columns` are the figures of its columns that differ, `problems` sentences
-    about its files in the lake that are not whole."""
+    about its files in the lake that are not whole, `narrowed` its rows that differ, when they were asked for."""
 
     unit: str
     counts: ThreeCounts
     columns: tuple[ColumnDifference, ...] = ()
     problems: tuple[str, ...] = ()
+    narrowed: Narrowed | None = None
 
     @property
     def equal(self) -> bool:
-        return self.counts.equal and not self.columns and not self.problems
+        return self.same_rows and not self.problems
+
+    @property
+    def same_rows(self) -> bool:
+        """Whether nothing differs between the places that could be compared."""
+        return self.counts.equal and not self.columns
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -88,4 +95,5 @@ def _unit(unit: UnitComparison) -> dict[str, Any]:
         "equal": unit.equal,
         "columns": as_json(unit.columns),
         "messages": list(unit.messages),
+        "narrowed": unit.narrowed.as_dict() if unit.narrowed is not None else None,
     }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dltsync_core.showing import as_markdown, indented, visible
+from dltsync_core.showing import as_markdown, indented, quoted, visible
 from tests.hostile import HOSTILE
 
 TEXTS = st.one_of(
@@ -24,6 +24,14 @@ def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
     shown.encode("utf-8")
     assert shown.count("\n") == text.count("\n")
+
+
+@given(TEXTS, TEXTS)
+def test_a_quoted_value_is_one_line_and_ends_where_it_seems_to(text: str, other: str) -> None:
+    shown = quoted(text)
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
+    assert re.fullmatch(r"'(?:[^'\\]|\\.)*'", shown)
+    assert (shown == quoted(other)) is (text == other)
 
 
 @given(TEXTS)

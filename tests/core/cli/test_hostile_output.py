@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 
 from dltsync_core.cli import outcome, tables
+from dltsync_core.cli.narrowed import print_narrowed
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.errors import QueryError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_core.showing import visible
+from dltsync_core.showing import quoted, visible
 from tests.hostile import HOSTILE
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202a-\u202e]")
@@ -59,6 +60,23 @@ def test_plans_results_status_and_validation(text: str, console: Console) -> Non
     report = {"table": text, "valid": False, "units": [compared], "messages": [text]}
     tables.print_validation(console, {"valid_tables": 0, "total_tables": 1, "tables": [report]})
     _shown_whole(text, console)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_rows_that_differ(text: str, console: Console) -> None:
+    row = {
+        "key": {text: text},
+        "said": "value differs",
+        "values": [{"column": text, "source": text, "warehouse": None}],
+    }
+    narrowed = {"key": [text], "rows": [row], "more": 1, "exact": False, "why_not": None, "levels": []}
+    unit = {"unit": text, "narrowed": narrowed}
+    print_narrowed(
+        console, {"tables": [{"table": text, "units": [unit, {**unit, "narrowed": {**narrowed, "why_not": text}}]}]}
+    )
+    printed = _printed(console)
+    assert not OBEYED.search(printed)
+    assert f"{quoted(text)}, warehouse NULL" in printed
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -24,15 +24,18 @@ from dltsync_core.catalog.facts import (
     Slot,
     TableFacts,
 )
+from dltsync_core.changes.buckets import Keyed, digest_by_bucket, hashed_rows
 from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import ExtractError, Fenced, TableNotFound, ValidationFailed
+from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
+from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Figure, Summary, SummaryColumn
@@ -212,6 +215,22 @@ class FakeView:
             for name, unit in units.items()
         }
 
+    def bucket_digests(
+        self, bucketed: BucketedUnit, length: int, within: Buckets | None
+    ) -> dict[int, tuple[int, int, int]]:
+        self._source.ask(f"bucket {bucketed.facts.name}")
+        batches = _batches(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
+        found = digest_by_bucket(batches, _keyed(bucketed), length, within)
+        return {number: (digest.rows, digest.lane_1, digest.lane_2) for number, digest in found.items()}
+
+    def rows_of_buckets(
+        self, bucketed: BucketedUnit, within: Buckets | None, write: Callable[[pa.RecordBatch], None]
+    ) -> None:
+        self._source.ask(f"read buckets of {bucketed.facts.name}")
+        batches = _batches(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
+        for some in hashed_rows(batches, _keyed(bucketed), within):
+            write(some.batch)
+
     def extract(
         self,
         facts: TableFacts,
@@ -263,6 +282,7 @@ class FakeWarehouse:
 
     def __init__(self) -> None:
         self.tables: dict[Target, list[Row]] = {}
+        self.schemas: dict[Target, pa.Schema] = {}
         self.loads: list[str] = []
         self.marks: dict[tuple[Target, str, str], Marker] = {}
         self.fail: list[BaseException] = []
@@ -292,6 +312,7 @@ class FakeWarehouse:
         kept = rows[: len(rows) - self.lose] if self.lose else rows
         self.lose = 0
         self.tables[request.target] = [*held, *kept]
+        self.schemas[request.target] = request.schema
         if marker is not None:
             for unit in (marker.unit, *request.retires):
                 self.marks.pop((request.target, marker.pipeline, unit), None)
@@ -327,8 +348,11 @@ class FakeWarehouse:
         self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
-        held = pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows])
-        yield iter([held] if rows else [])
+        if not rows:
+            yield iter(())
+            return
+        schema = pa.schema([self.schemas[target].field(name) for name in columns])
+        yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
 
     def table_exists(self, target: Target) -> bool:
         return target in self.tables
@@ -383,3 +407,8 @@ def _in_scope(scope: ReplaceScope, row: Row) -> bool:
 
 def _key(row: Row, columns: Sequence[str]) -> tuple[Any, ...]:
     return tuple(row[column] for column in columns)
+
+
+def _keyed(bucketed: BucketedUnit) -> Keyed:
+    key = tuple(bucketed.columns[place] for place in bucketed.key)
+    return Keyed(bucketed.columns, key, bucketed.algorithm)

@@ -13,6 +13,9 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.connect.settings import session_settings
+from dltsync_core.extract.bucketed import BucketedUnit, rows_of_buckets
+from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
 from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join
@@ -146,6 +149,23 @@ def _summary_of_utc() -> Statement:
     return summarise(offset.name, summary_columns(map_columns(offset, config)), None)
 
 
+def _within_buckets() -> Statement:
+    return digest_by_bucket(
+        FLIGHTS.name, FLIGHTS.columns, [2, 0], _middle(), 4, Buckets(2, (0, 65_535)), algorithm="hashbytes_md5"
+    )
+
+
+def _rows_of_buckets() -> Statement:
+    columns = map_columns(FLIGHTS, StaticTableConfig(table_name="flights")).columns
+    slot = partitioned(DEPARTURE, list(MONTHS), "right")
+    unit = UnitFilter(slot=slot.slots[1], partitioning=slot)
+    return rows_of_buckets(BucketedUnit(FLIGHTS, unit, columns, (2, 0), "hashbytes_sha256"), Buckets(4, (7, 2**32 - 1)))
+
+
+def _middle() -> Sql | None:
+    return slot_condition(DEPARTURE, partitioned(DEPARTURE, list(MONTHS), "right").slots[1].range)
+
+
 WIDE = column("a_wide_one", "decimal", 33, precision=38, scale=4)
 SLOT = slot_number("pf months", DEPARTURE)
 CASES: dict[str, Callable[[], Statement]] = {
@@ -170,6 +190,11 @@ CASES: dict[str, Callable[[], Statement]] = {
         algorithm="hashbytes_md5",
     ),
     "digest_by_slot": lambda: digest_by_slot(FLIGHTS.name, FLIGHTS.columns, SLOT),
+    "digest_by_bucket": lambda: digest_by_bucket(
+        FLIGHTS.name, FLIGHTS.columns, [0], None, 2, None, algorithm="hashbytes_sha256"
+    ),
+    "digest_within_buckets_of_a_slot": _within_buckets,
+    "rows_of_buckets_by_two_columns": _rows_of_buckets,
     "probe_last_modified_by_slot": lambda: digest_by_slot(FLIGHTS.name, [MODIFIED], SLOT, high=MODIFIED),
     "probe_rowversion_by_slot": lambda: rowversion_by_slot(FLIGHTS.name, SLOT, VERSION),
     "probe_count_by_slot": lambda: count_by_slot(FLIGHTS.name, SLOT),

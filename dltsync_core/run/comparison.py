@@ -1,0 +1,232 @@
+"""One table, compared unit by unit in three places, and narrowed to the rows that differ when that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.errors import LakeError
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.manifest import Manifest
+from dltsync_core.run.narrowing import UnitToNarrow, narrow_unit
+from dltsync_core.run.ports import View
+from dltsync_core.run.prepared import TableShape
+from dltsync_core.run.retry import patiently
+from dltsync_core.run.services import Services
+from dltsync_core.typemap.summary import Summary, no_rows, summary_columns
+from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.fingerprint import EVERY_COLUMN, SHA256, fingerprinted
+from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
+from dltsync_core.validate.narrowing import Narrowed
+from dltsync_core.validate.report import TableComparison, UnitComparison
+from dltsync_core.validate.row_differences import LAKE, SOURCE, WAREHOUSE
+from dltsync_core.validate.summaries import FINGERPRINT, PRESENCE, ColumnDifference, column_differences
+
+ROWS_OF_A_TABLE = 1_000
+"""Rows that are told of one table before its further units are no longer narrowed: nobody reads more, and a table can have 15,000
+partitions."""
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """How closely to look: at which partitions (None: at all), by which fingerprint (None: by none), down to rows or not."""
+
+    chosen: frozenset[str] | None = None
+    algorithm: HashAlgorithm | None = None
+    narrow: bool = False
+
+
+ORDINARY = Closeness()
+
+
+@dataclass
+class LakeLook:
+    """What the lake holds, by unit. A unit whose files are not whole has rows and no summary."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    loads: dict[str, Sequence[Manifest]] = field(default_factory=dict)
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)
+    """Sentences about files that belong to no unit of the table."""
+
+    def fingerprint(self, unit: str) -> str | None:
+        """None where the files are not whole, or lack a column."""
+        return self.fingerprints.get(unit, None if unit in self.rows else SegmentDigest().text)
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What lake and warehouse hold, by unit."""
+
+    lake: LakeLook
+    warehouse: Mapping[str, Summary]
+    prints: Mapping[str, str]
+
+
+class Comparison:
+    """One table, looked at in three places: lake and warehouse first, so that the source is kept waiting for nobody."""
+
+    def __init__(self, services: Services, shape: TableShape, closeness: Closeness) -> None:
+        self._services = services
+        self._shape = shape
+        chosen = closeness.chosen
+        self._whole = chosen is None or shape.units == [WHOLE_TABLE]
+        self._units = [unit for unit in shape.units if self._whole or chosen is None or unit in chosen]
+        self._columns = summary_columns(
+            shape.mapping, decimals=services.config.processing.validate_precision_end_to_end
+        )
+        self._algorithm = closeness.algorithm
+        self._narrow = closeness.narrow
+        self._hashed = fingerprinted(shape.mapping)
+
+    def made(self) -> TableComparison:
+        """The comparison. Raises SyncError where the table cannot be compared."""
+        shape = self._shape
+        if not self._units:
+            return TableComparison(shape.name, shape.config.kind, ())
+        warehouse = self._services.warehouse.summaries(
+            shape.target, {unit: shape.scope_of(unit) for unit in self._units}, self._columns
+        )
+        others = _Others(self._lake(), warehouse, self._warehouse_fingerprints(warehouse))
+        beyond = self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))
+        units = patiently(
+            self._services,
+            lambda: self._held_against_the_source(others),
+            stage="planning",
+            table=shape.name,
+            unit=WHOLE_TABLE,
+        )
+        problems = (*others.lake.strangers, *beyond)
+        return TableComparison(shape.name, shape.config.kind, tuple(units), problems, self._notes(units))
+
+    def _held_against_the_source(self, others: _Others) -> list[UnitComparison]:
+        """What the source has is of one moment, its rows as well as its figures."""
+        shape, filters = self._shape, {unit: self._shape.filter_of(unit) for unit in self._units}
+        with self._services.source.read_view() as view:
+            source: Mapping[str, Summary] = view.summaries(shape.facts, self._columns, filters)
+            hashes: Mapping[str, str] = {}
+            if self._algorithm is not None:
+                hashes = view.fingerprints(shape.facts, self._hashed.columns, filters, self._algorithm)
+            units = [self._unit(unit, source[unit], others, hashes.get(unit)) for unit in self._units]
+            return self._narrowed(view, units, others, hashes) if self._narrow else units
+
+    def _unit(self, unit: str, source: Summary, others: _Others, fingerprint: str | None) -> UnitComparison:
+        lake, warehouse = others.lake, others.warehouse[unit]
+        kept = max(warehouse.rows - source.rows, 0) if self._keeps_rows else 0
+        counts = ThreeCounts(source.rows, lake.rows.get(unit, 0), warehouse.rows, kept)
+        in_lake = lake.summaries.get(unit, no_rows(self._columns) if unit not in lake.rows else None)
+        found = column_differences(source, in_lake, None if kept else warehouse)
+        complete = all(difference.figure != PRESENCE for difference in found)
+        if fingerprint is not None and complete:
+            places = (lake.fingerprint(unit), None if kept else others.prints.get(unit))
+            if any(place not in (None, fingerprint) for place in places):
+                found = (*found, ColumnDifference(EVERY_COLUMN, FINGERPRINT, fingerprint, *places))
+        return UnitComparison(unit, counts, found, lake.problems.get(unit, ()))
+
+    def _narrowed(
+        self, view: View, units: Sequence[UnitComparison], others: _Others, hashes: Mapping[str, str]
+    ) -> list[UnitComparison]:
+        told, found = 0, list[UnitComparison]()
+        for unit in units:
+            narrowed = None
+            if not unit.same_rows and told >= ROWS_OF_A_TABLE:
+                why = f"{told:,} rows of this table are told already: choose this unit alone with --partitions"
+                narrowed = Narrowed.refused(why)
+            elif not unit.same_rows:
+                asked = self._to_narrow(unit, others, hashes)
+                narrowed = narrow_unit(self._services, view, self._shape, asked, self._algorithm or SHA256)
+                told += len(narrowed.rows)
+            found.append(replace(unit, narrowed=narrowed))
+        return found
+
+    def _to_narrow(self, unit: UnitComparison, others: _Others, hashes: Mapping[str, str]) -> UnitToNarrow:
+        name, counts, lake = unit.unit, unit.counts, others.lake
+        present: dict[str, Summary] = {}
+        if name in lake.summaries or name not in lake.rows:
+            present[LAKE] = lake.summaries.get(name, no_rows(self._columns))
+        if not counts.kept:
+            present[WAREHOUSE] = others.warehouse[name]
+        columns = [c for c in self._hashed.columns if all(c.name in held.figures for held in present.values())]
+        whole = {SOURCE: hashes.get(name), LAKE: lake.fingerprint(name), WAREHOUSE: others.prints.get(name)}
+        # Of fewer columns the digests would be other ones.
+        known = whole if len(columns) == len(self._hashed.columns) else {}
+        return UnitToNarrow(
+            name,
+            {place: known.get(place) for place in (SOURCE, *present)},
+            max([counts.source, *(held.rows for held in present.values())]),
+            lake.loads.get(name, ()),
+            tuple(columns),
+            self._hashed.left_out,
+        )
+
+    def _warehouse_fingerprints(self, summaries: Mapping[str, Summary]) -> dict[str, str]:
+        """Of every unit, as far as the warehouse has the columns."""
+        if self._algorithm is None:
+            return {}
+        names = [column.name for column in self._hashed.columns]
+        found = {}
+        for unit in self._units:
+            if all(name in summaries[unit].figures for name in names):
+                with self._services.warehouse.rows(self._shape.target, self._shape.scope_of(unit), names) as batches:
+                    found[unit] = digest_batches(batches, self._hashed.columns, algorithm=self._algorithm).text
+        return found
+
+    @property
+    def _keeps_rows(self) -> bool:
+        config = self._shape.config
+        return isinstance(config, StaticTableConfig) and config.load_strategy == "upsert"
+
+    def _notes(self, units: Sequence[UnitComparison]) -> tuple[str, ...]:
+        kept = tuple(
+            f"{unit.unit}: the warehouse keeps {unit.counts.kept:,} rows that the source no longer has, so that its columns "
+            "were not compared"
+            for unit in units
+            if unit.counts.kept
+        )
+        return (*kept, *(self._hashed.left_out if self._algorithm is not None else ()))
+
+    def _beyond_all_units(self, total: int) -> list[str]:
+        """Rows of the warehouse that lie in no partition."""
+        if not self._whole or self._shape.scope_of(self._units[0]) is None:
+            return []
+        held = self._services.warehouse.count(self._shape.target)
+        return [f"the warehouse table holds {held:,} rows, its partitions {total:,}"] if held != total else []
+
+    def _lake(self) -> LakeLook:
+        """Every live file is read whole: its checksum is compared, then its rows are."""
+        found, shape = LakeLook(), self._shape
+        sizes, known = self._services.lake.sizes(shape.name), set(shape.units)
+        for unit, manifests in self._services.lake.current(shape.name).items():
+            if unit not in known:
+                found.strangers += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
+                continue
+            if unit not in self._units:
+                continue
+            problems = [p for m in manifests for p in self._services.lake.verify(m, sizes=sizes)]
+            summary = None
+            if not problems:
+                try:
+                    summary = found.summaries[unit] = self._scan(found, unit, manifests)
+                except LakeError as error:
+                    problems.append(error.problem)
+            found.problems[unit] = tuple(problems)
+            by_key = shape.config.kind == "scd"
+            found.rows[unit] = summary.rows if summary is not None else 0 if by_key else sum(m.rows for m in manifests)
+        return found
+
+    def _scan(self, found: LakeLook, unit: str, manifests: Sequence[Manifest]) -> Summary:
+        shape = self._shape
+        keys = shape.keys if shape.config.kind == "scd" else ()
+        with ExitStack() as stack:
+            loads = [stack.enter_context(self._services.lake.files(manifest)) for manifest in manifests]
+            summary = summarise_lake(loads, self._columns, keys)
+            if self._algorithm is not None and all(c.name in summary.figures for c in self._hashed.columns):
+                digest = fingerprint_lake(loads, self._hashed.columns, keys, self._algorithm)
+                found.fingerprints[unit] = digest.text
+        found.loads[unit] = manifests
+        return summary
