@@ -17,6 +17,7 @@ from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _NANOSECOND_YEARS = "the years 1677 to 2262"
 _NS_PER_US = 1000
+_MICROSECOND_DIGITS = 6
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _MAX_US = pa.scalar((2**63 - 1) // _NS_PER_US - 1, pa.int64())
 """One microsecond less than fits, so that the nanoseconds beside it fit as well."""
@@ -120,8 +121,13 @@ class BatchConverter:
         )
 
     def _row_named(self, batch: pa.RecordBatch, row: int) -> str:
-        names = [m.name for m in self._mapping.columns]
-        return named(naming_key(self._facts, names), lambda column: batch.column(names.index(column)), row)
+        return named(naming_key(self._facts, self._mapping), lambda column: self._key_value(batch, column, row))
+
+    def _key_value(self, batch: pa.RecordBatch, column: str, row: int) -> str:
+        position = next(i for i, m in enumerate(self._mapping.columns) if m.name == column)
+        if column not in self._remainder_at:
+            return shown(batch.column(position), row)
+        return _exactly(batch.column(position), row, batch.column(self._remainder_at[column])[row].as_py() or 0)
 
 
 def _to(mapping: ColumnMapping, representation: str) -> str:
@@ -150,9 +156,10 @@ def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
 
 
 def _exactly(values: pa.Array[Any], row: int, nanoseconds: int) -> str:
-    """A moment with the digits below the microsecond that stand beside it, and without the zeros at the end."""
+    """A moment with the digits below the microsecond that stand beside it, and without the zeros at the end. The driver hands
+    over times of day with nine digits of their own."""
     said = shown(values, row)
     text, zone = (said, "") if (found := _ZONE.search(said)) is None else (said[: found.start()], "Z")
     whole, _, fraction = text.partition(".")
-    digits = f"{fraction}{nanoseconds:03d}".rstrip("0")
+    digits = f"{fraction[:_MICROSECOND_DIGITS]}{nanoseconds:03d}".rstrip("0")
     return f"{whole}.{digits}{zone}" if digits else f"{whole}{zone}"

@@ -20,6 +20,8 @@ from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 REPLACEMENT = "\ufffd"
 _FIRST_BYTE = b"\xef"
+_NAMED_ROWS = 5
+"""Rows with U+FFFD that a message names: one of them may really store it."""
 
 
 class Replacements:
@@ -28,10 +30,10 @@ class Replacements:
     def __init__(self, mapping: TableMapping) -> None:
         self._columns = [(position, m) for position, m in enumerate(mapping.columns) if may_be_replaced(m)]
         self._counts: dict[str, int] = {}
-        self._rows: dict[str, str] = {}
+        self._rows: dict[str, list[str]] = {}
 
     def look(self, batch: pa.RecordBatch, row_named: Callable[[int], str]) -> None:
-        """Count those of one batch, and remember the first row of each column that has one."""
+        """Count those of one batch, and remember the first rows of each column that have one."""
         for position, mapping in self._columns:
             values: Any = batch.column(position)
             if not _may_hold_one(values):
@@ -41,9 +43,10 @@ class Replacements:
             if not here:
                 continue
             self._counts[mapping.name] = self._counts.get(mapping.name, 0) + here
-            if mapping.name not in self._rows:
-                first = pc.index(pc.greater(found, pa.scalar(0, found.type)), True).as_py()
-                self._rows[mapping.name] = row_named(int(first))
+            rows = self._rows.setdefault(mapping.name, [])
+            if len(rows) <= _NAMED_ROWS:
+                places = pc.indices_nonzero(pc.fill_null(found, 0)).slice(0, _NAMED_ROWS + 1 - len(rows)).to_pylist()
+                rows.extend(row_named(int(place)) for place in places)
 
     @property
     def suspects(self) -> list[ColumnMapping]:
@@ -58,14 +61,21 @@ class Replacements:
                 continue
             raise FidelityError(
                 f"{table}: column {mapping.name} holds {came - (count or 0):,} characters that are no Unicode text "
-                f"(half of a surrogate pair, or damaged UTF-8), which came as U+FFFD; among the rows with U+FFFD the first is "
-                f"{self._rows[mapping.name]}",
+                f"(half of a surrogate pair, or damaged UTF-8), which came as U+FFFD; {_told(self._rows[mapping.name])}",
                 remedy=f"correct the text at the source, or keep the column as stored: under this table in the config write "
                 f"column_representation: {{{mapping.name}: bytes}}",
                 table=str(table),
                 column=mapping.name,
-                row=self._rows[mapping.name],
+                row=self._rows[mapping.name][0],
             )
+
+
+def _told(rows: Sequence[str]) -> str:
+    names = list(dict.fromkeys(rows))
+    if len(names) == 1:
+        return names[0]
+    more = ", and more" if len(rows) > _NAMED_ROWS else ""
+    return f"it came in {'; '.join(names[:_NAMED_ROWS])}{more}"
 
 
 def _may_hold_one(values: Any) -> bool:

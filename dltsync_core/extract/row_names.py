@@ -1,30 +1,29 @@
-"""How a message names one row: by its primary or first unique key, as far as those columns are brought over."""
+"""How a message names one row: by its primary or first unique key, else by the key that the config gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.typemap.mapping import TableMapping
 
 NO_KEY = "the table has no key to name the row by"
 
 
-def naming_key(facts: TableFacts, columns: Collection[str]) -> tuple[str, ...]:
-    """The columns that name a row; none when no key lies within `columns`."""
-    for key in (facts.primary_key, *facts.unique_keys):
-        if key and all(column in columns for column in key):
+def naming_key(facts: TableFacts, mapping: TableMapping) -> tuple[str, ...]:
+    """The columns that name a row; none when no key is brought over whole."""
+    for key in (facts.primary_key, *facts.unique_keys, mapping.row_key):
+        if key and all(mapping.column(column) is not None for column in key):
             return tuple(key)
     return ()
 
 
-def named(key: tuple[str, ...], values: Callable[[str], pa.Array[Any]], row: int) -> str:
-    """`row OrderNo = 7, Line = 2`. `values` gives a column's values, among which the row is at that position."""
-    if not key:
-        return NO_KEY
-    return f"row {', '.join(f'{column} = {shown(values(column), row)}' for column in key)}"
+def named(key: tuple[str, ...], value: Callable[[str], str]) -> str:
+    """`row OrderNo = 7, Line = 2`. `value` gives a column's value as text."""
+    return f"row {', '.join(f'{column} = {value(column)}' for column in key)}" if key else NO_KEY
 
 
 def shown(values: pa.Array[Any], row: int) -> str:

@@ -21,11 +21,12 @@ def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[
     with services.warehouse_turn:
         held = services.warehouse.columns(shape.target)
     for column in too_narrow(far, held):
-        key = naming_key(shape.facts, shape.mapping.schema.names)
+        key = naming_key(shape.facts, shape.mapping)
         row = first_far(files, column, key)
         if row is None:
             continue
-        name, value = named(key, row.column, 0), shown(row.column(column), 0)
+        said = {other: shown(row.column(other), 0) for other in row.schema.names}
+        name, value = named(key, said.__getitem__), said[column]
         declared = shape.mapping.contracts()[column]["sql_type"]
         target = ".".join(shape.target)
         raise FidelityError(

@@ -29,7 +29,8 @@ def map_columns(facts: TableFacts, table: TableConfig) -> TableMapping:
     """
     columns, left_out = _selected(facts, table)
     representations = _representations(facts, table)
-    mapping = TableMapping(tuple(_map_column(facts, c, representations.get(c.name)) for c in columns), tuple(left_out))
+    mapped = tuple(_map_column(facts, c, representations.get(c.name)) for c in columns)
+    mapping = TableMapping(mapped, tuple(left_out), _configured_key(facts, table))
     _needed_columns_are_there(facts, table, mapping)
     return mapping
 
@@ -111,6 +112,16 @@ def _map_column(facts: TableFacts, column: ColumnFacts, representation: str | No
             f"{facts.name}: {error.problem}", remedy=error.remedy, table=str(facts.name), column=column.name
         ) from error
     raise unsupported_type(facts.name, column)
+
+
+def _configured_key(facts: TableFacts, table: TableConfig) -> tuple[str, ...]:
+    names: Sequence[str] = ()
+    if isinstance(table, SCDTableConfig) and table.business_key_columns:
+        names = (*table.business_key_columns, table.effective_date_column)
+    elif isinstance(table, StaticTableConfig) and table.key_columns:
+        names = table.key_columns
+    found = [facts.column(name) for name in names]
+    return tuple(column.name for column in found if column is not None)
 
 
 def _needed_columns_are_there(facts: TableFacts, table: TableConfig, mapping: TableMapping) -> None:

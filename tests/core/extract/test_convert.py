@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.config import StaticTableConfig
+from dltsync_core.config import SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import ExtractError, FidelityError
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.tsql.select import remainder_columns
@@ -161,3 +163,72 @@ def test_a_row_is_named_by_binary_keys_too() -> None:
 def test_columns_that_were_not_asked_for_are_an_error() -> None:
     with pytest.raises(ExtractError, match="2 columns came, 1 were asked for"):
         _converter(KEY).convert(_batch(pa.array([1], pa.int32()), pa.array([1], pa.int32())))
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "value"),
+    [
+        ("time", "microseconds", pa.array([86_399_999_999_900], pa.time64("ns"))),
+        ("datetime2", "microseconds", _us("2024-01-01T00:00:00.000001")),
+        ("datetime2", "nanoseconds", _us("9999-12-31T00:00:00.000001")),
+        ("datetimeoffset", "utc", pa.array([1], pa.timestamp("us", tz="+00:00"))),
+    ],
+)
+def test_every_choice_that_a_value_may_break_names_table_column_row_and_way_out(
+    kind: str, at: str, value: pa.Array[Any]
+) -> None:
+    """The key is a datetime2(7) too: its last digit tells two rows apart."""
+    facts = table(
+        column("since", "datetime2", is_nullable=False), column("at", kind, 2), name="t", primary_key=("since",)
+    )
+    mapping = map_columns(facts, StaticTableConfig(table_name="t", column_representation={"at": at}))
+    converter = BatchConverter(facts, mapping, remainder_columns(mapping))
+    since, rest = _us("2024-05-06T07:08:09.123456"), pa.array([700], pa.int32())
+    with pytest.raises(FidelityError) as caught:
+        converter.convert(_batch(since, value, rest, pa.array([100], pa.int32())))
+    said = str(caught.value)
+    assert "sales.t: column at holds " in said
+    assert "99999900" not in said
+    assert "row since = 2024-05-06 07:08:09.1234567" in said
+    assert "under this table in the config write column_representation: {at: text}" in said
+    assert caught.value.facts["row"] == "row since = 2024-05-06 07:08:09.1234567"
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (StaticTableConfig(table_name="t"), "the table has no key to name the row by"),
+        (StaticTableConfig(table_name="t", load_strategy="upsert", key_columns=["CODE"]), "row code = x"),
+        (
+            SCDTableConfig(
+                table_name="t",
+                business_key_columns=["code"],
+                effective_date_column="start",
+                end_date_column="at",
+                is_latest_column="latest",
+                last_modified_column="start",
+            ),
+            "row code = x, start = 2024-01-01",
+        ),
+        (StaticTableConfig(table_name="t", exclude_columns=["code"]), "the table has no key to name the row by"),
+    ],
+)
+def test_where_the_server_has_no_key_the_one_of_the_config_names_the_row(config: TableConfig, named: str) -> None:
+    facts = table(
+        column("code", "varchar", collation="Latin1_General_100_CI_AS_SC_UTF8"),
+        column("start", "date", 2),
+        column("latest", "bit", 3),
+        column("at", "datetime", 4),
+        name="t",
+    )
+    mapping = map_columns(facts, config)
+    sent: dict[str, pa.Array[Any]] = {
+        "code": pa.array(["x"]),
+        "start": pa.array([date(2024, 1, 1)]),
+        "latest": pa.array([True]),
+        "at": _us("2024-01-02T03:04:05.000001"),
+    }
+    converter = BatchConverter(facts, mapping, remainder_columns(mapping))
+    with pytest.raises(FidelityError) as caught:
+        converter.convert(_batch(*(sent[name] for name in mapping.schema.names)))
+    assert caught.value.facts["row"] == named

@@ -52,6 +52,17 @@ def test_fewer_stored_than_came_stops_the_load() -> None:
     assert "column_representation: {b: bytes}" in said
 
 
+def test_every_row_it_may_be_is_named_up_to_five() -> None:
+    """One of them may really store U+FFFD: the first need not be the one to correct."""
+    two = _seen((["x\ufffd", "ok", "\ufffd"], ["", "", ""]))
+    with pytest.raises(FidelityError, match=r"it came in row id = 0; row id = 2\n"):
+        two.compare(NAME, [1])
+    many = _seen((["\ufffd"] * 3, [""] * 3), ([None, *["\ufffd"] * 4], [""] * 5))
+    with pytest.raises(FidelityError, match=r"row id = 4; row id = 5, and more\n") as caught:
+        many.compare(NAME, [6])
+    assert "row id = 6" not in str(caught.value)
+
+
 def test_the_question_to_the_server_counts_in_code_units() -> None:
     statement = count_replacements(NAME, _seen((["\ufffd"], [""])).suspects, None)
     assert statement.text == (
