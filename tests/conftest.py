@@ -10,7 +10,7 @@ pytest_plugins = [
     "tests.fixtures_sandbox",
     "tests.fixtures_faults",
     "tests.fixtures_postgres",
-    "tests.fixtures_s3",
+    "tests.fixtures_stores",
     "tests.crash_summary",
     "tests.integration.forks",
 ]

@@ -70,10 +70,11 @@ class StateConfig(Spec):
     """Directory of the ledger and of working files. Relative to the config file."""
     parquet_directory: LakePlace = Path(".dltsync/lake")
     """Directory of the Parquet lake, relative to the config file; or the URL of a prefix in an object store (extras `s3`,
-    `azure`, `gcs`): `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `gs://bucket/prefix`."""
+    `azure`, `gcs`): `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `az://container/prefix`,
+    `gs://bucket/prefix`."""
     storage_options: StorageOptions | None = None
     """What the object store's driver (s3fs, adlfs, gcsfs) is given: keys, endpoint, region. Kept secret as a whole. Leave it
-    out where the machine has its own credentials (instance role, workload identity, ~/.aws)."""
+    out where the machine has its own credentials (instance role, workload identity, ~/.aws; docs/lake.md)."""
     lake_cache_mb: int = Field(default=4096, ge=0)
     """Megabytes of files of an object store kept in state_directory, so that they are not fetched again. What a load needs at the
     same time is kept for as long as it needs it, also when that is more."""

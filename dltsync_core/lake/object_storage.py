@@ -9,45 +9,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow.parquet as pq
 
 from dltsync_core.config.lake_place import OBJECT_STORES, scheme_of
-from dltsync_core.errors import EnvironmentProblem, LakeError
+from dltsync_core.errors import LakeError
 from dltsync_core.lake.cache import LakeCache
 from dltsync_core.lake.disk import explained, make_directory
 from dltsync_core.lake.file_problems import already_there, changed, metadata_of, missing
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import ManifestFile
 from dltsync_core.lake.storage import staged_below
+from dltsync_core.lake.store_drivers import DRIVERS, PART_BYTES
 from dltsync_core.lake.store_faults import explained_store
-
-PART_BYTES = 16 * 1024 * 1024
-PARTS_AT_ONCE = 4
-"""An upload holds two rounds of parts in memory at most, the one on its way and the next (130 MB measured), whatever the file's
-size. S3 allows 10,000 parts: 160 GB a file."""
-
-_DRIVERS = {"s3": "s3fs", "azure": "adlfs", "gcs": "gcsfs"}
-_UPLOAD: Mapping[str, Mapping[str, Any]] = {
-    "s3": {"chunksize": PART_BYTES, "max_concurrency": PARTS_AT_ONCE},
-    "azure": {"max_concurrency": PARTS_AT_ONCE},
-    "gcs": {"chunksize": PART_BYTES},
-}
-_CREATE: Mapping[str, Mapping[str, Any]] = {
-    "s3": {"mode": "create"},
-    "azure": {"overwrite": False},
-    "gcs": {"mode": "create"},
-}
-"""How each driver is told to write only what is not there."""
 
 
 class ObjectStorage:
@@ -58,7 +38,7 @@ class ObjectStorage:
     def __init__(self, url: str, options: Mapping[str, Any], *, work: Path, cache_bytes: int) -> None:
         self._url = url
         self._options = dict(options)
-        self._store = OBJECT_STORES[scheme_of(url) or ""]
+        self._driver = DRIVERS[OBJECT_STORES[scheme_of(url) or ""]]
         self._work = work
         self._cache = LakeCache(work / "cache", cache_bytes)
         self._opened: tuple[Any, str] | None = None
@@ -85,7 +65,7 @@ class ObjectStorage:
     def take_in(self, staged: StagedFile, key: str) -> None:
         with self._talking("uploading", key) as (files, root):
             try:
-                files.put_file(str(staged.path), f"{root}/{key}", **_UPLOAD[self._store])
+                files.put_file(str(staged.path), f"{root}/{key}", **self._driver.upload)
             except FileNotFoundError:
                 # Also "no such upload": its completion was carried out, its answer lost, and the driver asked once more.
                 if not files.exists(f"{root}/{key}"):
@@ -101,12 +81,12 @@ class ObjectStorage:
     def put(self, key: str, content: bytes) -> None:
         with self._talking("creating", key) as (files, root):
             try:
-                files.pipe_file(f"{root}/{key}", content, **_CREATE[self._store])
-            except OSError as error:
+                files.pipe_file(f"{root}/{key}", content, **self._driver.create)
+            except Exception as error:  # Azure's and Google's are no OSErrors
                 # There already, or no answer to a request that was carried out: what is there decides. A store that knows
                 # no conditions says so (501), and nothing is there.
                 found = self.read(key)
-                if found is None and error.errno != errno.ENOSYS:
+                if found is None and getattr(error, "errno", None) != errno.ENOSYS:
                     raise
                 if found is None:
                     files.pipe_file(f"{root}/{key}", content)
@@ -162,7 +142,7 @@ class ObjectStorage:
         """A copy within the store, then the removal. A stop in between shows both: the next publication removes the first."""
         with self._talking("moving", source) as (files, root):
             try:
-                files.cp_file(f"{root}/{source}", f"{root}/{target}")
+                self._driver.copy(files, f"{root}/{source}", f"{root}/{target}")
             except FileNotFoundError:
                 return
         self.delete(source)
@@ -220,26 +200,11 @@ class ObjectStorage:
             return self._opened
 
     def _connect(self) -> tuple[Any, str]:
-        driver = _DRIVERS[self._store]
-        try:
-            importlib.import_module(driver)
-        except ImportError as error:
-            raise EnvironmentProblem(
-                f"a lake at {scheme_of(self._url)}:// needs the driver {driver}, which cannot be imported: {error}",
-                remedy=f"pip install 'dltsync[{self._store}]'",
-            ) from error
-        # What others write must be seen, and two lakes with different credentials must not share a driver's instance.
-        fresh = {"use_listings_cache": False, "skip_instance_cache": True}
-        # Copied: drivers change the options they are given.
-        files, root = fsspec.core.url_to_fs(self._url, **deepcopy({**self._options, **fresh}))
-        bucket = root.partition("/")[0]
-        try:
-            if not files.exists(bucket):
-                files.ls(bucket, detail=False)  # says why: `exists` also means that nobody answered
-        except FileNotFoundError:
+        files, root, seen = self._driver.connect(self._url, self._options)
+        if not seen:
             raise LakeError(
-                f"there is no bucket or container {bucket!r}, or these credentials may not see it ({self._url})",
+                f"there is no bucket or container {root.partition('/')[0]!r}, or these credentials may not see it ({self._url})",
                 remedy="create it, or correct state.parquet_directory; dltsync creates prefixes, never buckets",
                 url=self._url,
-            ) from None
+            )
         return files, root

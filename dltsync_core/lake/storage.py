@@ -124,10 +124,10 @@ class LocalStorage:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
             sync_file(private)
-            if target.exists() and self.read(key) != content:
-                raise already_there(str(target))
             with explained(target, "publishing"):
-                private.replace(target)
+                new = _name_once(private, target)
+            if not new and self.read(key) != content:
+                raise already_there(str(target))
         finally:
             private.unlink(missing_ok=True)
         sync_directory(target.parent)
@@ -208,3 +208,17 @@ def staged_below(root: Path) -> list[Path]:
     """The staging directories of every table below a place that may not exist."""
     with explained(root, "listing"):
         return sorted(path for path in root.glob(f"*/{paths.STAGING}/*") if path.is_dir())
+
+
+def _name_once(source: Path, target: Path) -> bool:
+    """Give a file a name that nothing has; False when something has it. Of several at once one gets it, where the file system
+    knows second names."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:  # no second names here (some network disks)
+        if target.exists():
+            return False
+        source.replace(target)
+    return True

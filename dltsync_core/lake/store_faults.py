@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote, unquote
 
 from dltsync_core.errors import LakeError, LakeUnreachable, NotWritable, SyncError
 
@@ -31,6 +33,7 @@ _UNREACHABLE = (
     "ServerDisconnectedError",
     "ServiceRequestError",
     "ServiceResponseError",
+    "TransportError",
 )
 _NO_LOGIN = (
     "NoCredentialsError",
@@ -40,7 +43,14 @@ _NO_LOGIN = (
     "ClientAuthenticationError",
     "DefaultCredentialsError",
     "CredentialRetrievalError",
+    "RefreshError",
 )
+_REFUSED = (401, 403)
+_BUSY = (408, 429, 500, 502, 503, 504)
+_SECRET_PARTS = ("accountkey", "sharedaccesskey", "sharedaccesssignature", "sig")
+"""Of a connection string (`AccountName=…;AccountKey=…`) or a shared access signature (`sv=…&sig=…`): quoted alone, too."""
+_LOGIN_WORDS = {"anon", "browser", "cache", "cloud", "google_default"}
+"""What a token option may say instead of a token."""
 
 
 @contextmanager
@@ -59,16 +69,17 @@ def explain_store(error: Exception, url: str, doing: str, options: Mapping[str, 
     """Our error for the driver's. `doing` completes the sentence "… while <doing> <url>"."""
     said = without_options(" ".join(str(error).split()) or type(error).__name__, options)
     names = {kind.__name__ for cause in _chain(error) for kind in type(cause).__mro__}
+    status = next((code for cause in _chain(error) if (code := _status(cause)) is not None), None)
+    if isinstance(error, PermissionError) or status in _REFUSED:
+        return NotWritable(
+            f"the object store refused access while {doing} {url}: {said}",
+            remedy="check the credentials, and that they may list, read, write and delete below this prefix",
+            url=url,
+        )
     if names & set(_NO_LOGIN):
         return NotWritable(
             f"no credentials for the object store while {doing} {url}: {said}",
             remedy="give them in state.storage_options, or to this machine (instance role, environment, profile)",
-            url=url,
-        )
-    if isinstance(error, PermissionError):
-        return NotWritable(
-            f"the object store refused access while {doing} {url}: {said}",
-            remedy="check the credentials, and that they may list, read, write and delete below this prefix",
             url=url,
         )
     if names & set(_UNREACHABLE) or isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
@@ -83,7 +94,7 @@ def explain_store(error: Exception, url: str, doing: str, options: Mapping[str, 
             remedy="create the bucket, or correct state.parquet_directory; dltsync creates prefixes, never buckets",
             url=url,
         )
-    if isinstance(error, OSError) and error.errno in _PASSING:
+    if status in _BUSY or (isinstance(error, OSError) and error.errno in _PASSING):
         return LakeUnreachable(
             f"the object store refused for now while {doing} {url}: {said}",
             remedy="run again; nothing was made visible",
@@ -109,9 +120,25 @@ def secrets_in(options: Mapping[str, Any]) -> set[str]:
     for name, value in options.items():
         if isinstance(value, Mapping):
             found |= secrets_in(value)
-        elif isinstance(value, str) and len(value) > 1 and name not in _MAY_BE_SHOWN:
-            found.add(value)
+        elif isinstance(value, str) and len(value) > 1 and name not in _MAY_BE_SHOWN and value not in _LOGIN_WORDS:
+            found |= {value, *_parts(value)}
     return found
+
+
+def _parts(value: str) -> set[str]:
+    """The secrets inside a connection string or a shared access signature, as they stand there and as they are sent."""
+    pairs = (part.split("=", 1) for part in re.split("[;&?]", value) if "=" in part)
+    secrets = {text for name, text in pairs if name.casefold() in _SECRET_PARTS and len(text) > 1}
+    inner = {part for text in secrets if "sig=" in text for part in _parts(text)}
+    return secrets | {unquote(text) for text in secrets} | {quote(text, safe="") for text in secrets} | inner
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status a store answered with, where the driver hands it on."""
+    if str(error).startswith("Forbidden: "):  # gcsfs
+        return 403
+    codes = (getattr(error, name, None) for name in ("status_code", "code", "status"))
+    return next((code for code in codes if isinstance(code, int)), None)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -21,7 +21,7 @@ from dltsync_core.lake.manifest import Manifest
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.lake.store import Lake
 from tests.core.lake.lake_loads import ORDERS, facts_of, final_facts, publish, stage
-from tests.fixtures_s3 import Bucket
+from tests.fixtures_stores import Bucket
 
 WIDE = pa.schema([("bytes", pa.binary())])
 

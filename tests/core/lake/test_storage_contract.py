@@ -1,8 +1,12 @@
-"""What publishing relies on, of every kind of store: a directory, and an S3 bucket over HTTP."""
+"""What publishing relies on, of every kind of store: a directory, and a bucket of S3, Azure and Google over HTTP."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import random
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,14 +20,16 @@ from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import ManifestFile
 from dltsync_core.lake.object_storage import ObjectStorage
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
-from tests.fixtures_s3 import Bucket
+from tests.fixtures_stores import ON_AZURE, ON_GCS, Bucket
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(
+    params=["disk", "s3_bucket", pytest.param("azure_bucket", marks=ON_AZURE), pytest.param("gcs_bucket", marks=ON_GCS)]
+)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> LakeStorage:
     if request.param == "disk":
         return LocalStorage(tmp_path / "lake")
-    bucket: Bucket = request.getfixturevalue("bucket")
+    bucket: Bucket = request.getfixturevalue(request.param)
     return ObjectStorage(bucket.url, bucket.options, work=tmp_path / "work", cache_bytes=10_000_000)
 
 
@@ -77,6 +83,70 @@ def test_a_name_is_given_once(storage: LakeStorage) -> None:
         storage.put("t/_manifests/a.json", b"two")
     assert storage.read("t/_manifests/a.json") == b"one"
     assert storage.list("t") == ["t/_manifests/a.json"]
+
+
+def test_of_many_who_give_one_name_to_different_things_at_once_one_does(
+    storage: LakeStorage, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The condition is the store's own: nobody asks first and writes then."""
+    rivals, start, told = [storage], threading.Barrier(6), list[str]()
+    if isinstance(storage, ObjectStorage):  # a driver of his own for each
+        rivals = [another(storage, tmp_path / f"{n}") for n in range(3)]
+
+    def give(number: int) -> None:
+        mine = rivals[number % len(rivals)]
+        mine.list("t")  # connected before the start
+        start.wait(60)
+        for turn in range(5):
+            try:
+                mine.put(f"t/_manifests/{turn}.json", f"{number}".encode())
+                told.append(f"{turn} {number}")
+            except LakeError as error:
+                assert "exists already with another content" in str(error)  # noqa: PT017 -- in a thread
+
+    threads = [threading.Thread(target=give, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert sorted(told) == [
+        f"{turn} {(storage.read(f't/_manifests/{turn}.json') or b'').decode()}" for turn in range(5)
+    ]
+
+
+def test_a_name_is_given_once_where_a_file_can_have_no_second_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network disks know no hard links."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    storage = LocalStorage(tmp_path)
+    storage.put("t/_manifests/a.json", b"one")
+    with pytest.raises(LakeError, match="exists already with another content"):
+        storage.put("t/_manifests/a.json", b"two")
+    assert storage.read("t/_manifests/a.json") == b"one"
+    assert [path.name for path in (tmp_path / "t" / "_manifests").iterdir()] == ["a.json"]
+
+
+def another(storage: ObjectStorage, work: Path) -> LakeStorage:
+    return ObjectStorage(storage._url, storage._options, work=work, cache_bytes=0)
+
+
+@pytest.mark.slow
+def test_a_file_that_is_sent_in_many_parts_arrives_whole(storage: LakeStorage) -> None:
+    """More than any driver sends in one request."""
+    path = storage.staging_directory("t/_staging/L") / "L-0.parquet"
+    content = random.Random(1).randbytes(70_000_000)
+    path.write_bytes(content)
+    file = StagedFile(path, 1, len(content), hashlib.sha256(content).hexdigest())
+    storage.take_in(file, "t/data/f1-L-0.parquet")
+    storage.settle([file])
+    assert storage.sizes("t") == {"t/data/f1-L-0.parquet": len(content)}
+    storage.move("t/data/f1-L-0.parquet", "t/_retired/u/f1/data/a")
+    assert storage.sizes("t") == {"t/_retired/u/f1/data/a": len(content)}
 
 
 def test_many_small_objects_are_read_at_once_and_those_that_went_are_left_out(storage: LakeStorage) -> None:

@@ -63,8 +63,8 @@ FAMILIES = [["a", "b"], ["b", "c"], ["c", "a"], ["a", "b", "c"], ["d"]]
     ("families", "rivals", "rounds"),
     [
         pytest.param(FAMILIES, 4, 4, id="families"),
-        pytest.param([["a"]], 8, 30, id="one unit", marks=pytest.mark.slow),
-        pytest.param(FAMILIES, 8, 60, id="families, long", marks=pytest.mark.slow),
+        pytest.param([["a"]], 6, 20, id="one unit", marks=pytest.mark.slow),
+        pytest.param(FAMILIES, 6, 25, id="families, long", marks=pytest.mark.slow),
     ],
 )
 def test_processes_that_race_for_units_have_each_of_them_alone_and_lose_no_commit(

@@ -13,9 +13,10 @@ import yaml
 from tests.integration.server_shop import ServerShop
 
 PROCESSES = 8
+ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
 
-def write_config(shop: ServerShop) -> Path:
+def write_config(shop: ServerShop, state_url: str | None) -> Path:
     server = shop.server
     path = shop.root / "dltsync.yaml"
     config = {
@@ -27,7 +28,7 @@ def write_config(shop: ServerShop) -> Path:
             "password": server.password,
             "trust_server_certificate": True,
         },
-        "state": {"state_directory": "state", "parquet_directory": "lake"},
+        "state": {"state_directory": "state", "parquet_directory": "lake", "state_url": state_url},
         "destination": {"path": "house.duckdb"},
         "partition_tables": [{"schema_name": shop.schema, "table_name": "Orders"}],
         "scd_tables": [{"schema_name": shop.schema, "table_name": "Customers", "last_modified_column": "Changed"}],
@@ -43,8 +44,11 @@ def write_config(shop: ServerShop) -> Path:
     "they take turns; who comes later finds the units up to date and says so",
     "every row is in lake and warehouse once, and every unit was loaded by one of them",
 )
-def test_eight_processes_over_one_config_bring_every_row_once(shop: ServerShop) -> None:
-    config = write_config(shop)
+@pytest.mark.parametrize("ledger", ["sqlite", pytest.param("postgres", marks=ON_POSTGRES)])
+def test_eight_processes_over_one_config_bring_every_row_once(
+    shop: ServerShop, ledger: str, request: pytest.FixtureRequest
+) -> None:
+    config = write_config(shop, request.getfixturevalue("postgres_url") if ledger == "postgres" else None)
     command = [sys.executable, "-m", "dltsync_core.cli", "run", "--config", str(config), "--json"]
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)

@@ -18,7 +18,7 @@ from dltsync_core.config import StateConfig
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.lake.store import Lake
 from tests.core.lake.lake_loads import ORDERS, publish
-from tests.fixtures_s3 import Bucket
+from tests.fixtures_stores import Bucket
 from tests.integration.lake.dying import UNIT
 
 
@@ -117,7 +117,7 @@ def test_a_publication_to_a_directory_killed_at_any_step(
 
 @pytest.mark.survives(
     "crash",
-    "a process killed before or after any request of publishing to an S3 bucket",
+    "a process killed before or after any request of publishing to a bucket (S3, Azure, Google)",
     "nothing",
     "readers of manifests see the old load or the new one, whole; the next load clears up",
 )
