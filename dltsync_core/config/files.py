@@ -27,7 +27,7 @@ CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
 DEFAULT_FILE = "dltsync.yaml"
 
 _PREFIX = "DLT_SYNC_"
-_SECTIONS = ("database", "processing", "state", "destination")
+_SECTIONS = ("database", "processing", "representation", "state", "destination")
 _QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
@@ -35,8 +35,8 @@ def load_config(path: Path | str | None = None, environment: Mapping[str, str] |
     """The config in a YAML (.yaml, .yml) or TOML (.toml) file; relative paths in it are relative to its directory.
 
     Without `path`: the file DLT_SYNC_CONFIG names, else ./dltsync.yaml. `${VARIABLE}` in strings is replaced; a variable
-    DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, state, destination) wins over the file, while plain
-    DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Raises ConfigError naming the file and the fields.
+    DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, representation, state, destination) wins over the file, while
+    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Raises ConfigError naming the file and the fields.
     """
     variables = os.environ if environment is None else environment
     file = Path(path) if path is not None else Path(variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import Field, field_validator, model_validator
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.config.running import DestinationConfig, ProcessingConfig, StateConfig
 from dltsync_core.config.spec import Listed, Spec
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
@@ -33,6 +34,8 @@ class PipelineConfig(Spec):
     """Reference tables."""
     processing: ProcessingConfig = Field(default_factory=ProcessingConfig)
     """Limits and habits of a run."""
+    representation: RepresentationConfig = Field(default_factory=RepresentationConfig)
+    """How types that leave a choice are kept, in all tables."""
     state: StateConfig = Field(default_factory=StateConfig)
     """What is remembered between runs, and where the lake is."""
     destination: DestinationConfig = Field(default_factory=DestinationConfig)

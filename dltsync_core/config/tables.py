@@ -55,12 +55,13 @@ class TableConfigBase(Spec):
     exclude_columns: Listed[Name] = ()
     """Leave these columns out, for instance because their type is not supported."""
     column_representation: dict[str, Representation] = Field(default_factory=dict)
-    """How single columns are kept when their type has no single exact counterpart. datetime2(7): `nanoseconds` (default; years
-    1677 to 2262), `microseconds` (refuses a value whose seventh digit is not 0) or `text` (every value; the default for the end
-    of a period). time(7): `text` (default) or `microseconds`. datetimeoffset: `text` (default, keeps the offset) or `utc` (an
-    instant; the offset is lost, by your decision). Character types: `bytes`, as stored. hierarchyid: `text` (default) or
-    `bytes`. geometry and geography: `bytes` (default, the server's own form), `wkb` or `text` (both lose the SRID). sql_variant
-    and vector come only as `text`, which loses something: see docs/types.md."""
+    """How single columns are kept when their type has no single exact counterpart; it wins over `representation`, which says
+    it for all tables. datetime2(7): `nanoseconds` (default; years 1677 to 2262), `microseconds` (refuses a value whose
+    seventh digit is not 0) or `text` (every value; the default for the end of a period). time(7): `text` (default) or
+    `microseconds`. datetimeoffset: `text` (default, keeps the offset) or `utc` (an instant; the offset is lost, by your
+    decision). Character types: `bytes`, as stored. hierarchyid: `text` (default) or `bytes`. geometry and geography: `bytes`
+    (default, the server's own form), `wkb` or `text` (both lose the SRID). sql_variant and vector come only as `text`, which
+    loses something: see docs/types.md."""
     accept_row_filter: bool = False
     """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
     schema_drift: SchemaDrift = "evolve"

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.catalog.reader import read_database, read_tables
-from dltsync_core.config import DatabaseConfig, PartitionTableConfig, ProcessingConfig, SCDTableConfig, TableConfig
+from dltsync_core.config import (
+    DatabaseConfig,
+    PartitionTableConfig,
+    ProcessingConfig,
+    RepresentationConfig,
+    SCDTableConfig,
+    TableConfig,
+)
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.retrying import Budget, retried
 from dltsync_core.errors import CatalogError, NotPartitioned
@@ -34,9 +41,15 @@ class SqlServerSource:
     within it, so whoever opens it starts over with a new one (`connect.retrying.retried`).
     """
 
-    def __init__(self, database: DatabaseConfig, processing: ProcessingConfig) -> None:
+    def __init__(
+        self,
+        database: DatabaseConfig,
+        processing: ProcessingConfig,
+        representation: RepresentationConfig | None = None,
+    ) -> None:
         self.database = database
         self.processing = processing
+        self._representation = representation or RepresentationConfig()
         self._budget = Budget(processing.retry_attempts, processing.retry_budget_seconds)
 
     def check(self) -> DatabaseFacts:
@@ -65,7 +78,7 @@ class SqlServerSource:
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
         """What the table's columns become (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""
-        return map_columns(facts, table)
+        return map_columns(facts, table, self._representation)
 
     @contextmanager
     def read_view(self) -> Iterator[ReadView]:

@@ -70,7 +70,9 @@ class IncrementalSQLServerParquetPipeline:
             config = PipelineConfig(**config)
         self.config = config.located_at(Path.cwd())
         state, destination = self.config.state, self.config.destination
-        self._source: Source = source or SqlServerSource(self.config.database, self.config.processing)
+        self._source: Source = source or SqlServerSource(
+            self.config.database, self.config.processing, self.config.representation
+        )
         self._lake = open_lake(state, self.config.pipeline_name)
         self._voice = Voice(ignore)
         self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(

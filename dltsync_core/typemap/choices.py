@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.typemap.declared import shown_type
+
+_SEVEN_DIGITS = 7
+"""datetime2 and time leave a choice only with all their digits."""
+
+
+def chosen_for_type(column: ColumnFacts, defaults: RepresentationConfig) -> str | None:
+    """What the config asks of all columns of this type; None when it says nothing, or the column leaves no such choice."""
+    kind = column.type_name
+    if kind not in RepresentationConfig.model_fields:
+        return None
+    if kind in {"datetime2", "time"} and (column.scale < _SEVEN_DIGITS or column.generated == "row_end"):
+        return None
+    wanted: str | None = getattr(defaults, kind)
+    return wanted
 
 
 def chosen(column: ColumnFacts, representation: str | None, possible: tuple[str, ...]) -> str | None:

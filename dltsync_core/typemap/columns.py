@@ -6,9 +6,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
+from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap.characters import map_characters
+from dltsync_core.typemap.choices import chosen_for_type
 from dltsync_core.typemap.clr import map_clr
 from dltsync_core.typemap.documents import map_document
 from dltsync_core.typemap.mapping import ColumnMapping, LeftOut, TableMapping
@@ -21,14 +23,14 @@ from dltsync_core.typemap.variants import map_variant
 _FAMILIES = (map_moment, map_number, map_characters, map_octets, map_document, map_variant, map_clr)
 
 
-def map_columns(facts: TableFacts, table: TableConfig) -> TableMapping:
-    """The mapping of every column that is brought over, in column order. Pure.
+def map_columns(facts: TableFacts, table: TableConfig, defaults: RepresentationConfig | None = None) -> TableMapping:
+    """The mapping of every column that is brought over, in column order. Pure. `defaults` are the choices for all tables.
 
     Raises ColumnNotFound for a name that is not there, UnsupportedColumn for a type that has no exact form, ConfigError
     when a column that the table's kind needs is left out or a representation does not fit its type.
     """
     columns, left_out = _selected(facts, table)
-    representations = _representations(facts, table)
+    representations = _representations(facts, table, defaults or RepresentationConfig())
     mapped = tuple(_map_column(facts, c, representations.get(c.name)) for c in columns)
     mapping = TableMapping(mapped, tuple(left_out), _configured_key(facts, table))
     _needed_columns_are_there(facts, table, mapping)
@@ -87,10 +89,13 @@ def _differ_in_more_than_case(facts: TableFacts, columns: Iterable[ColumnFacts])
             )
 
 
-def _representations(facts: TableFacts, table: TableConfig) -> dict[str, str]:
-    chosen: dict[str, str] = {}
+def _representations(facts: TableFacts, table: TableConfig, defaults: RepresentationConfig) -> dict[str, str]:
+    """The more is said of a column, the more it counts: its name in the config, its part in the table, its type."""
+    chosen = {c.name: kept for c in facts.columns if (kept := chosen_for_type(c, defaults)) is not None}
     if isinstance(table, SCDTableConfig):
-        end = facts.column(table.end_date_column)
+        start, end = facts.column(table.effective_date_column), facts.column(table.end_date_column)
+        if start is not None and start.type_name == "datetime2" and chosen.get(start.name) == "text":
+            del chosen[start.name]  # a history is checked by dates and times
         if end is not None and end.type_name == "datetime2" and end.scale > MICROSECOND_SCALE:
             # An open version usually ends in year 9999, which no nanosecond type reaches.
             chosen[end.name] = "microseconds"

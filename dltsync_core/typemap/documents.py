@@ -33,8 +33,8 @@ def map_document(column: ColumnFacts, representation: str | None) -> ColumnMappi
     if chosen(column, representation, ("text",)) is None:
         raise UnsupportedColumn(
             f"column {column.name} (vector) has no exact form: as text it loses {DIGITS_LOST}",
-            remedy=f"accept that with column_representation: {{{column.name}: text}}, "
-            f"or add {column.name} to exclude_columns of this table",
+            remedy=f"accept that with column_representation: {{{column.name}: text}} under this table, for all tables with "
+            f"representation: {{vector: text}}, or add {column.name} to exclude_columns of this table",
             column=column.name,
         )
     note = "a JSON array (column_representation text)"

@@ -23,8 +23,8 @@ def map_variant(column: ColumnFacts, representation: str | None) -> ColumnMappin
     if chosen(column, representation, ("text",)) is None:
         raise UnsupportedColumn(
             f"column {column.name} (sql_variant) holds a different type in every row: as text it loses {DECLARATION_LOST}",
-            remedy=f"accept that with column_representation: {{{column.name}: text}}, "
-            f"or add {column.name} to exclude_columns of this table",
+            remedy=f"accept that with column_representation: {{{column.name}: text}} under this table, for all tables with "
+            f"representation: {{sql_variant: text}}, or add {column.name} to exclude_columns of this table",
             column=column.name,
         )
     return mapped(

@@ -69,6 +69,25 @@ def test_section_variables_win_over_the_file(tmp_path: Path) -> None:
     assert (config.processing.batch_size, config.database.server) == (77, "other")
 
 
+def test_choices_for_all_tables_come_from_the_file_and_from_variables(tmp_path: Path) -> None:
+    text = YAML + "representation:\n  datetime2: microseconds\n  datetimeoffset: utc\n"
+    variables = {**SECRET, "DLT_SYNC_REPRESENTATION__DATETIME2": "text"}
+    kept = load_config(_write(tmp_path, text), variables).representation
+    assert (kept.datetime2, kept.datetimeoffset, kept.sql_variant) == ("text", "utc", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("datetime2: utc", r"representation\.datetime2"),
+        ("datetimeofset: utc", "did you mean `datetimeoffset`"),
+    ],
+)
+def test_a_choice_that_its_type_does_not_have_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(_write(tmp_path, f"{YAML}representation:\n  {line}\n"), SECRET)
+
+
 @pytest.mark.parametrize(
     ("variable", "message"),
     [

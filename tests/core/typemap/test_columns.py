@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.config import PartitionTableConfig, RepresentationConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap import ColumnMapping, SourceForm, map_columns
 from tests.table_facts import column, partitioned, table
@@ -231,6 +231,69 @@ def test_the_end_date_of_versions_reaches_year_9999() -> None:
     ours = map_columns(_versions(), chosen).column("ENDDATE")
     assert ours is not None
     assert ours.field.type == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "asked", "form", "lossless"),
+    [
+        ("datetime2", 7, {"datetime2": "microseconds"}, pa.timestamp("us"), True),
+        ("datetime2", 7, {"datetime2": "text"}, pa.string(), True),
+        ("datetime2", 3, {"datetime2": "text"}, pa.timestamp("us"), True),
+        ("datetime2", 7, {"time": "microseconds"}, pa.timestamp("ns"), True),
+        ("time", 7, {"time": "microseconds"}, pa.time64("us"), True),
+        ("time", 0, {"time": "text"}, pa.time64("us"), True),
+        ("datetimeoffset", 7, {"datetimeoffset": "utc"}, pa.timestamp("us", tz="UTC"), False),
+        ("datetimeoffset", 0, {"datetimeoffset": "utc"}, pa.timestamp("us", tz="UTC"), False),
+        ("geography", 0, {"geography": "wkb", "geometry": "text"}, pa.large_binary(), False),
+        ("sql_variant", 0, {"sql_variant": "text"}, pa.large_string(), False),
+        ("vector", 0, {"vector": "text"}, pa.large_string(), False),
+    ],
+)
+def test_a_choice_for_all_tables_holds_for_every_column_of_its_type(
+    kind: str, scale: int, asked: dict[str, Any], form: pa.DataType, lossless: bool
+) -> None:
+    facts = table(column("c", kind, scale=scale))
+    config = StaticTableConfig(table_name="t")
+    (mapping,) = map_columns(facts, config, RepresentationConfig(**asked)).columns
+    assert (mapping.field.type, mapping.lossless) == (form, lossless)
+
+
+def test_what_is_said_of_a_column_wins_over_what_is_said_of_its_type() -> None:
+    defaults = RepresentationConfig(datetime2="text", datetimeoffset="utc")
+    facts = table(
+        column("a", "datetime2"),
+        column("b", "datetime2", 2),
+        column("c", "datetimeoffset", 3),
+        column("until", "datetime2", 4, generated="row_end"),
+    )
+    config = StaticTableConfig(table_name="t", column_representation={"A": "nanoseconds", "C": "text"})
+    found = {m.name: str(m.field.type) for m in map_columns(facts, config, defaults).columns}
+    assert found == {"a": "timestamp[ns]", "b": "string", "c": "string", "until": "string"}
+    (*_, until) = map_columns(facts, config, RepresentationConfig(datetime2="nanoseconds")).columns
+    assert until.field.type == pa.string()
+    same = map_columns(
+        facts, config.model_copy(update={"column_representation": {"a": "nanoseconds", "b": "text", "c": "text"}})
+    )
+    assert same.schema_digest == map_columns(facts, config, defaults).schema_digest, "wherever it is written"
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("text", "timestamp[ns]", "timestamp[us]"),
+        ("microseconds", "timestamp[us]", "timestamp[us]"),
+        ("nanoseconds", "timestamp[ns]", "timestamp[us]"),
+    ],
+)
+def test_the_dates_of_versions_stay_dates_and_reach_year_9999(asked: Any, start: str, end: str) -> None:
+    config = SCDTableConfig(table_name="t", last_modified_column="LastModified")
+    mapping = map_columns(_versions(), config, RepresentationConfig(datetime2=asked))
+    found = {m.name: str(m.field.type) for m in mapping.columns}
+    assert (found["EffectiveDate"], found["EndDate"]) == (start, end)
+    own = config.model_copy(update={"column_representation": {"EffectiveDate": "text"}})
+    effective = map_columns(_versions(), own, RepresentationConfig(datetime2=asked)).column("EffectiveDate")
+    assert effective is not None
+    assert effective.field.type == pa.string()
 
 
 def test_what_a_kind_needs_cannot_be_left_out() -> None:
