@@ -24,6 +24,11 @@ from dltsync_core.validate.narrowing import Narrowed, Place, narrow
 from dltsync_core.validate.row_differences import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.rows import Held, hold
 
+UNLIKE_ITS_HASH = (
+    "in one snapshot the source's rows came with other values than the server hashed: text that the driver cannot hand over "
+    "(half of a surrogate pair) is the usual reason"
+)
+
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -61,6 +66,8 @@ def narrow_unit(
         if error.is_transient or isinstance(error, ConnectError):
             raise
         return Narrowed.refused(error.problem)
+    if found.moved == SOURCE and view.consistency == "snapshot":
+        return replace(found, why_not=UNLIKE_ITS_HASH)
     if found.rows or found.more or found.why_not:
         return found
     beside = f"; {'; '.join(unit.left_out)}" if unit.left_out else ""

@@ -32,7 +32,7 @@ class Limits:
     at_once: int = 1_000
     by_value: int = 1_000
     to_part: int = 65_536
-    buckets: int = 500
+    buckets: int = 1_000
     told: int = 100
 
 
@@ -80,7 +80,7 @@ class Level:
 class Narrowed:
     """The rows that differ: at most `Limits.told`. `more` were not told, `exact` says whether that is their number or the
     least it can be. `key` are the columns that name a row; without any each is told whole. Where `why_not` is not empty no row
-    can be told. The source got one statement per level."""
+    can be told; `moved` is the place whose parts did not add up. The source got one statement per level."""
 
     key: tuple[str, ...]
     places: tuple[str, ...]
@@ -89,6 +89,7 @@ class Narrowed:
     exact: bool = True
     levels: tuple[Level, ...] = ()
     why_not: str = ""
+    moved: str = ""
 
     @staticmethod
     def refused(why: str) -> Narrowed:
@@ -112,6 +113,7 @@ class _Moved(Exception):
     """The place is not what it was."""
 
     def __init__(self, place: str) -> None:
+        self.place = place
         super().__init__(
             f"the {place} changed while it was looked at: validate again"
             + (", when nobody writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
@@ -133,7 +135,8 @@ def narrow(
     try:
         return _narrow(places, keyed, whole, rows, looked, limits)
     except (_Moved, _KeyRepeats) as reason:
-        return Narrowed(_key_names(keyed), tuple(places), levels=tuple(looked), why_not=str(reason))
+        moved = reason.place if isinstance(reason, _Moved) else ""
+        return Narrowed(_key_names(keyed), tuple(places), levels=tuple(looked), why_not=str(reason), moved=moved)
 
 
 def _narrow(

@@ -1,4 +1,4 @@
-"""What validation and the fingerprint cost beside reading the same rows. Run it: no pytest needed.
+"""What validation, the fingerprint and narrowing cost beside reading the same rows. Run it: no pytest needed.
 
     python -m tests.performance.bench_validation [rows]
 
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dltsync_core.changes.buckets import Keyed, digest_by_bucket
 from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import (
     DatabaseConfig,
@@ -23,9 +24,11 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
+from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.summary import summary_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
@@ -79,8 +82,16 @@ def measure(server: SandboxServer, root: Path) -> dict[str, float]:
         with house.rows(target, None, names) as batches:
             digest_batches(batches, mapping.columns)
 
+    keyed = Keyed(mapping.columns, mapping.columns[:1])
+    bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.places, SHA256)
+
+    def warehouse_buckets() -> None:
+        with house.rows(target, None, names) as batches:
+            digest_by_bucket(batches, keyed, 2, None)
+
     with source.read_view() as view:
         units = {"all": WHOLE}
+        some = Buckets(2, tuple(sorted(view.bucket_digests(bucketed, 2, None))[:10]))
         return {
             "reading the rows": timed(lambda: view.extract(facts, mapping, WHOLE, lambda batch: None)),
             "summary, source": timed(lambda: view.summaries(facts, columns, units)),
@@ -89,6 +100,9 @@ def measure(server: SandboxServer, root: Path) -> dict[str, float]:
             "fingerprint, source": timed(lambda: view.fingerprints(facts, mapping.columns, units, SHA256)),
             "fingerprint, lake": timed(lambda: fingerprint_lake(files, mapping.columns, (), SHA256)),
             "fingerprint, warehouse": timed(warehouse_fingerprint),
+            "buckets, source": timed(lambda: view.bucket_digests(bucketed, 2, None)),
+            "buckets, warehouse": timed(warehouse_buckets),
+            "rows of 10 buckets": timed(lambda: view.rows_of_buckets(bucketed, some, lambda batch: None)),
         }
 
 

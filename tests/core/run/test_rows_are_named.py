@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import dltsync_core.run.comparison as comparing
 from dltsync_core.errors import QueryError, ServerUnreachable
 from dltsync_core.identity import TableName
+from tests.core.run.fakes import FakeView
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order
 
 
@@ -93,3 +95,26 @@ def test_a_table_tells_of_so_many_rows_and_of_its_further_units_why_not(
     assert [found["why_not"] for found in (second, third)] == [
         "9 rows of this table are told already: choose this unit alone with --partitions"
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("consistency", "said"), [("snapshot", "than the server hashed"), ("read_committed", "changed while")]
+)
+def test_rows_that_are_not_those_that_were_hashed_are_not_told(
+    place: Shop, monkeypatch: pytest.MonkeyPatch, consistency: str, said: str
+) -> None:
+    """A snapshot cannot change: there it is the way of the rows."""
+    place.source.consistency = consistency
+    place.warehouse.tables[("warehouse", "Countries")].pop()
+    rows_of_buckets = FakeView.rows_of_buckets
+
+    def another_value(view: FakeView, bucketed: Any, within: Any, write: Any) -> None:
+        def replaced(batch: pa.RecordBatch) -> None:
+            names = pa.array(["\ufffd"] * batch.num_rows, batch.schema.field("Name").type)
+            write(batch.set_column(batch.schema.get_field_index("Name"), batch.schema.field("Name"), names))
+
+        rows_of_buckets(view, bucketed, within, replaced)
+
+    monkeypatch.setattr(FakeView, "rows_of_buckets", another_value)
+    (found,) = narrowed(place, COUNTRIES)
+    assert (found["rows"], said in found["why_not"]) == ([], True)

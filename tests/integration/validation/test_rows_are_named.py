@@ -296,3 +296,35 @@ def test_without_a_snapshot_it_is_said_that_the_source_changed(
         found = narrowed(pipeline.validate_all_tables(narrow=True), "Facts")
     assert found["rows"] == []
     assert found["why_not"].startswith("the source changed while it was looked at: validate again")
+
+
+def test_a_key_that_is_null_and_copies_without_a_key_are_told(types: TypeHouse) -> None:
+    types.create("Loose", "code nvarchar(10) COLLATE Latin1_General_100_BIN2 NULL UNIQUE, note nvarchar(20) NULL")
+    types.execute("INSERT INTO {s}.Loose VALUES (NULL, N'none'), (N'', N'empty'), (N'~', NULL)")
+    types.create("Copies", "n int NULL, at datetime2(7) NULL")
+    copies = ", ".join(f"({n % 500}, '2026-01-01T00:00:00.{n % 500:07}')" for n in range(1_000))
+    for _ in range(2):
+        types.execute(f"INSERT INTO {{s}}.Copies VALUES {copies}")
+    assert types.run().success
+    with duckdb.connect(str(types.root / "house.duckdb")) as house:
+        house.execute("UPDATE warehouse.Loose SET note = 'changed' WHERE code IS NULL")
+        house.execute("DELETE FROM warehouse.Loose WHERE code = '~'")
+        house.execute(
+            "DELETE FROM warehouse.Copies WHERE n = 7 AND rowid = (SELECT max(rowid) FROM warehouse.Copies WHERE n = 7)"
+        )
+        house.execute("INSERT INTO warehouse.Copies VALUES (NULL, NULL), (NULL, NULL)")
+    with types.pipeline() as pipeline:
+        report = pipeline.validate_all_tables(narrow=True)
+    assert told(narrowed(report, "Loose")) == {
+        (None,): (
+            "value differs in the warehouse",
+            [{"column": "note", "source": "none", "lake": "none", "warehouse": "changed"}],
+        ),
+        ("~",): ("missing in the warehouse", []),
+    }
+    found = narrowed(report, "Copies")
+    assert told(found) == {
+        (None, None): ("beyond the source in the warehouse (2 times there, 0 at the source)", []),
+        ("7", "2026-01-01 00:00:00.0000007"): ("3 times in the warehouse, 4 at the source", []),
+    }
+    assert (found["levels"][0]["differing"], found["levels"][1]["rows"] <= 8) == (2, True)
