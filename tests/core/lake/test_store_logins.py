@@ -159,6 +159,70 @@ def test_what_google_refuses_is_told_without_the_token(
     assert TOKEN not in f"{caught.value!s} {caught.value.__cause__!r}"
 
 
+@contextmanager
+def handing_out(token: str, seen: list[str]) -> Iterator[str]:
+    """Google's place for tokens and its store in one: notes who asks the store."""
+
+    class Google(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
+        def do_GET(self) -> None:
+            seen.append(str(self.headers["Authorization"]))
+            self.answer({"name": "bucket", "items": []})
+
+        def answer(self, content: dict[str, Any]) -> None:
+            text = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Google) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["content", "file", "environment"])
+def test_google_is_logged_in_to_as_a_service_account(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gcsfs")
+    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+    forms = importlib.import_module("cryptography.hazmat.primitives.serialization")
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption()
+    )
+    seen: list[str] = []
+    with handing_out("handed-out", seen) as endpoint:
+        account = {
+            "type": "service_account",
+            "project_id": "p",
+            "private_key_id": "1",
+            "private_key": private.decode(),
+            "client_email": "lake@p.example.com",
+            "client_id": "1",
+            "token_uri": f"{endpoint}/token",
+        }
+        file = tmp_path / "account.json"
+        file.write_text(json.dumps(account))
+        login: dict[str, Any] = {"content": {"token": account}, "file": {"token": str(file)}, "environment": {}}[given]
+        if given == "environment":
+            monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        lake = lake_at("gs://bucket/x", tmp_path / "state", {**login, "project": "p", "endpoint_url": endpoint})
+        assert lake.current(ORDERS) == {}
+    assert set(seen) == {"Bearer handed-out"}
+
+
 @pytest.mark.parametrize(
     "quoted",
     [

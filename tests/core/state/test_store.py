@@ -193,6 +193,45 @@ def test_who_waits_for_a_transaction_that_does_not_end_is_told(
     second.close()
 
 
+def cut_connections(url: str) -> None:
+    """As a restart of the server does, or a firewall."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    engine.dispose()
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.survives(
+    "state",
+    "every connection to a PostgreSQL ledger is cut, between two transactions and in the middle of one",
+    "nothing; in the middle of one: the ledger cannot be used, and what the driver said",
+    "that transaction is not written, the next one is",
+)
+def test_a_connection_that_was_cut_costs_at_most_the_transaction_it_was_in(postgres_url: str, tmp_path: Path) -> None:
+    store = Store(tmp_path, postgres_url)
+
+    def put(key: str, *, cut: bool) -> None:
+        with store.writing() as connection:
+            connection.execute(sa.insert(fences).values(table_key=key, fence=1))
+            if cut:
+                cut_connections(postgres_url)
+
+    put("before", cut=False)
+    cut_connections(postgres_url)
+    put("between", cut=False)
+    with pytest.raises(StateError, match="state_url and that the database is up"):
+        put("inside", cut=True)
+    put("after", cut=False)
+    with store.reading() as connection:
+        found = {row.table_key for row in connection.execute(sa.select(fences.c.table_key))}
+    store.close()
+    assert found == {"before", "between", "after"}
+
+
 def test_a_file_by_url_is_the_same_as_by_directory(tmp_path: Path) -> None:
     Store(tmp_path / "here", f"sqlite:///{tmp_path}/there/mine.db").close()
     assert files_below(tmp_path) == ["there", "there/mine.db"]
