@@ -215,9 +215,11 @@ def test_google_is_logged_in_to_as_a_service_account(
         }
         file = tmp_path / "account.json"
         file.write_text(json.dumps(account))
-        login: dict[str, Any] = {"content": {"token": account}, "file": {"token": str(file)}, "environment": {}}[given]
+        login: dict[str, Any] = {}
         if given == "environment":
             monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        else:
+            login["token"] = account if given == "content" else str(file)
         lake = lake_at("gs://bucket/x", tmp_path / "state", {**login, "project": "p", "endpoint_url": endpoint})
         assert lake.current(ORDERS) == {}
     assert set(seen) == {"Bearer handed-out"}

@@ -22,6 +22,16 @@ from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
 from tests.core.state.rivals import TABLE, begin, head, race
 
+SERVER_FIRST = pytest.mark.parametrize(
+    "store_url",
+    [
+        pytest.param("sqlite", marks=pytest.mark.slow),
+        pytest.param("postgres", marks=pytest.mark.xdist_group("postgres")),
+    ],
+    indirect=True,
+)
+"""In `make test` on the server only: processes cost a second each, and a file's turn is tested otherwise as well."""
+
 
 @contextmanager
 def held(store: Store, *, wait: float = 0) -> Iterator[Held]:
@@ -79,6 +89,7 @@ def test_processes_that_race_for_units_have_each_of_them_alone_and_lose_no_commi
     assert sum(generations(store).values()) == sum(one["commits"] for one in told)
 
 
+@SERVER_FIRST
 @pytest.mark.parametrize(("rivals", "rounds"), [(4, 10), pytest.param(8, 150, marks=pytest.mark.slow)])
 def test_of_commits_with_one_expectation_one_wins_also_across_several_units(
     store: Store, store_url: str | None, tmp_path: Path, rivals: int, rounds: int
@@ -116,6 +127,7 @@ def test_a_holder_that_was_killed_on_this_machine_is_overtaken_at_once(
     "the next run waits until the dead one's lease has expired",
     "the partition is taken over with a higher fence",
 )
+@SERVER_FIRST
 def test_a_holder_that_was_killed_elsewhere_is_overtaken_when_its_lease_ends(
     store: Store, store_url: str | None, tmp_path: Path
 ) -> None:
