@@ -9,6 +9,8 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u20
 Line feed and tab stay."""
 _ON_ONE_LINE = {ord("\n"): "\\n", ord("\t"): "\\t", ord("'"): "\\'"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:])")
+_ORDINARY = re.compile(r"(?!www\.)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*", re.IGNORECASE)
+"""A word that is no markup wherever it stands, and that no reader of Markdown takes for a link."""
 CONTINUED = "    "
 
 
@@ -30,6 +32,7 @@ def quoted(text: str) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """The text as Markdown that shows it and means nothing: no markup, no HTML, no link."""
+    """The text as Markdown that shows it and means nothing: no markup, no HTML, no link. Ordinary names, which mean nothing
+    anyway, stay as they are: some pages show descriptions without reading their Markdown."""
     plain = visible(text).replace("\n", " ").replace("\t", " ").strip()
-    return _MARKDOWN.sub(r"\\\1", plain)
+    return " ".join(word if _ORDINARY.fullmatch(word) else _MARKDOWN.sub(r"\\\1", word) for word in plain.split(" "))

@@ -26,6 +26,7 @@ ROW_COUNTS = "row_counts"
 VERSION_INTEGRITY = "version_integrity"
 
 _SHOWN = 50
+_HEADINGS = {NULLS: "NULLs", SUM: "sum"}
 
 
 def row_counts_spec(location: Location, table: TableConfig) -> dg.AssetCheckSpec:
@@ -97,12 +98,12 @@ def _columns_table(compared: Sequence[LoadedFigure]) -> str:
     for figure in compared:
         columns.setdefault(figure.column, {})[figure.figure] = figure
     order = sorted(columns, key=lambda name: all(figure.equal for figure in columns[name].values()))
-    return grid(
-        ("column", "NULLs in lake", "NULLs in warehouse", "sum in lake", "sum in warehouse"),
-        [(code(name), *_pair(columns[name].get(NULLS)), *_pair(columns[name].get(SUM))) for name in order],
-        numbers=4,
-        limit=_SHOWN,
-    )
+    figures = [name for name in (NULLS, SUM) if any(name in found for found in columns.values())]
+    headings = [f"{_HEADINGS[name]} in {place}" for name in figures for place in ("lake", "warehouse")]
+    rows = [
+        (code(column), *(cell for name in figures for cell in _pair(columns[column].get(name)))) for column in order
+    ]
+    return grid(("column", *headings), rows, numbers=len(headings), limit=_SHOWN)
 
 
 def _pair(figure: LoadedFigure | None) -> tuple[str, str]:

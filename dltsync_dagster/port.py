@@ -55,6 +55,7 @@ class Pipeline(Protocol):
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
+        narrow: bool = False,
     ) -> dict[str, Any]:
         """Source, lake and warehouse compared as they are now, as a report."""
         ...

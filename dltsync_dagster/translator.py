@@ -82,7 +82,7 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
         database = data.config.database
         return dg.AssetSpec(
             key=self.get_source_key(data),
-            description=as_markdown(f"{data.table.name} in database {database.database} on {database.server}."),
+            description=f"{as_markdown(f'{data.table.name} in database {database.database} on {database.server}')}.",
             group_name=group_name(f"{database.database}_source"),
             kinds={"sqlserver", "table"},
             owners=data.owners,

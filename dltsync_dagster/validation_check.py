@@ -30,6 +30,10 @@ class ValidationOptions(dg.Config):
         default=None,
         description="sha256 or md5: also compare a hash of every value. It is computed row by row, in all three places.",
     )
+    narrow: bool = Field(
+        default=False,
+        description="Also name the rows that differ, by fingerprint. Their keys and values then stand in Dagster's event log.",
+    )
 
 
 Events: TypeAlias = Iterator[dg.Output[None] | dg.AssetCheckEvaluation]
@@ -69,7 +73,7 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
                 units = pipeline.partition_keys(str(table.name)) if table.kind == "partition" else [WHOLE_TABLE]
             about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
             report = pipeline.validate_all_tables(
-                [str(table.name)], partition_keys=chosen, fingerprint=config.fingerprint
+                [str(table.name)], partition_keys=chosen, fingerprint=config.fingerprint, narrow=config.narrow
             )
         verdicts = verdicts_of(report["tables"][0], chosen)
         if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(context.instance, [key]):

@@ -46,7 +46,7 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
             for table, units, keys in _chosen(location, pipeline, config):
                 about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
                 (report,) = pipeline.validate_all_tables(
-                    [str(table.name)], partition_keys=keys, fingerprint=config.fingerprint
+                    [str(table.name)], partition_keys=keys, fingerprint=config.fingerprint, narrow=config.narrow
                 )["tables"]
                 verdicts = verdicts_of(report, keys)
                 for event in evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about):

@@ -9,12 +9,14 @@ from typing import Any
 import dagster as dg
 
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.showing import quoted
 from dltsync_dagster.evaluations import Verdict
 from dltsync_dagster.markdown import code, grid
 from dltsync_dagster.metadata import rows_metadata
 
 _SHOWN = 50
 _TOLD = 5
+_PLACES = ("source", "lake", "warehouse")
 
 
 def verdicts_of(table: Mapping[str, Any], chosen: Sequence[str] | None) -> list[Verdict]:
@@ -76,13 +78,20 @@ def _metadata(
     """What differs comes first, as there may be more than is shown."""
     found: dict[str, int | dg.MarkdownMetadataValue] = {}
     if units:
-        source, lake, warehouse = (sum(unit[place] for unit in units) for place in ("source", "lake", "warehouse"))
+        source, lake, warehouse = (sum(unit[place] for unit in units) for place in _PLACES)
         found |= rows_metadata(source, lake, warehouse)
     if len(units) > 1:
         found["dltsync/units"] = dg.MetadataValue.md(_units_table(units))
     differing = [(unit["unit"], figure) for unit in units for figure in unit["columns"]]
     if differing:
         found["dltsync/differences"] = dg.MetadataValue.md(_figures_table(differing))
+    rows = [(unit, row) for unit in units if unit["narrowed"] for row in unit["narrowed"]["rows"]]
+    if rows:
+        found["dltsync/rows"] = dg.MetadataValue.md(_rows_table(rows))
+    unnamed = tuple(
+        f"{u['unit']}: {u['narrowed']['why_not']}" for u in units if u["narrowed"] and u["narrowed"]["why_not"]
+    )
+    notes = (*notes, *unnamed)
     for name, sentences in (("dltsync/problems", problems), ("dltsync/notes", notes)):
         if sentences:
             shown = [(code(sentence),) for sentence in sentences]
@@ -96,7 +105,7 @@ def _units_table(units: Sequence[Mapping[str, Any]]) -> str:
         (
             code(unit["unit"]),
             "equal" if unit["equal"] else "**different**",
-            *(f"{unit[place]:,}" for place in ("source", "lake", "warehouse")),
+            *(f"{unit[place]:,}" for place in _PLACES),
         )
         for unit in order
     ]
@@ -109,8 +118,32 @@ def _figures_table(differing: Sequence[tuple[str, Mapping[str, str | None]]]) ->
             code(unit),
             code(str(figure["column"])),
             str(figure["figure"]),
-            *(code(value) if (value := figure[place]) is not None else "" for place in ("source", "lake", "warehouse")),
+            *(code(value) if (value := figure[place]) is not None else "" for place in _PLACES),
         )
         for unit, figure in differing
     ]
     return grid(("unit", "column", "figure", "source", "lake", "warehouse"), rows, numbers=3, limit=_SHOWN)
+
+
+def _rows_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
+    """The rows that differ: what names each (all its values, where no key does), and its values that are not the same."""
+    cells = [
+        (
+            code(unit["unit"]),
+            code(", ".join(f"{name} {_value(value)}" for name, value in row["key"].items())),
+            code(row["said"]),
+            " ".join(map(_values, row["values"])) if unit["narrowed"]["key"] else "",
+        )
+        for unit, row in rows
+    ]
+    return grid(("unit", "row", "", "values"), cells, numbers=0, limit=_SHOWN)
+
+
+def _values(value: Mapping[str, str | None]) -> str:
+    return code(
+        f"{value['column']}: " + ", ".join(f"{place} {_value(value[place])}" for place in _PLACES if place in value)
+    )
+
+
+def _value(text: str | None) -> str:
+    return "NULL" if text is None else quoted(text)

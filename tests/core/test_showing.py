@@ -51,6 +51,19 @@ def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
     assert words == visible(text).split()
 
 
+@pytest.mark.parametrize(
+    "text", ["dbo.aircraft_operator in database nycflights on 127.0.0.1", "s-1.example", "2024-01-01"]
+)
+def test_ordinary_names_need_no_markdown(text: str) -> None:
+    """The list of assets shows a description as it is written, backslashes and all."""
+    assert as_markdown(text) == text
+
+
+@pytest.mark.parametrize("text", ["www.example.com", "_em_", "a.**b**", "1.", "-", "http://x.example"])
+def test_what_could_be_markup_or_a_link_is_escaped(text: str) -> None:
+    assert "\\" in as_markdown(text)
+
+
 def test_ordinary_text_stays_as_it_is() -> None:
     for text in ("sales.Orders", "ñandú 日本 😀", "a\tb\nc"):
         assert visible(text) == text

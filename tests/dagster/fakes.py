@@ -70,6 +70,7 @@ class Comparison:
     table: str
     keys: tuple[str, ...] | None
     fingerprint: str | None
+    narrow: bool = False
 
 
 @dataclass
@@ -142,16 +143,17 @@ class FakePipeline:
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
+        narrow: bool = False,
     ) -> dict[str, Any]:
         self._world.answer()
         chosen = [t for t in self._config.tables if table_names is None or str(t.name) in table_names]
-        return as_report([self._compare(table, partition_keys, fingerprint) for table in chosen])
+        return as_report([self._compare(table, partition_keys, fingerprint, narrow=narrow) for table in chosen])
 
     def _compare(
-        self, table: TableConfig, partition_keys: Sequence[str] | None, fingerprint: str | None
+        self, table: TableConfig, partition_keys: Sequence[str] | None, fingerprint: str | None, *, narrow: bool
     ) -> TableComparison:
         keys = tuple(partition_keys) if partition_keys is not None else None
-        self._world.comparisons.append(Comparison(str(table.name), keys, fingerprint))
+        self._world.comparisons.append(Comparison(str(table.name), keys, fingerprint, narrow))
         source = self._world.tables[str(table.name)].units
         for key in keys or ():
             if key not in source:

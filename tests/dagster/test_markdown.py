@@ -29,6 +29,7 @@ HOSTILE = (
     "&lt;b&gt; **bold** _em_ ~~gone~~ a\\|b",
 )
 FIGURE = {"figure": "sum", "source": "1", "lake": "1", "warehouse": "2"}
+ROW = {"values": [{"column": "c", "source": "<b>", "warehouse": None}]}
 markdown = MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough")
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1) | st.text(
     "`|<>[]()*_\\&#!-~: ab", min_size=1
@@ -74,13 +75,16 @@ def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) ->
         "equal": True,
         "messages": [],
         "columns": [FIGURE | {"column": text}],
+        "narrowed": {"key": [text], "rows": [ROW | {"key": {text: text}, "said": text}], "why_not": text},
     }
     whole = verdicts_of({"units": [report, report], "problems": [text], "notes": [text]}, None)[-1]
     shown_in_checks = {**load_verdict(unit).metadata, **whole.metadata}
     tables = {
         name: value.value for name, value in shown_in_checks.items() if isinstance(value, dg.MarkdownMetadataValue)
     }
-    assert set(tables) == {f"dltsync/{name}" for name in ("columns", "units", "differences", "problems", "notes")}
+    assert set(tables) == {
+        f"dltsync/{name}" for name in ("columns", "units", "differences", "rows", "problems", "notes")
+    }
     table = StaticTableConfig(table_name=one_line(text), schema_name="dbo")
     config = PipelineConfig(
         database=DatabaseConfig(server="s", database="d", username="u", password="p"), static_tables=[table]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 import pytest
 
 from dltsync_core.errors import FidelityError, ServerUnreachable, ValidationFailed
-from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.run.result import UnitResult
 from dltsync_core.validate.summaries import ColumnDifference
+from dltsync_dagster.checks import load_verdicts
 from dltsync_dagster.verdicts import verdicts_of
 from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, SECRET, THREE_WAY, Shop
 from tests.dagster.fakes import Comparison
@@ -74,9 +78,14 @@ def test_a_whole_table_has_one_result(shop: Shop, key: dg.AssetKey) -> None:
     )
 
 
-def test_the_fingerprint_is_asked_for_by_config(shop: Shop) -> None:
+def test_fingerprint_and_rows_are_asked_for_by_config(shop: Shop) -> None:
+    """Rows only then: their values are stored with the result."""
     shop.check(COUNTRIES, options={"fingerprint": "md5"})
-    assert shop.world.comparisons == [Comparison("dbo.Countries", None, "md5")]
+    shop.check(COUNTRIES, options={"narrow": True})
+    assert shop.world.comparisons == [
+        Comparison("dbo.Countries", None, "md5", narrow=False),
+        Comparison("dbo.Countries", None, None, narrow=True),
+    ]
 
 
 @pytest.mark.parametrize("key", [ORDERS, CUSTOMERS])
@@ -179,7 +188,7 @@ def test_its_schedule_starts_stopped(shop: Shop) -> None:
 
 
 def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
-    units = [
+    units: list[dict[str, Any]] = [
         {
             "unit": f"[{n},{n + 1})",
             "source": 1,
@@ -188,6 +197,7 @@ def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
             "equal": n != 999,
             "columns": [],
             "messages": [],
+            "narrowed": None,
         }
         for n in range(1000)
     ]
@@ -256,3 +266,11 @@ def test_a_retry_keeps_the_results_of_the_partitions_that_were_done(shop: Shop) 
     run = shop.materialize(ORDERS, between=(JANUARY, MARCH))
     assert shop.partitions_shown("row_counts") == {"SUCCEEDED": {JANUARY, FEBRUARY, MARCH}}
     assert str(shop.evaluations(run, "row_counts")[JANUARY].description).startswith("10 rows in source")
+
+
+def test_a_table_that_fails_as_a_whole_fails_the_check_of_each_partition_that_was_asked_for() -> None:
+    whole = UnitResult(
+        TableName("sales", "Orders"), "partition", WHOLE_TABLE, "failed", "", error="not there", error_type="x"
+    )
+    said = load_verdicts([whole], [JANUARY, MARCH])
+    assert [(one.unit, one.passed) for one in said] == [(JANUARY, False), (MARCH, False)]
