@@ -26,7 +26,6 @@ from dltsync_core.run.prepared import PreparedTable, TableShape
 from dltsync_core.run.recovering import settle
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
-from dltsync_core.validate.fingerprint import fingerprinted
 from dltsync_core.validate.quality import resolve_rules
 
 
@@ -104,8 +103,7 @@ def _with_contracts(shape: TableShape, plan: TablePlan) -> TablePlan:
 
 
 def _with_notes(services: Services, shape: TableShape, plan: TablePlan) -> TablePlan:
-    """What a person should know about how the rows will be read, and what cannot be compared afterwards."""
-    plan = replace(plan, notes=(*plan.notes, *fingerprinted(shape.mapping).left_out))
+    """What a person should know about how the rows will be read."""
     limit = services.config.processing.statement_rows_limit
     longest = max((step.probe.rows for step in plan.work if step.probe is not None), default=0)
     if longest <= limit or continuation_key(shape.facts) is not None:

@@ -24,7 +24,7 @@ _ALGORITHMS: dict[str, HashAlgorithm] = {
 
 @dataclass(frozen=True)
 class Fingerprinted:
-    """The columns whose values every place can write alike, and why the others cannot be part of it."""
+    """The columns whose values every place can write alike, and one sentence on the others, when there are any."""
 
     columns: tuple[ColumnMapping, ...]
     left_out: tuple[str, ...]
@@ -46,8 +46,13 @@ def algorithm_of(name: str) -> HashAlgorithm:
 
 def fingerprinted(mapping: TableMapping) -> Fingerprinted:
     """What the fingerprint of a table covers."""
-    reasons = {column.name: why_no_twin(column) for column in mapping.columns}
-    return Fingerprinted(
-        tuple(column for column in mapping.columns if reasons[column.name] is None),
-        tuple(f"the fingerprint leaves out {name}: {reason}" for name, reason in reasons.items() if reason is not None),
-    )
+    reasons: dict[str, list[str]] = {}
+    covered = []
+    for column in mapping.columns:
+        reason = why_no_twin(column)
+        if reason is None:
+            covered.append(column)
+        else:
+            reasons.setdefault(reason, []).append(column.name)
+    said = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())
+    return Fingerprinted(tuple(covered), (f"the fingerprint leaves out {said}",) if said else ())
