@@ -1,4 +1,4 @@
-"""Eight processes over one config: every row once, and nobody fails."""
+"""Many processes over one config: every row once, and nobody fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import yaml
 
 from tests.integration.server_shop import ServerShop
 
-PROCESSES = 8
 ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
 
@@ -44,14 +43,21 @@ def write_config(shop: ServerShop, state_url: str | None) -> Path:
     "they take turns; who comes later finds the units up to date and says so",
     "every row is in lake and warehouse once, and every unit was loaded by one of them",
 )
-@pytest.mark.parametrize("ledger", ["sqlite", pytest.param("postgres", marks=ON_POSTGRES)])
-def test_eight_processes_over_one_config_bring_every_row_once(
-    shop: ServerShop, ledger: str, request: pytest.FixtureRequest
+@pytest.mark.parametrize(
+    ("ledger", "processes"),
+    [
+        ("sqlite", 3),
+        pytest.param("sqlite", 8, marks=pytest.mark.slow),
+        pytest.param("postgres", 8, marks=ON_POSTGRES),
+    ],
+)
+def test_processes_over_one_config_bring_every_row_once(
+    shop: ServerShop, ledger: str, processes: int, request: pytest.FixtureRequest
 ) -> None:
     config = write_config(shop, request.getfixturevalue("postgres_url") if ledger == "postgres" else None)
     command = [sys.executable, "-m", "dltsync_core.cli", "run", "--config", str(config), "--json"]
     running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(processes)
     ]
     answers = [process.communicate() for process in running]
     for process, (out, errors) in zip(running, answers, strict=True):
