@@ -36,7 +36,7 @@ test: install  ## everything that needs no SQL Server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: install  ## what `make test` leaves out because it costs much (the crash matrix has a target of its own)
-	@scripts/test_services.sh
+	@scripts/test_services.sh slow
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not exhaustive"
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)

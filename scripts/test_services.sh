@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests use beside Python packages: a PostgreSQL that they start themselves, as a ledger many machines share (installed when we
-# are root on a Debian; no cluster of its own is made or started), and Azurite, which speaks Azure's storage protocol (when npm is
-# there; below .services/). What cannot be installed is skipped, and the tests' summary says so. Never fails.
+# are root on a Debian; no cluster of its own is made or started); and, with the argument `slow`, Azurite, which speaks Azure's storage
+# protocol (when npm is there; below .services/). What cannot be installed is skipped, and the tests' summary says so. Never fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,4 +41,4 @@ azurite() {
 }
 
 postgresql
-azurite
+if [ "${1:-}" = slow ]; then azurite; fi

@@ -1,6 +1,6 @@
 """A lake in a bucket of S3, Azure or Google: published, read, replaced and cleared up as on a disk; what goes wrong is told.
 
-On Azure and Google `make test` runs the first test only, `make test-slow` all of them.
+On Azure and Google `make test-slow` runs them; one look at Google stands in test_store_logins.py.
 """
 
 from __future__ import annotations

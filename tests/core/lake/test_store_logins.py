@@ -31,12 +31,6 @@ def lake_at(url: str, work: Path, options: dict[str, Any] | None) -> Lake:
     return open_lake(StateConfig(parquet_directory=url, storage_options=options, state_directory=work), "shop")
 
 
-@pytest.mark.xdist_group("azure")
-def test_a_lake_in_azure(azure_bucket: Bucket, tmp_path: Path) -> None:
-    """The one test of that store that `make test` runs."""
-    assert_publishes(azure_bucket, tmp_path)
-
-
 @pytest.mark.xdist_group("gcs")
 def test_a_lake_in_google(gcs_bucket: Bucket, tmp_path: Path) -> None:
     """The one test of that store that `make test` runs."""
