@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.errors import ExtractError, FidelityError
 from dltsync_core.extract.replacements import Replacements
-from dltsync_core.extract.row_names import named, naming_key, shown
+from dltsync_core.extract.row_names import named, shown
+from dltsync_core.plan.keys import naming_key
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 _NANOSECOND_YEARS = "the years 1677 to 2262"
@@ -121,7 +122,8 @@ class BatchConverter:
         )
 
     def _row_named(self, batch: pa.RecordBatch, row: int) -> str:
-        return named(naming_key(self._facts, self._mapping), lambda column: self._key_value(batch, column, row))
+        key = naming_key(self._facts, self._mapping.row_key, self._mapping.schema.names)
+        return named(key, lambda column: self._key_value(batch, column, row))
 
     def _key_value(self, batch: pa.RecordBatch, column: str, row: int) -> str:
         position = next(i for i, m in enumerate(self._mapping.columns) if m.name == column)

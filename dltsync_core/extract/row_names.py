@@ -1,4 +1,4 @@
-"""How a message names one row: by its primary or first unique key, else by the key that the config gives."""
+"""How a message names one row: by the values of a key (`plan.keys.naming_key` says which)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.typemap.mapping import TableMapping
-
 NO_KEY = "the table has no key to name the row by"
-
-
-def naming_key(facts: TableFacts, mapping: TableMapping) -> tuple[str, ...]:
-    """The columns that name a row; none when no key is brought over whole."""
-    for key in (facts.primary_key, *facts.unique_keys, mapping.row_key):
-        if key and all(mapping.column(column) is not None for column in key):
-            return tuple(key)
-    return ()
 
 
 def named(key: tuple[str, ...], value: Callable[[str], str]) -> str:

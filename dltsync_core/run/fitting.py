@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dltsync_core.errors import FidelityError
-from dltsync_core.extract.row_names import named, naming_key, shown
+from dltsync_core.extract.row_names import named, shown
+from dltsync_core.plan.keys import naming_key
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
 from dltsync_core.warehouse.reach import NANOSECOND_YEARS, far_columns, first_far, too_narrow
@@ -21,7 +22,7 @@ def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[
     with services.warehouse_turn:
         held = services.warehouse.columns(shape.target)
     for column in too_narrow(far, held):
-        key = naming_key(shape.facts, shape.mapping)
+        key = naming_key(shape.facts, shape.keys, shape.mapping.schema.names)
         row = first_far(files, column, key)
         if row is None:
             continue

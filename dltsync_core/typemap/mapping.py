@@ -99,7 +99,7 @@ class TableMapping:
     columns: tuple[ColumnMapping, ...]
     left_out: tuple[LeftOut, ...] = ()
     row_key: tuple[str, ...] = ()
-    """Columns by which the config tells rows apart; for naming one when the server has no key."""
+    """Columns by which the config tells rows apart; for naming one in a message."""
 
     @cached_property
     def schema(self) -> pa.Schema:
