@@ -28,6 +28,7 @@ from dltsync_core.cli.progress import RunProgress
 from dltsync_core.cli.recovered import print_recovery
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
+from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.failures import secrets_of
@@ -129,6 +130,7 @@ def plan(
     """Show what a run would do, and why. Looks at the source; writes nothing anywhere."""
     with outcome.explained(as_json=json):
         names, chosen = split_names(tables_), split_partition_keys(partitions)
+        stopped: list[tuple[TableName, Exception]] = []
         with _open(config, as_json=json, live=True) as pipeline:
             plans = pipeline.plan(
                 table_types=split_names(kinds),
@@ -136,11 +138,15 @@ def plan(
                 partition_keys=chosen,
                 full_refresh=full_refresh,
                 accept_drift=split_names(accept_drift) or (),
+                on_error=lambda table, error: stopped.append((table, error)),
             )
-        if json:
-            outcome.emit_json({"success": True, "tables": [asdict(p) for p in plans]})
-        else:
+        if not json and plans:
             tables.print_plans(outcome.stdout, plans)
+        shown = {"tables": [asdict(p) for p in plans]}
+        if stopped:
+            outcome.end_with(stopped, as_json=json, shown=shown)
+        if json:
+            outcome.emit_json({"success": True, **shown})
 
 
 @app.command()

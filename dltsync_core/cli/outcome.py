@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dltsync_core.errors import SyncError
+from dltsync_core.identity import TableName
 from dltsync_core.secrecy import blotted
 from dltsync_core.showing import visible
 
@@ -126,15 +127,51 @@ def told_usage(problem: Any, *, as_json: bool) -> int:
     return code
 
 
+def end_with(
+    stopped: Sequence[tuple[TableName, Exception]], *, as_json: bool, shown: Mapping[str, Any] | None = None
+) -> NoReturn:
+    """End a command in which some tables failed and others did not: every error, and the smallest exit code. `shown` is what
+    came of the others, for the JSON, where `error` is the first of the `errors`. An error that is no SyncError is raised."""
+    errors = []
+    for table, error in stopped:
+        if not isinstance(error, SyncError):
+            raise error
+        errors.append((table, error))
+    code = min(error.exit_code for _, error in errors)
+    if as_json:
+        told = [
+            {"table": str(table), **_said(type(e).__name__, e.problem, e.remedy), "exit_code": e.exit_code}
+            for table, e in errors
+        ]
+        drift = [found for _, error in errors for found in _facts_of(error).get("drift", ())]
+        first = errors[0][1]
+        facts = {**(shown or {}), "errors": told, **({"drift": drift} if drift else {})}
+        _emit_failure(code, type(first).__name__, first.problem, first.remedy, facts)
+    else:
+        for _, error in errors:
+            _tell(error.problem, error.remedy)
+    raise typer.Exit(code)
+
+
 def _facts_of(error: SyncError) -> Mapping[str, Any]:
     """What a script needs beside the words: the changed columns of a table that its policy stopped."""
     findings = error.facts.get("findings")
     return {"drift": [asdict(finding) for finding in findings]} if isinstance(findings, tuple) else {}
 
 
+def _said(kind: str, problem: str, remedy: str) -> dict[str, str | None]:
+    return {"type": kind, "message": problem, "remedy": remedy or None}
+
+
 def _emit_failure(code: int, kind: str, problem: str, remedy: str, facts: Mapping[str, Any] | None = None) -> None:
-    error = {"type": kind, "message": problem, "remedy": remedy or None}
-    emit_json({"success": False, "error": error, **(facts or {}), "exit_code": code})
+    emit_json({"success": False, "error": _said(kind, problem, remedy), **(facts or {}), "exit_code": code})
+
+
+def _tell(problem: str, remedy: str) -> None:
+    # Not wrapped: a path broken over two lines cannot be copied.
+    stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)
+    if remedy:
+        stderr.print(Text.assemble(("  -> ", "bold"), visible(remedy)), soft_wrap=True)
 
 
 def _end(
@@ -143,8 +180,5 @@ def _end(
     if as_json:
         _emit_failure(code, kind, problem, remedy, facts)
     else:
-        # Not wrapped: a path broken over two lines cannot be copied.
-        stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)
-        if remedy:
-            stderr.print(Text.assemble(("  -> ", "bold"), visible(remedy)), soft_wrap=True)
+        _tell(problem, remedy)
     raise typer.Exit(code)

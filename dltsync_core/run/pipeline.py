@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import ScdHandler, ScdTarget
-from dltsync_core.identity import WHOLE_TABLE, new_run_id
+from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.intent import Intent
@@ -140,17 +140,21 @@ class IncrementalSQLServerParquetPipeline:
         full_refresh: bool = False,
         force: bool = False,
         accept_drift: Sequence[str] = (),
+        on_error: Callable[[TableName, Exception], None] | None = None,
     ) -> tuple[TablePlan, ...]:
         """What a run with the same arguments would do, and why. Looks at the source, writes nothing anywhere.
 
-        Raises the first error that any table meets.
+        With `on_error` a table that cannot be planned stops no other: it hears the table and what is wrong with it. Without it
+        the first such error is raised.
         """
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         with self._services(ignore, writable=False) as services:
             intent = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=True)
-            for error in planned.errors.values():
-                raise error
+            for table, error in planned.errors.items():
+                if on_error is None:
+                    raise error
+                on_error(table, error)
             return tuple(prepared.plan for prepared in planned.prepared)
 
     def recover(

@@ -57,7 +57,8 @@ def plan_tables(
             prepared.append(outcome)
         else:
             failed[table.name] = outcome
-    return Planned(tuple(prepared), failed, tuple(notes))
+    in_order = {table.name: failed[table.name] for table in tables if table.name in failed}
+    return Planned(tuple(prepared), in_order, tuple(notes))
 
 
 def failed_tables(services: Services, tables: Sequence[TableConfig], planned: Planned) -> list[UnitResult]:

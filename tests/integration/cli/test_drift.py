@@ -57,6 +57,27 @@ def test_ask_stops_plan_and_run_with_eleven_until_it_is_answered(loaded: Project
     assert (ended.status, found["drift"], found["units"][0]["status"]) == (0, [], "skipped")
 
 
+def test_a_plan_shows_the_other_tables_beside_those_that_are_stopped(loaded: Project) -> None:
+    schema = loaded.shop.schema
+    loaded.values["static_tables"].append({"table_name": "Nowhere", "schema_name": schema})
+    loaded.values["partition_tables"] = [{"table_name": "Orders", "schema_name": schema}]
+    told = loaded.call("plan")
+    assert told.status == 2, "the smallest code of all that went wrong"
+    assert "Orders" in told.stdout
+    assert "Countries" not in told.stdout
+    errors = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
+    assert ["Countries changed shape" in errors[0], "Nowhere" in errors[1], len(errors)] == [True, True, 2]
+    ended, found = loaded.json("plan")
+    assert (ended.status, found["exit_code"], found["success"]) == (2, 2, False)
+    assert [plan["table"]["table"] for plan in found["tables"]] == ["Orders"]
+    assert [(e["table"], e["type"], e["exit_code"]) for e in found["errors"]] == [
+        (f"{schema}.Countries", "DriftError", 11),
+        (f"{schema}.Nowhere", "TableNotFound", 2),
+    ]
+    assert found["error"]["message"] == found["errors"][0]["message"]
+    assert drift(found) == EXPECTED
+
+
 def test_freeze_takes_no_answer(loaded: Project) -> None:
     loaded.values["static_tables"][0]["schema_drift"] = "freeze"
     table = f"{loaded.shop.schema}.Countries"
