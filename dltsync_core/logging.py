@@ -22,6 +22,10 @@ from dltsync_core.showing import indented
 
 LOGGER_NAME = "dltsync"
 
+STORE_DRIVERS = ("adlfs", "aiobotocore", "azure", "botocore", "gcsfs", "google", "s3fs")
+"""Loggers of the object stores' drivers. What fails there reaches a person as our error, which says what to do; gcsfs logs the
+traceback of it as well."""
+
 _SECRET_NAMES = ("password", "pwd", "secret", "token", "credential", "connection_string")
 _LEVEL_OF_STAGE = {"failed": logging.ERROR, "extracting": logging.DEBUG, "loading": logging.DEBUG}
 
@@ -54,7 +58,8 @@ def configure_logging(
 
     `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. `secrets` never reach a line, in no
     message and no traceback. The log file is its owner's alone: it holds names and messages of production. Calling it again
-    replaces what the last call set up. Raises NotWritable when the log file cannot be opened.
+    replaces what the last call set up. Drivers of object stores keep quiet unless `level` is DEBUG. Raises NotWritable when the
+    log file cannot be opened.
     """
     logger = logging.getLogger(LOGGER_NAME)
     for handler in list(logger.handlers):
@@ -62,6 +67,8 @@ def configure_logging(
         handler.close()
     logger.setLevel(level)
     logger.propagate = False
+    for name in STORE_DRIVERS:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
 
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.identity import TableName
-from dltsync_core.logging import LOGGER_NAME, configure_logging, get_logger, log_event
+from dltsync_core.logging import LOGGER_NAME, STORE_DRIVERS, configure_logging, get_logger, log_event
 from dltsync_core.run.events import Event
 from tests.hostile import HOSTILE
 
@@ -29,6 +29,8 @@ def _put_back() -> Iterator[None]:
         handler.close()
     logger.propagate = True
     logger.setLevel(logging.NOTSET)
+    for name in STORE_DRIVERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -81,3 +83,13 @@ def test_the_log_file_and_its_directories_are_for_their_owner(tmp_path: Path) ->
     assert file.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("level", "told"), [("INFO", False), ("DEBUG", True)])
+def test_drivers_of_object_stores_show_no_traceback_beside_our_error(
+    level: str, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure_logging(level=level)
+    error = PermissionError("no such key")
+    logging.getLogger("gcsfs").error("_call out of retries on exception: %s", error, exc_info=error)
+    assert bool(caplog.records) is told
