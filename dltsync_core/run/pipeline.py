@@ -36,7 +36,7 @@ from dltsync_core.run.result import RunResult
 from dltsync_core.run.services import Services, Voice
 from dltsync_core.run.session import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.upkeep import look_after_state
+from dltsync_core.run.upkeep import look_after_state, tidy_warehouse
 from dltsync_core.state.holders import new_holder
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
@@ -119,6 +119,7 @@ class IncrementalSQLServerParquetPipeline:
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
             failed = failed_tables(services, tables, planned)
             units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
+            tidy_warehouse(services)
             result = RunResult(
                 run_id=services.run_id,
                 units=tuple(units),
@@ -179,7 +180,10 @@ class IncrementalSQLServerParquetPipeline:
             if not dry_run:
                 look_after_state(services)
             intent = self._intent(full_refresh=False, force=False)
-            return recover_tables(services, tables, intent, dry_run=dry_run, deep=deep, answer=answer)
+            report = recover_tables(services, tables, intent, dry_run=dry_run, deep=deep, answer=answer)
+            if not dry_run:
+                tidy_warehouse(services)
+            return report
 
     # -- looking ----------------------------------------------------------------------------------------------------
 

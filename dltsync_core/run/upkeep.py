@@ -1,11 +1,13 @@
-"""What a run does for the state before it changes anything: keep a copy, then forget what is old enough."""
+"""What a run does beside its loads: before it changes anything a copy of the state is kept and what is old enough forgotten; at
+its end what a killed load left in the warehouse is removed."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from dltsync_core.clock import utc_now
-from dltsync_core.run.services import Services
+from dltsync_core.errors import SyncError
+from dltsync_core.run.services import Services, log
 from dltsync_core.state.backup import back_up
 from dltsync_core.state.store import BACKUPS
 
@@ -18,3 +20,13 @@ def look_after_state(services: Services) -> None:
         back_up(services.ledger.store, directory, now=now, retention_days=state.state_retention_days)
     services.ledger.prune(now - timedelta(days=state.state_retention_days))
     services.lake.sweep(now)
+
+
+def tidy_warehouse(services: Services) -> None:
+    """What a killed load left in the warehouse, where no load of this run came by and removed it. When that fails it is said, and
+    costs nothing but the room."""
+    try:
+        with services.warehouse_turn:
+            services.warehouse.tidy()
+    except SyncError as error:
+        log.warning("what a killed load left in the warehouse could not be removed: %s", error)

@@ -123,10 +123,15 @@ class DltWarehouse:
             return read_markers(connection, catalog, target, pipeline)
 
     def tidy(self) -> None:
-        """See `port.Warehouse.tidy`."""
-        if self._file.exists():
-            with self._file.opened() as (connection, catalog):
-                self._sweep(connection, catalog)
+        """See `port.Warehouse.tidy`. A load makes its working directory first and removes it last: without one left behind there
+        is nothing to look for, and nobody has to queue."""
+        if not self._work.left_behind():
+            return
+        if not self._file.exists():
+            self._work.sweep()
+            return
+        with self._file.opened() as (connection, catalog):
+            self._sweep(connection, catalog)
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""

@@ -122,7 +122,7 @@ class Warehouse(Protocol):
 
     def tidy(self) -> None:
         """Remove what loads left that were stopped where nobody could tidy up. Every load does so by itself; this is for
-        when none follows."""
+        when none follows. Cheap where there is nothing. Raises what `load` raises for a warehouse that cannot be opened."""
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""

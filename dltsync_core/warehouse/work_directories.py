@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dltsync_core.clock import utc_now
+from dltsync_core.lake.claims import Claim, abandoned
 from dltsync_core.lake.disk import explained, make_directory, remove_tree
 
 _UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
@@ -20,27 +22,33 @@ class WorkDirectories:
     """The working directories of one warehouse file, below `parent`."""
 
     def __init__(self, parent: Path, warehouse: Path) -> None:
-        self._parent = parent.absolute()
+        parent = parent.absolute()
+        self._parent = Path(tempfile.gettempdir()) if _UNSAFE_IN_GLOBS.search(str(parent)) else parent
         self._prefix = f"dlt-{hashlib.sha256(str(warehouse.absolute()).encode()).hexdigest()[:8]}-"
 
     @contextmanager
     def of_attempt(self, load_id: str) -> Iterator[Path]:
         """A directory of this attempt's own, so that nothing dlt kept from another can be taken for this one's."""
-        parent = self._parent
-        if _UNSAFE_IN_GLOBS.search(str(parent)):
-            parent = Path(tempfile.gettempdir())
-        make_directory(parent)
-        directory = parent / f"{self._prefix}{load_id}-{uuid.uuid4().hex[:8]}"
+        make_directory(self._parent)
+        directory = self._parent / f"{self._prefix}{load_id}-{uuid.uuid4().hex[:8]}"
         with explained(directory, "creating the directory"):
             directory.mkdir(mode=0o700)
+        claim = Claim(directory)
         try:
             yield directory
         finally:
+            claim.release()
             remove_tree(directory)
+
+    def left_behind(self) -> list[Path]:
+        """Those of loads that were killed. A load that is at work has its own."""
+        return [directory for directory in self._all() if abandoned(directory, utc_now())]
 
     def sweep(self, ours: Path | None = None) -> None:
         """Remove what killed loads left. Only for who holds the warehouse: then nobody else's load is alive."""
-        if self._parent.is_dir():
-            for directory in self._parent.glob(f"{self._prefix}*"):
-                if directory != ours:
-                    remove_tree(directory)
+        for directory in self._all():
+            if directory != ours:
+                remove_tree(directory)
+
+    def _all(self) -> list[Path]:
+        return sorted(self._parent.glob(f"{self._prefix}*")) if self._parent.is_dir() else []

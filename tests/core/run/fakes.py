@@ -27,7 +27,7 @@ from dltsync_core.catalog.facts import (
 from dltsync_core.changes.buckets import Keyed, digest_by_bucket, hashed_rows
 from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.errors import ExtractError, Fenced, TableNotFound, ValidationFailed
+from dltsync_core.errors import ExtractError, Fenced, SyncError, TableNotFound, ValidationFailed
 from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.repair import RepairPlan
@@ -287,6 +287,8 @@ class FakeWarehouse:
         self.marks: dict[tuple[Target, str, str], Marker] = {}
         self.fail: list[BaseException] = []
         self.lose = 0
+        self.tidied = 0
+        self.tidying_fails: SyncError | None = None
 
     def load(self, request: LoadRequest) -> Loaded:
         if self.fail:
@@ -325,7 +327,10 @@ class FakeWarehouse:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
     def tidy(self) -> None:
-        """Nothing is ever left behind here."""
+        """Nothing is ever left behind here. Counted, and can be made to fail."""
+        self.tidied += 1
+        if self.tidying_fails is not None:
+            raise self.tidying_fails
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         rows = self.tables.get(target, [])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from dltsync_core.errors import WarehouseBusy
 from dltsync_core.lake import reading
 from dltsync_core.plan.steps import Action
 from tests.core.run.fakes import FakeWarehouse
@@ -33,6 +34,26 @@ def test_plan_says_what_comes_from_the_lake_and_changes_nothing(tmp_path: Path) 
     assert all("taken from the lake" in step.reason for step in steps)
     assert not shop.warehouse.tables
     assert not (tmp_path / "state" / "ledger.db").exists()
+
+
+def test_a_run_that_has_nothing_to_load_removes_what_a_killed_load_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A load killed just after it filled a lost warehouse again leaves everything up to date: no other load comes by."""
+    shop = Shop(tmp_path)
+    shop.run()
+    shop.warehouse.tidied = 0
+    assert {unit.status for unit in shop.run().units} == {"skipped"}
+    assert shop.warehouse.tidied == 1
+    shop.warehouse.tidying_fails = WarehouseBusy("a notebook has it")
+    assert shop.run().success
+    assert "could not be removed: a notebook has it" in caplog.text
+    shop.warehouse.tidying_fails = None
+    with shop.pipeline() as pipeline:
+        pipeline.recover(dry_run=True)
+        assert shop.warehouse.tidied == 2
+        pipeline.recover()
+        assert shop.warehouse.tidied == 3
 
 
 def test_a_file_damaged_without_changing_its_size_is_read_from_the_source_when_it_is_needed(tmp_path: Path) -> None:

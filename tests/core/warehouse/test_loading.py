@@ -124,6 +124,40 @@ def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
     assert leftovers(house) == []
 
 
+def kill_after_its_commit(house: House) -> None:
+    arguments = [str(house.root), "0", checkpoints.WAREHOUSE_COMMITTED]
+    assert subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode == -9
+    assert leftovers(house) != []
+
+
+def test_what_a_killed_load_left_goes_without_another_load(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.load(TARGET, orders({1: "a"}))
+    kill_after_its_commit(house)
+    house.warehouse.tidy()
+    assert leftovers(house) == []
+    assert rows(house) == [(1, "b"), (2, "b")]
+    kill_after_its_commit(house)
+    house.path.unlink()
+    house.warehouse.tidy()
+    assert list(house.work.glob("*")) == []
+
+
+def test_tidying_neither_touches_a_load_at_work_nor_waits_for_it(tmp_path: Path) -> None:
+    house = House(tmp_path, lock_timeout_seconds=0.5)
+    seen: list[int] = []
+
+    def meanwhile(moment: str) -> None:
+        if moment == checkpoints.WAREHOUSE_WRITTEN:
+            house.warehouse.tidy()  # would raise WarehouseBusy if it queued
+            seen.append(len(list(house.work.glob("*"))))
+
+    with checkpoints.watched(meanwhile):
+        house.load(TARGET, orders({1: "a"}))
+    assert seen == [1]
+    assert rows(house) == [(1, "a")]
+
+
 @pytest.mark.parametrize("how", [MergeKeys(("No", "Note")), UpsertKeys(("No", "Note"))])
 def test_keys_that_look_alike_when_joined_are_told_apart(house: House, how: Disposition) -> None:
     """dlt joins the parts of a merge_key without a separator: 1 and '1x' would be 11 and 'x'."""
