@@ -24,6 +24,7 @@ from dltsync_core.errors import Fenced, LeaseHeld, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.state.holders import described, is_gone
 from dltsync_core.state.store import Store
+from dltsync_core.state.store_clock import store_time
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
 
 log = logging.getLogger("dltsync.state")
@@ -36,7 +37,12 @@ POLL_SECONDS = 0.5
 
 TELL_EVERY_SECONDS = 10.0
 
+KEYS_PER_STATEMENT = 1_000
+"""Units that one statement names. A table cut into new partitions changes all of them together, and SQL Server takes 2,100
+parameters."""
+
 _NOBODY = ""
+_TOLD = 5
 
 _ended_here: set[tuple[str, str, int]] = set()
 """Leases of this process that ended and could not be given back: unit key, holder, fence. Nobody writes under them any more, so
@@ -51,6 +57,11 @@ class Lease:
     units: tuple[str, ...]
     holder: str
     fence: int
+
+    def __str__(self) -> str:
+        """For a person: the table, and its units as far as they fit into a sentence."""
+        more = f" and {len(self.units) - _TOLD:,} more" if len(self.units) > _TOLD else ""
+        return f"{self.table} {', '.join(self.units[:_TOLD])}{more}"
 
 
 @dataclass(frozen=True)
@@ -84,8 +95,7 @@ class Held:
             self.renew()
         if self._lost:
             raise Fenced(
-                f"{self.lease.table} {', '.join(self.lease.units)}: this run lost its lease while it stood still, and another "
-                "run took over",
+                f"{self.lease}: this run lost its lease while it stood still, and another run took over",
                 remedy="nothing of this run was made visible after that; run again, it will see what the other run did",
                 table=str(self.lease.table),
                 unit=self.lease.units[0],
@@ -142,9 +152,12 @@ class Leases:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
         with self._store.writing() as connection:
             _lock_counter(connection, table_key(self._pipeline, lease.table))
-            until = _now(connection) + int(self.seconds * 1000)
-            statement = sa.update(leases).where(*_is(lease, self._pipeline)).values(expires_at=until)
-            return connection.execute(statement).rowcount == len(lease.units)
+            until = store_time(connection) + int(self.seconds * 1000)
+            renewed = [
+                connection.execute(sa.update(leases).where(*part).values(expires_at=until)).rowcount
+                for part in _rows_of(lease, self._pipeline)
+            ]
+            return sum(renewed) == len(lease.units)
 
     def _wait_for(
         self,
@@ -183,15 +196,15 @@ class Leases:
     ) -> Lease | _Other:
         counter = table_key(self._pipeline, table)
         highest = _lock_counter(connection, counter)
-        now = _now(connection)
+        now = store_time(connection)
         keys = {unit_key(self._pipeline, table, unit): unit for unit in units}
         rows = {
             row.unit_key: row
-            for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(list(keys)))).all()
+            for part in _parts(list(keys))
+            for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(part))).all()
         }
         for row in rows.values():
-            ended = (row.unit_key, row.holder, row.fence) in _ended_here or is_gone(row.holder)
-            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not ended:
+            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not _has_ended(row):
                 return _Other(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
         fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
         connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
@@ -222,7 +235,8 @@ class Leases:
             with self._store.writing() as connection:
                 _lock_counter(connection, table_key(self._pipeline, lease.table))
                 gone = {"holder": _NOBODY, "expires_at": 0}
-                connection.execute(sa.update(leases).where(*_is(lease, self._pipeline)).values(**gone))
+                for part in _rows_of(lease, self._pipeline):
+                    connection.execute(sa.update(leases).where(*part).values(**gone))
         except StateError as error:
             log.warning("%s: the lease could not be given back, it expires by itself: %s", lease.table, error)
             keys = (unit_key(self._pipeline, lease.table, unit) for unit in lease.units)
@@ -238,19 +252,32 @@ class _Raced(Exception):
 def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
     """Within a transaction: the lease is ours and stays so until its end. Raises Fenced."""
     _lock_counter(connection, table_key(pipeline, lease.table))
-    statement = sa.select(sa.func.count()).select_from(leases).where(*_is(lease, pipeline))
-    if connection.execute(statement).scalar_one() != len(lease.units):
+    held = [
+        connection.execute(sa.select(sa.func.count()).select_from(leases).where(*part)).scalar_one()
+        for part in _rows_of(lease, pipeline)
+    ]
+    if sum(held) != len(lease.units):
         raise Fenced(
-            f"{lease.table} {', '.join(lease.units)}: another run took over before this one could commit",
+            f"{lease}: another run took over before this one could commit",
             remedy="nothing was committed; run again, it will see what the other run did",
             table=str(lease.table),
             unit=lease.units[0],
         )
 
 
-def _is(lease: Lease, pipeline: str) -> tuple[sa.ColumnElement[bool], ...]:
-    keys = [unit_key(pipeline, lease.table, unit) for unit in lease.units]
-    return leases.c.unit_key.in_(keys), leases.c.holder == lease.holder, leases.c.fence == lease.fence
+def _has_ended(row: Any) -> bool:
+    return (row.unit_key, row.holder, row.fence) in _ended_here or is_gone(row.holder)
+
+
+def _rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Conditions that together find the lease's rows, as far as they still are the lease's."""
+    for part in _parts([unit_key(pipeline, lease.table, unit) for unit in lease.units]):
+        yield leases.c.unit_key.in_(part), leases.c.holder == lease.holder, leases.c.fence == lease.fence
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), KEYS_PER_STATEMENT):
+        yield keys[start : start + KEYS_PER_STATEMENT]
 
 
 def _lock_counter(connection: sa.Connection, key: str) -> int:
@@ -267,18 +294,6 @@ def _insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) 
         connection.execute(sa.insert(table).values(**values))
     except IntegrityError:
         raise _Raced from None
-
-
-def _now(connection: sa.Connection) -> int:
-    """Milliseconds since 1970 by the store's clock: one clock for all machines that share it; for SQLite this machine's."""
-    statement = _CLOCKS.get(connection.dialect.name)
-    return time.time_ns() // 1_000_000 if statement is None else int(connection.execute(statement).scalar_one())
-
-
-_CLOCKS = {
-    "postgresql": sa.text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)"),
-    "mssql": sa.text("SELECT DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())"),
-}
 
 
 def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> LeaseHeld:

@@ -22,12 +22,12 @@ from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.plan.heads import Head, HeadChange
 from dltsync_core.plan.steps import Probe
-from dltsync_core.state import leases as leases_module
 from dltsync_core.state import server
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
+from dltsync_core.state.store_clock import store_time
 from dltsync_core.state.tables import LEDGER
 
 TABLE = TableName("dbo", "Orders")
@@ -154,7 +154,7 @@ class Answering:
 
 def test_the_clock_of_a_sql_server_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Answering()
-    assert leases_module._now(connection) == 1_700_000_000_000  # type: ignore[arg-type]
+    assert store_time(connection) == 1_700_000_000_000  # type: ignore[arg-type]
     assert connection.asked == ["SELECT DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())"]
 
 
@@ -174,7 +174,7 @@ def test_every_statement_of_a_ledgers_life_compiles_for_sql_server_as_the_golden
     for table in LEDGER.sorted_tables:
         statements += [compiled(CreateTable(table)), *(compiled(CreateIndex(i)) for i in sorted_indexes(table))]
     connection = Answering()
-    leases_module._now(connection)  # type: ignore[arg-type]
+    store_time(connection)  # type: ignore[arg-type]
     statements += connection.asked
     statements += [text for one in asked if not (text := str(one)).startswith(("PRAGMA", "CREATE"))]
     written = "".join(f"{statement};\n\n" for statement in dict.fromkeys(statements))

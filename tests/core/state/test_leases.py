@@ -20,10 +20,12 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.heads import HeadChange
 from dltsync_core.state import leases as leases_module
 from dltsync_core.state.holders import is_gone, new_holder
-from dltsync_core.state.leases import Held, Leases
+from dltsync_core.state.leases import Held, Leases, verify_lease
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
+from dltsync_core.state.store_clock import store_time
 from dltsync_core.state.tables import LEDGER, heads, loads, versions
+from dltsync_core.state.tables import leases as leases_table
 
 TABLE = TableName("dbo", "Orders")
 
@@ -79,6 +81,29 @@ def test_a_family_is_taken_whole_or_not_at_all(store: Store) -> None:
         with pytest.raises(LeaseHeld), held(store, ("a", "b", "c")):
             pass
         with held(store, ("a", "c")):
+            pass
+
+
+def test_a_family_of_any_size_is_taken_renewed_kept_and_given_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL Server takes 2,100 parameters: units are named by so many a statement. The last of them is as safe as the first."""
+    monkeypatch.setattr(leases_module, "KEYS_PER_STATEMENT", 2)
+    units = tuple(f"[{n},{n + 1})" for n in range(7))
+    with held(store, units) as family:
+        for unit in units:
+            with pytest.raises(LeaseHeld), held(store, (unit,)):
+                pass
+        assert Leases(store, "p", holder=family.lease.holder, seconds=60).renew(family.lease)
+        assert str(family.lease) == "dbo.Orders [0,1), [1,2), [2,3), [3,4), [4,5) and 2 more"
+        with store.writing() as connection:
+            verify_lease(connection, family.lease, "p")
+            connection.execute(sa.update(leases_table).where(leases_table.c.unit == units[-1]).values(fence=99))
+        assert not Leases(store, "p", holder=family.lease.holder, seconds=60).renew(family.lease)
+        with store.writing() as connection, pytest.raises(Fenced):
+            verify_lease(connection, family.lease, "p")
+    for unit in units[:-1]:
+        with held(store, (unit,)):
             pass
 
 
@@ -170,16 +195,15 @@ def test_a_renewal_that_comes_while_another_takes_over_does_not_count(
     old = first.__enter__()
     time.sleep(0.6)
     looked, go_on, taking = threading.Event(), threading.Event(), threading.local()
-    now = leases_module._now
 
     def slow(connection: sa.Connection) -> int:
-        moment = now(connection)
+        moment = store_time(connection)
         if getattr(taking, "here", False):
             looked.set()
             assert go_on.wait(60)
         return moment
 
-    monkeypatch.setattr(leases_module, "_now", slow)
+    monkeypatch.setattr(leases_module, "store_time", slow)
     renewed: list[bool] = []
 
     def take() -> None:
