@@ -1,8 +1,7 @@
-"""A source database and a warehouse in memory, behind the same protocols as the real ones.
+"""A source database in memory, behind the same protocols as the real one.
 
-The source holds rows of plain Python values in declared tables; one read view sees the rows as they were when it was opened.
-What it was asked is kept in `asked`, so that a test can say what was read. The warehouse follows the load dispositions of
-`warehouse.port` to the letter.
+It holds rows of plain Python values in declared tables; one read view sees the rows as they were when it was opened.
+What it was asked is kept in `asked`, so that a test can say what was read.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dltsync_core.catalog.facts import (
     ColumnFacts,
@@ -27,11 +25,9 @@ from dltsync_core.catalog.facts import (
 from dltsync_core.changes.buckets import Keyed, digest_by_bucket, hashed_rows
 from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.errors import ExtractError, Fenced, SyncError, TableNotFound, ValidationFailed
+from dltsync_core.errors import TableNotFound
 from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
-from dltsync_core.history.repair import RepairPlan
-from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Probe
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
@@ -39,16 +35,6 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Figure, Summary, SummaryColumn
-from dltsync_core.warehouse.port import (
-    Loaded,
-    LoadRequest,
-    Marker,
-    MergeKeys,
-    ReplaceScope,
-    ReplaceTable,
-    Target,
-    UpsertKeys,
-)
 
 Row = dict[str, Any]
 
@@ -201,7 +187,7 @@ class FakeView:
     def summaries(
         self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
     ) -> dict[str, Summary]:
-        return {name: _summary(self._select(facts, unit), columns) for name, unit in units.items()}
+        return {name: summary_of(self._select(facts, unit), columns) for name, unit in units.items()}
 
     def fingerprints(
         self,
@@ -211,7 +197,7 @@ class FakeView:
         algorithm: HashAlgorithm,
     ) -> dict[str, str]:
         return {
-            name: digest_batches(_batches(self._select(facts, unit), columns), columns, algorithm=algorithm).text
+            name: digest_batches(batches_of(self._select(facts, unit), columns), columns, algorithm=algorithm).text
             for name, unit in units.items()
         }
 
@@ -219,7 +205,7 @@ class FakeView:
         self, bucketed: BucketedUnit, length: int, within: Buckets | None
     ) -> dict[int, tuple[int, int, int]]:
         self._source.ask(f"bucket {bucketed.facts.name}")
-        batches = _batches(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
+        batches = batches_of(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
         found = digest_by_bucket(batches, _keyed(bucketed), length, within)
         return {number: (digest.rows, digest.lane_1, digest.lane_2) for number, digest in found.items()}
 
@@ -227,7 +213,7 @@ class FakeView:
         self, bucketed: BucketedUnit, within: Buckets | None, write: Callable[[pa.RecordBatch], None]
     ) -> None:
         self._source.ask(f"read buckets of {bucketed.facts.name}")
-        batches = _batches(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
+        batches = batches_of(self._select(bucketed.facts, bucketed.unit), bucketed.columns)
         for some in hashed_rows(batches, _keyed(bucketed), within):
             write(some.batch)
 
@@ -277,122 +263,12 @@ def _digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
-class FakeWarehouse:
-    """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row."""
-
-    def __init__(self) -> None:
-        self.tables: dict[Target, list[Row]] = {}
-        self.schemas: dict[Target, pa.Schema] = {}
-        self.loads: list[str] = []
-        self.marks: dict[tuple[Target, str, str], Marker] = {}
-        self.fail: list[BaseException] = []
-        self.lose = 0
-        self.tidied = 0
-        self.tidying_fails: SyncError | None = None
-
-    def load(self, request: LoadRequest) -> Loaded:
-        if self.fail:
-            raise self.fail.pop(0)
-        marker = request.marker
-        if marker is not None:
-            stored = self.marks.get((request.target, marker.pipeline, marker.unit))
-            if stored is not None and stored.fence > marker.fence:
-                raise Fenced(f"load {stored.load_id} reached the warehouse in between")
-        rows = [row for path in request.files for row in pq.read_table(path).to_pylist()]
-        self.loads.append(request.load_id)
-        held = self.tables.get(request.target, [])
-        how = request.disposition
-        if isinstance(how, ReplaceTable):
-            held = []
-        elif isinstance(how, ReplaceScope):
-            held = [row for row in held if not _in_scope(how, row)]
-        elif isinstance(how, (MergeKeys, UpsertKeys)):
-            new = {_key(row, how.columns) for row in rows}
-            if len(new) != len(rows):
-                raise ValidationFailed(f"keys {how.columns} repeat in load {request.load_id}")
-            held = [row for row in held if _key(row, how.columns) not in new]
-        kept = rows[: len(rows) - self.lose] if self.lose else rows
-        self.lose = 0
-        self.tables[request.target] = [*held, *kept]
-        self.schemas[request.target] = request.schema
-        if marker is not None:
-            for unit in (marker.unit, *request.retires):
-                self.marks.pop((request.target, marker.pipeline, unit), None)
-            scope = how if isinstance(how, ReplaceScope) else None
-            counted = replace(marker, rows=self.count(request.target, scope))
-            self.marks[request.target, marker.pipeline, marker.unit] = counted
-        return Loaded(len(rows), 0.01)
-
-    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
-        return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
-
-    def tidy(self) -> None:
-        """Nothing is ever left behind here. Counted, and can be made to fail."""
-        self.tidied += 1
-        if self.tidying_fails is not None:
-            raise self.tidying_fails
-
-    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        rows = self.tables.get(target, [])
-        return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
-
-    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        return {unit: self.count(target, scope) for unit, scope in scopes.items()}
-
-    def summaries(
-        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
-    ) -> dict[str, Summary]:
-        rows = self.tables.get(target, [])
-        return {
-            unit: _summary([row for row in rows if scope is None or _in_scope(scope, row)], columns)
-            for unit, scope in scopes.items()
-        }
-
-    @contextmanager
-    def rows(
-        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
-    ) -> Iterator[Iterator[pa.RecordBatch]]:
-        rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
-        if not rows:
-            yield iter(())
-            return
-        schema = pa.schema([self.schemas[target].field(name) for name in columns])
-        yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
-
-    def table_exists(self, target: Target) -> bool:
-        return target in self.tables
-
-    def columns(self, target: Target) -> dict[str, str]:
-        rows = self.tables.get(target, [])
-        return dict.fromkeys(rows[0], "ANY") if rows else {}
-
-    def check_shape(self, target: Target, schema: pa.Schema) -> None:
-        """Rows of Python take any value."""
-
-    def drop_table(self, target: Target) -> None:
-        self.tables.pop(target, None)
-        self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
-
-    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        return len({_key(row, columns) for row in self.tables.get(target, [])})
-
-    def revise_versions(
-        self,
-        target: Target,
-        columns: VersionColumns,
-        decide: Callable[[Sequence[Any]], RepairPlan],
-        *,
-        apply: bool,
-    ) -> RepairPlan:
-        raise ExtractError("this stand-in keeps no histories")
-
-
-def _batches(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa.RecordBatch]:
+def batches_of(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa.RecordBatch]:
     schema = pa.schema([column.field for column in columns])
     return [pa.RecordBatch.from_pylist([{n: row[n] for n in schema.names} for row in rows], schema=schema)]
 
 
-def _summary(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:
+def summary_of(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:
     """By plain Python. The shop's moments have six digits of a second."""
     figures: dict[str, dict[str, str | None]] = {}
     for column in columns:
@@ -404,14 +280,6 @@ def _summary(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:
             figures[column.name]["min"] = _text(min(values)) if values else None
             figures[column.name]["max"] = _text(max(values)) if values else None
     return Summary(len(rows), figures)
-
-
-def _in_scope(scope: ReplaceScope, row: Row) -> bool:
-    return any(inside(range_, row[scope.column.name]) for range_ in scope.ranges)
-
-
-def _key(row: Row, columns: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(row[column] for column in columns)
 
 
 def _keyed(bucketed: BucketedUnit) -> Keyed:

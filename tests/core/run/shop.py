@@ -22,10 +22,10 @@ from dltsync_core.config import (
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
+from tests.core.run.fake_warehouse import FakeWarehouse
 from tests.core.run.fakes import (
     FakeSource,
     FakeTable,
-    FakeWarehouse,
     Row,
     bit_column,
     int_column,

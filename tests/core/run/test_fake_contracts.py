@@ -21,7 +21,8 @@ from dltsync_core.warehouse.port import (
     Warehouse,
 )
 from dltsync_core.warehouse.scope import scope_for
-from tests.core.run.fakes import FakeWarehouse, int_column
+from tests.core.run.fake_warehouse import FakeWarehouse
+from tests.core.run.fakes import int_column
 
 TARGET = ("shop", "Orders")
 FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]

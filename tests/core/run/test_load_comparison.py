@@ -10,7 +10,7 @@ import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import WHOLE_TABLE
-from tests.core.run.fakes import FakeWarehouse
+from tests.core.run.fake_warehouse import FakeWarehouse
 from tests.core.run.shop import COUNTRIES, Shop
 
 AREA = ColumnFacts("Area", 0, "decimal", 9, 12, 2, None, is_nullable=True)

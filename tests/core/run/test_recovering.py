@@ -14,7 +14,7 @@ import pytest
 from dltsync_core.errors import WarehouseBusy
 from dltsync_core.lake import reading
 from dltsync_core.plan.steps import Action
-from tests.core.run.fakes import FakeWarehouse
+from tests.core.run.fake_warehouse import FakeWarehouse
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, outcomes, version
 
 

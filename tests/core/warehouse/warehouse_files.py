@@ -11,8 +11,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
-from dltsync_core.warehouse.port import Disposition, Loaded, LoadRequest, ReplaceTable, Target
+from dltsync_core.warehouse.port import (
+    Disposition,
+    Loaded,
+    LoadRequest,
+    MergeKeys,
+    ReplaceScope,
+    ReplaceTable,
+    Target,
+    UpsertKeys,
+)
+from dltsync_core.warehouse.scope import scope_for
 
 
 class House:
@@ -64,3 +76,26 @@ def orders(rows: Mapping[int, str | None]) -> pa.Table:
         {"No": pa.array(list(rows), pa.int32()), "Note": pa.array(list(rows.values()), pa.string())},
         schema=pa.schema(fields),
     )
+
+
+TARGET = ("sales", "Orders")
+NUMBER = ColumnFacts("No", 1, "int", 4, 10, 0, None, is_nullable=False)
+
+
+def slot(key: str) -> ReplaceScope:
+    return scope_for(NUMBER, pa.int32(), [parse_key(key)])
+
+
+DISPOSITIONS: list[Disposition] = [ReplaceTable(), MergeKeys(("No",)), UpsertKeys(("No",)), slot("[-inf,+inf)")]
+
+
+def rows(house: House, target: tuple[str, str] = TARGET) -> list[tuple[Any, ...]]:
+    schema, table = target
+    return house.query(f'SELECT * FROM "{schema}"."{table}" ORDER BY 1')
+
+
+def leftovers(house: House) -> list[str]:
+    """Working files and staging schemas."""
+    files = [str(path) for path in house.work.glob("*")] if house.work.exists() else []
+    schemas = house.query("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name LIKE '%stag%'")
+    return files + [schema for (schema,) in schemas]
