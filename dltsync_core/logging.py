@@ -58,22 +58,15 @@ def configure_logging(
 
     `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. `secrets` never reach a line, in no
     message and no traceback. The log file is its owner's alone: it holds names and messages of production. Calling it again
-    replaces what the last call set up. Drivers of object stores keep quiet unless `level` is DEBUG. Raises NotWritable when the
-    log file cannot be opened.
+    replaces what the last call set up. Drivers of object stores keep quiet unless `level` is DEBUG, and warn then.
+    Raises NotWritable when the log file cannot be opened.
     """
-    logger = logging.getLogger(LOGGER_NAME)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    logger.setLevel(level)
-    logger.propagate = False
-    for name in STORE_DRIVERS:
-        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
-
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)
     to_stderr.setFormatter(_formatter(structured, secrets))
-    logger.addHandler(to_stderr)
+    _send(LOGGER_NAME, level, [to_stderr])
+    for name in STORE_DRIVERS:  # through our formatter in any case: they know the credentials
+        _send(name, "WARNING" if level == "DEBUG" else "CRITICAL", [to_stderr])
 
     if log_file is not None:
         try:
@@ -86,7 +79,20 @@ def configure_logging(
                 path=str(log_file),
             ) from problem
         to_file.setFormatter(_formatter(structured=True, secrets=secrets))
-        logger.addHandler(to_file)
+        for name in (LOGGER_NAME, *STORE_DRIVERS):
+            logging.getLogger(name).addHandler(to_file)
+
+
+def _send(name: str, level: str, handlers: Sequence[logging.Handler]) -> None:
+    """From now on a logger's lines go to these handlers and nowhere else."""
+    logger = logging.getLogger(name)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    for handler in handlers:
+        logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
 
 
 def get_logger() -> Any:

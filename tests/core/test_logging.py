@@ -23,14 +23,13 @@ ENTRY = re.compile(r"^\d{4}-\d\d-\d\dT")
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
     yield
-    logger = logging.getLogger(LOGGER_NAME)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    logger.propagate = True
-    logger.setLevel(logging.NOTSET)
-    for name in STORE_DRIVERS:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name in (LOGGER_NAME, *STORE_DRIVERS):
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            handler.close()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -86,10 +85,12 @@ def test_the_log_file_and_its_directories_are_for_their_owner(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("level", "told"), [("INFO", False), ("DEBUG", True)])
-def test_drivers_of_object_stores_show_no_traceback_beside_our_error(
-    level: str, told: bool, caplog: pytest.LogCaptureFixture
+def test_drivers_of_object_stores_show_no_traceback_beside_our_error_and_never_a_secret(
+    level: str, told: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    configure_logging(level=level)
-    error = PermissionError("no such key")
+    configure_logging(level=level, secrets=[SECRET], log_file=tmp_path / "log")
+    error = PermissionError(f"no such key: {SECRET}")
     logging.getLogger("gcsfs").error("_call out of retries on exception: %s", error, exc_info=error)
-    assert bool(caplog.records) is told
+    for written in (capsys.readouterr().err, (tmp_path / "log").read_text()):
+        assert ("out of retries" in written) is told
+        assert SECRET not in written
