@@ -16,6 +16,7 @@ from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
 from dltsync_dagster.metadata import table_metadata, unit_metadata
+from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.reporting import (
     finished_materializations,
@@ -115,14 +116,7 @@ def _partitions_body(
     table: TableConfig,
     pipeline: Pipeline,
 ) -> Results:
-    keys = list(context.partition_keys)
-    if not keys:
-        # A range whose start lies behind its end is empty, and Dagster would call the run a success.
-        raise dg.Failure(
-            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
-            "for. Let the sensor partition_boundaries look once, then ask again.",
-            allow_retries=False,
-        )
+    keys = partitions_of_run(context.op_execution_context)
     done = _reported_before(context, location, table, keys)
     result, units, version = _run_partitions(
         context, options, location, table, pipeline, [key for key in keys if key not in done]

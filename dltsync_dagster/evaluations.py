@@ -72,7 +72,12 @@ def log_evaluations(
 ) -> None:
     """Events where they are no output of the step, about the materializations that are there now."""
     about = materializations_of(location, context.instance, table, [verdict.unit for verdict in verdicts])
-    for event in evaluations(location, table, check, verdicts, about):
+    log_events(context, evaluations(location, table, check, verdicts, about))
+
+
+def log_events(context: dg.OpExecutionContext, events: Iterable[dg.AssetCheckEvaluation]) -> None:
+    """Put events into the log of a step that has no outputs for them."""
+    for event in events:
         context.log_event(event)  # type: ignore[arg-type]  # it takes them, though its annotation does not say so
 
 

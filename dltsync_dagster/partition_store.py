@@ -1,4 +1,4 @@
-"""Carrying a reconciliation out in Dagster's instance."""
+"""Partitions as Dagster has them: brought in line with the server, and those that a run is about."""
 
 from __future__ import annotations
 
@@ -16,3 +16,16 @@ def align(instance: dg.DagsterInstance, name: str, change: Reconciliation) -> No
         instance.delete_dynamic_partition(name, key)
     for keys in portions(change.add):
         instance.add_dynamic_partitions(name, list(keys))
+
+
+def partitions_of_run(context: dg.OpExecutionContext) -> list[str]:
+    """The partitions that a run is about. A range whose start lies behind its end is empty, and Dagster would call the run a
+    success: that raises Failure."""
+    keys = list(context.partition_keys)
+    if not keys:
+        raise dg.Failure(
+            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
+            "for. Let the sensor partition_boundaries look once, then ask again.",
+            allow_retries=False,
+        )
+    return keys

@@ -4,7 +4,7 @@ It reads: the source by aggregates, the lake's files whole. So it never runs alo
 there it leaves its result open, for the load has compared what it loaded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import dagster as dg
@@ -17,6 +17,8 @@ from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
 from dltsync_dagster.history import tables_under_way
 from dltsync_dagster.location import Location
+from dltsync_dagster.partition_store import partitions_of_run
+from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 from dltsync_dagster.verdicts import beside_load, verdicts_of
 
@@ -65,40 +67,42 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
         if _loads_too(run, location.op_name("sync", table)):
             context.log.info(f"{table.name}: this run loads the table; ask for the check by itself to compare again")
             return
-        chosen = _partitions_of_run(run)
+        chosen = partitions_of_run(run) if run.has_partition_key or run.has_partition_key_range else None
         composed = compose_config(location.config, sqlserver, lake, warehouse, state)
         with explained(run, location.settings), location.open_pipeline(composed) as pipeline:
             units = chosen
             if units is None:
                 units = pipeline.partition_keys(str(table.name)) if table.kind == "partition" else [WHOLE_TABLE]
-            about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
-            report = pipeline.validate_all_tables(
-                [str(table.name)], partition_keys=chosen, fingerprint=config.fingerprint, narrow=config.narrow
-            )
-        verdicts = verdicts_of(report["tables"][0], chosen)
-        if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(context.instance, [key]):
-            verdicts = [beside_load(verdict) for verdict in verdicts]
+            _, events = compared(location, context.instance, pipeline, table, units, chosen, config)
         yield dg.Output(None, output_name=spec.get_python_identifier())
-        yield from evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about)
+        yield from events
 
     return validate
+
+
+def compared(
+    location: Location,
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    table: TableConfig,
+    units: Sequence[str],
+    chosen: Sequence[str] | None,
+    options: ValidationOptions,
+) -> tuple[Sequence[str], list[dg.AssetCheckEvaluation]]:
+    """Compare one table: what differs, in sentences, and a result for each of its units. `chosen` are those asked for (None: all,
+    and the table as a whole)."""
+    key = location.asset_key(table)
+    about = materializations_of(location, instance, table, [*units, WHOLE_TABLE])
+    (report,) = pipeline.validate_all_tables(
+        [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, narrow=options.narrow
+    )["tables"]
+    verdicts = verdicts_of(report, chosen)
+    if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(instance, [key]):
+        verdicts = [beside_load(verdict) for verdict in verdicts]
+    return report["messages"], list(evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about))
 
 
 def _loads_too(context: dg.OpExecutionContext, sync: str) -> bool:
     """Whether the step that loads the table belongs to this run."""
     only = context.run.step_keys_to_execute
     return context.job_def.has_node_named(sync) and (only is None or sync in only)
-
-
-def _partitions_of_run(context: dg.OpExecutionContext) -> list[str] | None:
-    """None for a run without partitions. Raises Failure for a range that is empty."""
-    if not context.has_partition_key and not context.has_partition_key_range:
-        return None
-    keys = list(context.partition_keys)
-    if not keys:
-        raise dg.Failure(
-            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
-            "for. Let the sensor partition_boundaries look once, then ask again.",
-            allow_retries=False,
-        )
-    return keys

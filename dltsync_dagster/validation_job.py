@@ -4,15 +4,13 @@ import dagster as dg
 from pydantic import Field
 
 from dltsync_core.config import TableConfig
-from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.selection import check_partition_keys, select_tables
-from dltsync_dagster.evaluations import evaluations, materializations_of
+from dltsync_dagster.evaluations import log_events
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location, schedule_status
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
-from dltsync_dagster.validation_check import THREE_WAY_VALIDATION, ValidationOptions
-from dltsync_dagster.verdicts import verdicts_of
+from dltsync_dagster.validation_check import ValidationOptions, compared
 
 VALIDATION_JOB = "validate_everything"
 
@@ -44,14 +42,9 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
         wrong: list[str] = []
         with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
             for table, units, keys in _chosen(location, pipeline, config):
-                about = materializations_of(location, context.instance, table, [*units, WHOLE_TABLE])
-                (report,) = pipeline.validate_all_tables(
-                    [str(table.name)], partition_keys=keys, fingerprint=config.fingerprint, narrow=config.narrow
-                )["tables"]
-                verdicts = verdicts_of(report, keys)
-                for event in evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about):
-                    context.log_event(event)  # type: ignore[arg-type]  # it takes them, though its annotation does not say so
-                wrong += [f"{table.name}: {message}" for message in report["messages"]]
+                messages, events = compared(location, context.instance, pipeline, table, units, keys, config)
+                log_events(context, events)
+                wrong += [f"{table.name}: {message}" for message in messages]
         if wrong:
             more = [f"and {len(wrong) - _TOLD:,} more"] if len(wrong) > _TOLD else []
             raise dg.Failure(description="\n".join([*wrong[:_TOLD], *more]), allow_retries=False)
