@@ -48,13 +48,12 @@ def bucket_of(digest: bytes, length: int) -> int:
 
 def hashed_rows(batches: Iterable[pa.RecordBatch], keyed: Keyed, within: Buckets | None) -> Iterator[HashedRows]:
     """The rows of these buckets (None: all rows), a few thousand at a time. Of the others only the key is hashed."""
-    wanted = None if within is None else np.array(sorted(within.numbers), dtype=np.uint64)
     for batch in batches:
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             part = batch.slice(start, ROWS_AT_ONCE)
             keys = row_digests(part, keyed.key, algorithm=keyed.algorithm)
-            if within is not None and wanted is not None:
-                here = np.isin(_numbers(keys, within.length), wanted)
+            if within is not None:
+                here = np.isin(_numbers(keys, within.length), np.array(within.numbers, dtype=np.uint64))
                 part = part.filter(pa.array(here))
                 keys = [key for key, kept in zip(keys, here, strict=True) if kept]
             if not keys:

@@ -82,7 +82,9 @@ class ObjectStorage:
         with self._talking("creating", key) as (files, root):
             try:
                 files.pipe_file(f"{root}/{key}", content, **self._driver.create)
-            except Exception as error:  # Azure's and Google's are no OSErrors
+            except (
+                Exception
+            ) as error:  # what stays unexplained is raised again; Azure's and Google's errors are no OSErrors
                 # There already, or no answer to a request that was carried out: what is there decides. A store that knows
                 # no conditions says so (501), and nothing is there.
                 found = self.read(key)

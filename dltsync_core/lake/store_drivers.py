@@ -88,7 +88,7 @@ def _azure_listed(files: Any, bucket: str, prefix: str) -> bool:
 
     try:
         fsspec.asyn.sync(files.loop, look)
-    except Exception as error:
+    except Exception as error:  # all but a 404 is raised again; its class is in a package that only this driver brings
         if getattr(error, "status_code", None) == 404:
             return False
         raise

@@ -22,7 +22,7 @@ from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.validate.lake_rows import lake_batches
 from dltsync_core.validate.narrowing import Narrowed, Place, narrow
 from dltsync_core.validate.row_differences import LAKE, SOURCE, WAREHOUSE
-from dltsync_core.validate.rows import Held, hold
+from dltsync_core.validate.rows import HeldRows, hold
 
 UNLIKE_ITS_HASH = (
     "in one snapshot the source's rows came with other values than the server hashed: text that the driver cannot hand over "
@@ -102,7 +102,7 @@ class _Read:
         with self.read() as batches:
             return digest_by_bucket(batches, self.keyed, length, within)
 
-    def held(self, within: Buckets | None) -> Held:
+    def held(self, within: Buckets | None) -> HeldRows:
         with self.read() as batches:
             return hold(batches, self.keyed, within)
 
@@ -119,8 +119,8 @@ class _Source:
         found = self._view.bucket_digests(self._bucketed, length, within)
         return {number: SegmentDigest(*figures) for number, figures in found.items()}
 
-    def held(self, within: Buckets | None) -> Held:
-        held = Held()
+    def held(self, within: Buckets | None) -> HeldRows:
+        held = HeldRows()
 
         def take(batch: pa.RecordBatch) -> None:
             # Too many of them are read to their end all the same: none is kept.

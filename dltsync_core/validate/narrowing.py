@@ -16,7 +16,7 @@ from dltsync_core.changes.buckets import Keyed
 from dltsync_core.changes.digest import SegmentDigest
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.validate.row_differences import SOURCE, RowDifference, row_differences
-from dltsync_core.validate.rows import MOST_HELD, Held
+from dltsync_core.validate.rows import MOST_HELD, HeldRows
 
 BYTES = 2
 """By so many bytes of the hash a bucket is parted: into 65,536."""
@@ -45,7 +45,7 @@ class Place(Protocol):
     def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:
         """The digest of every bucket of `length` bytes that has rows; with `within` of the parts of these buckets only."""
 
-    def held(self, within: Buckets | None) -> Held:
+    def held(self, within: Buckets | None) -> HeldRows:
         """The rows of these buckets (None: all of the unit)."""
 
 
@@ -216,7 +216,7 @@ def _check_sums(
 
 
 def _check_rows(
-    held: Mapping[str, Held], parents: Mapping[str, Mapping[int, SegmentDigest]], within: Buckets | None
+    held: Mapping[str, HeldRows], parents: Mapping[str, Mapping[int, SegmentDigest]], within: Buckets | None
 ) -> None:
     for place, expected in parents.items():
         sums = held[place].segments(within.length) if within else {0: held[place].whole}

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from dltsync_core.changes.buckets import Keyed
-from dltsync_core.validate.rows import Cell, Held, HeldRow
+from dltsync_core.validate.rows import Cell, HeldRow, HeldRows
 
 SOURCE, LAKE, WAREHOUSE = "source", "lake", "warehouse"
 OTHERS = (LAKE, WAREHOUSE)
@@ -62,7 +62,7 @@ class RowDifference:
         return f"{what} in the {place}{often}"
 
 
-def row_differences(held: Mapping[str, Held], keyed: Keyed) -> list[RowDifference]:
+def row_differences(held: Mapping[str, HeldRows], keyed: Keyed) -> list[RowDifference]:
     """Every row that is not as often, or not with the same values, in another place as at the source, ordered by key."""
     by_key: dict[bytes, dict[str, Counter[bytes]]] = {}
     for place, rows in held.items():

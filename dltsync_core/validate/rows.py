@@ -53,7 +53,7 @@ class HeldRow:
 
 
 @dataclass
-class Held:
+class HeldRows:
     """The rows of one place: each different one once, by its digest, and how many times it is there."""
 
     rows: dict[bytes, HeldRow] = field(default_factory=dict)
@@ -92,9 +92,9 @@ class Held:
         return SegmentDigest(times, one.lane_1 * times, one.lane_2 * times)
 
 
-def hold(batches: Iterable[pa.RecordBatch], keyed: Keyed, within: Buckets | None) -> Held:
+def hold(batches: Iterable[pa.RecordBatch], keyed: Keyed, within: Buckets | None) -> HeldRows:
     """The rows of these buckets (None: all). Raises FidelityError for a column without a twin."""
-    held = Held()
+    held = HeldRows()
     for some in hashed_rows(batches, keyed, within):
         held.add(some, keyed)
         if held.too_many:

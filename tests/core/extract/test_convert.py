@@ -26,11 +26,11 @@ def _converter(*columns: ColumnFacts, **representation: str) -> BatchConverter:
     return BatchConverter(facts, mapping, remainder_columns(mapping))
 
 
-def _batch(*arrays: pa.Array) -> pa.RecordBatch:  # type: ignore[type-arg]
+def _batch(*arrays: pa.Array[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(list(arrays), names=[str(i) for i in range(len(arrays))])
 
 
-def _us(*texts: str | None) -> pa.Array:  # type: ignore[type-arg]
+def _us(*texts: str | None) -> pa.Array[Any]:
     return pa.array(texts).cast(pa.timestamp("us"))
 
 

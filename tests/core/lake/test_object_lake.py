@@ -35,6 +35,13 @@ def lake(bucket: Bucket, tmp_path: Path) -> Lake:
     return lake_in(bucket, tmp_path / "state")
 
 
+def driver_of(lake: Lake) -> Any:
+    """The store's driver as this lake holds it: what goes wrong there is put into it."""
+    storage = lake._storage
+    assert isinstance(storage, object_storage.ObjectStorage)
+    return storage._open()[0]
+
+
 def rows_of(lake: Lake) -> list[int]:
     """What a reader of manifests reads."""
     found: list[int] = []
@@ -165,7 +172,7 @@ def test_an_upload_that_arrives_damaged_is_noticed_and_never_named(
     lake: Lake, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = stage(lake, facts_of("static"), [1, 2])
-    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    files = driver_of(lake)
     original = files.put_file
 
     def damaging(local: str, remote: str, **more: Any) -> None:
@@ -238,7 +245,7 @@ def test_access_that_is_refused_while_publishing_leaves_nothing(
     before = publish(lake, "partition", JANUARY, [1])
     keys = bucket.names()
     staged = stage(lake, facts_of("partition", JANUARY), [1, 2])
-    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    files = driver_of(lake)
 
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(f"Access Denied for {':'.join(bucket.secrets)}")
@@ -263,7 +270,7 @@ def test_a_503_in_the_middle_shows_nothing_and_the_next_attempt_goes_through(
     """The second of two files does not arrive."""
     facts = facts_of("partition", JANUARY, row_group_rows=1, max_file_bytes=1)
     staged = stage_two(lake, facts)
-    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    files = driver_of(lake)
     original, calls = files.put_file, iter(range(10))
 
     def second_fails(local: str, remote: str, **more: Any) -> None:
@@ -291,7 +298,7 @@ def test_a_manifest_whose_request_was_answered_by_nobody_names_files_that_are_th
 ) -> None:
     """It was carried out, but the answer was lost: nobody can tell, so nothing is taken back."""
     staged = stage(lake, facts_of("partition", JANUARY), [1, 2])
-    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    files = driver_of(lake)
     original = files.pipe_file
 
     def without_answer(path: str, content: bytes, **more: Any) -> None:
@@ -324,7 +331,7 @@ def test_an_upload_whose_completion_was_answered_by_nobody_counts_when_it_arrive
     """The driver asks again, and the store says that there is no such upload: it is complete. (Met with 512 MB on a slow
     server.)"""
     staged = stage(lake, facts_of("static"), [1, 2])
-    files, _ = lake._storage._open()  # type: ignore[attr-defined]
+    files = driver_of(lake)
     original = files.put_file
 
     def asked_twice(local: str, remote: str, **more: Any) -> None:

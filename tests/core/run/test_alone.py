@@ -45,7 +45,9 @@ def test_an_answer_waits_for_the_run_that_is_at_the_table(tmp_path: Path) -> Non
     shop.assert_same()
 
 
-def test_a_repair_waits_for_the_run_that_is_at_the_table_and_a_look_does_not(tmp_path: Path) -> None:
+def test_a_repair_waits_for_the_run_that_is_at_the_table_and_a_look_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = Shop(tmp_path, lease_wait_seconds=0)
     shop.scd = {"business_key_columns": ["CustomerNo"]}
     shop.run()
@@ -59,7 +61,7 @@ def test_a_repair_waits_for_the_run_that_is_at_the_table_and_a_look_does_not(tmp
             kept_out.append(True)
         return RepairPlan()
 
-    shop.warehouse.revise_versions = revise_versions  # type: ignore[method-assign]
+    monkeypatch.setattr(shop.warehouse, "revise_versions", revise_versions)
     with shop.pipeline() as pipeline:
         assert pipeline.scd_handler.repair_scd_integrity("Customers")["valid"]
         with somebody_at(shop, CUSTOMERS), pytest.raises(LeaseHeld):

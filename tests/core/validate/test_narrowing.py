@@ -17,7 +17,7 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.columns import map_columns
 from dltsync_core.validate.narrowing import Limits, Narrowed, Place, narrow
 from dltsync_core.validate.row_differences import RowDifference
-from dltsync_core.validate.rows import LONGEST_SHOWN, Held, hold
+from dltsync_core.validate.rows import LONGEST_SHOWN, HeldRows, hold
 from tests.table_facts import column, table
 
 Row = tuple[str | None, str | None]
@@ -45,7 +45,7 @@ class InMemory:
         self.asked += 1
         return digest_by_bucket([self.batch()], self.keyed, length, within)
 
-    def held(self, within: Buckets | None) -> Held:
+    def held(self, within: Buckets | None) -> HeldRows:
         self.asked += 1
         held = hold([self.batch()], self.keyed, within)
         self.read = sum(held.times.values())
