@@ -16,6 +16,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as CheckedMaterialization,
 )
 
+from dltsync_dagster.partitions import portions
+
 with warnings.catch_warnings():
     # The shim announces its own retirement on import; who installed it on purpose knows, and cannot act on it at run time.
     warnings.filterwarnings("ignore", message="The `dagster-embedded-elt` library", category=DeprecationWarning)
@@ -33,6 +35,10 @@ __all__ = [
     "latest_materializations",
     "preview_accepted",
 ]
+
+
+RECORDS_PER_REQUEST = 500
+"""So many parameters one statement takes on every database that an instance may use."""
 
 
 @contextmanager
@@ -65,8 +71,8 @@ def latest_materializations(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
         )
         records = []
-        for some in _portions(sorted(newest.values())):
-            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
+        for some in portions(sorted(newest.values()), RECORDS_PER_REQUEST):
+            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(some))
             records += instance.fetch_materializations(wanted, limit=len(some)).records
     return {
         None if partitions is None else record.partition_key: CheckedMaterialization(
@@ -74,8 +80,3 @@ def latest_materializations(
         )
         for record in records
     }
-
-
-def _portions(ids: list[int], size: int = 500) -> list[list[int]]:
-    """One statement takes so many parameters on every database."""
-    return [ids[start : start + size] for start in range(0, len(ids), size)]

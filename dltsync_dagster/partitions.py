@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 KEYS_PER_REQUEST = 10_000
 """One statement of the instance's database takes at most 65,535 parameters on PostgreSQL."""
@@ -41,8 +42,11 @@ def reconcile(stored: Sequence[str], live: Sequence[str]) -> Reconciliation:
     return Reconciliation(delete=delete, add=tuple(live[right:]), appeared=appeared, vanished=vanished)
 
 
-def portions(keys: Sequence[str], size: int = KEYS_PER_REQUEST) -> list[Sequence[str]]:
-    """The keys in pieces that one request may hold."""
+T = TypeVar("T")
+
+
+def portions(keys: Sequence[T], size: int = KEYS_PER_REQUEST) -> list[Sequence[T]]:
+    """Keys, or what stands for them, in pieces that one request may hold."""
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
