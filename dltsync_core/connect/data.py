@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from dltsync_core.connect.connection_string import data_string
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
 from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
-from dltsync_core.errors import SyncError
+from dltsync_core.errors import QueryError, SyncError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)
 """What mssql-python raises besides its own errors: RuntimeError from its native part for what never reached the server, and
@@ -36,7 +37,7 @@ class DataSession:
 
     def execute(self, statement: str, doing: str) -> None:
         """Run a statement without rows. `doing` says what for, in an error."""
-        with self._translated(doing):
+        with self.translated(doing):
             cursor = self._connection.cursor()
             try:
                 cursor.execute(statement)
@@ -45,34 +46,28 @@ class DataSession:
 
     def fetch(self, statement: str, parameters: Sequence[str], doing: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
-        with self._translated(doing):
+        with self.translated(doing):
             cursor = self._connection.cursor()
             try:
                 cursor.execute(statement, *parameters)
                 found = [tuple(row) for row in cursor.fetchall()]
-                self._refuse_broken_end(cursor, doing)
+                self.refuse_broken_end(cursor, doing)
                 return found
             finally:
                 cursor.close()
 
     def rows(self, statement: str, parameters: Sequence[str], doing: str) -> Rows:
         """A big result, read batch by batch; nothing is sent before the first `next_batch`."""
-        with self._translated(doing):
+        with self.translated(doing):
             cursor = self._connection.cursor()
-        return Rows(
-            cursor,
-            statement,
-            parameters,
-            lambda: self._translated(doing),
-            lambda: self._refuse_broken_end(cursor, doing),
-        )
+        return Rows(self, cursor, statement, parameters, doing)
 
     def close(self) -> None:
         """End the session; an open transaction is rolled back by the server."""
-        with self._translated("closing the connection"):
+        with self.translated("closing the connection"):
             self._connection.close()
 
-    def _refuse_broken_end(self, cursor: Any, doing: str) -> None:
+    def refuse_broken_end(self, cursor: Any, doing: str) -> None:
         """mssql-python's block fetch takes a connection that breaks between two rows, or a timeout there, for the end of the
         rows (measured with 1.16): no error, only fewer rows. What the ODBC driver said stands among the cursor's messages."""
         for origin, text in cursor.messages:
@@ -80,7 +75,7 @@ class DataSession:
                 raise query_error(ConnectionError(badly[1], text), self._address, doing)
 
     @contextmanager
-    def _translated(self, doing: str) -> Iterator[None]:
+    def translated(self, doing: str) -> Iterator[None]:
         try:
             yield
         except (self._module.Error, self._module.Warning, *_NATIVE_ERRORS) as error:
@@ -91,40 +86,39 @@ class Rows:
     """The rows of one statement on their way. Everything but `cancel` belongs to one thread."""
 
     def __init__(
-        self,
-        cursor: Any,
-        statement: str,
-        parameters: Sequence[str],
-        translated: Callable[[], Any],
-        refuse_broken_end: Callable[[], None],
+        self, session: DataSession, cursor: Any, statement: str, parameters: Sequence[str], doing: str
     ) -> None:
-        self._refuse_broken_end = refuse_broken_end
+        self._session = session
         self._cursor = cursor
         self._statement = statement
         self._parameters = parameters
-        self._translated = translated
+        self._doing = doing
         self._executed = False
+        self._cancelled = False
+        self._handle_in_use = threading.Lock()  # freeing a statement under its SQLCancel takes the whole process down
 
     def next_batch(self, rows: int) -> pa.RecordBatch | None:
-        """At most `rows` rows as the driver types them; None at the end."""
-        with self._translated():
+        """At most `rows` rows as the driver types them; None at the end. After a `cancel`, nothing more is sent."""
+        if self._cancelled and not self._executed:
+            raise QueryError(f"{self._doing}: cancelled")
+        with self._session.translated(self._doing):
             if not self._executed:
                 self._cursor.execute(self._statement, *self._parameters)
                 self._executed = True
             batch: pa.RecordBatch = self._cursor.arrow_batch(rows)
-            self._refuse_broken_end()
+            self._session.refuse_broken_end(self._cursor, self._doing)
             return batch if batch.num_rows else None
 
     def cancel(self) -> None:
-        """Make a `next_batch` that waits in another thread return (with an error). Does nothing when none waits."""
-        handle = getattr(self._cursor, "hstmt", None)
-        if handle is not None and not self._cursor.closed:
-            with self._translated():
+        """Make a `next_batch` that waits in another thread return with an error, and one that has not begun send nothing."""
+        self._cancelled = True
+        with self._handle_in_use, self._session.translated(self._doing):
+            if not self._cursor.closed and (handle := self._cursor.hstmt) is not None:
                 handle._cancel()  # SQLCancel, made for other threads; the module has no public name for it
 
     def close(self) -> None:
-        """Give up the rest of the result."""
-        with self._translated():
+        """Give up the rest of the result. Waits for a `cancel` under way, which returns when the fetch that it ends has."""
+        with self._handle_in_use, self._session.translated(self._doing):
             self._cursor.close()
 
 

@@ -114,10 +114,8 @@ class SlicedRows:
 
     def _next(self, rows: int) -> pa.RecordBatch | None:
         """The next batch; None when a slice (perhaps the last) ended."""
-        if self._current is None:
-            self._begin()
-        assert self._current is not None  # noqa: S101 -- for the type checker: _begin set it
-        batch = self._current.next_batch(rows)
+        current = self._current or self._begin()
+        batch = current.next_batch(rows)
         if batch is None:
             self._end()
             return None
@@ -126,14 +124,14 @@ class SlicedRows:
             self._cut()
         return batch
 
-    def _begin(self) -> None:
+    def _begin(self) -> RowSource:
         if self._upto is None and not self._whole_rest:
             self._upto = self._key_after(self._rows_wanted)
             if self._upto is None or not is_exact(self._unit.key, self._upto):
                 self._upto, self._whole_rest = None, True
         end = upto_key(self._unit.key, self._upto) if self._upto is not None else None
-        self._current = self._send(self._unit.select(self._where(end)))
         self._came, self._began = 0, self._now()
+        return self._send(self._unit.select(self._where(end)))
 
     def _end(self) -> None:
         """The slice came whole."""
@@ -164,8 +162,7 @@ class SlicedRows:
 
     def _key_after(self, rows: int) -> KeyText | None:
         """The key so many rows further on; None when there are fewer."""
-        self._current = self._send(key_at(self._unit.table, self._unit.key, self._where(), rows))
-        batch = self._current.next_batch(1)
+        batch = self._send(key_at(self._unit.table, self._unit.key, self._where(), rows)).next_batch(1)
         self._close_current()
         if batch is None:
             return None
@@ -177,8 +174,13 @@ class SlicedRows:
         return join(" AND ", found) if found else None
 
     def _send(self, statement: Statement) -> RowSource:
+        """The statement that is now under way; one that a `cancel` would have missed is cancelled here."""
         self.statements += 1
-        return self._sender.rows(statement.text, statement.parameters, f"reading {self._unit.table}")
+        current = self._sender.rows(statement.text, statement.parameters, f"reading {self._unit.table}")
+        self._current = current
+        if self._cancelled.is_set():
+            current.cancel()
+        return current
 
     def _close_current(self) -> None:
         current, self._current = self._current, None
@@ -220,7 +222,6 @@ class SlicedRows:
 
     def _snapshot_lives(self) -> bool:
         """Whether the transaction of the view is still open. It is the only one that is ever begun on this session."""
-        self._current = self._send(OPEN_TRANSACTIONS)
-        batch = self._current.next_batch(1)
+        batch = self._send(OPEN_TRANSACTIONS).next_batch(1)
         self._close_current()
         return batch is not None and batch.column(0)[0].as_py() == 1

@@ -18,6 +18,7 @@ from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.plan.steps import Probe
+from tests.cancelling import cancelled_after
 from tests.integration.server_shop import Server
 from tests.integration.source.source_tables import SourceTables
 
@@ -329,12 +330,25 @@ def test_a_statement_under_way_can_be_cancelled_from_another_thread(tables: Sour
     _many(tables, 20_000)
     session = open_data_session(tables.database())
     rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
-    threading.Timer(0.5, rows.cancel).start()
     started = time.monotonic()
-    with pytest.raises(QueryError, match="waiting: cancelled"):
+    with pytest.raises(QueryError, match="waiting: cancelled"), cancelled_after(0.5, rows.cancel):
         rows.next_batch(1)
     assert time.monotonic() - started < 20
     rows.close()
+    assert session.fetch("SELECT 1 AS one", (), "looking") == [(1,)], "the session can still be used"
+    session.close()
+
+
+def test_a_statement_cancelled_before_it_was_sent_is_not_sent(tables: SourceTables) -> None:
+    """A reader that is stopped between two statements must not wait for the second."""
+    _many(tables, 20_000)
+    session = open_data_session(tables.database())
+    rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
+    rows.cancel()
+    with pytest.raises(QueryError, match="waiting: cancelled"):
+        rows.next_batch(1)
+    rows.close()
+    rows.cancel()
     assert session.fetch("SELECT 1 AS one", (), "looking") == [(1,)], "the session can still be used"
     session.close()
 

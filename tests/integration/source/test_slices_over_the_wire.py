@@ -11,7 +11,7 @@ import pytest
 
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.connect.retrying import Budget, decide
-from dltsync_core.errors import TransientQueryError
+from dltsync_core.errors import QueryError, TransientQueryError
 from dltsync_core.extract import sliced
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import SliceLimits
@@ -272,3 +272,30 @@ def test_a_cancelled_reading_in_slices_ends(snapshot_tables: SourceTables) -> No
 
     with pytest.raises(OSError, match="no space left"):
         read()
+
+
+def test_a_cancel_between_two_statements_ends_the_reading_before_the_next(snapshot_tables: SourceTables) -> None:
+    """It finds no statement under way, yet the next one may take minutes: it is not sent."""
+    _fill(snapshot_tables, *KEYS["int"])
+    config = _config(snapshot_tables)
+    source = snapshot_tables.source()
+    facts = source.read_tables([config])[config.name]
+    mapping = source.map_columns(facts, config)
+    key = tuple(column for column in facts.columns if column.name == "k")
+    with source.read_view() as view:
+        assert view.count(facts, WHOLE) == 40
+        rows = SlicedRows(
+            view._session,
+            SlicedUnit(facts.name, None, key, lambda part: select_rows(facts.name, mapping, part, in_key_order(key))),
+            SliceLimits(5, 60),
+            Budget(3, 60),
+            live_snapshot=True,
+        )
+        first = rows.next_batch(5)
+        assert first is not None
+        assert first.num_rows == 5
+        rows._close_current()
+        rows.cancel()
+        with pytest.raises(QueryError, match="cancelled"):
+            rows.next_batch(5)
+        rows.close()

@@ -10,6 +10,7 @@ from contextlib import closing
 import pyodbc
 import pytest
 
+from tests.cancelling import cancelled_after
 from tests.fixtures_sandbox import SandboxServer
 
 
@@ -89,9 +90,8 @@ def test_a_computing_statement_stops_when_cancelled(connection: pyodbc.Connectio
     numbers = "(VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)) AS {}(n)"
     crossed = " CROSS JOIN ".join(numbers.format(name) for name in "abcdefghijkl")
     cursor = connection.cursor()
-    threading.Timer(0.5, cursor.cancel).start()
     started = time.monotonic()
-    with pytest.raises(pyodbc.Error, match="HY008"):
+    with pytest.raises(pyodbc.Error, match="HY008"), cancelled_after(0.5, cursor.cancel):
         cursor.execute(f"SELECT COUNT_BIG(*) FROM {crossed} WHERE a.n + b.n * c.n + d.n + e.n + f.n > l.n + 1000")
     assert time.monotonic() - started < 10
     assert connection.execute("SELECT 7").fetchval() == 7

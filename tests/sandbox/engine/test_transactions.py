@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sqlserver_sandbox.model import Cancelled, ResultSet, TransactionChange
+from tests.cancelling import cancelled_after
 from tests.sandbox.engine.asking import Client
 
 Connect = Callable[..., Client]
@@ -261,10 +262,8 @@ def test_an_attention_stops_a_running_query_and_keeps_the_transaction(two: tuple
     numbers = ", ".join(f"({i})" for i in range(100))
     first.do("BEGIN TRAN", "CREATE TABLE n (x int)", f"INSERT n VALUES {numbers}", "COMMIT", "BEGIN TRAN")
     slow = "SELECT COUNT_BIG(*) FROM n a, n b, n c, n d, n e WHERE a.x + b.x * c.x + d.x + e.x > 1000000"
-    timer = threading.Timer(0.3, first.session.cancel)
-    timer.start()
     begun = time.monotonic()
-    with pytest.raises(Cancelled):  # noqa: PT012 - the outcomes must be consumed for the statement to run
+    with pytest.raises(Cancelled), cancelled_after(0.3, first.session.cancel):  # noqa: PT012 - consumed for it to run
         for outcome in first.session.execute(slow, {}):
             assert isinstance(outcome, ResultSet)
             list(outcome.batches)
@@ -276,8 +275,7 @@ def test_an_attention_stops_a_running_query_and_keeps_the_transaction(two: tuple
 def test_an_attention_wakes_a_waiting_writer(two: tuple[Client, Client]) -> None:
     first, second = two
     first.do("BEGIN TRAN", "DELETE t")
-    threading.Timer(0.2, second.session.cancel).start()
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled), cancelled_after(0.2, second.session.cancel):
         list(second.session.execute("DELETE t", {}))
     first.do("ROLLBACK")
     assert second.value("COUNT(*) FROM t") == 2

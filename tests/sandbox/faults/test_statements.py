@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import closing
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from dltsync_core.connect.faults import read_fault
 from sqlserver_sandbox.faults.messages import SEVERITIES_AND_TEXTS
 from sqlserver_sandbox.faults.plan import Drip, Drop, Fail, Failover, Fault, Stall, Tear, Where
+from tests.cancelling import cancelled_after
 from tests.fixtures_faults import FaultControl
 from tests.sandbox.faults.conftest import ERRORS, Open
 
@@ -167,8 +167,7 @@ def test_a_stall_passes(rows: int | None, faults: FaultControl, table: str, open
 def test_a_stall_ends_when_the_client_cancels(faults: FaultControl, table: str, faulty_odbc: pyodbc.Connection) -> None:
     faults.plan(Fault(Stall(), SELECT))
     cursor = faulty_odbc.cursor()
-    threading.Timer(0.2, cursor.cancel).start()
-    with pytest.raises(pyodbc.Error, match="HY008"):
+    with pytest.raises(pyodbc.Error, match="HY008"), cancelled_after(0.2, cursor.cancel):
         cursor.execute(f"SELECT id FROM {table}")
     assert ids(faulty_odbc, table) == [1, 2, 3, 4, 5, 6]
 
@@ -182,8 +181,8 @@ def test_a_query_timeout_ends_a_stall(faults: FaultControl, table: str, open_cli
 
 def test_a_deaf_stall_is_let_go_with_the_plan(faults: FaultControl, table: str, faulty_odbc: pyodbc.Connection) -> None:
     faults.plan(Fault(Stall(deaf=True), SELECT))
-    threading.Timer(0.3, faults.clear).start()
-    assert ids(faulty_odbc, table) == [1, 2, 3, 4, 5, 6]
+    with cancelled_after(0.3, faults.clear):
+        assert ids(faulty_odbc, table) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_dripping_answer_is_whole(faults: FaultControl, table: str, open_client: Open) -> None:

@@ -22,6 +22,7 @@ from sqlserver_sandbox.wire.fields import FieldReader, b_varchar
 from sqlserver_sandbox.wire.greeting import Greeting
 from sqlserver_sandbox.wire.login import parse_login
 from sqlserver_sandbox.wire.transactions import transaction_request
+from tests.cancelling import cancelled_after
 from tests.sandbox.conftest import CannedServer
 from tests.sandbox.wire.canned import ENDLESS, INT, PASSWORD, SLOW, USER, CannedEngine, Table
 
@@ -152,9 +153,8 @@ def test_commit_may_begin_the_next_transaction_at_once() -> None:
 # ---- attention -------------------------------------------------------------------------------------------------------
 def test_cancel_stops_a_statement_that_computes(by_pyodbc: pyodbc.Connection, canned: CannedServer) -> None:
     cursor = by_pyodbc.cursor()
-    threading.Timer(0.2, cursor.cancel).start()
     started = time.monotonic()
-    with pytest.raises(pyodbc.Error, match="HY008"):
+    with pytest.raises(pyodbc.Error, match="HY008"), cancelled_after(0.2, cursor.cancel):
         cursor.execute(SLOW)
     assert time.monotonic() - started < 5
     canned.engine.answer_rows("SELECT 7", ONE_ROW)
