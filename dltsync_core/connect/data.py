@@ -16,6 +16,7 @@ from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import data_string
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
+from dltsync_core.connect.leaving import skip_native_exit
 from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import QueryError, SyncError
 
@@ -66,6 +67,14 @@ class DataSession:
         """End the session; an open transaction is rolled back by the server."""
         with self.translated("closing the connection"):
             self._connection.close()
+
+    def leave_behind(self) -> None:
+        """A thread is caught in the driver and calls `close` when it returns; until then nobody else may. mssql-python closes
+        every connection that it knows when the process ends: it would wait for the server, then free what is in use."""
+        skip_native_exit()
+        known = getattr(self._module, "_active_connections", None)
+        if known is not None:
+            known.discard(self._connection)
 
     def refuse_broken_end(self, cursor: Any, doing: str) -> None:
         """mssql-python's block fetch takes a connection that breaks between two rows, or a timeout there, for the end of the

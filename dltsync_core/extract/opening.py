@@ -60,6 +60,7 @@ def _close_quietly(view: ReadView, session: DataSession) -> None:
             session.close()
 
     if view.abandoned is not None:
+        session.leave_behind()
         view.abandoned.when_over(close)
     else:
         close()

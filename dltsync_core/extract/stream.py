@@ -66,10 +66,13 @@ class BatchStream:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="dltsync-reader", daemon=True)
         self.peak_queue_bytes = 0
-        self.abandoned = False
 
     def __enter__(self) -> BatchStream:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads on this machine
+            self._finished = True
+            raise
         return self
 
     def __exit__(
@@ -93,26 +96,36 @@ class BatchStream:
                 self._state.notify_all()
             yield batch
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the reader has ended. It may not have, whatever way the `with` was left: it is caught in the driver, or an
+        interrupt cut the waiting for it short."""
+        return self._finished
+
     def when_over(self, last: Callable[[], None]) -> None:
-        """Call `last` when the reader has ended: now, or in its thread. For what an abandoned reader still uses."""
+        """Call `last` when the reader has ended: now, or in its thread. For what a reader that is left behind still uses."""
         with self._state:
             if not self._finished:
                 self._last = last
+                self._ask_to_stop()
                 return
         last()
 
     def _stop(self) -> bool:
         """End the reader. False when it is still caught in the driver."""
         with self._state:
-            self._stopped = True
-            self._queue.clear()
-            self._state.notify_all()
-            if self._reading:
-                self._cancelling = threading.Thread(target=self._cancel, name="dltsync-cancel", daemon=True)
-                self._cancelling.start()
+            self._ask_to_stop()
         self._thread.join(self._stop_within)
-        self.abandoned = self._thread.is_alive()
-        return not self.abandoned
+        return not self._thread.is_alive()
+
+    def _ask_to_stop(self) -> None:
+        self._stopped = True
+        self._queue.clear()
+        self._state.notify_all()
+        if self._reading and self._cancelling is None:
+            cancelling = threading.Thread(target=self._cancel, name="dltsync-cancel", daemon=True)
+            cancelling.start()
+            self._cancelling = cancelling
 
     def _cancel(self) -> None:
         with contextlib.suppress(SyncError):  # what the cancelled side says is not why we stop

@@ -216,7 +216,7 @@ class ReadView:
                 for batch in stream:
                     write(batch)
         finally:
-            self.abandoned = stream if stream.abandoned else None
+            self.abandoned = None if stream.is_over else stream
 
     def _rows_of(
         self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int, after: KeyText | None

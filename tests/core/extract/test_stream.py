@@ -178,7 +178,7 @@ def test_a_reader_that_hangs_is_cancelled_and_the_stall_may_pass() -> None:
         _drain(stream, seen)
     assert seen == [10, 10]
     assert rows.closed.is_set()
-    assert not stream.abandoned
+    assert stream.is_over
 
 
 def test_a_driver_that_never_comes_back_does_not_hold_the_run() -> None:
@@ -188,7 +188,7 @@ def test_a_driver_that_never_comes_back_does_not_hold_the_run() -> None:
     with pytest.raises(StatementTimeout, match="reading stalled"):
         _drain(stream, seen)
     assert seen == [10, 10]
-    assert stream.abandoned
+    assert not stream.is_over
     order: list[str] = []
     over = threading.Event()
 
@@ -201,6 +201,27 @@ def test_a_driver_that_never_comes_back_does_not_hold_the_run() -> None:
     rows.free.set()
     assert over.wait(10)
     assert order == ["closed"]
+
+
+def test_an_interrupt_while_the_reader_is_waited_for_leaves_it_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second Ctrl-C: whoever closes the session then frees what the driver is using."""
+    rows, seen = Stuck(), list[int]()
+    stream = BatchStream(rows, _same, LIMITS, 8, stall_seconds=0.2)
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _drain(stream, seen)
+    monkeypatch.undo()
+    assert not stream.is_over
+    over = threading.Event()
+    stream.when_over(over.set)
+    assert not over.is_set()
+    rows.free.set()
+    assert over.wait(10)
+    assert rows.closed.is_set()
 
 
 def test_a_slow_writer_is_no_stall() -> None:
