@@ -15,15 +15,25 @@ from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.claims import LONGER_THAN_ANY_LEASE
-from dltsync_core.lake.manifest import Manifest, forgettable, live
+from dltsync_core.lake.manifest import Manifest, forgettable, in_order, live
 from dltsync_core.lake.storage import LakeStorage
 
 
-def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int) -> None:
+def clear_up(
+    storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int, everywhere: bool
+) -> None:
     """Move away what `latest` and earlier loads replaced, and remove generations beyond those kept. `known` are the
-    manifests as they were read after `latest` had been written."""
-    current, present = live(known), storage.list(paths.data_directory(latest.table))
-    in_place, may_go, touched = set(present), forgettable(known), {latest.unit}
+    manifests as they were read after `latest` had been written.
+
+    `everywhere` looks at every directory of the table for files that lost their manifest; otherwise at those of `latest` and
+    of what was replaced, of which there are few however many partitions the table has.
+    """
+    current = {manifest.order for manifest in live(known)}
+    replaced = [older for older in in_order(known) if older.order not in current and older.order <= latest.order]
+    may_go = {manifest.order for manifest in forgettable(known)} if replaced else set()
+    touched = {latest.unit}
+    present = _present(storage, latest, replaced, everywhere=everywhere)
+    in_place = set(present)
 
     def retire(key: str, unit: str) -> None:
         touched.add(unit)
@@ -33,13 +43,11 @@ def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], 
             storage.delete(key)
         checkpoints.reached(checkpoints.RETIRING)
 
-    for older in sorted(known, key=lambda manifest: manifest.order):  # oldest first: a replaced load never comes back
-        if older in current or older.order > latest.order:
-            continue
+    for older in replaced:  # oldest first: a replaced load never comes back
         for file in older.files:
             if file.path in in_place:
                 retire(file.path, older.unit)
-        if older in may_go:
+        if older.order in may_go:
             retire(paths.manifest_key(older.table, older.load_id), older.unit)
     dead = dead_files(present, latest, known)
     for key in dead:
@@ -48,6 +56,16 @@ def clear_up(storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], 
         storage.move(key, f"{paths.unnamed_directory(latest.table)}/{_within(latest.table, key)}")
     for unit in sorted(touched):
         _prune(storage, latest.table, unit, keep_generations)
+
+
+def _present(storage: LakeStorage, latest: Manifest, replaced: Sequence[Manifest], *, everywhere: bool) -> list[str]:
+    data, scope = paths.data_directory(latest.table), _scope(latest)
+    if everywhere or scope == data:
+        return storage.list(data)
+    directories = {scope, *(file.path.rpartition("/")[0] for older in replaced for file in older.files)}
+    if data in directories:  # the table was loaded whole before
+        return storage.list(data)
+    return sorted({key for directory in directories for key in storage.list(directory)})
 
 
 def dead_files(present: Iterable[str], latest: Manifest, known: Collection[Manifest]) -> list[str]:
@@ -73,16 +91,18 @@ def forgotten_files(
 def unnamed_files(present: Iterable[str], ours: Manifest, known: Collection[Manifest]) -> list[str]:
     """Parquet files of the unit being published, of earlier loads, which no manifest names. A file of a name we never
     give is counted among them: it spoils the table for plain globs."""
-    named = {file.path for manifest in (*known, ours) for file in manifest.files}
     directory = _scope(ours)
-    return [
+    earlier = [
         key
         for key in present
         if key.startswith(directory + "/")
         and key.endswith(".parquet")
-        and key not in named
         and (paths.order_of(key) or (0, "")) < ours.order
     ]
+    if not earlier:
+        return []
+    named = {file.path for manifest in (*known, ours) for file in manifest.files}
+    return [key for key in earlier if key not in named]
 
 
 def _scope(ours: Manifest) -> str:

@@ -57,14 +57,17 @@ def file_key(directory: str, order: tuple[int, str], number: int) -> str:
     return f"{directory}/{load_part(order)}-{number}.parquet"
 
 
+def partition_directory(table: TableName, unit: str) -> str:
+    """Where all files of a partition lie."""
+    return f"{data_directory(table)}/{PARTITION_KEY}={path_part(unit)}"
+
+
 def unit_directory(table: TableName, kind: TableKind, unit: str, order: tuple[int, str]) -> str:
     """Where the files of one load of a unit go."""
-    data = data_directory(table)
     if kind == "partition":
-        return f"{data}/{PARTITION_KEY}={path_part(unit)}"
-    if kind == "scd":
-        return f"{data}/{LOAD_KEY}={load_part(order)}"
-    return data
+        return partition_directory(table, unit)
+    data = data_directory(table)
+    return f"{data}/{LOAD_KEY}={load_part(order)}" if kind == "scd" else data
 
 
 def manifests_directory(table: TableName) -> str:

@@ -12,10 +12,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +31,7 @@ from dltsync_core.lake.manifest import (
     ManifestColumn,
     ManifestFile,
     forgettable,
+    in_order,
     live,
     manifest_from,
     winner_over,
@@ -40,31 +40,55 @@ from dltsync_core.lake.storage import LakeStorage
 from dltsync_core.plan.heads import lake_digest
 
 
-def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
-    """All manifests of a table, live or not yet cleared up. Raises LakeError for a damaged one.
+class Manifests:
+    """The manifests of a lake's tables as publishers see them: every scan lists them, none is read twice. Thread-safe.
 
-    A manifest that vanishes between listing and reading was just retired, and the one that replaced it may be younger
-    than our listing: then look again.
+    A manifest never changes: its key is its load's, and nothing is put where something is. Who must notice damage looks for
+    himself (`lake.survey`).
     """
-    while True:
-        keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
-        contents = storage.read_all(keys)
-        if len(contents) == len(keys):
-            return tuple(_parsed(contents[key], storage.address(key)) for key in keys)
+
+    def __init__(self) -> None:
+        self._read: dict[TableName, Mapping[str, Manifest]] = {}
+
+    def scan(self, storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
+        """All manifests of a table, oldest first, live or not yet cleared up. Raises LakeError for a damaged one.
+
+        A manifest that vanishes between listing and reading was just retired, and the one that replaced it may be younger
+        than our listing: then look again.
+        """
+        while True:
+            keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
+            read = self._read.get(table, {})
+            new = [key for key in keys if key not in read]
+            contents = storage.read_all(new)
+            if len(contents) < len(new):
+                continue
+            parsed = {key: manifest_from(contents[key], path=storage.address(key)) for key in new}
+            known = {key: read[key] if key in read else parsed[key] for key in keys}
+            self._read[table] = known  # of several threads the last one wins: the next scan finds what it missed
+            return tuple(in_order(known.values()))
 
 
-@lru_cache(maxsize=4096)
-def _parsed(content: bytes, path: str) -> Manifest:
-    """Every publication reads the manifests of its table twice, and nearly all of them are the same each time."""
-    return manifest_from(content, path=path)
+def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
+    """All manifests of a table, every one read now. Raises LakeError for a damaged one."""
+    return Manifests().scan(storage, table)
 
 
 def highest_sequence(storage: LakeStorage, table: TableName) -> int:
     """The highest fence the lake has ever seen of a table: in live manifests, in retired ones and in names of files."""
     scanned = [manifest.sequence for manifest in scan_manifests(storage, table)]
-    keys = storage.list(paths.table_directory(table))
-    named = [order[0] for key in keys if (order := paths.order_of(key)) is not None]
-    return max([0, *scanned, *named])
+    return max([0, *scanned, *_fences(storage.list(paths.table_directory(table)))])
+
+
+def highest_sequence_of(storage: LakeStorage, manifests: Manifests, table: TableName, units: Iterable[str]) -> int:
+    """The highest fence in manifests of a table and in names of files of some partitions; what was retired is not looked at."""
+    scanned = [manifest.sequence for manifest in manifests.scan(storage, table)]
+    named = [_fences(storage.list(paths.partition_directory(table, unit))) for unit in units]
+    return max([0, *scanned, *(fence for fences in named for fence in fences)])
+
+
+def _fences(keys: Iterable[str]) -> list[int]:
+    return [order[0] for key in keys if (order := paths.order_of(key)) is not None]
 
 
 def publish(
@@ -75,16 +99,20 @@ def publish(
     retire: Sequence[str],
     retire_all: bool,
     keep_generations: int,
+    manifests: Manifests,
+    everywhere: bool,
     turn: AbstractContextManager[Any],
 ) -> Manifest:
     """Publish one load. Raises Fenced when a later fence holds its unit: nothing of ours is visible then.
+
+    Cleared up is what this load concerns, or the whole table (`everywhere`), which is a look at every partition.
 
     `turn` is held from the manifest on. Correctness needs no lock; it spares threads of one process that publish units of
     one table the clearing up after each other. Files are taken in without it, since that may be an upload.
     """
     table = staged.facts.table
     manifest = _manifest_of(staged, fence=fence, retire=retire, retire_all=retire_all)
-    earlier = scan_manifests(storage, table)
+    earlier = manifests.scan(storage, table)
     if winner_over(manifest, earlier) is not None:
         raise _fenced(manifest, earlier)
     manifest = replace(
@@ -94,11 +122,11 @@ def publish(
     with turn:
         _put_manifest(storage, manifest)
         checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
-        known = scan_manifests(storage, table)
-        if manifest not in live(known):
+        known = manifests.scan(storage, table)
+        if all(other.order != manifest.order for other in live(known)):
             _step_aside(storage, manifest, known)
             raise _fenced(manifest, known)
-        clear_up(storage, manifest, known, keep_generations=keep_generations)
+        clear_up(storage, manifest, known, keep_generations=keep_generations, everywhere=everywhere)
     return manifest
 
 

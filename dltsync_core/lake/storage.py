@@ -145,20 +145,35 @@ class LocalStorage:
         return {key: content for key, content in found if content is not None}
 
     def list(self, prefix: str) -> list[str]:
-        directory = self._root / prefix
-        with explained(directory, "listing"):
-            found = (Path(place) / name for place, _, names in os.walk(directory) for name in names)
-            return sorted(path.relative_to(self._root).as_posix() for path in found)
+        return sorted(key for key, _ in self._below(prefix))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         sizes: dict[str, int] = {}
-        for key in self.list(prefix):
+        for key, path in sorted(self._below(prefix)):
             with explained(self._root / key, "reading"):
                 try:
-                    sizes[key] = (self._root / key).stat().st_size
+                    sizes[key] = Path(path).stat().st_size
                 except FileNotFoundError:  # moved away since it was listed
                     continue
         return sizes
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Keys and paths of all files. Put together as text: a table can have 15,000 directories."""
+        waiting = [prefix]
+        while waiting:
+            above = waiting.pop()
+            with explained(self._root / above, "listing"):
+                try:
+                    entries = os.scandir(self._root / above)
+                except (FileNotFoundError, NotADirectoryError):  # never there, or removed since it was seen
+                    continue
+                with entries:
+                    for entry in entries:
+                        key = f"{above}/{entry.name}" if above else entry.name
+                        if not entry.is_dir():
+                            yield key, entry.path
+                        elif not entry.is_symlink():
+                            waiting.append(key)
 
     def placed_at(self, key: str) -> datetime | None:
         with explained(self._root / key, "reading"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -17,12 +18,15 @@ from dltsync_core.lake.disk import remove_tree
 from dltsync_core.lake.footer import Footer
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live
-from dltsync_core.lake.publish import highest_sequence, publish, scan_manifests
+from dltsync_core.lake.publish import Manifests, highest_sequence, highest_sequence_of, publish, scan_manifests
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
 from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, survey
 from dltsync_core.lake.tally import Tally, tally_of
 from dltsync_core.lake.writer import StagedLoad
+
+LOOK_EVERYWHERE_SECONDS = 86_400.0
+"""How often a process that lives long looks through all partitions of a table for files that lost their manifest."""
 
 _RESERVED = {paths.PARTITION_KEY, paths.LOAD_KEY}
 
@@ -39,6 +43,8 @@ class Lake:
         self._pipeline = pipeline
         self._keep_generations = keep_generations
         self._storage: LakeStorage = storage if storage is not None else LocalStorage(self.directory)
+        self._manifests = Manifests()
+        self._looks: dict[TableName, tuple[int, float]] = {}
         self._locks: dict[TableName, threading.Lock] = {}
         self._locks_guard = threading.Lock()
 
@@ -79,6 +85,8 @@ class Lake:
                 retire=retire,
                 retire_all=retire_all,
                 keep_generations=self._keep_generations,
+                manifests=self._manifests,
+                everywhere=self._is_time_to_look_everywhere(staged.facts.table),
                 turn=self._lock(staged.facts.table),
             )
         except Fenced:
@@ -91,6 +99,11 @@ class Lake:
     def highest_sequence(self, table: TableName) -> int:
         """The highest fence this table was ever published under, superseded loads included; 0 when there is none."""
         return highest_sequence(self._storage, table)
+
+    def highest_sequence_of(self, table: TableName, units: Sequence[str]) -> int:
+        """The highest fence any manifest of the table or any file of these partitions bears; without a look at every other
+        partition. Who asks for the first time asks `highest_sequence`."""
+        return highest_sequence_of(self._storage, self._manifests, table, units)
 
     def current(self, table: TableName) -> dict[str, tuple[Manifest, ...]]:
         """The live manifests of a table by unit, oldest first (scd: one unit, many manifests). Empty: never loaded."""
@@ -116,8 +129,14 @@ class Lake:
     def tidy(self, latest: Manifest) -> None:
         """What `latest` and earlier loads replaced goes out of the way of plain globs, as after its publication."""
         with self._lock(latest.table):
-            known = scan_manifests(self._storage, latest.table)
-            clear_up(self._storage, latest, known, keep_generations=self._keep_generations)
+            known = self._manifests.scan(self._storage, latest.table)
+            clear_up(
+                self._storage,
+                latest,
+                known,
+                keep_generations=self._keep_generations,
+                everywhere=self._is_time_to_look_everywhere(latest.table),
+            )
 
     def addresses(self, manifest: Manifest) -> tuple[str, ...]:
         """How a person names a load's files: absolute paths or URLs."""
@@ -161,7 +180,7 @@ class Lake:
         those: enough for an object store, which neither tears files nor lets them be changed in place.
         """
         problems: list[str] = []
-        known = self.sizes(manifest.table) if sizes is None else sizes
+        known = self._sizes_of(manifest) if sizes is None else sizes
         for file in manifest.files:
             address = self._storage.address(file.path)
             size = known.get(file.path)
@@ -196,6 +215,21 @@ class Lake:
         for directory in left:
             remove_tree(directory)
         return len(left)
+
+    def _is_time_to_look_everywhere(self, table: TableName) -> bool:
+        """At the first publication of a table, the second, the fourth and so on, and once a day: a look costs as much as the
+        table has partitions, and so all looks together cost about as much as the publications."""
+        now = time.monotonic()
+        with self._locks_guard:
+            count, looked = self._looks.get(table, (0, now))
+            count += 1
+            due = count & (count - 1) == 0 or now - looked >= LOOK_EVERYWHERE_SECONDS
+            self._looks[table] = count, now if due else looked
+        return due
+
+    def _sizes_of(self, manifest: Manifest) -> dict[str, int]:
+        directories = {file.path.rpartition("/")[0] for file in manifest.files}
+        return {key: size for directory in directories for key, size in self._storage.sizes(directory).items()}
 
     def _on_disk(self) -> Path:
         if not isinstance(self._storage, LocalStorage):

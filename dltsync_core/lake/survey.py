@@ -172,12 +172,13 @@ def _unnamed(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Ma
     """Files that no manifest names and none will. A load of a later fence may be about to be named: it is left alone."""
     named = {file.path for manifest in manifests for file in manifest.files}
     published = {manifest.load_id for manifest in manifests}
-    dead = {key for manifest in live(manifests) for key in dead_files(sizes, manifest, manifests)}
+    unnamed = [key for key in sizes if key not in named]
+    dead = (
+        {key for manifest in live(manifests) for key in dead_files(unnamed, manifest, manifests)} if unnamed else set()
+    )
     findings = []
-    for key, size in sizes.items():
-        if key in named:
-            continue
-        order, address = paths.order_of(key), storage.address(key)
+    for key in unnamed:
+        order, address, size = paths.order_of(key), storage.address(key), sizes[key]
         if order is None:
             findings.append(Finding("foreign file", key, address, "has no name that dltsync gives", size))
         elif order[1] in published:

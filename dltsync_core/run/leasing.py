@@ -45,7 +45,7 @@ class LeasedRun:
                 self._services.leases.held(
                     table,
                     units,
-                    at_least=self._highest_fence(table),
+                    at_least=self._highest_fence(table, units),
                     wait_seconds=self._services.config.state.lease_wait_seconds,
                     on_wait=self._services.voice.waiting,
                     keep_going=self._services.keep_going,
@@ -61,12 +61,15 @@ class LeasedRun:
             log.warning("%s: the lease could not be given back, it expires by itself: %s", table, error)
         return done
 
-    def _highest_fence(self, table: TableName) -> int:
-        """Over lake and warehouse, so that a ledger that was lost never hands out a fence once more."""
+    def _highest_fence(self, table: TableName, units: Sequence[str]) -> int:
+        """Over lake and warehouse, so that a ledger that was lost never hands out a fence once more. Everything is looked at
+        once; for each unit then only what may have come to it since."""
+        lake = self._services.lake
         with self._guard:
             if self._marked is None:
-                self._marked = highest_mark(self._services, self._prepared.shape.target)
-        return max(self._marked, self._services.lake.highest_sequence(table))
+                marked = highest_mark(self._services, self._prepared.shape.target)
+                self._marked = max(marked, lake.highest_sequence(table))
+        return max(self._marked, lake.highest_sequence_of(table, units))
 
     def _moved(self, table: TableName, units: Sequence[str]) -> bool:
         """Whether another run committed one of the units since the plan was made."""

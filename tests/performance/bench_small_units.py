@@ -39,6 +39,8 @@ from tests.fixtures_sandbox import SandboxServer
 PARTITIONS = 60
 ROWS = 20
 """Per partition."""
+ROWS_PER_INSERT = 1000
+"""What the server takes in one statement."""
 
 
 def fill(server: SandboxServer, partitions: int) -> None:
@@ -52,8 +54,10 @@ def fill(server: SandboxServer, partitions: int) -> None:
         connection.execute(
             "CREATE TABLE dbo.t (id int NOT NULL, name nvarchar(60) NULL, amount decimal(19,4) NULL) ON ps(id)"
         )
-        values = ", ".join(f"({n}, N'name of row {n}', {n}.25)" for n in range(partitions * ROWS))
-        connection.execute(f"INSERT INTO dbo.t VALUES {values}")
+        for start in range(0, partitions * ROWS, ROWS_PER_INSERT):
+            some = range(start, min(start + ROWS_PER_INSERT, partitions * ROWS))
+            values = ", ".join(f"({n}, N'name of row {n}', {n}.25)" for n in some)
+            connection.execute(f"INSERT INTO dbo.t VALUES {values}")
 
 
 def database_of(server: SandboxServer) -> DatabaseConfig:

@@ -67,6 +67,21 @@ def histories(draw: Any, most: int = 8) -> list[Publication]:
     return arrived
 
 
+def manifests_of(arriving: Sequence[Publication]) -> list[Manifest]:
+    return [
+        replace(
+            manifest_of(publication.unit),
+            kind=publication.kind,
+            sequence=publication.fence,
+            load_id=f"L{publication.fence}",
+            replaces_unit=publication.kind != "scd" or publication.whole,
+            retires=publication.retire,
+            retires_all=publication.whole,
+        )
+        for publication in arriving
+    ]
+
+
 @given(histories())
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_arrival_decides_nothing(arriving: list[Publication]) -> None:
@@ -157,21 +172,31 @@ def try_to_publish(publication: Publication, lake: Lake) -> Manifest | None:
         return None
 
 
+@given(histories(12))
+def test_what_is_live_and_what_may_be_forgotten_are_what_the_definitions_say(arriving: list[Publication]) -> None:
+    """Both are computed in one pass; here they are by comparing every load with every other."""
+    known = manifests_of(arriving)
+    for number, manifest in enumerate(known):
+        known[number] = replace(
+            manifest, discards=tuple(m.load_id for m in known[:number:5] if m.kind == manifest.kind)
+        )
+    later = {one: [other for other in known if other.order > one.order] for one in known}
+    dead = {one for one in known if any(other.supersedes(one) for other in later[one])}
+    assert live(known) == tuple(sorted(set(known) - dead, key=lambda one: one.order))
+    places = [(kind, unit) for kind in ("partition", "scd", "static") for unit in (A, B, C, WHOLE_TABLE, "another")]
+    unsaid = {
+        one
+        for one in dead
+        for place in places
+        if one.takes_over(*place) and not any(other.takes_over(*place) for other in later[one])  # type: ignore[arg-type]
+    }
+    assert forgettable(known) == tuple(sorted(dead - unsaid, key=lambda one: one.order))
+
+
 @given(histories(), st.data())
 def test_a_forgotten_manifest_changes_no_answer(arriving: list[Publication], data: Any) -> None:
     """Neither what is live now, nor what becomes of a load that arrives late."""
-    manifests = [
-        replace(
-            manifest_of(publication.unit),
-            kind=publication.kind,
-            sequence=publication.fence,
-            load_id=f"L{publication.fence}",
-            replaces_unit=publication.kind != "scd" or publication.whole,
-            retires=publication.retire,
-            retires_all=publication.whole,
-        )
-        for publication in arriving
-    ]
+    manifests = manifests_of(arriving)
     late = data.draw(st.sets(st.sampled_from(manifests))) if manifests else set()
     known = [manifest for manifest in manifests if manifest not in late]
     gone = forgettable(known)

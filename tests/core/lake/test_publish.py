@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +55,40 @@ def test_a_partition_is_replaced_and_its_neighbours_stay(lake: Lake) -> None:
     assert globbed(lake) == [1, 2, 3, 10]
     assert lake.count(ORDERS, JANUARY) == 3
     assert lake.count(ORDERS) == 4
+
+
+class Counting(LocalStorage):
+    """Counts what is read and how many files it was shown."""
+
+    read_keys = 0
+    shown = 0
+
+    def read(self, key: str) -> bytes | None:
+        self.read_keys += 1
+        return super().read(key)
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, str]]:
+        for found in super()._below(prefix):
+            self.shown += "_manifests" not in found[0]
+            yield found
+
+
+def test_a_publication_costs_the_same_however_many_partitions_there_are(tmp_path: Path) -> None:
+    """Each read all manifests three times and walked over all partitions five times: with 3,650 of them, hours. Looks at
+    everything come ever more rarely."""
+    lake = Lake(tmp_path, "shop", keep_generations=1)
+    storage = lake._storage = Counting(lake.directory)
+    costs = []
+    for number in range(20):
+        unit = f"[{number:03},{number + 1:03})"
+        staged = stage(lake, facts_of("partition", unit), [number])
+        storage.read_keys = storage.shown = 0
+        fence = lake.highest_sequence_of(ORDERS, [unit]) + 1
+        assert lake.verify(lake.publish(staged, fence=fence)) == []
+        costs.append((storage.read_keys, storage.shown))
+    assert fence == 20
+    assert costs[4] == costs[19]
+    assert max(costs[4]) <= 3, costs
 
 
 def test_units_that_were_merged_away_are_retired(lake: Lake) -> None:

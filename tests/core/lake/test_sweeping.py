@@ -137,7 +137,8 @@ def test_files_that_lost_their_manifest_are_put_aside_when_nobody_can_name_them_
         return utc_now() + (LONGER_THAN_ANY_LEASE + timedelta(hours=1) if old else timedelta())
 
     monkeypatch.setattr(clearing, "utc_now", later)
-    publish(lake, "partition", "[3,4)", [3])
+    next_run = Lake(lake.directory.parent, "shop", keep_generations=1)
+    publish(next_run, "partition", "[3,4)", [3])
     aside = list(lake.directory.glob("*/_retired/_unnamed/**/*.parquet"))
     assert len(aside) == (1 if old else 0)
     assert lake.count(ORDERS) == 2
