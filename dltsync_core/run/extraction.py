@@ -176,7 +176,7 @@ def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str)
         partition_range=slot.range if slot is not None else None,
         window_low=step.window_low,
         window_high=step.window_high,
-        contracts=shape.mapping.contracts(),
+        contracts=shape.contracts,
         pipeline=services.config.pipeline_name,
         source=shape.basis.source,
         shape=shape.basis.shape,

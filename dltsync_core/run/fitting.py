@@ -28,7 +28,7 @@ def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[
             continue
         said = {other: shown(row.column(other), 0) for other in row.schema.names}
         name, value = named(key, said.__getitem__), said[column]
-        declared = shape.mapping.contracts()[column]["sql_type"]
+        declared = shape.contracts[column]["sql_type"]
         target = ".".join(shape.target)
         raise FidelityError(
             f"{shape.name}: column {column} ({declared}) holds {value}, outside "

@@ -73,8 +73,8 @@ class LeasedRun:
 
     def _moved(self, table: TableName, units: Sequence[str]) -> bool:
         """Whether another run committed one of the units since the plan was made."""
-        now = self._services.ledger.heads(table)
-        return any(now.generation(unit) != self._prepared.heads.generation(unit) for unit in units)
+        now = self._services.ledger.generations(table, units)
+        return any(now.get(unit, 0) != self._prepared.heads.generation(unit) for unit in units)
 
     def _planned_anew(self, steps: Sequence[Step], held: Held) -> tuple[UnitResult, ...]:
         shape = self._prepared.shape

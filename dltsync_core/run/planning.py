@@ -99,7 +99,7 @@ def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:
 def _with_contracts(shape: TableShape, plan: TablePlan) -> TablePlan:
     """What is promised about each column, and which are left out."""
     left_out = {column.name: column.reason for column in shape.mapping.left_out}
-    return replace(plan, contracts=shape.mapping.contracts(), left_out=left_out)
+    return replace(plan, contracts=shape.contracts, left_out=left_out)
 
 
 def _with_notes(services: Services, shape: TableShape, plan: TablePlan) -> TablePlan:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,6 +38,11 @@ class TableShape:
     @property
     def name(self) -> TableName:
         return self.facts.name
+
+    @cached_property
+    def contracts(self) -> Mapping[str, Mapping[str, Any]]:
+        """The fidelity contract of each column: one for all units, of which there may be thousands."""
+        return self.mapping.contracts()
 
     @property
     def units(self) -> list[str]:

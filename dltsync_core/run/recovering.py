@@ -101,12 +101,15 @@ def mend(services: Services, shape: TableShape, found: Findings) -> None:
         found.survey.strays, services.lake.set_aside(shape.name, found.survey.strays, now), strict=True
     ):
         log.warning("%s: %s; set aside as %s", shape.name, finding, place)
-    for decision in _adopted(found):
-        _adopt(services, shape, found, decision)
+    adopted = _adopted(found)
+    highest = services.lake.highest_sequence(shape.name) if adopted else 0
+    for decision in adopted:
+        _adopt(services, shape, found, decision, highest)
 
 
-def _adopt(services: Services, shape: TableShape, found: Findings, decision: Decision) -> None:
-    """Commit what lake and warehouse agree on, unless somebody is at work on the unit: then it is theirs to commit."""
+def _adopt(services: Services, shape: TableShape, found: Findings, decision: Decision, highest: int) -> None:
+    """Commit what lake and warehouse agree on, unless somebody is at work on the unit: then it is theirs to commit. `highest`
+    is the highest fence that the lake knew a moment ago."""
     head, generation = decision.head, found.heads.generation(decision.unit)
     if head is None:
         return
@@ -126,7 +129,7 @@ def _adopt(services: Services, shape: TableShape, found: Findings, decision: Dec
         with services.leases.held(
             shape.name,
             [decision.unit],
-            at_least=services.lake.highest_sequence(shape.name),
+            at_least=max(highest, services.lake.highest_sequence_of(shape.name, [decision.unit])),
             wait_seconds=0,
             on_wait=log.debug,
             keep_going=services.keep_going,

@@ -78,7 +78,7 @@ class Services:
     voice: Voice
     run_id: str
     stop: threading.Event
-    warehouse_turn: threading.Lock = field(default_factory=threading.Lock)
+    warehouse_turn: threading.RLock = field(default_factory=threading.RLock)
     patience: Purse = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +89,12 @@ class Services:
         """Which server and database heads belong to. Without the port: it changes when nothing else does."""
         database = self.config.database
         return f"{database.server}/{database.database}".casefold()
+
+    @contextmanager
+    def warehouse_opened(self) -> Iterator[None]:
+        """The warehouse, open and ours, for a load and the looks that belong to it."""
+        with self.warehouse_turn, self.warehouse.opened():
+            yield
 
     def keep_going(self) -> None:
         """Raises Stopped once the run was told to stop."""

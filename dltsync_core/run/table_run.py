@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from dltsync_core import checkpoints
@@ -35,7 +36,7 @@ from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.run.telling import Teller
-from dltsync_core.run.validation import counts_after_load, figures_after_load
+from dltsync_core.run.validation import counts_after_load, figures_after_load, look_after_load
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadStatus
@@ -110,7 +111,7 @@ class TableRun:
             found = work.in_lake = find_in_lake(self._services, self._shape, work.step, head.lake)
             work.load_id, work.manifest = head.load_id, found.manifests[-1]
             work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
-            work.contracts = self._shape.mapping.contracts()
+            work.contracts = self._shape.contracts
             checkpoints.reached(checkpoints.RELOADING)
             self._load(work)
         except LakeUnreachable:
@@ -165,7 +166,7 @@ class TableRun:
             )
             work.manifest = manifest
             work.files = self._services.lake.addresses(manifest)
-            work.contracts = self._shape.mapping.contracts()
+            work.contracts = self._shape.contracts
         for work in works:
             self._tell.record(work, LoadStatus.PUBLISHED, rows=work.read.rows_read)
             self._tell.say("published", work, rows=work.read.rows_read, size=work.bytes_written)
@@ -178,27 +179,33 @@ class TableRun:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
         self._tell.say("loading", work, rows=work.rows_to_load)
         retires = work.step.replaces if last else ()
-        if work.in_lake is not None:
-            loads: list[str] = []
-            for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
-                loads.append(manifest.load_id)
-                self._bring_in(work, manifest, disposition, loads)
-        else:
-            loads = loads_of(self._services, self._shape, work)
-            self._bring_in(work, work.manifest, self._shape.disposition_of(work.step), loads, retires)
-        self._tell.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
-        self._tell.say("loaded", work, rows=work.rows_to_load)
-        checkpoints.reached(checkpoints.LOADED)
+        with ExitStack() as turn:  # one opening of the warehouse, for the load and for the look at what it made
+            if work.in_lake is not None:
+                loads: list[str] = []
+                for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
+                    loads.append(manifest.load_id)
+                    self._bring_in(turn, work, manifest, disposition, loads)
+            else:
+                loads = loads_of(self._services, self._shape, work)
+                self._bring_in(turn, work, work.manifest, self._shape.disposition_of(work.step), loads, retires)
+            self._tell.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
+            self._tell.say("loaded", work, rows=work.rows_to_load)
+            checkpoints.reached(checkpoints.LOADED)
+            started = time.perf_counter()
+            work.found = look_after_load(self._services, self._shape, work)
+            work.validate_seconds += time.perf_counter() - started
 
     def _bring_in(
         self,
+        turn: ExitStack,
         work: UnitWork,
         manifest: Manifest,
         disposition: Disposition,
         loads: Sequence[str],
         retires: tuple[str, ...] = (),
     ) -> None:
-        """One load of the lake into the warehouse. `loads` are those the unit consists of afterwards."""
+        """One load of the lake into the warehouse, which stays open for as long as `turn`. `loads` are those the unit consists of
+        afterwards."""
         about = work.step.table, work.step.unit, work.load_id
         with self._services.lake.files(manifest) as files, self._services.voice.about(*about):
             request = LoadRequest(
@@ -211,11 +218,11 @@ class TableRun:
                 marker=marker_of(self._services, self._shape, work, manifest, loads, fence=self._lease().fence),
                 retires=retires,
             )
-            with self._services.warehouse_turn:
-                self._services.keep_going()
-                self._lease()
-                started = time.perf_counter()
-                self._services.warehouse.load(request)
+            turn.enter_context(self._services.warehouse_opened())
+            self._services.keep_going()
+            self._lease()
+            started = time.perf_counter()
+            self._services.warehouse.load(request)
         work.load_seconds += time.perf_counter() - started
 
     def _validate(self, work: UnitWork) -> None:
@@ -241,7 +248,7 @@ class TableRun:
         """A load that replaced a unit: what its files say of their columns, against what the warehouse made of them. Raises
         ValidationFailed."""
         started = time.perf_counter()
-        work.compared = figures_after_load(self._services, self._shape, work)
+        work.compared = figures_after_load(self._services, work)
         work.validate_seconds += time.perf_counter() - started
         found = [figure for figure in work.compared if not figure.equal]
         if found:

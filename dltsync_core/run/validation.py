@@ -7,22 +7,38 @@ from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
-from dltsync_core.run.work import UnitWork
+from dltsync_core.run.work import InWarehouse, UnitWork
 from dltsync_core.typemap.summary import summary_columns
 from dltsync_core.validate.counts import ThreeCounts
 from dltsync_core.validate.summaries import LoadedFigure, loaded_figures
 from dltsync_core.warehouse.port import ReplaceScope, ReplaceTable
 
 
+def look_after_load(services: Services, shape: TableShape, work: UnitWork) -> InWarehouse:
+    """Count the unit where it was just loaded, and sum it up. For while the warehouse is open anyway."""
+    unit = work.step.unit
+    scope = shape.scope_of(unit)
+    rows = services.warehouse.count(shape.target, scope)
+    merged = work.in_lake is not None and len(work.in_lake.manifests) > 1
+    if work.manifest is None or merged or not isinstance(shape.disposition_of(work.step), (ReplaceScope, ReplaceTable)):
+        return InWarehouse(rows)
+    columns = summary_columns(
+        shape.mapping,
+        decimals=services.config.processing.validate_precision_end_to_end,
+        whole_numbers=False,
+        moments=False,
+    )
+    figures = services.warehouse.summaries(shape.target, {unit: scope}, columns)[unit]
+    return InWarehouse(rows, tuple(column.name for column in columns), figures)
+
+
 def counts_after_load(services: Services, shape: TableShape, work: UnitWork) -> ThreeCounts:
     """The rows of a unit at its source, in the lake and in the warehouse. Raises LakeError for files that are not whole."""
-    known = work.known
-    with services.warehouse_turn:
-        found = services.warehouse.count(shape.target, shape.scope_of(work.step.unit))
+    known, found = work.known, work.looked_at
     kept = 0
     if isinstance(shape.config, StaticTableConfig) and shape.config.load_strategy == "upsert":
-        kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found, kept)
+        kept = max(found.rows - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found.rows, kept)
 
 
 def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
@@ -39,19 +55,9 @@ def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
     return work.manifest.rows
 
 
-def figures_after_load(services: Services, shape: TableShape, work: UnitWork) -> tuple[LoadedFigure, ...]:
-    """What there is to compare, equal or not. Empty for loads that were merged into rows that stay: there the warehouse holds
-    more than the files."""
-    unit, manifest = work.step.unit, work.manifest
-    merged = work.in_lake is not None and len(work.in_lake.manifests) > 1
-    if manifest is None or merged or not isinstance(shape.disposition_of(work.step), (ReplaceScope, ReplaceTable)):
+def figures_after_load(services: Services, work: UnitWork) -> tuple[LoadedFigure, ...]:
+    """What there is to compare, equal or not."""
+    found = work.looked_at
+    if work.manifest is None or found.figures is None:
         return ()
-    columns = summary_columns(
-        shape.mapping,
-        decimals=services.config.processing.validate_precision_end_to_end,
-        whole_numbers=False,
-        moments=False,
-    )
-    with services.warehouse_turn:
-        held = services.warehouse.summaries(shape.target, {unit: shape.scope_of(unit)}, columns)[unit]
-    return loaded_figures(services.lake.tally(manifest), held, [column.name for column in columns])
+    return loaded_figures(services.lake.tally(work.manifest), found.figures, found.columns)

@@ -17,8 +17,19 @@ from dltsync_core.run.extraction import Staged
 from dltsync_core.run.failures import Failure
 from dltsync_core.run.reloading import InLake
 from dltsync_core.run.result import Status, UnitResult
+from dltsync_core.typemap.summary import Summary
 from dltsync_core.validate.counts import ThreeCounts
 from dltsync_core.validate.summaries import LoadedFigure
+
+
+@dataclass(frozen=True)
+class InWarehouse:
+    """What the warehouse holds of a unit right after its load. `figures` are of loads that replaced the unit: a merge adds to
+    rows that stay, and then the warehouse holds more than the files."""
+
+    rows: int
+    columns: tuple[str, ...] = ()
+    figures: Summary | None = None
 
 
 @dataclass
@@ -33,6 +44,7 @@ class UnitWork:
     manifest: Manifest | None = None
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    found: InWarehouse | None = None
     counts: ThreeCounts | None = None
     compared: tuple[LoadedFigure, ...] = ()
     rows_read: int = 0
@@ -56,6 +68,13 @@ class UnitWork:
         if self.staged is None:
             raise StateError(f"{self.step.table} {self.step.unit}: nothing was read yet")
         return self.staged
+
+    @property
+    def looked_at(self) -> InWarehouse:
+        """What the warehouse was found to hold. Raises StateError before anybody looked."""
+        if self.found is None:
+            raise StateError(f"{self.step.table} {self.step.unit}: nobody looked into the warehouse yet")
+        return self.found
 
     @property
     def known(self) -> Staged | InLake:

@@ -200,7 +200,7 @@ class Leases:
         keys = {unit_key(self._pipeline, table, unit): unit for unit in units}
         rows = {
             row.unit_key: row
-            for part in _parts(list(keys))
+            for part in parts_of(list(keys))
             for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(part))).all()
         }
         for row in rows.values():
@@ -271,11 +271,12 @@ def _has_ended(row: Any) -> bool:
 
 def _rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
     """Conditions that together find the lease's rows, as far as they still are the lease's."""
-    for part in _parts([unit_key(pipeline, lease.table, unit) for unit in lease.units]):
+    for part in parts_of([unit_key(pipeline, lease.table, unit) for unit in lease.units]):
         yield leases.c.unit_key.in_(part), leases.c.holder == lease.holder, leases.c.fence == lease.fence
 
 
-def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def parts_of(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many keys at a time as one statement may name."""
     for start in range(0, len(keys), KEYS_PER_STATEMENT):
         yield keys[start : start + KEYS_PER_STATEMENT]
 

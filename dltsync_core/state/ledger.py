@@ -15,7 +15,7 @@ from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
 from dltsync_core.plan.heads import Head, HeadChange, TableHeads
 from dltsync_core.plan.steps import Probe
-from dltsync_core.state.leases import Lease, verify_lease
+from dltsync_core.state.leases import Lease, parts_of, verify_lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import heads, loads, unit_key
@@ -78,6 +78,15 @@ class Ledger:
             live={row.unit: _head(row) for row in rows if row.is_live},
             generations={row.unit: row.generation for row in rows},
         )
+
+    def generations(self, table: TableName, units: Sequence[str]) -> dict[str, int]:
+        """How often each of these units was committed; those that never were are left out."""
+        found: dict[str, int] = {}
+        keys = [unit_key(self._pipeline, table, unit) for unit in units]
+        for some in parts_of(keys):
+            rows = self._select(sa.select(heads.c.unit, heads.c.generation).where(heads.c.unit_key.in_(some)))
+            found.update({row.unit: row.generation for row in rows})
+        return found
 
     def tables(self) -> tuple[TableName, ...]:
         """Every table that was ever committed, in the catalogue's spelling."""

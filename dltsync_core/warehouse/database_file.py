@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ class DatabaseFile:
         self._path = path.absolute()
         self._memory_limit_mb = memory_limit_mb
         self._queue = WarehouseQueue(path, timeout_seconds=lock_timeout_seconds, on_wait=on_wait)
+        self._ours = threading.local()
 
     def exists(self) -> bool:
         """Whether anything was ever loaded. Looking must not create the file: a plan leaves nothing behind."""
@@ -30,19 +32,33 @@ class DatabaseFile:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[DuckDBPyConnection, str]]:
-        """A connection and the catalogue's name. Raises WarehouseBusy, WarehouseError, NotWritable, DiskFull."""
-        with self._queue.opened() as connection:
+        """A connection and the catalogue's name: within a block of this thread's the same ones. Raises WarehouseBusy,
+        WarehouseError, NotWritable, DiskFull."""
+        ours: tuple[DuckDBPyConnection, str] | None = getattr(self._ours, "opened", None)
+        if ours is not None:
+            with self._explained():
+                yield ours
+            return
+        with self._queue.opened() as connection, self._explained():
+            connection.execute(f"SET memory_limit = '{int(self._memory_limit_mb)}MB'")
+            connection.execute("SET TimeZone = 'UTC'")
+            self._ours.opened = (connection, catalog_of(connection))
             try:
-                connection.execute(f"SET memory_limit = '{int(self._memory_limit_mb)}MB'")
-                connection.execute("SET TimeZone = 'UTC'")
-                yield connection, catalog_of(connection)
-            except duckdb.Error as error:
-                refused = refused_by_the_system(error, self._path, "writing the warehouse")
-                raise refused or WarehouseError(
-                    f"the warehouse {self._path} refused: {error}",
-                    remedy="the load was not committed; correct what the message names and run again",
-                    path=str(self._path),
-                ) from error
+                yield self._ours.opened
+            finally:
+                self._ours.opened = None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            refused = refused_by_the_system(error, self._path, "writing the warehouse")
+            raise refused or WarehouseError(
+                f"the warehouse {self._path} refused: {error}",
+                remedy="the load was not committed; correct what the message names and run again",
+                path=str(self._path),
+            ) from error
 
 
 @contextmanager

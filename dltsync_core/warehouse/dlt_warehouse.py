@@ -80,6 +80,12 @@ class DltWarehouse:
             path, lock_timeout_seconds=lock_timeout_seconds, memory_limit_mb=memory_limit_mb, on_wait=on_wait
         )
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """See `port.Warehouse.opened`."""
+        with self._file.opened():
+            yield
+
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
         _check_target(request.target)

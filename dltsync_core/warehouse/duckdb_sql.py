@@ -73,7 +73,9 @@ def any_of(conditions: Sequence[str]) -> str:
 
 
 def count_rows(catalog: str, target: Target, conditions: Sequence[str]) -> str:
-    """One row with the number of rows that meet each condition."""
+    """One row with the number of rows that meet each condition. One condition alone lets DuckDB skip what cannot meet it."""
+    if len(conditions) == 1:
+        return f"SELECT count(*) FROM {qualified(catalog, *target)} WHERE {conditions[0]}"
     filters = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
     return f"SELECT {filters} FROM {qualified(catalog, *target)}"
 
@@ -151,8 +153,10 @@ def _all_equal(columns: Sequence[str]) -> str:
 
 def summarise(relation: str, conditions: Sequence[str], figures: Sequence[str]) -> str:
     """One row per condition that rows meet: its number from 0 (NULL for none of them), the rows, the figures."""
-    cases = " ".join(f"WHEN {condition} THEN {number}" for number, condition in enumerate(conditions))
     items = "".join(f", {figure} AS f{position}" for position, figure in enumerate(figures, start=1))
+    if len(conditions) == 1:  # lets DuckDB skip what cannot meet it
+        return f"SELECT 0 AS unit, count(*) AS n{items} FROM {relation} WHERE {conditions[0]} HAVING count(*) > 0"
+    cases = " ".join(f"WHEN {condition} THEN {number}" for number, condition in enumerate(conditions))
     return f"SELECT CASE {cases} END AS unit, count(*) AS n{items} FROM {relation} GROUP BY 1"
 
 

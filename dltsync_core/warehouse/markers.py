@@ -45,19 +45,23 @@ _OF_TARGET = ("target_schema", "target_table")
 _OF_UNIT = ("pipeline", *_OF_TARGET, "unit")
 
 
-def read_markers(connection: DuckDBPyConnection, catalog: str, target: Target, pipeline: str) -> dict[str, Marker]:
-    """The markers of one table by unit. Targets are compared as DuckDB compares names: case does not count."""
+def read_markers(
+    connection: DuckDBPyConnection, catalog: str, target: Target, pipeline: str, *, unit: str | None = None
+) -> dict[str, Marker]:
+    """The markers of one table by unit, or that of one `unit`. Targets are compared as DuckDB compares names: case does not
+    count."""
     if find_table(connection, catalog, _TABLE) is None:
         return {}
-    statement = q.select_rows(catalog, _TABLE, list(_COLUMNS), ("pipeline", *_OF_TARGET))
-    rows = connection.execute(statement, [pipeline, *_folded(target)]).fetchall()
+    of = ("pipeline", *_OF_TARGET) if unit is None else _OF_UNIT
+    values = [pipeline, *_folded(target), *(() if unit is None else (unit,))]
+    rows = connection.execute(q.select_rows(catalog, _TABLE, list(_COLUMNS), of), values).fetchall()
     markers = (_marker(dict(zip(_COLUMNS, row, strict=True))) for row in rows)
     return {marker.unit: marker for marker in markers}
 
 
 def refuse_late_writer(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
     """Raises Fenced when a writer with a higher fence has been at the unit: the load that wants in is an older one."""
-    stored = read_markers(connection, catalog, target, marker.pipeline).get(marker.unit)
+    stored = read_markers(connection, catalog, target, marker.pipeline, unit=marker.unit).get(marker.unit)
     if stored is not None and stored.fence > marker.fence:
         raise Fenced(
             f"{marker.table} {marker.unit}: load {stored.load_id} of another run reached the warehouse in between",

@@ -112,6 +112,10 @@ class Loaded:
 class Warehouse(Protocol):
     """A place rows end up. Every method may wait for other processes and then raises WarehouseBusy."""
 
+    def opened(self) -> AbstractContextManager[None]:
+        """For the block, in this thread: what is asked within finds the warehouse open, and everybody else waits. For a load and
+        the looks that belong to it; opening costs as much as loading a small unit."""
+
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in, in one transaction with the marker. Raises DriftError, Fenced (a later writer was here),
         ValidationFailed (duplicate or NULL keys in the load), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after

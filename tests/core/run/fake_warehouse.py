@@ -3,6 +3,7 @@ letter."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +30,8 @@ from tests.core.run.fakes import Row, inside, summary_of
 
 
 class FakeWarehouse:
-    """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row."""
+    """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row. `openings`
+    are those asked for, `looks_outside` counts and sums that each would need an opening of their own."""
 
     def __init__(self) -> None:
         self.tables: dict[Target, list[Row]] = {}
@@ -39,7 +41,19 @@ class FakeWarehouse:
         self.fail: list[BaseException] = []
         self.lose = 0
         self.tidied = 0
+        self.openings = 0
+        self.looks_outside = 0
+        self._open = threading.local()
         self.tidying_fails: SyncError | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        self.openings += 1
+        self._open.here = True
+        try:
+            yield
+        finally:
+            self._open.here = False
 
     def load(self, request: LoadRequest) -> Loaded:
         if self.fail:
@@ -70,7 +84,7 @@ class FakeWarehouse:
             for unit in (marker.unit, *request.retires):
                 self.marks.pop((request.target, marker.pipeline, unit), None)
             scope = how if isinstance(how, ReplaceScope) else None
-            counted = replace(marker, rows=self.count(request.target, scope))
+            counted = replace(marker, rows=self._count(request.target, scope))
             self.marks[request.target, marker.pipeline, marker.unit] = counted
         return Loaded(len(rows), 0.01)
 
@@ -84,15 +98,23 @@ class FakeWarehouse:
             raise self.tidying_fails
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        self._look()
+        return self._count(target, scope)
+
+    def _look(self) -> None:
+        self.looks_outside += not getattr(self._open, "here", False)
+
+    def _count(self, target: Target, scope: ReplaceScope | None) -> int:
         rows = self.tables.get(target, [])
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        return {unit: self.count(target, scope) for unit, scope in scopes.items()}
+        return {unit: self._count(target, scope) for unit, scope in scopes.items()}
 
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
+        self._look()
         rows = self.tables.get(target, [])
         return {
             unit: summary_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)

@@ -239,3 +239,10 @@ def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: Shop) -> Non
     assert "source 10, lake 10, warehouse 9 rows" in str(unit.error)
     assert synced.run().success
     synced.assert_same()
+
+
+def test_a_unit_opens_the_warehouse_once(place: Shop) -> None:
+    """For its load, its count and its sums: opening costs as much as loading a small unit."""
+    place.run()
+    assert place.warehouse.openings == len(EVERYTHING)
+    assert place.warehouse.looks_outside == 0

@@ -187,3 +187,13 @@ def test_a_ledger_opened_for_planning_refuses_to_write(tmp_path: Path, store_url
         pytest.raises(StateError, match="opened for planning"),
     ):
         planning.record(event("load-1", LoadStatus.PLANNED))
+
+
+def test_generations_are_told_of_the_units_asked_for(ledger: Ledger) -> None:
+    """A unit is asked for before each of its loads: the answer must not be all 15,000 of its table."""
+    units = [f"[{n},{n + 1})" for n in range(1_100)]
+    ledger.commit(ORDERS, [HeadChange(unit, 0, head(unit)) for unit in units])
+    ledger.commit(ORDERS, [HeadChange(units[1], 1, None)])
+    assert ledger.generations(ORDERS, [units[0], units[1], "[0,x)"]) == {units[0]: 1, units[1]: 2}
+    assert ledger.generations(ORDERS, units) == ledger.heads(ORDERS).generations
+    assert ledger.generations(TableName("sales", "Other"), units) == {}

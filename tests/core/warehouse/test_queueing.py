@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dltsync_core.errors import NotWritable, WarehouseBusy
+from dltsync_core.errors import NotWritable, WarehouseBusy, WarehouseError
 from dltsync_core.warehouse import queueing
 from dltsync_core.warehouse.queueing import WarehouseQueue
+from tests.core.warehouse.warehouse_files import TARGET, House, orders
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 QUEUE = """
@@ -152,3 +153,27 @@ def test_a_file_where_the_directory_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "place").write_text("not a directory")
     with pytest.raises(NotWritable, match="place"):
         open_once(WarehouseQueue(tmp_path / "place" / "w.duckdb", timeout_seconds=1, on_wait=lambda message: None))
+
+
+def test_a_load_and_its_looks_share_one_opening(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening and closing the file costs as much as loading a small unit; a stranger gets in before and after."""
+    opened: list[str] = []
+    connect = duckdb.connect
+
+    def counting(path: str) -> duckdb.DuckDBPyConnection:
+        opened.append(path)
+        return connect(path)
+
+    monkeypatch.setattr(duckdb, "connect", counting)
+    with house.warehouse.opened():
+        house.load(TARGET, orders({1: "a", 2: "b"}))
+        assert house.warehouse.count(TARGET) == 2
+        with pytest.raises(WarehouseError, match="refused"), house.warehouse.rows(TARGET, None, ["nowhere"]) as found:
+            list(found)
+        other = threading.Thread(target=house.warehouse.count, args=[TARGET])
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive(), "another thread waits for its own turn"
+    other.join()
+    assert house.warehouse.count(TARGET) == 2
+    assert len(opened) == 3
