@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from enum import Enum
@@ -24,7 +24,7 @@ HALF_DIGITS = 19
 """A sum of 38 digits overflows with its second row. Wider numbers are added up in two halves of that many digits, each of
 which has room for as many rows as a half has values."""
 
-_WIDEST_WHOLE = 26
+WIDEST_WHOLE = 26
 """Digits of a number that is added up as it is: 38 digits hold a million million of them."""
 
 _WHOLE_NUMBERS = frozenset({"bit", "tinyint", "smallint", "int", "bigint"})
@@ -80,10 +80,11 @@ class SummaryColumn:
 @dataclass(frozen=True)
 class Summary:
     """`figures` are texts by column and name (nulls, sum, min, max); None: there is no such value. A column that the place does
-    not have is not in it."""
+    not have is not in it, nor one that it has in a type which is none of the column's: that is in `strange`, with the type."""
 
     rows: int
     figures: Mapping[str, Mapping[str, str | None]]
+    strange: Mapping[str, str] = field(default_factory=dict)
 
 
 def summary_columns(
@@ -124,7 +125,7 @@ def _column(mapping: ColumnMapping, *, decimals: bool, whole_numbers: bool, mome
         figures.append(Figure.TOTAL)
         scale = _MONEY_SCALE if kind in _MONEY else 0
     elif kind in _DECIMALS and decimals:
-        wide = column.precision > _WIDEST_WHOLE
+        wide = column.precision > WIDEST_WHOLE
         figures += [Figure.TOTAL_HIGH, Figure.TOTAL_LOW] if wide else [Figure.TOTAL]
         scale = column.scale
     return SummaryColumn(mapping, tuple(figures), scale)

@@ -34,8 +34,8 @@ def summarise_lake(
     load's row of each key counts. Raises LakeError for a damaged page."""
     if not any(loads):
         return no_rows(columns)
-    with lake_rows(loads, version_keys) as (connection, relation, names):
-        return summarise_relation(connection, relation, columns, {_UNIT: q.EVERYTHING}, names)[_UNIT]
+    with lake_rows(loads, version_keys) as (connection, relation):
+        return summarise_relation(connection, relation, columns, {_UNIT: q.EVERYTHING})[_UNIT]
 
 
 def fingerprint_lake(
@@ -57,26 +57,22 @@ def lake_batches(
     if not any(loads):
         yield iter(())
         return
-    with lake_rows(loads, version_keys) as (connection, relation, _):
+    with lake_rows(loads, version_keys) as (connection, relation):
         yield read_rows(connection, relation, names, q.EVERYTHING)
 
 
 @contextmanager
-def lake_rows(
-    loads: Sequence[Sequence[Path]], version_keys: Sequence[str]
-) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:
-    """A connection, the relation of the rows in it, and the names of their columns."""
+def lake_rows(loads: Sequence[Sequence[Path]], version_keys: Sequence[str]) -> Iterator[tuple[DuckDBPyConnection, str]]:
+    """A connection, and the relation of the rows in it."""
     with tempfile.TemporaryDirectory(prefix="dltsync-") as spill, duckdb.connect(":memory:") as connection:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT_MB}MB'")
         connection.execute(q.set_to("temp_directory", spill))
         connection.execute(q.set_to("TimeZone", "UTC"))
-        relations, names = [], list[str]()
+        relations = list[str]()
         for number, files in enumerate(load for load in loads if load):
-            dataset = dataset_of(files)
-            names = list(dict.fromkeys([*names, *dataset.schema.names]))
             relations.append(f"dltsync_load_{number}")
-            connection.register(relations[-1], dataset)
+            connection.register(relations[-1], dataset_of(files))
         try:
-            yield connection, q.newest(relations, version_keys) if version_keys else relations[-1], names
+            yield connection, q.newest(relations, version_keys) if version_keys else relations[-1]
         except (duckdb.Error, OSError) as error:
             raise LakeError(f"{loads[-1][0].parent} cannot be read: {error}", remedy="load its table again") from error

@@ -9,7 +9,7 @@ from dltsync_core.lake.tally import Tally
 from dltsync_core.typemap.summary import NULLS, SUM, Summary
 
 PRESENCE = "column"
-"""The figure of a column that a place does not have."""
+"""The figure of a column that a place does not have, or has in a type that is none of the column's."""
 FINGERPRINT = "fingerprint"
 
 
@@ -53,14 +53,11 @@ def column_differences(
     """Every figure that is not the same in all places that were asked, in the order of the columns."""
     found: list[ColumnDifference] = []
     for column, figures in source.figures.items():
-        places = [summary.figures.get(column) if summary is not None else None for summary in (lake, warehouse)]
-        asked = [lake is not None, warehouse is not None]
-        if any(wanted and place is None for wanted, place in zip(asked, places, strict=True)):
-            shown = [
-                _presence(here=place is not None) if wanted else None
-                for wanted, place in zip(asked, places, strict=True)
-            ]
-            found.append(ColumnDifference(column, PRESENCE, _presence(here=True), *shown))
+        asked = (lake, warehouse)
+        places = [summary.figures.get(column) if summary is not None else None for summary in asked]
+        if any(summary is not None and place is None for summary, place in zip(asked, places, strict=True)):
+            shown = [_presence(column, summary) if summary is not None else None for summary in asked]
+            found.append(ColumnDifference(column, PRESENCE, _presence(column, source), *shown))
             continue
         for figure, value in figures.items():
             others = [place[figure] for place in places if place is not None]
@@ -92,8 +89,10 @@ def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | 
     ]
 
 
-def _presence(*, here: bool) -> str:
-    return "present" if here else "missing"
+def _presence(column: str, place: Summary) -> str:
+    if column in place.strange:
+        return f"of type {place.strange[column]}"
+    return "present" if column in place.figures else "missing"
 
 
 def _text(value: str | None) -> str:

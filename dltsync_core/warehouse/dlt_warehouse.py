@@ -159,8 +159,7 @@ class DltWarehouse:
             found = find_table(connection, catalog, target)
             if found is None:
                 return dict.fromkeys(conditions, no_rows(columns))
-            present = [column.name for column in columns_of(connection, catalog, found)]
-            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, present)
+            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions)
 
     @contextmanager
     def rows(

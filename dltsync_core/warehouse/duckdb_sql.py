@@ -160,6 +160,11 @@ def summarise(relation: str, conditions: Sequence[str], figures: Sequence[str]) 
     return f"SELECT CASE {cases} END AS unit, count(*) AS n{items} FROM {relation} GROUP BY 1"
 
 
+def everything(relation: str) -> str:
+    """All columns and rows; asked only what the columns are, DuckDB reads no row."""
+    return f"SELECT * FROM {relation}"
+
+
 def read(relation: str, columns: Sequence[str], condition: str) -> str:
     return f"SELECT {identifiers(columns)} FROM {relation} WHERE {condition}"
 
@@ -174,9 +179,10 @@ def total(column: str, *, whole: bool = False) -> str:
     return f"CAST(sum({operand}) AS VARCHAR)"
 
 
-def half_of_total(column: str, exact: str, digits: int, *, upper: bool) -> str:
-    """The sum, as text, of what stands before (or of) the last digits of a decimal, read as a whole number with its sign."""
-    units = f"CAST(replace(CAST(CAST({identifier(column)} AS {exact}) AS VARCHAR), '.', '') AS HUGEINT)"
+def half_of_total(column: str, digits: int, *, upper: bool) -> str:
+    """The sum, as text, of what stands before (or of) the last digits of an exact number, read as a whole number with its sign:
+    so many units of the last digit of its own type."""
+    units = f"CAST(replace(CAST({identifier(column)} AS VARCHAR), '.', '') AS HUGEINT)"
     return f"CAST(sum({units} {'//' if upper else '%'} CAST({10**digits} AS HUGEINT)) AS VARCHAR)"
 
 

@@ -7,16 +7,26 @@ back as Arrow values and are written by the rules of `changes.canonical`: as the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.changes.canonical import canonical_texts
-from dltsync_core.typemap.summary import HALF_DIGITS, Figure, Summary, SummaryColumn, no_rows, summary_of
+from dltsync_core.typemap.summary import (
+    HALF_DIGITS,
+    WIDEST_WHOLE,
+    Figure,
+    Summary,
+    SummaryColumn,
+    no_rows,
+    plain,
+    summary_of,
+)
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.columns import duckdb_type
+from dltsync_core.warehouse.widening import digits_of, same_family
 
 ROWS_PER_BATCH = 65_536
 
@@ -25,25 +35,28 @@ UNITS_PER_STATEMENT = 200
 
 
 def summarise_relation(
-    connection: DuckDBPyConnection,
-    relation: str,
-    columns: Sequence[SummaryColumn],
-    conditions: Mapping[str, str],
-    present: Sequence[str],
+    connection: DuckDBPyConnection, relation: str, columns: Sequence[SummaryColumn], conditions: Mapping[str, str]
 ) -> dict[str, Summary]:
-    """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other. Columns that are not
-    among the `present` ones are left out of the summaries."""
-    folded = {name.casefold() for name in present}
-    wanted = [column for column in columns if column.name.casefold() in folded]
-    found = dict.fromkeys(conditions, no_rows(wanted))
+    """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other. Columns that the
+    relation lacks are left out of the summaries; those that it has in a type of another family are `strange`."""
+    described = connection.sql(q.everything(relation))
+    held = {name.casefold(): str(kind) for name, kind in zip(described.columns, described.types, strict=True)}
+    wanted, strange = list[_Held](), dict[str, str]()
+    for column in columns:
+        kind = held.get(column.name.casefold())
+        if kind is not None and same_family(kind, duckdb_type(column.mapping.field.type)):
+            wanted.append(_Held(column, kind))
+        elif kind is not None:
+            strange[column.name] = kind
+    found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), strange=strange))
     units = list(conditions)
     for start in range(0, len(units), UNITS_PER_STATEMENT):
         some = units[start : start + UNITS_PER_STATEMENT]
-        figures = [_expression(column, figure) for column in wanted for figure in column.figures]
+        figures = [expression for one in wanted for expression in one.expressions]
         statement = q.summarise(relation, [conditions[unit] for unit in some], figures)
         answer = connection.sql(statement).to_arrow_table()
         for number, summary in _summaries(answer, wanted):
-            found[some[number]] = summary
+            found[some[number]] = replace(summary, strange=strange)
     return found
 
 
@@ -54,40 +67,74 @@ def read_rows(
     yield from connection.sql(q.read(relation, columns, condition)).arrow(ROWS_PER_BATCH)
 
 
-def _summaries(answer: pa.Table, columns: Sequence[SummaryColumn]) -> list[tuple[int, Summary]]:
-    """Unit, rows, then the figures in order; rows of no unit are not looked at."""
-    figures = [(column, figure) for column in columns for figure in column.figures]
-    values = [
-        _written(column, figure, answer.column(position)).to_pylist()
-        for position, (column, figure) in enumerate(figures, start=2)
-    ]
-    numbers, rows = answer.column(0).to_pylist(), answer.column(1).to_pylist()
+@dataclass(frozen=True)
+class _Held:
+    """A column with the type in which the place keeps it. Its numbers are added up with all the digits of that type, which can be
+    wider than the source declares: rounded to the declared ones, a damaged value would come to the same."""
+
+    asked: SummaryColumn
+    kind: str
+
+    @property
+    def column(self) -> SummaryColumn:
+        """What is answered: a sum is one figure here, in however many parts it is computed."""
+        if Figure.TOTAL_HIGH not in self.asked.figures:
+            return self.asked
+        return replace(self.asked, figures=(Figure.NULLS, Figure.TOTAL))
+
+    @property
+    def expressions(self) -> list[str]:
+        """What DuckDB computes."""
+        return [expression for figure in self.column.figures for expression in self._of(figure)]
+
+    def _of(self, figure: Figure) -> list[str]:
+        name = self.column.name
+        if figure is Figure.NULLS:
+            return [q.count_nulls(name)]
+        if figure is Figure.LOW:
+            return [q.least(name)]
+        if figure is Figure.HIGH:
+            return [q.greatest(name)]
+        if not self._in_halves:
+            return [q.total(name, whole=self.kind == "BOOLEAN")]
+        return [q.half_of_total(name, HALF_DIGITS, upper=upper) for upper in (True, False)]
+
+    @property
+    def _in_halves(self) -> bool:
+        return sum(digits_of(self.kind) or (0,)) > WIDEST_WHOLE
+
+    def answers(self, columns: Iterator[pa.ChunkedArray[Any]]) -> list[list[Any]]:
+        """Of each figure the values of all units, from the next columns of the answer."""
+        return [self._answers_of(figure, columns) for figure in self.column.figures]
+
+    def _answers_of(self, figure: Figure, columns: Iterator[pa.ChunkedArray[Any]]) -> list[Any]:
+        values = next(columns)
+        if figure in {Figure.LOW, Figure.HIGH}:
+            return list(_texts(self.column, values))
+        if figure is Figure.TOTAL and self._in_halves:
+            _, scale = digits_of(self.kind) or (0, 0)
+            halves = zip(values.to_pylist(), next(columns).to_pylist(), strict=True)
+            return [
+                None if high is None else plain(int(high) * 10**HALF_DIGITS + int(low), scale) for high, low in halves
+            ]
+        return list(values.to_pylist())
+
+
+def _summaries(answer: pa.Table, wanted: Sequence[_Held]) -> list[tuple[int, Summary]]:
+    """Unit, rows, then what was asked for in order; rows of no unit are not looked at."""
+    numbers, rows, *figures = answer.columns
+    rest = iter(figures)
+    values = [answers for one in wanted for answers in one.answers(rest)]
+    columns = [one.column for one in wanted]
     return [
-        (int(number), summary_of(int(rows[i] or 0), columns, [column[i] for column in values]))
-        for i, number in enumerate(numbers)
+        (int(number), summary_of(int(count or 0), columns, [answers[i] for answers in values]))
+        for i, (number, count) in enumerate(zip(numbers.to_pylist(), rows.to_pylist(), strict=True))
         if number is not None
     ]
 
 
-def _written(column: SummaryColumn, figure: Figure, values: pa.ChunkedArray[Any]) -> Any:
-    if figure not in {Figure.LOW, Figure.HIGH}:
-        return values
+def _texts(column: SummaryColumn, values: pa.ChunkedArray[Any]) -> Any:
     mapping = column.mapping
     if column.without_offset:
         mapping = replace(mapping, column=replace(mapping.column, type_name="datetime2"))
-    return canonical_texts(values.combine_chunks(), mapping)
-
-
-def _expression(column: SummaryColumn, figure: Figure) -> str:
-    name = column.name
-    if figure is Figure.NULLS:
-        return q.count_nulls(name)
-    if figure is Figure.TOTAL:
-        return q.total(name, whole=column.column.type_name == "bit")
-    if figure is Figure.LOW:
-        return q.least(name)
-    if figure is Figure.HIGH:
-        return q.greatest(name)
-    # As many digits as there are: the place may keep the column in a wider type than the source declares now.
-    exact = duckdb_type(pa.decimal128(38, column.scale))
-    return q.half_of_total(name, exact, HALF_DIGITS, upper=figure is Figure.TOTAL_HIGH)
+    return canonical_texts(values.combine_chunks(), mapping).to_pylist()

@@ -12,6 +12,8 @@ _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 _MOMENTS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
 """From coarse to fine. TIMESTAMP_NS reaches less far than the others: DuckDB is asked whether the values fit that are there."""
 
+_FLOATS = ("FLOAT", "DOUBLE")
+
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
@@ -26,15 +28,26 @@ def widest(held: str, wanted: str) -> str | None:
     for family in (_INTEGERS, _MOMENTS):
         if held in family and wanted in family:
             return family[max(family.index(held), family.index(wanted))]
-    one, other = _digits(held), _digits(wanted)
+    one, other = digits_of(held), digits_of(wanted)
     if one is None or other is None:
         return None
     whole, fraction = max(one[0], other[0]), max(one[1], other[1])
     return f"DECIMAL({whole + fraction},{fraction})" if whole + fraction <= MAX_DIGITS else None
 
 
-def _digits(kind: str) -> tuple[int, int] | None:
-    """Digits before and after the point."""
+def same_family(held: str, wanted: str) -> bool:
+    """Whether a column of one type is compared with a column of the other by value: exact numbers, moments, floats, or the same
+    type. What somebody made of a column that was loaded as `wanted` can be of any other type."""
+    families = (_MOMENTS, _FLOATS)
+    return (
+        held == wanted
+        or any(held in family and wanted in family for family in families)
+        or (digits_of(held) is not None and digits_of(wanted) is not None)
+    )
+
+
+def digits_of(kind: str) -> tuple[int, int] | None:
+    """Digits of an exact number before and after the point; None for another type."""
     if kind in _INTEGER_DIGITS:
         return _INTEGER_DIGITS[kind], 0
     found = _DECIMAL.fullmatch(kind)

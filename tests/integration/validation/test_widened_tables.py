@@ -50,6 +50,9 @@ changes makes SQL Server touch a stored value, so partitions that did not change
 
 COARSER: dict[str, tuple[str, str, str]] = {
     "less_fraction": ("decimal(12,4)", "decimal(12,2)", "-0.01"),
+    "wide_fraction": ("decimal(38,10)", "decimal(30,2)", "-5.00"),
+    "no_wide_fraction": ("decimal(38,10)", "decimal(28,0)", "9999999999999999999999999999"),
+    "fewer_wide": ("decimal(38,10)", "decimal(20,10)", "-0.0000000001"),
     "no_fraction": ("decimal(12,2)", "int", "-5"),
     "no_money": ("money", "bigint", "922337203685477"),
     "coarser": ("datetime2(7)", "datetime2(3)", "'1969-12-31T23:59:59.001'"),
@@ -175,6 +178,8 @@ def test_a_value_that_differs_is_seen_in_either_partition(house: TypeHouse, chan
     "change",
     [
         "less_fraction = less_fraction + 0.0001",
+        "wide_fraction = wide_fraction + 0.001",
+        "no_wide_fraction = no_wide_fraction - 0.0000000001",
         "no_fraction = no_fraction + 0.01",
         "no_money = no_money + 0.0001",
         "coarser = make_timestamp_ns(epoch_ns(coarser) + 100)",
@@ -189,3 +194,29 @@ def test_what_only_the_wider_type_can_hold_is_seen(house: TypeHouse, change: str
         found = differences(house)
     assert found
     assert found[-1].startswith("all: *: fingerprint source ")
+
+
+def test_a_sum_shows_digits_that_the_declared_type_does_not_have(house: TypeHouse) -> None:
+    """Of more than 26 digits the halves that are added up were rounded to the declared scale first."""
+    change = (
+        "less_fraction = less_fraction + 0.0001, wide_fraction = wide_fraction - 0.0049999999, "
+        "no_wide_fraction = no_wide_fraction - 0.0000000001"
+    )
+    nines = "9" * 28
+    with changed(house, f'UPDATE warehouse."Coarse" SET {change}'):
+        assert differences(house, fingerprint=False) == [
+            "all: less_fraction: sum source -0.01, lake -0.01, warehouse -0.0099",
+            "all: wide_fraction: sum source -5.00, lake -5.00, warehouse -5.0049999999",
+            f"all: no_wide_fraction: sum source {nines}, lake {nines}, warehouse {int(nines) - 1}.9999999999",
+        ]
+
+
+def test_a_sum_too_large_for_any_type_of_the_warehouse_is_still_a_sum(house: TypeHouse) -> None:
+    """The warehouse keeps 38 digits where the source declares 20: two damaged values can come to more than 38 digits."""
+    nines = "9" * 28
+    more = f'INSERT INTO warehouse."Coarse" SELECT * FROM warehouse."Coarse"; UPDATE warehouse."Coarse" SET fewer_wide = {nines}'
+    with changed(house, more), house.pipeline() as pipeline:
+        report = pipeline.validate_all_tables()
+    (unit,) = (unit for t in report["tables"] for unit in t["units"] if unit["unit"] == "all")
+    (found,) = (column for column in unit["columns"] if column["column"] == "fewer_wide")
+    assert found["warehouse"] == f"{2 * int(nines)}.0000000000"
