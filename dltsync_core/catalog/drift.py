@@ -10,7 +10,7 @@ from dltsync_core.catalog.declarations import CODE_PAGE, name_of, relation
 from dltsync_core.identity import TableName
 
 DriftKind = Literal[
-    "added", "dropped", "widened", "narrowed", "renamed", "incompatible", "collation changed", "reordered"
+    "added", "dropped", "widened", "narrowed", "renamed", "incompatible", "collation changed", "reordered", "replaced"
 ]
 
 
@@ -27,6 +27,8 @@ class DeclaredColumn:
     collation: str | None
     form: str
     representation: str = ""
+    column_id: int = 0
+    """The server gives no number a second time within a table. 0: not known."""
 
     @property
     def shown(self) -> str:
@@ -49,8 +51,8 @@ class Finding:
 
     @property
     def changes_shape(self) -> bool:
-        """Another order of the same columns is told, and is no change."""
-        return self.kind != "reordered"
+        """Another order of the same columns is told, and is no change; nor is a column that was made anew as it was."""
+        return self.kind not in {"reordered", "replaced"}
 
 
 def drift_of(
@@ -78,7 +80,7 @@ def drift_of(
         if column.name.casefold() not in held and column.name.casefold() not in taken:
             sentence = f"{column.name} ({column.shown}) is new: every row is read again to have its values"
             findings.append(Finding(str(table), column.name, "added", "", column.shown, sentence, rereads=True))
-    findings.extend(_moved(table, before, now))
+    findings.extend(_moved(table, before, now) or _replaced(table, before, now))
     return tuple(findings)
 
 
@@ -162,15 +164,33 @@ def _retyped(table: TableName, old: DeclaredColumn, new: DeclaredColumn) -> Iter
     yield Finding(str(table), new.name, kind, old.sql_type, new.sql_type, sentence, rereads=rereads)
 
 
-def _moved(table: TableName, before: Sequence[DeclaredColumn], now: Sequence[DeclaredColumn]) -> Iterator[Finding]:
+def _moved(table: TableName, before: Sequence[DeclaredColumn], now: Sequence[DeclaredColumn]) -> list[Finding]:
     held, come = {c.name.casefold() for c in before}, {c.name.casefold() for c in now}
     old = [c.name for c in before if c.name.casefold() in come]
     new = [c.name for c in now if c.name.casefold() in held]
     for was, is_now in zip(old, new, strict=True):
         if was.casefold() != is_now.casefold():
+            anew = bool(_with_other_ids(before, now))
             sentence = "the columns are in another order; nothing depends on it"
-            yield Finding(str(table), is_now, "reordered", ", ".join(old), ", ".join(new), sentence)
-            return
+            if anew:
+                sentence = "the columns are in another order: some were made anew, or the table was, so every row is read again"
+            order = (", ".join(old), ", ".join(new))
+            return [Finding(str(table), is_now, "reordered", *order, sentence, rereads=anew)]
+    return []
+
+
+def _replaced(table: TableName, before: Sequence[DeclaredColumn], now: Sequence[DeclaredColumn]) -> list[Finding]:
+    """What was dropped and added again: neither the columns' names nor any row's version tell."""
+    found = []
+    for column in _with_other_ids(before, now):
+        sentence = f"{column.name} was dropped and added again, or the table was made anew: every row is read again"
+        found.append(Finding(str(table), column.name, "replaced", column.shown, column.shown, sentence, rereads=True))
+    return found
+
+
+def _with_other_ids(before: Sequence[DeclaredColumn], now: Sequence[DeclaredColumn]) -> list[DeclaredColumn]:
+    held = {column.name.casefold(): column.column_id for column in before}
+    return [c for c in now if c.column_id and held.get(c.name.casefold(), 0) not in {0, c.column_id}]
 
 
 def _family(form: str) -> str:

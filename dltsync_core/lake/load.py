@@ -30,7 +30,7 @@ class LoadFacts:
     `unit` is a partition key or `identity.WHOLE_TABLE`. `schema` is the exact Arrow schema of every batch (nullability
     included). `source` and `shape` are what the load's head will say (`plan.heads`). `partition_range` is given for
     partition tables only, the window (low exclusive, high inclusive, server text) for increments only. `contracts` is the
-    fidelity contract of each column, JSON-ready.
+    fidelity contract of each column, JSON-ready; `column_ids` are the server's numbers of them.
     """
 
     table: TableName
@@ -48,6 +48,7 @@ class LoadFacts:
     window_low: str | None = None
     window_high: str | None = None
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    column_ids: Mapping[str, int] = field(default_factory=dict)
     pipeline: str = ""
     source: str = ""
     shape: str = ""

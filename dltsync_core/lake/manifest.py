@@ -16,12 +16,12 @@ from dltsync_core.errors import LakeError, NewerFormat
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import TableKind
 
-MANIFEST_VERSION = 3
-"""What is written. Version 2, which is still read, does not say how the source declares the columns. Version 1, still read too,
-does not say of which pipeline, source and shape it is: such a load counts as part of its table, and the ledger is never
-rebuilt from it."""
+MANIFEST_VERSION = 4
+"""What is written. Version 3, which is still read, does not say the server's numbers of the columns. Version 2, still read too,
+does not say how the source declares them. Version 1, still read as well, does not say of which pipeline, source and shape it
+is: such a load counts as part of its table, and the ledger is never rebuilt from it."""
 
-_READABLE = (1, 2, 3)
+_READABLE = (1, 2, 3, 4)
 
 _KINDS: frozenset[TableKind] = frozenset(get_args(TableKind))
 _OTHER_KINDS: dict[TableKind, frozenset[TableKind]] = {kind: _KINDS - {kind} for kind in _KINDS}
@@ -43,7 +43,8 @@ class ManifestFile:
 @dataclass(frozen=True)
 class ManifestColumn:
     """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale (empty in
-    manifests that do not say it), `collation`, and how it was selected (`representation`)."""
+    manifests that do not say it), `collation`, and how it was selected (`representation`). `column_id` is the server's number of
+    it, 0 in manifests that do not say it."""
 
     name: str
     type: str
@@ -51,6 +52,7 @@ class ManifestColumn:
     sql_type: str = ""
     collation: str | None = None
     representation: str = ""
+    column_id: int = 0
 
 
 @dataclass(frozen=True)

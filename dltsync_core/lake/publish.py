@@ -25,7 +25,7 @@ from dltsync_core.errors import Fenced, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.clearing import clear_up, unnamed_files
-from dltsync_core.lake.load import StagedFiles
+from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import (
     Manifest,
     ManifestColumn,
@@ -180,7 +180,7 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
             for number, file in enumerate(staged.files)
         ),
         rows=staged.rows,
-        columns=tuple(_column(field, facts.contracts.get(field.name, {})) for field in facts.schema),
+        columns=tuple(_column(facts, field) for field in facts.schema),
         schema_digest=final.schema_digest,
         probe_method=final.probe_method,
         probe_signature=final.probe_signature,
@@ -199,7 +199,8 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
     )
 
 
-def _column(field: pa.Field[Any], contract: Mapping[str, Any]) -> ManifestColumn:
+def _column(facts: LoadFacts, field: pa.Field[Any]) -> ManifestColumn:
+    contract = facts.contracts.get(field.name, {})
     return ManifestColumn(
         field.name,
         str(field.type),
@@ -207,6 +208,7 @@ def _column(field: pa.Field[Any], contract: Mapping[str, Any]) -> ManifestColumn
         sql_type=str(contract.get("sql_type", "")),
         collation=contract.get("collation"),
         representation=str(contract.get("representation", "")),
+        column_id=facts.column_ids.get(field.name, 0),
     )
 
 

@@ -15,15 +15,22 @@ from dltsync_core.plan.steps import Probe
 @dataclass(frozen=True)
 class Basis:
     """What a committed head must still match to be comparable: the table's `shape` and the `source` it comes from. `kin` are
-    earlier shapes whose columns were declared otherwise while every value stayed what it is (`catalog.drift`)."""
+    earlier shapes whose columns were declared otherwise while every value stayed what it is (`catalog.drift`). `without_ids` is
+    what a dltsync that did not look at the server's numbers of the columns called this shape."""
 
     shape: str
     source: str
     kin: frozenset[str] = frozenset()
+    without_ids: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What this very shape is called in heads."""
+        return frozenset({self.shape, self.without_ids} - {""})
 
     def fits(self, head: Head) -> bool:
         """Whether the head's rows are those of this table as it is now."""
-        return head.source == self.source and (head.shape == self.shape or head.shape in self.kin)
+        return head.source == self.source and head.shape in self.names | self.kin
 
 
 def why_not_comparable(head: Head | None, basis: Basis, intent: Intent) -> str | None:

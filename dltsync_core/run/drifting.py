@@ -41,7 +41,7 @@ class Drift:
 def with_drift(services: Services, shape: TableShape, heads: TableHeads, intent: Intent) -> tuple[TableShape, Drift]:
     """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
-    if heads.live and all(head.shape == shape.basis.shape for head in heads.live.values()):
+    if heads.live and all(head.shape in shape.basis.names for head in heads.live.values()):
         return shape, Drift()
     units = services.lake.survey(shape.name).units  # it raises nothing for damaged manifests: recovery deals with them
     findings = _since_newest(shape, heads, [manifest for loads in units.values() for manifest in loads])
@@ -78,7 +78,7 @@ def _kin(shape: TableShape, heads: TableHeads, units: Mapping[str, tuple[Manifes
     refused: set[str] = set()
     judged: dict[tuple[object, ...], bool] = {}
     for unit, head in heads.live.items():
-        if head.shape == shape.basis.shape:
+        if head.shape in shape.basis.names:
             continue
         for manifest in units.get(unit, ()):
             key = (head.shape, manifest.schema_digest, manifest.columns)
@@ -92,7 +92,12 @@ def _kin(shape: TableShape, heads: TableHeads, units: Mapping[str, tuple[Manifes
 
 def _is_kin(shape: TableShape, committed: str, manifest: Manifest) -> bool:
     as_then = shape_of(
-        shape.facts, shape.config, schema_digest=manifest.schema_digest, target=shape.target, keys=shape.keys
+        shape.facts,
+        shape.config,
+        schema_digest=manifest.schema_digest,
+        target=shape.target,
+        keys=shape.keys,
+        column_ids=[column.column_id for column in manifest.columns if column.column_id],
     )
     before, now = _committed_columns(manifest), _columns_now(shape)
     if (
@@ -107,7 +112,8 @@ def _is_kin(shape: TableShape, committed: str, manifest: Manifest) -> bool:
 
 def _committed_columns(manifest: Manifest) -> list[DeclaredColumn]:
     return [
-        DeclaredColumn(c.name, c.sql_type, c.nullable, c.collation, c.type, c.representation) for c in manifest.columns
+        DeclaredColumn(c.name, c.sql_type, c.nullable, c.collation, c.type, c.representation, c.column_id)
+        for c in manifest.columns
     ]
 
 
@@ -120,6 +126,7 @@ def _columns_now(shape: TableShape) -> list[DeclaredColumn]:
             m.column.collation,
             str(m.field.type),
             m.source.value,
+            m.column.column_id,
         )
         for m in shape.mapping.columns
     ]

@@ -177,6 +177,7 @@ def _load_facts(services: Services, shape: TableShape, step: Step, load_id: str)
         window_low=step.window_low,
         window_high=step.window_high,
         contracts=shape.contracts,
+        column_ids={m.name: m.column.column_id for m in shape.mapping.columns},
         pipeline=services.config.pipeline_name,
         source=shape.basis.source,
         shape=shape.basis.shape,

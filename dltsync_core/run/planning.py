@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
@@ -58,9 +59,14 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
     mapping = services.source.map_columns(facts, table)
     keys = keys_of(facts, table)
     target = services.config.target_of(table)
-    digest = shape_of(facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
+    name = partial(shape_of, facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
+    basis = Basis(
+        name(column_ids=[m.column.column_id for m in mapping.columns if m.column.column_id]),
+        services.source_name,
+        without_ids=name(),
+    )
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
-    shape = TableShape(table, facts, mapping, target, keys, rules, Basis(digest, services.source_name))
+    shape = TableShape(table, facts, mapping, target, keys, rules, basis)
     for key in keys:
         shape.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:

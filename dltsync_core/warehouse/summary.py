@@ -114,9 +114,7 @@ class _Held:
         if figure is Figure.TOTAL and self._in_halves:
             _, scale = digits_of(self.kind) or (0, 0)
             halves = zip(values.to_pylist(), next(columns).to_pylist(), strict=True)
-            return [
-                None if high is None else plain(int(high) * 10**HALF_DIGITS + int(low), scale) for high, low in halves
-            ]
+            return [plain(int(high or 0) * 10**HALF_DIGITS + int(low or 0), scale) for high, low in halves]
         return list(values.to_pylist())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,3 +147,15 @@ def test_a_manifest_that_does_not_say_the_declared_type_is_compared_by_form() ->
     old = DeclaredColumn("A", "", True, None, "int32")
     assert drift_of(TABLE, [old], [column("A", "int")]) == ()
     assert [f.kind for f in drift_of(TABLE, [old], [column("A", "bigint")])] == ["incompatible"]
+
+
+def test_a_column_with_another_number_was_made_anew() -> None:
+    """The server gives a number once in the life of a table: same name and type, and other values all the same."""
+    before = [replace(column(name, "int"), column_id=number) for number, name in ((1, "id"), (2, "x"), (3, "y"))]
+    assert drift_of(TABLE, before, before) == ()
+    now = [before[0], replace(before[1], column_id=4), before[2]]
+    (finding,) = drift_of(TABLE, before, now)
+    assert (finding.column, finding.kind, finding.changes_shape, finding.rereads) == ("x", "replaced", False, True)
+    (moved,) = drift_of(TABLE, before, [now[0], now[2], now[1]])
+    assert (moved.kind, moved.changes_shape, moved.rereads) == ("reordered", False, True)
+    assert drift_of(TABLE, [replace(c, column_id=0) for c in before], now) == ()  # noted by nobody

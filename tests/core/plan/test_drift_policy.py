@@ -23,7 +23,7 @@ def finding(kind: DriftKind, column: str = "Amount") -> Finding:
 
 def stops(policy: SchemaDrift, kind: DriftKind, *, accepted: bool) -> bool:
     """By the page docs/drift.md."""
-    if kind == "reordered" or policy == "evolve":
+    if kind in ("reordered", "replaced") or policy == "evolve":
         return False
     return policy == "freeze" or not accepted
 
