@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from dltsync_core.plan.steps import Action, Step, TablePlan
@@ -25,12 +26,14 @@ def execute(services: Services, tables: Sequence[PreparedTable], *, parallel: bo
         table = str(prepared.plan.table)
         tasks += [Task(table, partial(run.run_family, family)) for family in families_of(prepared.plan)]
     processing = services.config.processing
-    for done in run_tasks(
-        tasks,
-        workers=processing.max_workers if parallel else 1,
-        per_group=processing.partition_parallel_limit if parallel else 1,
-        stop=services.stop,
-    ):
+    with services.ledger.store.kept_open() if tasks else nullcontext():
+        finished = run_tasks(
+            tasks,
+            workers=processing.max_workers if parallel else 1,
+            per_group=processing.partition_parallel_limit if parallel else 1,
+            stop=services.stop,
+        )
+    for done in finished:
         results.update({(str(result.table), result.unit): result for result in done})
     return [results[_key(step)] for prepared in tables for step in prepared.plan.steps]
 

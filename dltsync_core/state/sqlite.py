@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +25,7 @@ BUSY_SECONDS = 60
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+_inherited: list[sqlite3.Connection] = []
 """State names tables, boundaries and row counts of a production database: for its owner only."""
 
 
@@ -30,7 +33,7 @@ def open_engine(path: Path, *, writable: bool) -> sa.Engine:
     """An engine on the file; created with its directory when `writable`. Raises NotWritable, OSError.
 
     WAL lets readers (plan, status, Dagster) go on while a run commits. Every connection is closed after use, so that the
-    side files vanish with the last one and nothing is held over a fork.
+    side files vanish with the last one and nothing is held over a fork; a run keeps one open that nobody uses (`kept_open`).
     """
     if writable:
         _prepare(path)
@@ -47,6 +50,22 @@ def open_engine(path: Path, *, writable: bool) -> sa.Engine:
         with engine.connect() as connection:
             _switch_to_wal(connection.connection.driver_connection)
     return engine
+
+
+@contextmanager
+def kept_open(path: Path) -> Iterator[None]:
+    """For the block no connection is the last one to close. The last one copies the log of what was written into the file and
+    removes the log, which costs three commits; every commit is on the disk before it returns, with this or without."""
+    anchor = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, check_same_thread=False)
+    owner = os.getpid()
+    try:
+        anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()  # before it has read it is not seen by others
+        yield
+    finally:
+        if os.getpid() == owner:
+            anchor.close()
+        else:  # in a fork it is the parent's: SQLite forbids to touch it
+            _inherited.append(anchor)
 
 
 def copy_to(source: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -56,6 +56,17 @@ class Store:
             yield connection
             checkpoints.reached(checkpoints.LEDGER_WRITING)
         checkpoints.reached(checkpoints.LEDGER_WRITTEN)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """For the block, which writes often, opening and closing are made cheap. A server's connections are kept anyway."""
+        if self.path is None or not self._writable:
+            yield
+            return
+        with ExitStack() as stack:
+            with self._explained():
+                stack.enter_context(sqlite.kept_open(self.path))
+            yield
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""

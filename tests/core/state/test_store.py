@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +19,13 @@ from dltsync_core.state import server
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import VERSION, fences, versions
+
+LOOK = """
+import sqlite3, sys; connection = sqlite3.connect(sys.argv[1])
+print(*(row[0] for row in connection.execute('SELECT i FROM x ORDER BY i')))
+connection.execute('INSERT INTO x VALUES (2)'); connection.commit()
+print(*connection.execute('SELECT max(i) FROM x').fetchone()); connection.close()
+"""
 
 as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -54,6 +63,29 @@ def test_side_files_of_an_open_ledger_are_private_too(tmp_path: Path) -> None:
     store.close()
     assert set(modes.values()) == {0o600}
     assert "ledger.db-wal" in modes
+
+
+def test_while_a_run_keeps_the_ledger_open_others_read_and_write_it(tmp_path: Path) -> None:
+    """Closing the last connection copies the log into the file: three commits' time, for each of nine commits of a unit."""
+    store = Store(tmp_path)
+    with store.kept_open():
+        for number in range(2):
+            with store.writing() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS x (i int)")
+                connection.exec_driver_sql(f"INSERT INTO x VALUES ({number})")
+            assert "ledger.db-wal" in files_below(tmp_path)
+        told = subprocess.run(
+            [sys.executable, "-c", LOOK, str(tmp_path / "ledger.db")], capture_output=True, text=True, check=True
+        )
+        assert told.stdout.split() == ["0", "1", "2"]
+    assert files_below(tmp_path) == ["ledger.db"]
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT sum(i) FROM x").scalar_one() == 3
+
+
+def test_a_ledger_opened_for_planning_keeps_nothing_open(tmp_path: Path) -> None:
+    with Store(tmp_path, writable=False).kept_open():
+        assert files_below(tmp_path) == []
 
 
 @pytest.mark.xdist_group("postgres")
