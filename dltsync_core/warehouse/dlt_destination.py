@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema import Schema
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
@@ -79,13 +81,19 @@ class FullNames(DuckDbDestination):
     def configuration(
         self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
     ) -> DuckDbClientConfiguration:
-        """dlt asks for its capabilities at every step and looks through environment and files each time: more work than loading
-        a small table is besides. Nothing of that changes while one load runs, so it looks once."""
+        """dlt asks for its capabilities at every step and looks its settings up each time: more work than loading a small table
+        is besides. Nothing of that changes while one load runs, so it looks once; and not again for what was looked up."""
         if not accept_partial:
-            return super().configuration(initial_config)
+            looked_up = initial_config is not None and initial_config.is_resolved()
+            return initial_config if looked_up else super().configuration(initial_config)
         if self._for_capabilities is None:
             self._for_capabilities = super().configuration(initial_config, accept_partial=True)
         return self._for_capabilities
+
+    def capabilities(
+        self, config: DuckDbClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        return super().capabilities(config or self._for_capabilities, naming)
 
     def client(self, schema: Schema, initial_config: DuckDbClientConfiguration | None = None) -> DuckDbClient:
         client = super().client(schema, initial_config)  # type: ignore[arg-type]  # dlt's own default is None

@@ -70,6 +70,14 @@ class _OurSettings(ConfigProvider):
         return "dltsync"
 
 
+class _Providers(list[ConfigProvider]):
+    """dlt's providers of settings. Inside `our_settings` ours is the only one: looking through environment, files and vaults for
+    each of the hundreds of settings of a load costs more than the load, and what is found there is not meant for us."""
+
+    def __iter__(self) -> Iterator[ConfigProvider]:
+        return iter((_provider,)) if _loading.get() else super().__iter__()
+
+
 class _Quiet(logging.Filter):
     """dlt warns where we know better (hints that differ from its guesses); its failures reach the user as our errors."""
 
@@ -84,9 +92,9 @@ _quiet = _Quiet()
 @contextmanager
 def our_settings() -> Iterator[None]:
     """Within the block dlt, in this thread, runs with our settings and without its log."""
-    providers = Container()[PluggableRunContext].providers.providers
-    if _provider not in providers:  # dlt makes a new list when somebody switches its context
-        providers.insert(0, _provider)
+    found = Container()[PluggableRunContext].providers
+    if not isinstance(found.providers, _Providers):  # dlt makes a new list when somebody switches its context
+        found.providers = _Providers(found.providers)
     logger = logging.getLogger("dlt")
     if _quiet not in logger.filters:
         logger.addFilter(_quiet)

@@ -80,6 +80,11 @@ def count_rows(catalog: str, target: Target, conditions: Sequence[str]) -> str:
     return f"SELECT {filters} FROM {qualified(catalog, *target)}"
 
 
+def describe(catalog: str, target: Target) -> str:
+    """Name, type and whether NULL is admitted (YES or NO), then more, for each column in order."""
+    return f"DESCRIBE {qualified(catalog, *target)}"
+
+
 def count_distinct(catalog: str, target: Target, columns: Sequence[str]) -> str:
     """The number of different keys, NULLs counting as equal."""
     return f"SELECT count(*) FROM (SELECT DISTINCT {identifiers(columns)} FROM {qualified(catalog, *target)})"

@@ -6,10 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dlt
 import duckdb
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers.provider import ConfigProvider
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from tests.core.warehouse.warehouse_files import TARGET, House, orders, slot
 
@@ -70,6 +74,31 @@ def test_our_settings_do_not_reach_somebody_elses_pipeline(house: House, tmp_pat
         assert connection.execute("SELECT order_no FROM d.my_orders").fetchall() == [(1,)]
 
 
+class Vault(ConfigProvider):
+    """Somebody's provider of settings, as dlt's own for vaults are: every question costs a request."""
+
+    asked = 0
+    name = "vault"
+    supports_secrets = True
+    supports_sections = True
+
+    def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[None, str]:
+        Vault.asked += 1
+        return None, key
+
+
+def test_nobody_elses_settings_are_looked_through_while_we_load(house: House) -> None:
+    providers = Container()[PluggableRunContext].providers
+    providers.add_provider(Vault())
+    try:
+        house.load(TARGET, orders({1: "a"}))
+        assert Vault.asked == 0
+        assert dlt.config.get("something") is None
+        assert Vault.asked > 0, "outside of our loads it is asked as ever"
+    finally:
+        providers.providers[:] = [provider for provider in providers.providers if not isinstance(provider, Vault)]
+
+
 def test_nothing_is_told_to_anybody() -> None:
     """dlt reports runs to its vendor unless it is told not to before its first pipeline."""
     script = (
@@ -80,6 +109,22 @@ def test_nothing_is_told_to_anybody() -> None:
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RUNTIME__")}
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment)
+    assert said.stdout.strip() == "None"
+
+
+def test_a_load_tells_nobody_either(tmp_path: Path) -> None:
+    """The first pipeline of a process may be ours, made among our settings."""
+    script = (
+        "import sys; from pathlib import Path; from tests.core.warehouse.warehouse_files import House, orders;"
+        "House(Path(sys.argv[1])).load(('sales', 'Orders'), orders({1: 'a'}));"
+        "from dlt.common.runtime import anon_tracker;"
+        "print(anon_tracker._ANON_TRACKER_ENDPOINT)"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RUNTIME__")}
+    environment["PYTHONPATH"] = str(Path.cwd())
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True, env=environment
+    )
     assert said.stdout.strip() == "None"
 
 
