@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, get_args
 
 from dltsync_core.errors import LakeError, NewerFormat
@@ -125,7 +125,7 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
         _check_version(facts, path)
         facts["table"] = TableName(**facts["table"])
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
-        facts["columns"] = tuple(ManifestColumn(**c) for c in facts["columns"])
+        facts["columns"] = _shared(tuple(ManifestColumn(**c) for c in facts["columns"]))
         facts["retires"] = tuple(facts["retires"])
         facts["discards"] = tuple(facts.get("discards", ()))
         return Manifest(**facts)
@@ -135,6 +135,12 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
             remedy="move the file away and load the table again; its rows are not touched by that",
             path=path,
         ) from error
+
+
+@lru_cache(maxsize=256)
+def _shared(columns: tuple[ManifestColumn, ...]) -> tuple[ManifestColumn, ...]:
+    """The same columns once in memory: thousands of loads of a table have them, and there may be a thousand of them."""
+    return columns
 
 
 def _check_version(facts: dict[str, Any], path: str) -> None:

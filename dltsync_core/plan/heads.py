@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +14,20 @@ from dltsync_core.plan.steps import Probe, TableKind
 def lake_digest(load_ids: Iterable[str]) -> str:
     """A short name for a set of lake loads, the same whatever their order."""
     return hashlib.sha256("\n".join(sorted(load_ids)).encode()).hexdigest()[:16]
+
+
+def growing_digests(load_ids: Sequence[str]) -> Iterator[str]:
+    """The `lake_digest` of the first load, of the first two, and so on: in one pass where the ids ascend, as those of loads that
+    were made one after the other do."""
+    digest, last = hashlib.sha256(), ""
+    for count, load_id in enumerate(load_ids, start=1):
+        ascending = count == 1 or last < load_id
+        if not ascending:
+            yield from (lake_digest(load_ids[:longer]) for longer in range(count, len(load_ids) + 1))
+            return
+        digest.update(f"{'' if count == 1 else chr(10)}{load_id}".encode())
+        last = load_id
+        yield digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dltsync_core.errors import LakeError, LeaseHeld, NeedsAnswer, StateConflict
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.lake.survey import Survey
-from dltsync_core.plan.heads import Head, HeadChange, TableHeads, lake_digest
+from dltsync_core.plan.heads import Head, HeadChange, TableHeads, growing_digests, lake_digest
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import TableObservation, UnitObservation
 from dltsync_core.plan.steps import Probe, TableKind
@@ -150,7 +150,7 @@ def head_of(manifests: Sequence[Manifest], kind: TableKind) -> Head | None:
         return None
     first, last = manifests[0], manifests[-1]
     loads = [m.load_id for m in manifests]
-    chained = all(m.builds_on == lake_digest(loads[:i]) for i, m in enumerate(manifests) if i)
+    chained = all(m.builds_on == before for m, before in zip(manifests[1:], growing_digests(loads), strict=False))
     if not first.replaces_unit or not chained or last.probe_rows is None:
         return None
     return Head(
