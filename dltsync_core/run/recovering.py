@@ -72,7 +72,7 @@ def look(services: Services, shape: TableShape, heads: TableHeads, *, deep: bool
         )
         evidence.append(found)
         seen[unit] = UnitObservation(tuple(m.load_id for m in manifests), problems, rows.get(unit, 0))
-    decisions = _proven(services, shape, decide_all(evidence))
+    decisions = _with_columns(services, shape, _proven(services, shape, decide_all(evidence)))
     observed = {
         unit: replace(each, fill=decisions[unit].reason if decisions[unit].fill else "") for unit, each in seen.items()
     }
@@ -207,6 +207,31 @@ def _proven(services: Services, shape: TableShape, decisions: Mapping[str, Decis
         if why is not None:
             proven[unit] = Decision(unit, Verdict.REDO, f"the lake is damaged: {why}")
     return proven
+
+
+def _with_columns(services: Services, shape: TableShape, decisions: Mapping[str, Decision]) -> Mapping[str, Decision]:
+    """A column that somebody dropped or renamed in the warehouse is missing for every unit, although its rows are there: the
+    next load of one unit would bring the column back, and leave it empty in all others."""
+    kept = [d for d in decisions.values() if d.verdict is Verdict.KEEP and d.head and shape.basis.fits(d.head)]
+    if not kept:
+        return decisions
+    with services.warehouse_turn:
+        there = {name.casefold() for name in services.warehouse.columns(shape.target)}
+    lost = [column.name for column in shape.mapping.columns if column.name.casefold() not in there]
+    if not there or not lost:
+        return decisions
+    reason = f"the warehouse table has no column {lost[0]} any more" + (
+        f" (and {len(lost) - 1} more)" if lost[1:] else ""
+    )
+    return {
+        **decisions,
+        **{d.unit: Decision(d.unit, Verdict.RELOAD, reason, _of_no_version(d.head), fill=True) for d in kept if d.head},
+    }
+
+
+def _of_no_version(head: Head) -> Head:
+    """The head when the warehouse has no version whole: an increment could begin nowhere."""
+    return replace(head, watermark=None) if head.kind == "scd" else head
 
 
 def _adopted(found: Findings) -> list[Decision]:

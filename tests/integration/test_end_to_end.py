@@ -188,6 +188,27 @@ def test_a_place_that_was_lost_is_filled_again(synced: ServerShop, lost: str, re
     synced.assert_same()
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "a column of a warehouse table was dropped by hand",
+    "the warehouse table has no column … any more: every unit is filled from the lake, or read where its source moved",
+    "source, lake and warehouse equal, row by row",
+)
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_column_dropped_in_the_warehouse_is_filled_in_every_unit(synced: ServerShop, moved: bool) -> None:
+    """The load of one changed partition brought the column back, and left it empty in all others."""
+    with duckdb.connect(str(synced.root / "house.duckdb")) as connection:
+        for table, column in (("Orders", "Note"), ("Customers", "Name"), ("Countries", "Area")):
+            connection.execute(f'ALTER TABLE warehouse."{table}" DROP COLUMN {column}')
+    if moved:
+        synced.add_orders(300, "2026-03-06T10:00:00", 1)
+        synced.add_version(3, "2026-01-05", "New", "2026-01-06T08:00:00")
+    result = synced.run(raise_on_error=True)
+    assert all("has no column" in unit.reason for unit in result.units)
+    assert sum(unit.rows_read for unit in result.units) == (8 + 4 if moved else 0)
+    synced.assert_same()
+
+
 def test_every_digit_of_datetime2_7_arrives(synced: ServerShop) -> None:
     """Python's own datetime ends at microseconds, so the text is compared."""
     with duckdb.connect(str(synced.root / "house.duckdb"), read_only=True) as connection:
