@@ -134,7 +134,8 @@ class SCDTableConfig(TableConfigBase):
     """End of a version, excluded; NULL (or the far future) while it is open."""
     lag_seconds: int = Field(default=300, ge=0)
     """How far below the watermark each increment reads again, so that a transaction that committed late loses nothing. Longer
-    than your longest write transaction. Not used with rowversion."""
+    than your longest write transaction, and than the stamps' clock may go back: an hour where they are local time with summer
+    time. Not used with rowversion."""
     on_count_mismatch: Literal["resync", "fail"] = "resync"
     """What to do when source and warehouse counts differ after an increment (rows were deleted): read all again, or fail."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import SCDTableConfig
@@ -21,6 +22,10 @@ from dltsync_core.plan.unit import (
     why_damaged,
     why_not_comparable,
 )
+from dltsync_core.watermark import is_rowversion, position
+
+EARLIEST_TIME_ZONE = timedelta(hours=14)
+"""How far a local time may be ahead of UTC. Stamps without an offset may be in any zone."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,22 @@ def plan_scd_table(
         window_high=probe.watermark_high if action is Action.LOAD_INCREMENT else None,
         replaces=tuple(sorted(set(heads.live) - {WHOLE_TABLE})),
     )
-    return TablePlan(facts.name, "scd", (step,), probe.method)
+    return TablePlan(facts.name, "scd", (step,), probe.method, _notes(table, probe, intent))
+
+
+def _notes(table: SCDTableConfig, probe: Probe, intent: Intent) -> tuple[str, ...]:
+    """A stamp ahead of every clock hides what is stamped by them until they have come so far: it is told, run after run."""
+    high = probe.watermark_high
+    if high is None or is_rowversion(high):
+        return ()
+    latest = position((intent.now.astimezone(timezone.utc) + EARLIEST_TIME_ZONE).strftime("%Y-%m-%d %H:%M:%S"))
+    if position(high) <= latest:
+        return ()
+    note = (
+        f"{table.last_modified_column} reaches {high}, which is yet to come: an update stamped more than {table.lag_seconds} "
+        "seconds before that goes unseen until then; correct those stamps at the source, and the next run reads all versions"
+    )
+    return (note,)
 
 
 def _decide(

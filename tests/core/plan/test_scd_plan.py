@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
@@ -136,3 +137,32 @@ def test_a_load_that_stopped_before_its_commit_is_caught_up_by_an_increment() ->
 def test_without_self_healing_an_unfinished_load_is_an_error() -> None:
     with pytest.raises(LakeError, match="nothing of load load-1"):
         planned(observed=holding(), intent=replace(PLAIN, heal=False))
+
+
+@pytest.mark.parametrize(
+    ("high", "told"),
+    [
+        ("2026-01-16 01:59:59.9999999", False),
+        ("2026-01-16 02:00:00.0000001", True),
+        ("2090-12-31", True),
+        ("2026-01-16 02:00:01 +14:00", False),
+        ("0x7FFFFFFFFFFFFFFF", False),
+    ],
+)
+def test_a_stamp_that_is_yet_to_come_is_told(high: str, told: bool) -> None:
+    """What is stamped by the clock lies below it, so that an update looks as if it had been read long ago."""
+    seen = probe(method="last_modified", high=high)
+    plan = plan_scd_table(
+        table_facts(),
+        TABLE,
+        basis=BASIS,
+        probe=seen,
+        window=ABOVE,
+        heads=TableHeads(),
+        observed=TableObservation(),
+        intent=replace(PLAIN, now=datetime(2026, 1, 15, 12, tzinfo=timezone.utc)),
+    )
+    assert [note for note in plan.notes if f"LastModified reaches {high}, which is yet to come" in note] == list(
+        plan.notes
+    )
+    assert bool(plan.notes) is told
