@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +11,7 @@ from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.manifest import Manifest
+from dltsync_core.run.kept_rows import rows_without_kept, summary_without_kept
 from dltsync_core.run.narrowing import UnitToNarrow, narrow_unit
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
@@ -41,6 +42,11 @@ class Closeness:
 
 ORDINARY = Closeness()
 
+MIXED = (
+    "its columns were not compared, nor whether one of them stands for a row that is missing: without the lake's files and "
+    "the key in the warehouse these rows cannot be told from the others"
+)
+
 
 @dataclass
 class LakeLook:
@@ -61,11 +67,12 @@ class LakeLook:
 
 @dataclass(frozen=True)
 class _Others:
-    """What lake and warehouse hold, by unit."""
+    """What lake and warehouse hold, by unit; in `warehouse` without the rows that it keeps on purpose, as many as `kept` says."""
 
     lake: LakeLook
     warehouse: Mapping[str, Summary]
     prints: Mapping[str, str]
+    kept: Mapping[str, int]
 
 
 class Comparison:
@@ -92,7 +99,10 @@ class Comparison:
         warehouse = self._services.warehouse.summaries(
             shape.target, {unit: shape.scope_of(unit) for unit in self._units}, self._columns
         )
-        others = _Others(self._lake(), warehouse, self._warehouse_fingerprints(warehouse))
+        lake = self._lake()
+        apart = self._without_kept(lake, warehouse)
+        kept = {unit: warehouse[unit].rows - summary.rows for unit, summary in apart.items()}
+        others = _Others(lake, {**warehouse, **apart}, self._warehouse_fingerprints(warehouse, lake, apart), kept)
         beyond = self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))
         units = patiently(
             self._services,
@@ -102,7 +112,18 @@ class Comparison:
             unit=WHOLE_TABLE,
         )
         problems = (*others.lake.strangers, *beyond)
-        return TableComparison(shape.name, shape.config.kind, tuple(units), problems, self._notes(units))
+        return TableComparison(shape.name, shape.config.kind, tuple(units), problems, self._notes(units, others))
+
+    def _without_kept(self, lake: LakeLook, warehouse: Mapping[str, Summary]) -> dict[str, Summary]:
+        """The summaries of the warehouse's rows that the source has too, where it keeps others besides and they can be told."""
+        found = {}
+        for unit, whole in warehouse.items():
+            columns = [column for column in self._columns if column.name in whole.figures]
+            named = {column.name for column in columns}.issuperset(self._shape.keys)
+            if self._keeps_rows and whole.rows > lake.rows.get(unit, 0) and unit in lake.loads and named:
+                summary = summary_without_kept(self._services, self._shape, lake.loads[unit], columns)
+                found[unit] = replace(summary, strange=whole.strange)
+        return found
 
     def _held_against_the_source(self, others: _Others) -> list[UnitComparison]:
         """What the source has is of one moment, its rows as well as its figures."""
@@ -117,13 +138,19 @@ class Comparison:
 
     def _unit(self, unit: str, source: Summary, others: _Others, fingerprint: str | None) -> UnitComparison:
         lake, warehouse = others.lake, others.warehouse[unit]
-        kept = max(warehouse.rows - source.rows, 0) if self._keeps_rows else 0
-        counts = ThreeCounts(source.rows, lake.rows.get(unit, 0), warehouse.rows, kept)
+        mixed = self._mixed(unit, others, warehouse.rows - source.rows)
+        kept = others.kept.get(unit, warehouse.rows - source.rows if mixed else 0)
+        counts = ThreeCounts(
+            source.rows, lake.rows.get(unit, 0), warehouse.rows + (0 if mixed else kept), kept, mixed=mixed
+        )
         in_lake = lake.summaries.get(unit, no_rows(self._columns) if unit not in lake.rows else None)
-        found = column_differences(source, in_lake, None if kept else warehouse)
+        found = column_differences(source, in_lake, warehouse)
+        if mixed:  # only what can be said of a warehouse whose rows are not all to be compared
+            present = (difference for difference in found if difference.figure == PRESENCE)
+            found = (*column_differences(source, in_lake, None), *present)
         complete = all(difference.figure != PRESENCE for difference in found)
         if fingerprint is not None and complete:
-            places = (lake.fingerprint(unit), None if kept else others.prints.get(unit))
+            places = (lake.fingerprint(unit), None if mixed else others.prints.get(unit))
             if any(place not in (None, fingerprint) for place in places):
                 found = (*found, ColumnDifference(EVERY_COLUMN, FINGERPRINT, fingerprint, *places))
         return UnitComparison(unit, counts, found, lake.problems.get(unit, ()))
@@ -149,7 +176,7 @@ class Comparison:
         present: dict[str, Summary] = {}
         if name in lake.summaries or name not in lake.rows:
             present[LAKE] = lake.summaries.get(name, no_rows(self._columns))
-        if not counts.kept:
+        if not counts.mixed:
             present[WAREHOUSE] = others.warehouse[name]
         columns = [c for c in self._hashed.columns if all(c.name in held.figures for held in present.values())]
         whole = {SOURCE: hashes.get(name), LAKE: lake.fingerprint(name), WAREHOUSE: others.prints.get(name)}
@@ -162,9 +189,12 @@ class Comparison:
             lake.loads.get(name, ()),
             tuple(columns),
             self._hashed.left_out,
+            without_kept=name in others.kept,
         )
 
-    def _warehouse_fingerprints(self, summaries: Mapping[str, Summary]) -> dict[str, str]:
+    def _warehouse_fingerprints(
+        self, summaries: Mapping[str, Summary], lake: LakeLook, apart: Collection[str]
+    ) -> dict[str, str]:
         """Of every unit, as far as the warehouse has the columns."""
         if self._algorithm is None:
             return {}
@@ -172,7 +202,11 @@ class Comparison:
         found = {}
         for unit in self._units:
             if all(name in summaries[unit].figures for name in names):
-                with self._services.warehouse.rows(self._shape.target, self._shape.scope_of(unit), names) as batches:
+                with (
+                    rows_without_kept(self._services, self._shape, lake.loads[unit], names)
+                    if unit in apart
+                    else self._services.warehouse.rows(self._shape.target, self._shape.scope_of(unit), names)
+                ) as batches:
                     found[unit] = digest_batches(batches, self._hashed.columns, algorithm=self._algorithm).text
         return found
 
@@ -181,10 +215,14 @@ class Comparison:
         config = self._shape.config
         return isinstance(config, StaticTableConfig) and config.load_strategy == "upsert"
 
-    def _notes(self, units: Sequence[UnitComparison]) -> tuple[str, ...]:
+    def _mixed(self, unit: str, others: _Others, surplus: int) -> bool:
+        """Whether the warehouse keeps rows that cannot be told from those that the source has."""
+        return self._keeps_rows and unit not in others.kept and surplus > 0
+
+    def _notes(self, units: Sequence[UnitComparison], others: _Others) -> tuple[str, ...]:
         kept = tuple(
-            f"{unit.unit}: the warehouse keeps {unit.counts.kept:,} rows that the source no longer has, so that its columns "
-            "were not compared"
+            f"{unit.unit}: the warehouse keeps {unit.counts.kept:,} rows that the source no longer has"
+            + (": they were not compared" if unit.unit in others.kept else f", so that {MIXED}")
             for unit in units
             if unit.counts.kept
         )

@@ -14,6 +14,7 @@ from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.keys import naming_key
+from dltsync_core.run.kept_rows import rows_without_kept
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
@@ -36,7 +37,7 @@ Batches = Iterator[pa.RecordBatch]
 class UnitToNarrow:
     """What is narrowed. `places` are those whose rows can be looked at, the source among them, with their digests as far as they
     are known. `rows` is what the largest of them has, `loads` are the unit's in the lake, `columns` are those that every place
-    has, `left_out` says which others there are."""
+    has, `left_out` says which others there are, `without_kept` that rows which the warehouse keeps on purpose are left alone."""
 
     unit: str
     places: Mapping[str, str | None]
@@ -44,6 +45,7 @@ class UnitToNarrow:
     loads: Sequence[Manifest]
     columns: tuple[ColumnMapping, ...]
     left_out: Sequence[str]
+    without_kept: bool = False
 
 
 def narrow_unit(
@@ -85,6 +87,8 @@ def _others(services: Services, shape: TableShape, unit: UnitToNarrow, keyed: Ke
             yield stack.enter_context(lake_batches(loads, names, version_keys))
 
     def in_warehouse() -> AbstractContextManager[Batches]:
+        if unit.without_kept:
+            return rows_without_kept(services, shape, unit.loads, names)
         return services.warehouse.rows(shape.target, shape.scope_of(unit.unit), names)
 
     reads: dict[str, Callable[[], AbstractContextManager[Batches]]] = {LAKE: in_lake, WAREHOUSE: in_warehouse}

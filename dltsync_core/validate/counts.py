@@ -14,13 +14,15 @@ class ThreeCounts:
     """Rows of one unit (or of the whole scd/static table) in the three places, read after the load.
 
     `kept` are rows that the warehouse has on purpose although the source no longer does (static tables merged by key);
-    they are part of `warehouse`.
+    they are part of `warehouse`. `mixed` says that they could not be told from the others: `kept` is then only what the
+    warehouse has more.
     """
 
     source: int
     lake: int
     warehouse: int
     kept: int = 0
+    mixed: bool = False
 
     @property
     def equal(self) -> bool:

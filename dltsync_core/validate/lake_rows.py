@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -25,6 +26,7 @@ from dltsync_core.warehouse.summary import read_rows, summarise_relation
 
 MEMORY_LIMIT_MB = 1024
 _UNIT = "unit"
+_HELD = "dltsync_held"
 
 
 def summarise_lake(
@@ -59,6 +61,22 @@ def lake_batches(
         return
     with lake_rows(loads, version_keys) as (connection, relation):
         yield read_rows(connection, relation, names, q.EVERYTHING)
+
+
+@contextmanager
+def held_rows(
+    loads: Sequence[Sequence[Path]], keys: Sequence[str], held: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[DuckDBPyConnection, str] | None]:
+    """A connection and a relation in it: those rows of another place, read once, whose key the lake has. None: there are none."""
+    first = next(held, None)
+    if first is None or not any(loads):
+        yield None
+        return
+    with lake_rows(loads, ()) as (connection, relation):
+        # Pushed down into Arrow, a condition that the join makes of TIMESTAMP_NS finds no row at all.
+        connection.execute(q.set_to("disabled_optimizers", "join_filter_pushdown"))
+        connection.register(_HELD, pa.RecordBatchReader.from_batches(first.schema, chain([first], held)))
+        yield connection, q.with_keys_of(_HELD, relation, keys)
 
 
 @contextmanager

@@ -208,6 +208,12 @@ def newest(loads: Sequence[str], keys: Sequence[str]) -> str:
     return f"(SELECT * FROM ({numbered}) QUALIFY row_number() OVER ({window}) = 1)"
 
 
+def with_keys_of(relation: str, other: str, keys: Sequence[str]) -> str:
+    """The rows of a relation, repeated ones as often as they are there, of which the other one has the key."""
+    same = all_of([f"one.{identifier(key)} = two.{identifier(key)}" for key in keys])
+    return f"(SELECT one.* FROM {relation} AS one SEMI JOIN {other} AS two ON {same})"
+
+
 def set_to(setting: str, value: str) -> str:
     """Give one of DuckDB's own settings a text."""
     return f"SET {setting} = {text(value)}"
