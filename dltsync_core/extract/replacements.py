@@ -62,12 +62,18 @@ class Replacements:
             raise FidelityError(
                 f"{table}: column {mapping.name} holds {came - (count or 0):,} characters that are no Unicode text "
                 f"(half of a surrogate pair, or damaged UTF-8), which came as U+FFFD; {_told(self._rows[mapping.name])}",
-                remedy=f"correct the text at the source, or keep the column as stored: under this table in the config write "
-                f"column_representation: {{{mapping.name}: bytes}}",
+                remedy=f"correct the text at the source, or {_otherwise(mapping)}",
                 table=str(table),
                 column=mapping.name,
                 row=self._rows[mapping.name][0],
             )
+
+
+def _otherwise(mapping: ColumnMapping) -> str:
+    if mapping.column.type_name == "sql_variant":
+        return f"add {mapping.name} to exclude_columns of this table"
+    kept = f"column_representation: {{{mapping.name}: bytes}}"
+    return f"keep the column as stored: under this table in the config write {kept}"
 
 
 def _told(rows: Sequence[str]) -> str:

@@ -49,14 +49,24 @@ def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condit
     counts = [
         sql(
             "SUM(CAST(DATALENGTH({text}) - DATALENGTH(REPLACE({text}, N'\ufffd', N'')) AS bigint)) / 2 AS {alias}",
-            text=sql("CAST({name} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2", name=Identifier(m.name)),
+            text=sql("x.{text}", text=Identifier(f"c{position}")),
             alias=Identifier(f"n{position}"),
+        )
+        for position, _ in enumerate(columns, start=1)
+    ]
+    # The texts in a table of their own: that of a variant is a subquery, which no aggregate takes (error 130).
+    texts = [
+        sql(
+            "CAST({value} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 AS {alias}",
+            value=as_text(m.column) if m.source is SourceForm.SERVER_TEXT else Identifier(m.name),
+            alias=Identifier(f"c{position}"),
         )
         for position, m in enumerate(columns, start=1)
     ]
     return sql(
-        "SELECT {counts}\nFROM {table}{where}",
+        "SELECT {counts}\nFROM (\n  SELECT {texts}\n  FROM {table}{where}) AS x",
         counts=join(",\n  ", counts),
+        texts=join(",\n    ", texts),
         table=table(name),
         where=where([condition]),
     ).render()

@@ -44,6 +44,8 @@ def map_characters(column: ColumnFacts, representation: str | None) -> ColumnMap
 def may_be_replaced(mapping: ColumnMapping) -> bool:
     """Whether the driver may have put U+FFFD in place of what is not Unicode text."""
     column = mapping.column
+    if column.type_name == "sql_variant":
+        return True  # what is kept of it is text, and may be that of an nvarchar
     if column.type_name not in _CHARACTERS or mapping.source is SourceForm.AS_BYTES:
         return False
     return _is_utf16(column) or is_utf8(column)

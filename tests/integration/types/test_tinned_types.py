@@ -200,6 +200,54 @@ def test_half_of_a_surrogate_pair_stops_the_load_and_names_the_row(canned_house:
     assert house.lake_files("halves") == []
 
 
+@pytest.mark.parametrize(("stored", "stops"), [(1, False), (0, True), (None, True)])
+def test_half_of_a_surrogate_pair_in_a_variant_stops_the_load_as_well(
+    canned_house: TypeHouse, stored: int | None, stops: bool
+) -> None:
+    """A variant of nvarchar comes as text like any other, and was loaded with U+FFFD in place of the half."""
+    house = canned_house
+    house.create(
+        "varied", "id int NOT NULL PRIMARY KEY, a_variant int NULL", column_representation={"a_variant": "text"}
+    )
+    house.execute("INSERT INTO {s}.varied (id) VALUES (41)")
+    select = tins.answer(
+        r"SELECT \[id\], " + VARIANT_TEXT + rf" FROM \[{house.schema}\]\.\[varied\]",
+        {"id": tins.INT, "a_variant": tins.NVARCHAR_MAX},
+        [tins.integer(41), tins.long(tins.utf16("nvarchar:a\ud83db"))],
+        is_pattern=True,
+    )
+    digest = tins.answer(
+        DIGEST.replace("{s}", house.schema).replace("{t}", "varied"),
+        DIGEST_COLUMNS,
+        [tins.bigint(1), tins.short(b"17"), tins.short(b"-4")],
+        is_pattern=True,
+    )
+    count = tins.answer(
+        r"SELECT SUM\(CAST\(DATALENGTH\(x\.\[c1\]\) - .* AS \[n1\] FROM \( SELECT CAST\(\(SELECT t\.base .* AS \[c1\] "
+        rf"FROM \[{house.schema}\]\.\[varied\]\) AS x",
+        {"n1": tins.BIGINT},
+        [tins.bigint(stored) if stored is not None else b"\0"],
+        is_pattern=True,
+    )
+    variant = {"a_variant": of_type(98, 98, 8016)}
+    tins.put_up(
+        house.connection,
+        answers=[select, digest, count],
+        columns={f"{house.schema}.varied": variant},
+        rows={"sys.types": TYPES},
+    )
+    said = errors(house.run())
+    if not stops:
+        assert said == []
+        assert house.warehouse("varied", "a_variant") == [("nvarchar:a\ufffdb",)]
+        return
+    assert len(said) == 1
+    assert f"{house.schema}.varied: column a_variant holds 1 characters that are no Unicode text" in said[0]
+    assert "row id = 41" in said[0]
+    assert "exclude_columns" in said[0]
+    assert house.lake_files("varied") == []
+
+
 def test_u_fffd_that_is_really_stored_is_loaded(canned_house: TypeHouse) -> None:
     house = canned_house
     house.create("mojibake", "id int NOT NULL PRIMARY KEY, t nvarchar(20) NULL")
