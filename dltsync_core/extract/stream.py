@@ -9,6 +9,7 @@ under a fetch takes the whole process down), and the run goes on.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 from collections import deque
@@ -23,6 +24,10 @@ from dltsync_core.extract.limits import ExtractLimits
 
 STOP_WITHIN_SECONDS = 30.0
 """How long a cancelled fetch may take to return before the thread is given up (it is a daemon and holds only its own session)."""
+
+LAST_WAIT_SECONDS = 2.0
+"""How long the end of the process waits for a reader that was left behind. One whose cancel was just heard returns within that,
+and must find an interpreter that still runs: the native part of the driver aborts the process otherwise."""
 
 
 class RowSource(Protocol):
@@ -108,6 +113,7 @@ class BatchStream:
             if not self._finished:
                 self._last = last
                 self._ask_to_stop()
+                atexit.register(self._thread.join, LAST_WAIT_SECONDS)
                 return
         last()
 

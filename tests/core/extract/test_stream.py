@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from dltsync_core.errors import QueryError, StatementTimeout
 from dltsync_core.extract.limits import ExtractLimits
-from dltsync_core.extract.stream import BatchStream
+from dltsync_core.extract.stream import LAST_WAIT_SECONDS, BatchStream
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -217,8 +218,11 @@ def test_an_interrupt_while_the_reader_is_waited_for_leaves_it_its_session(monke
     monkeypatch.undo()
     assert not stream.is_over
     over = threading.Event()
+    at_exit: list[object] = []
+    monkeypatch.setattr(atexit, "register", lambda *asked: at_exit.append(asked))
     stream.when_over(over.set)
     assert not over.is_set()
+    assert at_exit == [(stream._thread.join, LAST_WAIT_SECONDS)], "a reader that is about to return is waited for"
     rows.free.set()
     assert over.wait(10)
     assert rows.closed.is_set()
