@@ -166,6 +166,13 @@ class StateError(SyncError):
     exit_code = 10
 
 
+class LedgerUnavailable(StateError):
+    """The ledger's database is away or refused for now. What was under way is written whole or not at all; when it cannot be
+    told which, the next look at the ledger tells."""
+
+    is_transient = True
+
+
 class StateConflict(StateError):
     """Another run committed the same table or partition in between. Nothing was overwritten."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -20,37 +21,99 @@ import psycopg
 import pytest
 
 
+class PostgresServer:
+    """A server that trusts loopback and knows no data worth keeping. It may be stopped and started again at the same port."""
+
+    def __init__(self) -> None:
+        self._binaries = _binaries()
+        self._user = _server_user()
+        self.place = Path(tempfile.mkdtemp(prefix="dltsync-postgres-"))
+        if self._user is not None:
+            shutil.chown(self.place, self._user)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        subprocess.run(
+            [
+                str(self._binaries / "initdb"),
+                *("-D", str(self.data), "-U", "ledger", "-A", "trust", "-N", "-E", "UTF8", "--no-locale"),
+            ],
+            check=True,
+            capture_output=True,
+            user=self._user,
+            cwd=self.place,
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.place / "data"
+
+    @property
+    def address(self) -> str:
+        """`user@host:port`."""
+        return f"ledger@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.place), "-F"]
+        with (self.place / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._binaries / "postgres"), "-D", str(self.data), *options],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.place,
+            )
+        _wait_until_ready(self.port, self._process, self.place / "log")
+
+    def stop(self) -> None:
+        """In order: every connection and its transaction is ended."""
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """At once, without a last word: the next start recovers from the log."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(60)
+            self._process = None
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(f"postgresql://{self.address}/{database}", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def cut_connections(self, database: str) -> None:
+        """As a firewall does, or an administrator."""
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """`user:password@host:port` of a server that trusts loopback and knows no data worth keeping."""
-    binaries = _binaries()
-    user = _server_user()
-    place = Path(tempfile.mkdtemp(prefix="dltsync-postgres-"))
-    if user is not None:
-        shutil.chown(place, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = place / "data"
-    subprocess.run(
-        [str(binaries / "initdb"), "-D", str(data), "-U", "ledger", "-A", "trust", "-N", "-E", "UTF8", "--no-locale"],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd=place,
-    )
-    options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(place), "-F"]
-    with (place / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(data), *options], stdout=log, stderr=log, user=user, cwd=place
-        )
+    """`user@host:port` of a server for all tests of this process."""
+    server = PostgresServer()
     try:
-        _wait_until_ready(port, server, place / "log")
-        yield f"ledger@127.0.0.1:{port}"
+        server.start()
+        yield server.address
     finally:
-        server.terminate()
-        server.wait(60)
-        shutil.rmtree(place, ignore_errors=True)
+        server.remove()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server to stop and break."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture

@@ -89,6 +89,9 @@ class StateConfig(Spec):
     overtaken by the next. A run that died on this machine is overtaken at once."""
     lease_wait_seconds: float = Field(default=600, ge=0)
     """Seconds to wait for another run that is at work on the same partition or table."""
+    ledger_retry_seconds: float = Field(default=60, ge=0)
+    """Seconds that a run waits for a ledger that is away for a moment (its server restarts, a connection was cut, the file is
+    locked) before a unit fails. Looking (`plan`, `status`) waits 5 seconds at the most. 0: not at all."""
     validate_state_consistency: bool = True
     """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
     backup_state_before_run: bool = True

@@ -1,7 +1,8 @@
 """One policy for trying again: a pure decision about (error, attempt, budget), and one loop that sleeps.
 
-What is tried again is what the source server refused for now; everything else is raised at once. Whoever starts a loop
-owns it: a loop inside another makes one attempt, so that attempts never multiply.
+What is tried again is what the server refused for now, by a policy of the source server's or the ledger's; everything else is
+raised at once. Whoever starts a loop owns it: a loop inside another of the same policy makes one attempt, so that attempts
+never multiply.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
@@ -55,7 +56,8 @@ RHYTHMS: Final = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: attempts in all, the first included, and seconds of waiting between them."""
+    """What may be spent: attempts in all, the first included, and seconds of waiting between them (the policy may count the
+    attempts' own seconds, too)."""
 
     attempts: int
     seconds: float
@@ -92,13 +94,29 @@ def recourse_of(error: BaseException) -> Recourse | None:
     return Recourse.NEW_CONNECTION if isinstance(error, ServerUnreachable) else Recourse.NEW_TRANSACTION
 
 
-def decide(error: BaseException, *, attempt: int, waited: float, budget: Budget, dice: float) -> Decision:
-    """What to do after the `attempt`-th attempt (from 1) failed with `error`. `waited` counts the pauses so far, in seconds;
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """Which errors pass, and the pauses of each kind. `counts_attempts`: the seconds of a budget run during the attempts as well,
+    not in the pauses only."""
+
+    recourse_of: Callable[[BaseException], Recourse | None]
+    rhythms: Mapping[Recourse, Rhythm]
+    counts_attempts: bool = False
+
+
+SOURCE: Final = Policy(recourse_of, RHYTHMS)
+"""The source server's."""
+
+
+def decide(
+    error: BaseException, *, attempt: int, waited: float, budget: Budget, dice: float, policy: Policy = SOURCE
+) -> Decision:
+    """What to do after the `attempt`-th attempt (from 1) failed with `error`. `waited` counts the seconds spent so far;
     `dice` is a number from 0 to 1, the chance in the pause."""
-    recourse = recourse_of(error)
+    recourse = policy.recourse_of(error)
     if recourse is None:
         return GiveUp("the same thing would fail again")
-    rhythm = RHYTHMS[recourse]
+    rhythm = policy.rhythms[recourse]
     attempts = budget.attempts if rhythm.attempts is None else min(budget.attempts, rhythm.attempts)
     if attempt >= attempts:
         return GiveUp(f"{attempt} of {attempts} attempts are used up")
@@ -140,13 +158,14 @@ class Failed:
         return f"given up after {self.attempt} attempts ({self.decision.reason}): {self.error}"
 
 
-_trying: ContextVar[bool] = ContextVar("dltsync_trying", default=False)
+_trying: ContextVar[tuple[Policy, ...]] = ContextVar("dltsync_trying", default=())
 
 
 def retried(
     work: Callable[[], T],
     budget: Budget,
     *,
+    policy: Policy = SOURCE,
     purse: Purse | None = None,
     sleep: Callable[[float], None] = time.sleep,
     on_failure: Callable[[Failed], None] | None = None,
@@ -156,11 +175,12 @@ def retried(
     `on_failure` hears of failures that can pass: of those that will be tried again, and of the last one. `sleep` may raise to
     end the waiting.
     """
-    if _trying.get():
+    under_way = _trying.get()
+    if policy in under_way:
         return work()
-    token = _trying.set(True)
+    token = _trying.set((*under_way, policy))
     try:
-        return _loop(work, budget, purse, sleep, on_failure)
+        return _loop(work, budget, policy, purse, sleep, on_failure)
     finally:
         _trying.reset(token)
 
@@ -168,19 +188,22 @@ def retried(
 def _loop(
     work: Callable[[], T],
     budget: Budget,
+    policy: Policy,
     purse: Purse | None,
     sleep: Callable[[float], None],
     on_failure: Callable[[Failed], None] | None,
 ) -> T:
-    attempt, waited = 1, 0.0
+    attempt, waited, began = 1, 0.0, time.monotonic()
     while True:
         try:
             return work()
         except SyncError as error:
-            decision = decide(error, attempt=attempt, waited=waited, budget=budget, dice=random.random())  # noqa: S311
+            spent = time.monotonic() - began if policy.counts_attempts else waited
+            dice = random.random()  # noqa: S311
+            decision = decide(error, attempt=attempt, waited=spent, budget=budget, dice=dice, policy=policy)
             if isinstance(decision, Again) and purse is not None and not purse.spend(decision.after):
                 decision = GiveUp("the run has waited as long as it may in all (run_retry_budget_seconds)")
-            if on_failure is not None and recourse_of(error) is not None:
+            if on_failure is not None and policy.recourse_of(error) is not None:
                 on_failure(Failed(attempt, error, decision))
             if isinstance(decision, GiveUp):
                 error.facts["attempts"] = attempt

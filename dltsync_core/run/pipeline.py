@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,13 +33,14 @@ from dltsync_core.run.memory import peak_memory_mb
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
-from dltsync_core.run.services import Services, Voice
+from dltsync_core.run.services import Services, Voice, pause
 from dltsync_core.run.session import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.run.upkeep import look_after_state, tidy_warehouse
 from dltsync_core.state.holders import new_holder
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.patience import LOOKING_SECONDS, Patience
 from dltsync_core.state.recovery import Answer
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
@@ -273,17 +274,20 @@ class IncrementalSQLServerParquetPipeline:
         )
 
     @contextmanager
-    def _ledger(self, *, writable: bool) -> Iterator[Ledger]:
+    def _ledger(self, *, writable: bool, stop: threading.Event | None = None) -> Iterator[Ledger]:
         state = self.config.state
         url = state.state_url.get_secret_value() if state.state_url is not None else None
-        with Ledger(Store(state.state_directory, url, writable=writable), self.config.pipeline_name) as ledger:
+        seconds = state.ledger_retry_seconds if writable else min(state.ledger_retry_seconds, LOOKING_SECONDS)
+        patience = Patience(seconds, sleep=partial(pause, stop or threading.Event()), tell=self._voice.warning)
+        store = Store(state.state_directory, url, writable=writable, patience=patience)
+        with Ledger(store, self.config.pipeline_name) as ledger:
             yield ledger
 
     @contextmanager
     def _services(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[Services]:
         with ExitStack() as stack:
-            ledger = stack.enter_context(self._ledger(writable=writable))
-            self._voice = Voice(sink)
+            self._voice, stop = Voice(sink), threading.Event()
+            ledger = stack.enter_context(self._ledger(writable=writable, stop=stop))
             yield Services(
                 config=self.config,
                 source=self._source,
@@ -298,7 +302,7 @@ class IncrementalSQLServerParquetPipeline:
                 ),
                 voice=self._voice,
                 run_id=run_id or new_run_id(),
-                stop=threading.Event(),
+                stop=stop,
             )
 
     @contextmanager

@@ -28,6 +28,12 @@ class Stopped(Exception):
         super().__init__("stopped before it was done; nothing half finished is visible, run again to go on")
 
 
+def pause(stop: threading.Event, seconds: float) -> None:
+    """Wait, but not longer than until `stop` is set. Raises Stopped then."""
+    if stop.wait(seconds):
+        raise Stopped
+
+
 class Voice:
     """Events to the caller's sink, one at a time whatever the thread; a failing sink is logged and never stops a load."""
 
@@ -56,6 +62,14 @@ class Voice:
     def waiting(self, message: str) -> None:
         """What is said while somebody else holds what this run needs: the warehouse's file, or a unit's lease."""
         log.info("%s", message)
+        self._about_the_subject(message)
+
+    def warning(self, message: str) -> None:
+        """What went wrong on the way and is tried again."""
+        log.warning("%s", message)
+        self._about_the_subject(message)
+
+    def _about_the_subject(self, message: str) -> None:
         subject = getattr(self._current, "subject", None)
         if subject is not None:
             table, unit, load_id = subject
@@ -103,5 +117,4 @@ class Services:
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until the run is told to stop. Raises Stopped then."""
-        self.stop.wait(seconds)
-        self.keep_going()
+        pause(self.stop, seconds)

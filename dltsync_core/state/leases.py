@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_from_epoch
-from dltsync_core.errors import Fenced, LeaseHeld, StateError
+from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.state.holders import described, is_gone
 from dltsync_core.state.store import Store
@@ -31,6 +31,9 @@ log = logging.getLogger("dltsync.state")
 
 RENEWALS_PER_LEASE = 3
 """Two renewals may fail before a lease is lost."""
+
+BEAT_AGAIN_SECONDS = 1.0
+"""How soon a renewal that failed is tried again, at the most."""
 
 POLL_SECONDS = 0.5
 """How often somebody who waits looks again."""
@@ -101,11 +104,11 @@ class Held:
                 unit=self.lease.units[0],
             )
 
-    def renew(self) -> None:
+    def renew(self, *, patient: bool = True) -> None:
         """Put the expiry off. Raises StateError when the store does not answer; a lost lease is remembered."""
         with self._guard:
-            before = time.monotonic()
-            if self._owner.renew(self.lease):
+            before = time.monotonic()  # also of a renewal that took several attempts: rather too early than too late
+            if self._owner.renew(self.lease, patient=patient):
                 self._renewed = before
             else:
                 self._lost = True
@@ -148,9 +151,10 @@ class Leases:
             heart.join()
             self._give_back(held.lease)
 
-    def renew(self, lease: Lease) -> bool:
+    def renew(self, lease: Lease, *, patient: bool = True) -> bool:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
-        with self._store.writing() as connection:
+
+        def put_off(connection: sa.Connection) -> bool:
             _lock_counter(connection, table_key(self._pipeline, lease.table))
             until = store_time(connection) + int(self.seconds * 1000)
             renewed = [
@@ -158,6 +162,8 @@ class Leases:
                 for part in _rows_of(lease, self._pipeline)
             ]
             return sum(renewed) == len(lease.units)
+
+        return self._store.write(put_off, patient=patient)
 
     def _wait_for(
         self,
@@ -186,8 +192,8 @@ class Leases:
     def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
         while True:
             try:
-                with self._store.writing() as connection:
-                    return self._take(connection, table, units, at_least)
+                # A lease that was taken by an attempt without an answer is our own: it is taken once more, with a higher fence.
+                return self._store.write(lambda connection: self._take(connection, table, units, at_least))
             except _Raced:
                 continue
 
@@ -223,24 +229,34 @@ class Leases:
         return Lease(table, units, self._holder, fence)
 
     def _beat(self, held: Held, ended: threading.Event) -> None:
-        while not ended.wait(self.seconds / RENEWALS_PER_LEASE):
+        pause = usual = self.seconds / RENEWALS_PER_LEASE
+        while not ended.wait(pause):
             try:
-                held.renew()
-            except StateError as error:  # tried again at the next beat; `check` finds out when that is too late
-                log.warning("%s: the lease could not be renewed: %s", held.lease.table, error)
+                held.renew(patient=False)  # who gives the lease back waits for this thread
+            except SyncError as error:  # tried again soon; `check` finds out when that is too late
+                if pause == usual:
+                    log.warning("%s: the lease could not be renewed: %s", held.lease.table, error)
+                pause = min(usual, BEAT_AGAIN_SECONDS)
+            else:
+                pause = usual
 
     def _give_back(self, lease: Lease) -> None:
         """Let others have the units at once. When that fails other processes wait until the lease expires, or this one ends."""
+
+        def free(connection: sa.Connection) -> None:
+            _lock_counter(connection, table_key(self._pipeline, lease.table))
+            gone = {"holder": _NOBODY, "expires_at": 0}
+            for part in _rows_of(lease, self._pipeline):
+                connection.execute(sa.update(leases).where(*part).values(**gone))
+
         try:
-            with self._store.writing() as connection:
-                _lock_counter(connection, table_key(self._pipeline, lease.table))
-                gone = {"holder": _NOBODY, "expires_at": 0}
-                for part in _rows_of(lease, self._pipeline):
-                    connection.execute(sa.update(leases).where(*part).values(**gone))
-        except StateError as error:
-            log.warning("%s: the lease could not be given back, it expires by itself: %s", lease.table, error)
+            self._store.write(free)
+        except BaseException as error:  # also when the run is stopped while it waits for the store
             keys = (unit_key(self._pipeline, lease.table, unit) for unit in lease.units)
             _ended_here.update((key, lease.holder, lease.fence) for key in keys)
+            if not isinstance(error, SyncError):
+                raise
+            log.warning("%s: the lease could not be given back, it expires by itself: %s", lease.table, error)
             return
         checkpoints.reached(checkpoints.LEASE_RELEASED)
 

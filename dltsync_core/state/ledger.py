@@ -20,11 +20,14 @@ from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import heads, loads, unit_key
 
+_NAMING_AN_EVENT = ("pipeline", "unit_key", "load_id", "run_id", "status", "at")
+
 
 class Ledger:
     """The ledger of one pipeline in a `store`. Thread-safe; processes may share it.
 
-    Every method raises StateError when the store cannot be used. A store opened for planning reads as empty when there is
+    Every method raises StateError when the store cannot be used, LedgerUnavailable when it is away for longer than the store's
+    patience lasts. A store opened for planning reads as empty when there is
     none, and refuses to write.
     """
 
@@ -38,10 +41,16 @@ class Ledger:
         return self.store.described
 
     def record(self, *events: LoadEvent) -> None:
-        """Append events, all or none."""
-        if events:
+        """Append events, all or none, each once."""
+        if not events:
+            return
+
+        def attempt(again: bool) -> None:
             with self.store.writing() as connection:
-                connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+                if not (again and self._are_written(connection, events)):
+                    connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+
+        self.store.patience.kept(attempt)
 
     def commit(
         self,
@@ -55,15 +64,26 @@ class Ledger:
 
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
         raised; and the `lease`, when one is given, must still be held (Fenced). The stored generation is the expected one plus
-        one, whatever `head.generation` says.
+        one, whatever `head.generation` says. A commit that was not answered is tried again; when that finds the units changed it
+        is looked whether it was by the attempt before.
         """
-        with self.store.writing() as connection:
-            if lease is not None:
-                verify_lease(connection, lease, self._pipeline)
-            for change in sorted(changes, key=lambda change: change.unit):  # one order for all: none waits crosswise
-                self._compare_and_set(connection, table, change)
-            if events:
-                connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+
+        def attempt(again: bool) -> None:
+            try:
+                with self.store.writing() as connection:
+                    if lease is not None:
+                        verify_lease(connection, lease, self._pipeline)
+                    for change in sorted(
+                        changes, key=lambda change: change.unit
+                    ):  # one order for all: no crosswise wait
+                        self._compare_and_set(connection, table, change)
+                    if events:
+                        connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+            except StateConflict:
+                if not (again and self._took_effect(table, changes, events)):
+                    raise
+
+        self.store.patience.kept(attempt)
 
     def heads(self, table: TableName) -> TableHeads:
         """Live heads and generations of one table, spelt exactly so."""
@@ -117,8 +137,7 @@ class Ledger:
         statement = sa.delete(loads).where(
             loads.c.pipeline == self._pipeline, loads.c.at < iso(before), loads.c.load_id.not_in(current)
         )
-        with self.store.writing() as connection:
-            return connection.execute(statement).rowcount
+        return self.store.write(lambda connection: connection.execute(statement).rowcount)
 
     def close(self) -> None:
         self.store.close()
@@ -130,6 +149,28 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _took_effect(self, table: TableName, changes: Sequence[HeadChange], events: Sequence[LoadEvent]) -> bool:
+        """Whether an attempt without an answer was committed. Its events tell, since they are written with the heads and stay
+        when others have moved on; without events the heads themselves."""
+        with self.store.reading() as connection:
+            if events:
+                return self._are_written(connection, events)
+            return all(self._stands(connection, table, change) for change in changes)
+
+    def _are_written(self, connection: sa.Connection, events: Sequence[LoadEvent]) -> bool:
+        """All of them: they are written together or not at all."""
+        first = self._event_row(events[0])
+        same = [loads.c[name] == value for name, value in first.items() if name in _NAMING_AN_EVENT]
+        return connection.execute(sa.select(loads.c.id).where(*same).limit(1)).first() is not None
+
+    def _stands(self, connection: sa.Connection, table: TableName, change: HeadChange) -> bool:
+        values = {"generation": change.expected_generation + 1, "is_live": change.head is not None}
+        if change.head is not None:
+            values.update(_head_values(change.head))
+        same = [heads.c[name] == value for name, value in values.items()]
+        key = unit_key(self._pipeline, table, change.unit)
+        return connection.execute(sa.select(heads.c.unit_key).where(heads.c.unit_key == key, *same)).first() is not None
 
     def _compare_and_set(self, connection: sa.Connection, table: TableName, change: HeadChange) -> None:
         key = unit_key(self._pipeline, table, change.unit)
@@ -174,8 +215,7 @@ class Ledger:
     def _select(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         if not self.store.exists:
             return ()
-        with self.store.reading() as connection:
-            return connection.execute(statement).all()
+        return self.store.read(lambda connection: connection.execute(statement).all())
 
     def _event_row(self, event: LoadEvent) -> dict[str, Any]:
         return {

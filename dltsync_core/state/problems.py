@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dltsync_core.errors import ConfigError, DiskFull, NotWritable, StateError
+from dltsync_core.connect.numbers import Recourse
+from dltsync_core.errors import ConfigError, DiskFull, LedgerUnavailable, NotWritable, StateError
+from dltsync_core.state.passing import how_it_passes, sqlstate_of
 
 HIDDEN = "***"
+
+DISK_FULL = "53100"
+
+_IS_UP = "check state.state_url and that the database is up"
+
+_LOGIN = (
+    "refused the login",
+    "correct user and password in state.state_url, or what the server lets in (PostgreSQL: pg_hba.conf, the role's rights)",
+)
+_NO_DATABASE = ("has no such database", "create it (CREATE DATABASE …), or correct its name in state.state_url")
+_NO_TABLE = (
+    "lacks one of its tables",
+    "put the database's backup back; or drop what is left of the tables dltsync_…: the next run learns from lake and warehouse",
+)
+
+LASTING: Mapping[str, tuple[str, str]] = {
+    "28000": _LOGIN,
+    "28P01": _LOGIN,
+    "3D000": _NO_DATABASE,
+    "57P04": _NO_DATABASE,
+    "42P01": _NO_TABLE,
+}
+"""What PostgreSQL's SQLSTATEs that stay mean, and what to do about them."""
+
+_SIGNS: Mapping[re.Pattern[str], tuple[str, str]] = {
+    re.compile(
+        r"password authentication failed|no password supplied|no pg_hba\.conf entry|role \".*\" does not exist"
+        r"|is not permitted to log in|Login failed for user",
+        re.IGNORECASE,
+    ): _LOGIN,
+    re.compile(r"database \".*\" does not exist|Cannot open database", re.IGNORECASE): _NO_DATABASE,
+    re.compile(r"no such table: dltsync_|Invalid object name '.*dltsync_", re.IGNORECASE): _NO_TABLE,
+}
+"""The same in sentences: a login that is refused comes without an SQLSTATE."""
 
 
 def parse_url(url: str) -> sa.URL:
@@ -51,18 +89,26 @@ class Explainer:
             yield
         except DBAPIError as error:
             # `from None`: driver messages may repeat the connection string.
-            raise self._told(error.orig or error) from None
+            raise self._told(error.orig or error, how_it_passes(error)) from None
         except sqlite3.Error as error:
-            raise self._told(error) from None
+            raise self._told(error, how_it_passes(error)) from None
+        except PoolTimeout as error:
+            raise self._away(self._clean(str(error)), how_it_passes(error)) from None
         except OSError as error:
             raise self._about_files(error) from error
         except (SQLAlchemyError, ImportError) as error:
             raise StateError(f"the ledger {self.described} cannot be used: {self._clean(str(error))}") from None
 
-    def _told(self, error: BaseException) -> Exception:
+    def _told(self, error: BaseException, passes: Recourse | None) -> Exception:
         text = self._clean(str(error)).strip()
         folded = text.casefold()
-        if "full" in folded and isinstance(error, sqlite3.Error):
+        if passes is not None:
+            return self._away(text, passes)
+        lasting = LASTING.get(sqlstate_of(error)) or next((s for sign, s in _SIGNS.items() if sign.search(text)), None)
+        if lasting is not None:
+            problem, remedy = lasting
+            return StateError(f"the ledger {self.described} {problem}: {text}", remedy=remedy)
+        if ("full" in folded and isinstance(error, sqlite3.Error)) or sqlstate_of(error) == DISK_FULL:
             return DiskFull(
                 f"no room left for the ledger {self.described}", remedy="free some space", path=self.described
             )
@@ -85,16 +131,28 @@ class Explainer:
                 "the next run then reads every table again",
                 path=self.described,
             )
+        return StateError(
+            f"the ledger {self.described} cannot be used: {text}", remedy=_IS_UP if self._path is None else ""
+        )
+
+    def _away(self, text: str, passes: Recourse | None) -> LedgerUnavailable:
+        folded = text.casefold()
         if "idle-in-transaction" in folded:
-            return StateError(
+            return LedgerUnavailable(
                 f"the ledger {self.described} ended a transaction in which this process stood still",
                 remedy="nothing of it was written; run again",
+                recourse=passes,
             )
         if "locked" in folded or "lock timeout" in folded or "lock request time out" in folded:
-            return StateError(f"the ledger {self.described} stayed locked by another process", remedy="try again")
-        return StateError(
-            f"the ledger {self.described} cannot be used: {text}",
-            remedy="check state.state_url and that the database is up" if self._path is None else "",
+            return LedgerUnavailable(
+                f"the ledger {self.described} stayed locked by another process", remedy="try again", recourse=passes
+            )
+        return LedgerUnavailable(
+            f"the ledger {self.described} cannot be used for now: {text}",
+            remedy="try again"
+            if self._path is not None
+            else f"{_IS_UP}, and run again: what was written is not done twice",
+            recourse=passes,
         )
 
     def _about_files(self, error: OSError) -> Exception:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +14,10 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.errors import StateError
 from dltsync_core.state import server, sqlite, tables
+from dltsync_core.state.patience import Patience
 from dltsync_core.state.problems import Explainer, parse_url
+
+T = TypeVar("T")
 
 FILE_NAME = "ledger.db"
 BACKUPS = "backups"
@@ -23,25 +27,48 @@ BACKUPS = "backups"
 class Store:
     """The ledger's database. `path` is the SQLite file, None for a server. `described` names it without secrets.
 
-    `writable=False` creates and changes nothing: a ledger that is not there has `exists` False. Raises StateError
-    (unreachable, damaged, written by a newer program), NotWritable or DiskFull.
+    `writable=False` creates and changes nothing: a ledger that is not there has `exists` False. `patience` is for a database
+    that is away for a moment; without it there is none. Raises StateError (damaged, written by a newer program),
+    LedgerUnavailable, NotWritable or DiskFull.
     """
 
-    def __init__(self, directory: Path, url: str | None = None, *, writable: bool = True) -> None:
+    def __init__(
+        self, directory: Path, url: str | None = None, *, writable: bool = True, patience: Patience | None = None
+    ) -> None:
         file = sa.URL.create("sqlite", database=str(directory / FILE_NAME))
         parsed = file if url is None else parse_url(url)
         self.path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
         self._explained = Explainer(parsed, self.path, backups=directory / BACKUPS)
         self.described = self._explained.described
         self._writable = writable
+        self.patience = patience or Patience()
         self._engine: sa.Engine | None = None
         if writable or self.path is None or self.path.exists():
-            self._engine = self._open(parsed)
+            self._engine = self.patience.kept(lambda _: self._open(parsed))
 
     @property
     def exists(self) -> bool:
         """Whether there is anything to read."""
         return self._engine is not None
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` finds in a transaction that writes nothing, waited for with patience. Check `exists` first."""
+
+        def attempt(_: bool) -> T:
+            with self.reading() as connection:
+                return work(connection)
+
+        return self.patience.kept(attempt)
+
+    def write(self, work: Callable[[sa.Connection], T], *, patient: bool = True) -> T:
+        """What `work` makes of a transaction that commits at its end, whole or not at all. For what may be written twice only: it
+        is tried again while the database is away, also when a commit was not answered."""
+
+        def attempt(_: bool) -> T:
+            with self.writing() as connection:
+                return work(connection)
+
+        return self.patience.kept(attempt) if patient else attempt(False)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -60,23 +87,32 @@ class Store:
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """For the block, which writes often, opening and closing are made cheap. A server's connections are kept anyway."""
-        if self.path is None or not self._writable:
+        path = self.path
+        if path is None or not self._writable:
             yield
             return
         with ExitStack() as stack:
-            with self._explained():
-                stack.enter_context(sqlite.kept_open(self.path))
+
+            def keep(_: bool) -> None:
+                with self._explained():
+                    stack.enter_context(sqlite.kept_open(path))
+
+            self.patience.kept(keep)
             yield
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""
-        if self.path is None:
+        path = self.path
+        if path is None:
             raise StateError(
                 f"the ledger {self.described} is on a server: dltsync makes no copies of it",
                 remedy="back it up with that server's own means",
             )
+        self.patience.kept(lambda _: self._copy(path, target))
+
+    def _copy(self, path: Path, target: Path) -> None:
         with self._explained():
-            sqlite.copy_to(self.path, target)
+            sqlite.copy_to(path, target)
 
     def close(self) -> None:
         """Let go of the connections; SQLite's side files go with the last one."""

@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from dltsync_core.state import server
 from dltsync_core.state.holders import new_holder
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.patience import Patience
 from dltsync_core.state.store import Store
 
 TABLE = TableName("dbo", "Orders")
@@ -116,14 +118,16 @@ def hold(order: Mapping[str, Any], number: int) -> dict[str, Any]:
 def stand_still_inside(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Stop in the middle of the transaction that commits, with the rows of the table's counter locked."""
     server.STANDSTILL_SECONDS = 1
-    ledger = Ledger(Store(Path(order["directory"]), order["url"]), "p")
+    ledger = Ledger(Store(Path(order["directory"]), order["url"], patience=Patience(30)), "p")
     leases = Leases(ledger.store, "p", holder=new_holder(), seconds=order["seconds"])
     with leases.held(
         TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, keep_going=lambda: None
     ) as held:
+        stopped = threading.Event()
 
         def stop(moment: str) -> None:
-            if moment == checkpoints.LEDGER_WRITING:
+            if moment == checkpoints.LEDGER_WRITING and not stopped.is_set():
+                stopped.set()  # once: who wakes up tries again, and so does its heart
                 say(held=held.lease.fence, process=os.getpid())
                 os.kill(os.getpid(), signal.SIGSTOP)
 

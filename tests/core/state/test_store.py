@@ -237,12 +237,6 @@ def cut_connections(url: str) -> None:
 
 
 @pytest.mark.xdist_group("postgres")
-@pytest.mark.survives(
-    "state",
-    "every connection to a PostgreSQL ledger is cut, between two transactions and in the middle of one",
-    "nothing; in the middle of one: the ledger cannot be used, and what the driver said",
-    "that transaction is not written, the next one is",
-)
 def test_a_connection_that_was_cut_costs_at_most_the_transaction_it_was_in(postgres_url: str, tmp_path: Path) -> None:
     store = Store(tmp_path, postgres_url)
 
