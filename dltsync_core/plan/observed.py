@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -26,3 +26,8 @@ class TableObservation:
 
     def unit(self, unit: str) -> UnitObservation:
         return self.units.get(unit, UnitObservation())
+
+    def left_behind(self, known: Collection[str]) -> tuple[str, ...]:
+        """Units the lake shows beside the `known` ones: published by a run that was killed before its commit, and gone since.
+        Readers of the lake see their rows a second time until a load retires them."""
+        return tuple(sorted(unit for unit, found in self.units.items() if found.lake_loads and unit not in known))

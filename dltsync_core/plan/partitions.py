@@ -13,7 +13,7 @@ from dataclasses import replace
 from dltsync_core.catalog.facts import PartitioningFacts, Slot, TableFacts
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
-from dltsync_core.identity import TableName
+from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.families import Family, families
 from dltsync_core.plan.heads import Head, TableHeads
 from dltsync_core.plan.intent import Intent
@@ -42,8 +42,10 @@ def plan_partition_table(
     if partitioning is None:
         raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
     live = {unit: head for unit, head in heads.live.items() if head.kind == table.kind}
-    strangers = tuple(sorted(set(heads.live) - set(live)))
-    found = families(partitioning, live, strangers)
+    left_behind = observed.left_behind({*heads.live, *(slot.range.key for slot in partitioning.slots)})
+    whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
+    strangers = tuple(sorted({*heads.live, *whole} - set(live)))
+    found = families(partitioning, {*live, *left_behind} - set(strangers), strangers)
     family_of = {unit: family for family in found for unit in family.heirs}
     wanted = _wanted(partitioning, found, intent)
     steps = []
