@@ -152,6 +152,12 @@ def delete_rows(catalog: str, target: Target, equal: Sequence[str]) -> str:
     return f"DELETE FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}"
 
 
+def update_rows(catalog: str, target: Target, columns: Sequence[str], equal: Sequence[str]) -> str:
+    """Give `columns` new values, each a parameter, in the rows in which each column of `equal` has its parameter's value."""
+    values = ", ".join(f"{identifier(column)} = ?" for column in columns)
+    return f"UPDATE {qualified(catalog, *target)} SET {values} WHERE {_all_equal(equal)}"
+
+
 def _all_equal(columns: Sequence[str]) -> str:
     return " AND ".join(f"{identifier(column)} = ?" for column in columns)
 

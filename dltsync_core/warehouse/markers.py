@@ -74,13 +74,27 @@ def refuse_late_writer(connection: DuckDBPyConnection, catalog: str, target: Tar
 def write_marker(
     connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker, retires: tuple[str, ...]
 ) -> None:
-    """Put the unit's marker in the place of its last one, and take away those of `retires`."""
+    """Put the unit's marker in the place of its last one, and take away those of `retires`. What other pipelines' markers say of
+    the same rows is true no more: theirs then name this load, and no load of their lake, so that they fill the unit again."""
     connection.execute(q.create_schema(catalog, MARKER_SCHEMA))
     connection.execute(q.create_table(catalog, _TABLE, _COLUMNS))
     for unit in (marker.unit, *retires):
         connection.execute(q.delete_rows(catalog, _TABLE, _OF_UNIT), [marker.pipeline, *_folded(target), unit])
     row = _row(marker, target)
     connection.execute(q.insert_row(catalog, _TABLE, list(row)), list(row.values()))
+    _void_strangers(connection, catalog, target, marker)
+
+
+def _void_strangers(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
+    """Units are told apart within one pipeline only: of another one's, those that are units of ours as well are left alone."""
+    known = connection.execute(
+        q.select_rows(catalog, _TABLE, ("pipeline", "unit"), _OF_TARGET), _folded(target)
+    ).fetchall()
+    beside = {unit for pipeline, unit in known if pipeline == marker.pipeline and unit != marker.unit}
+    void = q.update_rows(catalog, _TABLE, ("load_id", "lake", "watermark"), _OF_UNIT)
+    for pipeline, unit in known:
+        if pipeline != marker.pipeline and unit not in beside:
+            connection.execute(void, [marker.load_id, "", None, pipeline, *_folded(target), unit])
 
 
 def drop_markers(connection: DuckDBPyConnection, catalog: str, target: Target) -> None:

@@ -86,6 +86,11 @@ class FakeWarehouse:
             scope = how if isinstance(how, ReplaceScope) else None
             counted = replace(marker, rows=self._count(request.target, scope))
             self.marks[request.target, marker.pipeline, marker.unit] = counted
+            ours = {unit for where, whose, unit in self.marks if (where, whose) == (request.target, marker.pipeline)}
+            for where, whose, unit in self.marks:
+                if where == request.target and whose != marker.pipeline and unit not in ours - {marker.unit}:
+                    stranger = self.marks[where, whose, unit]
+                    self.marks[where, whose, unit] = replace(stranger, load_id=marker.load_id, lake="", watermark=None)
         return Loaded(len(rows), 0.01)
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
