@@ -119,7 +119,9 @@ class World(ServerShop):
             update={
                 "destination": config.destination.model_copy(update={"lock_timeout_seconds": 0.6}),
                 "processing": config.processing.model_copy(update={"retry_attempts": self.attempts}),
-                "state": config.state.model_copy(update={"backup_state_before_run": False}),
+                "state": config.state.model_copy(
+                    update={"backup_state_before_run": False, "ledger_retry_seconds": 1.5}
+                ),
             }
         )
 
