@@ -51,7 +51,7 @@ MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
 
 SCOPES_PER_STATEMENT = 200
-"""Conditions counted in one pass over a table. A table can have 15,000 partitions; a statement of all would parse slowly."""
+"""Conditions counted by one statement. A table can have 15,000 partitions; a statement of all would parse slowly."""
 
 _STAGING = "dltsync_staging_"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
@@ -117,7 +117,7 @@ class DltWarehouse:
         if request.marker is not None:
             how = request.disposition
             scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
-            (rows,) = connection.execute(q.count_rows(place.catalog, place.target, [scope])).fetchone() or (0,)
+            (rows,) = connection.execute(q.count_where(place.catalog, place.target, scope)).fetchone() or (0,)
             marker = replace(request.marker, rows=int(rows))
             write_marker(connection, place.catalog, request.target, marker, request.retires)
 
@@ -243,7 +243,8 @@ class DltWarehouse:
             counted: list[int] = []
             for start in range(0, len(conditions), SCOPES_PER_STATEMENT):
                 some = conditions[start : start + SCOPES_PER_STATEMENT]
-                counted.extend(connection.execute(q.count_rows(catalog, found, some)).fetchone() or ())
+                rows = connection.execute(q.count_rows(catalog, found, some)).fetchall()
+                counted.extend(int(count) for _, count in sorted(rows))
             return counted
 
     def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path | None = None) -> None:

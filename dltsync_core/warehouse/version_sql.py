@@ -64,7 +64,7 @@ class VersionTable:
 
     def without_start(self) -> str:
         """How many rows have no effective date: they cannot be ordered, so they are not looked at."""
-        return q.count_rows(self.catalog, self.target, [q.is_null(self.columns.effective_date)])
+        return q.count_where(self.catalog, self.target, q.is_null(self.columns.effective_date))
 
     def suspects(self, step: int) -> str:
         """All versions of every key that may break a rule, key by key, by start: rowid, start, end (`step` added, NULL when
