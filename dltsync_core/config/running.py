@@ -24,7 +24,8 @@ class ProcessingConfig(Spec):
     max_workers: int = Field(default=4, ge=1, le=64)
     """Units (partitions or tables) extracted at the same time, over all tables."""
     memory_limit_mb: int = Field(default=1024, ge=64)
-    """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top."""
+    """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top. A single row may be
+    larger than this: one of 200 MB takes about 1.5 GB on its way."""
     retry_attempts: int = Field(default=3, ge=1, le=20)
     """How often a look at the source, or the reading of a unit, is tried when the failure may pass (connection lost, deadlock,
     throttling, failover): attempts in all, the first one included. What will not pass, such as a wrong password, is never

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.manifest import ManifestFile
+from dltsync_core.lake.scratch import distinct_rows
 from dltsync_core.lake.storage import LakeStorage
 
 CHECKED_PAGES = ds.ParquetFileFormat(
@@ -43,12 +44,10 @@ def count_distinct(storage: LakeStorage, files: Sequence[ManifestFile], columns:
     schema = _schema_of(storage, files[0], names)
     failed: list[LakeError] = []
     reader = pa.RecordBatchReader.from_batches(schema, _keys(storage, files, names, failed))
-    with duckdb.connect(":memory:") as connection:
-        try:
-            row = connection.from_arrow(reader).distinct().count("*").fetchone()
-        except duckdb.Error:  # DuckDB wraps what the reader raised
-            raise (failed[0] if failed else LakeError(f"{storage.address(files[0].path)} cannot be read")) from None
-    return int(row[0]) if row else 0
+    try:
+        return distinct_rows(reader)
+    except duckdb.Error:  # DuckDB wraps what the reader raised
+        raise (failed[0] if failed else LakeError(f"{storage.address(files[0].path)} cannot be read")) from None
 
 
 def _schema_of(storage: LakeStorage, file: ManifestFile, columns: list[str]) -> pa.Schema:

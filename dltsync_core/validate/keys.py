@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
 from dltsync_core.lake.reading import dataset_of
+from dltsync_core.lake.scratch import distinct_rows
 
 
 def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
@@ -18,6 +17,4 @@ def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
     dataset = dataset_of(files)
     rows = dataset.count_rows()
     reader = dataset.scanner(columns=list(columns)).to_reader()
-    with duckdb.connect(":memory:") as connection:
-        counted = connection.from_arrow(reader).distinct().count("*").fetchone()
-    return rows - int(counted[0]) if counted else 0
+    return rows - distinct_rows(reader)

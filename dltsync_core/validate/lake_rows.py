@@ -6,7 +6,6 @@ compares their checksums.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -19,12 +18,12 @@ from duckdb import DuckDBPyConnection
 from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.reading import dataset_of
+from dltsync_core.lake.scratch import scratch_database
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.summary import read_rows, summarise_relation
 
-MEMORY_LIMIT_MB = 1024
 _UNIT = "unit"
 _HELD = "dltsync_held"
 
@@ -82,9 +81,7 @@ def held_rows(
 @contextmanager
 def lake_rows(loads: Sequence[Sequence[Path]], version_keys: Sequence[str]) -> Iterator[tuple[DuckDBPyConnection, str]]:
     """A connection, and the relation of the rows in it."""
-    with tempfile.TemporaryDirectory(prefix="dltsync-") as spill, duckdb.connect(":memory:") as connection:
-        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT_MB}MB'")
-        connection.execute(q.set_to("temp_directory", spill))
+    with scratch_database() as connection:
         connection.execute(q.set_to("TimeZone", "UTC"))
         relations = list[str]()
         for number, files in enumerate(load for load in loads if load):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-import duckdb
 import pyarrow.dataset as ds
 
 from dltsync_core.errors import ValidationFailed
+from dltsync_core.lake.scratch import distinct_rows
 from dltsync_core.warehouse.port import Target
 
 
@@ -32,10 +32,7 @@ def check_keys(target: Target, files: Sequence[Path], columns: Sequence[str]) ->
             table=table,
         )
     reader = dataset.scanner(columns=list(columns)).to_reader()
-    with duckdb.connect(":memory:") as connection:
-        counted = connection.from_arrow(reader).distinct().count("*").fetchone()
-    surplus = rows - (int(counted[0]) if counted else 0)
-    if surplus:
+    if surplus := rows - distinct_rows(reader):
         raise ValidationFailed(
             f"{table}: {surplus:,} rows repeat the key ({', '.join(columns)}) of another row of the same load",
             remedy="name the columns that identify a row; nothing was written",

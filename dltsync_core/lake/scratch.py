@@ -1,0 +1,37 @@
+"""A DuckDB in memory, for counting and comparing rows of files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+MEMORY_LIMIT_MB = 1024
+"""What one scratch database may hold. DuckDB's own limit is 80 % of the machine, and several may be at work."""
+_THREADS = 4
+"""What it needs before it can spill grows with its threads, whatever the limit says: a big machine has many."""
+
+
+@contextmanager
+def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Beyond MEMORY_LIMIT_MB it spills, into a directory that goes with it: left alone, DuckDB would make one where we stand."""
+    with tempfile.TemporaryDirectory(prefix="dltsync-") as spill:
+        threads = min(_THREADS, os.cpu_count() or 1)
+        limits: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{MEMORY_LIMIT_MB}MB",
+            "temp_directory": spill,
+            "threads": threads,
+        }
+        with duckdb.connect(":memory:", config=limits) as connection:
+            yield connection
+
+
+def distinct_rows(rows: pa.RecordBatchReader) -> int:
+    """How many different rows there are; NULLs count as equal. Raises duckdb.Error, also for what the reader raised."""
+    with scratch_database() as connection:
+        counted = connection.from_arrow(rows).distinct().count("*").fetchone()
+    return int(counted[0]) if counted else 0
