@@ -238,12 +238,12 @@ class Comparison:
     def _lake(self) -> LakeLook:
         """Every live file is read whole: its checksum is compared, then its rows are."""
         found, shape = LakeLook(), self._shape
-        sizes, known = self._services.lake.sizes(shape.name), set(shape.units)
+        sizes, known, asked = self._services.lake.sizes(shape.name), set(shape.units), set(self._units)
         for unit, manifests in self._services.lake.current(shape.name).items():
             if unit not in known:
                 found.strangers += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
                 continue
-            if unit not in self._units:
+            if unit not in asked:
                 continue
             problems = [p for m in manifests for p in self._services.lake.verify(m, sizes=sizes)]
             summary = None

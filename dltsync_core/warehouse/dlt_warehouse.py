@@ -41,7 +41,7 @@ from dltsync_core.warehouse.port import (
     UpsertKeys,
 )
 from dltsync_core.warehouse.reshaping import check_reshaping, reshape
-from dltsync_core.warehouse.scope import duckdb_condition
+from dltsync_core.warehouse.scope import duckdb_condition, starts_of
 from dltsync_core.warehouse.summary import read_rows, summarise_relation
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -159,7 +159,7 @@ class DltWarehouse:
             found = find_table(connection, catalog, target)
             if found is None:
                 return dict.fromkeys(conditions, no_rows(columns))
-            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions)
+            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, starts_of(scopes))
 
     @contextmanager
     def rows(

@@ -168,13 +168,32 @@ def _all_equal(columns: Sequence[str]) -> str:
     return " AND ".join(f"{identifier(column)} = ?" for column in columns)
 
 
-def summarise(relation: str, conditions: Sequence[str], figures: Sequence[str]) -> str:
-    """One row per condition that rows meet: its number from 0 (NULL for none of them), the rows, the figures."""
+def ranks(literals: Sequence[str]) -> str:
+    """One row for each literal: its number from 0, and its place from 1 among their different values in ascending order."""
+    rows = ", ".join(f"({number}, {literal})" for number, literal in enumerate(literals))
+    return f"SELECT number, dense_rank() OVER (ORDER BY value) FROM (VALUES {rows}) AS literals(number, value)"
+
+
+def first_met(conditions: Sequence[tuple[str, int]]) -> str:
+    """The number that stands with the first condition that is true; NULL when none is. Conditions are not empty."""
+    return f"CASE {' '.join(f'WHEN {condition} THEN {number}' for condition, number in conditions)} END"
+
+
+def either(condition: str, met: str, otherwise: str) -> str:
+    """One expression where the condition is true, the other one where it is false or NULL."""
+    return f"CASE WHEN {condition} THEN {met} ELSE {otherwise} END"
+
+
+def summarise(relation: str, condition: str, unit: str, figures: Sequence[str]) -> str:
+    """One row for each value of `unit` among the rows that meet the condition: the value, the rows, the figures."""
     items = "".join(f", {figure} AS f{position}" for position, figure in enumerate(figures, start=1))
-    if len(conditions) == 1:  # lets DuckDB skip what cannot meet it
-        return f"SELECT 0 AS unit, count(*) AS n{items} FROM {relation} WHERE {conditions[0]} HAVING count(*) > 0"
-    cases = " ".join(f"WHEN {condition} THEN {number}" for number, condition in enumerate(conditions))
-    return f"SELECT CASE {cases} END AS unit, count(*) AS n{items} FROM {relation} GROUP BY 1"
+    return f"SELECT {unit} AS unit, count(*) AS n{items} FROM {relation} WHERE {condition} GROUP BY 1"
+
+
+def summarise_all(relation: str, condition: str, figures: Sequence[str]) -> str:
+    """The same of one unit, number 0: no row when no row meets the condition."""
+    items = "".join(f", {figure} AS f{position}" for position, figure in enumerate(figures, start=1))
+    return f"SELECT 0 AS unit, count(*) AS n{items} FROM {relation} WHERE {condition} HAVING count(*) > 0"
 
 
 def everything(relation: str) -> str:

@@ -137,7 +137,7 @@ class Warehouse(Protocol):
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
-        """What each scope's rows (None: those of the whole table) come to, in one pass. Scopes exclude each other. A table that
+        """What each scope's rows (None: those of the whole table) come to. Scopes exclude each other. A table that
         does not exist has no rows; columns it lacks are not in the answer."""
 
     def rows(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -31,6 +33,40 @@ def duckdb_condition(scope: ReplaceScope) -> str:
     if not conditions:
         return q.NOTHING
     return q.EVERYTHING if q.EVERYTHING in conditions else q.any_of(conditions)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the rows of a scope begin: at this literal of DuckDB (`>=`) or beyond it (`>`)."""
+
+    column: str
+    operator: Literal[">=", ">"]
+    literal: str
+
+    @property
+    def reached(self) -> str:
+        """The condition on rows that do not lie before it. NULL for NULL rows, which lie before everything."""
+        return q.compared(self.column, self.operator, self.literal)
+
+    @property
+    def not_reached(self) -> str:
+        """Its opposite, NULL for NULL rows too."""
+        return q.compared(self.column, "<" if self.operator == ">=" else "<=", self.literal)
+
+
+def starts_of(scopes: Mapping[str, ReplaceScope | None]) -> dict[str, Start | None] | None:
+    """Where each of the partitions of a table begins; None for those whose rows lie before every beginning (the first slot, NULL
+    rows) and for those without rows. None altogether when one of them is not one slot: its rows need not lie side by side."""
+    found: dict[str, Start | None] = {}
+    for unit, scope in scopes.items():
+        if scope is None or len(scope.ranges) != 1:
+            return None
+        (range_,) = scope.ranges
+        has_lower = range_.lower is not None and range_.lower.text is not None
+        if has_lower and holds_null_rows(range_):
+            return None
+        found[unit] = _start(scope.column, scope.arrow_type, range_) if has_lower else None
+    return found
 
 
 def holds_null_rows(range_: PartitionRange) -> bool:
@@ -66,10 +102,24 @@ def _values(column: ColumnFacts, range_: PartitionRange, make: Callable[[str], E
     return q.all_of([part for part in parts if part != q.EVERYTHING])
 
 
+def _start(column: ColumnFacts, arrow_type: pa.DataType, range_: PartitionRange) -> Start | None:
+    make = edge_maker(column, arrow_type)
+    if make is None:
+        raise _different_order(column, arrow_type)
+    if range_.lower is None or range_.lower.text is None:
+        return None
+    edge = _edge(column, range_.lower.text, make)
+    return _start_at(column, edge, included=range_.side == "right") if edge.reach is Reach.WITHIN else None
+
+
+def _start_at(column: ColumnFacts, edge: Edge, *, included: bool) -> Start:
+    return Start(column.name, ">=" if included and edge.exact else ">", edge.literal)
+
+
 def _above(column: ColumnFacts, edge: Edge, *, included: bool) -> str:
     if edge.reach is not Reach.WITHIN:
         return q.EVERYTHING if edge.reach is Reach.BELOW else q.NOTHING
-    return q.compared(column.name, ">=" if included and edge.exact else ">", edge.literal)
+    return _start_at(column, edge, included=included).reached
 
 
 def _below(column: ColumnFacts, edge: Edge, *, included: bool) -> str:

@@ -1,7 +1,7 @@
 """Summaries computed by DuckDB: of tables of the warehouse, and of anything else that it can read as a relation.
 
-One statement groups the rows by the unit they lie in, so that the table is read once however many units there are. Moments come
-back as Arrow values and are written by the rules of `changes.canonical`: as the server writes them.
+A statement groups the rows by the unit they lie in (`warehouse.parting`), so that the table is read about once however many units
+there are. Moments come back as Arrow values and are written by the rules of `changes.canonical`: as the server writes them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ from dltsync_core.typemap.summary import (
 )
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.columns import duckdb_type
+from dltsync_core.warehouse.parting import shares
+from dltsync_core.warehouse.scope import Start
 from dltsync_core.warehouse.widening import digits_of, same_family
 
 ROWS_PER_BATCH = 65_536
 
-UNITS_PER_STATEMENT = 200
-"""Conditions tried on every row of one pass. A table can have 15,000 partitions; a statement of all would parse slowly."""
-
 
 def summarise_relation(
-    connection: DuckDBPyConnection, relation: str, columns: Sequence[SummaryColumn], conditions: Mapping[str, str]
+    connection: DuckDBPyConnection,
+    relation: str,
+    columns: Sequence[SummaryColumn],
+    conditions: Mapping[str, str],
+    starts: Mapping[str, Start | None] | None = None,
 ) -> dict[str, Summary]:
-    """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other. Columns that the
-    relation lacks are left out of the summaries; those that it has in a type of another family are `strange`."""
+    """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other; with `starts` (of
+    `scope.starts_of`) a row is not held against all of them. Columns that the relation lacks are left out of the summaries; those
+    that it has in a type of another family are `strange`."""
     described = connection.sql(q.everything(relation))
     held = {name.casefold(): str(kind) for name, kind in zip(described.columns, described.types, strict=True)}
     wanted, strange = list[_Held](), dict[str, str]()
@@ -49,14 +53,15 @@ def summarise_relation(
         elif kind is not None:
             strange[column.name] = kind
     found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), strange=strange))
-    units = list(conditions)
-    for start in range(0, len(units), UNITS_PER_STATEMENT):
-        some = units[start : start + UNITS_PER_STATEMENT]
-        figures = [expression for one in wanted for expression in one.expressions]
-        statement = q.summarise(relation, [conditions[unit] for unit in some], figures)
+    figures = [expression for one in wanted for expression in one.expressions]
+    for share in shares(connection, conditions, starts):
+        if len(share.units) == 1:
+            statement = q.summarise_all(relation, share.condition, figures)
+        else:
+            statement = q.summarise(relation, share.condition, share.number, figures)
         answer = connection.sql(statement).to_arrow_table()
         for number, summary in _summaries(answer, wanted):
-            found[some[number]] = replace(summary, strange=strange)
+            found[share.units[number]] = replace(summary, strange=strange)
     return found
 
 

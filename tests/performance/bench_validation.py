@@ -27,16 +27,20 @@ from dltsync_core.config import (
 from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
+from dltsync_core.ranges import Boundary, slots_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.summary import summary_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
+from dltsync_core.warehouse.scope import scope_for
 from tests.fixtures_sandbox import SandboxServer
 from tests.performance.bench_slices import fill
 
 ROWS = 200_000
 ROUNDS = 3
+PARTITIONS = 1_000
+"""Into so many the warehouse's rows are parted: were every row held against each of them, it would show."""
 SHA256: HashAlgorithm = "hashbytes_sha256"
 
 
@@ -50,7 +54,7 @@ def timed(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def measure(server: SandboxServer, root: Path) -> dict[str, float]:
+def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     database = DatabaseConfig(
         server=server.host,
         port=server.port,
@@ -82,6 +86,9 @@ def measure(server: SandboxServer, root: Path) -> dict[str, float]:
         with house.rows(target, None, names) as batches:
             digest_batches(batches, mapping.columns)
 
+    inner = [Boundary(str(number * rows // PARTITIONS)) for number in range(1, PARTITIONS)]
+    key = mapping.columns[0]
+    parted = {part.key: scope_for(key.column, key.field.type, [part]) for part in slots_of(inner, "right")}
     keyed = Keyed(mapping.columns, mapping.columns[:1])
     bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.places, SHA256)
 
@@ -97,6 +104,7 @@ def measure(server: SandboxServer, root: Path) -> dict[str, float]:
             "summary, source": timed(lambda: view.summaries(facts, columns, units)),
             "summary, lake": timed(lambda: summarise_lake(files, columns, ())),
             "summary, warehouse": timed(lambda: house.summaries(target, {"all": None}, columns)),
+            f"in {PARTITIONS:,} partitions": timed(lambda: house.summaries(target, parted, columns)),
             "fingerprint, source": timed(lambda: view.fingerprints(facts, mapping.columns, units, SHA256)),
             "fingerprint, lake": timed(lambda: fingerprint_lake(files, mapping.columns, (), SHA256)),
             "fingerprint, warehouse": timed(warehouse_fingerprint),
@@ -113,7 +121,7 @@ def main() -> None:
         server.start()
         try:
             fill(server, rows)
-            found = measure(server, Path(folder))
+            found = measure(server, Path(folder), rows)
         finally:
             server.stop()
     whole = found["reading the rows"]
