@@ -123,7 +123,7 @@ class SCDTableConfig(TableConfigBase):
 
     business_key_columns: Listed[Name] | None = None
     """What identifies the thing a version is about. None: found from the unique keys that contain the effective date, else the
-    primary key without the effective date."""
+    primary key without the effective date. Texts that the column's collation takes for equal are one key (docs/validation.md)."""
     last_modified_column: Name
     """Column that grows with every change: a date-and-time type or rowversion."""
     is_latest_column: Name = "IsLatest"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dltsync_core.history.integrity import Finding
@@ -16,11 +17,13 @@ from dltsync_core.identity import TableName
 
 @dataclass(frozen=True)
 class ScdTarget:
-    """An scd table resolved: its source name, its place in the warehouse and the columns of its history."""
+    """An scd table resolved: its source name, its place in the warehouse and the columns of its history. `notes` are sentences
+    about what could not be found out."""
 
     table: TableName
     target: tuple[str, str]
     columns: VersionColumns
+    notes: tuple[str, ...] = ()
 
 
 class ScdHandler:
@@ -47,7 +50,8 @@ class ScdHandler:
         """
         scd = self._resolve(table)
         with nullcontext() if dry_run else self._alone(scd):
-            plan = self._store.revise_versions(scd.target, scd.columns, plan_repair, apply=not dry_run)
+            decide = partial(plan_repair, columns=scd.columns)
+            plan = self._store.revise_versions(scd.target, scd.columns, decide, apply=not dry_run)
         return {
             "table": str(scd.table),
             "target": ".".join(scd.target),
@@ -57,16 +61,14 @@ class ScdHandler:
             "findings": [_finding(scd, finding) for finding in plan.findings],
             "changes": [_change(scd, change) for change in plan.changes],
             "applied": 0 if dry_run else len(plan.changes),
-            "notes": list(_notes(plan)),
+            "notes": [*scd.notes, *_notes(plan)],
         }
 
 
 def _notes(plan: RepairPlan) -> tuple[str, ...]:
-    changed = {change.before.key for change in plan.changes}
-    left = len({finding.key for finding in plan.findings} - changed)
-    if not left:
+    if not plan.left_alone:
         return plan.notes
-    what = "1 key is" if left == 1 else f"{left:,} keys are"
+    what = "1 key is" if plan.left_alone == 1 else f"{plan.left_alone:,} keys are"
     return (*plan.notes, f"{what} reported and left alone: only the source can tell what is right")
 
 

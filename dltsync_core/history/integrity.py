@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Literal, TypeAlias
 
-from dltsync_core.history.versions import Version, moment_text
+from dltsync_core.history.spelling import Spelling
+from dltsync_core.history.versions import Version, VersionColumns, moment_text
+
+_SHOWN = 5
+"""So many spellings are told in full."""
 
 FindingKind: TypeAlias = Literal[
     "several_latest",
@@ -25,12 +29,14 @@ FindingKind: TypeAlias = Literal[
     "latest_but_closed",
     "open_but_not_latest",
     "same_start",
+    "spelt_differently",
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule that one key breaks. `valid_from` tells which version (None: the key as a whole)."""
+    """One rule that one key breaks, or a doubt which keys are one (`spelt_differently`). `valid_from` tells which version (None:
+    the key as a whole)."""
 
     kind: FindingKind
     key: tuple[str | None, ...]
@@ -42,14 +48,44 @@ class Finding:
         return f"{key}: {self.kind}: {self.detail}"
 
 
-def by_key(versions: Iterable[Version]) -> Iterator[tuple[Version, ...]]:
-    """The versions of one key after another, each ordered by valid_from. Versions of a key come together."""
-    for _, group in groupby(versions, key=lambda version: version.key):
+def by_likeness(versions: Iterable[Version]) -> Iterator[tuple[tuple[Version, ...], ...]]:
+    """The entities that may be one, each as its versions; mostly one alone. Versions that are alike come together."""
+    for _, group in groupby(versions, key=lambda version: version.like or version.key):
+        yield tuple(by_entity(group))
+
+
+def by_entity(versions: Iterable[Version]) -> Iterator[tuple[Version, ...]]:
+    """The versions of one entity after another, each ordered by valid_from. Versions of an entity come together."""
+    for _, group in groupby(versions, key=lambda version: version.entity or version.key):
         yield tuple(sorted(group, key=lambda version: (version.valid_from, version.row)))
 
 
+def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> Finding:
+    """That these entities may be one: only the server could tell. Whatever else is said of them may be wrong."""
+    keys = sorted(
+        {version.key for versions in entities for version in versions}, key=lambda key: [part or "" for part in key]
+    )
+    shown = ", ".join(" + ".join("NULL" if part is None else f"'{part}'" for part in key) for key in keys[:_SHOWN])
+    more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
+    under = "".join(f" under {_named(*column)}" for column in _in_doubt(entities, columns))
+    return Finding("spelt_differently", keys[0], None, f"{shown}{more} are spelt differently; may be one entity{under}")
+
+
+def _in_doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> Iterator[tuple[str, Spelling]]:
+    """The key columns in which these entities differ."""
+    for number, (name, spelling) in enumerate(columns.compared if columns else ()):
+        if spelling is not None and len({(v[0].entity or v[0].key)[number] for v in entities}) > 1:
+            yield name, spelling
+
+
+def _named(column: str, spelling: Spelling) -> str:
+    if spelling.collation is None:
+        return f"the collation of {column}, which is not known"
+    return f"the collation {spelling.collation} of {column}"
+
+
 def find_breaches(versions: Sequence[Version]) -> tuple[Finding, ...]:
-    """Everything that is wrong with one key's versions, ordered by valid_from. Empty when all rules hold."""
+    """Everything that is wrong with one entity's versions, ordered by valid_from. Empty when all rules hold."""
     return (
         *_of_key(versions),
         *(finding for version in versions if (finding := _of_version(version))),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
+from dltsync_core.history.spelling import Spelling
+
 if TYPE_CHECKING:
     from dltsync_core.history.repair import RepairPlan
 
@@ -16,12 +18,20 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class VersionColumns:
-    """Which columns of a table make its history."""
+    """Which columns of a table make its history. `spellings` says for each business key how the source compares its text; None
+    where every difference makes another key (no text). Left out: none is text."""
 
     business_keys: tuple[str, ...]
     effective_date: str
     end_date: str
     is_latest: str
+    spellings: tuple[Spelling | None, ...] = ()
+
+    @property
+    def compared(self) -> tuple[tuple[str, Spelling | None], ...]:
+        """Each business key with its spelling."""
+        spellings = self.spellings or (None,) * len(self.business_keys)
+        return tuple(zip(self.business_keys, spellings, strict=True))
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Version:
 
     Moments are nanoseconds since 1970, UTC, exact whatever the column's type. `valid_to` None means open: whatever a table
     writes there (NULL, 9999-12-31) and whether its ends belong to the version is the store's knowledge. `row` is the store's
-    handle, good within one transaction. `key` is for people; rows are told apart by `row`, keys by the store.
+    handle, good within one transaction. `key` is for people, as spelt. Versions of one `entity` are surely versions of one thing;
+    versions of several entities that are alike in `like` may be (`Spelling.same_as` and `.like` of the key). Empty: the key.
     """
 
     row: int
@@ -38,6 +49,8 @@ class Version:
     valid_from: int
     valid_to: int | None
     is_latest: bool
+    entity: tuple[str | None, ...] = ()
+    like: tuple[str | None, ...] = ()
 
 
 class VersionStore(Protocol):
@@ -51,9 +64,9 @@ class VersionStore(Protocol):
         *,
         apply: bool,
     ) -> RepairPlan:
-        """Show `decide` all versions of every key that may break a rule (grouped by key, ordered by valid_from), and change
-        what it plans when `apply`. All in one transaction. The plan that was (or would be) carried out, with the store's
-        notes."""
+        """Show `decide` all versions of every key that may break a rule or be another's spelling (grouped by likeness, in it by
+        entity, ordered by valid_from), and change what it plans when `apply`. All in one transaction. The plan that was (or
+        would be) carried out, with the store's notes."""
 
 
 def moment_text(moment: int | None) -> str | None:

@@ -11,6 +11,7 @@ from dltsync_core.errors import WarehouseError
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.port import Target
+from dltsync_core.warehouse.version_keys import KeySql
 
 OPEN_FROM = 253_370_764_800_000_000_000
 """Nanoseconds of 9999-01-01: an end in the last year of the calendar means open, whatever its exact digits."""
@@ -36,6 +37,8 @@ class VersionTable:
     from_type: str
     to_type: str
     flag_type: str
+    plain_keys: frozenset[int] = frozenset()
+    """See `KeySql.plain`."""
 
     @property
     def nanos_per_step(self) -> int:
@@ -67,24 +70,32 @@ class VersionTable:
         return q.count_where(self.catalog, self.target, q.is_null(self.columns.effective_date))
 
     def suspects(self, step: int) -> str:
-        """All versions of every key that may break a rule, key by key, by start: rowid, start, end (`step` added, NULL when
-        open), latest, then the keys as text. A superset is fine: the rules themselves are history's."""
-        keys = ", ".join(self._key_aliases)
-        shown = ", ".join(f"CAST({key} AS VARCHAR)" for key in self._key_aliases)
+        """All versions of every key that may break a rule or be another's spelling, those that are alike together, by entity, by
+        start: rowid, start, end (`step` added, NULL when open), latest, then as text the keys, their entities, their
+        likenesses. A superset is fine: the rules themselves are history's."""
+        keys = self.keys
+        shown = ", ".join(f"CAST({name} AS VARCHAR)" for name in (*keys.spelt, *keys.entities, *keys.likenesses))
         end = f"d_to + {step}"
         breaks = q.any_of(
             [
+                "d_doubtful",
                 "d_latest_in_key <> 1",
                 f"{end} <= d_from",
                 f"d_next IS NOT NULL AND (d_latest OR d_to IS NULL OR {end} <> d_next)",
                 "d_next IS NULL AND d_latest <> (d_to IS NULL)",
             ]
         )
+        alike = ", ".join(keys.likenesses)
         return (
-            f"WITH marked AS (SELECT *, bool_or({breaks}) OVER (PARTITION BY {keys}) AS d_suspect "
+            f"WITH marked AS (SELECT *, bool_or({breaks}) OVER (PARTITION BY {alike}) AS d_suspect "
             f"FROM ({self._windowed()})) "
-            f"SELECT d_row, d_from, {end}, d_latest, {shown} FROM marked WHERE d_suspect ORDER BY {keys}, d_from, d_row"
+            f"SELECT d_row, d_from, {end}, d_latest, {shown} FROM marked WHERE d_suspect "
+            f"ORDER BY {alike}, {', '.join(keys.entities)}, d_from, d_row"
         )
+
+    def collect_spellings(self, number: int) -> str:
+        """The spellings of one key column that `KeySql` does not liken by itself, into its temporary table."""
+        return self.keys.collect(number, self._table)
 
     def change(self, changes: str, open_marker: str) -> str:
         """Write ends and flags from a relation `changes` (handle, ends, latest). NULL ends become the table's open marker."""
@@ -105,25 +116,24 @@ class VersionTable:
         return f"coalesce(CAST({q.identifier(self.columns.is_latest)} AS BOOLEAN), FALSE)"
 
     @property
-    def _key_aliases(self) -> list[str]:
-        return [f"d_key_{number}" for number, _ in enumerate(self.columns.business_keys)]
+    def keys(self) -> KeySql:
+        return KeySql(self.columns, self.plain_keys)
 
     def _windowed(self) -> str:
-        """Each version with the start of the next and the number of latest ones of its key. Names of ours begin with d_ and
-        replace all of the table's, so that none of them can be taken for ours."""
-        keys = q.identifiers(self.columns.business_keys)
-        named = ", ".join(
-            f"{q.identifier(key)} AS {alias}"
-            for key, alias in zip(self.columns.business_keys, self._key_aliases, strict=True)
-        )
+        """Each version with the start of the next of its entity, the number of latest ones, and whether other entities are like
+        it. Names of ours begin with d_ and replace all of the table's, so that none of them can be taken for ours."""
         start = _nanos(q.identifier(self.columns.effective_date), self.from_type)
         end = _nanos(q.identifier(self.columns.end_date), self.to_type)
-        return (
-            f"SELECT rowid AS d_row, {named}, {start} AS d_from, "
-            f"CASE WHEN {end} < {OPEN_FROM} THEN {end} END AS d_to, {self._flag} AS d_latest, "
-            f"lead({start}) OVER (PARTITION BY {keys} ORDER BY {start}, rowid) AS d_next, "
-            f"count(*) FILTER (WHERE {self._flag}) OVER (PARTITION BY {keys}) AS d_latest_in_key "
+        versions = (
+            f"SELECT rowid AS d_row, {self.keys.selected()}, {start} AS d_from, "
+            f"CASE WHEN {end} < {OPEN_FROM} THEN {end} END AS d_to, {self._flag} AS d_latest "
             f"FROM {self._table} WHERE {q.is_not_null(self.columns.effective_date)}"
+        )
+        entity = ", ".join(self.keys.entities)
+        return (
+            f"SELECT *, lead(d_from) OVER (PARTITION BY {entity} ORDER BY d_from, d_row) AS d_next, "
+            f"count(*) FILTER (WHERE d_latest) OVER (PARTITION BY {entity}) AS d_latest_in_key, "
+            f"{self.keys.doubtful()} AS d_doubtful FROM ({self.keys.compared(versions)})"
         )
 
 

@@ -18,6 +18,9 @@ from dltsync_core.warehouse.version_sql import VersionTable
 _LONGEST_STEP = 86_400_000_000_000
 """Ends that lie before the next start by a day or less, again and again, are a way of writing, no gap."""
 
+_PAGE = 50_000
+"""Spellings that are in Python's memory at once."""
+
 
 def revise(
     connection: DuckDBPyConnection,
@@ -30,11 +33,13 @@ def revise(
     connection.begin()
     try:
         marker = _open_marker(connection, table)
+        table = _liken(connection, table)
         step = _inclusive_step(connection, table)
         rows = connection.execute(table.suspects(step)).fetchall()
         plan = replace(decide([_version(row) for row in rows]), notes=_notes(connection, table, marker, step))
         if apply and plan.changes:
             _write(connection, table, plan.changes, marker, step)
+        connection.execute(table.keys.forget())
     except BaseException:
         connection.rollback()
         raise
@@ -43,8 +48,38 @@ def revise(
 
 
 def _version(row: Sequence[Any]) -> Version:
-    handle, start, end, latest, *key = row
-    return Version(int(handle), tuple(key), int(start), None if end is None else int(end), bool(latest))
+    handle, start, end, latest, *parts = row
+    width = len(parts) // 3
+    key, entity, like = (tuple(parts[at : at + width]) for at in range(0, len(parts), width))
+    return Version(int(handle), key, int(start), None if end is None else int(end), bool(latest), entity, like)
+
+
+def _liken(connection: DuckDBPyConnection, table: VersionTable) -> VersionTable:
+    """Note what the spellings are like that SQL does not fold by itself: few in most tables. Memory is bounded by a page.
+    The table, told which keys have none of these."""
+    keys = table.keys
+    plain: set[int] = set()
+    connection.execute(keys.create_notes())
+    for number, spelling in keys.folded:
+        connection.execute(table.collect_spellings(number))
+        total = connection.execute(keys.count_collected()).fetchone()
+        count = int(total[0]) if total else 0
+        if not count and spelling.is_plain_in_ascii:
+            plain.add(number)
+        for start in range(0, count, _PAGE):
+            page = connection.execute(keys.page_of_collected(start, start + _PAGE)).fetchall()
+            likenesses = pa.table(
+                {
+                    "spelt": pa.array([text for (text,) in page], pa.string()),
+                    "likened": pa.array([spelling.like(text) for (text,) in page], pa.string()),
+                }
+            )
+            connection.register("dltsync_likened", likenesses)
+            try:
+                connection.execute(keys.note(number, "dltsync_likened"))
+            finally:
+                connection.unregister("dltsync_likened")
+    return replace(table, plain_keys=frozenset(plain))
 
 
 def _open_marker(connection: DuckDBPyConnection, table: VersionTable) -> str | None:

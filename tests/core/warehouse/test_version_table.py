@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from dltsync_core.errors import FidelityError, WarehouseError
 from dltsync_core.history.handler import ScdHandler, ScdTarget
-from dltsync_core.history.integrity import by_key, find_breaches
+from dltsync_core.history.integrity import by_entity, find_breaches
 from dltsync_core.history.repair import RepairPlan, plan_repair
+from dltsync_core.history.spelling import Spelling
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import TableName
+from dltsync_core.warehouse import version_table as version_table_module
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -29,7 +32,9 @@ TARGET = ("sales", "Carriers")
 class Hangar:
     """An scd table with two key columns, one of which has a name our SQL could have chosen."""
 
-    def __init__(self, root: Path, start: str, end: str, flag: str = "BOOLEAN") -> None:
+    def __init__(
+        self, root: Path, start: str, end: str, flag: str = "BOOLEAN", spelling: Spelling | None = None
+    ) -> None:
         self.path = root / "h.duckdb"
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("CREATE SCHEMA sales")
@@ -38,7 +43,8 @@ class Hangar:
                 f'"From" {start}, "To" {end}, "IsLatest" {flag})'
             )
         warehouse = DltWarehouse(self.path, pipeline="p", work_directory=root / "work")
-        self.handler = ScdHandler(lambda _: ScdTarget(TableName("dbo", "Carriers"), TARGET, COLUMNS), warehouse)
+        target = ScdTarget(TableName("dbo", "Carriers"), TARGET, replace(COLUMNS, spellings=(spelling, None)))
+        self.handler = ScdHandler(lambda _: target, warehouse)
 
     def put(self, *rows: tuple[str, str | None, str | None, bool | None]) -> None:
         with duckdb.connect(str(self.path)) as connection:
@@ -160,8 +166,16 @@ def test_rows_without_an_effective_date_are_counted(tmp_path: Path) -> None:
     assert report["valid"] is True
 
 
-def test_keys_are_compared_exactly(tmp_path: Path) -> None:
-    """Blanks, case and accents make another key, whatever the source's collation would say: nothing is closed by mistake."""
+def test_spellings_of_one_entity_are_one_history(tmp_path: Path) -> None:
+    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=Spelling("Latin1_General_CI_AS"))
+    hangar.put(("n1", "2020-01-01", None, True), ("N1 ", "2020-02-01", None, True), ("Ñ1", "2020-01-01", None, True))
+    report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
+    assert [change["key"]["Plane"] for change in report["changes"]] == ["n1"]
+    assert "n1" in [row[0] for row in hangar.rows() if row[2] == "2020-02-01"]
+    assert hangar.handler.repair_scd_integrity("Carriers")["valid"] is True
+
+
+def test_keys_that_are_no_text_at_the_source_are_compared_exactly(tmp_path: Path) -> None:
     hangar = Hangar(tmp_path, "DATE", "DATE")
     hangar.put(*((plane, "2020-01-01", None, True) for plane in ("n1", "N1", "N1 ", "Ñ1")))
     assert hangar.handler.repair_scd_integrity("Carriers")["findings"] == []
@@ -222,7 +236,68 @@ def test_duckdb_suspects_every_key_that_breaks_a_rule(rows: Sequence[tuple[str, 
         if any("ends belong" in note for note in plan.notes):
             return  # a convention was seen: what is a gap is then another question
         by_plane = sorted(everything, key=lambda v: (v.key, v.valid_from, v.row))
-        broken = {group[0].key for group in by_key(by_plane) if find_breaches(group)}
+        broken = {group[0].key for group in by_entity(by_plane) if find_breaches(group)}
         assert broken <= {version.key for version in seen}
         assert [f for f in plan.findings if f.key in broken] == list(plan_repair(by_plane).findings)
         assert revise(connection, table, plan_repair, apply=False).changes == ()
+
+
+TEXT = st.text(st.sampled_from("aAiI éÉßæ\u0301\u00adａかカ٣1-\t😀wv"), max_size=4)
+PLAIN_TEXT = st.text(st.sampled_from("aAiI -1wv"), max_size=3)
+
+
+@pytest.mark.parametrize(
+    "collation",
+    [
+        "Latin1_General_CI_AS",
+        "SQL_Latin1_General_CP1_CI_AI",
+        "Latin1_General_CS_AS",
+        "Latin1_General_BIN2",
+        "Finnish_Swedish_CI_AS",
+        "Turkish_CI_AS",
+        None,
+    ],
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.none() | PLAIN_TEXT, max_size=8) | st.lists(PLAIN_TEXT | TEXT, max_size=8))
+def test_duckdb_tells_entities_apart_as_spelling_does(
+    monkeypatch: pytest.MonkeyPatch, collation: str | None, texts: Sequence[str | None]
+) -> None:
+    """What SQL folds by itself and what it is told in pages give one answer: that of `Spelling`."""
+    monkeypatch.setattr(version_table_module, "_PAGE", 2)
+    spelling = Spelling(collation)
+    columns = VersionColumns(("spelt", "rowid_"), "d_like", "To", "number", (spelling, None))
+    types = {"spelt": "VARCHAR", "rowid_": "INTEGER", "d_like": "DATE", "To": "DATE", "number": "BOOLEAN"}
+    seen: list[Version] = []
+
+    def decide(shown: Sequence[Version]) -> RepairPlan:
+        seen.extend(shown)
+        return plan_repair(shown, columns)
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute('CREATE TABLE t (spelt VARCHAR, rowid_ INTEGER, d_like DATE, "To" DATE, number BOOLEAN)')
+        for text in texts:
+            connection.execute("INSERT INTO t VALUES (?, NULL, '2020-01-01', '2020-01-02', FALSE)", [text])
+        plan = revise(connection, version_table("memory", ("main", "t"), columns, types), decide, apply=True)
+        assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchone() == (0,)
+    assert [v.row for v in sorted(seen, key=lambda v: v.row)] == list(range(len(texts))), (
+        "none is latest: all are suspects"
+    )
+    for version in seen:
+        key = version.key[0]
+        assert version.entity == (None if key is None else spelling.same_as(key), None)
+        assert version.like == (None if key is None else spelling.like(key), None)
+    likenesses = {v.like for v in seen}
+    assert sum(f.kind == "spelt_differently" for f in plan.findings) == sum(
+        len({v.entity for v in seen if v.like == like}) > 1 for like in likenesses
+    )
+
+
+def test_sound_histories_that_may_be_one_are_told(tmp_path: Path) -> None:
+    """Each breaks no rule by itself; together they would."""
+    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=Spelling("French_CI_AI"))
+    hangar.put(("Né", "2020-01-01", None, True), ("ne", "2020-02-01", None, True), ("no", "2020-02-01", None, True))
+    before = hangar.rows()
+    report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
+    assert (report["counts"], report["applied"], hangar.rows()) == ({"spelt_differently": 1}, 0, before)
+    assert report["notes"][-1] == "1 key is reported and left alone: only the source can tell what is right"

@@ -1,0 +1,132 @@
+"""The SQL that tells the entities of a history apart, as the source's collations do: the twin of `history.spelling`.
+
+Printable ASCII is compared by SQL alone; what other text is like is noted in a temporary table, one row a spelling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dltsync_core.history.spelling import PLAIN, Spelling
+from dltsync_core.history.versions import VersionColumns
+from dltsync_core.warehouse import duckdb_sql as q
+
+_NOTED = "temp.main.dltsync_likenesses"
+_COLLECTED = "temp.main.dltsync_spellings"
+
+
+@dataclass(frozen=True)
+class KeySql:
+    """Each business key has three columns: d_key (as spelt), d_entity (`Spelling.same_as`), d_like (`Spelling.like`)."""
+
+    columns: VersionColumns
+    plain: frozenset[int] = frozenset()
+    """Keys (by number) of which every spelling is likened by SQL alone: nothing is noted of them."""
+
+    @property
+    def spelt(self) -> list[str]:
+        return self._names("d_key")
+
+    @property
+    def entities(self) -> list[str]:
+        return self._names("d_entity")
+
+    @property
+    def likenesses(self) -> list[str]:
+        return self._names("d_like")
+
+    @property
+    def folded(self) -> list[tuple[int, Spelling]]:
+        """The keys of which some spellings are likened outside of SQL: (number, spelling)."""
+        return [(n, s) for n, (_, s) in enumerate(self.columns.compared) if s is not None and not s.is_binary]
+
+    def selected(self) -> str:
+        """The keys as they are spelt."""
+        return ", ".join(
+            f"{q.identifier(name)} AS {alias}"
+            for name, alias in zip(self.columns.business_keys, self.spelt, strict=True)
+        )
+
+    def compared(self, versions: str) -> str:
+        """A query over versions with d_key columns, with the entity and the likeness of each key added."""
+        added = ", ".join(
+            f"{self._entity(n, s)} AS d_entity_{n}, {self._like(n, s)} AS d_like_{n}"
+            for n, (_, s) in enumerate(self.columns.compared)
+        )
+        joined = "".join(
+            f" LEFT JOIN {_NOTED} AS d_noted_{n} ON d_noted_{n}.number = {n} AND d_noted_{n}.spelt = d_version.d_key_{n}"
+            for n, _ in self.folded
+            if n not in self.plain
+        )
+        return f"SELECT d_version.*, {added} FROM ({versions}) AS d_version{joined}"
+
+    def doubtful(self) -> str:
+        """Whether other entities are like this one. Plain spellings whose case is settled leave no doubt."""
+        likenesses = ", ".join(self.likenesses)
+        return q.any_of(
+            [
+                f"min(d_entity_{n}) OVER (PARTITION BY {likenesses}) <> max(d_entity_{n}) OVER (PARTITION BY {likenesses})"
+                for n, spelling in self.folded
+                if not (n in self.plain and (spelling.settles_case or spelling.keeps_case))
+            ]
+            or [q.NOTHING]
+        )
+
+    def create_notes(self) -> str:
+        return "CREATE OR REPLACE TEMP TABLE dltsync_likenesses (number INTEGER, spelt VARCHAR, likened VARCHAR)"
+
+    def collect(self, number: int, table: str) -> str:
+        """The spellings of one key that SQL does not liken, each once and with a place: rowids of one's own transaction begin
+        anywhere."""
+        name = q.identifier(self.columns.business_keys[number])
+        spelling = self.columns.compared[number][1]
+        condition = f"NOT {_is_plain(name)}" if spelling is not None and spelling.is_plain_in_ascii else q.EVERYTHING
+        return (
+            "CREATE OR REPLACE TEMP TABLE dltsync_spellings AS "
+            "SELECT row_number() OVER () - 1 AS place, spelt FROM "
+            f"(SELECT DISTINCT {name} AS spelt FROM {table} WHERE {name} IS NOT NULL AND {condition})"
+        )
+
+    def count_collected(self) -> str:
+        return f"SELECT count(*) FROM {_COLLECTED}"
+
+    def page_of_collected(self, start: int, end: int) -> str:
+        return f"SELECT spelt FROM {_COLLECTED} WHERE place >= {start} AND place < {end}"
+
+    def note(self, number: int, relation: str) -> str:
+        """Note a relation (spelt, likened)."""
+        return f"INSERT INTO {_NOTED} SELECT {number}, spelt, likened FROM {q.identifier(relation)}"
+
+    def forget(self) -> str:
+        return f"DROP TABLE IF EXISTS {_COLLECTED}; DROP TABLE IF EXISTS {_NOTED}"
+
+    def _names(self, prefix: str) -> list[str]:
+        return [f"{prefix}_{number}" for number, _ in enumerate(self.columns.business_keys)]
+
+    def _entity(self, number: int, spelling: Spelling | None) -> str:
+        key = f"d_version.d_key_{number}"
+        if spelling is None:
+            return key
+        trimmed = f"rtrim({key}, ' ')"
+        if not spelling.settles_case:
+            return trimmed
+        if number in self.plain:
+            return f"lower({trimmed})"
+        return f"CASE WHEN {_is_plain(key)} THEN lower({trimmed}) ELSE {trimmed} END"
+
+    def _like(self, number: int, spelling: Spelling | None) -> str:
+        key = f"d_version.d_key_{number}"
+        if spelling is None:
+            return key
+        trimmed = f"rtrim({key}, ' ')"
+        if spelling.is_binary:
+            return trimmed
+        noted = f"d_noted_{number}.likened"
+        if not spelling.is_plain_in_ascii:
+            return noted
+        plain = trimmed if spelling.keeps_case else f"lower({trimmed})"
+        return plain if number in self.plain else f"CASE WHEN {_is_plain(key)} THEN {plain} ELSE {noted} END"
+
+
+def _is_plain(text: str) -> str:
+    return f"regexp_full_match({text}, {q.text(PLAIN)})"
