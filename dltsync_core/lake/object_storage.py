@@ -43,7 +43,6 @@ class ObjectStorage:
         self._cache = LakeCache(work / "cache", cache_bytes)
         self._opened: tuple[Any, str] | None = None
         self._opening = threading.Lock()
-        self._small: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return f"ObjectStorage({self._url!r})"
@@ -99,12 +98,7 @@ class ObjectStorage:
         return self._contents([key]).get(key)
 
     def read_all(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """What was read or written before is not asked for again: a small object has one content for ever. Who lists first
-        and reads then sees the store as it was when it was listed."""
-        known = {key: self._small[key] for key in keys if key in self._small}
-        found = self._contents([key for key in keys if key not in known])
-        self._small.update(found)
-        return known | found
+        return self._contents(keys)
 
     def _contents(self, keys: Sequence[str]) -> dict[str, bytes]:
         if not keys:
@@ -150,7 +144,6 @@ class ObjectStorage:
         self.delete(source)
 
     def delete(self, key: str) -> None:
-        self._small.pop(key, None)
         with self._talking("removing", key) as (files, root):
             try:
                 files.rm_file(f"{root}/{key}")

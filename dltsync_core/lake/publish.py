@@ -43,8 +43,9 @@ from dltsync_core.plan.heads import lake_digest
 class Manifests:
     """The manifests of a lake's tables as publishers see them: every scan lists them, none is read twice. Thread-safe.
 
-    A manifest never changes: its key is its load's, and nothing is put where something is. Who must notice damage looks for
-    himself (`lake.survey`).
+    A manifest never changes: its key is its load's, and nothing is put where something is. On a disk it may be damaged, though:
+    who must notice that asks for `unharmed` ones, or reads all of them himself (`scan_manifests`). In memory are those of the
+    last listing, each once and parsed.
     """
 
     def __init__(self) -> None:
@@ -65,18 +66,28 @@ class Manifests:
                 continue
             parsed = {key: manifest_from(contents[key], path=storage.address(key)) for key in new}
             known = {key: read[key] if key in read else parsed[key] for key in keys}
-            self._read[table] = known  # of several threads the last one wins: the next scan finds what it missed
+            self.remember(table, known)
             return tuple(in_order(known.values()))
 
+    def unharmed(self, storage: LakeStorage, table: TableName) -> Mapping[str, Manifest]:
+        """Those that were read before and, where they are still listed, are what they were: of a disk's none is sure to be."""
+        return self._read.get(table, {}) if storage.keeps_whole else {}
 
-def scan_manifests(storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
-    """All manifests of a table, every one read now. Raises LakeError for a damaged one."""
-    return Manifests().scan(storage, table)
+    def remember(self, table: TableName, listed: Mapping[str, Manifest]) -> None:
+        """These, by key, are all that is known of a table. Of several threads the last one wins: the next scan finds what it
+        missed."""
+        self._read[table] = listed
 
 
-def highest_sequence(storage: LakeStorage, table: TableName) -> int:
+def scan_manifests(storage: LakeStorage, table: TableName, manifests: Manifests | None = None) -> tuple[Manifest, ...]:
+    """All manifests of a table, every one read now except those of `manifests` that cannot have been damaged since. Raises
+    LakeError for a damaged one."""
+    return (manifests if manifests is not None and storage.keeps_whole else Manifests()).scan(storage, table)
+
+
+def highest_sequence(storage: LakeStorage, manifests: Manifests, table: TableName) -> int:
     """The highest fence the lake has ever seen of a table: in live manifests, in retired ones and in names of files."""
-    scanned = [manifest.sequence for manifest in scan_manifests(storage, table)]
+    scanned = [manifest.sequence for manifest in scan_manifests(storage, table, manifests)]
     return max([0, *scanned, *_fences(storage.list(paths.table_directory(table)))])
 
 

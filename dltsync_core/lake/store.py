@@ -98,7 +98,7 @@ class Lake:
 
     def highest_sequence(self, table: TableName) -> int:
         """The highest fence this table was ever published under, superseded loads included; 0 when there is none."""
-        return highest_sequence(self._storage, table)
+        return highest_sequence(self._storage, self._manifests, table)
 
     def highest_sequence_of(self, table: TableName, units: Sequence[str]) -> int:
         """The highest fence any manifest of the table or any file of these partitions bears; without a look at every other
@@ -107,14 +107,14 @@ class Lake:
 
     def current(self, table: TableName) -> dict[str, tuple[Manifest, ...]]:
         """The live manifests of a table by unit, oldest first (scd: one unit, many manifests). Empty: never loaded."""
-        units: dict[str, tuple[Manifest, ...]] = {}
-        for manifest in live(scan_manifests(self._storage, table)):
-            units[manifest.unit] = (*units.get(manifest.unit, ()), manifest)
-        return units
+        units: dict[str, list[Manifest]] = {}
+        for manifest in live(scan_manifests(self._storage, table, self._manifests)):
+            units.setdefault(manifest.unit, []).append(manifest)
+        return {unit: tuple(manifests) for unit, manifests in units.items()}
 
     def survey(self, table: TableName, *, deep: bool = False) -> Survey:
         """What lies there, the damaged and the strange included (`lake.survey`)."""
-        return survey(self._storage, table, self._pipeline, deep=deep)
+        return survey(self._storage, table, self._pipeline, self._manifests, deep=deep)
 
     def set_aside(self, table: TableName, findings: Sequence[Finding], now: datetime) -> list[str]:
         """Move what was found into quarantine; the new keys."""

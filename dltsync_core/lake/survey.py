@@ -19,7 +19,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.clearing import dead_files
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live, manifest_from
-from dltsync_core.lake.publish import is_manifest
+from dltsync_core.lake.publish import Manifests, is_manifest
 from dltsync_core.lake.storage import LakeStorage
 
 Kind = Literal["foreign file", "superfluous file", "torn file", "torn manifest", "other pipeline", "newer format"]
@@ -79,11 +79,11 @@ class Survey:
         return tuple(finding for finding in self.findings if finding.needs_answer)
 
 
-def survey(storage: LakeStorage, table: TableName, pipeline: str, *, deep: bool = False) -> Survey:
-    """Look at a table's lake; `deep` reads every live file and compares its checksum. Raises LakeError when the store does
-    not answer, never for what is found in it."""
+def survey(storage: LakeStorage, table: TableName, pipeline: str, known: Manifests, *, deep: bool = False) -> Survey:
+    """Look at a table's lake; manifests of `known` that cannot have been damaged since are not read again. `deep` reads every
+    live file and compares its checksum. Raises LakeError when the store does not answer, never for what is found in it."""
     sizes = storage.sizes(paths.data_directory(table))
-    manifests, findings = _manifests(storage, table, pipeline, sizes)
+    manifests, findings = _manifests(storage, table, pipeline, sizes, known)
     problems: dict[str, tuple[str, ...]] = {}
     for manifest in live(manifests):
         said = []
@@ -137,13 +137,14 @@ def _is_whole(storage: LakeStorage, file: ManifestFile) -> bool:
 
 
 def _manifests(
-    storage: LakeStorage, table: TableName, pipeline: str, sizes: Mapping[str, int]
+    storage: LakeStorage, table: TableName, pipeline: str, sizes: Mapping[str, int], known: Manifests
 ) -> tuple[tuple[Manifest, ...], list[Finding]]:
     keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
-    good: list[Manifest] = []
+    read = known.unharmed(storage, table)
+    good = {key: m for key in keys if (m := read.get(key)) and m.table == table and m.pipeline in ("", pipeline)}
     strange: list[Manifest] = []
     findings: list[Finding] = []
-    for key, content in storage.read_all(keys).items():
+    for key, content in storage.read_all([key for key in keys if key not in good]).items():
         address, size = storage.address(key), len(content)
         try:
             manifest = manifest_from(content, path=address)
@@ -158,14 +159,16 @@ def _manifests(
             findings.append(Finding("other pipeline", key, address, f"is a manifest {owner}", size))
             strange.append(manifest)
             continue
-        good.append(manifest)
-    ours = {file.path for manifest in good for file in manifest.files}
+        good[key] = manifest
+    if storage.keeps_whole:
+        known.remember(table, good)
+    ours = {file.path for manifest in good.values() for file in manifest.files}
     for manifest in strange:
         for file in manifest.files:
             if file.path in sizes and file.path not in ours:
                 why = f"is a file of pipeline {manifest.pipeline!r}"
                 findings.append(Finding("other pipeline", file.path, storage.address(file.path), why, file.bytes))
-    return tuple(good), findings
+    return tuple(good[key] for key in keys if key in good), findings
 
 
 def _unnamed(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Manifest, ...]) -> list[Finding]:

@@ -6,7 +6,10 @@ On Azure and Google `make test-slow` runs them; one look at Google stands in tes
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 from dltsync_core.config import StateConfig
 from dltsync_core.errors import EnvironmentProblem, Fenced, LakeError, LakeUnreachable, NotWritable
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.lake import object_storage
+from dltsync_core.lake import object_storage, paths
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.lake.store import Lake
 from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, publish, stage
@@ -118,6 +121,68 @@ def test_what_was_just_published_is_not_fetched_again(
 
 def refuse(*_: object) -> None:
     raise AssertionError("the store was asked")
+
+
+def test_no_manifest_is_asked_for_twice(
+    lake: Lake, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table has thousands, and a store that answers each in its own time; what is published elsewhere is seen all the same."""
+    for number in range(3):
+        publish(lake, "partition", f"[{number},{number + 1})", [number])
+    other, asked = lake_in(bucket, tmp_path / "other"), list[str]()
+    original = object_storage.ObjectStorage._contents
+
+    def noting(storage: object_storage.ObjectStorage, keys: Sequence[str]) -> dict[str, bytes]:
+        asked.extend(keys)
+        return original(storage, keys)
+
+    monkeypatch.setattr(object_storage.ObjectStorage, "_contents", noting)
+
+    def look() -> None:
+        assert len(other.survey(ORDERS).units) == len(other.current(ORDERS)) == number + 1
+        assert other.count(ORDERS) == number + 1
+        assert other.highest_sequence(ORDERS) == other.highest_sequence_of(ORDERS, [])
+
+    look()
+    look()
+    assert len(asked) == 3
+    number = 3
+    asked.clear()
+    late = publish(lake, "partition", JANUARY, [4])
+    asked.clear()
+    look()
+    assert asked == [paths.manifest_key(ORDERS, late.load_id)]
+
+
+def test_a_damaged_manifest_is_looked_at_until_it_is_gone(lake: Lake, bucket: Bucket, tmp_path: Path) -> None:
+    publish(lake, "partition", JANUARY, [1])
+    good = publish(lake, "partition", FEBRUARY, [2])
+    lake.survey(ORDERS)
+    address = lake._storage.address(paths.manifest_key(ORDERS, good.load_id))
+    other = lake_in(bucket, tmp_path / "other")
+    content = bucket.files.cat_file(address)
+    bucket.files.pipe_file(address, content[:100])
+    for _ in range(2):
+        assert [finding.kind for finding in other.survey(ORDERS).findings if "manifest" in finding.key] == [
+            "torn manifest"
+        ]
+        with pytest.raises(LakeError, match="is not a manifest"):
+            other.current(ORDERS)
+    bucket.files.pipe_file(address, content)
+    assert set(other.current(ORDERS)) == {JANUARY, FEBRUARY}
+    assert other.survey(ORDERS).findings == ()
+
+
+def test_manifests_in_memory_are_those_that_are_listed(lake: Lake, bucket: Bucket, tmp_path: Path) -> None:
+    """And each is there once, parsed: a process that lives for months published and replaced thousands."""
+    other = lake_in(bucket, tmp_path / "other")
+    publish(lake, "partition", JANUARY, [1])
+    gone = [weakref.ref(manifest) for manifest in (*other.survey(ORDERS).manifests, *other.current(ORDERS)[JANUARY])]
+    assert gone[0]() is gone[1]() is not None
+    publish(lake, "partition", JANUARY, [1, 2])
+    other.survey(ORDERS)
+    gc.collect()
+    assert [manifest() for manifest in gone] == [None, None]
 
 
 def test_the_cache_is_bounded_and_a_borrowed_file_outlives_it(bucket: Bucket, tmp_path: Path) -> None:
