@@ -112,6 +112,11 @@ class Lake:
             units.setdefault(manifest.unit, []).append(manifest)
         return {unit: tuple(manifests) for unit, manifests in units.items()}
 
+    def current_of(self, table: TableName, unit: str) -> tuple[Manifest, ...]:
+        """The live manifests of one unit, oldest first. What is listed is seen anew, no manifest is read twice: the units of a
+        table are asked for one by one."""
+        return tuple(manifest for manifest in live(self._manifests.scan(self._storage, table)) if manifest.unit == unit)
+
     def survey(self, table: TableName, *, deep: bool = False) -> Survey:
         """What lies there, the damaged and the strange included (`lake.survey`)."""
         return survey(self._storage, table, self._pipeline, self._manifests, deep=deep)
@@ -198,8 +203,8 @@ class Lake:
         With `version_keys` (scd) the number of different keys over all change files: a version read twice, because of
         the lag or a later change, is one row of the table. NULLs count as equal. Raises LakeError for missing files.
         """
-        manifests = [m for u, ms in self.current(table).items() if unit in (None, u) for m in ms]
-        files = [file for manifest in manifests for file in manifest.files]
+        units = [self.current_of(table, unit)] if unit is not None else self.current(table).values()
+        files = [file for manifests in units for manifest in manifests for file in manifest.files]
         if version_keys:
             return count_distinct(self._storage, files, version_keys)
         return sum(read_footer(self._storage, file.path)[1] for file in files)

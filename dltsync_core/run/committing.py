@@ -18,7 +18,7 @@ def loads_of(services: Services, shape: TableShape, work: UnitWork) -> list[str]
     """The lake loads a unit consists of."""
     if work.step.kind != "scd":
         return [work.load_id]
-    return [m.load_id for m in services.lake.current(shape.name).get(work.step.unit, ())]
+    return [m.load_id for m in services.lake.current_of(shape.name, work.step.unit)]
 
 
 def marker_of(

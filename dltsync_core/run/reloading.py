@@ -33,7 +33,7 @@ class InLake:
 
 def find_in_lake(services: Services, shape: TableShape, step: Step, expected: str) -> InLake:
     """The loads that the plan found. Raises LakeError when they are others now."""
-    manifests = services.lake.current(shape.name).get(step.unit, ())
+    manifests = services.lake.current_of(shape.name, step.unit)
     if step.probe is None or lake_digest(manifest.load_id for manifest in manifests) != expected:
         raise LakeError(
             f"{step.table} {step.unit}: the lake changed since the plan was made",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.manifest import Manifest, ManifestFile, forgettable, live, manifest_from
+from dltsync_core.lake.storage import LocalStorage
 from dltsync_core.lake.store import Lake
 from dltsync_core.plan.heads import growing_digests, lake_digest
 from dltsync_core.plan.steps import TableKind
@@ -100,3 +101,24 @@ def test_a_survey_takes_time_in_proportion(tmp_path: Path, example: Manifest) ->
 def test_loads_of_the_same_columns_keep_them_once(example: Manifest) -> None:
     one, other = (replace(example, load_id=load_id).to_json().encode() for load_id in ("a", "b"))
     assert manifest_from(one, path="one").columns is manifest_from(other, path="other").columns
+
+
+def test_units_asked_for_one_by_one_read_no_manifest_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost warehouse is filled again unit by unit, and each asks for its own loads."""
+    other, units = Lake(tmp_path, "shop", keep_generations=0), [f"[{number},{number + 1})" for number in range(6)]
+    for number, unit in enumerate(units):
+        publish(other, "partition", unit, [number])
+    lake, read = Lake(tmp_path, "shop", keep_generations=0), list[str]()
+    original = LocalStorage.read_all
+
+    def noting(storage: LocalStorage, keys: Sequence[str]) -> dict[str, bytes]:
+        read.extend(keys)
+        return original(storage, keys)
+
+    monkeypatch.setattr(LocalStorage, "read_all", noting)
+    for unit in units:
+        assert [manifest.unit for manifest in lake.current_of(ORDERS, unit)] == [unit]
+        assert lake.count(ORDERS, unit) == 1
+    assert len(read) == len(units)
+    publish(other, "partition", units[2], [7, 8])
+    assert lake.count(ORDERS, units[2]) == 2
