@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import mssql_python
 import pyodbc
 from hypothesis import settings
@@ -14,6 +16,9 @@ pytest_plugins = [
     "tests.crash_summary",
     "tests.integration.forks",
 ]
+
+# A shell ignores Ctrl-C for what it starts in the background, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A pooled connection outlives its test and its server: a test would see what another one left.
 pyodbc.pooling = False

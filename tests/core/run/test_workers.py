@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import signal
 import threading
 import time
 
@@ -54,7 +53,6 @@ def test_one_worker_means_one_after_the_other() -> None:
 
 
 def test_an_interrupt_lets_running_work_end_and_starts_nothing_more() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     stop = threading.Event()
     done: list[str] = []
 
