@@ -112,6 +112,12 @@ class Explainer:
             return DiskFull(
                 f"no room left for the ledger {self.described}", remedy="free some space", path=self.described
             )
+        if _could_not_write(error):
+            return DiskFull(
+                f"no room left for the ledger {self.described}, or its disk fails: {text}",
+                remedy="free some space, or raise the quota or the limit of a file's size; where there is room, look at the disk",
+                path=self.described,
+            )
         if "readonly" in folded or "unable to open" in folded:
             return NotWritable(
                 f"the ledger {self.described} cannot be opened for writing: {text}",
@@ -175,3 +181,15 @@ def _described(url: sa.URL) -> str:
     """Dialect, host and database: enough to find it, nothing to log in with."""
     port = f":{url.port}" if url.port else ""
     return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+
+
+def _could_not_write(error: BaseException) -> bool:
+    """To SQLite a disk is full when its file system has no room. A quota or a limit of a file's size is an I/O error, as is a
+    disk that fails."""
+    if not isinstance(error, sqlite3.Error) or "disk i/o error" not in str(error).casefold():
+        return False
+    return getattr(error, "sqlite_errorcode", None) in (None, *_WRITING)  # Python 3.10 has none
+
+
+_WRITING = (778, 1034, 1290, 1546, 4874)
+"""SQLITE_IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE and _SHMSIZE (https://sqlite.org/rescode.html)."""

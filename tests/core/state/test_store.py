@@ -283,3 +283,29 @@ def test_many_processes_may_open_an_empty_server_ledger_at_once(postgres_url: st
     for thread in threads:
         thread.join(60)
     assert failed == []
+
+
+IN_LITTLE_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+import sqlalchemy as sa
+from dltsync_core.errors import DiskFull
+from dltsync_core.state.store import Store
+store = Store(Path(sys.argv[1]))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
+try:
+    with store.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE big AS SELECT randomblob(1000000) AS b"))
+except DiskFull as error:
+    print(error)
+"""
+
+
+def test_a_limit_of_a_file_s_size_is_a_full_disk_to_the_ledger(tmp_path: Path) -> None:
+    """SQLite calls it an I/O error, as it does a quota; what there is to do is the same."""
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_LITTLE_ROOM, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "no room left for the ledger" in ended.stdout, ended.stderr
+    assert "free some space" in ended.stdout
