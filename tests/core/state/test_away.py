@@ -84,13 +84,16 @@ def test_a_server_that_restarts_in_the_middle_of_a_transaction_is_waited_for(
 ) -> None:
     store = Store(tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(60))
 
+    starting = threading.Timer(1.0, own_postgres.start)
+
     def stop() -> None:
         own_postgres.stop()
-        threading.Timer(1.0, own_postgres.start).start()
+        starting.start()
 
     put(store, "before")
     with caplog.at_level(logging.WARNING):
         put(store, "inside", once(stop))
+    starting.join()  # the ledger may be quicker to see that the server is up
     assert keys(store) == ["before", "inside"]
     store.close()
     said = [record.message for record in caplog.records]
