@@ -86,6 +86,12 @@ class LakeStorage(Protocol):
         """What a Parquet file says at its end, without reading the rest. Raises LakeError when it is missing or torn."""
 
 
+def _unless_gone(error: OSError) -> None:
+    """A directory that was never there, or was removed since it was seen, has no files; one that cannot be read is an error."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error
+
+
 class LocalStorage:
     """A directory on a local disk (or anything mounted as one)."""
 
@@ -159,21 +165,12 @@ class LocalStorage:
 
     def _below(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Keys and paths of all files. Put together as text: a table can have 15,000 directories."""
-        waiting = [prefix]
-        while waiting:
-            above = waiting.pop()
-            with explained(self._root / above, "listing"):
-                try:
-                    entries = os.scandir(self._root / above)
-                except (FileNotFoundError, NotADirectoryError):  # never there, or removed since it was seen
-                    continue
-                with entries:
-                    for entry in entries:
-                        key = f"{above}/{entry.name}" if above else entry.name
-                        if not entry.is_dir():
-                            yield key, entry.path
-                        elif not entry.is_symlink():
-                            waiting.append(key)
+        root = os.fspath(self._root).rstrip("/")
+        with explained(self._root / prefix, "listing"):
+            for place, _, names in os.walk(f"{root}/{prefix}", onerror=_unless_gone):
+                above = place[len(root) + 1 :]
+                for name in names:
+                    yield f"{above}/{name}" if above else name, f"{place}/{name}"
 
     def placed_at(self, key: str) -> datetime | None:
         with explained(self._root / key, "reading"):

@@ -18,7 +18,8 @@ from dltsync_core.lake.disk import remove_tree
 from dltsync_core.lake.footer import Footer
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live
-from dltsync_core.lake.publish import Manifests, highest_sequence, highest_sequence_of, publish, scan_manifests
+from dltsync_core.lake.manifests import Manifests, highest_sequence, highest_sequence_of, scan_manifests
+from dltsync_core.lake.publish import publish
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
 from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, survey

@@ -19,7 +19,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.clearing import dead_files
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live, manifest_from
-from dltsync_core.lake.publish import Manifests, is_manifest
+from dltsync_core.lake.manifests import Manifests, is_manifest
 from dltsync_core.lake.storage import LakeStorage
 
 Kind = Literal["foreign file", "superfluous file", "torn file", "torn manifest", "other pipeline", "newer format"]
