@@ -7,7 +7,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 EXTRAS ?= demo,dev
 CONSTRAINTS ?= constraints.txt
 # A worker that crashed ends the run: xdist does not give what was left of its work to another, and would wait for ever.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0
+PYTEST = -m pytest -n 2 --dist loadgroup --max-worker-restart 0
 # Libraries that phone home are told not to, here and in the package itself.
 export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
@@ -35,21 +35,21 @@ dev: install  ## the Dagster UI over the state that the demo left (sandbox inclu
 
 test: install  ## everything that needs no SQL Server
 	@scripts/test_services.sh
-	@$(PYTEST)
+	@$(BIN)/python $(PYTEST)
 
 test-slow: install  ## what `make test` leaves out because it costs much (the crash matrix has a target of its own)
 	@scripts/test_services.sh slow
-	@$(PYTEST) -m "slow and not exhaustive"
+	@$(BIN)/python $(PYTEST) -m "slow and not exhaustive"
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)
-	@$(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash
+	@$(BIN)/python $(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash
 
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
-	@.venv-embedded-elt/bin/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 tests/dagster
+	@.venv-embedded-elt/bin/python $(PYTEST) tests/dagster
 
 test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test-slow` plays 24 of them)
-	@$(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
+	@$(BIN)/python $(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
 
 lint: install  ## ruff: rules and formatting
 	@$(BIN)/ruff check .

@@ -61,21 +61,6 @@ SENTENCES: Final = {
 """What PostgreSQL's drivers say of a connection that was not made: they give no SQLSTATE then. A refused login is not in here, in
 whatever language the server tells it: repeating a wrong password locks accounts."""
 
-LEDGER: Final = Policy(
-    recourse_of=lambda error: _recourse_of(error),
-    rhythms={
-        Recourse.SAME_CONNECTION: Rhythm(0.0, 0.5, 5.0),
-        Recourse.NEW_TRANSACTION: Rhythm(0.0, 0.2, 2.0),
-        Recourse.NEW_CONNECTION: Rhythm(0.1, 0.5, 5.0),
-        Recourse.LOGIN: Rhythm(0.2, 0.5, 5.0),
-        Recourse.THROTTLED: Rhythm(1.0, 2.0, 10.0),
-        Recourse.FAILOVER: Rhythm(1.0, 2.0, 10.0),
-        Recourse.STALLED: Rhythm(0.0, 0.5, 5.0),
-    },
-    counts_attempts=True,
-)
-"""Shorter pauses than a source server gets: a transaction of the ledger costs nothing, and a run stands still meanwhile."""
-
 
 def how_it_passes(error: BaseException) -> Recourse | None:
     """How what SQLAlchemy or a driver raised is got past; None when it stays, or when that is not known."""
@@ -115,3 +100,19 @@ def _of_sentence(text: str) -> Recourse | None:
 def _recourse_of(error: BaseException) -> Recourse | None:
     found = error.facts.get("recourse") if isinstance(error, LedgerUnavailable) else None
     return found if isinstance(found, Recourse) else None
+
+
+LEDGER: Final = Policy(
+    recourse_of=_recourse_of,
+    rhythms={
+        Recourse.SAME_CONNECTION: Rhythm(0.0, 0.5, 5.0),
+        Recourse.NEW_TRANSACTION: Rhythm(0.0, 0.2, 2.0),
+        Recourse.NEW_CONNECTION: Rhythm(0.1, 0.5, 5.0),
+        Recourse.LOGIN: Rhythm(0.2, 0.5, 5.0),
+        Recourse.THROTTLED: Rhythm(1.0, 2.0, 10.0),
+        Recourse.FAILOVER: Rhythm(1.0, 2.0, 10.0),
+        Recourse.STALLED: Rhythm(0.0, 0.5, 5.0),
+    },
+    counts_attempts=True,
+)
+"""Shorter pauses than a source server gets: a transaction of the ledger costs nothing, and a run stands still meanwhile."""

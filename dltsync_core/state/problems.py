@@ -21,6 +21,9 @@ HIDDEN = "***"
 
 DISK_FULL = "53100"
 
+_FAILED_WRITES = (778, 1034, 1290, 1546, 4874)
+"""SQLITE_IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE and _SHMSIZE (https://sqlite.org/rescode.html)."""
+
 _IS_UP = "check state.state_url and that the database is up"
 
 _LOGIN = (
@@ -96,8 +99,13 @@ class Explainer:
             raise self._away(self._clean(str(error)), how_it_passes(error)) from None
         except OSError as error:
             raise self._about_files(error) from error
-        except (SQLAlchemyError, ImportError) as error:
-            raise StateError(f"the ledger {self.described} cannot be used: {self._clean(str(error))}") from None
+        except ImportError as error:
+            raise StateError(
+                f"the ledger {self.described} cannot be used: {error}",
+                remedy="install the driver that state.state_url names",
+            ) from None
+        except SQLAlchemyError as error:
+            raise self._unusable(self._clean(str(error))) from None
 
     def _told(self, error: BaseException, passes: Recourse | None) -> Exception:
         text = self._clean(str(error)).strip()
@@ -108,13 +116,9 @@ class Explainer:
         if lasting is not None:
             problem, remedy = lasting
             return StateError(f"the ledger {self.described} {problem}: {text}", remedy=remedy)
-        if ("full" in folded and isinstance(error, sqlite3.Error)) or sqlstate_of(error) == DISK_FULL:
+        if _is_full(error):
             return DiskFull(
-                f"no room left for the ledger {self.described}", remedy="free some space", path=self.described
-            )
-        if _could_not_write(error):
-            return DiskFull(
-                f"no room left for the ledger {self.described}, or its disk fails: {text}",
+                f"no room left for the ledger {self.described}: {text}",
                 remedy="free some space, or raise the quota or the limit of a file's size; where there is room, look at the disk",
                 path=self.described,
             )
@@ -137,9 +141,11 @@ class Explainer:
                 "the next run then reads every table again",
                 path=self.described,
             )
-        return StateError(
-            f"the ledger {self.described} cannot be used: {text}", remedy=_IS_UP if self._path is None else ""
-        )
+        return self._unusable(text)
+
+    def _unusable(self, text: str) -> StateError:
+        remedy = _IS_UP if self._path is None else f"look at the file and its disk; copies of it lie in {self._backups}"
+        return StateError(f"the ledger {self.described} cannot be used: {text}", remedy=remedy)
 
     def _away(self, text: str, passes: Recourse | None) -> LedgerUnavailable:
         folded = text.casefold()
@@ -183,13 +189,12 @@ def _described(url: sa.URL) -> str:
     return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
 
 
-def _could_not_write(error: BaseException) -> bool:
+def _is_full(error: BaseException) -> bool:
     """To SQLite a disk is full when its file system has no room. A quota or a limit of a file's size is an I/O error, as is a
     disk that fails."""
-    if not isinstance(error, sqlite3.Error) or "disk i/o error" not in str(error).casefold():
-        return False
-    return getattr(error, "sqlite_errorcode", None) in (None, *_WRITING)  # Python 3.10 has none
-
-
-_WRITING = (778, 1034, 1290, 1546, 4874)
-"""SQLITE_IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE and _SHMSIZE (https://sqlite.org/rescode.html)."""
+    if not isinstance(error, sqlite3.Error):
+        return sqlstate_of(error) == DISK_FULL
+    text = str(error).casefold()
+    if "disk i/o error" in text:
+        return getattr(error, "sqlite_errorcode", None) in (None, *_FAILED_WRITES)  # Python 3.10 has none
+    return "full" in text

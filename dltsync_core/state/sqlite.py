@@ -25,8 +25,10 @@ BUSY_SECONDS = 60
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
-_inherited: list[sqlite3.Connection] = []
 """State names tables, boundaries and row counts of a production database: for its owner only."""
+
+_inherited: list[sqlite3.Connection] = []
+"""Connections of the parent of a forked process: held, so that collecting them as garbage does not close them."""
 
 
 def open_engine(path: Path, *, writable: bool) -> sa.Engine:
