@@ -1,6 +1,6 @@
 """The SQL that tells the entities of a history apart, as the source's collations do: the twin of `history.spelling`.
 
-Printable ASCII is compared by SQL alone; what other text is like is noted in a temporary table, one row a spelling.
+Printable ASCII is compared by SQL alone; what other text is like is asked of Python, spelling by spelling (`likening`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from dltsync_core.history.spelling import PLAIN, Spelling
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.warehouse import duckdb_sql as q
 
-_NOTED = "temp.main.dltsync_likenesses"
-_COLLECTED = "temp.main.dltsync_spellings"
-
 
 @dataclass(frozen=True)
 class KeySql:
@@ -21,7 +18,7 @@ class KeySql:
 
     columns: VersionColumns
     plain: frozenset[int] = frozenset()
-    """Keys (by number) of which every spelling is likened by SQL alone: nothing is noted of them."""
+    """Keys (by number) of which every spelling is likened by SQL alone: Python is not asked."""
 
     @property
     def spelt(self) -> list[str]:
@@ -53,12 +50,7 @@ class KeySql:
             f"{self._entity(n, s)} AS d_entity_{n}, {self._like(n, s)} AS d_like_{n}"
             for n, (_, s) in enumerate(self.columns.compared)
         )
-        joined = "".join(
-            f" LEFT JOIN {_NOTED} AS d_noted_{n} ON d_noted_{n}.number = {n} AND d_noted_{n}.spelt = d_version.d_key_{n}"
-            for n, _ in self.folded
-            if n not in self.plain
-        )
-        return f"SELECT d_version.*, {added} FROM ({versions}) AS d_version{joined}"
+        return f"SELECT d_version.*, {added} FROM ({versions}) AS d_version"
 
     def doubtful(self) -> str:
         """Whether other entities are like this one. Plain spellings whose case is settled leave no doubt."""
@@ -72,33 +64,15 @@ class KeySql:
             or [q.NOTHING]
         )
 
-    def create_notes(self) -> str:
-        return "CREATE OR REPLACE TEMP TABLE dltsync_likenesses (number INTEGER, spelt VARCHAR, likened VARCHAR)"
-
-    def collect(self, number: int, table: str) -> str:
-        """The spellings of one key that SQL does not liken, each once and with a place: rowids of one's own transaction begin
-        anywhere."""
-        name = q.identifier(self.columns.business_keys[number])
-        spelling = self.columns.compared[number][1]
-        condition = f"NOT {_is_plain(name)}" if spelling is not None and spelling.is_plain_in_ascii else q.EVERYTHING
-        return (
-            "CREATE OR REPLACE TEMP TABLE dltsync_spellings AS "
-            "SELECT row_number() OVER () - 1 AS place, spelt FROM "
-            f"(SELECT DISTINCT {name} AS spelt FROM {table} WHERE {name} IS NOT NULL AND {condition})"
-        )
-
-    def count_collected(self) -> str:
-        return f"SELECT count(*) FROM {_COLLECTED}"
-
-    def page_of_collected(self, start: int, end: int) -> str:
-        return f"SELECT spelt FROM {_COLLECTED} WHERE place >= {start} AND place < {end}"
-
-    def note(self, number: int, relation: str) -> str:
-        """Note a relation (spelt, likened)."""
-        return f"INSERT INTO {_NOTED} SELECT {number}, spelt, likened FROM {q.identifier(relation)}"
-
-    def forget(self) -> str:
-        return f"DROP TABLE IF EXISTS {_COLLECTED}; DROP TABLE IF EXISTS {_NOTED}"
+    def are_plain(self, table: str) -> str:
+        """One row: of each of the `folded` keys, whether SQL likens all of its spellings by itself."""
+        tests = [
+            f"coalesce(bool_and({_is_plain(q.identifier(self.columns.business_keys[n]))}), TRUE)"
+            if spelling.is_plain_in_ascii
+            else "bool_or(FALSE)"
+            for n, spelling in self.folded
+        ]
+        return f"SELECT {', '.join(tests)} FROM {table}"
 
     def _names(self, prefix: str) -> list[str]:
         return [f"{prefix}_{number}" for number, _ in enumerate(self.columns.business_keys)]
@@ -121,11 +95,16 @@ class KeySql:
         trimmed = f"rtrim({key}, ' ')"
         if spelling.is_binary:
             return trimmed
-        noted = f"d_noted_{number}.likened"
+        asked = f"{likening(number)}({key})"
         if not spelling.is_plain_in_ascii:
-            return noted
+            return asked
         plain = trimmed if spelling.keeps_case else f"lower({trimmed})"
-        return plain if number in self.plain else f"CASE WHEN {_is_plain(key)} THEN {plain} ELSE {noted} END"
+        return plain if number in self.plain else f"CASE WHEN {_is_plain(key)} THEN {plain} ELSE {asked} END"
+
+
+def likening(number: int) -> str:
+    """The name of the function that says what a spelling of this key is like."""
+    return f"dltsync_like_{number}"
 
 
 def _is_plain(text: str) -> str:

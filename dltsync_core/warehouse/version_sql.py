@@ -93,9 +93,9 @@ class VersionTable:
             f"ORDER BY {alike}, {', '.join(keys.entities)}, d_from, d_row"
         )
 
-    def collect_spellings(self, number: int) -> str:
-        """The spellings of one key column that `KeySql` does not liken by itself, into its temporary table."""
-        return self.keys.collect(number, self._table)
+    def are_plain_keys(self) -> str:
+        """See `KeySql.are_plain`."""
+        return self.keys.are_plain(self._table)
 
     def change(self, changes: str, open_marker: str) -> str:
         """Write ends and flags from a relation `changes` (handle, ends, latest). NULL ends become the table's open marker."""

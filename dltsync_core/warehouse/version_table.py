@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, sqltypes
 
 from dltsync_core.errors import FidelityError
 from dltsync_core.history.repair import RepairPlan, VersionChange
 from dltsync_core.history.versions import Version, moment_text
 from dltsync_core.warehouse import duckdb_sql as q
+from dltsync_core.warehouse.database_file import one_transaction
+from dltsync_core.warehouse.version_keys import likening
 from dltsync_core.warehouse.version_sql import VersionTable
 
 _LONGEST_STEP = 86_400_000_000_000
 """Ends that lie before the next start by a day or less, again and again, are a way of writing, no gap."""
 
-_PAGE = 50_000
-"""Spellings that are in Python's memory at once."""
+_REMEMBERED = 50_000
+"""Spellings whose likeness is kept: a key has several versions, and they mostly lie together."""
 
 
 def revise(
@@ -30,20 +34,13 @@ def revise(
     apply: bool,
 ) -> RepairPlan:
     """Show the suspects to `decide`, change what it plans when `apply`. Raises FidelityError, and then changes nothing."""
-    connection.begin()
-    try:
-        marker = _open_marker(connection, table)
-        table = _liken(connection, table)
-        step = _inclusive_step(connection, table)
-        rows = connection.execute(table.suspects(step)).fetchall()
-        plan = replace(decide([_version(row) for row in rows]), notes=_notes(connection, table, marker, step))
+    with _likened(connection, table) as likened, one_transaction(connection):
+        marker = _open_marker(connection, likened)
+        step = _inclusive_step(connection, likened)
+        rows = connection.execute(likened.suspects(step)).fetchall()
+        plan = replace(decide([_version(row) for row in rows]), notes=_notes(connection, likened, marker, step))
         if apply and plan.changes:
-            _write(connection, table, plan.changes, marker, step)
-        connection.execute(table.keys.forget())
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
+            _write(connection, likened, plan.changes, marker, step)
     return plan
 
 
@@ -54,32 +51,19 @@ def _version(row: Sequence[Any]) -> Version:
     return Version(int(handle), key, int(start), None if end is None else int(end), bool(latest), entity, like)
 
 
-def _liken(connection: DuckDBPyConnection, table: VersionTable) -> VersionTable:
-    """Note what the spellings are like that SQL does not fold by itself: few in most tables. Memory is bounded by a page.
-    The table, told which keys have none of these."""
-    keys = table.keys
-    plain: set[int] = set()
-    connection.execute(keys.create_notes())
-    for number, spelling in keys.folded:
-        connection.execute(table.collect_spellings(number))
-        total = connection.execute(keys.count_collected()).fetchone()
-        count = int(total[0]) if total else 0
-        if not count and spelling.is_plain_in_ascii:
-            plain.add(number)
-        for start in range(0, count, _PAGE):
-            page = connection.execute(keys.page_of_collected(start, start + _PAGE)).fetchall()
-            likenesses = pa.table(
-                {
-                    "spelt": pa.array([text for (text,) in page], pa.string()),
-                    "likened": pa.array([spelling.like(text) for (text,) in page], pa.string()),
-                }
-            )
-            connection.register("dltsync_likened", likenesses)
-            try:
-                connection.execute(keys.note(number, "dltsync_likened"))
-            finally:
-                connection.unregister("dltsync_likened")
-    return replace(table, plain_keys=frozenset(plain))
+@contextmanager
+def _likened(connection: DuckDBPyConnection, table: VersionTable) -> Iterator[VersionTable]:
+    """The table, told of which keys all spellings are likened by SQL; for the block DuckDB asks `Spelling` about the others."""
+    folded = table.keys.folded
+    answers = (connection.execute(table.are_plain_keys()).fetchone() or ()) if folded else ()
+    plain = frozenset(number for (number, _), is_plain in zip(folded, answers, strict=True) if is_plain)
+    asked = {likening(number): spelling for number, spelling in folded if number not in plain}
+    with ExitStack() as functions:
+        for name, spelling in asked.items():
+            like = lru_cache(maxsize=_REMEMBERED)(spelling.like)
+            connection.create_function(name, like, [sqltypes.VARCHAR], sqltypes.VARCHAR)
+            functions.callback(connection.remove_function, name)
+        yield replace(table, plain_keys=plain)
 
 
 def _open_marker(connection: DuckDBPyConnection, table: VersionTable) -> str | None:

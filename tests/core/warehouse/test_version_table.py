@@ -20,7 +20,6 @@ from dltsync_core.history.repair import RepairPlan, plan_repair
 from dltsync_core.history.spelling import Spelling
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import TableName
-from dltsync_core.warehouse import version_table as version_table_module
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 from dltsync_core.warehouse.version_sql import version_table
 from dltsync_core.warehouse.version_table import revise
@@ -260,11 +259,8 @@ PLAIN_TEXT = st.text(st.sampled_from("aAiI -1wv"), max_size=3)
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.none() | PLAIN_TEXT, max_size=8) | st.lists(PLAIN_TEXT | TEXT, max_size=8))
-def test_duckdb_tells_entities_apart_as_spelling_does(
-    monkeypatch: pytest.MonkeyPatch, collation: str | None, texts: Sequence[str | None]
-) -> None:
-    """What SQL folds by itself and what it is told in pages give one answer: that of `Spelling`."""
-    monkeypatch.setattr(version_table_module, "_PAGE", 2)
+def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, texts: Sequence[str | None]) -> None:
+    """What SQL folds by itself and what it asks give one answer: that of `Spelling`."""
     spelling = Spelling(collation)
     columns = VersionColumns(("spelt", "rowid_"), "d_like", "To", "number", (spelling, None))
     types = {"spelt": "VARCHAR", "rowid_": "INTEGER", "d_like": "DATE", "To": "DATE", "number": "BOOLEAN"}
