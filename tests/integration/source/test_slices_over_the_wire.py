@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.connect.retrying import Budget, decide
 from dltsync_core.errors import QueryError, TransientQueryError
@@ -16,8 +17,10 @@ from dltsync_core.extract import sliced
 from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
 from dltsync_core.extract.slicing import SliceLimits
 from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
+from dltsync_core.extract.view import ReadView
 from dltsync_core.tsql.continuation import in_key_order
 from dltsync_core.tsql.select import select_rows
+from dltsync_core.typemap.mapping import TableMapping
 from tests.integration.server_shop import Server, Statements
 from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
@@ -224,6 +227,13 @@ def select_nothing() -> Any:
     raise AssertionError("not asked")
 
 
+def _along_k(view: ReadView, facts: TableFacts, mapping: TableMapping, limits: SliceLimits, **more: Any) -> SlicedRows:
+    """The rows of a table with a key `k`, in the live snapshot of a view."""
+    key = tuple(column for column in facts.columns if column.name == "k")
+    unit = SlicedUnit(facts.name, None, key, lambda part: select_rows(facts.name, mapping, part, in_key_order(key)))
+    return SlicedRows(view._session, unit, limits, Budget(3, 60), live_snapshot=True, **more)
+
+
 def test_a_statement_that_takes_too_long_is_ended_and_continued(snapshot_tables: SourceTables) -> None:
     """The clock jumps at every look. The rest of the slice is given up on the wire, in the middle of its rows, and the
     snapshot outlives it."""
@@ -236,20 +246,12 @@ def test_a_statement_that_takes_too_long_is_ended_and_continued(snapshot_tables:
     config = _config(tables)
     facts = source.read_tables([config])[config.name]
     mapping = source.map_columns(facts, config)
-    key = (facts.columns[0],)
     clock = iter(range(0, 10**9, 40))
     seen: list[int] = []
     with source.read_view() as view:
         assert view.count(facts, WHOLE) == 3000
         tables.run(f"DELETE FROM {{s}}.{STATIC} WHERE k % 2 = 0")
-        rows = SlicedRows(
-            view._session,
-            SlicedUnit(facts.name, None, key, lambda part: select_rows(facts.name, mapping, part, in_key_order(key))),
-            SliceLimits(1000, 60.0),
-            Budget(3, 60),
-            live_snapshot=True,
-            now=lambda: float(next(clock)),
-        )
+        rows = _along_k(view, facts, mapping, SliceLimits(1000, 60.0), now=lambda: float(next(clock)))
         while (batch := rows.next_batch(100)) is not None:
             seen += _numbers(batch.column(2))
         rows.close()
@@ -281,16 +283,9 @@ def test_a_cancel_between_two_statements_ends_the_reading_before_the_next(snapsh
     source = snapshot_tables.source()
     facts = source.read_tables([config])[config.name]
     mapping = source.map_columns(facts, config)
-    key = tuple(column for column in facts.columns if column.name == "k")
     with source.read_view() as view:
         assert view.count(facts, WHOLE) == 40
-        rows = SlicedRows(
-            view._session,
-            SlicedUnit(facts.name, None, key, lambda part: select_rows(facts.name, mapping, part, in_key_order(key))),
-            SliceLimits(5, 60),
-            Budget(3, 60),
-            live_snapshot=True,
-        )
+        rows = _along_k(view, facts, mapping, SliceLimits(5, 60))
         first = rows.next_batch(5)
         assert first is not None
         assert first.num_rows == 5
