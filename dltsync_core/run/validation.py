@@ -17,28 +17,26 @@ from dltsync_core.warehouse.port import ReplaceScope, ReplaceTable
 def look_after_load(services: Services, shape: TableShape, work: UnitWork) -> InWarehouse:
     """Count the unit where it was just loaded, and sum it up. For while the warehouse is open anyway."""
     unit = work.step.unit
-    scope = shape.scope_of(unit)
-    rows = services.warehouse.count(shape.target, scope)
     merged = work.in_lake is not None and len(work.in_lake.manifests) > 1
-    if work.manifest is None or merged or not isinstance(shape.disposition_of(work.step), (ReplaceScope, ReplaceTable)):
-        return InWarehouse(rows)
+    replaced = isinstance(shape.disposition_of(work.step), (ReplaceScope, ReplaceTable))
     columns = summary_columns(
         shape.mapping,
         decimals=services.config.processing.validate_precision_end_to_end,
         whole_numbers=False,
         moments=False,
     )
-    figures = services.warehouse.summaries(shape.target, {unit: scope}, columns)[unit]
-    return InWarehouse(rows, tuple(column.name for column in columns), figures)
+    compared = columns if replaced and not merged else ()
+    found = services.warehouse.summaries(shape.target, {unit: shape.scope_of(unit)}, compared)[unit]
+    return InWarehouse(found, tuple(column.name for column in compared))
 
 
 def counts_after_load(services: Services, shape: TableShape, work: UnitWork) -> ThreeCounts:
     """The rows of a unit at its source, in the lake and in the warehouse. Raises LakeError for files that are not whole."""
-    known, found = work.known, work.looked_at
+    known, found = work.known, work.looked_at.summary.rows
     kept = 0
     if isinstance(shape.config, StaticTableConfig) and shape.config.load_strategy == "upsert":
-        kept = max(found.rows - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found.rows, kept)
+        kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found, kept)
 
 
 def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
@@ -58,6 +56,6 @@ def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
 def figures_after_load(services: Services, work: UnitWork) -> tuple[LoadedFigure, ...]:
     """What there is to compare, equal or not."""
     found = work.looked_at
-    if work.manifest is None or found.figures is None:
+    if work.manifest is None or not found.columns:
         return ()
-    return loaded_figures(services.lake.tally(work.manifest), found.figures, found.columns)
+    return loaded_figures(services.lake.tally(work.manifest), found.summary, found.columns)

@@ -24,12 +24,11 @@ from dltsync_core.validate.summaries import LoadedFigure
 
 @dataclass(frozen=True)
 class InWarehouse:
-    """What the warehouse holds of a unit right after its load. `figures` are of loads that replaced the unit: a merge adds to
-    rows that stay, and then the warehouse holds more than the files."""
+    """What the warehouse holds of a unit right after its load. `columns` are those that were summed up: none of a merge, which
+    adds to rows that stay, so that the warehouse holds more than the files."""
 
-    rows: int
-    columns: tuple[str, ...] = ()
-    figures: Summary | None = None
+    summary: Summary
+    columns: tuple[str, ...]
 
 
 @dataclass

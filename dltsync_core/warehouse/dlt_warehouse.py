@@ -50,10 +50,8 @@ from dltsync_core.warehouse.work_directories import WorkDirectories
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
 
-SCOPES_PER_STATEMENT = 200
-"""Conditions counted by one statement. A table can have 15,000 partitions; a statement of all would parse slowly."""
-
 _STAGING = "dltsync_staging_"
+_ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
 
@@ -141,12 +139,11 @@ class DltWarehouse:
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self._count(target, [q.EVERYTHING if scope is None else duckdb_condition(scope)])[0]
+        return self.summaries(target, {_ALL: scope}, ())[_ALL].rows
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        """Rows of each scope, under one opening of the file; zeros when the table does not exist."""
-        conditions = [duckdb_condition(scope) for scope in scopes.values()]
-        return dict(zip(scopes, self._count(target, conditions), strict=True))
+        """See `port.Warehouse.counts`."""
+        return {unit: summary.rows for unit, summary in self.summaries(target, scopes, ()).items()}
 
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
@@ -231,21 +228,6 @@ class DltWarehouse:
                 raise _no_table(target)
             types = {column.name: column.type for column in columns_of(connection, catalog, found)}
             return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
-
-    def _count(self, target: Target, conditions: Sequence[str]) -> list[int]:
-        """Looking creates no file: a plan must leave nothing behind."""
-        if not self._file.exists() or not conditions:
-            return [0] * len(conditions)
-        with self._file.opened() as (connection, catalog):
-            found = find_table(connection, catalog, target)
-            if found is None:
-                return [0] * len(conditions)
-            counted: list[int] = []
-            for start in range(0, len(conditions), SCOPES_PER_STATEMENT):
-                some = conditions[start : start + SCOPES_PER_STATEMENT]
-                rows = connection.execute(q.count_rows(catalog, found, some)).fetchall()
-                counted.extend(int(count) for _, count in sorted(rows))
-            return counted
 
     def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path | None = None) -> None:
         """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""

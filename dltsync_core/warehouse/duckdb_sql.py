@@ -72,15 +72,6 @@ def any_of(conditions: Sequence[str]) -> str:
     return " OR ".join(f"({condition})" for condition in conditions) if len(conditions) > 1 else conditions[0]
 
 
-def count_rows(catalog: str, target: Target, conditions: Sequence[str]) -> str:
-    """One row for each condition: its number from 0, and the rows that meet it. Each is counted by itself, so that DuckDB skips
-    the row groups that cannot meet it; trying all conditions on every row took seventy times as long for 3,650 partitions."""
-    relation = qualified(catalog, *target)
-    return " UNION ALL ".join(
-        f"SELECT {number}, count(*) FROM {relation} WHERE {condition}" for number, condition in enumerate(conditions)
-    )
-
-
 def count_where(catalog: str, target: Target, condition: str) -> str:
     """One row with the number of rows that meet the condition."""
     return f"SELECT count(*) FROM {qualified(catalog, *target)} WHERE {condition}"

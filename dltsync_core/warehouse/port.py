@@ -132,7 +132,8 @@ class Warehouse(Protocol):
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        """Rows of each scope, under one opening of the warehouse; zeros when the table does not exist."""
+        """Rows of each scope, under one opening of the warehouse; zeros when the table does not exist. Scopes exclude each
+        other."""
 
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]

@@ -12,7 +12,7 @@ from dltsync_core.errors import (
     DriftError,
     ValidationFailed,
 )
-from dltsync_core.warehouse import dlt_warehouse
+from dltsync_core.warehouse import parting
 from dltsync_core.warehouse.port import Disposition, MergeKeys, UpsertKeys
 from tests.core.warehouse.warehouse_files import DISPOSITIONS, TARGET, House, orders, rows, slot
 
@@ -106,7 +106,7 @@ def test_a_table_dropped_by_hand_is_made_again(house: House) -> None:
 
 
 def test_more_scopes_than_one_statement_takes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dlt_warehouse, "SCOPES_PER_STATEMENT", 2)
+    monkeypatch.setattr(parting, "UNITS_PER_STATEMENT", 2)
     house.load(TARGET, orders(dict.fromkeys(range(10), "a")))
     scopes = {str(n): slot(f"[{n},{n + 2})") for n in range(0, 10, 2)}
     assert house.warehouse.counts(TARGET, scopes) == dict.fromkeys(scopes, 2)
