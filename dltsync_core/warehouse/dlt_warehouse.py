@@ -1,9 +1,8 @@
-"""DuckDB, loaded by dlt from the lake's own files."""
+"""A DuckDB file as the warehouse, loaded through dlt from the lake's own files."""
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,10 +18,10 @@ from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
-from dltsync_core.warehouse.catalogue import columns_of, find_table, schemas_of, spelt_target
+from dltsync_core.warehouse.catalogue import columns_of, find_table
 from dltsync_core.warehouse.database_file import DatabaseFile, one_transaction
-from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
-from dltsync_core.warehouse.evolution import check_names, unexpected_types
+from dltsync_core.warehouse.duckdb_load import load_files
+from dltsync_core.warehouse.evolution import check_names
 from dltsync_core.warehouse.keys import check_keys
 from dltsync_core.warehouse.markers import (
     MARKER_SCHEMA,
@@ -40,7 +39,7 @@ from dltsync_core.warehouse.port import (
     Target,
     UpsertKeys,
 )
-from dltsync_core.warehouse.reshaping import check_reshaping, reshape
+from dltsync_core.warehouse.reshaping import check_reshaping
 from dltsync_core.warehouse.scope import duckdb_condition, starts_of
 from dltsync_core.warehouse.summary import read_rows, summarise_relation
 from dltsync_core.warehouse.version_sql import version_table
@@ -50,7 +49,6 @@ from dltsync_core.warehouse.work_directories import WorkDirectories
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
 
-_STAGING = "dltsync_staging_"
 _ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
@@ -86,38 +84,30 @@ class DltWarehouse:
 
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
-        _check_target(request.target)
-        check_names(request.target, request.schema)
-        if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
-            check_keys(request.target, request.files, request.disposition.columns)
+        return self.load_group([request])[0]
+
+    def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
+        for request in requests:
+            _check_target(request.target)
+            check_names(request.target, request.schema)
+            if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
+                check_keys(request.target, request.files, request.disposition.columns)
         started = time.perf_counter()
-        with self._file.opened() as (connection, catalog), self._work.of_attempt(request.load_id) as directory:
-            self._sweep(connection, catalog, directory)
-            staging = f"{_STAGING}{uuid.uuid4().hex[:12]}"
+        named = requests[0].load_id if requests else "none"
+        with self._file.opened() as (connection, catalog), self._work.of_attempt(named) as directory:
+            self._work.sweep(directory)  # we hold the file: nobody else is loading into it now
             with one_transaction(connection):
-                target = spelt_target(connection, catalog, request.target)
-                self._load(connection, request, Place(catalog, target, staging, directory, self._pipeline))
+                for request in requests:
+                    if request.marker is not None:
+                        refuse_late_writer(connection, catalog, request.target, request.marker)
+                targets = load_files(connection, catalog, requests, directory)
+                for request, target in zip(requests, targets, strict=True):
+                    _mark(connection, catalog, target, request)
                 checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
             checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
-            # Not inside: DuckDB refuses to commit rows of a table that the same transaction dropped.
-            connection.execute(q.drop_schema(catalog, staging))
-        rows = sum(pq.read_metadata(path).num_rows for path in request.files)
-        return Loaded(rows, time.perf_counter() - started)
-
-    def _load(self, connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
-        if request.marker is not None:
-            refuse_late_writer(connection, place.catalog, request.target, request.marker)
-        reshape(connection, place.catalog, place.target, request.schema)
-        checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
-        _forget_what_dlt_knew(connection, place)
-        load_with_dlt(connection, request, place)
-        _check_types(connection, place.catalog, place.target, request)
-        if request.marker is not None:
-            how = request.disposition
-            scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
-            (rows,) = connection.execute(q.count_where(place.catalog, place.target, scope)).fetchone() or (0,)
-            marker = replace(request.marker, rows=int(rows))
-            write_marker(connection, place.catalog, request.target, marker, request.retires)
+        seconds = (time.perf_counter() - started) / max(len(requests), 1)
+        return [Loaded(sum(pq.read_metadata(path).num_rows for path in r.files), seconds) for r in requests]
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """See `port.Warehouse.markers`."""
@@ -134,8 +124,8 @@ class DltWarehouse:
         if not self._file.exists():
             self._work.sweep()
             return
-        with self._file.opened() as (connection, catalog):
-            self._sweep(connection, catalog)
+        with self._file.opened():
+            self._work.sweep()
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
@@ -229,13 +219,6 @@ class DltWarehouse:
             types = {column.name: column.type for column in columns_of(connection, catalog, found)}
             return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
 
-    def _sweep(self, connection: DuckDBPyConnection, catalog: str, ours: Path | None = None) -> None:
-        """Remove what a killed load left. We hold the queue: nobody else is loading into this file now."""
-        for schema in schemas_of(connection, catalog):
-            if schema.startswith(_STAGING):
-                connection.execute(q.drop_schema(catalog, schema))
-        self._work.sweep(ours)
-
 
 def _no_table(target: Target) -> WarehouseError:
     return WarehouseError(f"the warehouse has no table {'.'.join(target)} yet", remedy="load it first")
@@ -243,31 +226,17 @@ def _no_table(target: Target) -> WarehouseError:
 
 def _check_target(target: Target) -> None:
     """Raises ConfigError for names that DuckDB or we keep for ourselves."""
-    schema, table = target
-    if schema.casefold() in _OWN_SCHEMAS or schema.casefold().startswith(_STAGING):
+    schema, _table = target
+    if schema.casefold() in _OWN_SCHEMAS:
         raise ConfigError(
             f"target_schema {schema!r} is reserved", remedy="choose another target_schema or dataset_name"
         )
-    if table.casefold().startswith("_dlt_"):
-        raise ConfigError(
-            f"target_table {table!r} is reserved: dlt keeps its own records under such names",
-            remedy="choose another target_table",
-        )
 
 
-def _forget_what_dlt_knew(connection: DuckDBPyConnection, place: Place) -> None:
-    """dlt skips looking at a table whose schema it has on record, even when the table was dropped since. Without the record
-    it looks; and records of every scope ever loaded would otherwise pile up."""
-    schema, table = place.target[0], "_dlt_version"
-    if find_table(connection, place.catalog, (schema, table)) is not None:
-        connection.execute(q.forget(place.catalog, schema, table, "schema_name"), [place.dlt_schema])
-
-
-def _check_types(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
-    wrong = unexpected_types(columns_of(connection, catalog, target), request.schema)
-    if wrong:
-        said = "; ".join(f"{name}: {found} instead of {expected}" for name, (expected, found) in wrong.items())
-        raise WarehouseError(
-            f"{'.'.join(target)} has not the types it was loaded with: {said}",
-            remedy="this is a fault of dltsync or of the installed dlt: report it with this message",
-        )
+def _mark(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
+    if request.marker is None:
+        return
+    how = request.disposition
+    scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
+    (rows,) = connection.execute(q.count_where(catalog, target, scope)).fetchone() or (0,)
+    write_marker(connection, catalog, request.target, replace(request.marker, rows=int(rows)), request.retires)

@@ -91,10 +91,6 @@ def create_schema(catalog: str, schema: str) -> str:
     return f"CREATE SCHEMA IF NOT EXISTS {qualified(catalog, schema)}"
 
 
-def drop_schema(catalog: str, schema: str) -> str:
-    return f"DROP SCHEMA IF EXISTS {qualified(catalog, schema)} CASCADE"
-
-
 def drop_table(catalog: str, target: Target) -> str:
     return f"DROP TABLE IF EXISTS {qualified(catalog, *target)}"
 
@@ -122,9 +118,27 @@ def rename_column(catalog: str, target: Target, old: str, new: str) -> str:
     return f"ALTER TABLE {qualified(catalog, *target)} RENAME COLUMN {identifier(old)} TO {identifier(new)}"
 
 
-def forget(catalog: str, schema: str, table: str, column: str) -> str:
-    """Delete the rows of a bookkeeping table in which `column` is the statement's one parameter."""
-    return f"DELETE FROM {qualified(catalog, schema, table)} WHERE {identifier(column)} = ?"
+def delete_where(catalog: str, target: Target, condition: str) -> str:
+    """Delete the rows that meet the condition."""
+    return f"DELETE FROM {qualified(catalog, *target)} WHERE {condition}"
+
+
+def parquet(path: str) -> str:
+    """A Parquet file as a relation. Folders called `key=value` on the way to it are no columns."""
+    return f"read_parquet({text(path)}, hive_partitioning = false)"
+
+
+def delete_keys_of(catalog: str, target: Target, relation: str, keys: Sequence[str]) -> str:
+    """Delete the rows of which the relation has the key. Keys with NULL equal no other."""
+    same = all_of([f"held.{identifier(key)} = given.{identifier(key)}" for key in keys])
+    given = f"(SELECT DISTINCT {identifiers(keys)} FROM {relation}) AS given"
+    return f"DELETE FROM {qualified(catalog, *target)} AS held USING {given} WHERE {same}"
+
+
+def insert_from(catalog: str, target: Target, relation: str, columns: Sequence[str]) -> str:
+    """Add the relation's rows, these columns of them by name."""
+    named = identifiers(columns)
+    return f"INSERT INTO {qualified(catalog, *target)} ({named}) SELECT {named} FROM {relation}"
 
 
 def create_table(catalog: str, target: Target, columns: Mapping[str, str]) -> str:

@@ -121,6 +121,10 @@ class Warehouse(Protocol):
         ValidationFailed (duplicate or NULL keys in the load), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after
         each of them the warehouse is as it was."""
 
+    def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:
+        """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order
+        given. What each brought in; the seconds are shared out evenly. Raises what `load` raises."""
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 

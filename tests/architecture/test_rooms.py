@@ -161,3 +161,27 @@ def test_the_guards_can_fail() -> None:
     assert QUOTING.search("name.replace(']', ']]')")
     assert QUOTING.search("""name.replace('"', '""')""")
     assert _rank("run") > _rank("lake") > _rank("errors")
+
+
+DOCUMENTED_OF_DLT = {
+    "dlt",
+    "dlt.pipeline.exceptions",
+    "dlt.common.normalizers.naming",  # where dlt's documentation tells to derive a naming convention from
+}
+
+
+def test_dlt_is_used_by_its_public_names_alone() -> None:
+    """Its internals change from release to release."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for package in ("dltsync_core", "dltsync_dagster")
+        for path in _modules(package)
+        for module, line in _imports(path)
+        if module.split(".")[0] == "dlt"
+        and (any(part.startswith("_") for part in module.split(".")) or not _documented(module))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _documented(module: str) -> bool:
+    return any(module == known or module.rpartition(".")[0] == known for known in DOCUMENTED_OF_DLT)

@@ -93,6 +93,14 @@ class FakeWarehouse:
                     self.marks[where, whose, unit] = replace(stranger, load_id=marker.load_id, lake="", watermark=None)
         return Loaded(len(rows), 0.01)
 
+    def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        before = dict(self.tables), dict(self.schemas), dict(self.marks), list(self.loads)
+        try:
+            return [self.load(request) for request in requests]
+        except BaseException:
+            self.tables, self.schemas, self.marks, self.loads = before
+            raise
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 

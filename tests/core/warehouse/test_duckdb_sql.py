@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.warehouse import duckdb_sql as q
-from dltsync_core.warehouse.dlt_destination import disguised_name, disguised_text, undisguised
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
 
@@ -23,10 +22,3 @@ def test_names_texts_and_bytes_come_back(name: str, value: str, content: bytes) 
         assert found.description is not None
         assert found.description[0][0] == name
         assert found.fetchall() == [(value, content)]
-
-
-@given(names, names)
-def test_disguises_are_letters_and_digits_and_come_off(name: str, text: str) -> None:
-    statement = f"SELECT {disguised_text(text)} AS {disguised_name(name)}"
-    assert statement.replace("_", "").replace(" ", "").isalnum()
-    assert undisguised(statement) == f"SELECT {text} AS {q.identifier(name)}"

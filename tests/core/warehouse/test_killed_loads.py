@@ -14,7 +14,7 @@ from dltsync_core.errors import (
     WarehouseError,
 )
 from dltsync_core.warehouse import dlt_warehouse
-from dltsync_core.warehouse.dlt_load import load_with_dlt
+from dltsync_core.warehouse.duckdb_load import load_files
 from dltsync_core.warehouse.port import Disposition
 from tests.core.warehouse.warehouse_files import DISPOSITIONS, TARGET, House, leftovers, orders, rows
 
@@ -27,13 +27,13 @@ def test_a_load_that_fails_on_the_way_changes_nothing_and_the_next_one_works(
     house.load(TARGET, orders({1: "a"}), how=how)
     broken = house.request(TARGET, orders({1: "b", 2: "b"}), how=how)
 
-    def torn(connection: Any, request: Any, place: Any) -> None:
-        request.files[0].write_bytes(b"PAR1 and then nothing PAR1")
-        load_with_dlt(connection, request, place)
+    def torn(connection: Any, catalog: Any, requests: Any, directory: Any) -> Any:
+        requests[0].files[0].write_bytes(b"PAR1 and then nothing PAR1")
+        return load_files(connection, catalog, requests, directory)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dltsync_core.warehouse.dlt_load.pq.read_metadata", lambda path: orders({}))
-        patch.setattr(dlt_warehouse, "load_with_dlt", torn)
+        patch.setattr("dltsync_core.warehouse.dlt_files.pq.read_metadata", lambda path: orders({}))
+        patch.setattr(dlt_warehouse, "load_files", torn)
         with pytest.raises(WarehouseError):
             house.warehouse.load(broken)
     assert rows(house) == [(1, "a")]

@@ -105,6 +105,47 @@ def test_a_table_dropped_by_hand_is_made_again(house: House) -> None:
     assert rows(house) == [(1, "a")]
 
 
+def test_a_group_of_loads_comes_in_together(house: House) -> None:
+    """Two partitions of a table, the whole of another, and one by key, in one transaction."""
+    other, third = ("sales", "Lines"), ("ref", "Codes")
+    house.load(TARGET, orders({1: "old", 11: "old", 25: "stays"}))
+    house.load(third, orders({1: "old", 2: "stays"}))
+    loaded = house.warehouse.load_group(
+        [
+            house.request(TARGET, orders({1: "a", 2: "a"}), how=slot("[-inf,10)")),
+            house.request(other, orders({7: "x"})),
+            house.request(TARGET, orders({11: "b"}), how=slot("[10,20)")),
+            house.request(third, orders({1: "new"}), how=MergeKeys(("No",))),
+        ]
+    )
+    assert [each.rows for each in loaded] == [2, 1, 1, 1]
+    assert rows(house) == [(1, "a"), (2, "a"), (11, "b"), (25, "stays")]
+    assert rows(house, other) == [(7, "x")]
+    assert rows(house, third) == [(1, "new"), (2, "stays")]
+
+
+def test_loads_of_one_table_in_a_group_come_in_in_their_order(house: House) -> None:
+    """A table filled from its first load and its increments: an increment's rows replace those that came just before."""
+    house.load(TARGET, orders({9: "old"}))
+    house.warehouse.load_group(
+        [
+            house.request(TARGET, orders({1: "first", 2: "first"})),
+            house.request(TARGET, orders({2: "second", 3: "second"}), how=MergeKeys(("No",))),
+            house.request(TARGET, orders({3: "third"}), how=MergeKeys(("No",))),
+        ]
+    )
+    assert rows(house) == [(1, "first"), (2, "second"), (3, "third")]
+
+
+def test_a_group_with_one_bad_load_changes_nothing(house: House) -> None:
+    house.load(TARGET, orders({1: "a"}))
+    bad = pa.table({"No": pa.array([2.0], pa.float64()), "Note": pa.array(["b"])})
+    with pytest.raises(DriftError, match="No is INTEGER in the warehouse and DOUBLE in the load"):
+        house.warehouse.load_group([house.request(("sales", "Lines"), orders({5: "x"})), house.request(TARGET, bad)])
+    assert rows(house) == [(1, "a")]
+    assert not house.warehouse.table_exists(("sales", "Lines"))
+
+
 def test_more_scopes_than_one_statement_takes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parting, "UNITS_PER_STATEMENT", 2)
     house.load(TARGET, orders(dict.fromkeys(range(10), "a")))

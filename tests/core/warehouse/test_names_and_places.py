@@ -73,7 +73,7 @@ def test_the_file_may_be_called_like_the_schema(tmp_path: Path) -> None:
     assert house.query('SELECT count(*) FROM sales.sales."Orders"') == [(2,)]
 
 
-@pytest.mark.parametrize("target", [("information_schema", "x"), ("dltsync_staging_1", "x"), ("s", "_dlt_loads")])
+@pytest.mark.parametrize("target", [("information_schema", "x"), ("_dltsync", "markers")])
 def test_reserved_targets_are_refused(house: House, target: tuple[str, str]) -> None:
     with pytest.raises(ConfigError, match="reserved"):
         house.load(target, orders({1: "a"}))
