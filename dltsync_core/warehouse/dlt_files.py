@@ -43,7 +43,7 @@ _SETTINGS: Mapping[str, Any] = {
     "dev_mode": False,
     "enable_runtime_trace": False,
     "restore_from_destination": False,
-    "intercept_signals": False,
+    "runtime.intercept_signals": False,
 }
 
 Sink = Callable[[str, Path], None]
