@@ -178,7 +178,7 @@ def _request(
     location: Location, instance: dg.DagsterInstance, table: TableConfig, changes: Sequence[Change]
 ) -> dg.RunRequest | str:
     """One run for neighbouring units, or the reason why not now."""
-    version = group_version(changes)
+    version = group_version(changes, location.scope)
     attempts = attempts_at(instance, version)
     if attempts.last_end is not None:
         again_at = attempts.last_end + pause_after(attempts.failures)

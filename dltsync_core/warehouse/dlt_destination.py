@@ -26,7 +26,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
-from dltsync_core.identity import path_part
+from dltsync_core.identity import identifier_part
 from dltsync_core.warehouse.duckdb_sql import identifier
 
 _DISGUISED = re.compile(r"dltsync_(name|text)_((?:[0-9a-f]{2})*)_end")
@@ -34,7 +34,7 @@ _DISGUISED = re.compile(r"dltsync_(name|text)_((?:[0-9a-f]{2})*)_end")
 
 def travel_name(table: str) -> str:
     """The name under which dlt knows a table: fit for a file name and readable."""
-    return path_part(table).replace("-", "_")
+    return identifier_part(table)
 
 
 def disguised_name(name: str) -> str:

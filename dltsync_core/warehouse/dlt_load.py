@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.errors import DiskFull, DriftError, NotWritable, SyncError, WarehouseError
-from dltsync_core.identity import path_part
+from dltsync_core.identity import digest_of, dotted, identifier_part, joined
 from dltsync_core.warehouse.columns import hints_of
 from dltsync_core.warehouse.dlt_destination import FullNames, disguised_text, travel_name
 from dltsync_core.warehouse.dlt_settings import our_settings
@@ -44,13 +43,12 @@ class Place:
     @property
     def dlt_pipeline(self) -> str:
         """The name dlt records loads under."""
-        return path_part(self.pipeline).replace("-", "_")
+        return identifier_part(self.pipeline)
 
     @property
     def dlt_schema(self) -> str:
         """The name of dlt's schema for this table: one per table, so that tables do not disturb each other's."""
-        digest = hashlib.sha256("\0".join((self.pipeline, *self.target)).encode()).hexdigest()[:12]
-        return f"dltsync_{digest}"
+        return f"dltsync_{digest_of(joined(self.pipeline, *self.target, separator=chr(0)))[:12]}"
 
 
 def load_with_dlt(connection: DuckDBPyConnection, request: LoadRequest, place: Place) -> None:
@@ -112,7 +110,7 @@ def _explained(error: PipelineStepFailed, target: Target) -> SyncError:
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
     message = str(cause).strip() or type(cause).__name__
-    table = ".".join(target)
+    table = dotted(*target)
     if any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
         return DiskFull(
             f"no room left on the disk while loading {table} into the warehouse: {message}",

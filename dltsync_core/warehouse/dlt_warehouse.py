@@ -17,6 +17,7 @@ from dltsync_core import checkpoints
 from dltsync_core.errors import ConfigError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
+from dltsync_core.identity import dotted
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import columns_of, find_table, schemas_of, spelt_target
@@ -238,7 +239,7 @@ class DltWarehouse:
 
 
 def _no_table(target: Target) -> WarehouseError:
-    return WarehouseError(f"the warehouse has no table {'.'.join(target)} yet", remedy="load it first")
+    return WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy="load it first")
 
 
 def _check_target(target: Target) -> None:
@@ -268,6 +269,6 @@ def _check_types(connection: DuckDBPyConnection, catalog: str, target: Target, r
     if wrong:
         said = "; ".join(f"{name}: {found} instead of {expected}" for name, (expected, found) in wrong.items())
         raise WarehouseError(
-            f"{'.'.join(target)} has not the types it was loaded with: {said}",
+            f"{dotted(*target)} has not the types it was loaded with: {said}",
             remedy="this is a fault of dltsync or of the installed dlt: report it with this message",
         )
