@@ -141,6 +141,18 @@ def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
     assert found == [Family(("[12,17)",), ("(-inf,10)", "[10,20)"))]
 
 
+@pytest.mark.parametrize(
+    ("side", "gone", "heir"), [("right", "[-inf,10)", "(-inf,10)"), ("left", "(20,+inf]", "(20,+inf)")]
+)
+def test_a_unit_whose_key_cannot_be_read_is_taken_over_by_what_is_not_loaded(side: Side, gone: str, heir: str) -> None:
+    """Closed infinite ends, as an unreleased dltsync wrote them: the slot is read again, and takes the old unit's place."""
+    now = keys_of([10, 20], side)
+    found = families(partitioning([10, 20], side), {*now, gone} - {heir})
+    assert found == [Family((gone,), (heir,))]
+    (step,) = plan(table_facts([10, 20], side), *units(*sorted({*now, gone} - {heir}))).work
+    assert (step.unit, step.replaces) == (heir, (gone,))
+
+
 def test_a_ledger_that_contradicts_itself_loads_the_place_again() -> None:
     found = families(partitioning([10, 20]), {"(-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
     assert found == [Family(("[10,+inf)",), ("[10,20)", "[20,+inf)"))]
