@@ -159,7 +159,7 @@ def test_what_has_a_digest_is_nobody_elses_name(name: str) -> None:
 
 
 def test_names_of_which_little_can_be_read_get_a_long_digest() -> None:
-    """Thousands of partitions may have boundaries in letters that no path shows; eight digits would not tell all of them apart."""
+    """Thousands of partitions may have boundaries in letters that no path shows: eight digits would not tell all apart."""
     assert len(path_part("[注文,日本)").rpartition("-")[2]) == 16
     assert len(path_part("[2024-01-01T00:00:00,2024-02-01)").rpartition("-")[2]) == 8
 
