@@ -106,9 +106,7 @@ def test_tables_whose_keys_make_one_identifier_make_a_location() -> None:
 @pytest.fixture
 def tables(sandbox: SandboxServer, tmp_path: Path) -> Iterator[DottedTables]:
     login = (sandbox.host, sandbox.port, sandbox.database, sandbox.user, sandbox.password)
-    made = DottedTables(
-        Server(*login, driver=str(odbc_driver()), described="the sandbox"), tmp_path, ["partition", "scd"]
-    )
+    made = DottedTables(Server(*login, driver=str(odbc_driver()), described="the sandbox"), tmp_path, ["partition"])
     try:
         made.create()
         yield made
