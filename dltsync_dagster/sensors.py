@@ -72,7 +72,8 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
     @dg.sensor(
         name=name,
         description=_DESCRIPTIONS[name],
-        target=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
+        # Not `target`: that makes one job of them, and Dagster refuses a job of tables with different partitions.
+        asset_selection=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
         minimum_interval_seconds=location.settings.sensor_interval_seconds,
         default_status=sensor_status(location.settings.sensors),
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dltsync_core.config import PipelineConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.config import PartitionTableConfig, PipelineConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, TableTranslator, build_definitions
@@ -101,6 +101,19 @@ def test_tables_whose_keys_make_one_identifier_make_a_location() -> None:
         static_tables=[StaticTableConfig(table_name="tables too", schema_name="all")],
     )
     dg.Definitions.validate_loadable(build_definitions(config, settings=LocationSettings()))
+
+
+def test_a_location_of_several_partition_tables_loads() -> None:
+    """Each has partitions of its own, and Dagster refuses to make one job of such assets: no sensor may target one."""
+    tables = [PartitionTableConfig(table_name=name) for name in ("A", "B")]
+    config = PipelineConfig(database=shop_config().database, partition_tables=tables)
+    definitions = build_definitions(config, settings=LocationSettings())
+    dg.Definitions.validate_loadable(definitions)
+    (sensor,) = definitions.sensors or ()
+    assert isinstance(sensor, dg.SensorDefinition)
+    assert sensor.asset_selection is not None
+    keys = sensor.asset_selection.resolve(definitions.resolve_asset_graph())
+    assert keys == {dg.AssetKey(["warehouse", "A"]), dg.AssetKey(["warehouse", "B"])}
 
 
 @pytest.fixture
