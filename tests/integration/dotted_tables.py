@@ -120,7 +120,7 @@ class DottedTables:
         """What a reader finds who takes the folder of a table for the table."""
         lake = Lake(self.root / "lake", "dltsync", keep_generations=0)
         files = sorted(lake.data_directory(table).rglob("*.parquet"))
-        return sorted(note for file in files for note in pq.ParquetFile(file).read()["Note"].to_pylist())
+        return sorted(str(note) for file in files for note in pq.ParquetFile(file).read()["Note"].to_pylist())
 
     def warehouse(self, table: TableName) -> list[str]:
         with closing(duckdb.connect(str(self.root / "house.duckdb"), read_only=True)) as connection:
