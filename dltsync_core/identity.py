@@ -1,9 +1,15 @@
-"""Names for things: tables, units of work, loads and runs, and the safe path parts made of them."""
+"""Names for things: tables, units of work, loads and runs, and the texts made of them.
+
+A table is a pair of names, and any character may stand in either. Whatever makes one text of several names does it here, in
+one of four ways, each different for different names: `dotted` for people (and back, `parsed_name`), `joined` for digests,
+`slashed` for paths of names, `path_part` and `identifier_part` for names of files, folders and steps.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +20,20 @@ WHOLE_TABLE = "all"
 """The unit key of tables that are loaded as one piece (scd and static)."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9_]+")
+_LOOKS_DIGESTED = re.compile(r"[-_][0-9a-f]{8}(?:[0-9a-f]{8})?$")
 _READABLE_LENGTH = 60
 _DIGEST_LENGTH = 8
+_LONG_DIGEST_LENGTH = 16
+"""For texts of which the readable part says little, so that thousands of one table may share it."""
+_PUNCTUATION = re.compile(r"[^A-Za-z0-9_\[\]().,:+%-]")
+"""Characters whose loss may make many texts look alike. What dates, numbers and plain names consist of does not."""
+
+_PLAIN = re.compile(r"[\w@#$-]+")
+_IN_BRACKETS = r"\[((?:[^\]]|\]\])+)\]"
+_QUALIFIED = re.compile(
+    rf"\s*(?:(?:{_IN_BRACKETS}|([^.\[\]]+?))\s*\.\s*)?(?:{_IN_BRACKETS}|([^.\[\]]+?))\s*", re.DOTALL
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -26,21 +44,84 @@ class TableName:
     table: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
+        return dotted(self.schema, self.table)
+
+    @property
+    def folded(self) -> TableName:
+        """The same for names that differ in case only: how what a person wrote is compared."""
+        return TableName(self.schema.casefold(), self.table.casefold())
+
+
+def dotted(*names: str) -> str:
+    """The names as a person reads and writes them: `sales.Orders`, or all in brackets as T-SQL quotes them when one of them
+    is not plain: `[a.b].[c]`, a closing bracket inside doubled. Plain are letters, digits, `_`, `-`, `@`, `#` and `$`."""
+    if all(_PLAIN.fullmatch(name) for name in names):
+        return ".".join(names)
+    return ".".join(f"[{name.replace(']', ']]')}]" for name in names)
+
+
+def in_shell(table: TableName) -> str:
+    """The table as an argument of a command that a person copies into a shell, where brackets would mean something."""
+    return shlex.quote(str(table))
+
+
+def parsed_name(text: str) -> tuple[str | None, str] | None:
+    """Schema (None when it is not given) and table of a text that `dotted` made or a person wrote; None when it is no name.
+
+    Each name may stand in brackets or without. Without, it ends at a dot or bracket, and blanks around it do not belong to it.
+    """
+    match = _QUALIFIED.fullmatch(text)
+    if match is None:
+        return None
+    quoted_schema, schema, quoted_table, table = match.groups()
+    names = [
+        plain if quoted is None else quoted.replace("]]", "]")
+        for quoted, plain in ((quoted_schema, schema), (quoted_table, table))
+    ]
+    return names[0], str(names[1])
+
+
+def joined(*names: str, separator: str = "\x1f") -> str:
+    """The names as one text to hash: different for different lists of names. A name without control characters stays as it
+    is; in others the separator and the escape before it are escaped."""
+    return separator.join(name.replace("\x1e", "\x1e\x1e").replace(separator, f"\x1e{separator}") for name in names)
+
+
+def slashed(*names: str) -> str:
+    """The names with slashes between them; a slash or per cent sign inside a name is percent-encoded."""
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+
+
+def digest_of(text: str) -> str:
+    """SHA-256, hexadecimal. Also of text that is no valid Unicode, as names on a server may be."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def path_part(text: str) -> str:
     """A file name for any text: readable, safe in globs, shells and URLs, and different for different texts.
 
     Texts that need no change and cannot be mistaken for a shortened one come back as they are; every other text gets
-    eight hexadecimal digits of its SHA-256. Case-insensitive file systems are covered: upper case counts as a change
-    to the digest only, so `Orders` and `orders` differ.
+    hexadecimal digits of its SHA-256: eight, or sixteen when more than the punctuation of dates, numbers and plain names had
+    to go. Case-insensitive file systems are covered: upper case counts as a change to the digest only, so `Orders` and
+    `orders` differ.
     """
     readable = _UNSAFE.sub("_", text).strip("_")[:_READABLE_LENGTH]
-    if readable == text and text == text.lower() and not re.search(r"-[0-9a-f]{8}$", text):
+    if readable == text and text == text.lower() and not _LOOKS_DIGESTED.search(text):
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
-    return f"{readable}-{digest}" if readable else f"x-{digest}"
+    return f"{readable or 'x'}-{_short_digest(text)}"
+
+
+def identifier_part(text: str) -> str:
+    """A text as letters, digits and underscores, readable, and different for different texts: as it is where it can be, with a
+    digest otherwise. Upper and lower case are two."""
+    readable = _NOT_IN_IDENTIFIERS.sub("_", text).strip("_")[:_READABLE_LENGTH]
+    if readable == text and not _LOOKS_DIGESTED.search(text):
+        return text
+    return f"{readable or 'x'}_{_short_digest(text)}"
+
+
+def _short_digest(text: str) -> str:
+    return digest_of(text)[: _LONG_DIGEST_LENGTH if _PUNCTUATION.search(text) else _DIGEST_LENGTH]
 
 
 def new_load_id(now: datetime | None = None) -> str:

@@ -1,12 +1,14 @@
-"""Partition ranges and their keys. Of two ends exactly one belongs, and the side says which.
+"""Partition ranges and their keys. Of two finite ends exactly one belongs, and the side says which; an infinite end is open.
 
 RANGE RIGHT slots are `[lower, upper)`, RANGE LEFT slots are `(lower, upper]` (CREATE PARTITION FUNCTION). The key of a
 slot is made of its boundaries, never of its number: numbers move when a neighbour is split or merged. Keys are what the
 ledger, the footer and Dagster know a partition by.
 
     [2024-01-01,2024-02-01)      RIGHT        (2024-01-01,2024-02-01]      LEFT
-    [-inf,2024-01-01)            first        (2024-12-01,+inf]            last
+    (-inf,2024-01-01)            first        (-inf,2024-01-01]            first
+    [2024-12-01,+inf)            last         (2024-12-01,+inf)            last
     [null,10)                    RIGHT with NULL as a boundary
+    (-inf,+inf)                  the only slot of a function without boundaries, whatever its side
 
 Boundaries are the server's text, which loses nothing, in its shortest spelling (`catalog.boundaries`). Inside a key every
 character that means something there, or to Dagster (`...`), is percent-encoded, so keys of character boundaries are lossless
@@ -48,26 +50,45 @@ class PartitionRange:
 
     @property
     def key(self) -> str:
-        """The slot's name: stable under SPLIT and MERGE elsewhere, different for every different range."""
-        lower = MINUS_INFINITY if self.lower is None else _encode(self.lower)
-        upper = PLUS_INFINITY if self.upper is None else _encode(self.upper)
-        return f"[{lower},{upper})" if self.side == "right" else f"({lower},{upper}]"
+        """The slot's name: stable under SPLIT and MERGE elsewhere, different for every different range of values."""
+        opening, closing = ("[", ")") if self.side == "right" else ("(", "]")
+        lower = f"({MINUS_INFINITY}" if self.lower is None else f"{opening}{_encode(self.lower)}"
+        upper = f"{PLUS_INFINITY})" if self.upper is None else f"{_encode(self.upper)}{closing}"
+        return f"{lower},{upper}"
 
     def __str__(self) -> str:
         return self.key
 
 
+_KEY = re.compile(r"([\[(])([^,\[\]()]*),([^,\[\]()]*)([\])])")
+
+
 def parse_key(key: str) -> PartitionRange:
-    """The range a key names. `holds_null` is not part of a key and comes back False. Raises ValueError for anything else."""
-    match = re.fullmatch(r"([\[(])([^,\[\]()]*),([^,\[\]()]*)([\])])", key)
-    if not match or (match[1], match[4]) not in {("[", ")"), ("(", "]")}:
-        raise ValueError(
-            f"{key!r} is not a partition key: expected [lower,upper) for RANGE RIGHT or (lower,upper] for RANGE LEFT"
-        )
-    side: Side = "right" if match[1] == "[" else "left"
-    lower = None if match[2] == MINUS_INFINITY else _decode(match[2])
-    upper = None if match[3] == PLUS_INFINITY else _decode(match[3])
-    return PartitionRange(lower, upper, side)
+    """The range a key names. `holds_null` is not part of a key and comes back False, and the side of the range of everything is
+    RIGHT. Raises ValueError for anything else; the message names the right key where only a bracket at an infinite end is
+    wrong."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(f"{key!r} is not a partition key: {_EXPECTED}")
+    opening, below, above, closing = match.groups()
+    lower = None if below == MINUS_INFINITY else _decode(below)
+    upper = None if above == PLUS_INFINITY else _decode(above)
+    sides: set[Side] = set()
+    if lower is not None:
+        sides.add("right" if opening == "[" else "left")
+    if upper is not None:
+        sides.add("right" if closing == ")" else "left")
+    if len(sides) > 1:
+        raise ValueError(f"{key!r} is not a partition key: of two finite ends exactly one belongs; {_EXPECTED}")
+    found = PartitionRange(lower, upper, next(iter(sides), "right"))
+    if (lower is None and opening != "(") or (upper is None and closing != ")"):
+        raise ValueError(f"{key!r} is not a partition key: an infinite end is open; write {found.key!r}")
+    return found
+
+
+_EXPECTED = (
+    "expected [lower,upper) for RANGE RIGHT or (lower,upper] for RANGE LEFT, with (-inf and +inf) for the infinite ends"
+)
 
 
 def slots_of(boundaries: list[Boundary], side: Side) -> list[PartitionRange]:

@@ -5,12 +5,12 @@ The comparison is with the core's ledger, not with a cursor: a sensor that was o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dltsync_core.config import StaticTableConfig, TableConfig
+from dltsync_core.identity import digest_of, joined
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.steps import Probe
 from dltsync_core.plan.unit import why_changed
@@ -61,13 +61,14 @@ def _version(table: TableConfig, unit: str, probe: Probe, head: Head | None) -> 
     return _digest(parts)
 
 
-def group_version(changes: Sequence[Change]) -> str:
-    """One name for several changes that are asked for together."""
-    return changes[0].version if len(changes) == 1 else _digest([change.version for change in changes])
+def group_version(changes: Sequence[Change], scope: str) -> str:
+    """One name for changes that are asked for together, different for those of another `scope` (`Location.scope`): the instance
+    counts failures by it, whatever location they came from."""
+    return _digest([scope, *(change.version for change in changes)])
 
 
 def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    return digest_of(joined(*parts))[:20]
 
 
 def pause_after(failures: int) -> timedelta:

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from dltsync_core.config import TableConfig
+from dltsync_core.identity import TableName
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.checks import ROW_COUNTS, load_verdicts
 from dltsync_dagster.evaluations import log_evaluations
@@ -82,11 +83,11 @@ def _align_partitions(
 
 def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline, result: RunResult) -> None:
     """Events of what was loaded. Units that were left alone have no news, so they get no event."""
-    by_table = {str(table.name).casefold(): table for table in location.config.tables}
-    units: dict[str, list[UnitResult]] = {}
+    by_table = {table.name.folded: table for table in location.config.tables}
+    units: dict[TableName, list[UnitResult]] = {}
     for unit in result.units:
         if unit.status != "skipped":
-            units.setdefault(str(unit.table).casefold(), []).append(unit)
+            units.setdefault(unit.table.folded, []).append(unit)
     for name, touched in units.items():
         table = by_table[name]
         for event in finished_materializations(location, table, touched, pipeline.committed(str(table.name))):

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_core.identity import identifier_part, joined, slashed
 from dltsync_dagster.port import OpenPipeline
 from dltsync_dagster.settings import LocationSettings, Switch
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
+_TAKEN = {"all_tables"}
+"""What the steps of the jobs over all tables are called after their verb."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class Location:
         """The pool of ops that only open the warehouse."""
         return f"warehouse:{_without_spaces(self.config.destination.path.stem)}"
 
+    @property
+    def scope(self) -> str:
+        """What tells versions of this location's tables from those of another pipeline's or database's of the same names."""
+        database = self.config.database
+        return joined(database.server, database.database, self.config.pipeline_name)
+
     def data_of(self, table: TableConfig) -> TableTranslatorData:
         """What the translator sees of a table."""
         return TableTranslatorData(config=self.config, table=table, owners=self.settings.owners)
@@ -54,14 +62,17 @@ class Location:
         if table.kind != "partition":
             return None
         database = self.config.database
-        name = f"{database.server}/{database.database}/{table.schema_name}/{table.table_name}"
+        name = slashed(database.server, database.database, table.schema_name, table.table_name)
         return dg.DynamicPartitionsDefinition(name=name)
 
     def op_name(self, verb: str, table: TableConfig) -> str:
-        """A name Dagster accepts for a step, and different for different tables."""
-        plain = _NOT_IN_NAMES.sub("_", f"{table.schema_name}_{table.table_name}").strip("_")
-        position = "" if plain == f"{table.schema_name}_{table.table_name}" else f"_{self.config.tables.index(table)}"
-        return f"{verb}_{plain}{position}" if plain else f"{verb}_table{position}"
+        """A name Dagster accepts for a step, different for different tables and the same whatever else is configured:
+        `sync_sales_Orders`. Where the schema has an underscore, or a name more than letters and digits, a digest follows."""
+        schema, name = table.schema_name, table.table_name
+        plain = f"{schema}_{name}"
+        # The first underscore must be the one between the names, or `a_b` and `c` were `a` and `b_c`.
+        clear = "_" not in schema and plain not in _TAKEN and identifier_part(plain) == plain
+        return f"{verb}_{plain}" if clear else f"{verb}_{identifier_part(str(table.name))}"
 
 
 def sensor_status(switch: Switch) -> dg.DefaultSensorStatus:

@@ -72,7 +72,8 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
     @dg.sensor(
         name=name,
         description=_DESCRIPTIONS[name],
-        target=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
+        # Not `target`: that makes one job of them, and Dagster refuses a job of tables with different partitions.
+        asset_selection=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
         minimum_interval_seconds=location.settings.sensor_interval_seconds,
         default_status=sensor_status(location.settings.sensors),
     )
@@ -178,7 +179,7 @@ def _request(
     location: Location, instance: dg.DagsterInstance, table: TableConfig, changes: Sequence[Change]
 ) -> dg.RunRequest | str:
     """One run for neighbouring units, or the reason why not now."""
-    version = group_version(changes)
+    version = group_version(changes, location.scope)
     attempts = attempts_at(instance, version)
     if attempts.last_end is not None:
         again_at = attempts.last_end + pause_after(attempts.failures)

@@ -11,11 +11,12 @@ import dagster as dg
 import dlt
 
 from dltsync_core.config import PipelineConfig, TableConfig
-from dltsync_core.identity import path_part
+from dltsync_core.identity import dotted, path_part
 from dltsync_core.showing import as_markdown
 from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
 
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}(?:[0-9a-f]{8})?$)[A-Za-z0-9_-]+")
+"""What cannot be taken for the name of another table with its digest."""
 _GROUP = re.compile(r"[^A-Za-z0-9_]+")
 
 _DESCRIPTIONS = {
@@ -70,10 +71,10 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
             code_version=code_version(table),
             metadata={
                 **base.metadata,
-                "dagster/table_name": f"{config.destination.path.stem}.{schema}.{name}",
+                "dagster/table_name": dotted(config.destination.path.stem, schema, name),
                 "dagster/storage_kind": config.destination.type,
                 "dltsync/kind": table.kind,
-                "dltsync/source_table": f"{config.database.database}.{table.name}",
+                "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),
             },
         )
 
@@ -87,7 +88,7 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
             kinds={"sqlserver", "table"},
             owners=data.owners,
             metadata={
-                "dagster/table_name": f"{database.database}.{data.table.name}",
+                "dagster/table_name": dotted(database.database, data.table.schema_name, data.table.table_name),
                 "dagster/storage_kind": "sqlserver",
             },
         )

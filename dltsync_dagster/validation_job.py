@@ -20,7 +20,7 @@ _TOLD = 20
 class EverythingValidationOptions(ValidationOptions):
     """What is compared, and how thoroughly. Without a choice: everything."""
 
-    tables: list[str] = Field(default=[], description="Only these tables, as schema.table.")
+    tables: list[str] = Field(default=[], description="Only these tables, as schema.table or [schema].[table].")
     partitions: list[str] = Field(
         default=[], description="Only these partitions, by their boundaries, of the tables that have partitions."
     )

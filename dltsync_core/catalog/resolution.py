@@ -27,7 +27,7 @@ def resolve(wanted: TableName, objects: Sequence[ObjectFacts], database: str) ->
     Raises TableNotFound with the nearest name, CatalogError for a view or synonym and for a name that is ambiguous.
     """
     exact = [o for o in objects if o.name == wanted]
-    same = exact or [o for o in objects if _folded(o.name) == _folded(wanted)]
+    same = exact or [o for o in objects if o.name.folded == wanted.folded]
     if not same:
         raise _not_found(wanted, (o.name for o in objects if o.type == "U"), database)
     if len(same) > 1:
@@ -46,7 +46,7 @@ def resolve(wanted: TableName, objects: Sequence[ObjectFacts], database: str) ->
 
 
 def _not_found(wanted: TableName, tables: Iterable[TableName], database: str) -> TableNotFound:
-    by_folded = {f"{t.schema}.{t.table}".casefold(): t for t in tables}
+    by_folded = {str(t).casefold(): t for t in tables}
     near = difflib.get_close_matches(str(wanted).casefold(), by_folded, n=1, cutoff=0.6)
     same_table = [t for t in by_folded.values() if t.table.casefold() == wanted.table.casefold()]
     hint = same_table[0] if same_table else by_folded[near[0]] if near else None
@@ -57,7 +57,3 @@ def _not_found(wanted: TableName, tables: Iterable[TableName], database: str) ->
         table=str(wanted),
         nearest=str(hint) if hint else None,
     )
-
-
-def _folded(name: TableName) -> tuple[str, str]:
-    return name.schema.casefold(), name.table.casefold()

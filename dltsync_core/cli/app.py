@@ -253,7 +253,10 @@ def _end_recovery(report: dict[str, Any]) -> None:
 
 @app.command()
 def repair(
-    table: Annotated[str, typer.Argument(help="An scd table of the config: dbo.Customers.")],
+    table: Annotated[
+        str,
+        typer.Argument(help="An scd table of the config: dbo.Customers, or '[a.b].[c]' where a name has a dot in it."),
+    ],
     config: ConfigOption = None,
     apply: Annotated[bool, typer.Option("--apply", help="Change the warehouse. Without it, only show.")] = False,
     json: JsonOption = False,

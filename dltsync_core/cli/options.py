@@ -25,7 +25,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 TablesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--tables", "-t", help="Only these tables: sales.Orders,dbo.Customers. May be repeated.", show_default=False
+        "--tables",
+        "-t",
+        help="Only these tables: sales.Orders,dbo.Customers. May be repeated. A name with a dot, comma or bracket in it stands "
+        "in brackets: '[a.b].[c]'.",
+        show_default=False,
     ),
 ]
 KindsOption = Annotated[
@@ -62,14 +66,15 @@ class Answers(str, Enum):
     ACCEPT_LOSS = "accept-loss"
 
 
+_NAMES = re.compile(r"(?:\[(?:[^\]]|\]\])+\]|[^,])+")
 _KEY = re.compile(r"[\[(][^\[\]()]*[\])]")
 
 
 def split_names(values: list[str] | None) -> list[str] | None:
-    """Names given as `a,b` or by repeating the option; None when the option was not used."""
+    """Names given as `a,b` or by repeating the option; None when the option was not used. A comma in brackets is a name's."""
     if not values:
         return None
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+    return [name.strip() for value in values for name in _NAMES.findall(value) if name.strip()]
 
 
 def split_partition_keys(values: list[str] | None) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,5 +48,6 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
         if table["question"]:
             question = table["question"]
             console.print(Text.assemble(("question: ", "bold red"), shown(f"{table['table']}: {question['question']}")))
-            console.print(shown(f"  -> dltsync recover --tables {table['table']} --answer {question['answer']}"))
+            name = shlex.quote(table["table"])
+            console.print(shown(f"  -> dltsync recover --tables {name} --answer {question['answer']}"), soft_wrap=True)
     console.print(f"the next run reads {number(report['rows_to_read'])} rows whole, and what changed since")

@@ -13,6 +13,7 @@ from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.config.running import DestinationConfig, ProcessingConfig, StateConfig
 from dltsync_core.config.spec import Listed, Spec
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.identity import TableName, path_part
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -64,19 +65,26 @@ class PipelineConfig(Spec):
     def _tables_are_distinct(self) -> Self:
         if not self.tables:
             raise ValueError("no tables: list at least one under partition_tables, scd_tables or static_tables")
-        sources: set[tuple[str, str]] = set()
-        targets: dict[tuple[str, str], TableConfig] = {}
+        sources: dict[TableName, TableConfig] = {}
+        targets: dict[TableName, TableConfig] = {}
+        folders: dict[str, TableConfig] = {}
         for table in self.tables:
-            source = (table.schema_name.casefold(), table.table_name.casefold())
-            if source in sources:
-                raise ValueError(f"table {table.name} is listed twice")
-            sources.add(source)
-            schema, name = self.target_of(table)
-            other = targets.setdefault((schema.casefold(), name.casefold()), table)
+            other = sources.setdefault(table.name.folded, table)
+            if other is not table:
+                raise ValueError(_twice(other.name, table.name))
+            target = TableName(*self.target_of(table))
+            other = targets.setdefault(target.folded, table)
             if other is not table:
                 raise ValueError(
-                    f"tables {other.name} and {table.name} would both become {schema}.{name}; "
+                    f"tables {other.name} and {table.name} would both become {target}"
+                    f"{_in_its_spelling(TableName(*self.target_of(other)), target)}; "
                     "give one of them another target_table or target_schema"
+                )
+            other = folders.setdefault(path_part(str(table.name)), table)
+            if other is not table:
+                raise ValueError(
+                    f"tables {other.name} and {table.name} would share a folder of the lake; "
+                    "bring one of them over by a config with another pipeline_name"
                 )
         return self
 
@@ -106,3 +114,17 @@ class PipelineConfig(Spec):
         destination = self.destination.model_copy(update={"path": place(self.destination.path)})
         log_file = place(self.log_file) if self.log_file else None
         return self.model_copy(update={"state": state, "destination": destination, "log_file": log_file})
+
+
+def _twice(one: TableName, other: TableName) -> str:
+    """What to say of two entries that dltsync takes for one table. A database may tell them apart, most do not."""
+    if one == other:
+        return f"table {one} is listed twice"
+    return (
+        f"tables {one} and {other} differ in case only, which one pipeline does not tell apart; remove one of them, or, when the "
+        "database has both, bring it over by a config with another pipeline_name and another target_table"
+    )
+
+
+def _in_its_spelling(one: TableName, other: TableName) -> str:
+    return "" if one == other else " (the warehouse does not tell upper and lower case apart)"

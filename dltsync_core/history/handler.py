@@ -12,7 +12,7 @@ from typing import Any
 from dltsync_core.history.integrity import Finding
 from dltsync_core.history.repair import RepairPlan, VersionChange, plan_repair
 from dltsync_core.history.versions import VersionColumns, VersionStore, moment_text
-from dltsync_core.identity import TableName
+from dltsync_core.identity import TableName, dotted
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ScdHandler:
             plan = self._store.revise_versions(scd.target, scd.columns, decide, apply=not dry_run)
         return {
             "table": str(scd.table),
-            "target": ".".join(scd.target),
+            "target": dotted(*scd.target),
             "dry_run": dry_run,
             "valid": not plan.findings,
             "counts": dict(Counter(finding.kind for finding in plan.findings)),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dltsync_core.catalog.drift import Finding
 from dltsync_core.config.tables import SchemaDrift
 from dltsync_core.errors import DriftError
-from dltsync_core.identity import TableName
+from dltsync_core.identity import TableName, in_shell
 
 
 def check_policy(table: TableName, policy: SchemaDrift, findings: Sequence[Finding], *, accepted: bool) -> None:
@@ -18,8 +18,8 @@ def check_policy(table: TableName, policy: SchemaDrift, findings: Sequence[Findi
         return
     if policy == "ask":
         remedy = (
-            f"answer with `dltsync run --tables {table} --accept-drift {table}`, which reads the table whole; or undo the "
-            "change at the source"
+            f"answer with `dltsync run --tables {in_shell(table)} --accept-drift {in_shell(table)}`, which reads the table "
+            "whole; or undo the change at the source"
         )
     else:
         remedy = (

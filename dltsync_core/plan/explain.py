@@ -50,6 +50,7 @@ def summary(plans: Iterable[TablePlan]) -> str:
 def _line(step: Step) -> PlanLine:
     window = ""
     if step.action is Action.LOAD_INCREMENT:
-        window = f"({step.window_low or '-inf'}, {step.window_high or '+inf'}]"
+        high = "+inf)" if step.window_high is None else f"{step.window_high}]"
+        window = f"({'-inf' if step.window_low is None else step.window_low}, {high}"
     rows = step.probe.rows if step.probe is not None else step.approx_rows
     return PlanLine(str(step.table), step.kind, step.unit, _VERBS[step.action], rows, window, step.reason)

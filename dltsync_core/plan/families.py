@@ -26,19 +26,29 @@ def families(
     """Every vanished unit in exactly one family, and no slot in two.
 
     `committed` are the units the ledger holds as partitions; `strangers` are units of another kind (the table was loaded
-    whole before), whose rows may lie anywhere. No values are compared: a vanished unit's place is found along boundaries that
-    it shares with today's slots, directly or through other vanished units. Where that chain is broken, or the side of the
-    function changed, its place is taken as everything up to the end: too much is loaded rather than too little. Heirs are the
-    slots without a commit of their own; a ledger that has none in a vanished unit's place contradicts itself, and then
-    every slot of that place is an heir.
+    whole before), whose rows may lie anywhere, as those of a key may that cannot be read. No values are compared: a vanished
+    unit's place is found along boundaries that it shares with today's slots, directly or through other vanished units. Where
+    that chain is broken, or the side of the function changed, its place is taken as everything up to the end: too much is
+    loaded rather than too little. Heirs are the slots without a commit of their own; a ledger that has none in a vanished
+    unit's place contradicts itself, and then every slot of that place is an heir.
     """
     slots = [slot.range for slot in partitioning.slots]
     current = {slot.key for slot in slots}
     fresh = [slot.key not in committed for slot in slots]
-    vanished = {key: parse_key(key) for key in sorted(set(committed) - current)}
+    gone_keys = sorted(set(committed) - current)
+    vanished = {key: gone for key in gone_keys if (gone := _range_of(key)) is not None}
+    anywhere = [key for key in gone_keys if key not in vanished]
     places = {key: _place(gone, vanished.values(), slots) for key, gone in vanished.items()}
-    places.update({key: (0, len(slots) - 1) for key in strangers})
+    places.update({key: (0, len(slots) - 1) for key in (*strangers, *anywhere)})
     return _merged(places, [slot.key for slot in slots], fresh)
+
+
+def _range_of(key: str) -> PartitionRange | None:
+    """None for a key that is spelt in no way we know: its rows may lie anywhere."""
+    try:
+        return parse_key(key)
+    except ValueError:
+        return None
 
 
 def _place(

@@ -8,28 +8,45 @@ from typing import get_args
 from dltsync_core.config import TableConfig
 from dltsync_core.config.problems import nearest
 from dltsync_core.errors import ConfigError
+from dltsync_core.identity import TableName, dotted, parsed_name
 from dltsync_core.plan.steps import TableKind
 
 KINDS: tuple[str, ...] = get_args(TableKind)
 
 
 def find_table(tables: Sequence[TableConfig], name: str) -> TableConfig:
-    """The configured table called `name`: `schema.table`, or the table alone when only one schema has it; case is ignored.
+    """The configured table called `name`: `schema.table`, or the table alone when only one schema has it; case is ignored. A
+    name with a dot or a bracket in it stands in brackets: `[a.b].[c]` (`identity.dotted`).
 
     Raises ConfigError for an unknown or ambiguous name.
     """
-    folded = name.strip().casefold()
-    found = [t for t in tables if str(t.name).casefold() == folded]
-    found = found or [t for t in tables if t.table_name.casefold() == folded]
+    found = _named(tables, name)
     if len(found) == 1:
         return found[0]
     if found:
         choices = ", ".join(str(t.name) for t in found)
         raise ConfigError(f"{name!r} could be any of {choices}", remedy="write schema.table")
     known = [str(t.name) for t in tables]
-    hint = nearest(name, [*known, *(t.table_name for t in tables)])
+    unquoted = [str(t.name) for t in tables if name.strip().casefold() in _unquoted(t)]
+    hint = unquoted[0] if unquoted else nearest(name, [*known, *(dotted(t.table_name) for t in tables)])
     remedy = f"did you mean {hint}?" if hint else f"configured tables: {', '.join(sorted(known))}"
     raise ConfigError(f"no table {name!r} in the config", remedy=remedy)
+
+
+def _named(tables: Sequence[TableConfig], name: str) -> list[TableConfig]:
+    parsed = parsed_name(name)
+    if parsed is None:
+        return []
+    schema, table = parsed
+    if schema is None:
+        return [t for t in tables if t.table_name.casefold() == table.casefold()]
+    wanted = TableName(schema, table)
+    return [t for t in tables if t.name == wanted] or [t for t in tables if t.name.folded == wanted.folded]
+
+
+def _unquoted(table: TableConfig) -> tuple[str, str]:
+    """What somebody may have written who does not know that the name needs brackets."""
+    return f"{table.schema_name}.{table.table_name}".casefold(), table.table_name.casefold()
 
 
 def select_tables(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
+from dltsync_core.identity import digest_of, joined
 
 
 def shape_of(
@@ -29,4 +29,4 @@ def shape_of(
         parts.append(table.last_modified_column.casefold())
     if column_ids:
         parts.append(",".join(str(number) for number in column_ids))
-    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return digest_of(joined(*parts))[:32]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 
+from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.run.leasing import LeasedRun, skipped
 from dltsync_core.run.prepared import PreparedTable
@@ -16,7 +17,7 @@ from dltsync_core.run.workers import Task, run_tasks
 
 def execute(services: Services, tables: Sequence[PreparedTable], *, parallel: bool) -> list[UnitResult]:
     """Every step of every plan, as a result. Failures are results too; only an interrupt is raised."""
-    results: dict[tuple[str, str], UnitResult] = {}
+    results: dict[tuple[TableName, str], UnitResult] = {}
     tasks = []
     for prepared in tables:
         for step in prepared.plan.steps:
@@ -34,7 +35,7 @@ def execute(services: Services, tables: Sequence[PreparedTable], *, parallel: bo
             stop=services.stop,
         )
     for done in finished:
-        results.update({(str(result.table), result.unit): result for result in done})
+        results.update({(result.table, result.unit): result for result in done})
     return [results[_key(step)] for prepared in tables for step in prepared.plan.steps]
 
 
@@ -50,5 +51,5 @@ def families_of(plan: TablePlan) -> Iterator[tuple[Step, ...]]:
             yield tuple(other for other in work if other.replaces == step.replaces)
 
 
-def _key(step: Step) -> tuple[str, str]:
-    return str(step.table), step.unit
+def _key(step: Step) -> tuple[TableName, str]:
+    return step.table, step.unit

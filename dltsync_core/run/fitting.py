@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dltsync_core.errors import FidelityError
 from dltsync_core.extract.row_names import named, shown
+from dltsync_core.identity import dotted
 from dltsync_core.plan.keys import naming_key
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
@@ -29,7 +30,7 @@ def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[
         said = {other: shown(row.column(other), 0) for other in row.schema.names}
         name, value = named(key, said.__getitem__), said[column]
         declared = shape.contracts[column]["sql_type"]
-        target = ".".join(shape.target)
+        target = dotted(*shape.target)
         raise FidelityError(
             f"{shape.name}: column {column} ({declared}) holds {value}, outside "
             f"{NANOSECOND_YEARS} that the column {column} of the warehouse table {target} reaches: it is TIMESTAMP_NS since the "

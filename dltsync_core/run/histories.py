@@ -11,6 +11,7 @@ from dltsync_core.errors import ConfigError, SyncError, WarehouseError
 from dltsync_core.history.handler import ScdTarget
 from dltsync_core.history.spelling import Spelling
 from dltsync_core.history.versions import VersionColumns
+from dltsync_core.identity import dotted
 from dltsync_core.plan.keys import business_keys
 from dltsync_core.plan.selection import find_table
 from dltsync_core.run.ports import Source
@@ -40,7 +41,7 @@ def scd_target(config: PipelineConfig, source: Source, warehouse: Warehouse, tab
     types = warehouse.columns(target)
     known = {name.casefold(): name for name in types}
     if not known:
-        raise WarehouseError(f"the warehouse has no table {'.'.join(target)} yet", remedy=f"load {table.name} first")
+        raise WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy=f"load {table.name} first")
     names = _spelt(known, target, keys)
     spellings, notes = _spellings(source, table, facts, {name: types[name] for name in names})
     columns = VersionColumns(
@@ -87,7 +88,7 @@ def _spelt(known: dict[str, str], target: tuple[str, str], names: Iterable[str])
     missing = [name for name in names if name.casefold() not in known]
     if missing:
         raise WarehouseError(
-            f"the warehouse table {'.'.join(target)} has no column {missing[0]!r}",
+            f"the warehouse table {dotted(*target)} has no column {missing[0]!r}",
             remedy="check the column names of the scd table in the config",
         )
     return [known[name.casefold()] for name in names]

@@ -54,7 +54,8 @@ class IncrementalSQLServerParquetPipeline:
     `config` is a PipelineConfig, a path of a YAML or TOML file, or a mapping with the fields of PipelineConfig (relative
     paths then mean the current directory). Building a pipeline opens and creates nothing. Raises ConfigError.
 
-    Tables are named `schema.table`, or by the table alone where that is unambiguous; case is ignored. Use it as a context
+    Tables are named `schema.table`, or by the table alone where that is unambiguous; case is ignored. A name with a dot or a
+    bracket in it stands in brackets, as T-SQL quotes it: `[a.b].[c]`. Use it as a context
     manager, or call `close`. `source` and `warehouse` put something else in the place of SQL Server and DuckDB.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dltsync_core import checkpoints
 from dltsync_core.clock import parse_iso, utc_now
 from dltsync_core.errors import LakeError, LeaseHeld, NeedsAnswer, StateConflict, StateError
-from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.identity import WHOLE_TABLE, TableName, in_shell
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.lake.survey import Survey
 from dltsync_core.plan.heads import Head, HeadChange, TableHeads, growing_digests, lake_digest
@@ -241,8 +241,8 @@ def _adopted(found: Findings) -> list[Decision]:
 def _asked(found: Findings, question: Decision) -> NeedsAnswer:
     return NeedsAnswer(
         f"{found.table} {question.unit}: {question.reason}",
-        remedy=f"look with `dltsync recover --tables {found.table} --dry-run`; when that is right, answer with "
-        f"`dltsync recover --tables {found.table} --answer {question.answer}`",
+        remedy=f"look with `dltsync recover --tables {in_shell(found.table)} --dry-run`; when that is right, answer with "
+        f"`dltsync recover --tables {in_shell(found.table)} --answer {question.answer}`",
         table=str(found.table),
         unit=question.unit,
     )
@@ -256,7 +256,8 @@ def _refuse_to_heal(found: Findings) -> None:
         if unit not in found.heads.live:
             raise StateError(
                 f"{found.table} {unit}: {decision.reason}",
-                remedy=f"`dltsync recover --tables {found.table}` shows and mends it, or switch on state.enable_self_healing",
+                remedy=f"`dltsync recover --tables {in_shell(found.table)}` shows and mends it, or switch on "
+                "state.enable_self_healing",
                 table=str(found.table),
                 unit=unit,
             )

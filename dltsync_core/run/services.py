@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retrying import Purse
-from dltsync_core.identity import TableName
+from dltsync_core.identity import TableName, slashed
 from dltsync_core.lake.store import Lake
 from dltsync_core.run.events import Event, EventSink
 from dltsync_core.run.ports import Source
@@ -102,7 +102,7 @@ class Services:
     def source_name(self) -> str:
         """Which server and database heads belong to. Without the port: it changes when nothing else does."""
         database = self.config.database
-        return f"{database.server}/{database.database}".casefold()
+        return slashed(database.server, database.database).casefold()
 
     @contextmanager
     def warehouse_opened(self) -> Iterator[None]:

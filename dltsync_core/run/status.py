@@ -7,6 +7,7 @@ from typing import Any
 from dltsync_core.clock import iso
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import SyncError
+from dltsync_core.identity import dotted
 from dltsync_core.lake.store import Lake
 from dltsync_core.run.ports import Source
 from dltsync_core.state.ledger import Ledger
@@ -48,7 +49,7 @@ def _table(config: PipelineConfig, table: TableConfig, ledger: Ledger) -> dict[s
     return {
         "table": str(table.name),
         "kind": table.kind,
-        "target": ".".join(config.target_of(table)),
+        "target": dotted(*config.target_of(table)),
         "units": len(heads),
         "rows": sum(head.rows for head in heads.values()),
         "last_committed_at": iso(newest.committed_at) if newest else None,

@@ -87,13 +87,14 @@ class Ledger:
 
     def heads(self, table: TableName) -> TableHeads:
         """Live heads and generations of one table, spelt exactly so."""
-        rows = self._select(
+        found = self._select(
             sa.select(heads).where(
                 heads.c.pipeline == self._pipeline,
                 heads.c.schema_name == table.schema,
                 heads.c.table_name == table.table,
             )
         )
+        rows = self._exactly(found, table)
         return TableHeads(
             live={row.unit: _head(row) for row in rows if row.is_live},
             generations={row.unit: row.generation for row in rows},
@@ -117,14 +118,14 @@ class Ledger:
     def find_table(self, name: TableName) -> TableName:
         """The committed table called so, case ignored when that is unambiguous; `name` itself when there is none."""
         known = self.tables()
-        alike = [t for t in known if str(t).casefold() == str(name).casefold()]
+        alike = [t for t in known if t.folded == name.folded]
         return alike[0] if name not in known and len(alike) == 1 else name
 
     def last_events(self, table: TableName) -> dict[str, LoadEvent]:
         """The newest event of each unit of a table."""
         newest = sa.select(sa.func.max(loads.c.id)).where(*self._of_table(table)).group_by(loads.c.unit_key)
         rows = self._select(sa.select(loads).where(loads.c.id.in_(newest)))
-        return {row.unit: _event(row) for row in rows}
+        return {row.unit: _event(row) for row in self._exactly(rows, table)}
 
     def events(self, load_id: str) -> tuple[LoadEvent, ...]:
         """What happened to one load, in order."""
@@ -211,6 +212,12 @@ class Ledger:
             loads.c.schema_name == table.schema,
             loads.c.table_name == table.table,
         )
+
+    def _exactly(self, rows: Sequence[sa.Row[Any]], table: TableName) -> list[sa.Row[Any]]:
+        """Those of this very table: a store on SQL Server, made before its columns had a collation of their own, may take other
+        names for the same."""
+        ours = (self._pipeline, table.schema, table.table)
+        return [row for row in rows if (row.pipeline, row.schema_name, row.table_name) == ours]
 
     def _select(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         if not self.store.exists:

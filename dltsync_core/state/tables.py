@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 
-from dltsync_core.identity import TableName
+from dltsync_core.identity import TableName, digest_of, joined
 
 LEDGER = sa.MetaData()
+
+_EXACT = "Latin1_General_100_BIN2"
+"""SQL Server's own collations mostly take `Orders` and `ORDERS` for one name. The other stores tell them apart anyway."""
+_PIPELINE = sa.String(64).with_variant(mssql.VARCHAR(64, collation=_EXACT), "mssql")
+_NAME = sa.Unicode(128).with_variant(mssql.NVARCHAR(128, collation=_EXACT), "mssql")
 
 versions = sa.Table(
     "dltsync_schema_version",
@@ -23,9 +28,9 @@ loads = sa.Table(
     LEDGER,
     # SQLite only counts up by itself in a column declared INTEGER.
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("pipeline", sa.String(64), nullable=False),
-    sa.Column("schema_name", sa.Unicode(128), nullable=False),
-    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("pipeline", _PIPELINE, nullable=False),
+    sa.Column("schema_name", _NAME, nullable=False),
+    sa.Column("table_name", _NAME, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("unit", sa.UnicodeText, nullable=False),
     sa.Column("unit_key", sa.String(64), nullable=False),
@@ -44,9 +49,9 @@ heads = sa.Table(
     "dltsync_heads",
     LEDGER,
     sa.Column("unit_key", sa.String(64), primary_key=True),
-    sa.Column("pipeline", sa.String(64), nullable=False),
-    sa.Column("schema_name", sa.Unicode(128), nullable=False),
-    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("pipeline", _PIPELINE, nullable=False),
+    sa.Column("schema_name", _NAME, nullable=False),
+    sa.Column("table_name", _NAME, nullable=False),
     sa.Column("unit", sa.UnicodeText, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False),
@@ -73,9 +78,9 @@ leases = sa.Table(
     "dltsync_leases",
     LEDGER,
     sa.Column("unit_key", sa.String(64), primary_key=True),
-    sa.Column("pipeline", sa.String(64), nullable=False),
-    sa.Column("schema_name", sa.Unicode(128), nullable=False),
-    sa.Column("table_name", sa.Unicode(128), nullable=False),
+    sa.Column("pipeline", _PIPELINE, nullable=False),
+    sa.Column("schema_name", _NAME, nullable=False),
+    sa.Column("table_name", _NAME, nullable=False),
     sa.Column("unit", sa.UnicodeText, nullable=False),
     sa.Column("holder", sa.Unicode(400), nullable=False),
     sa.Column("fence", sa.BigInteger, nullable=False),
@@ -104,13 +109,9 @@ VERSION = len(MIGRATIONS)
 
 def unit_key(pipeline: str, table: TableName, unit: str) -> str:
     """The primary key of a unit: fixed length, because boundaries of character partitions outgrow any index."""
-    return _digest(pipeline, table.schema, table.table, unit)
+    return digest_of(joined(pipeline, table.schema, table.table, unit))
 
 
 def table_key(pipeline: str, table: TableName) -> str:
     """The primary key of what is kept per table."""
-    return _digest(pipeline, table.schema, table.table)
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return digest_of(joined(pipeline, table.schema, table.table))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.errors import WarehouseError
+from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.evolution import WarehouseColumn
 from dltsync_core.warehouse.port import Target
@@ -39,7 +40,7 @@ def find_table(connection: DuckDBPyConnection, catalog: str, target: Target) -> 
             continue
         if is_view:
             raise WarehouseError(
-                f"{schema}.{name} is a view in the warehouse, not a table",
+                f"{dotted(schema, name)} is a view in the warehouse, not a table",
                 remedy="rename the view, or choose another target_table or target_schema",
             )
         return schema, name

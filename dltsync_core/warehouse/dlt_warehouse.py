@@ -16,6 +16,7 @@ from dltsync_core import checkpoints
 from dltsync_core.errors import ConfigError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
+from dltsync_core.identity import dotted
 from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import columns_of, find_table
@@ -221,7 +222,7 @@ class DltWarehouse:
 
 
 def _no_table(target: Target) -> WarehouseError:
-    return WarehouseError(f"the warehouse has no table {'.'.join(target)} yet", remedy="load it first")
+    return WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy="load it first")
 
 
 def _check_target(target: Target) -> None:

@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
 from dltsync_core.errors import DiskFull, DriftError, NotWritable, SyncError, WarehouseError
+from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.catalogue import columns_of, spelt_target
 from dltsync_core.warehouse.columns import duckdb_type
@@ -119,7 +120,7 @@ def _check_types(connection: DuckDBPyConnection, catalog: str, target: Target, r
     if wrong:
         found = "; ".join(f"{name}: {there} instead of {expected}" for name, (expected, there) in wrong.items())
         raise WarehouseError(
-            f"{'.'.join(target)} has not the types it was loaded with: {found}",
+            f"{dotted(*target)} has not the types it was loaded with: {found}",
             remedy="this is a fault of dltsync: report it with this message",
         )
 
@@ -130,7 +131,7 @@ def _explained(error: Exception, requests: Sequence[LoadRequest]) -> SyncError:
     while (inner := cause.__cause__ or cause.__context__) is not None and not isinstance(cause, duckdb.Error):
         cause = inner
     message = str(cause).strip() or type(cause).__name__
-    tables = list(dict.fromkeys(".".join(request.target) for request in requests))
+    tables = list(dict.fromkeys(dotted(*request.target) for request in requests))
     table = ", ".join(tables)
     if any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
         return DiskFull(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dltsync_core.errors import DriftError, UnsupportedColumn
+from dltsync_core.identity import dotted
 from dltsync_core.warehouse.columns import duckdb_type
 from dltsync_core.warehouse.port import Target
 from dltsync_core.warehouse.widening import widest
@@ -74,10 +75,10 @@ def plan_evolution(target: Target, existing: Sequence[WarehouseColumn], schema: 
 def changed_shape(target: Target, changed: Sequence[str]) -> DriftError:
     """The refusal of a load whose shape the table cannot take, with one sentence part for each column."""
     return DriftError(
-        f"the shape of {'.'.join(target)} changed: {'; '.join(changed)}. Nothing was written to the warehouse",
+        f"the shape of {dotted(*target)} changed: {'; '.join(changed)}. Nothing was written to the warehouse",
         remedy="drop the warehouse table, or choose another target_table, and run with --full-refresh; "
         "or set column_representation so that the type stays as it was",
-        table=".".join(target),
+        table=dotted(*target),
     )
 
 
@@ -88,7 +89,7 @@ def check_names(target: Target, schema: pa.Schema) -> None:
         other = seen.setdefault(name.casefold(), name)
         if other is not name:
             raise UnsupportedColumn(
-                f"{'.'.join(target)}: the columns {other!r} and {name!r} differ in upper and lower case only; DuckDB takes "
+                f"{dotted(*target)}: the columns {other!r} and {name!r} differ in upper and lower case only; DuckDB takes "
                 "them for the same column",
                 remedy=f"add one of them to exclude_columns, for instance {name!r}",
                 column=name,

@@ -11,6 +11,7 @@ from typing import cast
 import pyarrow.dataset as ds
 
 from dltsync_core.errors import ValidationFailed
+from dltsync_core.identity import dotted
 from dltsync_core.lake.scratch import distinct_rows
 from dltsync_core.warehouse.port import Target
 
@@ -24,7 +25,7 @@ def check_keys(target: Target, files: Sequence[Path], columns: Sequence[str]) ->
     dataset = ds.dataset([str(path) for path in files])
     rows = dataset.count_rows()
     complete = dataset.count_rows(filter=_all_present(columns))
-    table = ".".join(target)
+    table = dotted(*target)
     if complete != rows:
         raise ValidationFailed(
             f"{table}: {rows - complete:,} rows have NULL in their key ({', '.join(columns)})",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dltsync_core.errors import WarehouseError
 from dltsync_core.history.versions import VersionColumns
+from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.port import Target
 from dltsync_core.warehouse.version_keys import KeySql
@@ -146,18 +147,18 @@ def version_table(catalog: str, target: Target, columns: VersionColumns, types: 
         _type_of(types, target, key)
     if any(name.casefold() == "rowid" for name in types):
         raise WarehouseError(
-            f"{'.'.join(target)} has a column named rowid, which hides DuckDB's own: its rows cannot be told apart",
+            f"{dotted(*target)} has a column named rowid, which hides DuckDB's own: its rows cannot be told apart",
             remedy="add the column to exclude_columns",
         )
     for name, kind in ((columns.effective_date, start), (columns.end_date, end)):
         if kind not in _NANOS_PER_STEP:
             raise WarehouseError(
-                f"{'.'.join(target)}: {name} is {kind} in the warehouse; a history is checked by dates and times",
+                f"{dotted(*target)}: {name} is {kind} in the warehouse; a history is checked by dates and times",
                 remedy=f"let column_representation of {name} be nanoseconds, microseconds or utc instead of text",
             )
     if flag not in _FLAGS:
         raise WarehouseError(
-            f"{'.'.join(target)}: {columns.is_latest} is {flag} in the warehouse; a bit or an integer is expected",
+            f"{dotted(*target)}: {columns.is_latest} is {flag} in the warehouse; a bit or an integer is expected",
             remedy="name the column that marks the latest version in is_latest_column",
         )
     return VersionTable(catalog, target, columns, start, end, flag)
@@ -166,7 +167,7 @@ def version_table(catalog: str, target: Target, columns: VersionColumns, types: 
 def _type_of(types: dict[str, str], target: Target, name: str) -> str:
     if name not in types:
         raise WarehouseError(
-            f"the warehouse table {'.'.join(target)} has no column {name!r}",
+            f"the warehouse table {dotted(*target)} has no column {name!r}",
             remedy="check the column names of the scd table in the config",
         )
     return types[name]

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection, sqltypes
 from dltsync_core.errors import FidelityError
 from dltsync_core.history.repair import RepairPlan, VersionChange
 from dltsync_core.history.versions import Version, moment_text
+from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.database_file import one_transaction
 from dltsync_core.warehouse.version_keys import likening
@@ -125,7 +126,7 @@ def _written_end(table: VersionTable, version: Version, step: int) -> int | None
     end = version.valid_to - step
     if end % table.nanos_per_step:
         raise FidelityError(
-            f"{'.'.join(table.target)}: the version of {moment_text(version.valid_from)} (key "
+            f"{dotted(*table.target)}: the version of {moment_text(version.valid_from)} (key "
             f"{', '.join(str(part) for part in version.key)}) would have to end at {moment_text(end)}, which "
             f"{table.columns.end_date} ({table.to_type}) cannot express",
             remedy="nothing was changed; keep the end date as finely as the effective date (column_representation)",

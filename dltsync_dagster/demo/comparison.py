@@ -72,7 +72,7 @@ def _compare(
 
 def _lake(places: Places, table: Table) -> str:
     """The current rows of a table from its files alone. Change files of versions: of each version the newest load counts."""
-    files = f"read_parquet('{places.lake}/*/dbo_{table.name}*/data/**/*.parquet', hive_partitioning = false, filename = true)"
+    files = f"read_parquet('{places.lake}/*/dbo_{table.name}-*/data/**/*.parquet', hive_partitioning = false, filename = true)"
     if table is not OPERATORS:
         return f"SELECT * FROM {files}"
     newest = "PARTITION BY TailNumber, EffectiveDate ORDER BY filename DESC"

@@ -140,6 +140,7 @@ QUOTING = re.compile(r"""\.replace\(\s*(['"])(\]|"|')\1\s*,\s*(['"])(\]\]|""|'')
 MAY_QUOTE = {
     "dltsync_core/tsql/fragments.py",  # T-SQL
     "dltsync_core/warehouse/duckdb_sql.py",  # DuckDB
+    "dltsync_core/identity.py",  # no SQL: names of tables as a person reads and writes them
 }
 
 

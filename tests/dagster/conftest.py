@@ -23,7 +23,7 @@ from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.fakes import FakeTable, FakeWorld
 
 SECRET = "Sesame-open-1"
-JANUARY, FEBRUARY, MARCH = "[-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
+JANUARY, FEBRUARY, MARCH = "(-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
 PARTITIONS = "db.example/Shop/sales/Orders"
 ORDERS = dg.AssetKey(["warehouse", "Orders"])
 CUSTOMERS = dg.AssetKey(["warehouse", "Customers"])

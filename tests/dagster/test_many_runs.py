@@ -21,7 +21,7 @@ from tests.fixtures_sandbox import SandboxServer
 
 WITHIN = 240.0
 """Seconds: a run worker takes some to import everything, more when the machine is busy."""
-FIRST, SECOND = "[-inf,100)", "[100,200)"
+FIRST, SECOND = "(-inf,100)", "[100,200)"
 
 
 @dataclass

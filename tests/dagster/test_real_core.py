@@ -143,7 +143,7 @@ def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: RealShop) -
         (250, "d"),
     ]
     assert real.warehouse("SELECT Name FROM warehouse.Countries ORDER BY Code") == [("Schweiz",), ("日本",)]
-    assert real.instance.get_materialized_partitions(ORDERS) == {"[-inf,100)", "[100,200)", "[200,+inf)"}
+    assert real.instance.get_materialized_partitions(ORDERS) == {"(-inf,100)", "[100,200)", "[200,+inf)"}
 
 
 def test_only_what_changed_is_read(real: RealShop) -> None:
@@ -168,7 +168,7 @@ def test_a_split_is_followed_in_boundary_order(real: RealShop) -> None:
     definition = real.definitions.resolve_asset_graph().get(ORDERS).partitions_def
     assert isinstance(definition, dg.DynamicPartitionsDefinition)
     assert list(real.instance.get_dynamic_partitions(str(definition.name))) == [
-        "[-inf,2)",
+        "(-inf,2)",
         "[2,100)",
         "[100,200)",
         "[200,+inf)",
@@ -195,13 +195,13 @@ def test_a_load_shows_columns_with_their_declared_types(real: RealShop) -> None:
 def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(real: RealShop) -> None:
     real.execute(real.look())
     assert {key: one.passed for key, one in real.validate(fingerprint="sha256").items()} == dict.fromkeys(
-        ("[-inf,100)", "[100,200)", "[200,+inf)", None), True
+        ("(-inf,100)", "[100,200)", "[200,+inf)", None), True
     )
     with duckdb.connect(str(real.root / "house.duckdb")) as connection:
         connection.execute("UPDATE warehouse.Orders SET Note = NULL WHERE No = 150")
     said = real.validate()
     assert {key: one.passed for key, one in said.items()} == {
-        "[-inf,100)": True,
+        "(-inf,100)": True,
         "[100,200)": False,
         "[200,+inf)": True,
         None: False,
@@ -210,7 +210,7 @@ def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_lo
     named = real.validate("[100,200)", narrow=True)["[100,200)"].metadata["dltsync/rows"].value
     assert "No '150'" in str(named)
     assert "Note: source 'c', lake 'c', warehouse NULL" in str(named)
-    assert set(real.validate("[-inf,100)")) == {"[-inf,100)"}, "only the partition that was asked for"
+    assert set(real.validate("(-inf,100)")) == {"(-inf,100)"}, "only the partition that was asked for"
     with IncrementalSQLServerParquetPipeline(real.config) as pipeline:  # as `dltsync run --force` does
         assert pipeline.run(table_names=["Orders"], partition_keys=["[100,200)"], force=True).success
     assert real.validate("[100,200)")["[100,200)"].passed
@@ -223,7 +223,7 @@ def test_a_load_shows_what_it_compared(real: RealShop) -> None:
         for run in real.instance.get_runs()
         for record in real.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     ]
-    (first,) = [one for one in said if (one.check_name, one.partition) == ("row_counts", "[-inf,100)")]
+    (first,) = [one for one in said if (one.check_name, one.partition) == ("row_counts", "(-inf,100)")]
     assert first.description == (
         "2 rows in source, lake and warehouse; lake and warehouse agree on the NULLs of 2 columns"
     )

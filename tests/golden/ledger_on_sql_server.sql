@@ -8,9 +8,9 @@ CREATE TABLE dltsync_fences (
 
 CREATE TABLE dltsync_heads (
     unit_key VARCHAR(64) NOT NULL,
-    pipeline VARCHAR(64) NOT NULL,
-    schema_name NVARCHAR(128) NOT NULL,
-    table_name NVARCHAR(128) NOT NULL,
+    pipeline VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    schema_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
     unit NVARCHAR(max) NOT NULL,
     kind VARCHAR(16) NOT NULL,
     generation BIGINT NOT NULL,
@@ -35,9 +35,9 @@ CREATE INDEX dltsync_heads_table ON dltsync_heads (pipeline, schema_name, table_
 
 CREATE TABLE dltsync_leases (
     unit_key VARCHAR(64) NOT NULL,
-    pipeline VARCHAR(64) NOT NULL,
-    schema_name NVARCHAR(128) NOT NULL,
-    table_name NVARCHAR(128) NOT NULL,
+    pipeline VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    schema_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
     unit NVARCHAR(max) NOT NULL,
     holder NVARCHAR(400) NOT NULL,
     fence BIGINT NOT NULL,
@@ -48,9 +48,9 @@ CREATE TABLE dltsync_leases (
 
 CREATE TABLE dltsync_loads (
     id BIGINT NOT NULL IDENTITY,
-    pipeline VARCHAR(64) NOT NULL,
-    schema_name NVARCHAR(128) NOT NULL,
-    table_name NVARCHAR(128) NOT NULL,
+    pipeline VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    schema_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
     kind VARCHAR(16) NOT NULL,
     unit NVARCHAR(max) NOT NULL,
     unit_key VARCHAR(64) NOT NULL,

@@ -152,7 +152,7 @@ def test_keys_partitions_filters_and_descriptions_find_their_table() -> None:
     assert (facts.approx_rows, facts.has_row_filter, facts.description) == (12, True, "what was sold")
     assert facts.partitioning is not None
     assert [(s.number, s.range.key, s.approx_rows) for s in facts.partitioning.slots] == [
-        (1, "[-inf,null)", 5),
+        (1, "(-inf,null)", 5),
         (2, "[null,10)", 7),
         (3, "[10,+inf)", 0),
     ]

@@ -52,10 +52,28 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
     ("values", "message"),
     [
         ({"static_tables": []}, "no tables"),
-        ({"static_tables": [{"table_name": "a"}, {"table_name": "A"}]}, "dbo.A is listed twice"),
+        ({"static_tables": [{"table_name": "a"}, {"table_name": "A"}]}, "tables dbo.a and dbo.A differ in case only"),
         (
             {"static_tables": [{"table_name": "a"}, {"table_name": "a", "schema_name": "x"}]},
             "dbo.a and x.a would both become warehouse.a",
+        ),
+        ({"static_tables": [{"table_name": "a"}, {"table_name": "a"}]}, "table dbo.a is listed twice"),
+        (
+            {"static_tables": [{"table_name": "a"}, {"table_name": "A", "schema_name": "s"}]},
+            "tables dbo.a and s.A would both become warehouse.A (the warehouse does not tell upper and lower case apart)",
+        ),
+        (
+            {"static_tables": [{"table_name": "a"}], "partition_tables": [{"table_name": "b", "target_table": "a"}]},
+            "tables dbo.b and dbo.a would both become warehouse.a; give one of them another target_table or target_schema",
+        ),
+        (
+            {
+                "static_tables": [
+                    {"table_name": "a"},
+                    {"table_name": "A", "schema_name": "s", "target_schema": "WAREHOUSE"},
+                ]
+            },
+            "tables dbo.a and s.A would both become WAREHOUSE.A",
         ),
         ({"static_tabels": []}, "static_tabels: unknown field; did you mean `static_tables`?"),
         ({"static_tables": [{"tabel_name": "a"}]}, "static_tables[0].table_name: missing"),
@@ -198,3 +216,10 @@ def test_the_schema_explains_every_field() -> None:
 def test_processing_defaults_are_the_documented_ones() -> None:
     processing = ProcessingConfig()
     assert (processing.batch_size, processing.max_workers, processing.memory_limit_mb) == (65536, 4, 1024)
+
+
+def test_two_tables_whose_names_make_one_text_are_two() -> None:
+    found = _pipeline(
+        static_tables=[{"table_name": "c", "schema_name": "a.b"}, {"table_name": "b.c", "schema_name": "a"}]
+    )
+    assert [str(table.name) for table in found.tables] == ["[a.b].[c]", "[a].[b.c]"]

@@ -51,7 +51,7 @@ def units(*keys: str) -> list[Head]:
 def test_the_first_time_every_slot_is_loaded_in_order() -> None:
     steps = plan(table_facts([10, 20])).steps
     assert [(s.unit, s.slot_number, s.action) for s in steps] == [
-        ("[-inf,10)", 1, Action.LOAD),
+        ("(-inf,10)", 1, Action.LOAD),
         ("[10,20)", 2, Action.LOAD),
         ("[20,+inf)", 3, Action.LOAD),
     ]
@@ -59,21 +59,21 @@ def test_the_first_time_every_slot_is_loaded_in_order() -> None:
 
 
 def test_only_the_changed_slot_is_loaded() -> None:
-    committed = units("[-inf,10)", "[10,20)", "[20,+inf)")
+    committed = units("(-inf,10)", "[10,20)", "[20,+inf)")
     changed = {1: probe(), 2: probe(signature="new"), 3: probe()}
     work = plan(table_facts([10, 20]), *committed, probes=changed).work
     assert [(s.unit, s.reason) for s in work] == [("[10,20)", "the fingerprint of 3 rows is another one")]
 
 
 def test_a_split_loads_both_halves_and_each_takes_the_old_unit_over() -> None:
-    committed = units("[-inf,10)", "[10,30)", "[30,+inf)")
+    committed = units("(-inf,10)", "[10,30)", "[30,+inf)")
     work = plan(table_facts([10, 20, 30]), *committed).work
     assert [(s.unit, s.replaces) for s in work] == [("[10,20)", ("[10,30)",)), ("[20,30)", ("[10,30)",))]
     assert work[0].reason == "new boundaries: takes over [10,30), together with 1 other partition"
 
 
 def test_a_merge_loads_the_union_and_takes_both_over() -> None:
-    committed = units("[-inf,10)", "[10,20)", "[20,+inf)")
+    committed = units("(-inf,10)", "[10,20)", "[20,+inf)")
     work = plan(table_facts([10]), *committed).work
     assert [(s.unit, s.replaces) for s in work] == [("[10,+inf)", ("[10,20)", "[20,+inf)"))]
     assert work[0].reason == "new boundaries: takes over [10,20) and 1 more"
@@ -81,7 +81,7 @@ def test_a_merge_loads_the_union_and_takes_both_over() -> None:
 
 def test_asking_for_one_half_of_a_split_loads_the_other_too() -> None:
     """Alone it would leave the rows of the other half without an owner."""
-    committed = units("[-inf,10)", "[10,30)", "[30,+inf)")
+    committed = units("(-inf,10)", "[10,30)", "[30,+inf)")
     only = replace(PLAIN, partition_keys=frozenset({"[20,30)"}))
     assert [s.unit for s in plan(table_facts([10, 20, 30]), *committed, intent=only).steps] == ["[10,20)", "[20,30)"]
 
@@ -92,14 +92,14 @@ def test_partition_keys_limit_the_plan() -> None:
 
 
 def test_force_loads_what_did_not_change() -> None:
-    committed = units("[-inf,10)", "[10,+inf)")
+    committed = units("(-inf,10)", "[10,+inf)")
     intent = replace(PLAIN, force=True, partition_keys=frozenset({"[10,+inf)"}))
     (step,) = plan(table_facts([10]), *committed, intent=intent).steps
     assert (step.action, step.reason) == (Action.LOAD, "unchanged, but the load was asked for")
 
 
 def test_a_warehouse_that_lost_a_partition_gets_it_back() -> None:
-    committed = units("[-inf,10)", "[10,+inf)")
+    committed = units("(-inf,10)", "[10,+inf)")
     found = intact(*committed)
     lost = replace(found, units={**found.units, "[10,+inf)": replace(found.unit("[10,+inf)"), warehouse_rows=0)})
     work = plan(table_facts([10]), *committed, observed=lost).work
@@ -110,7 +110,7 @@ def test_a_warehouse_that_lost_a_partition_gets_it_back() -> None:
 
 def test_a_table_that_was_loaded_whole_before_is_taken_over_by_all_slots() -> None:
     work = plan(table_facts([10]), make_head("all", "static")).work
-    assert [(s.unit, s.replaces) for s in work] == [("[-inf,10)", ("all",)), ("[10,+inf)", ("all",))]
+    assert [(s.unit, s.replaces) for s in work] == [("(-inf,10)", ("all",)), ("[10,+inf)", ("all",))]
 
 
 def test_row_count_is_told_to_be_weak() -> None:
@@ -124,25 +124,37 @@ def test_a_table_without_partitions_is_refused() -> None:
 
 
 def test_the_null_boundary_is_a_place_like_any_other() -> None:
-    committed = units("[-inf,null)", "[null,20)", "[20,+inf)")
+    committed = units("(-inf,null)", "[null,20)", "[20,+inf)")
     work = plan(table_facts([None, 10, 20]), *committed).work
     assert [(s.unit, s.replaces) for s in work] == [("[null,10)", ("[null,20)",)), ("[10,20)", ("[null,20)",))]
 
 
 def test_another_side_makes_one_family_of_everything() -> None:
     """(a,b] touches [a,b) and [b,c): no old unit can be replaced without its neighbour."""
-    (family,) = families(partitioning([10, 20], "right"), {"(-inf,10]", "(10,20]", "(20,+inf]"})
-    assert family.heirs == ("[-inf,10)", "[10,20)", "[20,+inf)")
+    (family,) = families(partitioning([10, 20], "right"), {"(-inf,10]", "(10,20]", "(20,+inf)"})
+    assert family.heirs == ("(-inf,10)", "[10,20)", "[20,+inf)")
 
 
 def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
     """[12,17) has no neighbour in the ledger and no boundary of today: it may lie anywhere."""
     found = families(partitioning([10, 20]), {"[12,17)", "[20,+inf)"})
-    assert found == [Family(("[12,17)",), ("[-inf,10)", "[10,20)"))]
+    assert found == [Family(("[12,17)",), ("(-inf,10)", "[10,20)"))]
+
+
+@pytest.mark.parametrize(
+    ("side", "gone", "heir"), [("right", "[-inf,10)", "(-inf,10)"), ("left", "(20,+inf]", "(20,+inf)")]
+)
+def test_a_unit_whose_key_cannot_be_read_is_taken_over_by_what_is_not_loaded(side: Side, gone: str, heir: str) -> None:
+    """Closed infinite ends, as an unreleased dltsync wrote them: the slot is read again, and takes the old unit's place."""
+    now = keys_of([10, 20], side)
+    found = families(partitioning([10, 20], side), {*now, gone} - {heir})
+    assert found == [Family((gone,), (heir,))]
+    (step,) = plan(table_facts([10, 20], side), *units(*sorted({*now, gone} - {heir}))).work
+    assert (step.unit, step.replaces) == (heir, (gone,))
 
 
 def test_a_ledger_that_contradicts_itself_loads_the_place_again() -> None:
-    found = families(partitioning([10, 20]), {"[-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
+    found = families(partitioning([10, 20]), {"(-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
     assert found == [Family(("[10,+inf)",), ("[10,20)", "[20,+inf)"))]
 
 

@@ -30,6 +30,27 @@ def test_an_ambiguous_name_lists_the_choices() -> None:
         find_table(TABLES, "Orders")
 
 
+HIDDEN: tuple[TableConfig, ...] = (
+    StaticTableConfig(table_name="c", schema_name="a.b"),
+    StaticTableConfig(table_name="b.c", schema_name="a"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("[a.b].[c]", 0), ("[A.B].c", 0), ("c", 0), ("[a].[b.c]", 1), ("a.[B.C]", 1), ("[b.c]", 1)],
+)
+def test_names_with_dots_are_told_apart_by_their_brackets(name: str, number: int) -> None:
+    assert find_table(HIDDEN, name) is HIDDEN[number]
+    assert select_tables(HIDDEN, names=[name]) == (HIDDEN[number],)
+
+
+@pytest.mark.parametrize("name", ["a.b.c", "b.c"])
+def test_a_name_with_dots_and_without_brackets_is_refused_with_one_that_is_right(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"did you mean \[a"):
+        find_table(HIDDEN, name)
+
+
 def test_a_misspelt_name_gets_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"no table 'sales\.Custmers'.*\n.*did you mean sales\.Customers\?"):
         find_table(TABLES, "sales.Custmers")

@@ -149,12 +149,12 @@ def test_rows_that_an_upsert_keeps_in_the_warehouse_are_no_loss() -> None:
 
 
 def test_a_table_that_was_loaded_by_partitions_before_takes_their_rows_over() -> None:
-    before = heads(make_head("[10,20)", "partition"), make_head("[-inf,10)", "partition"))
+    before = heads(make_head("[10,20)", "partition"), make_head("(-inf,10)", "partition"))
     plan = plan_static_table(
         table_facts(), TABLE, basis=BASIS, probe=probe(), heads=before, observed=TableObservation(), intent=PLAIN
     )
     assert plan.steps[0].action is Action.LOAD
-    assert plan.steps[0].replaces == ("[-inf,10)", "[10,20)")
+    assert plan.steps[0].replaces == ("(-inf,10)", "[10,20)")
 
 
 def test_a_weak_hash_is_told() -> None:

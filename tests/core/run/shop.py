@@ -39,7 +39,7 @@ COUNTRIES = TableName("dbo", "Countries")
 EPOCH = datetime(2026, 1, 1)
 
 EVERYTHING = {
-    "Orders [-inf,10)": "committed",
+    "Orders (-inf,10)": "committed",
     "Orders [10,20)": "committed",
     "Orders [20,+inf)": "committed",
     "Customers all": "committed",
@@ -65,7 +65,7 @@ def version(key: int, day: int, text: str, *, changed: int | None = None) -> Row
 
 
 def shop() -> FakeSource:
-    """Orders 1..29 in [-inf,10) [10,20) [20,+inf), three customers with four versions, three countries."""
+    """Orders 1..29 in (-inf,10) [10,20) [20,+inf), three customers with four versions, three countries."""
     orders = FakeTable(
         (int_column("OrderNo", nullable=True), text_column("Note")),
         [order(n) for n in range(1, 30)],

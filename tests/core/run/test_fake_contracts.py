@@ -64,12 +64,12 @@ def test_nothing_is_there_before_the_first_load(warehouse: Warehouse) -> None:
 
 
 def test_a_scope_replaces_its_rows_only_and_twice_changes_nothing(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a"), (2, "b")], scope("[-inf,10)"))
+    load([(1, "a"), (2, "b")], scope("(-inf,10)"))
     load([(10, "c"), (15, "d")], scope("[10,+inf)"))
     for _ in range(2):
         load([(11, "e")], scope("[10,+inf)"))
-    scopes = {key: scope_for(int_column("No"), pa.int32(), [parse_key(key)]) for key in ("[-inf,10)", "[10,+inf)")}
-    assert warehouse.counts(TARGET, scopes) == {"[-inf,10)": 2, "[10,+inf)": 1}
+    scopes = {key: scope_for(int_column("No"), pa.int32(), [parse_key(key)]) for key in ("(-inf,10)", "[10,+inf)")}
+    assert warehouse.counts(TARGET, scopes) == {"(-inf,10)": 2, "[10,+inf)": 1}
     assert warehouse.count(TARGET) == 3
 
 

@@ -22,7 +22,7 @@ def place(tmp_path: Path) -> Shop:
 
 def test_partition_keys_come_in_catalogue_order(place: Shop) -> None:
     with place.pipeline() as pipeline:
-        assert pipeline.partition_keys("orders") == ["[-inf,10)", "[10,20)", "[20,+inf)"]
+        assert pipeline.partition_keys("orders") == ["(-inf,10)", "[10,20)", "[20,+inf)"]
         with pytest.raises(ConfigError, match=r"dbo\.Countries is configured as static"):
             pipeline.partition_keys("Countries")
 
@@ -44,7 +44,7 @@ def test_committed_asks_the_ledger_only_whatever_the_case(place: Shop) -> None:
     place.source.unreachable = TableNotFound("never asked")
     with place.pipeline() as pipeline:
         heads = pipeline.committed("SALES.ORDERS")
-    assert {unit: head.rows for unit, head in heads.items()} == {"[-inf,10)": 9, "[10,20)": 10, "[20,+inf)": 10}
+    assert {unit: head.rows for unit, head in heads.items()} == {"(-inf,10)": 9, "[10,20)": 10, "[20,+inf)": 10}
 
 
 def test_nothing_is_committed_before_the_first_run_and_looking_creates_nothing(place: Shop, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_an_emptied_partition_is_emptied_everywhere(synced: Shop) -> None:
 def test_rows_with_null_follow_the_slot_that_holds_them(synced: Shop) -> None:
     synced.rows(ORDERS).append(order(None, "nowhere"))
     synced.run()
-    assert synced.source.extracts() == ["sales.Orders [-inf,10)"]
+    assert synced.source.extracts() == ["sales.Orders (-inf,10)"]
     synced.assert_same()
 
 

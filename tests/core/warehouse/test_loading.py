@@ -66,7 +66,7 @@ def test_a_new_column_is_added_and_old_rows_keep_null(house: House) -> None:
 
 def test_a_column_that_left_the_source_stays_and_is_null_from_then_on(house: House) -> None:
     both = orders({1: "a"}).append_column(pa.field("Gone", pa.int32(), nullable=False), pa.array([7], pa.int32()))
-    house.load(TARGET, both, how=slot("[-inf,10)"))
+    house.load(TARGET, both, how=slot("(-inf,10)"))
     house.load(TARGET, orders({20: "b"}), how=slot("[10,+inf)"))
     assert rows(house) == [(1, "a", 7), (20, "b", None)]
 

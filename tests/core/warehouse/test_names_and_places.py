@@ -39,7 +39,7 @@ def test_any_name_is_kept_exactly(house: House, name: str) -> None:
     """As table, schema and column, and in the condition that dlt sends through str.format."""
     column = ColumnFacts(name, 1, "int", 4, 10, 0, None, is_nullable=True)
     table = pa.table({name: pa.array([1, 5, None], pa.int32()), " b ": pa.array(["x", "y", "z"])})
-    scope = scope_for(column, pa.int32(), [parse_key("[-inf,3)")])
+    scope = scope_for(column, pa.int32(), [parse_key("(-inf,3)")])
     target = (name, name)
     for _ in range(2):
         house.load(target, table)

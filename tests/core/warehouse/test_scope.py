@@ -215,7 +215,7 @@ def _raw(kind: pa.DataType) -> pa.DataType:
 
 
 def test_scopes_of_several_ranges_are_joined() -> None:
-    ranges = [parse_key("[10,20)"), parse_key("[-inf,5)")]
+    ranges = [parse_key("[10,20)"), parse_key("(-inf,5)")]
     condition = duckdb_condition(scope_for(column("int"), pa.int32(), ranges))
     with duckdb.connect(":memory:") as connection:
         rows = connection.execute(
@@ -227,14 +227,14 @@ def test_scopes_of_several_ranges_are_joined() -> None:
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("[-inf,1)", True),
+        ("(-inf,1)", True),
         ("[1,+inf)", False),
         ("[null,1)", True),
-        ("[-inf,null)", False),
+        ("(-inf,null)", False),
         ("(-inf,1]", True),
         ("(-inf,null]", True),
         ("(null,1]", False),
-        ("[-inf,+inf)", True),
+        ("(-inf,+inf)", True),
     ],
 )
 def test_where_null_rows_lie_is_known_from_the_key_alone(key: str, expected: bool) -> None:
@@ -257,7 +257,7 @@ def test_types_that_sort_differently_are_refused_with_a_way_out(
     facts: ColumnFacts, arrow: pa.DataType, remedy: str
 ) -> None:
     with pytest.raises(CatalogError, match="sorts differently in the warehouse") as caught:
-        scope_for(facts, arrow, [parse_key("[-inf,+inf)")])
+        scope_for(facts, arrow, [parse_key("(-inf,+inf)")])
     assert remedy in str(caught.value)
 
 

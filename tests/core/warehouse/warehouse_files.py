@@ -86,7 +86,7 @@ def slot(key: str) -> ReplaceScope:
     return scope_for(NUMBER, pa.int32(), [parse_key(key)])
 
 
-DISPOSITIONS: list[Disposition] = [ReplaceTable(), MergeKeys(("No",)), UpsertKeys(("No",)), slot("[-inf,+inf)")]
+DISPOSITIONS: list[Disposition] = [ReplaceTable(), MergeKeys(("No",)), UpsertKeys(("No",)), slot("(-inf,+inf)")]
 
 
 def rows(house: House, target: tuple[str, str] = TARGET) -> list[tuple[Any, ...]]:

@@ -169,7 +169,7 @@ def check_manifests(world: World) -> None:
 
 
 def belongs(placed_at: str | None, unit: str) -> bool:
-    """Whether an order lies in the partition of that key, `[lower,upper)` with -inf and +inf for open ends."""
+    """Whether an order lies in the partition of that key, `[lower,upper)`, or with `(-inf` or `+inf)` for an infinite end."""
     lower, upper = unit.strip("[()]").split(",")
     if placed_at is None:
         return lower == "-inf"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
@@ -73,13 +71,13 @@ def test_boundaries_become_lossless_text_and_each_slot_finds_its_rows(
     source = tables.source()
     facts = source.read_tables([config])[config.name]
     assert facts.partitioning is not None
-    ends = ["-inf", *keys, "+inf"]
+    ends = ["(-inf", *(f"[{key}" for key in keys)], [*keys, "+inf"]
     found = [slot.range.key for slot in facts.partitioning.slots]
-    assert found == [f"[{low},{high})" for low, high in itertools.pairwise(ends)]
+    assert found == [f"{low},{high})" for low, high in zip(*ends, strict=True)]
     mapping = source.map_columns(facts, config)
     with source.read_view() as view:
         probes = view.probe_partitions(facts, mapping, config)
-    assert [probes[slot.number].rows for slot in facts.partitioning.slots] == [1] * len(ends[1:])
+    assert [probes[slot.number].rows for slot in facts.partitioning.slots] == [1] * len(ends[1])
 
 
 def test_left_and_right_and_the_rows_of_every_slot(tables: SourceTables) -> None:

@@ -69,7 +69,7 @@ DAMAGES = {
         {
             "Orders": [
                 f"{unit}: Amount: column source present, lake present, warehouse of type DOUBLE"
-                for unit in ("[-inf,2026-02-01)", FEBRUARY, MARCH)
+                for unit in ("(-inf,2026-02-01)", FEBRUARY, MARCH)
             ]
         },
     ),

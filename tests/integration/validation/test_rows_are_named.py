@@ -63,7 +63,7 @@ def test_a_partition_without_a_key_is_told_by_whole_rows(synced: LoadedShop) -> 
         ("202", at, "2010.00", "note 202"): ("beyond the source in the warehouse", []),
         ("202", at, "2020.00", "note 202"): ("missing in the warehouse", []),
     }
-    january = told(narrowed(report, "Orders", "[-inf,2026-02-01)"))
+    january = told(narrowed(report, "Orders", "(-inf,2026-02-01)"))
     assert january == {
         ("1", "2026-01-05 10:00:00.123", "10.00", "note 1"): ("2 times in the warehouse, 1 at the source", [])
     }

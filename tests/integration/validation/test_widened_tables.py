@@ -87,7 +87,7 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.drop()
 
 
-OLDER, NEWER = "[-inf,10)", "[10,+inf)"
+OLDER, NEWER = "(-inf,10)", "[10,+inf)"
 
 
 def columns(changes: Mapping[str, tuple[str, ...]], when: int) -> str:
