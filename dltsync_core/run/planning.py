@@ -24,7 +24,7 @@ from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.drifting import Drift, with_drift
 from dltsync_core.run.prepared import PreparedTable, TableShape
-from dltsync_core.run.recovering import settle
+from dltsync_core.run.recovering import Findings, settle
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.validate.quality import resolve_rules
@@ -80,9 +80,11 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
     heads = services.ledger.heads(facts.name)
     shape, drift = with_drift(services, shape_table(services, table, facts), heads, intent)
     observed = TableObservation()
+    strays: tuple[str, ...] = ()
     if intent.compare:
         found = settle(services, shape, heads, intent)
         heads, observed = found.believed if intent.heal else heads, found.observed
+        strays = _told_strays(found)
     heads = drift.carried_over(heads, shape.mapping.schema_digest)
     plan = patiently(
         services,
@@ -91,8 +93,20 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
+    plan = replace(plan, notes=(*plan.notes, *strays))
     return PreparedTable(
         shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
+    )
+
+
+def _told_strays(found: Findings) -> tuple[str, ...]:
+    """One sentence about files in the lake that are no part of the table and were not set aside."""
+    if not found.survey.strays:
+        return ()
+    first, *more = found.survey.strays
+    others = f" (and {len(more):,} more)" if more else ""
+    return (
+        f"{first}{others}: no part of the table; `dltsync recover` sets it aside, so does a run with state.enable_self_healing",
     )
 
 
