@@ -58,9 +58,9 @@ class ScdHandler:
 
         Keys: table, target, dry_run, including_source_faults, valid (no findings), findings (list of dicts: kind, key,
         valid_from, detail, origin (source, warehouse, unknown), mended (the changes put it right), remedy), remaining (findings
-        that they do not put right), counts (by kind), changes (list of dicts: key, valid_from, end and latest before and after), applied
-        (number), notes. An end of None means open. Raises ConfigError, WarehouseError, WarehouseBusy, FidelityError, LeaseHeld
-        (a run is at the table).
+        that they do not put right), counts (by kind), changes (list of dicts: key, valid_from, end and latest before and
+        after), applied (number), notes. An end of None means open. Raises ConfigError, WarehouseError, WarehouseBusy,
+        FidelityError, LeaseHeld (a run is at the table).
         """
         scd = self._resolve(table)
         with nullcontext() if dry_run else self._alone(scd):

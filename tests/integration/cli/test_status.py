@@ -49,63 +49,53 @@ def test_each_table_tells_its_own_last_error_until_it_succeeds(project: Project,
     if loaded_before:
         assert project.call("run").status == 0
         assert last_errors(project) == {"Orders": None, "Customers": None, "Countries": None}
-    project.shop.execute("EXEC sp_rename '{s}.Customers', 'Elsewhere'")
+    project.shop.execute("DROP TABLE {s}.Customers")
     rules(project, max=50_000)
-    try:
-        _, result = project.json("run", "--force")
-        assert {unit["table"].rpartition(".")[2]: unit["status"] for unit in result["units"]} == {
-            "Orders": "committed",
-            "Customers": "failed",
-            "Countries": "failed",
-        }
-        told = last_errors(project)
-        assert told["Orders"] is None
-        assert told["Customers"] is not None
-        assert told["Customers"].startswith("TableNotFound: ")
-        assert f"{schema}.Customers" in told["Customers"]
-        assert told["Countries"] is not None
-        assert "Area" in told["Countries"]
+    _, result = project.json("run", "--force")
+    assert {unit["table"].rpartition(".")[2]: unit["status"] for unit in result["units"]} == {
+        "Orders": "committed",
+        "Customers": "failed",
+        "Countries": "failed",
+    }
+    told = last_errors(project)
+    assert told["Orders"] is None
+    assert told["Customers"] is not None
+    assert told["Customers"].startswith("TableNotFound: ")
+    assert f"{schema}.Customers" in told["Customers"]
+    assert told["Countries"] is not None
+    assert "Area" in told["Countries"]
 
-        # Who looks and who loads other tables changes nothing about it.
-        project.call("plan")
-        assert project.call("run", "--tables", "Orders").status == 0
-        assert last_errors(project) == told
-    finally:
-        project.shop.execute("EXEC sp_rename '{s}.Elsewhere', 'Customers'")
+    # Who looks and who loads other tables changes nothing about it.
+    project.call("plan")
+    assert project.call("run", "--tables", "Orders").status == 0
+    assert last_errors(project) == told
 
-    assert project.call("run", "--tables", "Customers").status == 0, "up to date, or loaded at last"
+    project.shop.execute(
+        "CREATE TABLE {s}.Customers (CustomerNo int NOT NULL, EffectiveDate datetime2(3) NOT NULL, EndDate datetime2(3) NULL, "
+        "IsLatest bit NOT NULL, Name nvarchar(100) NULL, Changed datetime2(7) NOT NULL, "
+        "CONSTRAINT pk_{s}_again PRIMARY KEY (CustomerNo, EffectiveDate))"
+    )
+    project.shop.add_version(1, "2026-01-01", "Ann", "2026-01-01T08:00:00")
+    assert project.call("run", "--tables", "Customers").status == 0
     assert last_errors(project) == {**told, "Customers": None}
     rules(project, max=1_000_000)
     assert project.call("run").status == 0
     assert last_errors(project) == {"Orders": None, "Customers": None, "Countries": None}
 
 
-@pytest.mark.parametrize(
-    ("statement", "says"),
-    [
-        pytest.param("ALTER TABLE {s}.Orders ADD Extra int NULL", "DriftError: ", id="frozen columns"),
-        pytest.param("EXEC sp_rename '{s}.Orders', 'Elsewhere'", "TableNotFound: ", id="dropped"),
-    ],
-)
-def test_a_partition_table_that_cannot_be_planned_tells_so_until_it_can(
-    project: Project, statement: str, says: str
-) -> None:
-    """Its partitions have no failures of their own: all of them are up to date when the table is back."""
+def test_a_partition_table_that_cannot_be_planned_tells_so_until_it_can(project: Project) -> None:
+    """Its partitions have no failures of their own: all of them are up to date when the columns are as before."""
     project.values["partition_tables"][0]["schema_drift"] = "freeze"
     assert project.call("run").status == 0
-    project.shop.execute(statement)
-    ended, result = project.json("run")
-    assert ended.status != 0
+    project.shop.execute("ALTER TABLE {s}.Orders ADD Extra int NULL")
+    assert project.call("run").status == 11
     told = last_errors(project)
     assert (told["Customers"], told["Countries"]) == (None, None)
     assert told["Orders"] is not None
-    assert told["Orders"].startswith(says)
+    assert told["Orders"].startswith("DriftError: ")
 
-    if says == "DriftError: ":
-        project.shop.execute("ALTER TABLE {s}.Orders DROP COLUMN Extra")
-    else:
-        project.shop.execute("EXEC sp_rename '{s}.Elsewhere', 'Orders'")
-    ended, result = project.json("run")
+    project.shop.execute("ALTER TABLE {s}.Orders DROP COLUMN Extra")
+    _, result = project.json("run")
     assert {unit["status"] for unit in result["units"]} == {"skipped"}
     assert set(last_errors(project).values()) == {None}
 
