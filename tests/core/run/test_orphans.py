@@ -59,6 +59,12 @@ STATIC = {"table_names": ["dbo.Countries"], "force": True}
 PARTITIONS = {"table_names": ["sales.Orders"], "force": True, "parallel_execution": False}
 
 
+@pytest.mark.survives(
+    "rivals",
+    "a run, recovery, validation and a plan of another process between a file's public name and its manifest",
+    "nothing: the file belongs to the lease it was published under",
+    "the load is committed; nothing was set aside",
+)
 @pytest.mark.parametrize("arguments", [STATIC, PARTITIONS], ids=["static", "partitions"])
 def test_a_file_that_a_run_has_just_published_is_nobody_elses(synced: Shop, arguments: dict[str, Any]) -> None:
     """Between a file's public name and its manifest another process plans, validates, recovers and runs."""
@@ -116,6 +122,12 @@ def assert_fenced(shop: Shop, runs: list[RunResult], result: RunResult) -> None:
     whole_and_left_alone(shop)
 
 
+@pytest.mark.survives(
+    "rivals",
+    "a run stands still after publishing a file for longer than its lease, another run sets the file aside, the first wakes up",
+    "the first: this run lost its lease while it stood still",
+    "the table as before, in the lake and the warehouse; no manifest names a file that is gone",
+)
 def test_a_run_that_stood_still_until_its_files_were_set_aside_makes_nothing_visible(short: Shop) -> None:
     runs: list[RunResult] = []
     with checkpoints.watched(once(checkpoints.FILE_IN_PLACE, lambda: stand_still(short, runs))):
