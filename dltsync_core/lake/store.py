@@ -22,7 +22,7 @@ from dltsync_core.lake.manifests import Manifests, highest_sequence, highest_seq
 from dltsync_core.lake.publish import nobody_asked, publish
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
-from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, still_in_place, survey
+from dltsync_core.lake.survey import Finding, Survey, all_of, put_back, set_aside, still_in_place, survey
 from dltsync_core.lake.tally import Tally, tally_of
 from dltsync_core.lake.writer import StagedLoad
 
@@ -133,6 +133,10 @@ class Lake:
     def still_in_place(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
         """Those of a survey's `unlisted` and `superseded` files that are so now as well (`lake.survey.still_in_place`)."""
         return still_in_place(self._storage, findings)
+
+    def put_back(self, findings: Sequence[Finding], places: Sequence[str]) -> tuple[Finding, ...]:
+        """Of orphans that were just set aside, those whose load has a manifest after all (`lake.survey.put_back`)."""
+        return put_back(self._storage, findings, places)
 
     def set_aside(self, table: TableName, findings: Sequence[Finding], now: datetime) -> list[str]:
         """Move what was found into quarantine; the new keys."""

@@ -6,7 +6,7 @@ Everything here only looks, but for `set_aside`, which moves and never removes: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -137,6 +137,18 @@ def still_in_place(storage: LakeStorage, findings: Iterable[Finding]) -> tuple[F
     manifests = {finding.key: _manifest_of(finding.key) for finding in there if finding.kind == "orphan file"}
     written = storage.read_all(sorted(set(manifests.values())))
     return tuple(finding for finding in there if manifests.get(finding.key) not in written)
+
+
+def put_back(storage: LakeStorage, findings: Sequence[Finding], places: Sequence[str]) -> tuple[Finding, ...]:
+    """Those of orphans just set aside whose load has a manifest after all: they are where they were again. Its publisher stood
+    still in the middle of writing it, and finds, after it, either all of its files or that it has to withdraw it."""
+    manifests = {finding.key: _manifest_of(finding.key) for finding in findings if finding.kind == "orphan file"}
+    written = storage.read_all(sorted(set(manifests.values())))
+    back = [pair for pair in zip(findings, places, strict=True) if manifests.get(pair[0].key) in written]
+    for finding, place in back:
+        storage.move(place, finding.key)
+        storage.delete(f"{place}.why.json")
+    return tuple(finding for finding, _ in back)
 
 
 def _manifest_of(key: str) -> str:

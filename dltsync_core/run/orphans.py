@@ -51,8 +51,10 @@ def _unowned(services: Services, survey: Survey, orphans: Sequence[Finding]) -> 
 
 def _set_aside(services: Services, survey: Survey, findings: Sequence[Finding]) -> None:
     places = services.lake.set_aside(survey.table, findings, utc_now())
+    back = services.lake.put_back(findings, places)
     for finding, place in zip(findings, places, strict=True):
-        log.warning("%s: %s; set aside as %s", survey.table, finding, place)
+        if finding not in back:
+            log.warning("%s: %s; set aside as %s", survey.table, finding, place)
 
 
 def _fence(finding: Finding) -> int:

@@ -11,6 +11,7 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTabl
 from dltsync_core.errors import CatalogError, ConnectError, SyncError
 from dltsync_core.extract.slicing import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.survey import DOUBLED
 from dltsync_core.plan.heads import TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.keys import keys_of
@@ -101,13 +102,12 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
 
 def _told_strays(found: Findings) -> tuple[str, ...]:
     """One sentence about files in the lake that are no part of the table and were not set aside."""
-    if not found.survey.strays:
+    strays = [finding for finding in found.survey.strays if finding.kind in DOUBLED]
+    if not strays:
         return ()
-    first, *more = found.survey.strays
-    others = f" (and {len(more):,} more)" if more else ""
-    return (
-        f"{first}{others}: no part of the table; `dltsync recover` sets it aside, so does a run with state.enable_self_healing",
-    )
+    others = f" (and {len(strays) - 1:,} more)" if strays[1:] else ""
+    cleared = "`dltsync recover` sets it aside, so does a run with state.enable_self_healing"
+    return (f"{strays[0]}{others}: no part of the table; {cleared}",)
 
 
 def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:

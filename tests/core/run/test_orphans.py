@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -192,6 +193,25 @@ def _publish_without_manifest(shop: Shop) -> None:
     """As a process that was killed between the two leaves it, under a lease that nobody holds."""
     (file,) = shop.root.glob("lake/*/dbo_Countries*/data/*.parquet")
     file.with_name(f"f{99:012d}-20260101T000000000000Z-dead-0.parquet").write_bytes(file.read_bytes())
+
+
+def test_a_file_whose_manifest_comes_while_it_is_set_aside_is_put_back(synced: Shop) -> None:
+    """Its publisher had stood still in the middle of writing the manifest, and looks for its files after that."""
+    _publish_without_manifest(synced)
+    (manifest,) = synced.root.glob("lake/*/dbo_Countries*/_manifests/*.json")
+    load_id = "20260101T000000000000Z-dead"
+
+    def name_it() -> None:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+        (file,) = said["files"]
+        file["path"] = file["path"].replace(file["path"].rpartition("/")[2], f"f{99:012d}-{load_id}-0.parquet")
+        said |= {"load_id": load_id, "sequence": 99}
+        manifest.with_name(f"{load_id}.json").write_text(json.dumps(said), encoding="utf-8")
+
+    with checkpoints.watched(once(checkpoints.SETTING_ASIDE, name_it)):
+        assert synced.run().success
+    assert quarantined(synced) == []
+    whole_and_left_alone(synced)
 
 
 def test_without_healing_a_run_tells_and_recovery_mends(synced: Shop) -> None:
