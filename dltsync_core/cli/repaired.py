@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dltsync_core.cli.tables import empty_grid, shown
+from dltsync_core.showing import quoted
 
 SHOWN = 100
 """Findings, and changes, that are listed; nobody reads more, and --json has all of them."""
@@ -87,8 +88,8 @@ def _print_more(console: Console, count: int) -> None:
 
 
 def _key(key: Mapping[str, str | None]) -> str:
-    """The values alone: their columns are the same in every row."""
-    return ", ".join("NULL" if value is None else value for value in key.values())
+    """The values alone, in quotes: blanks at the end count, and the columns are the same in every row."""
+    return ", ".join("NULL" if value is None else quoted(value) for value in key.values())
 
 
 def _step(before: str, after: str) -> str:

@@ -100,9 +100,9 @@ def test_more_than_a_person_reads_is_only_counted() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("[red]x[/red]", "[red]x[/red]"), ("a\x1b[31mb", "a\\x1b[31mb"), ("one\ntwo", "one\\ntwo")],
+    [("[red]x", "[red]x"), ("a\x1bb", "a\\x1bb"), ("one\ntwo", "one\\ntwo")],
 )
 def test_a_key_is_shown_as_it_is_and_obeyed_by_no_terminal(text: str, expected: str) -> None:
     shown = printed(finding(text, "source", mended=False))
     assert "\x1b" not in shown
-    assert expected in "".join(line[:20].strip() for line in shown.splitlines()).replace(",", "")
+    assert expected in "".join(line.split("  ")[0].strip() for line in shown.splitlines())
