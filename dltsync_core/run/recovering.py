@@ -21,6 +21,9 @@ from dltsync_core.run.services import Services, log
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.recovery import Decision, Evidence, Mark, Verdict, decide_all
 
+MENDINGS = 2
+"""How often it is looked and mended: a manifest that is set aside leaves files that no manifest names."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -90,9 +93,10 @@ def settle(services: Services, shape: TableShape, heads: TableHeads, intent: Int
         return found
     if found.question is not None and not intent.full_refresh:
         raise _asked(found, found.question)
-    if intent.mend and (found.survey.strays or _adopted(found)):
-        mend(services, shape, found)
-        found = look(services, shape, services.ledger.heads(shape.name))
+    for _ in range(MENDINGS):
+        if intent.mend and (found.survey.strays or _adopted(found)):
+            mend(services, shape, found)
+            found = look(services, shape, services.ledger.heads(shape.name))
     return found
 
 

@@ -214,6 +214,21 @@ def test_a_file_whose_manifest_comes_while_it_is_set_aside_is_put_back(synced: S
     whole_and_left_alone(synced)
 
 
+@pytest.mark.parametrize("how", ["run", "recover"])
+def test_the_files_of_a_torn_manifest_go_with_it(synced: Shop, how: str) -> None:
+    (manifest,) = synced.root.glob("lake/*/dbo_Countries*/_manifests/*.json")
+    manifest.write_bytes(manifest.read_bytes()[:100])
+    with synced.pipeline() as pipeline:
+        told = pipeline.run().notes if how == "run" else ()
+        assert not [note for note in told if "no part of the table" in note]
+        if how == "recover":
+            assert len(pipeline.recover()["tables"][-1]["set_aside"]) == 2
+            assert not [t["set_aside"] for t in pipeline.recover(dry_run=True)["tables"] if t["set_aside"]]
+            assert pipeline.run().success
+    assert len(quarantined(synced)) == 1
+    whole_and_left_alone(synced)
+
+
 def test_without_healing_a_run_tells_and_recovery_mends(synced: Shop) -> None:
     _publish_without_manifest(synced)
     synced.state["enable_self_healing"] = False
