@@ -10,7 +10,6 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from tests.integration.cli.project import Project
 
-
 pytestmark = pytest.mark.timeout(900)
 """A dozen commands, each a process: on a machine that is busy with other things each takes seconds."""
 
