@@ -26,6 +26,7 @@ from dltsync_core.cli.options import (
 )
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.cli.recovered import print_recovery
+from dltsync_core.cli.repaired import print_repair
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
@@ -248,7 +249,7 @@ def _end_recovery(report: dict[str, Any]) -> None:
     if report["questions"]:
         raise typer.Exit(10)
     if report["dry_run"] and not report["agreed"]:
-        raise typer.Exit(outcome.WOULD_MEND)
+        raise typer.Exit(outcome.TO_MEND)
 
 
 @app.command()
@@ -259,16 +260,34 @@ def repair(
     ],
     config: ConfigOption = None,
     apply: Annotated[bool, typer.Option("--apply", help="Change the warehouse. Without it, only show.")] = False,
+    including_source_faults: Annotated[
+        bool,
+        typer.Option(
+            "--including-source-faults",
+            help="Also change versions that are wrong at the source itself. The warehouse then differs from the source: validate "
+            "says so, and the next load of all rows undoes it.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Check the history of an scd table in the warehouse and show, or apply, what would mend it."""
+    """Check the history of an scd table in the warehouse and show, or apply, what would mend it.
+
+    For each finding the lake tells whether the source has the fault itself: such rows are to be corrected there. What only the
+    warehouse has wrong becomes what the source said.
+
+    Exit code 12 when there are findings that are not mended: without --apply all of them, with it those that are left.
+    """
     with outcome.explained(as_json=json):
         with _open(config, as_json=json, live=True) as pipeline:
-            report = pipeline.scd_handler.repair_scd_integrity(table, dry_run=not apply)
+            report = pipeline.scd_handler.repair_scd_integrity(
+                table, dry_run=not apply, including_source_faults=including_source_faults
+            )
         if json:
             outcome.emit_json(report)
         else:
-            outcome.stdout.print_json(data=report, default=str)
+            print_repair(outcome.stdout, report)
+        if report["remaining"] or (report["dry_run"] and report["findings"]):
+            raise typer.Exit(outcome.TO_MEND)
 
 
 @app.command()

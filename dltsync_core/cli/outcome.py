@@ -35,14 +35,14 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (9, "source, lake and warehouse do not agree"),
     (10, "the state store cannot be read or written, or another run was faster"),
     (11, "a source table changed shape in a way its policy does not allow"),
-    (12, "recover --dry-run found something to mend; nothing was changed"),
+    (12, "recover --dry-run or repair found something that is still to be mended"),
     (70, "a defect in dltsync; set DLT_SYNC_DEBUG=1 for the traceback"),
     (130, "interrupted (Ctrl-C); what was committed stays, nothing half done is visible"),
     (143, "told to end (SIGTERM), as by `docker stop` or a scheduler; the same holds"),
 )
 """Exit codes of every command, in order. When several units fail, the smallest of their codes is returned."""
 
-WOULD_MEND = 12
+TO_MEND = 12
 INTERNAL_DEFECT = 70
 INTERRUPTED = 130
 TERMINATED = 143

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+from dltsync_core.errors import SyncError
 from dltsync_core.history.integrity import Finding
 from dltsync_core.history.repair import RepairPlan, VersionChange, plan_repair
-from dltsync_core.history.versions import VersionColumns, VersionStore, moment_text
+from dltsync_core.history.versions import SourceHistory, Version, VersionColumns, VersionStore, moment_text
 from dltsync_core.identity import TableName, dotted
+
+Key: TypeAlias = tuple[str | None, ...]
+"""A business key as text, as `Version.key` has it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class ScdTarget:
 
 class ScdHandler:
     """Checks and repairs scd tables. `resolve` turns what a caller names (a table config or its name) into a target; `alone`
-    keeps every run away from it while a repair is written."""
+    keeps every run away from it while a repair is written. `said` gives what the source said of some keys, and raises SyncError
+    when that cannot be known; without it nobody asks whose a fault is."""
 
     def __init__(
         self,
@@ -36,40 +41,74 @@ class ScdHandler:
         store: VersionStore,
         *,
         alone: Callable[[ScdTarget], AbstractContextManager[object]] = nullcontext,
+        said: Callable[[ScdTarget, Collection[Key]], SourceHistory] | None = None,
     ) -> None:
         self._resolve = resolve
         self._store = store
         self._alone = alone
+        self._said = said
 
-    def repair_scd_integrity(self, table: Any, dry_run: bool = True) -> dict[str, Any]:
+    def repair_scd_integrity(
+        self, table: Any, dry_run: bool = True, *, including_source_faults: bool = False
+    ) -> dict[str, Any]:
         """Findings and changes, JSON-ready. Nothing is changed unless `dry_run=False`; then all in one transaction.
 
-        Keys: table, target, dry_run, valid (no findings), findings (list of dicts: kind, key, valid_from, detail), counts (by
-        kind), changes (list of dicts: key, valid_from, end and latest before and after), applied (number), notes. An end of
-        None means open. Raises ConfigError, WarehouseError, WarehouseBusy, FidelityError, LeaseHeld (a run is at the table).
+        What only the warehouse has wrong becomes what the source said at the last load. What the source itself has wrong, or may
+        have, is changed with `including_source_faults` only: the warehouse then differs from the source.
+
+        Keys: table, target, dry_run, including_source_faults, valid (no findings), findings (list of dicts: kind, key,
+        valid_from, detail, origin (source, warehouse, unknown), mended (the changes put it right), remedy), remaining (findings
+        that they do not put right), counts (by kind), changes (list of dicts: key, valid_from, end and latest before and
+        after), applied (number), notes. An end of None means open. Raises ConfigError, WarehouseError, WarehouseBusy,
+        FidelityError, LeaseHeld (a run is at the table).
         """
         scd = self._resolve(table)
         with nullcontext() if dry_run else self._alone(scd):
-            decide = partial(plan_repair, columns=scd.columns)
-            plan = self._store.revise_versions(scd.target, scd.columns, decide, apply=not dry_run)
+            plan, unknown = self._planned(scd, apply=not dry_run, including_source_faults=including_source_faults)
         return {
             "table": str(scd.table),
             "target": dotted(*scd.target),
             "dry_run": dry_run,
+            "including_source_faults": including_source_faults,
             "valid": not plan.findings,
             "counts": dict(Counter(finding.kind for finding in plan.findings)),
             "findings": [_finding(scd, finding) for finding in plan.findings],
+            "remaining": sum(not finding.is_mended for finding in plan.findings),
             "changes": [_change(scd, change) for change in plan.changes],
             "applied": 0 if dry_run else len(plan.changes),
-            "notes": [*scd.notes, *_notes(plan)],
+            "notes": [*scd.notes, *unknown, *_notes(plan)],
         }
+
+    def _planned(self, scd: ScdTarget, *, apply: bool, including_source_faults: bool) -> tuple[RepairPlan, list[str]]:
+        """The plan, carried out or not, and why it is not known what the source said."""
+        decide = partial(plan_repair, columns=scd.columns)
+        if self._said is None:
+            return self._store.revise_versions(scd.target, scd.columns, decide, apply=apply), []
+        keys: set[Key] = set()
+
+        def look(versions: Sequence[Version]) -> RepairPlan:
+            keys.update(version.key for version in versions)
+            return plan_repair(versions, scd.columns)
+
+        looked = self._store.revise_versions(scd.target, scd.columns, look, apply=False)
+        if not looked.findings:
+            return looked, []
+        source, unknown = None, list[str]()
+        try:
+            source = self._said(scd, keys)
+        except SyncError as error:
+            unknown = [f"whether the source has these faults itself is not known: {error.problem}"]
+        decide = partial(
+            plan_repair, columns=scd.columns, source=source, including_source_faults=including_source_faults
+        )
+        return self._store.revise_versions(scd.target, scd.columns, decide, apply=apply), unknown
 
 
 def _notes(plan: RepairPlan) -> tuple[str, ...]:
     if not plan.left_alone:
         return plan.notes
     what = "1 key is" if plan.left_alone == 1 else f"{plan.left_alone:,} keys are"
-    return (*plan.notes, f"{what} reported and left alone: only the source can tell what is right")
+    return (*plan.notes, f"{what} reported and left alone")
 
 
 def _finding(scd: ScdTarget, finding: Finding) -> dict[str, Any]:
@@ -78,7 +117,27 @@ def _finding(scd: ScdTarget, finding: Finding) -> dict[str, Any]:
         "key": _key(scd, finding.key),
         "valid_from": moment_text(finding.valid_from),
         "detail": finding.detail,
+        "origin": finding.origin,
+        "mended": finding.is_mended,
+        "remedy": _remedy(scd, finding),
     }
+
+
+def _remedy(scd: ScdTarget, finding: Finding) -> str:
+    """What a person can do about it; nothing where the changes put it right without any loss."""
+    if finding.origin == "source":
+        said = f"correct these rows of {scd.table} at the source, then `dltsync run`"
+        if finding.is_mended:
+            return (
+                f"{said}; until then validation finds the warehouse different, and a load of all rows undoes the repair"
+            )
+        return said
+    if finding.is_mended:
+        return ""
+    again = f"`dltsync run --tables {scd.table} --full-refresh` loads the table again from the source"
+    if finding.origin == "warehouse":
+        return f"the source does not say so, and changing these versions does not put it right: {again}"
+    return f"look at these rows at the source; {again}, and tells whose fault it is"
 
 
 def _change(scd: ScdTarget, change: VersionChange) -> dict[str, Any]:

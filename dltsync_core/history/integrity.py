@@ -33,15 +33,21 @@ FindingKind: TypeAlias = Literal[
 ]
 
 
+Origin: TypeAlias = Literal["source", "warehouse", "unknown"]
+"""Who has it wrong: the source itself, only the warehouse, or the lake, which holds what the source said, cannot tell."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One rule that one key breaks, or a doubt which keys are one (`spelt_differently`). `valid_from` tells which version (None:
-    the key as a whole)."""
+    the key as a whole). `is_mended`: the changes that are planned put it right."""
 
     kind: FindingKind
     key: tuple[str | None, ...]
     valid_from: int | None
     detail: str
+    origin: Origin = "unknown"
+    is_mended: bool = False
 
     def __str__(self) -> str:
         key = ", ".join("NULL" if part is None else part for part in self.key)

@@ -4,16 +4,20 @@ Repaired is what has one right answer: a version that another one follows ends a
 not the latest; the last version, when open, is. Left alone, and reported, is what only the source can know: a gap may be a
 thing that was deleted and came back; a last version that is closed may be a deletion; two versions with the same start have
 no order; keys that are spelt differently may be one or several, and a change that is right for one is wrong for the other.
+
+Where it is known what the source said, a version that the warehouse has otherwise becomes what the source said. A fault that the
+source has itself is left alone unless its repair is asked for: validation would find the difference, and the next load undo it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from dltsync_core.history.integrity import Finding, by_likeness, doubt, find_breaches
-from dltsync_core.history.versions import Version, VersionColumns
+from dltsync_core.history.integrity import Finding, Origin, by_likeness, doubt, find_breaches
+from dltsync_core.history.versions import SourceHistory, Version, VersionColumns
 
 
 @dataclass(frozen=True)
@@ -35,30 +39,93 @@ class RepairPlan:
     left_alone: int = 0
 
 
-def plan_repair(versions: Iterable[Version], columns: VersionColumns | None = None) -> RepairPlan:
-    """All findings and changes. Versions that are alike come together. `columns` names, in findings, what leaves a doubt."""
+def plan_repair(
+    versions: Iterable[Version],
+    columns: VersionColumns | None = None,
+    *,
+    source: SourceHistory | None = None,
+    including_source_faults: bool = True,
+) -> RepairPlan:
+    """All findings and changes. Versions that are alike come together. `columns` names, in findings, what leaves a doubt.
+    `source` is what the source said of the keys with findings (None: not known); without `including_source_faults` nothing is
+    changed that the source may have said."""
     findings: list[Finding] = []
     changes: list[VersionChange] = []
     left_alone = 0
     for entities in by_likeness(versions):
         if len(entities) > 1:
-            findings.append(doubt(entities, columns))
+            findings.append(replace(doubt(entities, columns), origin=_origin_of_doubt(entities, source)))
             left_alone += 1
             continue
         found = find_breaches(entities[0])
-        mended = list(_changes(entities[0], found))
-        findings.extend(found)
+        if not found:
+            continue
+        after = _wanted(entities[0], source, including_source_faults=including_source_faults)
+        mended = [VersionChange(b, a) for b, a in zip(entities[0], after, strict=True) if a != b]
+        findings.extend(_judged(found, after, _as_source(entities[0], source)))
         changes.extend(mended)
-        left_alone += bool(found and not mended)
+        left_alone += not mended
     return RepairPlan(tuple(findings), tuple(changes), left_alone=left_alone)
 
 
-def _changes(versions: Sequence[Version], found: Sequence[Finding]) -> Iterator[VersionChange]:
-    if not found or any(finding.kind == "same_start" for finding in found):
-        return
-    for before, after in zip(versions, mend(versions), strict=True):
-        if before != after:
-            yield VersionChange(before, after)
+def _wanted(
+    versions: Sequence[Version], source: SourceHistory | None, *, including_source_faults: bool
+) -> tuple[Version, ...]:
+    """The versions of one entity as they should be: what the source said, and the rules upon it when that is asked for."""
+    after = tuple(versions) if source is None else tuple(_restored(versions, source))
+    if not including_source_faults or any(finding.kind == "same_start" for finding in find_breaches(after)):
+        return after
+    return tuple(mend(after)) if find_breaches(after) else after
+
+
+def _restored(versions: Sequence[Version], source: SourceHistory) -> Iterator[Version]:
+    """Each version with the end and the flag that the source said; as it is where the source does not have it, or the warehouse
+    has it several times."""
+    times = Counter((version.key, version.valid_from) for version in versions)
+    for version in versions:
+        said = [each for each in source.get(version.key, ()) if each.valid_from == version.valid_from]
+        if len(said) != 1 or times[version.key, version.valid_from] > 1:
+            yield version
+            continue
+        end = None if said[0].written_to is None else said[0].written_to + version.step
+        yield _changed(version, end, is_latest=said[0].is_latest)
+
+
+def _as_source(versions: Sequence[Version], source: SourceHistory | None) -> tuple[Version, ...] | None:
+    """The entity as the source has it. None: not known."""
+    if source is None:
+        return None
+    pattern = {version.key: version for version in versions}
+    told = [
+        replace(
+            like,
+            row=number,
+            valid_from=each.valid_from,
+            valid_to=None if each.written_to is None else each.written_to + like.step,
+            is_latest=each.is_latest,
+        )
+        for key, like in pattern.items()
+        for number, each in enumerate(source.get(key, ()))
+    ]
+    return tuple(sorted(told, key=lambda version: (version.valid_from, version.row)))
+
+
+def _judged(found: Sequence[Finding], after: Sequence[Version], said: Sequence[Version] | None) -> Iterator[Finding]:
+    """The findings with their origin, and whether they are over afterwards."""
+    left = {(finding.kind, finding.valid_from) for finding in find_breaches(after)}
+    at_source = {(finding.kind, finding.valid_from) for finding in find_breaches(said)} if said else set()
+    for finding in found:
+        place = finding.kind, finding.valid_from
+        origin: Origin = "unknown" if said is None else "source" if place in at_source else "warehouse"
+        yield replace(finding, origin=origin, is_mended=place not in left)
+
+
+def _origin_of_doubt(entities: Sequence[Sequence[Version]], source: SourceHistory | None) -> Origin:
+    """Keys that are spelt differently: the source's doing when it has them in several spellings as well."""
+    if source is None:
+        return "unknown"
+    there = [versions for versions in entities if any(source.get(version.key) for version in versions)]
+    return "source" if len(there) > 1 else "warehouse"
 
 
 def mend(versions: Sequence[Version]) -> Iterator[Version]:

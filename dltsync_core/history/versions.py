@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from dltsync_core.history.spelling import Spelling
 
@@ -51,6 +51,21 @@ class Version:
     is_latest: bool
     entity: tuple[str | None, ...] = ()
     like: tuple[str | None, ...] = ()
+    step: int = 0
+    """What is added to the end that the table writes to make `valid_to`: where ends belong to their version."""
+
+
+@dataclass(frozen=True)
+class SourceVersion:
+    """A version as the source said it at the last load. `written_to` is the end as it is written there; None means open."""
+
+    valid_from: int
+    written_to: int | None
+    is_latest: bool
+
+
+SourceHistory: TypeAlias = Mapping[tuple[str | None, ...], Sequence[SourceVersion]]
+"""The source's versions by business key, spelt as in `Version.key`."""
 
 
 class VersionStore(Protocol):

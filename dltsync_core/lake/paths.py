@@ -26,6 +26,7 @@ from dltsync_core.plan.steps import TableKind
 PARTITION_KEY = "dltsync_partition"
 LOAD_KEY = "dltsync_load"
 STAGING = "_staging"
+MANIFESTS = "_manifests"
 
 _FENCE_DIGITS = 12
 _PUBLISHED = re.compile(r"f(?P<fence>\d{12,})-(?P<load_id>.+)-\d+\.parquet")
@@ -71,7 +72,7 @@ def unit_directory(table: TableName, kind: TableKind, unit: str, order: tuple[in
 
 
 def manifests_directory(table: TableName) -> str:
-    return f"{table_directory(table)}/_manifests"
+    return f"{table_directory(table)}/{MANIFESTS}"
 
 
 def manifest_key(table: TableName, load_id: str) -> str:

@@ -1,8 +1,10 @@
 """How a load becomes visible, in an order that survives a stop anywhere and a publisher that comes too late.
 
 1. A load whose unit a later fence holds already is refused, with nothing touched.
-2. The verified files take their public names. Until step 3 no manifest names them; who follows manifests sees nothing.
-3. The manifest appears, whole. This is the moment of publication: it also says which earlier loads it replaces.
+2. The verified files take their public names. Until step 3 no manifest names them; who follows manifests sees nothing. A stop
+   here leaves orphans, which the next run or recovery sets aside once the lease they were published under is over.
+3. The lease is asked for once more, since without it those files may be gone. The manifest appears, whole. This is the moment of
+   publication: it also says which earlier loads it replaces.
 4. The manifests are read once more. If a later fence replaced our load in between, ours is dead for every reader whatever
    happens now; its files go, and the publisher learns that it was fenced.
 5. What the table has left behind moves to `_retired` (`lake.clearing`). A stop here leaves clutter for a plain glob,
@@ -11,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any
@@ -37,6 +39,10 @@ from dltsync_core.lake.storage import LakeStorage
 from dltsync_core.plan.heads import lake_digest
 
 
+def nobody_asked() -> None:
+    """For publishers without a lease, of whom there is one at a time."""
+
+
 def publish(
     storage: LakeStorage,
     staged: StagedFiles,
@@ -48,6 +54,7 @@ def publish(
     manifests: Manifests,
     everywhere: bool,
     turn: AbstractContextManager[Any],
+    still_ours: Callable[[], None] = nobody_asked,
 ) -> Manifest:
     """Publish one load. Raises Fenced when a later fence holds its unit: nothing of ours is visible then.
 
@@ -66,8 +73,9 @@ def publish(
     )
     _take_in_files(storage, staged, manifest)
     with turn:
-        _put_manifest(storage, manifest)
+        _put_manifest(storage, manifest, still_ours)
         checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
+        _withdraw_without_files(storage, manifest, still_ours)
         known = manifests.scan(storage, table)
         if all(other.order != manifest.order for other in live(known)):
             _step_aside(storage, manifest, known)
@@ -76,11 +84,16 @@ def publish(
     return manifest
 
 
-def _put_manifest(storage: LakeStorage, manifest: Manifest) -> None:
+def _put_manifest(storage: LakeStorage, manifest: Manifest, still_ours: Callable[[], None]) -> None:
     """The moment of publication. When it surely did not happen the files are taken back. When nobody can tell (a request
     without an answer may still be carried out) they stay: a manifest must never name files that are gone. Such a load is
     published and not committed, or files without a manifest; the next run understands both."""
     key = paths.manifest_key(manifest.table, manifest.load_id)
+    try:
+        still_ours()
+    except BaseException:
+        _take_back(storage, manifest.files)
+        raise
     try:
         storage.put(key, manifest.to_json().encode())
     except SyncError as error:
@@ -88,6 +101,20 @@ def _put_manifest(storage: LakeStorage, manifest: Manifest) -> None:
             for file in manifest.files:
                 storage.delete(file.path)
         raise
+
+
+def _withdraw_without_files(storage: LakeStorage, manifest: Manifest, still_ours: Callable[[], None]) -> None:
+    """Who stood still just before its manifest was written, for longer than its lease lasts, may find that its files were set
+    aside as orphans. Nothing was retired for such a load yet: without its manifest the table is what it was. Raises Fenced."""
+    try:
+        still_ours()
+    except Fenced:
+        if any(storage.placed_at(file.path) is None for file in manifest.files):
+            storage.delete(paths.manifest_key(manifest.table, manifest.load_id))
+            _take_back(storage, manifest.files)
+            raise
+    except SyncError:  # the ledger does not answer: whoever commits asks it again
+        return
 
 
 def _step_aside(storage: LakeStorage, manifest: Manifest, known: Collection[Manifest]) -> None:
@@ -186,7 +213,12 @@ def _take_in_files(storage: LakeStorage, staged: StagedFiles, manifest: Manifest
             storage.take_in(source, target.path)
             checkpoints.reached(checkpoints.FILE_IN_PLACE)
     except BaseException:
-        for key in taken:  # no manifest names them: they must not wait in a plain reader's way
-            with suppress(SyncError):  # the first error is the one to tell; the unit's next publication clears up
-                storage.delete(key)
+        _take_back(storage, manifest.files[: len(taken)])
         raise
+
+
+def _take_back(storage: LakeStorage, files: Sequence[ManifestFile]) -> None:
+    """Remove files that no manifest names: they must not wait in a plain reader's way."""
+    for file in files:
+        with suppress(SyncError):  # the first error is the one to tell; the next run sets aside what is left
+            storage.delete(file.path)

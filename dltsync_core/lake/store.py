@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +19,10 @@ from dltsync_core.lake.footer import Footer
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live
 from dltsync_core.lake.manifests import Manifests, highest_sequence, highest_sequence_of, scan_manifests
-from dltsync_core.lake.publish import publish
+from dltsync_core.lake.publish import nobody_asked, publish
 from dltsync_core.lake.reading import count_distinct, read_footer
 from dltsync_core.lake.storage import LakeStorage, LocalStorage
-from dltsync_core.lake.survey import Finding, Survey, all_of, set_aside, survey
+from dltsync_core.lake.survey import Finding, Survey, all_of, put_back, set_aside, still_in_place, survey
 from dltsync_core.lake.tally import Tally, tally_of
 from dltsync_core.lake.writer import StagedLoad
 
@@ -69,13 +69,20 @@ class Lake:
         return StagedLoad(facts, pipeline=self._pipeline, open_directory=lambda: self._storage.staging_directory(key))
 
     def publish(
-        self, staged: StagedFiles, *, fence: int, retire: Sequence[str] = (), retire_all: bool = False
+        self,
+        staged: StagedFiles,
+        *,
+        fence: int,
+        retire: Sequence[str] = (),
+        retire_all: bool = False,
+        still_ours: Callable[[], None] = nobody_asked,
     ) -> Manifest:
         """Make a load visible: its files, then its manifest; then retire what it replaces.
 
         A partition or static load replaces the earlier loads of its unit, an scd load adds to them unless `retire_all`.
         `retire` names units whose rows this load took over (partitions merged or split at the source). `fence` is that of
-        the lease on the unit: it decides what is earlier. Raises Fenced when a later one holds the unit already; what was
+        the lease on the unit: it decides what is earlier. `still_ours` raises Fenced once that lease is lost: it is asked before
+        and after the manifest is written. Raises Fenced when a later one holds the unit already; what was
         staged is gone then, and nothing of it was made visible.
         """
         try:
@@ -89,6 +96,7 @@ class Lake:
                 manifests=self._manifests,
                 everywhere=self._is_time_to_look_everywhere(staged.facts.table),
                 turn=self._lock(staged.facts.table),
+                still_ours=still_ours,
             )
         except Fenced:
             remove_tree(staged.directory)
@@ -121,6 +129,14 @@ class Lake:
     def survey(self, table: TableName, *, deep: bool = False) -> Survey:
         """What lies there, the damaged and the strange included (`lake.survey`)."""
         return survey(self._storage, table, self._pipeline, self._manifests, deep=deep)
+
+    def still_in_place(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Those of a survey's `unlisted` and `superseded` files that are so now as well (`lake.survey.still_in_place`)."""
+        return still_in_place(self._storage, findings)
+
+    def put_back(self, findings: Sequence[Finding], places: Sequence[str]) -> tuple[Finding, ...]:
+        """Of orphans that were just set aside, those whose load has a manifest after all (`lake.survey.put_back`)."""
+        return put_back(self._storage, findings, places)
 
     def set_aside(self, table: TableName, findings: Sequence[Finding], now: datetime) -> list[str]:
         """Move what was found into quarantine; the new keys."""

@@ -6,7 +6,7 @@ Everything here only looks, but for `set_aside`, which moves and never removes: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +22,19 @@ from dltsync_core.lake.manifest import Manifest, ManifestFile, live, manifest_fr
 from dltsync_core.lake.manifests import Manifests, is_manifest
 from dltsync_core.lake.storage import LakeStorage
 
-Kind = Literal["foreign file", "superfluous file", "torn file", "torn manifest", "other pipeline", "newer format"]
+Kind = Literal[
+    "foreign file",
+    "superfluous file",
+    "orphan file",
+    "superseded file",
+    "torn file",
+    "torn manifest",
+    "other pipeline",
+    "newer format",
+]
+
+DOUBLED: tuple[Kind, ...] = ("foreign file", "superfluous file", "orphan file", "superseded file")
+"""Files below `data` that are no part of the table: who reads all files there sees their rows as well."""
 
 _ONLY_A_PERSON_KNOWS: tuple[Kind, ...] = ("other pipeline", "newer format")
 
@@ -56,6 +68,10 @@ class Survey:
     findings: tuple[Finding, ...]
     problems: Mapping[str, tuple[str, ...]]
     """What is wrong with the live loads, by load id: files that are missing, or of another size."""
+    unlisted: tuple[Finding, ...] = ()
+    """Files of loads without a manifest that may yet get one: orphans once nobody holds the lease they were published under."""
+    superseded: tuple[Finding, ...] = ()
+    """Files of replaced loads that are in place: left behind, unless whoever replaced them is about to move them away."""
 
     @cached_property
     def units(self) -> dict[str, tuple[Manifest, ...]]:
@@ -101,8 +117,57 @@ def survey(storage: LakeStorage, table: TableName, pipeline: str, known: Manifes
                 findings.append(Finding("torn file", file.path, address, why, size))
         if said:
             problems[manifest.load_id] = tuple(said)
-    findings += _unnamed(storage, sizes, manifests)
-    return Survey(table, manifests, sizes, tuple(findings), problems)
+    known_strays, unlisted = _unnamed(storage, sizes, manifests)
+    findings += known_strays
+    return Survey(
+        table,
+        manifests,
+        sizes,
+        tuple(findings),
+        problems,
+        tuple(unlisted),
+        tuple(_superseded(storage, sizes, manifests)),
+    )
+
+
+def still_in_place(storage: LakeStorage, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those of `unlisted` or `superseded` files that lie where they were found, each asked for now. A file whose load has a
+    manifest by now is no orphan."""
+    there = [finding for finding in findings if storage.placed_at(finding.key) is not None]
+    manifests = {finding.key: _manifest_of(finding.key) for finding in there if finding.kind == "orphan file"}
+    written = storage.read_all(sorted(set(manifests.values())))
+    return tuple(finding for finding in there if manifests.get(finding.key) not in written)
+
+
+def put_back(storage: LakeStorage, findings: Sequence[Finding], places: Sequence[str]) -> tuple[Finding, ...]:
+    """Those of orphans just set aside whose load has a manifest after all: they are where they were again. Its publisher stood
+    still in the middle of writing it, and finds, after it, either all of its files or that it has to withdraw it."""
+    manifests = {finding.key: _manifest_of(finding.key) for finding in findings if finding.kind == "orphan file"}
+    written = storage.read_all(sorted(set(manifests.values())))
+    back = [pair for pair in zip(findings, places, strict=True) if manifests.get(pair[0].key) in written]
+    for finding, place in back:
+        storage.move(place, finding.key)
+        storage.delete(f"{place}.why.json")
+    return tuple(finding for finding, _ in back)
+
+
+def _manifest_of(key: str) -> str:
+    """Where the manifest of a published file's load is, or would be."""
+    table_directory, order = key.partition("/")[0], paths.order_of(key)
+    return f"{table_directory}/{paths.MANIFESTS}/{order[1] if order else ''}.json"
+
+
+def _superseded(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Manifest, ...]) -> Iterator[Finding]:
+    current = live(manifests)
+    if len(current) == len(manifests):
+        return
+    orders, named = {manifest.order for manifest in current}, {file.path for m in current for file in m.files}
+    for manifest in manifests:
+        for file in manifest.files if manifest.order not in orders else ():
+            if file.path in sizes and file.path not in named:
+                why = f"belongs to load {manifest.load_id}, which a later load replaced"
+                address = storage.address(file.path)
+                yield Finding("superseded file", file.path, address, why, sizes[file.path])
 
 
 def set_aside(storage: LakeStorage, table: TableName, findings: Iterable[Finding], now: datetime) -> list[str]:
@@ -171,15 +236,18 @@ def _manifests(
     return tuple(good[key] for key in keys if key in good), findings
 
 
-def _unnamed(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Manifest, ...]) -> list[Finding]:
-    """Files that no manifest names and none will. A load of a later fence may be about to be named: it is left alone."""
+def _unnamed(
+    storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Manifest, ...]
+) -> tuple[list[Finding], list[Finding]]:
+    """Files that no manifest names and none will; and those of a later fence, which may be about to be named."""
     named = {file.path for manifest in manifests for file in manifest.files}
     published = {manifest.load_id for manifest in manifests}
     unnamed = [key for key in sizes if key not in named]
     dead = (
         {key for manifest in live(manifests) for key in dead_files(unnamed, manifest, manifests)} if unnamed else set()
     )
-    findings = []
+    findings: list[Finding] = []
+    unlisted: list[Finding] = []
     for key in unnamed:
         order, address, size = paths.order_of(key), storage.address(key), sizes[key]
         if order is None:
@@ -190,4 +258,7 @@ def _unnamed(storage: LakeStorage, sizes: Mapping[str, int], manifests: tuple[Ma
         elif key in dead:
             why = f"belongs to load {order[1]}, which has no manifest and was overtaken by a later load"
             findings.append(Finding("superfluous file", key, address, why, size))
-    return findings
+        else:
+            why = f"belongs to load {order[1]}, which was stopped before its manifest was written"
+            unlisted.append(Finding("orphan file", key, address, why, size))
+    return findings, unlisted

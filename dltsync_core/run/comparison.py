@@ -10,9 +10,12 @@ from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_bat
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake import paths
 from dltsync_core.lake.manifest import Manifest
+from dltsync_core.lake.survey import DOUBLED, Finding
 from dltsync_core.run.kept_rows import rows_without_kept, summary_without_kept
 from dltsync_core.run.narrowing import UnitToNarrow, narrow_unit
+from dltsync_core.run.orphans import with_orphans
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.retry import patiently
@@ -237,7 +240,7 @@ class Comparison:
 
     def _lake(self) -> LakeLook:
         """Every live file is read whole: its checksum is compared, then its rows are."""
-        found, shape = LakeLook(), self._shape
+        found, shape = LakeLook(strangers=self._strays()), self._shape
         sizes, known, asked = self._services.lake.sizes(shape.name), set(shape.units), set(self._units)
         for unit, manifests in self._services.lake.current(shape.name).items():
             if unit not in known:
@@ -256,6 +259,24 @@ class Comparison:
             by_key = shape.config.kind == "scd"
             found.rows[unit] = summary.rows if summary is not None else 0 if by_key else sum(m.rows for m in manifests)
         return found
+
+    def _strays(self) -> list[str]:
+        """Sentences about files that are no part of the table, though they lie among its files."""
+        name = self._shape.name
+        found = self._doubled()
+        if found:  # a run may have moved them away since they were listed
+            found &= self._doubled()
+        said = {finding.key: str(finding) for finding in found}
+        within = tuple(f"{paths.partition_directory(name, unit)}/" for unit in self._units)
+        return [
+            f"{said[key]}: who reads all files of the table sees its rows as well; `dltsync recover` sets it aside"
+            for key in sorted(said)
+            if self._whole or key.startswith(within)
+        ]
+
+    def _doubled(self) -> set[Finding]:
+        survey = with_orphans(self._services, self._services.lake.survey(self._shape.name))
+        return {finding for finding in survey.findings if finding.kind in DOUBLED}
 
     def _scan(self, found: LakeLook, unit: str, manifests: Sequence[Manifest]) -> Summary:
         shape = self._shape

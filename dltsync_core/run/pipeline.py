@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
+from dltsync_core.errors import ConnectError
 from dltsync_core.extract.source import SqlServerSource
-from dltsync_core.history.handler import ScdHandler, ScdTarget
+from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
+from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
 from dltsync_core.lake.opening import open_lake
 from dltsync_core.plan.heads import Head
@@ -28,6 +30,7 @@ from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.exclusive import exclusively
 from dltsync_core.run.execution import execute
 from dltsync_core.run.histories import scd_target
+from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.looks import partition_keys_of, probe_units
 from dltsync_core.run.memory import peak_memory_mb
 from dltsync_core.run.ports import Source, VersionedWarehouse
@@ -35,6 +38,7 @@ from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.services import Services, Voice, pause
 from dltsync_core.run.session import drift_of, failed_tables, first_error, notes_of, plan_tables
+from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.run.upkeep import look_after_state, tidy_warehouse
 from dltsync_core.state.holders import new_holder
@@ -118,10 +122,18 @@ class IncrementalSQLServerParquetPipeline:
         with self._services(on_event, run_id=run_id, writable=True) as services:
             look_after_state(services)
             intent = self._intent(full_refresh=full_refresh, force=force, mend=True, accept_drift=accept_drift)
-            planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution)
+            try:
+                planned = plan_tables(
+                    services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution
+                )
+            except ConnectError as error:
+                record_unplanned(services, tables, {table.name: error for table in tables})
+                raise
+            record_unplanned(services, tables, planned.errors)
             failed = failed_tables(services, tables, planned)
             units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
             tidy_warehouse(services)
+            clear_failures(services, planned.prepared, units)
             result = RunResult(
                 run_id=services.run_id,
                 units=tuple(units),
@@ -230,7 +242,9 @@ class IncrementalSQLServerParquetPipeline:
             return as_report(compare_tables(services, tables, partition_keys, algorithm=algorithm, narrow=narrow))
 
     def get_pipeline_status(self) -> dict[str, Any]:
-        """Where every table stands: units, rows, last commit, watermark, last error; and whether the server answers."""
+        """Where every table stands: units, rows, last commit, watermark; and whether the server answers. `last_error` is the
+        newest failure of an attempt at the table that had no success since, in planning, waiting for its lease or loading;
+        `last_error_at` its moment. None: the last attempt at each unit succeeded."""
         with self._ledger(writable=False) as ledger:
             return pipeline_status(self.config, self._source, self._lake, ledger)
 
@@ -241,6 +255,7 @@ class IncrementalSQLServerParquetPipeline:
             lambda table: scd_target(self.config, self._source, self._warehouse, table),
             self._warehouse,
             alone=self._alone,
+            said=self._said,
         )
 
     def close(self) -> None:
@@ -310,6 +325,11 @@ class IncrementalSQLServerParquetPipeline:
     def _alone(self, scd: ScdTarget) -> Iterator[None]:
         with (
             self._services(ignore, writable=True) as services,
-            exclusively(services, scd.table, scd.target, [WHOLE_TABLE]),
+            exclusively(services, services.ledger.find_table(scd.table), scd.target, [WHOLE_TABLE]),
         ):
             yield
+
+    def _said(self, scd: ScdTarget, keys: Collection[Key]) -> SourceHistory:
+        with self._ledger(writable=False) as ledger:
+            name = ledger.find_table(scd.table)
+        return history_in_lake(self._lake, name, scd, self._warehouse.columns(scd.target), keys)

@@ -11,6 +11,7 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTabl
 from dltsync_core.errors import CatalogError, ConnectError, SyncError
 from dltsync_core.extract.slicing import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.survey import DOUBLED
 from dltsync_core.plan.heads import TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.keys import keys_of
@@ -24,7 +25,7 @@ from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.drifting import Drift, with_drift
 from dltsync_core.run.prepared import PreparedTable, TableShape
-from dltsync_core.run.recovering import settle
+from dltsync_core.run.recovering import Findings, settle
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.validate.quality import resolve_rules
@@ -80,9 +81,11 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
     heads = services.ledger.heads(facts.name)
     shape, drift = with_drift(services, shape_table(services, table, facts), heads, intent)
     observed = TableObservation()
+    strays: tuple[str, ...] = ()
     if intent.compare:
         found = settle(services, shape, heads, intent)
         heads, observed = found.believed if intent.heal else heads, found.observed
+        strays = _told_strays(found)
     heads = drift.carried_over(heads, shape.mapping.schema_digest)
     plan = patiently(
         services,
@@ -91,9 +94,20 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
+    plan = replace(plan, notes=(*plan.notes, *strays))
     return PreparedTable(
         shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
     )
+
+
+def _told_strays(found: Findings) -> tuple[str, ...]:
+    """One sentence about files in the lake that are no part of the table and were not set aside."""
+    strays = [finding for finding in found.survey.strays if finding.kind in DOUBLED]
+    if not strays:
+        return ()
+    others = f" (and {len(strays) - 1:,} more)" if strays[1:] else ""
+    cleared = "`dltsync recover` sets it aside, so does a run with state.enable_self_healing"
+    return (f"{strays[0]}{others}: no part of the table; {cleared}",)
 
 
 def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:

@@ -65,6 +65,10 @@ def _recover(
             asked = found.question
         if asked is None:
             mend(services, shape, found)
+            revealed = look(services, shape, services.ledger.heads(shape.name)) if aside else found
+            if revealed is not found and revealed.survey.strays:  # of a manifest that was set aside
+                aside += [str(stray) for stray in revealed.survey.strays]
+                mend(services, shape, revealed)
     steps: dict[str, Step] = {}
     if asked is None:  # what is still to be set aside changes nothing in what has to be read
         prepared = prepare(services, shape.config, shape.facts, replace(intent, heal=True, mend=False))

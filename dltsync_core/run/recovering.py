@@ -15,10 +15,14 @@ from dltsync_core.plan.heads import Head, HeadChange, TableHeads, growing_digest
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import TableObservation, UnitObservation
 from dltsync_core.plan.steps import Probe, TableKind
+from dltsync_core.run.orphans import clear_strays, with_orphans
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services, log
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.recovery import Decision, Evidence, Mark, Verdict, decide_all
+
+MENDINGS = 2
+"""How often it is looked and mended: a manifest that is set aside leaves files that no manifest names."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def look(services: Services, shape: TableShape, heads: TableHeads, *, deep: bool
     survey = services.lake.survey(shape.name, deep=deep)
     if survey.problems:  # another run may have published between two of its listings
         survey = services.lake.survey(shape.name, deep=deep)
+    survey = with_orphans(services, survey)
     units = sorted({*heads.live, *survey.units, *_asked_about(survey)})
     if not units:
         return Findings(shape.name, survey, heads, {}, TableObservation())
@@ -88,19 +93,16 @@ def settle(services: Services, shape: TableShape, heads: TableHeads, intent: Int
         return found
     if found.question is not None and not intent.full_refresh:
         raise _asked(found, found.question)
-    if intent.mend and (found.survey.strays or _adopted(found)):
-        mend(services, shape, found)
-        found = look(services, shape, services.ledger.heads(shape.name))
+    for _ in range(MENDINGS):
+        if intent.mend and (found.survey.strays or _adopted(found)):
+            mend(services, shape, found)
+            found = look(services, shape, services.ledger.heads(shape.name))
     return found
 
 
 def mend(services: Services, shape: TableShape, found: Findings) -> None:
     """Set aside what lies wrong in the lake, then adopt heads by compare-and-set, each under the unit's lease."""
-    now = utc_now()
-    for finding, place in zip(
-        found.survey.strays, services.lake.set_aside(shape.name, found.survey.strays, now), strict=True
-    ):
-        log.warning("%s: %s; set aside as %s", shape.name, finding, place)
+    clear_strays(services, found.survey)
     adopted = _adopted(found)
     highest = services.lake.highest_sequence(shape.name) if adopted else 0
     for decision in adopted:

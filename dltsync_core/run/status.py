@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dltsync_core.clock import iso
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import SyncError
-from dltsync_core.identity import dotted
+from dltsync_core.identity import TableName, dotted
 from dltsync_core.lake.store import Lake
+from dltsync_core.run.last_errors import failures_of
 from dltsync_core.run.ports import Source
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.records import LoadStatus
+from dltsync_core.state.records import LoadEvent
 
 
 def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: Ledger) -> dict[str, Any]:
@@ -27,12 +29,13 @@ def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: 
         }
     except SyncError as error:
         problem = str(error)
+    failures = ledger.failures()
     return {
         "pipeline_name": config.pipeline_name,
         "database_connected": problem is None,
         "database_error": problem,
         "database": server,
-        "tables": [_table(config, table, ledger) for table in config.tables],
+        "tables": [_table(config, table, ledger, failures) for table in config.tables],
         "lake_bytes": lake.size_bytes(),
         "lake": lake.address,
         "ledger": ledger.described,
@@ -40,12 +43,13 @@ def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: 
     }
 
 
-def _table(config: PipelineConfig, table: TableConfig, ledger: Ledger) -> dict[str, Any]:
+def _table(
+    config: PipelineConfig, table: TableConfig, ledger: Ledger, failures: Mapping[TableName, Sequence[LoadEvent]]
+) -> dict[str, Any]:
     name = ledger.find_table(table.name)
     heads = ledger.heads(name).live
     newest = max(heads.values(), key=lambda head: head.committed_at, default=None)
-    failed = [event for event in ledger.last_events(name).values() if event.status is LoadStatus.FAILED]
-    last_error = max(failed, key=lambda event: event.at, default=None)
+    last_error = max(failures_of(table.name, name, failures), key=lambda event: event.at, default=None)
     return {
         "table": str(table.name),
         "kind": table.kind,

@@ -162,7 +162,11 @@ class TableRun:
             last = work is works[-1]
             whole = work.step.kind == "scd" and work.step.action is Action.LOAD
             manifest = self._services.lake.publish(
-                staged.files, fence=self._lease().fence, retire=work.step.replaces if last else (), retire_all=whole
+                staged.files,
+                fence=self._lease().fence,
+                retire=work.step.replaces if last else (),
+                retire_all=whole,
+                still_ours=self._held.check,
             )
             work.manifest = manifest
             work.files = self._services.lake.addresses(manifest)

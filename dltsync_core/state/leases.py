@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +164,48 @@ class Leases:
             return sum(renewed) == len(lease.units)
 
         return self._store.write(put_off, patient=patient)
+
+    def fences_in_force(self, table: TableName) -> frozenset[int]:
+        """The fences of the table's leases that somebody holds now. Writes nothing. Raises StateError."""
+        if not self._store.exists:
+            return frozenset()
+        return self._store.read(lambda connection: self._split(connection, table)[0])
+
+    def end_abandoned(self, table: TableName, wanted: Collection[int]) -> frozenset[int]:
+        """Those of these fences under which nobody can write any more. A lease that expired, or whose holder is gone, is ended
+        first: a holder that wakes up after this finds that it lost its lease. Raises StateError."""
+
+        def end(connection: sa.Connection) -> frozenset[int]:
+            _lock_counter(connection, table_key(self._pipeline, table))
+            in_force, abandoned = self._split(connection, table)
+            ended = [key for key, fence in abandoned.items() if fence in wanted and fence not in in_force]
+            for part in parts_of(ended):
+                gone = {"holder": _NOBODY, "expires_at": 0}
+                connection.execute(sa.update(leases).where(leases.c.unit_key.in_(part)).values(**gone))
+            return frozenset(wanted) - in_force
+
+        while True:
+            try:
+                return self._store.write(end)
+            except _Raced:
+                continue
+
+    def _split(self, connection: sa.Connection, table: TableName) -> tuple[frozenset[int], dict[str, int]]:
+        """The fences that are held, and those of leases that nobody gave back and nobody holds, by unit key."""
+        now = store_time(connection)
+        rows = connection.execute(
+            sa.select(leases).where(
+                leases.c.pipeline == self._pipeline,
+                leases.c.schema_name == table.schema,
+                leases.c.table_name == table.table,
+                leases.c.holder != _NOBODY,
+            )
+        ).all()
+        held = [row.expires_at > now and not _has_ended(row) for row in rows]
+        return (
+            frozenset(row.fence for row, is_held in zip(rows, held, strict=True) if is_held),
+            {row.unit_key: row.fence for row, is_held in zip(rows, held, strict=True) if not is_held},
+        )
 
     def _wait_for(
         self,

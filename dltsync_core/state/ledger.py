@@ -20,6 +20,8 @@ from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import heads, loads, unit_key
 
+_FAILED = LoadStatus.FAILED.value
+_SUCCESSES = (LoadStatus.COMMITTED.value, LoadStatus.SKIPPED.value)
 _NAMING_AN_EVENT = ("pipeline", "unit_key", "load_id", "run_id", "status", "at")
 
 
@@ -120,6 +122,20 @@ class Ledger:
         known = self.tables()
         alike = [t for t in known if t.folded == name.folded]
         return alike[0] if name not in known and len(alike) == 1 else name
+
+    def failures(self) -> dict[TableName, tuple[LoadEvent, ...]]:
+        """The last failure of each unit that had no success since, oldest first, for all tables of the pipeline. A table that
+        could not be planned has one of its whole."""
+        later = loads.alias()
+        over = sa.exists().where(
+            later.c.unit_key == loads.c.unit_key, later.c.id > loads.c.id, later.c.status.in_((*_SUCCESSES, _FAILED))
+        )
+        of_pipeline = (loads.c.pipeline == self._pipeline, loads.c.status == _FAILED)
+        found: dict[TableName, tuple[LoadEvent, ...]] = {}
+        for row in self._select(sa.select(loads).where(*of_pipeline, ~over).order_by(loads.c.id)):
+            event = _event(row)
+            found[event.table] = (*found.get(event.table, ()), event)
+        return found
 
     def last_events(self, table: TableName) -> dict[str, LoadEvent]:
         """The newest event of each unit of a table."""

@@ -20,11 +20,14 @@ class LoadStatus(str, Enum):
     VALIDATED = "validated"
     COMMITTED = "committed"
     FAILED = "failed"
+    SKIPPED = "skipped"
+    """Looked at and found up to date. Recorded only where a failure stood: it is over."""
 
 
 @dataclass(frozen=True)
 class LoadEvent:
-    """One line of the ledger: load `load_id` of a unit reached `status`. `detail` is the reason or the error text."""
+    """One line of the ledger: load `load_id` of a unit reached `status`. `detail` is the reason or the error text.
+    `load_id` is empty where there was no load: a table that could not be planned, of which `unit` is then the whole."""
 
     table: TableName
     kind: TableKind

@@ -5,6 +5,7 @@ Moments are compared and carried as nanoseconds since 1970 in HUGEINT: every typ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dltsync_core.errors import WarehouseError
@@ -92,6 +93,21 @@ class VersionTable:
             f"FROM ({self._windowed()})) "
             f"SELECT d_row, d_from, {end}, d_latest, {shown} FROM marked WHERE d_suspect "
             f"ORDER BY {alike}, {', '.join(keys.entities)}, d_from, d_row"
+        )
+
+    def said_of(self, relation: str, wanted: str, types: Mapping[str, str]) -> str:
+        """Of the keys in `wanted` (text columns k0, k1 …) the versions in another relation with these columns: the keys as text,
+        start, end as written (NULL when open), latest. `types` are those of the table, in which keys are spelt."""
+        spelt = [f"CAST(CAST({q.identifier(key)} AS {types[key]}) AS VARCHAR)" for key in self.columns.business_keys]
+        start = _nanos(f"CAST({q.identifier(self.columns.effective_date)} AS {self.from_type})", self.from_type)
+        end = _nanos(f"CAST({q.identifier(self.columns.end_date)} AS {self.to_type})", self.to_type)
+        named = ", ".join(f"{text} AS k{number}" for number, text in enumerate(spelt))
+        same = q.all_of([f"said.k{number} IS NOT DISTINCT FROM asked.k{number}" for number in range(len(spelt))])
+        return (
+            f"SELECT said.* FROM (SELECT {named}, {start} AS d_from, "
+            f"CASE WHEN {end} < {OPEN_FROM} THEN {end} END AS d_to, {self._flag} AS d_latest "
+            f"FROM {relation} AS d_rows WHERE {q.is_not_null(self.columns.effective_date)}) AS said "
+            f"SEMI JOIN {wanted} AS asked ON {same} ORDER BY d_from"
         )
 
     def are_plain_keys(self) -> str:

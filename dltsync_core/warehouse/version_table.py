@@ -39,17 +39,17 @@ def revise(
         marker = _open_marker(connection, likened)
         step = _inclusive_step(connection, likened)
         rows = connection.execute(likened.suspects(step)).fetchall()
-        plan = replace(decide([_version(row) for row in rows]), notes=_notes(connection, likened, marker, step))
+        plan = replace(decide([_version(row, step) for row in rows]), notes=_notes(connection, likened, marker, step))
         if apply and plan.changes:
             _write(connection, likened, plan.changes, marker, step)
     return plan
 
 
-def _version(row: Sequence[Any]) -> Version:
+def _version(row: Sequence[Any], step: int) -> Version:
     handle, start, end, latest, *parts = row
     width = len(parts) // 3
     key, entity, like = (tuple(parts[at : at + width]) for at in range(0, len(parts), width))
-    return Version(int(handle), key, int(start), None if end is None else int(end), bool(latest), entity, like)
+    return Version(int(handle), key, int(start), None if end is None else int(end), bool(latest), entity, like, step)
 
 
 @contextmanager

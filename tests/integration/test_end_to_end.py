@@ -285,7 +285,12 @@ def test_a_broken_history_is_shown_first_and_repaired_on_request(shop: ServerSho
         assert shown["counts"]["several_latest"] == 1
         shop.assert_same(["Customers"])
         table = pipeline.config.scd_tables[0]
-        assert pipeline.scd_handler.repair_scd_integrity(table, dry_run=False)["applied"] == 1
+        left = pipeline.scd_handler.repair_scd_integrity(table, dry_run=False)
+        assert {finding["origin"] for finding in left["findings"]} == {"source"}
+        assert (left["applied"], left["remaining"]) == (0, len(left["findings"]))
+        shop.assert_same(["Customers"])
+        asked = pipeline.scd_handler.repair_scd_integrity(table, dry_run=False, including_source_faults=True)
+        assert (asked["applied"], asked["remaining"]) == (1, 0)
         assert pipeline.scd_handler.repair_scd_integrity(table)["valid"] is True
     closed = [row for row in shop.warehouse_rows("Customers") if row[0] == 5 and row[4] == "Old"]
     assert closed == [

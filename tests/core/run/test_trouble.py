@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dltsync_core import checkpoints
 from dltsync_core.errors import (
     ConfigError,
     LoginFailed,
@@ -221,3 +222,78 @@ def test_a_long_unit_without_a_key_to_continue_along_is_noted(place: Shop) -> No
         "no primary or unique key that reading could continue along: a unit of 10 rows is read by one"
     )
     assert (customers.notes, countries.notes) == ((), ())
+
+
+def last_errors(place: Shop) -> dict[str, str | None]:
+    with place.pipeline() as pipeline:
+        return {
+            t["table"]: (t["last_error"] or "").partition("\n")[0] for t in pipeline.get_pipeline_status()["tables"]
+        }
+
+
+NONE = {"sales.Orders": "", "sales.Customers": "", "dbo.Countries": ""}
+
+
+def test_a_failed_unit_that_is_found_up_to_date_is_no_last_error_any_more(synced: Shop) -> None:
+    """A forced load fails; the next run sees that nothing changed, and loads nothing."""
+    synced.source.fail["extract sales.Orders [10,20)"] = [RuntimeError("out of luck")]
+    synced.run(force=True)
+    assert last_errors(synced) == {**NONE, "sales.Orders": "RuntimeError: out of luck"}
+    assert synced.run(partition_keys=["[20,+inf)"]).success
+    assert last_errors(synced) == {**NONE, "sales.Orders": "RuntimeError: out of luck"}, "it was not looked at"
+    assert {unit.status for unit in synced.run().units} == {"skipped"}
+    assert last_errors(synced) == NONE
+
+
+def test_a_unit_that_is_no_more_has_no_last_error(synced: Shop) -> None:
+    synced.source.fail["extract sales.Orders [10,20)"] = [RuntimeError("out of luck")]
+    synced.run(force=True)
+    synced.source.tables[ORDERS].boundaries[:] = [20]
+    assert synced.run().success
+    assert last_errors(synced) == NONE
+
+
+def test_an_attempt_that_was_killed_does_not_hide_the_error_before_it(synced: Shop) -> None:
+    synced.source.fail["extract dbo.Countries all"] = [RuntimeError("out of luck")]
+    synced.run(force=True)
+
+    def die(reached: str) -> None:
+        if reached == checkpoints.EXTRACTED:
+            raise SystemExit
+
+    with checkpoints.watched(die), pytest.raises(SystemExit):
+        synced.run(force=True, table_names=["dbo.Countries"], parallel_execution=False)
+    assert last_errors(synced) == {**NONE, "dbo.Countries": "RuntimeError: out of luck"}
+
+
+def test_a_lease_that_was_waited_for_in_vain_is_the_last_error(tmp_path: Path) -> None:
+    place = Shop(tmp_path, lease_wait_seconds=0)
+    told: list[str | None] = []
+
+    def meanwhile() -> None:
+        place.source.during_extract = None
+        place.run(table_types=["static"])
+        told.append(last_errors(place)["dbo.Countries"])
+
+    place.source.during_extract = meanwhile
+    assert place.run(table_types=["static"]).success
+    assert "another run is at it" in str(told[0])
+    assert last_errors(place) == NONE
+
+
+def test_a_server_that_goes_away_while_tables_are_planned_is_the_last_error_of_each(
+    synced: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(tables: object) -> None:
+        raise ServerUnreachable("gone")
+
+    with monkeypatch.context() as away:
+        away.setattr(synced.source, "read_tables", gone)
+        with pytest.raises(ServerUnreachable):
+            synced.run(table_types=["static", "scd"])
+    assert last_errors(synced) == {
+        **NONE,
+        **dict.fromkeys(("sales.Customers", "dbo.Countries"), "ServerUnreachable: gone"),
+    }
+    assert synced.run().success
+    assert last_errors(synced) == NONE

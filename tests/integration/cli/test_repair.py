@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,10 +52,35 @@ def cleared(project: Project) -> Iterator[None]:
     project.shop.execute("DROP TABLE IF EXISTS {s}.Accounts")
 
 
+ALL = ("--apply", "--including-source-faults")
+"""Histories that are wrong at the source are mended in the warehouse only when that is asked for."""
+
+
 def repaired(project: Project, *arguments: str) -> dict[str, Any]:
+    """The report. The exit code says whether anything is still to be mended."""
     ended, report = project.json("repair", "Accounts", *arguments)
-    assert ended.status == 0, ended.stderr
+    left = report["findings"] if report["dry_run"] else [f for f in report["findings"] if not f["mended"]]
+    assert ended.status == (12 if left else 0), ended.stderr
+    assert report["remaining"] == sum(not finding["mended"] for finding in report["findings"])
     return report
+
+
+def spoil(project: Project, assignment: str, key: str, start: str) -> None:
+    """What somebody does to the warehouse alone."""
+    with duckdb.connect(str(project.root / "house.duckdb")) as connection:
+        changed = connection.execute(
+            f'UPDATE warehouse."Accounts" SET {assignment} WHERE "Account" = ? AND "Since" = CAST(? AS TIMESTAMP)',
+            [key, start],
+        ).fetchone()
+        assert changed == (1,)
+
+
+def origins(report: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(finding["key"]["Account"], finding["origin"]) for finding in report["findings"]}
+
+
+def valid(project: Project) -> bool:
+    return project.call("validate", "--tables", "Accounts").status == 0
 
 
 def history(project: Project) -> list[Version]:
@@ -87,7 +113,7 @@ def test_a_version_ends_where_another_spelling_begins(project: Project) -> None:
         ("ACME", "2026-01-03", "2026-01-05", False),
         ("acme ", "2026-01-05", None, True),
     )
-    report = repaired(project, "--apply")
+    report = repaired(project, *ALL)
     assert (report["counts"], report["applied"]) == ({"superseded_but_open": 1}, 1)
     assert history(project)[0] == ("acme", "2026-01-01", "2026-01-03", False)
     assert repaired(project)["valid"] is True
@@ -115,7 +141,7 @@ def test_what_only_the_server_could_tell_is_reported_and_never_touched(project: 
         ("other", "2026-01-05", None, False),
     )
     before = history(project)
-    report = repaired(project, "--apply")
+    report = repaired(project, *ALL)
     assert report["counts"] == {"spelt_differently": 1, "no_latest": 1, "open_but_not_latest": 1}
     (finding,) = (f for f in report["findings"] if f["kind"] == "spelt_differently")
     assert "'Strasse', 'Straße'" in finding["detail"]
@@ -135,7 +161,95 @@ def test_without_the_server_the_collation_is_not_guessed(project: Project) -> No
         ("other ", "2026-01-06", None, True),
     )
     project.values["database"]["port"] = 1
-    report = repaired(project, "--apply")
+    report = repaired(project, *ALL)
     assert report["counts"]["spelt_differently"] == 1
     assert {change["key"]["Account"] for change in report["changes"]} == {"other"}, "blanks at the end never count"
     assert any("the collation of Account is not known" in note for note in report["notes"])
+
+
+OPEN_TWICE = (("open twice", "2026-01-01", None, True), ("open twice", "2026-01-09", None, True))
+SOUND = (("sound", "2026-01-01", "2026-01-05", False), ("sound", "2026-01-05", None, True))
+GAP = (("gap", "2026-01-01", "2026-01-05", False), ("gap", "2026-01-07", None, True))
+
+
+def test_what_the_source_has_wrong_is_left_to_the_source(project: Project) -> None:
+    """A repair of it would be a difference for validation, and the next load would undo it."""
+    loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
+    before = history(project)
+    for arguments in ((), ("--apply",)):
+        report = repaired(project, *arguments)
+        assert origins(report) == {("open twice", "source")}
+        assert (report["changes"], report["applied"], report["remaining"]) == ([], 0, len(report["findings"]))
+        assert all("at the source, then `dltsync run`" in finding["remedy"] for finding in report["findings"])
+    assert history(project) == before
+    assert valid(project)
+
+
+def test_what_the_source_has_wrong_is_mended_on_demand_and_the_price_is_told(project: Project) -> None:
+    loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
+    report = repaired(project, *ALL)
+    assert (report["applied"], report["remaining"]) == (1, 0)
+    assert all("a load of all rows undoes the repair" in finding["remedy"] for finding in report["findings"])
+    assert history(project)[0] == ("open twice", "2026-01-01", "2026-01-09", False)
+    assert repaired(project)["findings"] == []
+    assert not valid(project)
+    assert project.call("run", "--full-refresh").status == 0
+    assert origins(repaired(project)) == {("open twice", "source")}
+
+
+def test_what_only_the_warehouse_has_wrong_becomes_what_the_source_said(project: Project) -> None:
+    loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND, *GAP)
+    before = history(project)
+    spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
+    spoil(project, "\"EndDate\" = TIMESTAMP '2026-01-20'", "gap", "2026-01-01")
+    shown = repaired(project)
+    assert origins(shown) == {("open twice", "source"), ("sound", "warehouse"), ("gap", "warehouse")}
+    assert not any(finding["remedy"] for finding in shown["findings"] if finding["mended"])
+    report = repaired(project, "--apply")
+    assert {change["key"]["Account"] for change in report["changes"]} == {"sound", "gap"}
+    assert history(project) == before, "the end that was before, not the start of the next version"
+    assert valid(project)
+    assert origins(repaired(project)) == {("open twice", "source"), ("gap", "source")}
+
+
+def test_a_version_that_only_the_warehouse_has_is_told_and_not_made_to_fit(project: Project) -> None:
+    loaded(project, "Latin1_General_BIN2", *SOUND)
+    with duckdb.connect(str(project.root / "house.duckdb")) as connection:
+        connection.execute(
+            'INSERT INTO warehouse."Accounts" BY NAME SELECT * REPLACE (TIMESTAMP \'2026-01-03\' AS "Since") '
+            'FROM warehouse."Accounts" WHERE "IsLatest"'
+        )
+    before = history(project)
+    report = repaired(project, "--apply")
+    assert origins(report) == {("sound", "warehouse")}
+    assert all("--full-refresh` loads the table again" in finding["remedy"] for finding in report["findings"])
+    assert history(project) == before
+    assert project.call("run", "--full-refresh").status == 0
+    assert repaired(project)["findings"] == []
+
+
+def test_without_the_lake_nobody_knows_whose_fault_it_is(project: Project) -> None:
+    loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
+    spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
+    shutil.rmtree(project.root / "lake")
+    before = history(project)
+    report = repaired(project, "--apply")
+    assert origins(report) == {("open twice", "unknown"), ("sound", "unknown")}
+    assert any("is not known: the lake holds no history" in note for note in report["notes"])
+    assert history(project) == before
+    assert repaired(project, *ALL)["remaining"] == 0
+
+
+def test_a_person_gets_a_table_and_json_only_when_asked(project: Project) -> None:
+    loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
+    spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
+    told = project.call("repair", "Accounts")
+    text = " ".join(told.stdout.split())
+    assert told.status == 12
+    assert not told.stdout.lstrip().startswith("{")
+    assert "key what is wrong origin" in text
+    assert "correct these rows of" in text
+    assert f"-> dltsync repair {project.shop.schema}.Accounts --apply" in text
+    assert project.call("repair", "Accounts", "--apply").status == 12, "the source's are left"
+    help_text = " ".join(project.call("repair", "--help").stdout.split())
+    assert "Exit code 12 when there are findings that are not mended" in help_text

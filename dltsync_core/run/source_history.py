@@ -1,0 +1,45 @@
+"""What the source said of some versions at the last load. The lake tells: it holds the rows as they were extracted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+
+import pyarrow as pa
+
+from dltsync_core.errors import LakeError
+from dltsync_core.history.handler import Key, ScdTarget
+from dltsync_core.history.versions import SourceHistory, SourceVersion
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.store import Lake
+from dltsync_core.validate.lake_rows import lake_rows
+from dltsync_core.warehouse.version_sql import version_table
+
+_WANTED = "dltsync_wanted"
+
+
+def history_in_lake(
+    lake: Lake, table: TableName, scd: ScdTarget, types: Mapping[str, str], keys: Collection[Key]
+) -> SourceHistory:
+    """All versions of these keys, of each the newest load's row. `table` is spelt as in the lake, `types` are the warehouse's.
+    Every file of the table is read and its checksum compared. Raises LakeError when the lake does not hold the table whole."""
+    manifests = lake.current(table).get(WHOLE_TABLE, ())
+    if not manifests or any(manifest.kind != "scd" for manifest in manifests):
+        raise LakeError(f"the lake holds no history of {table}", remedy="`dltsync run` loads it")
+    columns = scd.columns
+    sql = version_table("", scd.target, columns, dict(types))
+    found: dict[Key, list[SourceVersion]] = defaultdict(list)
+    with ExitStack() as stack:
+        loads = [stack.enter_context(lake.files(manifest)) for manifest in manifests]
+        if not any(loads):
+            return found
+        connection, relation = stack.enter_context(lake_rows(loads, (*columns.business_keys, columns.effective_date)))
+        wanted = {
+            f"k{number}": pa.array([key[number] for key in keys], pa.string())
+            for number in range(len(columns.business_keys))
+        }
+        connection.register(_WANTED, pa.table(wanted))
+        for *key, start, end, latest in connection.execute(sql.said_of(relation, _WANTED, types)).fetchall():
+            found[tuple(key)].append(SourceVersion(int(start), None if end is None else int(end), bool(latest)))
+    return found
