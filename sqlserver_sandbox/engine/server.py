@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sqlserver_sandbox.engine.session import DuckDbSession
-from sqlserver_sandbox.engine.store import MASTER, Store
+from sqlserver_sandbox.engine.store.store import MASTER, Store
 from sqlserver_sandbox.model import SqlError
 
 FIRST_SPID = 51

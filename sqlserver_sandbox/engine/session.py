@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine import bulk, canned, describe, procedures
-from sqlserver_sandbox.engine.batch import BatchRunner, ends_transaction
-from sqlserver_sandbox.engine.options import Options
-from sqlserver_sandbox.engine.statement import Statement, utc_ticks
-from sqlserver_sandbox.engine.system_rows import Facts, SessionRow
-from sqlserver_sandbox.engine.transactions import READ_COMMITTED, SNAPSHOT, TransactionState
-from sqlserver_sandbox.engine.view import StatementCatalogue
+from sqlserver_sandbox.engine.execution.batch import BatchRunner, ends_transaction
+from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
+from sqlserver_sandbox.engine.execution.execution import Statement, utc_ticks
+from sqlserver_sandbox.engine.execution.options import Options
+from sqlserver_sandbox.engine.procedures import describe
+from sqlserver_sandbox.engine.procedures import registry as procedures
+from sqlserver_sandbox.engine.statements import bulk_insert as bulk
+from sqlserver_sandbox.engine.store.transaction import READ_COMMITTED, SNAPSHOT, TransactionState
+from sqlserver_sandbox.engine.sysviews.source import Facts, SessionRow
+from sqlserver_sandbox.engine.testing import canned
 from sqlserver_sandbox.model import (
     BulkTarget,
     Column,
@@ -35,7 +38,7 @@ from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.values.storage import from_arrow
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.store import Store
+    from sqlserver_sandbox.engine.store.store import Store
 
 _ISOLATION_CODES = {1: "READ UNCOMMITTED", 2: READ_COMMITTED, 3: "REPEATABLE READ", 4: "SERIALIZABLE", 5: SNAPSHOT}
 

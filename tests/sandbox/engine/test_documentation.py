@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sqlserver_sandbox.engine import batch, options, procedures
-from sqlserver_sandbox.engine.system_views import VIEWS
+from sqlserver_sandbox.engine.execution import batch, options
+from sqlserver_sandbox.engine.procedures import registry as procedures
+from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind import (
     aggregates,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sqlserver_sandbox.engine.system_views import VIEWS
+from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.model import SqlType
 from tests.sandbox.engine.asking import Client, parameter
 
