@@ -32,7 +32,7 @@ from sqlserver_sandbox.model import (
 from sqlserver_sandbox.tsql.bind.context import SessionFacts, VariableValue
 from sqlserver_sandbox.tsql.bind.partitions import partition_number_sql
 from sqlserver_sandbox.tsql.bind.sources import table_columns
-from sqlserver_sandbox.tsql.declared import Database, Table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.parse import parse_batch
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.values.storage import from_arrow

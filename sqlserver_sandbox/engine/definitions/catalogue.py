@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.engine.execution.execution import Statement
 from sqlserver_sandbox.engine.store.transaction import SNAPSHOT
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import ObjectName
 

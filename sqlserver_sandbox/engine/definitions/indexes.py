@@ -13,8 +13,8 @@ from sqlserver_sandbox.model import MAX, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
+from sqlserver_sandbox.tsql.catalogue import Database, Default, Index, IndexColumn, Table, TableColumn
 from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.declared import Database, Default, Index, IndexColumn, Table, TableColumn
 from sqlserver_sandbox.tsql.parse.batch import parse_single_expression
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.render import render

@@ -8,7 +8,7 @@ from sqlserver_sandbox.engine.sysviews import registry as system_views
 from sqlserver_sandbox.engine.sysviews.source import Facts
 from sqlserver_sandbox.engine.testing.canned import NOTHING
 from sqlserver_sandbox.tsql.bind.context import SystemView
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 
 
 class StatementCatalogue:

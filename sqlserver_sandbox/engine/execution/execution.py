@@ -16,7 +16,7 @@ from sqlserver_sandbox.model import ArrowArray, Column, SqlError
 from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.bind.context import Context, SessionFacts, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.values.storage import arrow_type
 
 BATCH_ROWS = 32_768

@@ -10,7 +10,7 @@ from sqlserver_sandbox.engine.sysviews.declaration import parse_columns
 from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.model import Column, SqlError
 from sqlserver_sandbox.tsql.bind.functions_system import parse_object_name
-from sqlserver_sandbox.tsql.declared import Database, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import (
     BINARIES,

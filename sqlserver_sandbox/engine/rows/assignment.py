@@ -10,7 +10,7 @@ from sqlserver_sandbox.model import MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import Bound, constant
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
-from sqlserver_sandbox.tsql.declared import Database, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Table, TableColumn
 from sqlserver_sandbox.tsql.parse.batch import parse_single_expression
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import UNICODE

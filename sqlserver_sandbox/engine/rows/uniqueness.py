@@ -11,7 +11,7 @@ from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.bind.comparison import equality_key
 from sqlserver_sandbox.tsql.bind.conversions import convert
-from sqlserver_sandbox.tsql.declared import Database, Index, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Index, Table, TableColumn
 from sqlserver_sandbox.tsql.types import BINARIES
 from sqlserver_sandbox.tsql.values.convert import family
 

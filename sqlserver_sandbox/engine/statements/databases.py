@@ -11,8 +11,8 @@ from sqlserver_sandbox.engine.statements.tables import DDL, save
 from sqlserver_sandbox.engine.store.store import MASTER
 from sqlserver_sandbox.model import DEFAULT_COLLATION, DatabaseChange, Info, Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.catalogue import Schema
 from sqlserver_sandbox.tsql.collations import same
-from sqlserver_sandbox.tsql.declared import Schema
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
 from sqlserver_sandbox.tsql.bind.sources import resolve_table
 from sqlserver_sandbox.tsql.bind.unify import common_type
-from sqlserver_sandbox.tsql.declared import Database, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import resolve
 

@@ -16,8 +16,8 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, constant
 from sqlserver_sandbox.tsql.bind.comparison import equality_key, order_key
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database, PartitionFunction, PartitionScheme, Table
 from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.declared import PRIMARY_FILEGROUP, Database, PartitionFunction, PartitionScheme, Table
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import LOB, STRINGS, describe, resolve
 from sqlserver_sandbox.tsql.values.storage import decode_value, encode_value

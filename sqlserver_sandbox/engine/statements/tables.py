@@ -15,7 +15,7 @@ from sqlserver_sandbox.engine.statements.partitions import check_partition_colum
 from sqlserver_sandbox.engine.store.store import now_text
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.declared import Database, Index, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Index, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import duck_type
 

@@ -23,7 +23,7 @@ from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
 from sqlserver_sandbox.tsql.bind.scope import Scope, ScopeSource
 from sqlserver_sandbox.tsql.bind.sources import BoundSource, bind_source, table_columns
-from sqlserver_sandbox.tsql.declared import Database, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlserver_sandbox.engine.duckdb import kernels, macros
 from sqlserver_sandbox.engine.store.locks import Key, Locks
 from sqlserver_sandbox.engine.testing.canned import Canned
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.declared import Database, from_json, to_json
+from sqlserver_sandbox.tsql.catalogue import Database, from_json, to_json
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 MASTER = "master"

@@ -17,7 +17,7 @@ from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict, translate
 from sqlserver_sandbox.engine.store.locks import Key
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.refusal import refused
 
 READ_COMMITTED, SNAPSHOT = "READ COMMITTED", "SNAPSHOT"

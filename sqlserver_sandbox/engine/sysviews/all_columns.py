@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.bind.functions_system import system_object_id
-from sqlserver_sandbox.tsql.declared import Database, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, TableColumn
 
 _ASKED_FOR = {
     "sys.all_columns": (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import MAX, SqlType
 from sqlserver_sandbox.tsql.bind.context import SystemColumn
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.engine.sysviews.server import Source

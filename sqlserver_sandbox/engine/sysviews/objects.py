@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
 from sqlserver_sandbox.engine.sysviews.server import Source, moment
-from sqlserver_sandbox.tsql.declared import Default, Index, Table
+from sqlserver_sandbox.tsql.catalogue import Default, Index, Table
 from sqlserver_sandbox.tsql.types import is_max
 
 

@@ -13,7 +13,7 @@ from sqlserver_sandbox.engine.sysviews.source import Facts
 from sqlserver_sandbox.engine.testing.canned import Canned
 from sqlserver_sandbox.tsql.bind.context import SystemView
 from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.types import duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
 from sqlserver_sandbox.engine.sysviews.source import Facts
 from sqlserver_sandbox.model import SqlType
-from sqlserver_sandbox.tsql.declared import PRIMARY_FILEGROUP, Database
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_name
 from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
 

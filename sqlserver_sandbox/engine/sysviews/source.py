@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlserver_sandbox.tsql.declared import Database, Table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sqlserver_sandbox.model import Column, Outcome, RawColumn, RawResult, SqlEr
 if TYPE_CHECKING:
     from sqlserver_sandbox.engine.session import DuckDbSession
     from sqlserver_sandbox.engine.sysviews.declaration import View
-    from sqlserver_sandbox.tsql.declared import Database
+    from sqlserver_sandbox.tsql.catalogue import Database
 
 NOT_ALLOWED = 2812
 INVALID = 50100

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import INT, as_int, exactly, known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound, computed, constant
-from sqlserver_sandbox.tsql.declared import Database
+from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.parse.reader import Reader
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import ObjectName

@@ -12,7 +12,7 @@ from sqlserver_sandbox.tsql.values.storage import decode_value
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.binder import Binder
-    from sqlserver_sandbox.tsql.declared import PartitionFunction
+    from sqlserver_sandbox.tsql.catalogue import PartitionFunction
     from sqlserver_sandbox.tsql.syntax import PartitionNumber
 
 

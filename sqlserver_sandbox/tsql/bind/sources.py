@@ -12,7 +12,7 @@ from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.functions_system import SYSTEM_SCHEMAS
 from sqlserver_sandbox.tsql.bind.scope import Scope, ScopeSource
 from sqlserver_sandbox.tsql.bind.unify import common_type
-from sqlserver_sandbox.tsql.declared import Database, Table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
