@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from sqlserver_sandbox.engine.execution.execution import Statement
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.target import lock_for_writing
 from sqlserver_sandbox.engine.store.transaction import SNAPSHOT
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import ObjectName
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.execution.batch import BatchRunner
 
 CATALOGUE = 0
 """The lock's object number for a database's catalogue."""
 
 
-def reading_catalogue(statement: Statement, name: ObjectName) -> Database:
+def database_of(execution: Execution, name: ObjectName) -> Database:
     """The database a name is in. Raises 911 and the refusal for linked servers."""
     if name.server:
         raise refused("linked servers (four-part names)", line=name.line)
     if not name.database:
-        return statement.database
-    found = statement.catalogue.database(name.database)
+        return execution.database
+    found = execution.catalogue.database(name.database)
     if found is None:
         raise SqlError(
             911,
@@ -34,9 +32,9 @@ def reading_catalogue(statement: Statement, name: ObjectName) -> Database:
     return found
 
 
-def change_catalogue(runner: BatchRunner, statement: Statement, name: ObjectName | None = None) -> Database:
+def change_catalogue(execution: Execution, name: ObjectName | None = None) -> Database:
     """The database's catalogue, locked for change until the transaction ends, as it is once the lock is held."""
-    transaction = runner.session.transaction
+    transaction = execution.transaction
     if transaction.isolation == SNAPSHOT and transaction.count:
         raise SqlError(
             3964,
@@ -44,8 +42,32 @@ def change_catalogue(runner: BatchRunner, statement: Statement, name: ObjectName
             " snapshot isolation transaction. Since metadata is"
             " not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.",
         )
-    database = reading_catalogue(statement, name) if name is not None else statement.database
+    database = database_of(execution, name) if name is not None else execution.database
     current = transaction.write(database, CATALOGUE, "catalogue")
     if current.version != database.version:
-        statement.renew(runner.statement())
+        execution.refresh()
     return current
+
+
+def take_object_id(database: Database) -> tuple[int, Database]:
+    """A new object's number, and the database in which it is taken."""
+    return database.next_object_id, replace(database, next_object_id=database.next_object_id + 16)
+
+
+def save(execution: Execution, database: Database) -> None:
+    """Write the changed catalogue under a new version, within the transaction."""
+    store = execution.store
+    store.write_catalogue(execution.connection, replace(database, version=store.next_version()))
+    execution.session.rowcount = 0
+
+
+def table_to_alter(execution: Execution, name: ObjectName) -> tuple[Database, Table]:
+    """A table about to be altered, with the catalogue locked. Raises 4902."""
+    database = change_catalogue(execution, name)
+    if database.table(name.schema, name.name) is None:
+        raise SqlError(
+            4902,
+            f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
+            line=name.line,
+        )
+    return lock_for_writing(execution, name)

@@ -1,100 +1,17 @@
-"""From the words of CREATE TABLE to declared columns and indexes."""
+"""Keys and indexes of a table: their columns, their data space, their numbers."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sqlserver_sandbox.engine.execution.execution import Statement
-from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
-from sqlserver_sandbox.engine.statements.partitions import find_space
+from sqlserver_sandbox.engine.definitions.catalogue import take_object_id
+from sqlserver_sandbox.engine.definitions.data_spaces import find_space
+from sqlserver_sandbox.engine.definitions.names import check_constraint_name, system_name
 from sqlserver_sandbox.model import MAX, SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.bind.conversions import convert
-from sqlserver_sandbox.tsql.bind.scope import Scope
-from sqlserver_sandbox.tsql.catalogue import Database, Default, Index, IndexColumn, Table, TableColumn
-from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.parse.batch import parse_single_expression
+from sqlserver_sandbox.tsql.catalogue import Database, Index, IndexColumn, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
-from sqlserver_sandbox.tsql.render import render
-from sqlserver_sandbox.tsql.types import DECIMALS, INTEGERS, LOB, STRINGS, resolve
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.syntax import ColumnSpec, KeySpec
-
-
-def column_of(
-    statement: Statement, database: Database, table: str, spec: ColumnSpec, number: int
-) -> tuple[TableColumn, Database]:
-    """The declared column. Raises 2715, 2749, 8147 … for what no column can be."""
-    declared = resolve(spec.type, collation=database.collation)
-    if spec.collation is not None:
-        if declared.name not in STRINGS:
-            raise SqlError(452, f"COLLATE clause cannot be used on user-defined data types or on type {declared.name}.")
-        declared = replace(declared, collation=collation(spec.collation).name)
-    nullable = spec.nullable if spec.nullable is not None else spec.identity is None
-    if declared.name == "rowversion":
-        nullable = bool(spec.nullable)
-    if spec.identity is not None:
-        whole = declared.name in INTEGERS or (declared.name in DECIMALS and declared.scale == 0)
-        if not whole:
-            raise SqlError(
-                2749,
-                f"Identity column '{spec.name}' must be of data type int, bigint,"
-                " smallint, tinyint, or decimal or numeric with a scale of 0,"
-                " unencrypted, and constrained to be nonnullable.",
-            )
-        if nullable:
-            raise SqlError(
-                8147, f"Could not create IDENTITY attribute on nullable column '{spec.name}', table '{table}'."
-            )
-        if spec.default is not None:
-            raise SqlError(
-                1754,
-                f"Defaults cannot be created on columns with an IDENTITY attribute. Table '{table}', column '{spec.name}'.",
-            )
-    default, database = _default(statement, database, table, spec, declared.name)
-    is_sysname = spec.type.name == "sysname"
-    column = TableColumn(number, spec.name, declared, nullable, spec.identity, default, spec.rowguidcol, is_sysname)
-    if default is not None:
-        # A default that cannot be stored is told when the table is made, not at the first INSERT.
-        assigned(default_of(statement, column), column)
-    return column, database
-
-
-def _default(
-    statement: Statement, database: Database, table: str, spec: ColumnSpec, type_name: str
-) -> tuple[Default | None, Database]:
-    if spec.default is None:
-        return None, database
-    if type_name == "rowversion":
-        raise SqlError(
-            1755,
-            f"Defaults cannot be created on columns of data type timestamp. Table '{table}', column '{spec.name}'.",
-        )
-    statement.queries.binder(Scope()).bind(spec.default)
-    text = render(spec.default)
-    parse_single_expression(text)
-    object_id, database = _take_id(database)
-    named = spec.default_name is not None
-    name = spec.default_name or system_name("DF", f"{table[:9]}__{spec.name[:5]}", object_id)
-    return Default(object_id, name, text, not named), database
-
-
-def _take_id(database: Database) -> tuple[int, Database]:
-    return database.next_object_id, replace(database, next_object_id=database.next_object_id + 16)
-
-
-def system_name(prefix: str, stem: str, object_id: int) -> str:
-    """A name of the shape SQL Server gives to unnamed constraints."""
-    digest = hashlib.sha256(f"{prefix}{stem}{object_id}".encode()).hexdigest()
-    return f"{prefix}__{stem}__{digest[: 8 if prefix == 'DF' else 16].upper()}"
-
-
-def default_sql(statement: Statement, column: TableColumn) -> str:
-    """The DEFAULT as DuckDB text of the column's type, for rows that are there already."""
-    return convert(assigned(default_of(statement, column), column), column.type).sql
+from sqlserver_sandbox.tsql.types import LOB
 
 
 def table_indexes(database: Database, table: Table, node: s.CreateTable) -> tuple[Table, Database]:
@@ -131,7 +48,7 @@ def _not_null(column: TableColumn, node: s.CreateTable) -> TableColumn:
 
 
 def new_index(
-    database: Database, table: Table, key: KeySpec, *, clustered: bool | None = None
+    database: Database, table: Table, key: s.KeySpec, *, clustered: bool | None = None
 ) -> tuple[Index, Database]:
     """A key or index on the table: its columns, its place, its number. Without ON it lies where the table lies."""
     if clustered is None:
@@ -155,25 +72,14 @@ def new_index(
     object_id = 0
     name = key.name
     if key.kind != "index":
-        object_id, database = _take_id(database)
+        object_id, database = take_object_id(database)
         name = key.name or system_name("PK" if key.kind == "primary key" else "UQ", table.name[:8], object_id)
-        _check_constraint_name(database, table, name)
+        check_constraint_name(database, table, name)
     if partition_column:
         columns = _with_partition_column(columns, partition_column, table, key, clustered=clustered)
     number = 1 if clustered else max((1, *(i.index_id for i in table.indexes))) + 1
     kind = {"primary key": "PK", "unique": "UQ"}.get(key.kind, "")
     return Index(number, name, tuple(columns), key.unique, kind, object_id, key.name is None, space), database
-
-
-def _check_constraint_name(database: Database, table: Table, name: str) -> None:
-    for other in (*database.tables, table):
-        if other.schema_id != table.schema_id:
-            continue
-        names = [i.name or "" for i in other.indexes if i.key_kind] + [
-            c.default.name for c in other.columns if c.default
-        ]
-        if name.lower() in (n.lower() for n in (*names, other.name)):
-            raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=5)
 
 
 def _index_column(table: Table, name: str, descending: bool, number: int) -> IndexColumn:
@@ -194,7 +100,7 @@ def _partition_column_id(table: Table) -> int:
 
 
 def _with_partition_column(
-    columns: list[IndexColumn], partition_column: int, table: Table, key: KeySpec, *, clustered: bool
+    columns: list[IndexColumn], partition_column: int, table: Table, key: s.KeySpec, *, clustered: bool
 ) -> list[IndexColumn]:
     """A unique index must hold the partition column (1908); others get it added, as a key when clustered."""
     found = [replace(c, partition_ordinal=1) if c.column_id == partition_column else c for c in columns]
@@ -212,3 +118,24 @@ def _with_partition_column(
         raise refused("a descending clustered index on a partition scheme without the partition column")
     ordinal = max((c.key_ordinal for c in found), default=0) + 1 if clustered else 0
     return [*found, IndexColumn(partition_column, included=not clustered, partition_ordinal=1, key_ordinal=ordinal)]
+
+
+def with_index(table: Table, index: Index) -> Table:
+    """A clustered index takes the heap's place."""
+    if index.index_id == 1:
+        if table.base.index_id == 1:
+            raise SqlError(
+                1902,
+                f"Cannot create more than one clustered index on table '{table.name}'. Drop the existing clustered index"
+                f" '{table.base.name}' before creating another.",
+            )
+        return replace(table, indexes=(index, *table.indexes[1:]))
+    return replace(table, indexes=(*table.indexes, index))
+
+
+def without_index(table: Table, index: Index) -> Table:
+    """Dropping the clustered index leaves a heap on the same partition scheme."""
+    if index.index_id != 1:
+        return replace(table, indexes=tuple(i for i in table.indexes if i.index_id != index.index_id))
+    partition = tuple(replace(c, key_ordinal=0) for c in index.columns if c.partition_ordinal)
+    return replace(table, indexes=(Index(0, None, partition, data_space_id=index.data_space_id), *table.indexes[1:]))

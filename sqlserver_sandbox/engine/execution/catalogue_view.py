@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.engine.store.store import Store
-from sqlserver_sandbox.engine.store.transaction import TransactionState
-from sqlserver_sandbox.engine.sysviews import registry as system_views
-from sqlserver_sandbox.engine.sysviews.source import Facts
-from sqlserver_sandbox.engine.testing.canned import NOTHING
+from sqlserver_sandbox.engine.execution.session_state import SessionState
+from sqlserver_sandbox.engine.store.row_counts import count_rows
+from sqlserver_sandbox.engine.sysviews.registry import build
+from sqlserver_sandbox.engine.sysviews.source import Facts, SessionRow
 from sqlserver_sandbox.tsql.bind.context import SystemView
-from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
 class StatementCatalogue:
     """Reads each database's catalogue once per statement, in the session's transaction."""
 
-    def __init__(self, store: Store, transaction: TransactionState, database_id: int, facts: Facts) -> None:
-        self._store = store
-        self._transaction = transaction
-        self._database_id = database_id
-        self._facts = facts
+    def __init__(self, session: SessionState) -> None:
+        self._session = session
+        self._store = session.store
+        self._database_id = session.database_id
         self._seen: dict[int, Database] = {}
         self._views: dict[tuple[int, str, str], SystemView | None] = {}
 
@@ -28,7 +26,7 @@ class StatementCatalogue:
 
     def by_id(self, database_id: int) -> Database:
         if database_id not in self._seen:
-            self._seen[database_id] = self._transaction.touch(database_id)
+            self._seen[database_id] = self._session.transaction.touch(database_id)
         return self._seen[database_id]
 
     def databases(self) -> tuple[Database, ...]:
@@ -41,12 +39,18 @@ class StatementCatalogue:
     def system_view(self, database: Database, schema: str, name: str) -> SystemView | None:
         key = (database.database_id, schema.lower(), name.lower())
         if key not in self._views:
-            self._views[key] = system_views.build(
-                self._facts,
-                database,
-                self.databases,
-                schema,
-                name,
-                self._store.canned.get(database.database_id, NOTHING),
-            )
+            canned = self._session.canned.of(database.database_id)
+            facts = Facts(self.count_rows, lambda: _session_rows(self._session))
+            self._views[key] = build(facts, database, self.databases, schema, name, canned)
         return self._views[key]
+
+    def count_rows(self, database: Database, table: Table) -> list[int]:
+        """The rows of each partition as the catalogue tells them: a fault can make them wrong."""
+        counts = count_rows(self._session.connection, database, table)
+        if self._session.interference is None:
+            return counts
+        return self._session.interference.counted(database.name, database.full_name(table), counts)
+
+
+def _session_rows(session: SessionState) -> list[SessionRow]:
+    return [other.row() for other in sorted(session.others(), key=lambda x: x.login.spid)]

@@ -1,117 +1,165 @@
-"""One statement's surroundings: catalogue, variables, time, and DuckDB with its errors translated."""
+"""What a statement's handler is given, and how kinds of statements are declared.
+
+A handler is a function `(execution, node) -> outcomes`. `statements/registry.py` has the table from syntax node to handler;
+the table travels with the execution, so that IF and EXEC can run other statements without importing their handlers.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
-import duckdb
-import pyarrow as pa
-
-from sqlserver_sandbox.engine.duckdb.errors import translate
+from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
-from sqlserver_sandbox.engine.store.locks import Key
-from sqlserver_sandbox.model import ArrowArray, Column, SqlError
-from sqlserver_sandbox.tsql.bind.bound import Bound
-from sqlserver_sandbox.tsql.bind.context import Context, SessionFacts, VariableValue
+from sqlserver_sandbox.engine.execution.options import Options
+from sqlserver_sandbox.engine.execution.session_state import SessionState
+from sqlserver_sandbox.engine.store.store import Store
+from sqlserver_sandbox.engine.store.transaction import TransactionState
+from sqlserver_sandbox.model import Outcome, RowsAffected
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
 from sqlserver_sandbox.tsql.catalogue import Database
-from sqlserver_sandbox.tsql.values.storage import arrow_type
 
-BATCH_ROWS = 32_768
-"""Rows per Arrow batch on the way to the wire."""
 _EPOCH_TICKS = 621_355_968_000_000_000
 """100 ns from 0001-01-01 to 1970-01-01."""
 
 
-def utc_ticks() -> int:
+def _utc_ticks() -> int:
     """The time now, as datetime2(7) stores it."""
     return _EPOCH_TICKS + time.time_ns() // 100
 
 
-class Statement:
-    """Binds and runs one statement on a DuckDB connection."""
+@dataclass(frozen=True)
+class _Binding:
+    """A statement's catalogue, in the snapshot that begins at its first look at a database, and what binds names in it."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        catalogue: StatementCatalogue,
-        variables: Mapping[str, VariableValue],
-        facts: SessionFacts,
-    ) -> None:
-        self.connection = connection
-        self.catalogue = catalogue
-        self.context = Context(catalogue, variables, facts)
-        self.queries = QueryBinder(self.context)
+    catalogue: StatementCatalogue
+    context: Context
+    queries: QueryBinder
 
-    def renew(self, newer: Statement) -> None:
-        """Take over a newer view of the catalogue; what was bound before must be bound again."""
-        self.catalogue, self.context, self.queries = newer.catalogue, newer.context, newer.queries
+
+@dataclass
+class Execution:
+    """The run of one statement: its session, the variables and text of its batch, and the catalogue as it sees it.
+
+    `nesting` counts the batches around it: EXEC, sp_executesql.
+    """
+
+    session: SessionState
+    statements: Mapping[type, StatementKind]
+    variables: dict[str, VariableValue] = field(default_factory=dict)
+    text: str = ""
+    nesting: int = 0
+    _binding: _Binding | None = field(default=None, repr=False)
+
+    def next_statement(self) -> Execution:
+        """The run of another statement of the same batch: variables are shared."""
+        return replace(self, _binding=None)
+
+    def nested(self, text: str, variables: dict[str, VariableValue]) -> Execution:
+        """The run of a batch within this one, with variables of its own."""
+        return replace(self, text=text, variables=variables, nesting=self.nesting + 1, _binding=None)
+
+    # ---- the session ----------------------------------------------------------------------------------------------
+    @property
+    def store(self) -> Store:
+        return self.session.store
+
+    @property
+    def connection(self) -> Connection:
+        return self.session.connection
+
+    @property
+    def transaction(self) -> TransactionState:
+        return self.session.transaction
+
+    @property
+    def options(self) -> Options:
+        return self.session.options
+
+    # ---- the catalogue --------------------------------------------------------------------------------------------
+    @property
+    def _bound(self) -> _Binding:
+        if self._binding is None:
+            catalogue = StatementCatalogue(self.session)
+            context = Context(catalogue, self.variables, self.session.facts(_utc_ticks()))
+            self._binding = _Binding(catalogue, context, QueryBinder(context))
+        return self._binding
+
+    def refresh(self) -> None:
+        """Look at the catalogue anew from here on: what was bound before must be bound again."""
+        self._binding = None
+
+    @property
+    def catalogue(self) -> StatementCatalogue:
+        return self._bound.catalogue
+
+    @property
+    def context(self) -> Context:
+        return self._bound.context
+
+    @property
+    def queries(self) -> QueryBinder:
+        return self._bound.queries
 
     @property
     def database(self) -> Database:
+        """The current database's catalogue."""
         return self.catalogue.current
 
-    @property
-    def read(self) -> set[Key]:
-        return self.context.read
-
+    # ---- DuckDB ---------------------------------------------------------------------------------------------------
     def run(self, sql: str) -> None:
-        """Execute for its effect. Raises SqlError or Cancelled."""
-        try:
-            self.connection.execute(sql)
-        except duckdb.Error as error:
-            raise translate(error) from error
+        """Execute DuckDB text for its effect. Raises SqlError or Cancelled."""
+        self.connection.run(sql)
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return self.connection.execute(sql).fetchall()
-        except duckdb.Error as error:
-            raise translate(error) from error
+        return self.connection.fetch(sql)
 
     def scalar(self, sql: str) -> Any:
-        rows = self.fetch(sql)
-        return rows[0][0] if rows else None
+        return self.connection.scalar(sql)
+
+    def reading_connection(self) -> Connection:
+        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot.
+
+        SNAPSHOT isolation begins here, or is refused (3952).
+        """
+        read = self.context.read
+        if not read:
+            return self.connection
+        for database_id in {d for d, _ in read}:
+            self.transaction.access(self.catalogue.by_id(database_id))
+        return self.store.root.cursor() if self.transaction.wants_fresh_view(read) else self.connection
+
+    # ---- outcomes -------------------------------------------------------------------------------------------------
+    def rows_affected(self, count: int, command: int) -> RowsAffected:
+        """The statement changed so many rows: for the client, unless NOCOUNT is ON, and for @@ROWCOUNT."""
+        self.session.rowcount = count
+        return RowsAffected(None if self.options.nocount else count, command)
 
 
-def columns_of(bounds: tuple[Bound, ...]) -> tuple[Column, ...]:
-    """The result's columns as the client sees them."""
-    found = []
-    for bound in bounds:
-        if bound.type.name == "sql_variant":
-            raise SqlError(
-                40517,
-                f"not supported by the sandbox: a sql_variant column ('{bound.name}') in a result; CAST or CONVERT it",
-            )
-        found.append(Column(bound.name, bound.type, bound.nullable, bound.identity))
-    return tuple(found)
+Handler: TypeAlias = Callable[[Execution, Any], Iterator[Outcome]]
 
 
-def stream(connection: duckdb.DuckDBPyConnection, sql: str, columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
-    """The rows, in each column's declared Arrow form, batch by batch as DuckDB makes them."""
-    try:
-        result = connection.execute(sql)
-        reader = (
-            result.to_arrow_reader(BATCH_ROWS)
-            if hasattr(result, "to_arrow_reader")
-            else result.fetch_record_batch(BATCH_ROWS)
-        )
-    except duckdb.Error as error:
-        raise translate(error) from error
-    schema = pa.schema([pa.field(f"c{i}", arrow_type(c.type)) for i, c in enumerate(columns, 1)])
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise translate(error) from error
-        yield _declared(batch, schema)
+def always(node: s.Statement) -> bool:
+    return True
 
 
-def _declared(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    arrays: list[ArrowArray] = []
-    for array, wanted in zip(batch.columns, schema, strict=True):
-        arrays.append(array if array.type == wanted.type else array.cast(wanted.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def never(node: s.Statement) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class StatementKind:
+    """How statements of one syntax class run.
+
+    `kind` is the word that a fault plan has for them (`faults.plan.KINDS`). `begins_transaction` says whether one begins a
+    transaction while IMPLICIT_TRANSACTIONS is ON. `runs_others`: it only runs other statements, which end by themselves.
+    """
+
+    handler: Handler
+    kind: str
+    begins_transaction: Callable[[Any], bool] = never
+    runs_others: bool = False

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlserver_sandbox.engine.sysviews.declaration import parse_columns
-from sqlserver_sandbox.model import Column
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.session import DuckDbSession
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.procedures.declaration import Rows, as_columns
 
 SPEC = (
     "TYPE_NAME name, DATA_TYPE smallint, PRECISION int?, LITERAL_PREFIX v(32)?,"
@@ -147,11 +144,10 @@ ROWS: list[tuple[Any, ...]] = [
 ]
 
 
-def datatype_info(session: DuckDbSession, values: dict[str, Any]) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
+def datatype_info(execution: Execution, values: dict[str, Any]) -> Rows:
     """All types, or those of one ODBC code. Code 93 (timestamp) is datetime2, datetime and smalldatetime."""
     wanted = values["data_type"]
     # ODBC 2 codes of dates and times, and 0 for everything.
     code = {None: 0, 9: 91, 10: -154, 11: 93}.get(wanted, wanted)
-    columns = tuple(Column(c.name, c.type, c.nullable) for c in parse_columns(SPEC))
     found = [r for r in ROWS if code in (0, r[1])]
-    return columns, sorted(found, key=lambda r: (r[1], r[11] or 0, r[10], r[19]))
+    return as_columns(SPEC), sorted(found, key=lambda r: (r[1], r[11] or 0, r[10], r[19]))

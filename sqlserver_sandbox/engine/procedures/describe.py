@@ -1,11 +1,11 @@
-"""Telling types without running: sp_describe_first_result_set, FMTONLY, sp_describe_undeclared_parameters."""
+"""Types without running anything: sp_describe_first_result_set, FMTONLY, sp_describe_undeclared_parameters."""
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
 
-from sqlserver_sandbox.engine.execution.execution import Statement, columns_of
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.execution.results import columns_of
 from sqlserver_sandbox.model import MAX, Column, SqlError, SqlType
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.arguments import nvarchar
@@ -16,28 +16,25 @@ from sqlserver_sandbox.tsql.parse.batch import parse_declarations
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import resolve
 
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.session import DuckDbSession
-
 
 def _declared(declared: str) -> dict[str, VariableValue]:
     return {name: VariableValue(resolve(spec), None) for name, spec, _ in parse_declarations(declared)}
 
 
-def result(session: DuckDbSession, sql: str, declared: str) -> tuple[Column, ...]:
+def result(execution: Execution, sql: str, declared: str) -> tuple[Column, ...]:
     """The columns of the first SELECT, () when there is none."""
     try:
         for node in parse_batch(sql):
             if isinstance(node, s.SelectStatement):
-                statement = session.statement(_declared(declared))
-                return columns_of(statement.queries.query(node.query, top_level=True).columns)
+                inner = execution.nested(sql, _declared(declared))
+                return columns_of(inner.queries.query(node.query, top_level=True).columns)
         return ()
     finally:
-        for _ in session.transaction.end_statement():
+        for _ in execution.transaction.end_statement():
             pass
 
 
-def parameters(session: DuckDbSession, sql: str, declared: str) -> list[tuple[str, SqlType]]:
+def parameters(execution: Execution, sql: str, declared: str) -> list[tuple[str, SqlType]]:
     """A type for each undeclared @name, from what it is compared with or stored in. Raises 11508 where nothing tells."""
     known = _declared(declared)
     try:
@@ -49,10 +46,10 @@ def parameters(session: DuckDbSession, sql: str, declared: str) -> list[tuple[st
                     names.append(name)
         if not names:
             return []
-        statement = session.statement(known)
+        inner = execution.nested(sql, known)
         found: dict[str, SqlType] = {}
         for node in nodes:
-            _Deduction(statement, found).visit_statement(node)
+            _Deduction(inner, found).visit_statement(node)
         missing = next((n for n in names if n not in found), None)
         if missing is not None:
             raise SqlError(
@@ -62,7 +59,7 @@ def parameters(session: DuckDbSession, sql: str, declared: str) -> list[tuple[st
             )
         return [(n, found[n]) for n in names]
     finally:
-        for _ in session.transaction.end_statement():
+        for _ in execution.transaction.end_statement():
             pass
 
 
@@ -79,8 +76,8 @@ def _variables(node: object) -> list[str]:
 class _Deduction:
     """Looks for a parameter beside a column: in INSERT, in SET, in a comparison, in CAST."""
 
-    def __init__(self, statement: Statement, found: dict[str, SqlType]) -> None:
-        self.statement = statement
+    def __init__(self, execution: Execution, found: dict[str, SqlType]) -> None:
+        self.execution = execution
         self.found = found
 
     def visit_statement(self, node: s.Statement) -> None:
@@ -96,7 +93,7 @@ class _Deduction:
         self._visit(node, tables + _table_sources(node))
 
     def _insert(self, node: s.Insert) -> None:
-        _database, table = resolve_table(self.statement.context, node.target)
+        _database, table = resolve_table(self.execution.context, node.target)
         columns = (
             [table.column(n) for n in node.columns]
             if node.columns
@@ -108,7 +105,7 @@ class _Deduction:
                     self._note(value, column.type)
 
     def _update(self, node: s.Update) -> None:
-        _database, table = resolve_table(self.statement.context, node.target)
+        _database, table = resolve_table(self.execution.context, node.target)
         for assignment in node.assignments:
             column = table.column(assignment.column)
             if isinstance(assignment.value, s.Variable) and column is not None:
@@ -162,11 +159,11 @@ class _Deduction:
 
     def _column(self, source: s.TableSource, name: str) -> SqlType | None:
         if source.name.schema.lower() in ("sys", "information_schema"):
-            database = self.statement.database
-            view = self.statement.catalogue.system_view(database, source.name.schema, source.name.name)
+            database = self.execution.database
+            view = self.execution.catalogue.system_view(database, source.name.schema, source.name.name)
             return next((c.type for c in view.columns if c.name.lower() == name.lower()), None) if view else None
         try:
-            _, table = resolve_table(self.statement.context, source.name)
+            _, table = resolve_table(self.execution.context, source.name)
         except SqlError:
             # An alias, or a name that is not there: the statement itself will say so when it is run.
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlserver_sandbox.engine.execution.execution import Statement
+from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.model import MAX, SqlError
 from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound
@@ -21,7 +21,7 @@ def unique_indexes(table: Table) -> list[Index]:
 
 
 def check_insert(
-    statement: Statement, database: Database, table: Table, staged: Sequence[tuple[TableColumn, Bound]]
+    execution: Execution, database: Database, table: Table, staged: Sequence[tuple[TableColumn, Bound]]
 ) -> None:
     """Staged rows against one another and against the table. Raises 2627 or 2601."""
     by_id = {c.column_id: b for c, b in staged}
@@ -30,16 +30,16 @@ def check_insert(
         if any(c.column_id not in by_id for c in columns):
             # An identity or rowversion column, filled with new values, cannot repeat.
             continue
-        _check(statement, database, table, index, columns, exclude="")
+        _check(execution, database, table, index, columns, exclude="")
 
 
-def check_update(statement: Statement, database: Database, table: Table, changed: set[int]) -> None:
+def check_update(execution: Execution, database: Database, table: Table, changed: set[int]) -> None:
     """The stage holds every key column's new value and `rid`, the row it replaces."""
     for index in unique_indexes(table):
         if changed & {k.column_id for k in index.key_columns}:
             columns = [table.column_by_id(k.column_id) for k in index.key_columns]
             _check(
-                statement,
+                execution,
                 database,
                 table,
                 index,
@@ -48,11 +48,11 @@ def check_update(statement: Statement, database: Database, table: Table, changed
             )
 
 
-def check_existing(statement: Statement, database: Database, table: Table, index: Index) -> None:
+def check_existing(execution: Execution, database: Database, table: Table, index: Index) -> None:
     """Rows already there, when a unique index is made. Raises 1505."""
     columns = [table.column_by_id(k.column_id) for k in index.key_columns]
     keys, shown = _keys(columns, "t")
-    found = statement.fetch(
+    found = execution.fetch(
         f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM {database.alias}.main.{table.physical} AS t"
         f" GROUP BY {', '.join(keys)} HAVING count(*) > 1 LIMIT 1"
     )
@@ -79,7 +79,7 @@ def _text(bound: Bound) -> str:
 
 
 def _check(
-    statement: Statement,
+    execution: Execution,
     database: Database,
     table: Table,
     index: Index,
@@ -89,7 +89,7 @@ def _check(
 ) -> None:
     mine, shown = _keys(columns, "n")
     theirs, _ = _keys(columns, "t")
-    repeated = statement.fetch(
+    repeated = execution.fetch(
         f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM temp.main.stage AS n"
         f" GROUP BY {', '.join(mine)} HAVING count(*) > 1 LIMIT 1"
     )
@@ -97,7 +97,7 @@ def _check(
         match = " AND ".join(f"n.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(mine)))
         new = ", ".join([*(f"{k} AS k{i}" for i, k in enumerate(mine)), *(f"{s} AS s{i}" for i, s in enumerate(shown))])
         old = ", ".join(f"{k} AS k{i}" for i, k in enumerate(theirs))
-        repeated = statement.fetch(
+        repeated = execution.fetch(
             f"SELECT {', '.join(f's{i}' for i in range(len(shown)))} FROM (SELECT {new} FROM temp.main.stage AS n) AS n"
             f" JOIN (SELECT {old} FROM {database.alias}.main.{table.physical} AS t {exclude}) AS t ON {match} LIMIT 1"
         )

@@ -1,22 +1,37 @@
-"""Bulk rows: the same checks and the same atomic write as INSERT, from Arrow batches instead of text."""
+"""INSERT BULK: its announcement, and its rows, with the same checks and the same atomic write as INSERT."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine.execution.batch import BatchRunner, ends_transaction
-from sqlserver_sandbox.engine.statements.insert import Incoming, writable, write_rows
-from sqlserver_sandbox.model import BulkTarget, Cancelled, Occasion, SqlError
+from sqlserver_sandbox.engine.execution.errors import ends_transaction
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
+from sqlserver_sandbox.engine.rows.target import lock_for_writing
+from sqlserver_sandbox.engine.store.transaction import TransactionState
+from sqlserver_sandbox.model import BulkStart, BulkTarget, Cancelled, Column, Occasion, Outcome, SqlError
+from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.bound import Bound
-from sqlserver_sandbox.tsql.syntax import ObjectName
+from sqlserver_sandbox.tsql.bind.sources import resolve_table
+from sqlserver_sandbox.tsql.types import resolve
 from sqlserver_sandbox.tsql.values.storage import arrow_type
 
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.session import DuckDbSession
+
+def start_bulk(execution: Execution, node: s.InsertBulk) -> Iterator[Outcome]:
+    """Accept the announcement: the rows come in the client's next message."""
+    database, table = resolve_table(execution.context, node.target)
+    columns = []
+    for spec in node.columns:
+        column = table.column(spec.name)
+        if column is None:
+            raise SqlError(207, f"Invalid column name '{spec.name}'.", line=node.line)
+        declared = resolve(spec.type, collation=spec.collation or column.type.collation or database.collation)
+        columns.append(Column(column.name, declared, column.nullable, column.identity is not None))
+    schema = database.schema_by_id(table.schema_id).name
+    yield BulkStart(BulkTarget(schema, table.name, tuple(columns), node.options))
 
 
 class _Source:
@@ -39,34 +54,34 @@ class _Source:
             raise
 
 
-def insert(session: DuckDbSession, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
+def insert(execution: Execution, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
     """All rows or none. Raises what INSERT raises, and whatever the batches raise."""
-    runner = BatchRunner(session, {})
+    session, transaction = execution.session, execution.transaction
     schema = pa.schema([pa.field(f"b{i}", arrow_type(c.type)) for i, c in enumerate(target.columns, 1)])
     source = _Source(batches, schema)
-    session.transaction.check_alive()
-    if session.options.implicit_transactions and not session.transaction.count:
-        for _ in session.transaction.begin():
+    transaction.check_alive()
+    if session.options.implicit_transactions and not transaction.count:
+        for _ in transaction.begin():
             pass
     try:
         if session.interference is not None:
             table = frozenset({f"{target.schema or 'dbo'}.{target.table}"})
             session.interference.before(Occasion("bulk", "INSERT BULK", session.database, table))
-        count = _insert(runner, target, source)
+        count = _insert(execution, target, source)
     except SqlError as error:
-        session.with_error(error)
-        if ends_transaction(session, error) and session.transaction.count:
+        session.record_error(error)
+        if ends_transaction(error, session.options) and transaction.count:
             # No environment change can be told from here: the transaction is left for the client to roll back.
-            session.transaction.doom()
+            transaction.doom()
         else:
-            _undo(session)
+            _undo(transaction)
         if source.error is not None:
             raise source.error from None
         raise
     except (Cancelled, Exception):
-        session.transaction.doom()
+        transaction.doom()
         raise
-    for _ in session.transaction.end_statement():
+    for _ in transaction.end_statement():
         pass
     session.rowcount = count
     if session.interference is not None:
@@ -74,16 +89,14 @@ def insert(session: DuckDbSession, target: BulkTarget, batches: Iterator[pa.Reco
     return count
 
 
-def _undo(session: DuckDbSession) -> None:
-    if session.transaction.can_lose_nothing:
-        for _ in session.transaction.end_statement(failed=True):
+def _undo(transaction: TransactionState) -> None:
+    if transaction.can_lose_nothing:
+        for _ in transaction.end_statement(failed=True):
             pass
 
 
-def _insert(runner: BatchRunner, target: BulkTarget, source: _Source) -> int:
-    session = runner.session
-    statement = runner.statement()
-    database, table = writable(runner, statement, ObjectName((target.schema, target.table)))
+def _insert(execution: Execution, target: BulkTarget, source: _Source) -> int:
+    database, table = lock_for_writing(execution, s.ObjectName((target.schema, target.table)))
     columns = []
     for sent in target.columns:
         column = table.column(sent.name)
@@ -92,20 +105,20 @@ def _insert(runner: BatchRunner, target: BulkTarget, source: _Source) -> int:
         columns.append(column)
     keep_identity = "keep_identity" in target.options
     reader = pa.RecordBatchReader.from_batches(source.schema, chain(source))
-    session.connection.register("bulk_rows", reader)
+    execution.connection.register("bulk_rows", reader)
     try:
         kept = [
             (Bound(f"i.b{n}", sent.type, True, label="implicit"), column)
             for n, (sent, column) in enumerate(zip(target.columns, columns, strict=True), 1)
             if column.type.name != "rowversion" and (column.identity is None or keep_identity)
         ]
-        incoming = Incoming(
+        incoming = IncomingRows(
             "SELECT * FROM bulk_rows",
             tuple(b for b, _ in kept),
             tuple(c for _, c in kept),
             keep_identity and any(c.identity for _, c in kept),
             null_means_default="keep_nulls" not in target.options,
         )
-        return write_rows(runner, statement, database, table, incoming)
+        return insert_rows(execution, database, table, incoming)
     finally:
-        session.connection.unregister("bulk_rows")
+        execution.connection.unregister("bulk_rows")

@@ -1,17 +1,19 @@
-"""CREATE, ALTER, DROP TABLE and indexes: the declared catalogue and DuckDB's table change in one transaction."""
+"""CREATE TABLE, DROP TABLE, ALTER TABLE: the declared catalogue and DuckDB's table change in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, reading_catalogue
-from sqlserver_sandbox.engine.definitions.indexes import column_of, default_sql, new_index, table_indexes
-from sqlserver_sandbox.engine.execution.execution import Statement
+from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save, table_to_alter, take_object_id
+from sqlserver_sandbox.engine.definitions.columns import column_of, default_sql
+from sqlserver_sandbox.engine.definitions.constraints import without_constraint
+from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column
+from sqlserver_sandbox.engine.definitions.indexes import new_index, table_indexes, with_index
+from sqlserver_sandbox.engine.definitions.names import check_free
+from sqlserver_sandbox.engine.execution.commands import DDL
+from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.uniqueness import check_existing
-from sqlserver_sandbox.engine.statements.insert import writable
-from sqlserver_sandbox.engine.statements.partitions import check_partition_column
 from sqlserver_sandbox.engine.store.store import now_text
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -19,15 +21,9 @@ from sqlserver_sandbox.tsql.catalogue import Database, Index, Table, TableColumn
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import duck_type
 
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.execution.batch import BatchRunner
 
-DDL = 0xC6
-
-
-def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
-    statement = runner.statement()
-    database = change_catalogue(runner, statement, node.name)
+def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]:
+    database = change_catalogue(execution, node.name)
     schema = database.schema(node.name.schema or "dbo")
     if node.name.name.startswith("#"):
         raise refused("temporary tables", line=node.line)
@@ -42,7 +38,7 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
     now = now_text()
     columns: list[TableColumn] = []
     for number, spec in enumerate(node.columns, 1):
-        column, database = column_of(statement, database, node.name.name, spec, number)
+        column, database = column_of(execution, database, node.name.name, spec, number)
         if any(c.name.lower() == column.name.lower() for c in columns):
             raise SqlError(
                 2705,
@@ -65,39 +61,17 @@ def create_table(runner: BatchRunner, node: s.CreateTable) -> Iterator[Outcome]:
     table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
     table, database = table_indexes(database, table, node)
     check_partition_column(database, table)
-    runner.session.transaction.write(database, object_id, table.name)
+    execution.transaction.write(database, object_id, table.name)
     physical = ", ".join(f"{c.physical} {duck_type(c.type)}" for c in table.columns)
-    statement.run(f"CREATE TABLE {database.alias}.main.{table.physical} ({physical})")
-    save(runner, statement, database.with_table(table))
+    execution.run(f"CREATE TABLE {database.alias}.main.{table.physical} ({physical})")
+    save(execution, database.with_table(table))
     yield RowsAffected(None, DDL)
 
 
-def check_free(database: Database, schema_id: int, name: str, line: int) -> None:
-    """2714 when an object of that name is there."""
-    taken = any(t.schema_id == schema_id and t.name.lower() == name.lower() for t in database.tables)
-    for table in database.tables:
-        if table.schema_id == schema_id:
-            taken |= any(i.key_kind and (i.name or "").lower() == name.lower() for i in table.indexes)
-            taken |= any(c.default is not None and c.default.name.lower() == name.lower() for c in table.columns)
-    if taken:
-        raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=6, line=line)
-
-
-def take_object_id(database: Database) -> tuple[int, Database]:
-    return database.next_object_id, replace(database, next_object_id=database.next_object_id + 16)
-
-
-def save(runner: BatchRunner, statement: Statement, database: Database) -> None:
-    """Write the changed catalogue under a new version."""
-    store = runner.session.store
-    store.write_catalogue(statement.connection, replace(database, version=store.next_version()))
-    runner.session.rowcount = 0
-
-
-def drop_table(runner: BatchRunner, node: s.DropTable) -> Iterator[Outcome]:
+def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
     for name in node.names:
-        statement = runner.statement()
-        database = change_catalogue(runner, statement, name)
+        execution.refresh()
+        database = change_catalogue(execution, name)
         table = database.table(name.schema, name.name)
         if table is None:
             if node.if_exists:
@@ -109,18 +83,17 @@ def drop_table(runner: BatchRunner, node: s.DropTable) -> Iterator[Outcome]:
                 state=5,
                 line=node.line,
             )
-        runner.session.transaction.write(database, table.object_id, table.name)
-        statement.run(f"DROP TABLE {database.alias}.main.{table.physical}")
-        save(runner, statement, database.without_table(table))
+        execution.transaction.write(database, table.object_id, table.name)
+        execution.run(f"DROP TABLE {database.alias}.main.{table.physical}")
+        save(execution, database.without_table(table))
     yield RowsAffected(None, DDL)
 
 
-def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
+def alter_add(execution: Execution, node: s.AlterTableAdd) -> Iterator[Outcome]:
     """ADD columns and key constraints. Existing rows get the DEFAULT of a NOT NULL column."""
-    statement = runner.statement()
-    database, table = changing(runner, statement, node.name)
+    database, table = table_to_alter(execution, node.name)
     for spec in node.columns:
-        column, database = column_of(statement, database, table.name, spec, table.max_column_id + 1)
+        column, database = column_of(execution, database, table.name, spec, table.max_column_id + 1)
         if table.column(column.name) is not None:
             raise SqlError(
                 2705,
@@ -132,7 +105,7 @@ def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
         if column.identity is not None or column.type.name == "rowversion":
             raise refused("ALTER TABLE ADD of an identity or rowversion column", line=node.line)
         physical = f"{database.alias}.main.{table.physical}"
-        empty = not statement.scalar(f"SELECT count(*) FROM (SELECT 1 FROM {physical} LIMIT 1) AS r")
+        empty = not execution.scalar(f"SELECT count(*) FROM (SELECT 1 FROM {physical} LIMIT 1) AS r")
         if not column.nullable and column.default is None and not empty:
             raise SqlError(
                 4901,
@@ -144,55 +117,29 @@ def alter_add(runner: BatchRunner, node: s.AlterTableAdd) -> Iterator[Outcome]:
                 f" '{column.name}' cannot be added to non-empty table '{table.name}' because"
                 " it does not satisfy these conditions.",
             )
-        statement.run(f"ALTER TABLE {physical} ADD COLUMN {column.physical} {duck_type(column.type)}")
+        execution.run(f"ALTER TABLE {physical} ADD COLUMN {column.physical} {duck_type(column.type)}")
         if not column.nullable and column.default is not None and not empty:
-            statement.run(f"UPDATE {physical} SET {column.physical} = {default_sql(statement, column)}")
+            execution.run(f"UPDATE {physical} SET {column.physical} = {default_sql(execution, column)}")
         table = replace(table, columns=(*table.columns, column), max_column_id=column.column_id)
     for key in node.keys:
         index, database = new_index(database, table, key)
-        table = _with_index(table, index)
+        table = with_index(table, index)
         check_partition_column(database, table)
-        _check_nulls(statement, database, table, index)
-        check_existing(statement, database, table, index)
-    save(runner, statement, database.with_table(replace(table, modified=now_text())))
+        _check_nulls(execution, database, table, index)
+        check_existing(execution, database, table, index)
+    save(execution, database.with_table(replace(table, modified=now_text())))
     yield RowsAffected(None, DDL)
 
 
-def _check_nulls(statement: Statement, database: Database, table: Table, index: Index) -> None:
+def _check_nulls(execution: Execution, database: Database, table: Table, index: Index) -> None:
     if index.key_kind == "PK" and any(table.column_by_id(k.column_id).nullable for k in index.key_columns):
         raise SqlError(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{table.name}'.")
 
 
-def _with_index(table: Table, index: Index) -> Table:
-    """A clustered index takes the heap's place."""
-    if index.index_id == 1:
-        if table.base.index_id == 1:
-            raise SqlError(
-                1902,
-                f"Cannot create more than one clustered index on table '{table.name}'. Drop the existing clustered index"
-                f" '{table.base.name}' before creating another.",
-            )
-        return replace(table, indexes=(index, *table.indexes[1:]))
-    return replace(table, indexes=(*table.indexes, index))
-
-
-def changing(runner: BatchRunner, statement: Statement, name: s.ObjectName) -> tuple[Database, Table]:
-    """A table about to be altered, with the catalogue locked. Raises 4902."""
-    database = change_catalogue(runner, statement, name)
-    if database.table(name.schema, name.name) is None:
-        raise SqlError(
-            4902,
-            f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
-            line=name.line,
-        )
-    return writable(runner, statement, name)
-
-
-def alter_drop(runner: BatchRunner, node: s.AlterTableDrop) -> Iterator[Outcome]:
-    statement = runner.statement()
-    database, table = changing(runner, statement, node.name)
+def alter_drop(execution: Execution, node: s.AlterTableDrop) -> Iterator[Outcome]:
+    database, table = table_to_alter(execution, node.name)
     for name in node.constraints:
-        table = _without_constraint(table, name, if_exists=node.if_exists)
+        table = without_constraint(table, name, if_exists=node.if_exists)
     for name in node.columns:
         column = table.column(name)
         if column is None:
@@ -214,80 +161,7 @@ def alter_drop(runner: BatchRunner, node: s.AlterTableDrop) -> Iterator[Outcome]
                 f" data column in table '{table.name}'. A table must"
                 " have at least one data column.",
             )
-        statement.run(f"ALTER TABLE {database.alias}.main.{table.physical} DROP COLUMN {column.physical}")
+        execution.run(f"ALTER TABLE {database.alias}.main.{table.physical} DROP COLUMN {column.physical}")
         table = replace(table, columns=tuple(c for c in table.columns if c.column_id != column.column_id))
-    save(runner, statement, database.with_table(replace(table, modified=now_text())))
-    yield RowsAffected(None, DDL)
-
-
-def _without_constraint(table: Table, name: str, *, if_exists: bool) -> Table:
-    for index in table.indexes:
-        if index.key_kind and (index.name or "").lower() == name.lower():
-            return _without_index(table, index)
-    for column in table.columns:
-        if column.default is not None and column.default.name.lower() == name.lower():
-            kept = tuple(replace(c, default=None) if c.column_id == column.column_id else c for c in table.columns)
-            return replace(table, columns=kept)
-    if if_exists:
-        return table
-    raise SqlError(3728, f"'{name}' is not a constraint.")
-
-
-def _without_index(table: Table, index: Index) -> Table:
-    """Dropping the clustered index leaves a heap on the same partition scheme."""
-    if index.index_id != 1:
-        return replace(table, indexes=tuple(i for i in table.indexes if i.index_id != index.index_id))
-    partition = tuple(replace(c, key_ordinal=0) for c in index.columns if c.partition_ordinal)
-    return replace(table, indexes=(Index(0, None, partition, data_space_id=index.data_space_id), *table.indexes[1:]))
-
-
-def create_index(runner: BatchRunner, node: s.CreateIndex) -> Iterator[Outcome]:
-    statement = runner.statement()
-    name = node.table
-    if reading_catalogue(statement, name).table(name.schema, name.name) is None:
-        raise SqlError(
-            1088,
-            f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
-            state=12,
-            line=node.line,
-        )
-    database, table = changing(runner, statement, name)
-    if any((i.name or "").lower() == (node.key.name or "").lower() for i in table.indexes if i.name):
-        raise SqlError(
-            1913,
-            f"The operation failed because an index or statistics with name '{node.key.name}' already exists on table"
-            f" '{database.full_name(table)}'.",
-            line=node.line,
-        )
-    index, database = new_index(database, table, node.key)
-    table = _with_index(table, index)
-    check_partition_column(database, table)
-    if index.unique:
-        check_existing(statement, database, table, index)
-    save(runner, statement, database.with_table(replace(table, modified=now_text())))
-    yield RowsAffected(None, DDL)
-
-
-def drop_index(runner: BatchRunner, node: s.DropIndex) -> Iterator[Outcome]:
-    statement = runner.statement()
-    database, table = changing(runner, statement, node.table)
-    index = next((i for i in table.indexes if (i.name or "").lower() == node.name.lower()), None)
-    if index is None:
-        if node.if_exists:
-            yield RowsAffected(None, DDL)
-            return
-        raise SqlError(
-            3701,
-            f"Cannot drop the index '{node.table}.{node.name}', because it does not exist or you do not have permission.",
-            class_=11,
-            line=node.line,
-        )
-    if index.key_kind:
-        kind = "PRIMARY KEY" if index.key_kind == "PK" else "UNIQUE KEY"
-        raise SqlError(
-            3723,
-            f"An explicit DROP INDEX is not allowed on index '{node.table}.{node.name}'."
-            f" It is being used for {kind} constraint enforcement.",
-        )
-    save(runner, statement, database.with_table(replace(_without_index(table, index), modified=now_text())))
+    save(execution, database.with_table(replace(table, modified=now_text())))
     yield RowsAffected(None, DDL)

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import duckdb
-
-from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict, translate
+from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict
 from sqlserver_sandbox.engine.store.locks import Key
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
@@ -21,12 +20,14 @@ from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.refusal import refused
 
 READ_COMMITTED, SNAPSHOT = "READ COMMITTED", "SNAPSHOT"
+ISOLATION_LEVELS = {1: "READ UNCOMMITTED", 2: READ_COMMITTED, 3: "REPEATABLE READ", 4: "SERIALIZABLE", 5: SNAPSHOT}
+"""By the number that TDS and sys.dm_exec_sessions have for them."""
 
 
 class TransactionState:
     """`count` is @@TRANCOUNT. A DuckDB transaction is open during a statement, and between statements when it must be kept."""
 
-    def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection, spid: int) -> None:
+    def __init__(self, store: Store, connection: Connection, spid: int) -> None:
         self._store = store
         self._connection = connection
         self._spid = spid
@@ -44,6 +45,36 @@ class TransactionState:
     @property
     def descriptor(self) -> int:
         return self._descriptor
+
+    @property
+    def isolation_number(self) -> int:
+        return next(number for number, level in ISOLATION_LEVELS.items() if level == self.isolation)
+
+    @property
+    def state(self) -> int:
+        """XACT_STATE()."""
+        return -1 if self.doomed else (1 if self.count else 0)
+
+    def set_isolation(self, level: str) -> None:
+        """READ COMMITTED or SNAPSHOT. The others promise locking that DuckDB does not have; each is refused by name."""
+        if level not in (READ_COMMITTED, SNAPSHOT):
+            raise refused(f"the isolation level {level}; READ COMMITTED and SNAPSHOT are on the list")
+        if level == SNAPSHOT and self.count and self.isolation != SNAPSHOT:
+            # SQL Server lets the SET pass and fails the transaction at its next access.
+            raise SqlError(
+                3951,
+                "Transaction failed in database because the statement was run under"
+                " snapshot isolation but the transaction did not"
+                " start in snapshot isolation. You cannot change the isolation level of"
+                " the transaction to snapshot after the transaction"
+                " has started.",
+            )
+        self.isolation = level
+
+    def reset(self) -> None:
+        """sp_reset_connection: the isolation level and the lock time-out of a new session, after the transaction's end."""
+        self.isolation = READ_COMMITTED if not self.count else self.isolation
+        self.lock_timeout = -1
 
     # ---- explicit transactions ------------------------------------------------------------------------------------
     def begin(self) -> Iterator[Outcome]:
@@ -92,7 +123,7 @@ class TransactionState:
 
     def doom(self, *, spare: bool = False) -> None:
         """A result broke off. With `spare` the transaction outlives that, unless DuckDB has lost it as well."""
-        if spare and self.count and self._open and not self._is_broken():
+        if spare and self.count and self._open and not self._connection.is_broken():
             return
         if self.count and not self.can_lose_nothing:
             self._end(commit=False)
@@ -105,7 +136,7 @@ class TransactionState:
         """The database's catalogue in the statement's snapshot, which begins here if it has not."""
         with self._store.commit_mutex:
             if not self._open:
-                self._connection.execute("BEGIN TRANSACTION")
+                self._connection.run("BEGIN TRANSACTION")
                 self._open = True
             if database_id not in self._snapshots:
                 self._snapshots[database_id] = self._store.sequence
@@ -119,15 +150,8 @@ class TransactionState:
             self._end(commit=not failed)
         elif not self._written and not self._pinned:
             self._end(commit=False)
-        elif failed and self._is_broken():
+        elif failed and self._connection.is_broken():
             yield from self.abandon()
-
-    def _is_broken(self) -> bool:
-        try:
-            self._connection.execute("SELECT 1").fetchone()
-        except duckdb.Error:
-            return True
-        return False
 
     @property
     def can_lose_nothing(self) -> bool:
@@ -177,7 +201,7 @@ class TransactionState:
             and self._open
         ):
             # Whoever held the lock before may have committed: look again from here.
-            self._connection.execute("ROLLBACK")
+            self._connection.run("ROLLBACK")
             self._open = False
             self._snapshots.clear()
         current = self.touch(database.database_id)
@@ -202,16 +226,13 @@ class TransactionState:
             self.doomed = False
             self._written.clear()
             self._snapshots.clear()
-            self._store.end_rowversions(self._spid)
+            self._store.counters.end_rowversions(self._spid)
             self._store.locks.release(self._spid)
 
     def _finish(self, *, commit: bool) -> None:
         if not commit:
-            self._connection.execute("ROLLBACK")
+            self._connection.run("ROLLBACK")
             return
         with self._store.commit_mutex:
-            try:
-                self._connection.execute("COMMIT")
-            except duckdb.Error as error:
-                raise translate(error) from error
+            self._connection.run("COMMIT")
             self._store.publish(self._written)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from sqlserver_sandbox.engine.sysviews.source import Source
 from sqlserver_sandbox.model import MAX, SqlType
 from sqlserver_sandbox.tsql.bind.context import SystemColumn
 from sqlserver_sandbox.tsql.catalogue import Database
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.sysviews.server import Source
 
 CATALOGUE_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 FIXED_COLLATION = "Latin1_General_CI_AS_KS_WS"

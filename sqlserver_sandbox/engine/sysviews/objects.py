@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
-from sqlserver_sandbox.engine.sysviews.server import Source, moment
+from sqlserver_sandbox.engine.sysviews.source import Source, stored_time
 from sqlserver_sandbox.tsql.catalogue import Default, Index, Table
 from sqlserver_sandbox.tsql.types import is_max
 
@@ -11,7 +11,7 @@ from sqlserver_sandbox.tsql.types import is_max
 def _objects(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for table in source.database.tables:
-        made, changed = moment(table.created), moment(table.modified)
+        made, changed = stored_time(table.created), stored_time(table.modified)
         rows.append(
             (
                 table.name,
@@ -91,8 +91,8 @@ def _tables(source: Source) -> list[tuple[object, ...]]:
                 0,
                 "U ",
                 "USER_TABLE",
-                moment(t.created),
-                moment(t.modified),
+                stored_time(t.created),
+                stored_time(t.modified),
                 False,
                 False,
                 False,
@@ -141,8 +141,8 @@ def _key_constraints(source: Source) -> list[tuple[object, ...]]:
                         t.object_id,
                         i.key_kind,
                         words,
-                        moment(t.created),
-                        moment(t.modified),
+                        stored_time(t.created),
+                        stored_time(t.modified),
                         False,
                         False,
                         False,
@@ -164,7 +164,7 @@ def _default_constraints(source: Source) -> list[tuple[object, ...]]:
 
 
 def _default_row(table: Table, column_id: int, default: Default) -> tuple[object, ...]:
-    made, changed = moment(table.created), moment(table.modified)
+    made, changed = stored_time(table.created), stored_time(table.modified)
     front = (default.name, default.object_id, None, table.schema_id, table.object_id, "D ", "DEFAULT_CONSTRAINT")
     return (*front, made, changed, False, False, False, column_id, f"({default.text})", default.is_system_named)
 

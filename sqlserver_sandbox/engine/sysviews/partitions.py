@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import View
-from sqlserver_sandbox.engine.sysviews.server import Source, moment
+from sqlserver_sandbox.engine.sysviews.source import Source, stored_time
 from sqlserver_sandbox.tsql.bind.conversions import variant_tag
 from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Index, Table
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_sizes
@@ -13,7 +13,7 @@ _PAGE_BYTES = 8060
 
 def _functions(source: Source) -> list[tuple[object, ...]]:
     return [
-        (f.name, f.function_id, "R ", "RANGE", f.fanout, f.right, False, moment(f.created), moment(f.created))
+        (f.name, f.function_id, "R ", "RANGE", f.fanout, f.right, False, stored_time(f.created), stored_time(f.created))
         for f in source.database.functions
     ]
 

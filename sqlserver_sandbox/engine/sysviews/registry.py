@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlserver_sandbox.engine.sysviews import columns as system_columns
-from sqlserver_sandbox.engine.sysviews import objects as system_objects
-from sqlserver_sandbox.engine.sysviews import partitions as system_partitions
-from sqlserver_sandbox.engine.sysviews import server as system_server
+from sqlserver_sandbox.engine.sysviews import columns, objects, partitions, server
 from sqlserver_sandbox.engine.sysviews.declaration import View
-from sqlserver_sandbox.engine.sysviews.source import Facts
+from sqlserver_sandbox.engine.sysviews.source import Facts, Source
 from sqlserver_sandbox.engine.testing.canned import Canned
-from sqlserver_sandbox.tsql.bind.context import SystemView
+from sqlserver_sandbox.tsql.bind.context import SystemColumn, SystemView
 from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK
 from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.types import duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 
-VIEWS: dict[str, View] = {
-    **system_server.VIEWS,
-    **system_objects.VIEWS,
-    **system_columns.VIEWS,
-    **system_partitions.VIEWS,
-}
+VIEWS: dict[str, View] = {**server.VIEWS, **objects.VIEWS, **columns.VIEWS, **partitions.VIEWS}
 _VARIANT = "VARCHAR"
 
 
@@ -39,35 +31,29 @@ def build(
     view = VIEWS.get(full_name)
     if view is None:
         return None
-    rows = canned.changed(full_name, view, database, view.rows(system_server.Source(facts, database, databases)))
-    columns = view.columns(database)
-    return SystemView(
-        name,
-        _relation([c.name for c in columns], [_type(c.type.name, c) for c in columns], _texts(rows, columns)),
-        columns,
-    )
+    declared = view.columns(database)
+    names = [c.name for c in declared]
+    rows = canned.changed(full_name, names, database, view.rows(Source(facts, database, databases)))
+    return SystemView(name, _relation(names, [_type(c) for c in declared], _texts(rows, declared)), declared)
 
 
-def _type(name: str, column: object) -> str:
-    return _VARIANT if name == "sql_variant" else duck_type(column.type)  # type: ignore[attr-defined]
+def _type(column: SystemColumn) -> str:
+    return _VARIANT if column.type.name == "sql_variant" else duck_type(column.type)
 
 
-def _texts(rows: list[tuple[object, ...]], columns: tuple[object, ...]) -> list[str]:
+def _texts(rows: list[tuple[object, ...]], declared: tuple[SystemColumn, ...]) -> list[str]:
     texts = []
     for row in rows:
-        if len(row) != len(columns):
-            raise AssertionError(f"a row of {len(row)} values for {len(columns)} columns")
-        texts.append("(" + ", ".join(_literal(v, c) for v, c in zip(row, columns, strict=True)) + ")")
+        if len(row) != len(declared):
+            raise AssertionError(f"a row of {len(row)} values for {len(declared)} columns")
+        texts.append("(" + ", ".join(_literal(v, c) for v, c in zip(row, declared, strict=True)) + ")")
     return texts
 
 
-def _literal(value: object, column: object) -> str:
-    declared = column.type  # type: ignore[attr-defined]
-    if declared.name == "sql_variant":
-        if not isinstance(value, tuple):
-            return "NULL"
-        return text_literal(VARIANT_MARK.join(value))
-    return "NULL" if value is None else literal(value, declared)
+def _literal(value: object, column: SystemColumn) -> str:
+    if column.type.name == "sql_variant":
+        return text_literal(VARIANT_MARK.join(value)) if isinstance(value, tuple) else "NULL"
+    return "NULL" if value is None else literal(value, column.type)
 
 
 def _relation(names: list[str], types: list[str], rows: list[str]) -> str:

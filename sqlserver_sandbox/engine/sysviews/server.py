@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
-from sqlserver_sandbox.engine.sysviews.source import Facts
-from sqlserver_sandbox.model import SqlType
-from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database
+from sqlserver_sandbox.engine.sysviews.source import Source, stored_time
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_name
-from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a view's rows are made from."""
-
-    facts: Facts
-    database: Database
-    databases: Callable[[], tuple[Database, ...]]
-
-
-def moment(text: str) -> object:
-    """A catalogue time as datetime stores it."""
-    return parse_datetime(text, SqlType("varchar"), SqlType("datetime"), None) if text else None
 
 
 def _databases(source: Source) -> list[tuple[object, ...]]:
@@ -34,7 +15,7 @@ def _databases(source: Source) -> list[tuple[object, ...]]:
             d.database_id,
             None,
             None,
-            moment(d.created),
+            stored_time(d.created),
             160,
             d.collation,
             0,

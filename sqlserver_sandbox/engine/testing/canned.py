@@ -1,6 +1,6 @@
-"""Answers a test has put into a tin: exact bytes for values the sandbox cannot hold, exact rows of the catalogue for them.
+"""Canned answers, which a test declares: exact bytes for values the sandbox cannot hold, exact rows of the catalogue for them.
 
-Nothing here is worked out. A statement is answered from the tin only in the database it was declared for and only when its
+Nothing here is worked out. A statement gets its canned answer only in the database it was declared for and only when its
 whole text is the declared one; everything else runs as ever, and is refused as ever.
 """
 
@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlserver_sandbox.model import Column, Outcome, RawColumn, RawResult, SqlError, SqlType
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.engine.session import DuckDbSession
-    from sqlserver_sandbox.engine.sysviews.declaration import View
-    from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.model import RawColumn, RawResult, SqlError
+from sqlserver_sandbox.tsql.catalogue import Database
 
 NOT_ALLOWED = 2812
 INVALID = 50100
-COLUMNS = (Column("answers", SqlType("int"), nullable=False),)
 _BLANKS = re.compile(r"\s+")
 
 
@@ -56,10 +51,9 @@ class Canned:
         return next((answer.result for answer in self.answers if answer.matches(text)), None)
 
     def changed(
-        self, name: str, view: View, database: Database, rows: list[tuple[object, ...]]
+        self, name: str, names: list[str], database: Database, rows: list[tuple[object, ...]]
     ) -> list[tuple[object, ...]]:
-        """The rows of a system view, with what was declared for it."""
-        names = [column.name for column in view.columns(database)]
+        """The rows of a system view with columns `names`, with what was declared for it."""
         found = [*rows]
         if name == "sys.columns" and self.columns:
             found = [self._column_row(database, names, row) for row in found]
@@ -78,6 +72,25 @@ class Canned:
 
 
 NOTHING = Canned()
+
+
+class CannedAnswers:
+    """What was declared, by database; shared by all sessions, and not kept over a restart."""
+
+    def __init__(self, *, allowed: bool = False) -> None:
+        self._allowed = allowed
+        self._by_database: dict[int, Canned] = {}
+
+    def of(self, database_id: int) -> Canned:
+        return self._by_database.get(database_id, NOTHING)
+
+    def declare(self, database_id: int, text: str | None) -> int:
+        """From now on the database has these answers, or none. Returns how many. Raises 2812 where that is not allowed."""
+        if not self._allowed:
+            raise SqlError(NOT_ALLOWED, "Could not find stored procedure 'sandbox_canned'.", state=62)
+        declared = NOTHING if text is None else parse_canned(text)
+        self._by_database[database_id] = declared
+        return len(declared.answers)
 
 
 def one_line(sql: str) -> str:
@@ -108,19 +121,3 @@ def _answer(raw: Mapping[str, Any]) -> CannedAnswer:
     statement = raw["pattern"] if is_pattern else one_line(raw["statement"])
     re.compile(statement if is_pattern else "")
     return CannedAnswer(statement, is_pattern, RawResult(columns, rows))
-
-
-def run(session: DuckDbSession, values: dict[str, Any]) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
-    """EXEC sandbox_canned: from now on the current database has this tin, in memory; without an argument, none."""
-    if not session.store.allows_canned:
-        raise SqlError(NOT_ALLOWED, "Could not find stored procedure 'sandbox_canned'.", state=62)
-    given = values["tin"]
-    tin = NOTHING if given is None else parse_canned(str(given))
-    session.store.canned[session.database_id] = tin
-    return COLUMNS, [(len(tin.answers),)]
-
-
-def answered(session: DuckDbSession, sql: str) -> Iterator[Outcome] | None:
-    """The canned answer to a batch; None when there is none for it."""
-    found = session.store.canned.get(session.database_id, NOTHING).answer(sql)
-    return None if found is None else iter((found,))

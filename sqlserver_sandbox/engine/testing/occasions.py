@@ -1,33 +1,13 @@
-"""What may be said of a statement to whoever wants it to go wrong: its kind and the tables it names."""
+"""A statement as an occasion for a fault: its kind and the tables it names."""
 
 from __future__ import annotations
 
 from sqlserver_sandbox.model import Occasion
 from sqlserver_sandbox.tsql import syntax as s
 
-_KINDS: dict[type, str] = {
-    s.SelectStatement: "select",
-    s.Insert: "insert",
-    s.InsertBulk: "insert",
-    s.Update: "update",
-    s.Delete: "delete",
-    s.TruncateTable: "truncate",
-    s.SetOption: "set",
-    s.SetIsolation: "set",
-    s.Execute: "procedure",
-    s.Use: "other",
-    s.Declare: "other",
-    s.SetVariable: "other",
-    s.Print: "other",
-    s.Throw: "other",
-    s.Raiserror: "other",
-}
-"""What is not here defines something."""
 
-
-def occasion_of(node: s.Statement, text: str, database: str) -> Occasion:
-    """The statement as an occasion. `text` is the batch it stands in."""
-    kind = node.action if isinstance(node, s.Transaction) else _KINDS.get(type(node), "definition")
+def occasion_of(node: s.Statement, kind: str, text: str, database: str) -> Occasion:
+    """The statement as an occasion of that kind. `text` is the batch it stands in."""
     found: set[str] = set()
     _collect(node, found)
     return Occasion(kind, text, database, frozenset(found))

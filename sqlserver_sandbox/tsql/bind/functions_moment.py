@@ -18,7 +18,7 @@ from sqlserver_sandbox.tsql.values.datetimes import MAX_TICKS
 from sqlserver_sandbox.tsql.values.faults import overflow
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call, Expression
 
 _PARTS = {
@@ -81,10 +81,10 @@ def _part(node: Expression, function: str) -> str:
     return part
 
 
-def _now(declared: SqlType) -> Callable[[Binder, Call], Bound]:
+def _now(declared: SqlType) -> Callable[[ExpressionBinder, Call], Bound]:
     """The statement's time: UTC, which is also the sandbox's local time."""
 
-    def rule(binder: Binder, node: Call) -> Bound:
+    def rule(binder: ExpressionBinder, node: Call) -> Bound:
         exactly(binder, node, 0)
         ticks = binder.context.facts.utc_ticks
         value = convert_value(ticks, SqlType("datetime2", scale=7), declared)
@@ -104,14 +104,14 @@ def _moment(bound: Bound, function: str) -> Bound:
     raise refused(f"{function} of {bound.type.name}")
 
 
-def _datepart(binder: Binder, node: Call) -> Bound:
+def _datepart(binder: ExpressionBinder, node: Call) -> Bound:
     if len(node.args) != 2:
         raise SqlError(174, "The datepart function requires 2 argument(s).", class_=15, line=node.line)
     return _extract(_part(node.args[0], "datepart"), _moment(binder.bind(node.args[1]), "DATEPART"))
 
 
-def _shorthand(part: str) -> Callable[[Binder, Call], Bound]:
-    def rule(binder: Binder, node: Call) -> Bound:
+def _shorthand(part: str) -> Callable[[ExpressionBinder, Call], Bound]:
+    def rule(binder: ExpressionBinder, node: Call) -> Bound:
         (value,) = exactly(binder, node, 1)
         return _extract(part, _moment(value, node.name.upper()))
 
@@ -151,7 +151,7 @@ def _extract(part: str, value: Bound) -> Bound:
     return computed(f"CAST({text} AS INTEGER)", INT, value)
 
 
-def _dateadd(binder: Binder, node: Call) -> Bound:
+def _dateadd(binder: ExpressionBinder, node: Call) -> Bound:
     if len(node.args) != 3:
         raise SqlError(174, "The dateadd function requires 3 argument(s).", class_=15, line=node.line)
     part = _part(node.args[0], "dateadd")
@@ -203,7 +203,7 @@ def _back(ticks: str, moment: Bound, number: Bound) -> Bound:
     return convert(wide, declared)
 
 
-def _datediff(binder: Binder, node: Call) -> Bound:
+def _datediff(binder: ExpressionBinder, node: Call) -> Bound:
     """Boundaries crossed between the two, in int (bigint for DATEDIFF_BIG)."""
     if len(node.args) != 3:
         raise SqlError(174, f"The {node.name} function requires 3 argument(s).", class_=15, line=node.line)
@@ -248,7 +248,7 @@ def _utc(moment: Bound) -> str:
     return f"{moment.sql}.ticks" if moment.type.name == "datetimeoffset" else local_ticks(moment.sql, moment.type)
 
 
-def _datefromparts(binder: Binder, node: Call) -> Bound:
+def _datefromparts(binder: ExpressionBinder, node: Call) -> Bound:
     parts = [as_int(p) for p in exactly(binder, node, 3)]
     year, month, day = (p.sql for p in parts)
     target = SqlType("date")
@@ -261,7 +261,7 @@ def _datefromparts(binder: Binder, node: Call) -> Bound:
     return computed(f"CASE WHEN {missing} THEN NULL WHEN {valid} THEN {text} ELSE {bad} END", target, *parts)
 
 
-def _eomonth(binder: Binder, node: Call) -> Bound:
+def _eomonth(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 1, 2)
     target = SqlType("date")
     day = convert(_moment(args[0], "EOMONTH"), target)
@@ -276,7 +276,7 @@ def _eomonth(binder: Binder, node: Call) -> Bound:
     )
 
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "sysutcdatetime": _now(SqlType("datetime2", scale=7)),
     "sysdatetime": _now(SqlType("datetime2", scale=7)),
     "getdate": _now(SqlType("datetime")),

@@ -1,0 +1,22 @@
+"""The temporary table that rows are staged in, and how staged values become stored ones."""
+
+from __future__ import annotations
+
+from sqlserver_sandbox.tsql.bind.bound import Bound
+from sqlserver_sandbox.tsql.bind.conversions import convert
+from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
+
+STAGE = "temp.main.stage"
+
+
+def finished(bound: Bound, column: TableColumn) -> str:
+    """The staged value cut or padded to the column, after the checks."""
+    return convert(bound, column.type, explicit=True).sql
+
+
+def rowversion_sql(first: int) -> str:
+    return f"unhex(lpad(hex({first} - 1 + row_number() OVER ()), 16, '0'))"
+
+
+def identity_counter(table: Table) -> str:
+    return f"identity:{table.object_id}"
