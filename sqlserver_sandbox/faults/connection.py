@@ -8,7 +8,6 @@ from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
-from sqlserver_sandbox.faults.files import PlanError, parse_plan
 from sqlserver_sandbox.faults.injector import Injector
 from sqlserver_sandbox.faults.messages import sql_error
 from sqlserver_sandbox.faults.plan import (
@@ -23,6 +22,7 @@ from sqlserver_sandbox.faults.plan import (
     Stall,
     Tear,
 )
+from sqlserver_sandbox.faults.plan_json import PlanError, parse_plan
 from sqlserver_sandbox.model import Cancelled, Occasion, SqlError
 from sqlserver_sandbox.wire.transport import ConnectionLost
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from sqlserver_sandbox.faults.files import NAMES
 from sqlserver_sandbox.faults.plan import Action, Fault, Plan, RefuseLogin, Where
+from sqlserver_sandbox.faults.plan_json import NAMES
 from sqlserver_sandbox.model import Occasion
 
 UNAVAILABLE = 40613

@@ -19,7 +19,7 @@ from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import error_text
 from sqlserver_sandbox.tsql.bind.conversions import CHANNEL_TYPES
 from sqlserver_sandbox.tsql.values import convert_value
-from sqlserver_sandbox.tsql.values.faults import overflow
+from sqlserver_sandbox.tsql.values.errors import overflow
 from sqlserver_sandbox.tsql.values.numbers import EXACT, fits, quantize
 from sqlserver_sandbox.tsql.values.storage import OFFSET_STRUCT, decode_value, encode_value
 from sqlserver_sandbox.tsql.values.texts import encode_1252

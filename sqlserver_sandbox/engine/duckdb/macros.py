@@ -9,7 +9,7 @@ from sqlserver_sandbox.tsql.bind.bound import error_text
 from sqlserver_sandbox.tsql.collations import BIN2_ORDERABLE_UNICODE, BIN2_ORDERABLE_VARCHAR, COMPARABLE, ORDERABLE
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import INT_RANGE
-from sqlserver_sandbox.tsql.values.faults import overflow
+from sqlserver_sandbox.tsql.values.errors import overflow
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 _CODE_PAGE = (

@@ -12,7 +12,7 @@ from sqlserver_sandbox.tsql.bind.comparison import equality_key, order_key
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import DECIMALS, FLOATS, INTEGERS, LOB, MONEY
-from sqlserver_sandbox.tsql.values.faults import overflow
+from sqlserver_sandbox.tsql.values.errors import overflow
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.bind import (
     functions_bytes,
+    functions_dates,
     functions_general,
-    functions_moment,
     functions_system,
     functions_text,
 )
@@ -32,7 +32,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     **functions_general.RULES,
     **functions_text.RULES,
     **functions_bytes.RULES,
-    **functions_moment.RULES,
+    **functions_dates.RULES,
     **functions_system.RULES,
 }
 

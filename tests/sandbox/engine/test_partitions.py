@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.values import convert_value
 from sqlserver_sandbox.tsql.values.datetimes import datetime_to_ticks, ticks_to_datetime
-from tests.sandbox.engine.asking import Client, parameter
+from tests.sandbox.engine.client import Client, parameter
 
 
 @pytest.mark.parametrize(

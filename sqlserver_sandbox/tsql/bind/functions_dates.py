@@ -9,13 +9,13 @@ from sqlserver_sandbox.model import TICKS_PER_DAY, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import INT, as_int, exactly
 from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql
 from sqlserver_sandbox.tsql.bind.conversions import convert
-from sqlserver_sandbox.tsql.bind.moments import date_of, local_ticks
+from sqlserver_sandbox.tsql.bind.datetimes import date_of, local_ticks
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import Name
 from sqlserver_sandbox.tsql.types import DATETIMES
 from sqlserver_sandbox.tsql.values import convert_value
 from sqlserver_sandbox.tsql.values.datetimes import MAX_TICKS
-from sqlserver_sandbox.tsql.values.faults import overflow
+from sqlserver_sandbox.tsql.values.errors import overflow
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
