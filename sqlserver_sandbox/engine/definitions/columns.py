@@ -53,7 +53,7 @@ def column_of(
     is_sysname = spec.type.name == "sysname"
     column = TableColumn(number, spec.name, declared, nullable, spec.identity, default, spec.rowguidcol, is_sysname)
     if default is not None:
-        # A default that cannot be stored is told when the table is made, not at the first INSERT.
+        # A default that cannot be stored is an error when the table is made, not at the first INSERT.
         assigned(default_of(execution, column), column)
     return column, database
 

@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.catalogue import Table
 
 
 def without_constraint(table: Table, name: str, *, if_exists: bool) -> Table:
+    """The table after DROP CONSTRAINT. Raises 3728 when it has none of that name."""
     for index in table.indexes:
         if index.key_kind and (index.name or "").lower() == name.lower():
             return without_index(table, index)

@@ -50,7 +50,7 @@ def _not_null(column: TableColumn, node: s.CreateTable) -> TableColumn:
 def new_index(
     database: Database, table: Table, key: s.KeySpec, *, clustered: bool | None = None
 ) -> tuple[Index, Database]:
-    """A key or index on the table: its columns, its place, its number. Without ON it lies where the table lies."""
+    """A key or index on the table: its columns, its data space, its number. Without ON it has the data space of the table."""
     if clustered is None:
         has_clustered = table.base.index_id == 1
         clustered = key.clustered if key.clustered is not None else key.kind == "primary key" and not has_clustered
@@ -121,7 +121,7 @@ def _with_partition_column(
 
 
 def with_index(table: Table, index: Index) -> Table:
-    """A clustered index takes the heap's place."""
+    """The table with the index: a clustered one replaces the heap. Raises 1902 for a second clustered one."""
     if index.index_id == 1:
         if table.base.index_id == 1:
             raise SqlError(

@@ -20,6 +20,7 @@ def check_free(database: Database, schema_id: int, name: str, line: int) -> None
 
 
 def check_constraint_name(database: Database, table: Table, name: str) -> None:
+    """2714 when a table or constraint of that name is in the schema, or on the table itself."""
     for other in (*database.tables, table):
         if other.schema_id != table.schema_id:
             continue
@@ -31,6 +32,6 @@ def check_constraint_name(database: Database, table: Table, name: str) -> None:
 
 
 def system_name(prefix: str, stem: str, object_id: int) -> str:
-    """A name of the shape SQL Server gives to unnamed constraints."""
+    """A name as SQL Server makes one up for an unnamed constraint."""
     digest = hashlib.sha256(f"{prefix}{stem}{object_id}".encode()).hexdigest()
     return f"{prefix}__{stem}__{digest[: 8 if prefix == 'DF' else 16].upper()}"

@@ -85,7 +85,7 @@ def _interfered(
 
 
 def _failed(execution: Execution, error: SqlError) -> Iterator[Outcome]:
-    """Tell the error, undo what it undoes, and decide whether the batch goes on."""
+    """Undo what the error undoes, send it, and decide whether the batch goes on."""
     session = execution.session
     session.record_error(error)
     stops = ends_batch(error, session.options)

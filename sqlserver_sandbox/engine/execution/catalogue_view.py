@@ -45,7 +45,7 @@ class StatementCatalogue:
         return self._views[key]
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
-        """The rows of each partition as the catalogue tells them: a fault can make them wrong."""
+        """The rows of each partition as the catalogue reports them: a fault can make them wrong."""
         counts = count_rows(self._session.connection, database, table)
         if self._session.interference is None:
             return counts

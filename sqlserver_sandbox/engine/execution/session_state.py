@@ -68,7 +68,7 @@ class SessionState:
         self.rowcount, self.last_error, self.last_identity = 0, 0, None
 
     def facts(self, utc_ticks: int) -> SessionFacts:
-        """What @@ functions and their kin answer in a statement that begins at `utc_ticks`."""
+        """What @@ functions, XACT_STATE() and the like answer in a statement that begins at `utc_ticks`."""
         product = ".".join(str(v) for v in (*self.login.version, 0))
         return SessionFacts(
             self.login.spid,

@@ -35,7 +35,7 @@ def result(execution: Execution, sql: str, declared: str) -> tuple[Column, ...]:
 
 
 def parameters(execution: Execution, sql: str, declared: str) -> list[tuple[str, SqlType]]:
-    """A type for each undeclared @name, from what it is compared with or stored in. Raises 11508 where nothing tells."""
+    """A type for each undeclared @name, from what it is compared with or stored in. Raises 11508 where neither decides."""
     known = _declared(declared)
     try:
         nodes = parse_batch(sql)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
 from sqlserver_sandbox.engine.rows.checks import check_staged
-from sqlserver_sandbox.engine.rows.stage import STAGE, finished, identity_counter, rowversion_sql
+from sqlserver_sandbox.engine.rows.stage import STAGE, identity_counter, rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.uniqueness import check_insert
 from sqlserver_sandbox.engine.store.counters import ROWVERSION
 from sqlserver_sandbox.tsql.bind.bound import Bound
@@ -56,7 +56,7 @@ def insert_rows(execution: Execution, database: Database, table: Table, incoming
     if count:
         check_staged(execution, database, table, staged, "INSERT")
         check_insert(execution, database, table, staged)
-        final = {c.column_id: finished(b, c) for c, b in staged}
+        final = {c.column_id: stored_sql(b, c) for c, b in staged}
         for column in table.columns:
             if column.type.name == "rowversion":
                 first = counters.take_rowversions(database.database_id, count, session.login.spid)

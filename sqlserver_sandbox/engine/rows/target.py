@@ -14,6 +14,18 @@ from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.refusal import refused
 
 
+@dataclass(frozen=True)
+class Target:
+    """The table to change, its name within the bound FROM, and the scope to bind in."""
+
+    database: Database
+    table: Table
+    alias: str
+    sql: str
+    scope: Scope
+    binder: QueryBinder
+
+
 def lock_for_writing(execution: Execution, name: s.ObjectName) -> tuple[Database, Table]:
     """The table, locked for writing, as it is once the lock is held."""
     if name.schema.lower() in ("sys", "information_schema"):
@@ -27,18 +39,6 @@ def lock_for_writing(execution: Execution, name: s.ObjectName) -> tuple[Database
             return database, table
         # Whoever held the lock changed the catalogue: look the name up again.
         execution.refresh()
-
-
-@dataclass(frozen=True)
-class Target:
-    """The table to change, its name within the bound FROM, and the scope to bind in."""
-
-    database: Database
-    table: Table
-    alias: str
-    sql: str
-    scope: Scope
-    binder: QueryBinder
 
 
 def read_for_writing(execution: Execution) -> None:

@@ -71,7 +71,7 @@ def insert(execution: Execution, target: BulkTarget, batches: Iterator[pa.Record
     except SqlError as error:
         session.record_error(error)
         if ends_transaction(error, session.options) and transaction.count:
-            # No environment change can be told from here: the transaction is left for the client to roll back.
+            # No environment change can be sent from here: the transaction is left for the client to roll back.
             transaction.doom()
         else:
             _undo(transaction)

@@ -138,7 +138,7 @@ def _values(execution: Execution, node: s.Insert, columns: tuple[TableColumn, ..
 
 
 def _without_rowversions(table: list[list[Bound]], columns: tuple[TableColumn, ...]) -> list[list[Bound]]:
-    """A DEFAULT for a rowversion column keeps its place as a NULL that is never stored."""
+    """A DEFAULT for a rowversion column becomes a NULL, which is never stored."""
     return [
         [constant(None, c.type) if c.type.name == "rowversion" else v for v, c in zip(row, columns, strict=True)]
         for row in table

@@ -41,7 +41,7 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
         return
     connection = execution.reading_connection()
     try:
-        # The first batch is made before the columns are told, so that most errors come in place of a result, not inside it.
+        # The first batch is made before the columns are sent, so that most errors come in place of a result, not inside it.
         batches = connection.stream(bound.sql, columns)
         first = next(batches, None)
         yield ResultSet(columns, _counted(session, first, batches))

@@ -9,7 +9,7 @@ from sqlserver_sandbox.engine.execution.commands import UPDATE
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
 from sqlserver_sandbox.engine.rows.checks import check_staged
-from sqlserver_sandbox.engine.rows.stage import finished, rowversion_sql
+from sqlserver_sandbox.engine.rows.stage import rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.target import Target, read_for_writing, target_of
 from sqlserver_sandbox.engine.rows.uniqueness import check_update, unique_indexes
 from sqlserver_sandbox.engine.store.counters import ROWVERSION
@@ -69,7 +69,7 @@ def _write(
     database, table, session = target.database, target.table, execution.session
     check_staged(execution, database, table, staged, "UPDATE")
     check_update(execution, database, table, {c.column_id for c, _ in staged})
-    sets = [f"{c.physical} = {finished(b, c)}" for c, b in staged]
+    sets = [f"{c.physical} = {stored_sql(b, c)}" for c, b in staged]
     version = next((c for c in table.columns if c.type.name == "rowversion"), None)
     source = "temp.main.stage"
     if version is not None:

@@ -105,12 +105,12 @@ def _identity_columns(source: Source) -> list[tuple[object, ...]]:
 def _information_columns(source: Source) -> list[tuple[object, ...]]:
     rows = []
     for table in source.database.tables:
-        for place, column in enumerate(table.columns, 1):
-            rows.append(_information_row(source, table, column, place))
+        for position, column in enumerate(table.columns, 1):
+            rows.append(_information_row(source, table, column, position))
     return rows
 
 
-def _information_row(source: Source, table: Table, column: TableColumn, place: int) -> tuple[object, ...]:
+def _information_row(source: Source, table: Table, column: TableColumn, position: int) -> tuple[object, ...]:
     database, declared = source.database, column.type
     length, precision, scale = catalogue_sizes(declared)
     text, data = declared.name in STRINGS, declared.name in BINARIES and declared.name != "rowversion"
@@ -124,7 +124,7 @@ def _information_row(source: Source, table: Table, column: TableColumn, place: i
         database.schema_by_id(table.schema_id).name,
         table.name,
         column.name,
-        place,
+        position,
         f"({column.default.text})" if column.default else None,
         "YES" if column.nullable else "NO",
         catalogue_name(declared.name),
