@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.store.row_counts import count_rows
+from sqlserver_sandbox.engine.sysviews.facts import Facts, SessionRow
 from sqlserver_sandbox.engine.sysviews.registry import build
-from sqlserver_sandbox.engine.sysviews.source import Facts, SessionRow
 from sqlserver_sandbox.tsql.bind.context import SystemView
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 

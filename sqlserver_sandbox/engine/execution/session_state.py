@@ -9,7 +9,7 @@ from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.engine.store.transaction import TransactionState
-from sqlserver_sandbox.engine.sysviews.source import SessionRow
+from sqlserver_sandbox.engine.sysviews.facts import SessionRow
 from sqlserver_sandbox.engine.testing.canned import CannedAnswers
 from sqlserver_sandbox.model import Interference, SqlError
 from sqlserver_sandbox.tsql.bind.context import SessionFacts

@@ -46,36 +46,6 @@ class TransactionState:
     def descriptor(self) -> int:
         return self._descriptor
 
-    @property
-    def isolation_number(self) -> int:
-        return next(number for number, level in ISOLATION_LEVELS.items() if level == self.isolation)
-
-    @property
-    def state(self) -> int:
-        """XACT_STATE()."""
-        return -1 if self.doomed else (1 if self.count else 0)
-
-    def set_isolation(self, level: str) -> None:
-        """READ COMMITTED or SNAPSHOT. The others promise locking that DuckDB does not have; each is refused by name."""
-        if level not in (READ_COMMITTED, SNAPSHOT):
-            raise refused(f"the isolation level {level}; READ COMMITTED and SNAPSHOT are on the list")
-        if level == SNAPSHOT and self.count and self.isolation != SNAPSHOT:
-            # SQL Server lets the SET pass and fails the transaction at its next access.
-            raise SqlError(
-                3951,
-                "Transaction failed in database because the statement was run under"
-                " snapshot isolation but the transaction did not"
-                " start in snapshot isolation. You cannot change the isolation level of"
-                " the transaction to snapshot after the transaction"
-                " has started.",
-            )
-        self.isolation = level
-
-    def reset(self) -> None:
-        """sp_reset_connection: the isolation level and the lock time-out of a new session, after the transaction's end."""
-        self.isolation = READ_COMMITTED if not self.count else self.isolation
-        self.lock_timeout = -1
-
     # ---- explicit transactions ------------------------------------------------------------------------------------
     def begin(self) -> Iterator[Outcome]:
         self.count += 1
@@ -214,6 +184,37 @@ class TransactionState:
             )
         self._written.add(key)
         return current
+
+    # ---- settings -------------------------------------------------------------------------------------------------
+    @property
+    def isolation_number(self) -> int:
+        return next(number for number, level in ISOLATION_LEVELS.items() if level == self.isolation)
+
+    @property
+    def state(self) -> int:
+        """XACT_STATE()."""
+        return -1 if self.doomed else (1 if self.count else 0)
+
+    def set_isolation(self, level: str) -> None:
+        """READ COMMITTED or SNAPSHOT. The others promise locking that DuckDB does not have; each is refused by name."""
+        if level not in (READ_COMMITTED, SNAPSHOT):
+            raise refused(f"the isolation level {level}; READ COMMITTED and SNAPSHOT are on the list")
+        if level == SNAPSHOT and self.count and self.isolation != SNAPSHOT:
+            # SQL Server lets the SET pass and fails the transaction at its next access.
+            raise SqlError(
+                3951,
+                "Transaction failed in database because the statement was run under"
+                " snapshot isolation but the transaction did not"
+                " start in snapshot isolation. You cannot change the isolation level of"
+                " the transaction to snapshot after the transaction"
+                " has started.",
+            )
+        self.isolation = level
+
+    def reset(self) -> None:
+        """sp_reset_connection: the isolation level and the lock time-out of a new session, after the transaction's end."""
+        self.isolation = READ_COMMITTED if not self.count else self.isolation
+        self.lock_timeout = -1
 
     # ---- ends -----------------------------------------------------------------------------------------------------
     def _end(self, *, commit: bool) -> None:

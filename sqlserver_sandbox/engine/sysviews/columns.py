@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.all_columns import catalogue_columns
-from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows
 from sqlserver_sandbox.engine.sysviews.server import SYSNAME_ID
-from sqlserver_sandbox.engine.sysviews.source import Source
 from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
 from sqlserver_sandbox.tsql.types import (
     BINARIES,

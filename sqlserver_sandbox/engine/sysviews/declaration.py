@@ -1,4 +1,4 @@
-"""How a system view is declared: columns in a compact notation, and a function that makes its rows."""
+"""How a system view is declared: columns in a compact notation, and a function that makes its rows from a `Source`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlserver_sandbox.engine.sysviews.source import Source
+from sqlserver_sandbox.engine.sysviews.facts import Facts
 from sqlserver_sandbox.model import MAX, SqlType
 from sqlserver_sandbox.tsql.bind.context import SystemColumn
 from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
 
 CATALOGUE_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 FIXED_COLLATION = "Latin1_General_CI_AS_KS_WS"
 """SQL Server gives *_desc columns this collation; the sandbox compares them as the database's."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What rows are made from. `database` is the one whose view is read; `databases` gives all of them."""
+
+    facts: Facts
+    database: Database
+    databases: Callable[[], tuple[Database, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,3 +67,8 @@ def _type(word: str) -> SqlType:
 def no_rows(source: Source) -> list[tuple[object, ...]]:
     """For what the sandbox does not have: foreign keys, masks, policies …"""
     return []
+
+
+def stored_time(text: str) -> object:
+    """A catalogue time as datetime stores it."""
+    return parse_datetime(text, SqlType("varchar"), SqlType("datetime"), None) if text else None

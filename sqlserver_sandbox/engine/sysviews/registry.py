@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlserver_sandbox.engine.sysviews import columns, objects, partitions, server
-from sqlserver_sandbox.engine.sysviews.declaration import View
-from sqlserver_sandbox.engine.sysviews.source import Facts, Source
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View
+from sqlserver_sandbox.engine.sysviews.facts import Facts
 from sqlserver_sandbox.engine.testing.canned import Canned
 from sqlserver_sandbox.tsql.bind.context import SystemColumn, SystemView
 from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.engine.sysviews.declaration import View, no_rows
-from sqlserver_sandbox.engine.sysviews.source import Source, stored_time
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows, stored_time
 from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_name
 

@@ -1,13 +1,11 @@
-"""What rows of system views are made from: the declared catalogue, row counts, the sessions there are."""
+"""What the system views need beyond the declared catalogue: row counts and the sessions there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.catalogue import Database, Table
-from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
 
 
 @dataclass(frozen=True)
@@ -29,17 +27,3 @@ class Facts:
 
     count_rows: Callable[[Database, Table], list[int]]
     sessions: Callable[[], list[SessionRow]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """`database` is the one whose view is read; `databases` gives all of them."""
-
-    facts: Facts
-    database: Database
-    databases: Callable[[], tuple[Database, ...]]
-
-
-def stored_time(text: str) -> object:
-    """A catalogue time as datetime stores it."""
-    return parse_datetime(text, SqlType("varchar"), SqlType("datetime"), None) if text else None
