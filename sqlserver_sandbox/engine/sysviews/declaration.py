@@ -13,8 +13,7 @@ from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.values.datetimes import parse_datetime
 
 CATALOGUE_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
-FIXED_COLLATION = "Latin1_General_CI_AS_KS_WS"
-"""SQL Server gives *_desc columns this collation; the sandbox compares them as the database's."""
+"""Of all names. SQL Server gives *_desc columns Latin1_General_CI_AS_KS_WS; the sandbox compares them as names."""
 
 
 @dataclass(frozen=True)
