@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sqlserver_sandbox.engine.statements.registry import STATEMENTS
+from sqlserver_sandbox.faults.plan import KINDS
 from sqlserver_sandbox.tsql import syntax
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,6 +189,10 @@ def test_a_handler_takes_an_execution_and_its_own_node(node: type) -> None:
     annotations = dict(STATEMENTS[node].handler.__annotations__)
     assert list(annotations.items())[:2] == [("execution", "Execution"), ("node", f"s.{node.__name__}")]
     assert set(annotations) == {"execution", "node", "return"}
+
+
+def test_a_fault_plan_has_a_word_for_every_kind_of_statement() -> None:
+    assert {kind.kind for kind in STATEMENTS.values()} <= KINDS
 
 
 def test_a_handler_calls_no_other_familys_handler() -> None:

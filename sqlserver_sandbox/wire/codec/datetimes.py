@@ -22,7 +22,7 @@ from sqlserver_sandbox.wire.codec.buffers import (
     low_bytes,
     validity_buffer,
 )
-from sqlserver_sandbox.wire.codec.invalid import invalid_value
+from sqlserver_sandbox.wire.refusals import invalid_value
 from sqlserver_sandbox.wire.type_info import time_width
 
 DAYS_TO_1970 = 719_162  # from 0001-01-01

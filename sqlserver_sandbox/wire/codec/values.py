@@ -11,7 +11,7 @@ from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec import binary, datetimes, decimals, numbers
 from sqlserver_sandbox.wire.codec.buffers import Mask
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
-from sqlserver_sandbox.wire.codec.invalid import invalid_value
+from sqlserver_sandbox.wire.refusals import invalid_value
 from sqlserver_sandbox.wire.type_info import value_width
 
 
