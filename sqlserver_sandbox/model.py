@@ -27,7 +27,7 @@ value SQL Server can hold is held exactly:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -307,13 +307,3 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `python -m sqlserver_sandbox` was asked for."""
-
-    data: str
-    port: int = 0
-    tls: bool = False
-    users: Mapping[str, str] = field(default_factory=dict)

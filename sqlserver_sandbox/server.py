@@ -8,6 +8,7 @@ import ssl
 import threading
 
 from sqlserver_sandbox.faults import Injector
+from sqlserver_sandbox.faults.connection import connect
 from sqlserver_sandbox.faults.transport import FaultyTransport, reset_at_once
 from sqlserver_sandbox.model import Engine
 from sqlserver_sandbox.wire.connection import Connection
@@ -70,7 +71,7 @@ class Server:
         """The new client's bytes; None when a fault took them already."""
         if self._faults is None:
             return Transport(connected)
-        faults = self._faults.connect()
+        faults = connect(self._faults)
         if faults.is_reset_at_accept():
             reset_at_once(connected)
             faults.close()

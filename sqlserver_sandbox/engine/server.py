@@ -8,8 +8,11 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlserver_sandbox.engine.execution.session_state import Login, SessionState
 from sqlserver_sandbox.engine.session import DuckDbSession
-from sqlserver_sandbox.engine.store import MASTER, Store
+from sqlserver_sandbox.engine.store.store import MASTER, Store
+from sqlserver_sandbox.engine.store.transaction import TransactionState
+from sqlserver_sandbox.engine.testing.canned import CannedAnswers
 from sqlserver_sandbox.model import SqlError
 
 FIRST_SPID = 51
@@ -28,7 +31,8 @@ class DuckDbEngine:
     def __init__(self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False) -> None:
         self.server_name = "SANDBOX"
         self._users = {name.lower(): password for name, password in users.items()}
-        self._store = Store(data, allows_canned=allows_canned)
+        self._store = Store(data)
+        self._canned = CannedAnswers(allowed=allows_canned)
         self._spids = itertools.count(FIRST_SPID)
         self._sessions: set[DuckDbSession] = set()
         self._mutex = threading.Lock()
@@ -48,18 +52,18 @@ class DuckDbEngine:
             raise SqlError(
                 4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
             )
-        session = DuckDbSession(
+        spid = next(self._spids)
+        connection = self._store.root.cursor()
+        state = SessionState(
+            Login(spid, user, application, host, self.server_name, self.version),
             self._store,
-            spid=next(self._spids),
-            login=user,
-            database_id=found,
-            server_name=self.server_name,
-            version=self.version,
-            application=application,
-            host=host,
-            on_close=self._forget,
-            others=self._others,
+            self._canned,
+            connection,
+            TransactionState(self._store, connection, spid),
+            found,
+            others=self._states,
         )
+        session = DuckDbSession(state, on_close=self._forget)
         with self._mutex:
             self._sessions.add(session)
         return session
@@ -68,12 +72,15 @@ class DuckDbEngine:
         with self._mutex:
             self._sessions.discard(session)
 
-    def _others(self) -> tuple[DuckDbSession, ...]:
+    def _open_sessions(self) -> tuple[DuckDbSession, ...]:
         with self._mutex:
             return tuple(self._sessions)
 
+    def _states(self) -> tuple[SessionState, ...]:
+        return tuple(session.state for session in self._open_sessions())
+
     def close(self) -> None:
         """Close every session, then the files."""
-        for session in self._others():
+        for session in self._open_sessions():
             session.close()
         self._store.close()

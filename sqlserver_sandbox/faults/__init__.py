@@ -4,8 +4,8 @@ A `Plan` says what goes wrong, where and how often; an `Injector` carries it out
 way of a server that was started without it.
 """
 
-from sqlserver_sandbox.faults.files import PlanError, parse_plan, render_plan
 from sqlserver_sandbox.faults.injector import Injector
 from sqlserver_sandbox.faults.plan import Plan
+from sqlserver_sandbox.faults.plan_json import PlanError, parse_plan, render_plan
 
 __all__ = ["Injector", "Plan", "PlanError", "parse_plan", "render_plan"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
-from sqlserver_sandbox.faults.files import PlanError, parse_plan
+from sqlserver_sandbox.faults.injector import Injector
 from sqlserver_sandbox.faults.messages import sql_error
 from sqlserver_sandbox.faults.plan import (
     BreakTls,
@@ -22,11 +22,9 @@ from sqlserver_sandbox.faults.plan import (
     Stall,
     Tear,
 )
+from sqlserver_sandbox.faults.plan_json import PlanError, parse_plan
 from sqlserver_sandbox.model import Cancelled, Occasion, SqlError
 from sqlserver_sandbox.wire.transport import ConnectionLost
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.faults.injector import Injector
 
 AtStatement: TypeAlias = Fail | Drop | Stall | Drip | Failover | Tear
 AT_STATEMENTS: tuple[type[AtStatement], ...] = (Fail, Drop, Stall, Drip, Failover, Tear)
@@ -244,6 +242,11 @@ class ConnectionFaults:
             table=next(iter(sorted(occasion.tables)), ""),
             server=self._server,
         )
+
+
+def connect(injector: Injector) -> ConnectionFaults:
+    """The faults of the server's next connection."""
+    return injector.admit(lambda number: ConnectionFaults(injector, number))
 
 
 def _torn(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

@@ -5,16 +5,40 @@ from __future__ import annotations
 import random
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from sqlserver_sandbox.faults.connection import ConnectionFaults
-from sqlserver_sandbox.faults.files import NAMES
 from sqlserver_sandbox.faults.plan import Action, Fault, Plan, RefuseLogin, Where
+from sqlserver_sandbox.faults.plan_json import NAMES
 from sqlserver_sandbox.model import Occasion
 
 UNAVAILABLE = 40613
 A = TypeVar("A", bound=Action)
+
+
+class FaultyConnection(Protocol):
+    """What an injector knows of a connection. `exempt`: it sets plans, and nothing goes wrong on it."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def application(self) -> str: ...
+
+    @property
+    def exempt(self) -> bool: ...
+
+    def let_go(self) -> None:
+        """End what stalls or drips."""
+        ...
+
+    def break_off(self, how: str) -> None:
+        """End the connection as a network does."""
+        ...
+
+
+C = TypeVar("C", bound=FaultyConnection)
 
 
 @dataclass(frozen=True)
@@ -55,7 +79,7 @@ class Injector:
         self.settable = settable
         self._lock = threading.Lock()
         self._course = _Course.begin(plan or Plan())
-        self._living: set[ConnectionFaults] = set()
+        self._living: set[FaultyConnection] = set()
 
     def set_plan(self, plan: Plan) -> tuple[Firing, ...]:
         """Begin a new plan; whatever stalls or drips is let go. What went wrong under the old one is returned."""
@@ -72,21 +96,21 @@ class Injector:
         with self._lock:
             return tuple(self._course.fired)
 
-    def connect(self) -> ConnectionFaults:
-        """The faults of the next connection."""
+    def admit(self, make: Callable[[int], C]) -> C:
+        """The next connection, made with its number."""
         with self._lock:
             self._course.connections += 1
-            connection = ConnectionFaults(self, self._course.connections)
+            connection = make(self._course.connections)
             self._living.add(connection)
             return connection
 
-    def forget(self, connection: ConnectionFaults) -> None:
+    def forget(self, connection: FaultyConnection) -> None:
         """The connection is over."""
         with self._lock:
             self._living.discard(connection)
 
     def decide(
-        self, connection: ConnectionFaults, occasion: Occasion, actions: tuple[type[A], ...], *, with_rows: bool = True
+        self, connection: FaultyConnection, occasion: Occasion, actions: tuple[type[A], ...], *, with_rows: bool = True
     ) -> A | None:
         """What goes wrong at this occasion: the first of `actions` in the plan that is for it. It counts as having happened.
 
@@ -109,7 +133,7 @@ class Injector:
         course: _Course,
         place: int,
         fault: Fault,
-        connection: ConnectionFaults,
+        connection: FaultyConnection,
         occasion: Occasion,
         *,
         taken: bool,
@@ -138,7 +162,7 @@ class Injector:
             if not connection.exempt:
                 connection.break_off("reset")
 
-    def login_after_failover(self, connection: ConnectionFaults) -> RefuseLogin | None:
+    def login_after_failover(self, connection: FaultyConnection) -> RefuseLogin | None:
         """Whether this login still comes too early."""
         with self._lock:
             if not self._course.logins_refused:
@@ -148,7 +172,7 @@ class Injector:
             return RefuseLogin(UNAVAILABLE)
 
 
-def _agrees(where: Where, connection: ConnectionFaults, occasion: Occasion) -> bool:
+def _agrees(where: Where, connection: FaultyConnection, occasion: Occasion) -> bool:
     if connection.exempt:
         return False
     if where.connection is not None and where.connection != connection.number:

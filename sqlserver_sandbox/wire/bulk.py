@@ -11,10 +11,9 @@ from sqlserver_sandbox.model import ArrowArray, BulkTarget, Column, SqlError
 from sqlserver_sandbox.wire.bulk_scan import Located, RowScanner, whole_plp
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Longs, Mask
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
-from sqlserver_sandbox.wire.codec.invalid import invalid_value
 from sqlserver_sandbox.wire.codec.values import array_of, arrow_form
 from sqlserver_sandbox.wire.fields import FieldReader
-from sqlserver_sandbox.wire.refusals import StreamEnded, protocol_error
+from sqlserver_sandbox.wire.refusals import StreamEnded, invalid_value, protocol_error
 from sqlserver_sandbox.wire.tokens import COLMETADATA
 from sqlserver_sandbox.wire.type_info import WireType, parse_type_info, value_width
 

@@ -1,8 +1,8 @@
-"""What the sandbox says when it will not, or cannot, do what a client asks on the wire."""
+"""Errors of the wire: what the sandbox does not do, bytes that are not TDS, values that their types cannot hold."""
 
 from __future__ import annotations
 
-from sqlserver_sandbox.model import SqlError
+from sqlserver_sandbox.model import SqlError, SqlType
 
 UNSUPPORTED = 40517
 """SQL Server's number for 'Keyword or statement option is not supported in this version': what a real, smaller edition says."""
@@ -27,6 +27,16 @@ def protocol_error(what: str) -> SqlError:
 
 def stream_ended(what: str) -> StreamEnded:
     return StreamEnded(PROTOCOL_ERROR, _PROTOCOL_TEXT.format(what), class_=20)
+
+
+def invalid_value(sql_type: SqlType) -> SqlError:
+    """SQL Server's 8023: a client sent, say, a time of 25 hours, or five digits in a decimal(4)."""
+    return SqlError(
+        8023,
+        "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. "
+        f"The supplied value is not a valid instance of data type {sql_type.name}. "
+        "Check the source data for invalid values.",
+    )
 
 
 _PROTOCOL_TEXT = "The incoming tabular data stream (TDS) protocol stream is incorrect: {}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError, SqlType
@@ -13,23 +12,23 @@ from sqlserver_sandbox.tsql.bind.comparison import equality_key, order_key
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import DECIMALS, FLOATS, INTEGERS, LOB, MONEY
-from sqlserver_sandbox.tsql.values.faults import overflow
+from sqlserver_sandbox.tsql.values.errors import overflow
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call, Window
 
 AGGREGATES = ("count", "count_big", "sum", "min", "max", "avg")
 WINDOW_ONLY = ("row_number", "rank", "dense_rank", "lead", "lag")
 
 
-def bind_aggregate(binder: Binder, node: Call) -> Bound:
+def bind_aggregate(binder: ExpressionBinder, node: Call) -> Bound:
     """An aggregate over the rows of a group; `binder` is below GROUP BY."""
     return _aggregate(binder, node, "")
 
 
-def _aggregate(binder: Binder, node: Call, over: str) -> Bound:
+def _aggregate(binder: ExpressionBinder, node: Call, over: str) -> Bound:
     if node.star:
         if node.name not in ("count", "count_big"):
             raise SqlError(102, "Incorrect syntax near '*'.", class_=15, line=node.line)
@@ -127,13 +126,13 @@ def _average(value: Bound, node: Call, over: str) -> Bound:
 
 
 # ---- windows -----------------------------------------------------------------------------------------------------
-def bind_window(binder: Binder, node: Call) -> Bound:
+def bind_window(binder: ExpressionBinder, node: Call) -> Bound:
     """A function with OVER."""
     if node.over is None:
         raise SqlError(10753, f"The function '{node.name}' must have an OVER clause.", class_=15, line=node.line)
     over = _over(binder, node.over)
     if node.name in AGGREGATES:
-        return _aggregate(replace(binder, allow_windows=False), node, over)
+        return _aggregate(binder.without_windows(), node, over)
     if not node.over.order:
         raise SqlError(
             4112, f"The function '{node.name}' must have an OVER clause with ORDER BY.", class_=15, line=node.line
@@ -144,8 +143,8 @@ def bind_window(binder: Binder, node: Call) -> Bound:
     return rule(binder, node, over)
 
 
-def _over(binder: Binder, window: Window) -> str:
-    inside = replace(binder, allow_windows=False)
+def _over(binder: ExpressionBinder, window: Window) -> str:
+    inside = binder.without_windows()
     pieces = []
     if window.partition:
         pieces.append("PARTITION BY " + ", ".join(equality_key(inside.bind(p)) for p in window.partition))
@@ -162,14 +161,14 @@ def order_item(bound: Bound, *, descending: bool) -> str:
     return f"{order_key(bound)} {'DESC NULLS LAST' if descending else 'ASC NULLS FIRST'}"
 
 
-def _rank(binder: Binder, node: Call, over: str) -> Bound:
+def _rank(binder: ExpressionBinder, node: Call, over: str) -> Bound:
     if node.args:
         raise SqlError(174, f"The {node.name} function requires 0 argument(s).", class_=15, line=node.line)
     return Bound(f"{node.name}(){over}", SqlType("bigint"), False)
 
 
-def _neighbour(binder: Binder, node: Call, over: str) -> Bound:
-    inside = replace(binder, allow_windows=False)
+def _neighbour(binder: ExpressionBinder, node: Call, over: str) -> Bound:
+    inside = binder.without_windows()
     args = [inside.bind(a) for a in node.args]
     if not 1 <= len(args) <= 3:
         raise SqlError(189, f"The {node.name} function requires 1 to 3 arguments.", class_=15, line=node.line)
@@ -182,7 +181,7 @@ def _neighbour(binder: Binder, node: Call, over: str) -> Bound:
     return computed(f"{text}){over}", args[0].type, args[0], nullable=True, label=args[0].label)
 
 
-_WINDOWS: dict[str, Callable[[Binder, Call, str], Bound]] = {
+_WINDOWS: dict[str, Callable[[ExpressionBinder, Call, str], Bound]] = {
     "row_number": _rank,
     "rank": _rank,
     "dense_rank": _rank,

@@ -11,7 +11,7 @@ from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import LOB, UNICODE
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 INT = SqlType("int")
@@ -25,7 +25,7 @@ def varchar(length: int) -> SqlType:
     return SqlType("varchar", length, collation=DEFAULT_COLLATION)
 
 
-def exactly(binder: Binder, node: Call, least: int, most: int | None = None) -> list[Bound]:
+def exactly(binder: ExpressionBinder, node: Call, least: int, most: int | None = None) -> list[Bound]:
     """The arguments, bound; 174 (or 189) when there are too few or too many."""
     most = least if most is None else most
     if not least <= len(node.args) <= most:

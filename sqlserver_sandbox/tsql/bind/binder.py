@@ -11,7 +11,7 @@ from sqlserver_sandbox.tsql import collations
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind import aggregates, functions, globals_, literals, partitions, patterns
 from sqlserver_sandbox.tsql.bind.arithmetic import arithmetic, negate
-from sqlserver_sandbox.tsql.bind.bound import Bound, cast, constant, null
+from sqlserver_sandbox.tsql.bind.bound import Bound, BoundQuery, cast, constant, null
 from sqlserver_sandbox.tsql.bind.comparison import compare, equality_key, matched
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
@@ -43,7 +43,7 @@ class Binder:
 
     context: Context
     scope: Scope
-    query: Callable[[s.Query, Scope], Any]
+    query: Callable[[s.Query, Scope], BoundQuery]
     grouping: Grouping | None = None
     allow_windows: bool = False
     in_aggregate: bool = field(default=False)
@@ -66,6 +66,9 @@ class Binder:
             # Not a row expression (it holds an aggregate, say): the parts are looked at one by one.
             return None
         return self.grouping.key(bound) if self.grouping is not None else None
+
+    def without_windows(self) -> Binder:
+        return replace(self, allow_windows=False)
 
     @property
     def rows(self) -> Binder:
@@ -251,10 +254,10 @@ def _in_sides(operand: Bound, column: Bound) -> tuple[str, str]:
     return equality_key(left), equality_key(right)
 
 
-def _scalar(bound: Any) -> str:
+def _scalar(bound: BoundQuery) -> str:
     """DuckDB would take any one of several rows; SQL Server raises 512."""
     if bound.single_row:
-        return str(bound.sql)
+        return bound.sql
     return f"SELECT CASE WHEN count(*) > 1 THEN {functions.MORE_THAN_ONE_ROW} ELSE any_value(q.c1) END FROM ({bound.sql}) AS q"
 
 

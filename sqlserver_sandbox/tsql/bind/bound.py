@@ -1,4 +1,4 @@
-"""A bound expression: DuckDB text in the storage form of its declared type."""
+"""Bound expressions and queries: DuckDB text in the storage form of its declared type."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ class Bound:
     @property
     def collation(self) -> str:
         return self.type.collation or DEFAULT_COLLATION
+
+
+@dataclass(frozen=True)
+class BoundQuery:
+    """`columns` describe c1, c2, … of `sql` in order; `name` of each is what the client sees."""
+
+    sql: str
+    columns: tuple[Bound, ...]
+    single_row: bool = False
+    assigns: tuple[str, ...] = ()
 
 
 def constant(value: object, declared: SqlType, *, label: str = "default") -> Bound:

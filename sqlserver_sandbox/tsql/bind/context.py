@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlserver_sandbox.model import SqlType
-from sqlserver_sandbox.tsql.declared import Database, Table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql, raising
-from sqlserver_sandbox.tsql.bind.moments import moment_sql, moment_text_sql
+from sqlserver_sandbox.tsql.bind.datetimes import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
 from sqlserver_sandbox.tsql.types import (
     BINARIES,

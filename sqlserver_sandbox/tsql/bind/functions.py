@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.bind import (
     functions_bytes,
+    functions_dates,
     functions_general,
-    functions_moment,
     functions_system,
     functions_text,
 )
@@ -17,7 +17,7 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, raise_sql
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 MORE_THAN_ONE_ROW = raise_sql(
@@ -28,11 +28,11 @@ MORE_THAN_ONE_ROW = raise_sql(
     )
 )
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     **functions_general.RULES,
     **functions_text.RULES,
     **functions_bytes.RULES,
-    **functions_moment.RULES,
+    **functions_dates.RULES,
     **functions_system.RULES,
 }
 
@@ -130,7 +130,7 @@ _KNOWN_OFF_LIST = frozenset(
 )
 
 
-def bind_call(binder: Binder, node: Call) -> Bound:
+def bind_call(binder: ExpressionBinder, node: Call) -> Bound:
     """A scalar function. Raises 195 for no such function, 174 for a wrong number of arguments, the refusal off the list."""
     rule = RULES.get(node.name)
     if rule is None:

@@ -13,7 +13,7 @@ from sqlserver_sandbox.tsql.types import BINARIES, UNICODE, catalogue_sizes, is_
 from sqlserver_sandbox.tsql.values.texts import is_utf8
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 ALGORITHMS = {
@@ -25,7 +25,7 @@ ALGORITHMS = {
 }
 
 
-def _datalength(binder: Binder, node: Call) -> Bound:
+def _datalength(binder: ExpressionBinder, node: Call) -> Bound:
     """Bytes; bigint for (max) types.."""
     (value,) = exactly(binder, node, 1)
     target = SqlType("bigint") if is_max(value.type) else INT
@@ -46,7 +46,7 @@ def _datalength(binder: Binder, node: Call) -> Bound:
     return computed(f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE {width} END", INT, value)
 
 
-def _hashbytes(binder: Binder, node: Call) -> Bound:
+def _hashbytes(binder: ExpressionBinder, node: Call) -> Bound:
     which, value = exactly(binder, node, 2)
     name = known_text(which, "a hash algorithm")
     algorithm = ALGORITHMS.get((name or "").upper())
@@ -65,4 +65,4 @@ def _hashbytes(binder: Binder, node: Call) -> Bound:
     raise SqlError(8116, f"Argument data type {value.type.name} is invalid for argument 2 of hashbytes function.")
 
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {"datalength": _datalength, "hashbytes": _hashbytes}
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {"datalength": _datalength, "hashbytes": _hashbytes}

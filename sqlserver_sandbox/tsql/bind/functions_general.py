@@ -18,11 +18,11 @@ from sqlserver_sandbox.tsql.types import catalogue_sizes
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 
-def _isnull(binder: Binder, node: Call) -> Bound:
+def _isnull(binder: ExpressionBinder, node: Call) -> Bound:
     """The first argument's type, also for the replacement: it may be cut."""
     value, replacement = exactly(binder, node, 2)
     if value.null_literal:
@@ -41,7 +41,7 @@ def _isnull(binder: Binder, node: Call) -> Bound:
     )
 
 
-def _coalesce(binder: Binder, node: Call) -> Bound:
+def _coalesce(binder: ExpressionBinder, node: Call) -> Bound:
     parts = [binder.bind(a) for a in node.args]
     if len(parts) < 2:
         raise SqlError(102, "Incorrect syntax near ')'.", class_=15, line=node.line)
@@ -57,7 +57,7 @@ def _coalesce(binder: Binder, node: Call) -> Bound:
     return computed(text, target, *converted, nullable=all(p.nullable for p in converted), label=label)
 
 
-def _nullif(binder: Binder, node: Call) -> Bound:
+def _nullif(binder: ExpressionBinder, node: Call) -> Bound:
     left, right = exactly(binder, node, 2)
     if left.null_literal:
         raise SqlError(
@@ -75,7 +75,7 @@ def _nullif(binder: Binder, node: Call) -> Bound:
     )
 
 
-def _newid(binder: Binder, node: Call) -> Bound:
+def _newid(binder: ExpressionBinder, node: Call) -> Bound:
     exactly(binder, node, 0)
     return Bound("upper(CAST(uuid() AS VARCHAR))", SqlType("uniqueidentifier"), False, volatile=True)
 
@@ -89,7 +89,7 @@ _PROPERTIES: dict[str, Callable[[SqlType], object]] = {
 }
 
 
-def _variant_property(binder: Binder, node: Call) -> Bound:
+def _variant_property(binder: ExpressionBinder, node: Call) -> Bound:
     """SQL Server answers with sql_variant; the sandbox with nvarchar(128) for names and int for numbers."""
     value, which = exactly(binder, node, 2)
     name = (known_text(which, "a property name") or "").lower()
@@ -110,7 +110,7 @@ def _variant_property(binder: Binder, node: Call) -> Bound:
     return Bound(f"CASE {variant_base(value.sql)} {' '.join(branches)} END", target, True)
 
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "isnull": _isnull,
     "coalesce": _coalesce,
     "nullif": _nullif,

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import INT, as_int, exactly, known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound, computed, constant
-from sqlserver_sandbox.tsql.declared import Database
-from sqlserver_sandbox.tsql.parse.reader import Reader
+from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.parse.reader import TokenReader
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import ObjectName
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 _SYSNAME = nvarchar(128)
 SYSTEM_SCHEMAS = {"sys": 4, "information_schema": 3}
 
 
-def _db_name(binder: Binder, node: Call) -> Bound:
+def _db_name(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 0, 1)
     if not args:
         return constant(binder.context.database.name, _SYSNAME)
     return _lookup(args[0], {d.database_id: d.name for d in binder.context.catalogue.databases()})
 
 
-def _db_id(binder: Binder, node: Call) -> Bound:
+def _db_id(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 0, 1)
     if not args:
         return constant(binder.context.database.database_id, INT)
@@ -42,14 +42,14 @@ def _schemas(database: Database) -> dict[int, str]:
     return {**{s.schema_id: s.name for s in database.schemas}, 3: "INFORMATION_SCHEMA", 4: "sys"}
 
 
-def _schema_name(binder: Binder, node: Call) -> Bound:
+def _schema_name(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 0, 1)
     if not args:
         return constant("dbo", _SYSNAME)
     return _lookup(args[0], _schemas(binder.context.database))
 
 
-def _schema_id(binder: Binder, node: Call) -> Bound:
+def _schema_id(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 0, 1)
     name = known_text(args[0], "SCHEMA_ID with a name") if args else "dbo"
     found = {n.lower(): i for i, n in _schemas(binder.context.database).items()}.get((name or "").lower())
@@ -71,14 +71,14 @@ def _lookup(key: Bound, names: dict[int, str]) -> Bound:
 def parse_object_name(text: str) -> ObjectName | None:
     """A quoted or plain name of one to three parts; None when it is no name."""
     try:
-        reader = Reader(text)
+        reader = TokenReader(text)
         name = reader.object_name()
     except SqlError:
         return None
     return name if reader.token.kind == "end" else None
 
 
-def _object_id(binder: Binder, node: Call) -> Bound:
+def _object_id(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 1, 2)
     text = known_text(args[0], "OBJECT_ID with a name")
     kind = known_text(args[1], "OBJECT_ID with a type") if len(args) == 2 else None
@@ -89,7 +89,7 @@ def _object_id(binder: Binder, node: Call) -> Bound:
     return constant(_find_object(binder, database, name, kind) if database else None, INT)
 
 
-def _find_object(binder: Binder, database: Database, name: ObjectName, kind: str | None) -> int | None:
+def _find_object(binder: ExpressionBinder, database: Database, name: ObjectName, kind: str | None) -> int | None:
     schema = name.schema or "dbo"
     if schema.lower() in SYSTEM_SCHEMAS:
         if kind is not None and kind.strip().upper() not in ("V", "S"):
@@ -129,33 +129,33 @@ def _object_names(database: Database) -> dict[int, str]:
     return names
 
 
-def _object_name(binder: Binder, node: Call) -> Bound:
+def _object_name(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 1, 2)
     if len(args) == 2:
         raise refused("OBJECT_NAME with a database")
     return _lookup(args[0], _object_names(binder.context.database))
 
 
-def _object_schema_name(binder: Binder, node: Call) -> Bound:
+def _object_schema_name(binder: ExpressionBinder, node: Call) -> Bound:
     (key,) = exactly(binder, node, 1)
     database = binder.context.database
     return _lookup(key, {t.object_id: database.schema_by_id(t.schema_id).name for t in database.tables})
 
 
-def _login(binder: Binder, node: Call) -> Bound:
+def _login(binder: ExpressionBinder, node: Call) -> Bound:
     if node.args:
         raise refused(f"{node.name.upper()} with an argument")
     return constant(binder.context.facts.login, _SYSNAME)
 
 
-def _user(binder: Binder, node: Call) -> Bound:
+def _user(binder: ExpressionBinder, node: Call) -> Bound:
     """Every login is the owner of every database."""
     if node.args:
         raise refused(f"{node.name.upper()} with an argument")
     return constant("dbo", _SYSNAME)
 
 
-def _server_property(binder: Binder, node: Call) -> Bound:
+def _server_property(binder: ExpressionBinder, node: Call) -> Bound:
     """SQL Server answers with sql_variant; the sandbox with nvarchar(128) or int."""
     (which,) = exactly(binder, node, 1)
     name = (known_text(which, "a property name") or "").lower()
@@ -191,7 +191,7 @@ def _property(values: dict[str, str | int], name: str, function: str) -> Bound:
     return constant(value, INT if isinstance(value, int) else _SYSNAME)
 
 
-def _database_property(binder: Binder, node: Call) -> Bound:
+def _database_property(binder: ExpressionBinder, node: Call) -> Bound:
     which, prop = exactly(binder, node, 2)
     text = known_text(which, "a database name")
     database = binder.context.catalogue.database(text) if text else None
@@ -211,7 +211,7 @@ def _database_property(binder: Binder, node: Call) -> Bound:
     return _property(values, name, "DATABASEPROPERTYEX")
 
 
-def _has_perms(binder: Binder, node: Call) -> Bound:
+def _has_perms(binder: ExpressionBinder, node: Call) -> Bound:
     """Every login may do everything, to whatever exists."""
     args = exactly(binder, node, 3)
     securable, kind, permission = (known_text(a, "HAS_PERMS_BY_NAME arguments") for a in args)
@@ -227,17 +227,17 @@ def _has_perms(binder: Binder, node: Call) -> Bound:
     return constant(1 if found is not None else None, INT)
 
 
-def _min_active_rowversion(binder: Binder, node: Call) -> Bound:
+def _min_active_rowversion(binder: ExpressionBinder, node: Call) -> Bound:
     exactly(binder, node, 0)
     return constant(binder.context.facts.min_active_rowversion.to_bytes(8, "big"), SqlType("binary", 8))
 
 
-def _xact_state(binder: Binder, node: Call) -> Bound:
+def _xact_state(binder: ExpressionBinder, node: Call) -> Bound:
     exactly(binder, node, 0)
     return constant(binder.context.facts.xact_state, SqlType("smallint"))
 
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "db_name": _db_name,
     "db_id": _db_id,
     "schema_name": _schema_name,

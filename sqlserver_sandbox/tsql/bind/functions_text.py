@@ -17,7 +17,7 @@ from sqlserver_sandbox.tsql.types import BINARIES, UNICODE, is_max
 from sqlserver_sandbox.tsql.values.storage import text_literal
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
     from sqlserver_sandbox.tsql.syntax import Call
 
 
@@ -27,7 +27,7 @@ def _varying(declared: SqlType, length: int | None = None) -> SqlType:
     return SqlType(name, declared.length if length is None else length, collation=declared.collation)
 
 
-def _len(binder: Binder, node: Call) -> Bound:
+def _len(binder: ExpressionBinder, node: Call) -> Bound:
     """Units without the blanks at the end; bigint for (max) types."""
     (value,) = exactly(binder, node, 1)
     text = as_text(value, "len")
@@ -39,8 +39,8 @@ def _duck(target: SqlType) -> str:
     return "BIGINT" if target.name == "bigint" else "INTEGER"
 
 
-def _side(function: str) -> Callable[[Binder, Call], Bound]:
-    def rule(binder: Binder, node: Call) -> Bound:
+def _side(function: str) -> Callable[[ExpressionBinder, Call], Bound]:
+    def rule(binder: ExpressionBinder, node: Call) -> Bound:
         value, count = exactly(binder, node, 2)
         text, length = as_text(value, function), as_int(count)
         known = count.constant.value if count.constant is not None else None
@@ -58,7 +58,7 @@ def _shorter(length: int, known: object) -> int:
     return min(length, known) if length != MAX else length
 
 
-def _substring(binder: Binder, node: Call) -> Bound:
+def _substring(binder: ExpressionBinder, node: Call) -> Bound:
     value, start, count = exactly(binder, node, 3)
     if value.type.name in BINARIES:
         return _subbytes(value, start, count)
@@ -93,8 +93,8 @@ def _subbytes(value: Bound, start: Bound, count: Bound) -> Bound:
     return computed(f"slice_bytes({value.sql}, {begin}, {max(first + length - begin, 0)})", target, value)
 
 
-def _same(duck: str, *, trims: bool = False) -> Callable[[Binder, Call], Bound]:
-    def rule(binder: Binder, node: Call) -> Bound:
+def _same(duck: str, *, trims: bool = False) -> Callable[[ExpressionBinder, Call], Bound]:
+    def rule(binder: ExpressionBinder, node: Call) -> Bound:
         (value,) = exactly(binder, node, 1)
         text = as_text(value, node.name)
         sql = f"{duck}({text.sql}, ' ')" if trims else f"{duck}(checked_text({text.sql}))"
@@ -103,7 +103,7 @@ def _same(duck: str, *, trims: bool = False) -> Callable[[Binder, Call], Bound]:
     return rule
 
 
-def _replace(binder: Binder, node: Call) -> Bound:
+def _replace(binder: ExpressionBinder, node: Call) -> Bound:
     """Under a bin2 collation, or with a search text that has no letters: others would need folding in place."""
     texts = [as_text(a, "replace", i) for i, a in enumerate(exactly(binder, node, 3), 1)]
     collation, label = common_collation(texts, "replace")
@@ -152,7 +152,7 @@ def implicit_text(bound: Bound, *, unicode: bool) -> Bound:
     )
 
 
-def _concat(binder: Binder, node: Call) -> Bound:
+def _concat(binder: ExpressionBinder, node: Call) -> Bound:
     if not 2 <= len(node.args) <= 254:
         raise SqlError(189, "The concat function requires 2 to 254 arguments.", class_=15, line=node.line)
     raw = [binder.bind(a) for a in node.args]
@@ -169,7 +169,7 @@ def _concat(binder: Binder, node: Call) -> Bound:
     return convert(joined, declared)
 
 
-def _quotename(binder: Binder, node: Call) -> Bound:
+def _quotename(binder: ExpressionBinder, node: Call) -> Bound:
     args = exactly(binder, node, 1, 2)
     if len(args) == 2:
         raise refused("QUOTENAME with a quote character; brackets are the default")
@@ -178,7 +178,7 @@ def _quotename(binder: Binder, node: Call) -> Bound:
     return computed(sql, nvarchar(258), text, nullable=True)
 
 
-def _concat_ws(binder: Binder, node: Call) -> Bound:
+def _concat_ws(binder: ExpressionBinder, node: Call) -> Bound:
     if not 3 <= len(node.args) <= 254:
         raise SqlError(189, "The concat_ws function requires 3 to 254 arguments.", class_=15, line=node.line)
     raw = [binder.bind(a) for a in node.args]
@@ -196,7 +196,7 @@ def _concat_ws(binder: Binder, node: Call) -> Bound:
     return convert(joined, declared)
 
 
-RULES: dict[str, Callable[[Binder, Call], Bound]] = {
+RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "len": _len,
     "left": _side("left"),
     "right": _side("right"),

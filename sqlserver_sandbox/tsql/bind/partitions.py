@@ -11,12 +11,12 @@ from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.values.storage import decode_value
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.binder import Binder
-    from sqlserver_sandbox.tsql.declared import PartitionFunction
+    from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
+    from sqlserver_sandbox.tsql.catalogue import PartitionFunction
     from sqlserver_sandbox.tsql.syntax import PartitionNumber
 
 
-def bind_partition_number(binder: Binder, node: PartitionNumber) -> Bound:
+def bind_partition_number(binder: ExpressionBinder, node: PartitionNumber) -> Bound:
     """The partition of any value, whether rows are there or not; 245, 8115 … when the value does not convert."""
     database = binder.context.database
     function = database.function(node.function)

@@ -11,21 +11,11 @@ from sqlserver_sandbox.tsql.bind import outputs, setops, sources
 from sqlserver_sandbox.tsql.bind.aggregates import AGGREGATES, order_item
 from sqlserver_sandbox.tsql.bind.arguments import known_int
 from sqlserver_sandbox.tsql.bind.binder import Binder, Grouping
-from sqlserver_sandbox.tsql.bind.bound import Bound
+from sqlserver_sandbox.tsql.bind.bound import Bound, BoundQuery
 from sqlserver_sandbox.tsql.bind.comparison import equality_key
 from sqlserver_sandbox.tsql.bind.context import Context
 from sqlserver_sandbox.tsql.bind.scope import Scope
 from sqlserver_sandbox.tsql.refusal import refused
-
-
-@dataclass(frozen=True)
-class BoundQuery:
-    """`columns` describe c1, c2, … of `sql` in order; `name` of each is what the client sees."""
-
-    sql: str
-    columns: tuple[Bound, ...]
-    single_row: bool = False
-    assigns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +49,9 @@ class QueryBinder:
         if not ctes:
             return self
         return replace(self, ctes={**self.ctes, **{c.name.lower(): c for c in ctes}})
+
+    def inside(self, ctes: Mapping[str, s.CommonTable], name: str) -> QueryBinder:
+        return replace(self, ctes=ctes, expanding=(*self.expanding, name))
 
     def binder(self, scope: Scope) -> Binder:
         return Binder(self.context, scope, lambda node, outer: self.query(node, outer))

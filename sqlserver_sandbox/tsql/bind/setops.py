@@ -15,7 +15,8 @@ from sqlserver_sandbox.tsql.bind.unify import common_type
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.bind.queries import BoundQuery, QueryBinder
+    from sqlserver_sandbox.tsql.bind.bound import BoundQuery
+    from sqlserver_sandbox.tsql.bind.protocols import SubqueryBinder
     from sqlserver_sandbox.tsql.bind.scope import Scope
 
 
@@ -33,7 +34,7 @@ def distinct(inner: str, columns: tuple[Bound, ...]) -> str:
 
 
 def bind_set_operation(
-    binder: QueryBinder, node: s.Query, body: s.SetOperation, outer: Scope | None, *, top_level: bool
+    binder: SubqueryBinder, node: s.Query, body: s.SetOperation, outer: Scope | None, *, top_level: bool
 ) -> BoundQuery:
     """Both sides in their common types; ORDER BY sees the outputs of the first."""
     if node.order and not top_level and node.offset is None:

@@ -12,12 +12,12 @@ from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.functions_system import SYSTEM_SCHEMAS
 from sqlserver_sandbox.tsql.bind.scope import Scope, ScopeSource
 from sqlserver_sandbox.tsql.bind.unify import common_type
-from sqlserver_sandbox.tsql.declared import Database, Table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.context import Context
-    from sqlserver_sandbox.tsql.bind.queries import QueryBinder
+    from sqlserver_sandbox.tsql.bind.protocols import SubqueryBinder
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class BoundSource:
     sources: tuple[ScopeSource, ...]
 
 
-def bind_source(binder: QueryBinder, node: s.Source, scope: Scope) -> BoundSource:
+def bind_source(binder: SubqueryBinder, node: s.Source, scope: Scope) -> BoundSource:
     """`scope` holds what is to the left: only APPLY may see it."""
     if isinstance(node, s.TableSource):
         return _table(binder, node, scope)
@@ -61,7 +61,7 @@ def table_columns(table: Table, alias: str) -> tuple[Bound, ...]:
     )
 
 
-def _table(binder: QueryBinder, node: s.TableSource, scope: Scope) -> BoundSource:
+def _table(binder: SubqueryBinder, node: s.TableSource, scope: Scope) -> BoundSource:
     context, name = binder.context, node.name
     if len(name.parts) == 1 and name.name.lower() in binder.ctes:
         return _common(binder, node)
@@ -91,7 +91,7 @@ def _system(context: Context, node: s.TableSource, alias: str) -> BoundSource:
     return BoundSource(f"{view.relation} AS {alias}", (source,))
 
 
-def _common(binder: QueryBinder, node: s.TableSource) -> BoundSource:
+def _common(binder: SubqueryBinder, node: s.TableSource) -> BoundSource:
     common = binder.ctes[node.name.name.lower()]
     key = common.name.lower()
     if key in binder.expanding:
@@ -103,12 +103,12 @@ def _common(binder: QueryBinder, node: s.TableSource) -> BoundSource:
             earlier[other] = value
             break
         earlier[other] = value
-    inside = replace(binder, ctes=earlier, expanding=(*binder.expanding, key))
+    inside = binder.inside(earlier, key)
     return _derived(inside, common.query, node.alias or common.name, common.columns, None)
 
 
 def _derived(
-    binder: QueryBinder, query: s.Query, name: str, names: tuple[str, ...], outer: Scope | None
+    binder: SubqueryBinder, query: s.Query, name: str, names: tuple[str, ...], outer: Scope | None
 ) -> BoundSource:
     bound = binder.query(query, outer)
     if bound.assigns:
@@ -137,7 +137,7 @@ def _named(columns: tuple[Bound, ...], names: tuple[str, ...], table: str) -> tu
     return columns
 
 
-def _values(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> BoundSource:
+def _values(binder: SubqueryBinder, node: s.ValuesTable, scope: Scope) -> BoundSource:
     rows, columns = _bind_rows(binder, node, scope)
     alias = binder.context.alias()
     text = " UNION ALL ".join("SELECT " + ", ".join(f"{v.sql} AS c{i}" for i, v in enumerate(row, 1)) for row in rows)
@@ -147,7 +147,9 @@ def _values(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> BoundSour
     return BoundSource(f"({text}) AS {alias}", (source,))
 
 
-def _bind_rows(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> tuple[list[list[Bound]], tuple[Bound, ...]]:
+def _bind_rows(
+    binder: SubqueryBinder, node: s.ValuesTable, scope: Scope
+) -> tuple[list[list[Bound]], tuple[Bound, ...]]:
     expressions = binder.binder(scope)
     bound = [[expressions.bind(v) for v in row] for row in node.rows]
     if any(len(row) != len(bound[0]) for row in bound):
@@ -171,7 +173,7 @@ def _bind_rows(binder: QueryBinder, node: s.ValuesTable, scope: Scope) -> tuple[
 _WORDS = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN"}
 
 
-def _join(binder: QueryBinder, node: s.Join, scope: Scope) -> BoundSource:
+def _join(binder: SubqueryBinder, node: s.Join, scope: Scope) -> BoundSource:
     left = bind_source(binder, node.left, scope)
     if node.kind.endswith("apply"):
         return _apply(binder, node, left, scope)
@@ -203,7 +205,7 @@ def _nullable(found: tuple[ScopeSource, ...]) -> tuple[ScopeSource, ...]:
     return tuple(replace(x, columns=tuple(replace(c, nullable=True) for c in x.columns)) for x in found)
 
 
-def _apply(binder: QueryBinder, node: s.Join, left: BoundSource, scope: Scope) -> BoundSource:
+def _apply(binder: SubqueryBinder, node: s.Join, left: BoundSource, scope: Scope) -> BoundSource:
     inner = Scope(left.sources, scope.outer)
     if isinstance(node.right, s.ValuesTable) and len(node.right.rows) == 1:
         return _computed_columns(binder, node.right, left, inner)
@@ -221,7 +223,7 @@ def _apply(binder: QueryBinder, node: s.Join, left: BoundSource, scope: Scope) -
     )
 
 
-def _computed_columns(binder: QueryBinder, values: s.ValuesTable, left: BoundSource, scope: Scope) -> BoundSource:
+def _computed_columns(binder: SubqueryBinder, values: s.ValuesTable, left: BoundSource, scope: Scope) -> BoundSource:
     """APPLY of one row of VALUES adds columns to each row: a projection, not a join."""
     rows, columns = _bind_rows(binder, values, scope)
     alias = binder.context.alias()

@@ -44,7 +44,7 @@ _NO_EFFECT_OPTIONS = ("RECOMPILE",)
 
 def parse_batch(sql: str) -> tuple[s.Statement, ...]:
     """The statements of one batch. Raises SqlError 102 and its kin, or the refusal, before anything has run."""
-    reader = Reader(sql)
+    reader = queries.QueryReader(sql)
     statements: list[s.Statement] = []
     while reader.token.kind != "end":
         if reader.accept_op(";"):
@@ -301,7 +301,7 @@ _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
 
 def parse_single_expression(sql: str) -> s.Expression:
     """One expression and nothing else: a stored default, or a parameter's default."""
-    reader = Reader(sql)
+    reader = queries.QueryReader(sql)
     value = expressions.parse_expression(reader)
     if reader.token.kind != "end":
         raise SqlError(102, f"Incorrect syntax near '{reader.token.text}'.", class_=15)
@@ -310,7 +310,7 @@ def parse_single_expression(sql: str) -> s.Expression:
 
 def parse_declarations(declared: str) -> list[tuple[str, s.TypeSpec, bool]]:
     """'@a int, @b nvarchar(max) OUTPUT' as sp_executesql takes it: (name without @, type, is output)."""
-    reader = Reader(declared)
+    reader = queries.QueryReader(declared)
     found: list[tuple[str, s.TypeSpec, bool]] = []
     while reader.token.kind != "end":
         if reader.token.kind != "variable":

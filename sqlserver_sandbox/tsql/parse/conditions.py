@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.parse import expressions, queries
+from sqlserver_sandbox.tsql.parse import expressions
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _negation(reader: Reader) -> s.Condition:
 def _predicate(reader: Reader) -> s.Condition:
     if reader.accept_word("EXISTS"):
         reader.expect_op("(")
-        query = queries.parse_query(reader)
+        query = reader.query()
         reader.expect_op(")")
         return s.Exists(query)
     if reader.at_word("CONTAINS", "FREETEXT", "UPDATE"):
@@ -99,7 +99,7 @@ def _after(reader: Reader, operand: s.Expression) -> s.Condition:
 def _in(reader: Reader, operand: s.Expression, negated: bool) -> s.Condition:
     reader.expect_op("(")
     if reader.at_word("SELECT", "WITH"):
-        query = queries.parse_query(reader)
+        query = reader.query()
         reader.expect_op(")")
         return s.In(operand, (), query, negated)
     items = [expressions.parse_expression(reader)]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.parse import conditions, queries
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _primary(reader: Reader) -> s.Expression:
 def _parenthesised(reader: Reader) -> s.Expression:
     reader.expect_op("(")
     if reader.at_word("SELECT", "WITH"):
-        query = queries.parse_query(reader)
+        query = reader.query()
         reader.expect_op(")")
         return s.Subquery(query)
     value = parse_expression(reader)
@@ -120,7 +119,7 @@ def _call(reader: Reader, name: str) -> s.Expression:
 def _iif(reader: Reader) -> s.Expression:
     """IIF is CASE by another name."""
     reader.expect_op("(")
-    condition = conditions.parse_condition(reader)
+    condition = reader.condition()
     reader.expect_op(",")
     then = parse_expression(reader)
     reader.expect_op(",")
@@ -144,7 +143,7 @@ def _window(reader: Reader) -> s.Window:
         partition.append(parse_expression(reader))
         while reader.accept_op(","):
             partition.append(parse_expression(reader))
-    order = queries.parse_order(reader) if reader.accept_words("ORDER", "BY") else ()
+    order = reader.order() if reader.accept_words("ORDER", "BY") else ()
     if reader.at_word("ROWS", "RANGE"):
         raise refused("window frames (ROWS, RANGE)", line=reader.line)
     reader.expect_op(")")
@@ -195,7 +194,7 @@ def _case(reader: Reader) -> s.Expression:
     operand = None if reader.at_word("WHEN") else parse_expression(reader)
     whens: list[s.When] = []
     while reader.accept_word("WHEN"):
-        condition = conditions.parse_condition(reader) if operand is None else parse_expression(reader)
+        condition = reader.condition() if operand is None else parse_expression(reader)
         reader.expect_word("THEN")
         whens.append(s.When(condition, parse_expression(reader)))
     if not whens:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import conditions, expressions, sources
+from sqlserver_sandbox.tsql.parse.reader import Reader
 from sqlserver_sandbox.tsql.refusal import refused
-
-if TYPE_CHECKING:
-    from sqlserver_sandbox.tsql.parse.reader import Reader
 
 
 def parse_query(reader: Reader) -> s.Query:
@@ -190,3 +186,16 @@ def _star(reader: Reader) -> s.Star | None:
         return s.Star(tuple(parts))
     reader.position = start
     return None
+
+
+class QueryReader(Reader):
+    """A reader with the rules of queries, conditions and ORDER BY."""
+
+    def query(self) -> s.Query:
+        return parse_query(self)
+
+    def condition(self) -> s.Condition:
+        return conditions.parse_condition(self)
+
+    def order(self) -> tuple[s.OrderItem, ...]:
+        return parse_order(self)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NoReturn
 
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.parse.keywords import RESERVED
 from sqlserver_sandbox.tsql.parse.tokens import Token, tokenize
 from sqlserver_sandbox.tsql.refusal import refused, syntax_error
-from sqlserver_sandbox.tsql.syntax import ObjectName, TypeSpec
+from sqlserver_sandbox.tsql.syntax import Condition, ObjectName, OrderItem, Query, TypeSpec
 
 
-class Reader:
-    """Reads one batch front to back. `position` may be saved and put back to try another rule."""
+class TokenReader:
+    """Reads text front to back. `position` may be saved and put back to try another rule."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
@@ -155,3 +156,22 @@ class Reader:
         word = token.kind == "word" and token.value.upper() in RESERVED
         near = token.value if token.kind in ("quoted", "string", "nstring") else token.text
         return syntax_error(near, line=token.line, keyword=word)
+
+
+class Reader(TokenReader, ABC):
+    """Reads a batch, with the rules that hold one another: expressions hold queries and conditions, which hold expressions.
+
+    `queries.QueryReader` has the rules.
+    """
+
+    @abstractmethod
+    def query(self) -> Query:
+        """A query with its ORDER BY, within an expression, a condition or FROM."""
+
+    @abstractmethod
+    def condition(self) -> Condition:
+        """A search condition."""
+
+    @abstractmethod
+    def order(self) -> tuple[OrderItem, ...]:
+        """The items of ORDER BY; the words are already read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.parse import conditions, expressions, queries
+from sqlserver_sandbox.tsql.parse import conditions, expressions
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _parenthesised(reader: Reader) -> s.Source:
         alias, columns = _derived_alias(reader)
         return s.ValuesTable(rows, alias, columns)
     if reader.at_word("SELECT") or (reader.at_op("(") and _leads_to_select(reader)):
-        query = queries.parse_query(reader)
+        query = reader.query()
         reader.expect_op(")")
         alias, columns = _derived_alias(reader)
         return s.DerivedTable(query, alias, columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlserver_sandbox.model import TICKS_PER_DAY, SqlError, SqlType
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import BINARIES, DATETIMES, INT_RANGE, INTEGERS, NUMBERS, STRINGS, describe
-from sqlserver_sandbox.tsql.values import datetimes, faults, numbers, texts
+from sqlserver_sandbox.tsql.values import datetimes, errors, numbers, texts
 
 _BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}
 
@@ -157,7 +157,7 @@ def _to_moment(value: object, source: SqlType, target: SqlType, style: int | Non
     if family(source) == "number":
         ticks = datetimes.TICKS_1900 + _whole(value) * TICKS_PER_DAY
         if not 0 <= ticks < datetimes.MAX_TICKS:
-            raise faults.overflow("expression", target)
+            raise errors.overflow("expression", target)
         return datetimes.from_moment(datetimes.Moment(ticks), source, target)
     return datetimes.from_moment(datetimes.to_moment(value, source), source, target)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlserver_sandbox.model import TICKS_PER_DAY, TICKS_PER_SECOND, SqlError, SqlType
 from sqlserver_sandbox.tsql.refusal import refused
-from sqlserver_sandbox.tsql.values import faults
+from sqlserver_sandbox.tsql.values import errors
 
 DAY_1900 = date(1900, 1, 1).toordinal() - 1
 DAY_1753 = date(1753, 1, 1).toordinal() - 1
@@ -74,7 +74,7 @@ def from_moment(moment: Moment, source: SqlType, target: SqlType) -> object:
 def _to_datetime(local: int, source: SqlType, target: SqlType) -> int:
     units = ticks_to_datetime(local - TICKS_1900)
     if local < DAY_1753 * TICKS_PER_DAY or units >= (MAX_TICKS - TICKS_1900) // TICKS_PER_DAY * DATETIME_UNITS_PER_DAY:
-        raise faults.date_out_of_range(source, target)
+        raise errors.date_out_of_range(source, target)
     return units
 
 
@@ -82,7 +82,7 @@ def _to_smalldatetime(local: int, source: SqlType, target: SqlType) -> int:
     # 29.998 s and below round down, 29.999 s and above up ('smalldatetime'): the seconds are rounded to milliseconds first.
     minutes = (local - TICKS_1900 + 10_000 + TICKS_PER_MINUTE // 2) // TICKS_PER_MINUTE
     if not 0 <= minutes <= 65535 * 1440 + 1439:
-        raise faults.date_out_of_range(source, target)
+        raise errors.date_out_of_range(source, target)
     return minutes
 
 
@@ -151,7 +151,7 @@ def _parse(text: str, target: SqlType, style: int | None) -> Moment:
         match = pattern.fullmatch(text)
         if match is not None:
             return _moment(match.groupdict(), target)
-    raise faults.bad_date()
+    raise errors.bad_date()
 
 
 def _moment(found: dict[str, str | None], target: SqlType) -> Moment:
@@ -160,7 +160,7 @@ def _moment(found: dict[str, str | None], target: SqlType) -> Moment:
     ticks = _time_ticks(found, legacy) if found.get("h") else 0
     zone = found.get("z")
     if zone and legacy and zone not in "Zz":
-        raise faults.bad_date()
+        raise errors.bad_date()
     offset = 0 if zone in (None, "z", "Z") else _offset(zone)
     return Moment(days * TICKS_PER_DAY + ticks, offset)
 
@@ -170,7 +170,7 @@ def _days(found: dict[str, str | None]) -> int:
     try:
         return date(int(found["y"] or 0), month, int(found["d"] or 0)).toordinal() - 1
     except ValueError:
-        raise faults.bad_date() from None
+        raise errors.bad_date() from None
 
 
 def _month(name: str | None) -> int:
@@ -192,20 +192,20 @@ def _month(name: str | None) -> int:
     for number, (short, long) in enumerate(zip(MONTHS, full, strict=True), 1):
         if word in (short, long):
             return number
-    raise faults.bad_date()
+    raise errors.bad_date()
 
 
 def _time_ticks(found: dict[str, str | None], legacy: bool) -> int:
     hour, minute, second = int(found["h"] or 0), int(found["mi"] or 0), int(found.get("s") or 0)
     fraction, half = found.get("f") or "", (found.get("ap") or "").upper()
     if len(fraction) > (3 if legacy else 7):
-        raise faults.bad_date()
+        raise errors.bad_date()
     if half:
         if not 1 <= hour <= 12:
-            raise faults.bad_date()
+            raise errors.bad_date()
         hour = hour % 12 + (12 if half == "PM" else 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise faults.bad_date()
+        raise errors.bad_date()
     return (hour * 3600 + minute * 60 + second) * TICKS_PER_SECOND + int(fraction.ljust(7, "0") or 0)
 
 
@@ -213,7 +213,7 @@ def _offset(zone: str) -> int:
     hours, minutes = zone[1:].split(":")
     total = int(hours) * 60 + int(minutes)
     if int(minutes) > 59 or total > 14 * 60:
-        raise faults.bad_date()
+        raise errors.bad_date()
     return -total if zone[0] == "-" else total
 
 

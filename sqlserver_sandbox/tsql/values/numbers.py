@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import DECIMALS, FLOATS, INT_RANGE, INTEGERS, MONEY, MONEY_DIGITS, describe
-from sqlserver_sandbox.tsql.values import faults
+from sqlserver_sandbox.tsql.values import errors
 
 EXACT = Context(prec=120)
 """Wide enough for every product and quotient of two decimal(38)."""
@@ -58,14 +58,14 @@ def to_float(number: float | Decimal, target: SqlType) -> float:
         except OverflowError:
             value = math.inf
     if math.isinf(value):
-        raise faults.overflow("expression", target)
+        raise errors.overflow("expression", target)
     return value
 
 
 def check_int(whole: int, source: SqlType, target: SqlType) -> int:
     low, high = INT_RANGE[target.name]
     if not low <= whole <= high:
-        raise faults.int_overflow(str(whole), source, target)
+        raise errors.int_overflow(str(whole), source, target)
     return whole
 
 
@@ -75,7 +75,7 @@ def to_exact(value: Decimal, source: SqlType, target: SqlType) -> Decimal:
     rounded = quantize(value, scale)
     if not (fits_money(rounded, target) if target.name in MONEY else fits(rounded, precision, scale)):
         origin = "expression" if source.name in INTEGERS else "numeric" if source.name in DECIMALS else source.name
-        raise faults.overflow(origin, target)
+        raise errors.overflow(origin, target)
     return rounded
 
 
@@ -97,14 +97,14 @@ def parse_number(text: str, source: SqlType, target: SqlType) -> object:
         return _parse_int(text, source, target)
     if target.name in DECIMALS:
         if not _DECIMAL_TEXT.fullmatch(text):
-            raise faults.error_converting(source, target)
+            raise errors.error_converting(source, target)
         return to_exact(Decimal(text.strip(" ")), source, target)
     if target.name in MONEY:
         return _parse_money(text, source, target)
     if not text.strip(" "):
         return 0.0
     if not _FLOAT_TEXT.fullmatch(text):
-        raise faults.error_converting(source, target)
+        raise errors.error_converting(source, target)
     return to_float(float(text.strip(" ").lower().replace("d", "e")), target)
 
 
@@ -115,7 +115,7 @@ def _parse_bit(text: str, source: SqlType, target: SqlType) -> bool:
     if not word:
         return False
     if not _INTEGER_TEXT.fullmatch(text):
-        raise faults.conversion_failed(text, source, target)
+        raise errors.conversion_failed(text, source, target)
     return int(word) != 0
 
 
@@ -125,12 +125,12 @@ def _parse_int(text: str, source: SqlType, target: SqlType) -> int:
         return 0
     if not _INTEGER_TEXT.fullmatch(text):
         if target.name == "bigint":
-            raise faults.error_converting(source, target)
-        raise faults.conversion_failed(text, source, target)
+            raise errors.error_converting(source, target)
+        raise errors.conversion_failed(text, source, target)
     whole = int(word)
     low, high = INT_RANGE[target.name]
     if not low <= whole <= high:
-        raise faults.text_overflow(word, source, target)
+        raise errors.text_overflow(word, source, target)
     return whole
 
 

@@ -9,7 +9,7 @@ from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.collations import collation
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import UNICODE, is_max
-from sqlserver_sandbox.tsql.values import faults
+from sqlserver_sandbox.tsql.values import errors
 
 _UNDEFINED = "\x81\x8d\x8f\x90\x9d"
 """Bytes that Python's cp1252 leaves out and Windows maps to the control character of the same number."""
@@ -102,7 +102,7 @@ def fit_number_text(text: str, source: SqlType, target: SqlType) -> str:
     if source.name in ("int", "smallint", "tinyint") and target.name in ("char", "varchar"):
         return fit_text("*", target)
     kind = "expression" if source.name in ("int", "smallint", "tinyint", "bigint") else source.name
-    raise faults.overflow("numeric" if kind == "decimal" else kind, target)
+    raise errors.overflow("numeric" if kind == "decimal" else kind, target)
 
 
 def fit_bytes(data: bytes, target: SqlType) -> bytes:
@@ -129,10 +129,10 @@ def parse_hex(text: str, source: SqlType, target: SqlType, style: int) -> bytes:
     digits = text.rstrip(" ")
     if style == 1:
         if digits[:2].lower() != "0x":
-            raise faults.error_converting(source, target)
+            raise errors.error_converting(source, target)
         digits = digits[2:]
     if len(digits) % 2 or re.fullmatch(r"[0-9a-fA-F]*", digits) is None:
-        raise faults.error_converting(source, target)
+        raise errors.error_converting(source, target)
     return bytes.fromhex(digits)
 
 

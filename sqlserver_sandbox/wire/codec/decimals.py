@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sqlserver_sandbox.model import ArrowArray, SqlType
 from sqlserver_sandbox.wire.codec.buffers import Bytes, Mask, as_matrix, build_fixed, expect, fixed_values
-from sqlserver_sandbox.wire.codec.invalid import invalid_value
+from sqlserver_sandbox.wire.refusals import invalid_value
 from sqlserver_sandbox.wire.type_info import decimal_width
 
 MONEY = pa.decimal128(19, 4)

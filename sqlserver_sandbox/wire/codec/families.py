@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sqlserver_sandbox.wire.codec import decimals, guids, moments, numbers, octets, text
+from sqlserver_sandbox.wire.codec import binary, datetimes, decimals, guids, numbers, text
 from sqlserver_sandbox.wire.refusals import refusal
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ class VariableFamily(Protocol):
 _FIXED: tuple[tuple[frozenset[str], FixedFamily], ...] = (
     (numbers.NAMES, numbers),
     (decimals.NAMES, decimals),
-    (moments.NAMES, moments),
+    (datetimes.NAMES, datetimes),
     (guids.NAMES, guids),
 )
-_VARIABLE: tuple[tuple[frozenset[str], VariableFamily], ...] = ((text.NAMES, text), (octets.NAMES, octets))
+_VARIABLE: tuple[tuple[frozenset[str], VariableFamily], ...] = ((text.NAMES, text), (binary.NAMES, binary))
 
 
 def fixed_family(sql_type: SqlType) -> FixedFamily | None:

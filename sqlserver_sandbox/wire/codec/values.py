@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from sqlserver_sandbox.model import ArrowArray, SqlType
-from sqlserver_sandbox.wire.codec import decimals, moments, numbers, octets
+from sqlserver_sandbox.wire.codec import binary, datetimes, decimals, numbers
 from sqlserver_sandbox.wire.codec.buffers import Mask
 from sqlserver_sandbox.wire.codec.families import fixed_family, variable_family
-from sqlserver_sandbox.wire.codec.invalid import invalid_value
+from sqlserver_sandbox.wire.refusals import invalid_value
 from sqlserver_sandbox.wire.type_info import value_width
 
 
@@ -22,9 +22,9 @@ def arrow_form(sql_type: SqlType) -> pa.DataType:
         return numbers.ARROW[name]
     if name in decimals.NAMES:
         return decimals.arrow_form(sql_type)
-    if name in moments.NAMES:
-        return moments.arrow_form(sql_type)
-    return pa.binary() if name in octets.NAMES else pa.string()
+    if name in datetimes.NAMES:
+        return datetimes.arrow_form(sql_type)
+    return pa.binary() if name in binary.NAMES else pa.string()
 
 
 def null_of(sql_type: SqlType) -> ArrowArray:

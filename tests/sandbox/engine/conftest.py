@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sqlserver_sandbox.engine import DuckDbEngine
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 USERS = {"sa": "Pass-w0rd"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sqlserver_sandbox.model import SqlType
 from sqlserver_sandbox.tsql.bind.arithmetic import decimal_result
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 WIDE = Context(prec=120)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from sqlserver_sandbox.model import BulkStart, BulkTarget, Column, SqlError, SqlType
-from tests.sandbox.engine.asking import Client, fails
+from tests.sandbox.engine.client import Client, fails
 
 INT, TEXT = SqlType("int"), SqlType("nvarchar", 20, collation="SQL_Latin1_General_CP1_CI_AS")
 

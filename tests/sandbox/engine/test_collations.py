@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqlserver_sandbox.tsql.collations import comparison_key
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 BIN2 = "COLLATE Latin1_General_100_BIN2"
 

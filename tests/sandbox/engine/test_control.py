@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 
 def test_variables_keep_their_declared_type(client: Client) -> None:

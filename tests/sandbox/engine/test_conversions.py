@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlType
 from sqlserver_sandbox.tsql.values import convert_value
-from tests.sandbox.engine.asking import Client, parameter
+from tests.sandbox.engine.client import Client, parameter
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from sqlserver_sandbox.engine import DuckDbEngine
 from sqlserver_sandbox.model import DatabaseChange
-from tests.sandbox.engine.asking import Client, fails
+from tests.sandbox.engine.client import Client, fails
 from tests.sandbox.engine.conftest import USERS
 
 

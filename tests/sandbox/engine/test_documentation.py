@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from sqlserver_sandbox.engine import batch, options, procedures
-from sqlserver_sandbox.engine.system_views import VIEWS
+from sqlserver_sandbox.engine.execution import options
+from sqlserver_sandbox.engine.procedures.registry import PROCEDURES
+from sqlserver_sandbox.engine.statements import registry
+from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind import (
     aggregates,
     functions,
     functions_bytes,
+    functions_dates,
     functions_general,
-    functions_moment,
     functions_system,
     functions_text,
     globals_,
@@ -83,7 +85,7 @@ IN_THE_CODE = {
     "Functions: general": upper(functions_general.RULES),
     "Functions: text": upper(functions_text.RULES),
     "Functions: bytes": upper(functions_bytes.RULES),
-    "Functions: dates": upper(functions_moment.RULES),
+    "Functions: dates": upper(functions_dates.RULES),
     "Functions: server": upper(functions_system.RULES),
     "Aggregates": upper(aggregates.AGGREGATES),
     "Window functions": upper(aggregates.WINDOW_ONLY),
@@ -91,7 +93,7 @@ IN_THE_CODE = {
     "CONVERT styles: dates": {str(n) for n in datetimes.STYLES},
     "SET options": {"NOCOUNT", "XACT_ABORT", "IMPLICIT_TRANSACTIONS", "FMTONLY", "LOCK_TIMEOUT"},
     "SET options with one value": set(options.MUST_BE_ON | options.MUST_BE_OFF | control.VALUES) - {"LOCK_TIMEOUT"},
-    "Procedures": {*procedures.NAMES, "sp_executesql"},
+    "Procedures": {*PROCEDURES, "sp_executesql"},
     "System views": set(VIEWS),
 }
 
@@ -111,7 +113,7 @@ def test_the_statements_listed_are_the_statements_that_run() -> None:
     items = [i for family in ("Queries", "Changes", "Definitions", "Flow") for i in listed(family)]
     assert sorted(items) == sorted(STATEMENTS)
     parsed = {type(parse_batch(text)[0]) for text in STATEMENTS.values()}
-    assert parsed == set(batch.RULES)
+    assert parsed == set(registry.STATEMENTS)
     assert s.Transaction in parsed
 
 

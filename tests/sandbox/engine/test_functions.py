@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from sqlserver_sandbox.model import SqlType
-from tests.sandbox.engine.asking import Client, parameter
+from tests.sandbox.engine.client import Client, parameter
 
 
 @pytest.mark.parametrize(

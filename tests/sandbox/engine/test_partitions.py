@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,24 @@ def test_a_value_goes_where_its_side_says(client: Client, side: str, values: str
 def test_left_is_the_default_side(client: Client) -> None:
     client.do("CREATE PARTITION FUNCTION pf (int) AS RANGE FOR VALUES (5)")
     assert client.value("$PARTITION.pf(5)") == 1
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "CREATE PARTITION FUNCTION new (int) AS RANGE LEFT FOR VALUES (1)",
+        "CREATE PARTITION SCHEME new AS PARTITION pf ALL TO ([PRIMARY])",
+        "ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]",
+        "ALTER PARTITION FUNCTION pf() SPLIT RANGE (7)",
+        "DROP PARTITION SCHEME ps",
+    ],
+)
+def test_a_definition_leaves_no_row_count(client: Client, definition: str) -> None:
+    """As every other definition does."""
+    client.do("CREATE PARTITION FUNCTION pf (int) AS RANGE FOR VALUES (5)")
+    client.do("CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])")
+    client.do("SELECT 1 AS a UNION ALL SELECT 2", definition)
+    assert client.value("@@ROWCOUNT") == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 from sqlserver_sandbox.model import ResultSet, SqlType
 from sqlserver_sandbox.wire.collations import find_collation
-from tests.sandbox.engine.asking import Client, fails, parameter
+from tests.sandbox.engine.client import Client, fails, parameter
 
 NAME = SqlType("nvarchar", 128)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 OFF_LIST = [
     "SELECT * FROM t WITH (NOLOCK)",

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sqlserver_sandbox.model import SqlType
-from tests.sandbox.engine.asking import Client, parameter
+from tests.sandbox.engine.client import Client, parameter
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sqlserver_sandbox.engine.system_views import VIEWS
+from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.model import SqlType
-from tests.sandbox.engine.asking import Client, parameter
+from tests.sandbox.engine.client import Client, parameter
 
 TABLE_QUERY = """
 SELECT s.name AS schema_name, t.name AS table_name, t.object_id,

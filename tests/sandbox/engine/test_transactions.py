@@ -10,7 +10,7 @@ import pytest
 
 from sqlserver_sandbox.model import Cancelled, ResultSet, TransactionChange
 from tests.cancelling import cancelled_after
-from tests.sandbox.engine.asking import Client
+from tests.sandbox.engine.client import Client
 
 Connect = Callable[..., Client]
 

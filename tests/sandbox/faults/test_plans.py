@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sqlserver_sandbox.__main__ import main
 from sqlserver_sandbox.faults import Plan, PlanError, parse_plan, render_plan
-from sqlserver_sandbox.faults.files import ACTIONS
 from sqlserver_sandbox.faults.plan import KINDS, Drip, Drop, Fail, Fault, Stall, Tear, Where
+from sqlserver_sandbox.faults.plan_json import ACTIONS
 
 PAGE = Path(__file__).parents[3] / "docs" / "sandbox.md"
 

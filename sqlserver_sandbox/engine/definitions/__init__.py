@@ -1,0 +1,1 @@
+"""Changing the declared catalogue: columns, indexes, data spaces, partition boundaries."""

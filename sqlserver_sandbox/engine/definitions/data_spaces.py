@@ -1,0 +1,62 @@
+"""Where a table or index lies: the filegroup, or a partition scheme and the column it partitions by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlserver_sandbox.model import SqlError
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database, Table
+from sqlserver_sandbox.tsql.types import STRINGS, describe
+
+
+def find_space(database: Database, table: Table, space: s.Space | None) -> tuple[int, int]:
+    """(data_space_id, partition column's id or 0) for ON …."""
+    if space is None:
+        return PRIMARY_FILEGROUP, 0
+    scheme = database.scheme(space.name)
+    if scheme is None:
+        if space.column is None and space.name.upper() in ("PRIMARY", "DEFAULT"):
+            return PRIMARY_FILEGROUP, 0
+        what = "partition scheme" if space.column is not None else "filegroup"
+        raise SqlError(1921, f"Invalid {what} '{space.name}' specified.")
+    if space.column is None:
+        raise SqlError(
+            1922,
+            f"Filegroup '{space.name}' has no files assigned to it. Tables, indexes,"
+            " text columns, ntext columns, and image columns"
+            " cannot be populated on this filegroup until a file is added.",
+        )
+    column = table.column(space.column)
+    if column is None:
+        raise SqlError(1911, f"Column name '{space.column}' does not exist in the target table or view.")
+    return scheme.data_space_id, column.column_id
+
+
+def check_filegroup(name: str) -> None:
+    if name.upper() != "PRIMARY":
+        raise SqlError(208, f"Invalid object name '{name}'.")
+
+
+def check_partition_column(database: Database, table: Table) -> None:
+    """7726: the column's type must be the function's, decimal and numeric being different."""
+    for index in table.indexes:
+        scheme = database.scheme_by_id(index.data_space_id)
+        used = next((c for c in index.columns if c.partition_ordinal), None)
+        if scheme is None or used is None:
+            continue
+        column, function = table.column_by_id(used.column_id), database.function_by_id(scheme.function_id)
+        mine, wanted = column.type, function.type
+        if (mine if mine.name not in STRINGS else replace(mine, collation=None)) != (
+            wanted if wanted.name not in STRINGS else replace(wanted, collation=None)
+        ):
+            raise SqlError(
+                7726,
+                f"Partition column '{column.name}' has data type {describe(mine)} which is different from the partition function"
+                f" '{function.name}' parameter data type {describe(wanted)}.",
+            )
+        if mine.name in STRINGS and (mine.collation or "").lower() != (wanted.collation or "").lower():
+            raise SqlError(
+                7727,
+                "Collation of partition column does not match collation of corresponding parameter in partition function.",
+            )

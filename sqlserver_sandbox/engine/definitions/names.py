@@ -1,0 +1,37 @@
+"""Names of objects and constraints: which are taken, and which the server makes up."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlserver_sandbox.model import SqlError
+from sqlserver_sandbox.tsql.catalogue import Database, Table
+
+
+def check_free(database: Database, schema_id: int, name: str, line: int) -> None:
+    """2714 when an object of that name is there."""
+    taken = any(t.schema_id == schema_id and t.name.lower() == name.lower() for t in database.tables)
+    for table in database.tables:
+        if table.schema_id == schema_id:
+            taken |= any(i.key_kind and (i.name or "").lower() == name.lower() for i in table.indexes)
+            taken |= any(c.default is not None and c.default.name.lower() == name.lower() for c in table.columns)
+    if taken:
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=6, line=line)
+
+
+def check_constraint_name(database: Database, table: Table, name: str) -> None:
+    """2714 when a table or constraint of that name is in the schema, or on the table itself."""
+    for other in (*database.tables, table):
+        if other.schema_id != table.schema_id:
+            continue
+        names = [i.name or "" for i in other.indexes if i.key_kind] + [
+            c.default.name for c in other.columns if c.default
+        ]
+        if name.lower() in (n.lower() for n in (*names, other.name)):
+            raise SqlError(2714, f"There is already an object named '{name}' in the database.", state=5)
+
+
+def system_name(prefix: str, stem: str, object_id: int) -> str:
+    """A name as SQL Server makes one up for an unnamed constraint."""
+    digest = hashlib.sha256(f"{prefix}{stem}{object_id}".encode()).hexdigest()
+    return f"{prefix}__{stem}__{digest[: 8 if prefix == 'DF' else 16].upper()}"

@@ -1,0 +1,1 @@
+"""All that talks to DuckDB: the connection, its errors, the functions and macros it lacks."""

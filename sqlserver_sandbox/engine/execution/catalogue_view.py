@@ -1,0 +1,56 @@
+"""The catalogue as one statement sees it: databases in its snapshot, system views made from them."""
+
+from __future__ import annotations
+
+from sqlserver_sandbox.engine.execution.session_state import SessionState
+from sqlserver_sandbox.engine.store.row_counts import count_rows
+from sqlserver_sandbox.engine.sysviews.facts import Facts, SessionRow
+from sqlserver_sandbox.engine.sysviews.registry import build
+from sqlserver_sandbox.tsql.bind.context import SystemView
+from sqlserver_sandbox.tsql.catalogue import Database, Table
+
+
+class StatementCatalogue:
+    """Reads each database's catalogue once per statement, in the session's transaction."""
+
+    def __init__(self, session: SessionState) -> None:
+        self._session = session
+        self._store = session.store
+        self._database_id = session.database_id
+        self._seen: dict[int, Database] = {}
+        self._views: dict[tuple[int, str, str], SystemView | None] = {}
+
+    @property
+    def current(self) -> Database:
+        return self.by_id(self._database_id)
+
+    def by_id(self, database_id: int) -> Database:
+        if database_id not in self._seen:
+            self._seen[database_id] = self._session.transaction.touch(database_id)
+        return self._seen[database_id]
+
+    def databases(self) -> tuple[Database, ...]:
+        return tuple(self.by_id(i) for i in self._store.database_ids())
+
+    def database(self, name: str) -> Database | None:
+        found = self._store.find(name)
+        return self.by_id(found) if found is not None else None
+
+    def system_view(self, database: Database, schema: str, name: str) -> SystemView | None:
+        key = (database.database_id, schema.lower(), name.lower())
+        if key not in self._views:
+            canned = self._session.canned.of(database.database_id)
+            facts = Facts(self.count_rows, lambda: _session_rows(self._session))
+            self._views[key] = build(facts, database, self.databases, schema, name, canned)
+        return self._views[key]
+
+    def count_rows(self, database: Database, table: Table) -> list[int]:
+        """The rows of each partition as the catalogue reports them: a fault can make them wrong."""
+        counts = count_rows(self._session.connection, database, table)
+        if self._session.interference is None:
+            return counts
+        return self._session.interference.counted(database.name, database.full_name(table), counts)
+
+
+def _session_rows(session: SessionState) -> list[SessionRow]:
+    return [other.row() for other in sorted(session.others(), key=lambda x: x.login.spid)]

@@ -1,0 +1,165 @@
+"""What a statement's handler is given, and how kinds of statements are declared.
+
+A handler is a function `(execution, node) -> outcomes`. `statements/registry.py` has the table from syntax node to handler;
+the table travels with the execution, so that IF and EXEC can run other statements without importing their handlers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
+from sqlserver_sandbox.engine.execution.options import Options
+from sqlserver_sandbox.engine.execution.session_state import SessionState
+from sqlserver_sandbox.engine.store.store import Store
+from sqlserver_sandbox.engine.store.transaction import TransactionState
+from sqlserver_sandbox.model import Outcome, RowsAffected
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
+from sqlserver_sandbox.tsql.bind.queries import QueryBinder
+from sqlserver_sandbox.tsql.catalogue import Database
+
+_EPOCH_TICKS = 621_355_968_000_000_000
+"""100 ns from 0001-01-01 to 1970-01-01."""
+
+
+def _utc_ticks() -> int:
+    """The time now, as datetime2(7) stores it."""
+    return _EPOCH_TICKS + time.time_ns() // 100
+
+
+@dataclass(frozen=True)
+class _Binding:
+    """A statement's catalogue, in the snapshot that begins at its first look at a database, and what binds names in it."""
+
+    catalogue: StatementCatalogue
+    context: Context
+    queries: QueryBinder
+
+
+@dataclass
+class Execution:
+    """The run of one statement: its session, the variables and text of its batch, and the catalogue as it sees it.
+
+    `nesting` counts the batches around it: EXEC, sp_executesql.
+    """
+
+    session: SessionState
+    statements: Mapping[type, StatementKind]
+    variables: dict[str, VariableValue] = field(default_factory=dict)
+    text: str = ""
+    nesting: int = 0
+    _binding: _Binding | None = field(default=None, repr=False)
+
+    def next_statement(self) -> Execution:
+        """The run of another statement of the same batch: variables are shared."""
+        return replace(self, _binding=None)
+
+    def nested(self, text: str, variables: dict[str, VariableValue]) -> Execution:
+        """The run of a batch within this one, with variables of its own."""
+        return replace(self, text=text, variables=variables, nesting=self.nesting + 1, _binding=None)
+
+    # ---- the session ----------------------------------------------------------------------------------------------
+    @property
+    def store(self) -> Store:
+        return self.session.store
+
+    @property
+    def connection(self) -> Connection:
+        return self.session.connection
+
+    @property
+    def transaction(self) -> TransactionState:
+        return self.session.transaction
+
+    @property
+    def options(self) -> Options:
+        return self.session.options
+
+    # ---- the catalogue --------------------------------------------------------------------------------------------
+    @property
+    def _bound(self) -> _Binding:
+        if self._binding is None:
+            catalogue = StatementCatalogue(self.session)
+            context = Context(catalogue, self.variables, self.session.facts(_utc_ticks()))
+            self._binding = _Binding(catalogue, context, QueryBinder(context))
+        return self._binding
+
+    def refresh(self) -> None:
+        """Look at the catalogue anew from here on: what was bound before must be bound again."""
+        self._binding = None
+
+    @property
+    def catalogue(self) -> StatementCatalogue:
+        return self._bound.catalogue
+
+    @property
+    def context(self) -> Context:
+        return self._bound.context
+
+    @property
+    def queries(self) -> QueryBinder:
+        return self._bound.queries
+
+    @property
+    def database(self) -> Database:
+        """The current database's catalogue."""
+        return self.catalogue.current
+
+    # ---- DuckDB ---------------------------------------------------------------------------------------------------
+    def run(self, sql: str) -> None:
+        """Execute DuckDB text for its effect. Raises SqlError or Cancelled."""
+        self.connection.run(sql)
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.fetch(sql)
+
+    def scalar(self, sql: str) -> Any:
+        return self.connection.scalar(sql)
+
+    def reading_connection(self) -> Connection:
+        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot.
+
+        SNAPSHOT isolation begins here, or is refused (3952).
+        """
+        read = self.context.read
+        if not read:
+            return self.connection
+        for database_id in {d for d, _ in read}:
+            self.transaction.access(self.catalogue.by_id(database_id))
+        return self.store.root.cursor() if self.transaction.wants_fresh_view(read) else self.connection
+
+    # ---- outcomes -------------------------------------------------------------------------------------------------
+    def rows_affected(self, count: int, command: int) -> RowsAffected:
+        """The statement changed so many rows: for the client, unless NOCOUNT is ON, and for @@ROWCOUNT."""
+        self.session.rowcount = count
+        return RowsAffected(None if self.options.nocount else count, command)
+
+
+Handler: TypeAlias = Callable[[Execution, Any], Iterator[Outcome]]
+
+
+def always(node: s.Statement) -> bool:
+    return True
+
+
+def never(node: s.Statement) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class StatementKind:
+    """How statements of one syntax class run.
+
+    `kind` is the word that a fault plan has for them (`faults.plan.KINDS`). `begins_transaction` says whether one begins a
+    transaction while IMPLICIT_TRANSACTIONS is ON. `runs_others`: it only runs other statements, which end by themselves.
+    """
+
+    handler: Handler
+    kind: str
+    begins_transaction: Callable[[Any], bool] = never
+    runs_others: bool = False

@@ -1,0 +1,1 @@
+"""System procedures, by name, and the descriptions of parameters and results."""

@@ -1,0 +1,1 @@
+"""Writing rows: assignment to columns, checks of staged rows, uniqueness."""

@@ -1,0 +1,1 @@
+"""The handlers: one file per family of statements, and the table from syntax node to handler."""

@@ -1,0 +1,98 @@
+"""SELECT: rows to the client, or values to variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from sqlserver_sandbox.engine.execution.commands import SELECT
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.execution.results import columns_of
+from sqlserver_sandbox.engine.execution.session_state import SessionState
+from sqlserver_sandbox.engine.execution.variables import set_variable
+from sqlserver_sandbox.model import Outcome, ResultSet, RowsAffected
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.bind.bound import BoundQuery
+from sqlserver_sandbox.tsql.bind.context import VariableValue
+from sqlserver_sandbox.tsql.refusal import refused
+from sqlserver_sandbox.tsql.values.storage import from_arrow
+
+
+def reads_tables(node: s.SelectStatement) -> bool:
+    """Whether it has a FROM: only then it begins a transaction while IMPLICIT_TRANSACTIONS is ON."""
+    body = node.query.body
+    return not isinstance(body, s.Select) or body.source is not None
+
+
+def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcome]:
+    if execution.variables and _reads_what_it_assigns(node):
+        raise refused("SELECT @x = an expression over @x itself (joining text row by row)", line=node.line)
+    session = execution.session
+    bound = execution.queries.query(node.query, top_level=True)
+    if bound.assigns:
+        _assign(execution, bound)
+        if not session.options.nocount:
+            yield RowsAffected(session.rowcount, SELECT)
+        return
+    columns = columns_of(bound.columns)
+    if session.options.fmtonly:
+        yield ResultSet(columns, iter(()))
+        return
+    connection = execution.reading_connection()
+    try:
+        # The first batch is made before the columns are sent, so that most errors come in place of a result, not inside it.
+        batches = connection.stream(bound.sql, columns)
+        first = next(batches, None)
+        yield ResultSet(columns, _counted(session, first, batches))
+    finally:
+        if connection is not session.connection:
+            connection.close()
+
+
+def _counted(
+    session: SessionState, first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The batches; @@ROWCOUNT grows with them."""
+    session.rowcount = 0
+    if first is None:
+        return
+    session.rowcount = first.num_rows
+    yield first
+    for batch in rest:
+        session.rowcount += batch.num_rows
+        yield batch
+
+
+def _assign(execution: Execution, bound: BoundQuery) -> None:
+    """SELECT @a = …: the last row's values, or none at all."""
+    connection = execution.reading_connection()
+    columns = columns_of(bound.columns)
+    count, last = 0, None
+    for batch in connection.stream(bound.sql, columns):
+        count += batch.num_rows
+        last = batch if batch.num_rows else last
+    execution.session.rowcount = count
+    if last is None:
+        return
+    for name, column, array in zip(bound.assigns, columns, last.columns, strict=True):
+        value = from_arrow(array[last.num_rows - 1 :], column.type)
+        set_variable(execution.variables, name, VariableValue(column.type, value))
+
+
+def _reads_what_it_assigns(node: s.SelectStatement) -> bool:
+    body = node.query.body
+    if not isinstance(body, s.Select) or body.source is None:
+        return False
+    assigned = {i.assign for i in body.items if i.assign is not None}
+    return any(_mentions(i.expression, assigned) for i in body.items)
+
+
+def _mentions(node: object, names: set[str]) -> bool:
+    if isinstance(node, s.Variable):
+        return not node.system and node.name in names
+    if isinstance(node, tuple):
+        return any(_mentions(part, names) for part in node)
+    if hasattr(node, "__dataclass_fields__"):
+        return any(_mentions(getattr(node, field), names) for field in node.__dataclass_fields__)
+    return False

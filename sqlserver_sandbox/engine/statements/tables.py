@@ -1,0 +1,167 @@
+"""CREATE TABLE, DROP TABLE, ALTER TABLE: the declared catalogue and DuckDB's table change in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save, table_to_alter, take_object_id
+from sqlserver_sandbox.engine.definitions.columns import column_of, default_sql
+from sqlserver_sandbox.engine.definitions.constraints import without_constraint
+from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column
+from sqlserver_sandbox.engine.definitions.indexes import new_index, table_indexes, with_index
+from sqlserver_sandbox.engine.definitions.names import check_free
+from sqlserver_sandbox.engine.execution.commands import DDL
+from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.uniqueness import check_existing
+from sqlserver_sandbox.engine.store.store import now_text
+from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
+from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.catalogue import Database, Index, Table, TableColumn
+from sqlserver_sandbox.tsql.refusal import refused
+from sqlserver_sandbox.tsql.types import duck_type
+
+
+def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]:
+    database = change_catalogue(execution, node.name)
+    schema = database.schema(node.name.schema or "dbo")
+    if node.name.name.startswith("#"):
+        raise refused("temporary tables", line=node.line)
+    if schema is None:
+        raise SqlError(
+            2760,
+            f'The specified schema name "{node.name.schema}" either does not exist or you do not have permission to use it.',
+            line=node.line,
+        )
+    check_free(database, schema.schema_id, node.name.name, node.line)
+    object_id, database = take_object_id(database)
+    now = now_text()
+    columns: list[TableColumn] = []
+    for number, spec in enumerate(node.columns, 1):
+        column, database = column_of(execution, database, node.name.name, spec, number)
+        if any(c.name.lower() == column.name.lower() for c in columns):
+            raise SqlError(
+                2705,
+                f"Column names in each table must be unique. Column name '{column.name}'"
+                f" in table '{node.name.name}' is specified more than once.",
+                line=node.line,
+            )
+        columns.append(column)
+    if sum(c.identity is not None for c in columns) > 1:
+        raise SqlError(
+            2744,
+            f"Multiple identity columns specified for table '{node.name.name}'. Only one identity column per table is allowed.",
+        )
+    if sum(c.type.name == "rowversion" for c in columns) > 1:
+        raise SqlError(
+            2738,
+            f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
+            " cannot be added.",
+        )
+    table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
+    table, database = table_indexes(database, table, node)
+    check_partition_column(database, table)
+    execution.transaction.write(database, object_id, table.name)
+    physical = ", ".join(f"{c.physical} {duck_type(c.type)}" for c in table.columns)
+    execution.run(f"CREATE TABLE {database.alias}.main.{table.physical} ({physical})")
+    save(execution, database.with_table(table))
+    yield RowsAffected(None, DDL)
+
+
+def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
+    for name in node.names:
+        execution.refresh()
+        database = change_catalogue(execution, name)
+        table = database.table(name.schema, name.name)
+        if table is None:
+            if node.if_exists:
+                continue
+            raise SqlError(
+                3701,
+                f"Cannot drop the table '{name}', because it does not exist or you do not have permission.",
+                class_=11,
+                state=5,
+                line=node.line,
+            )
+        execution.transaction.write(database, table.object_id, table.name)
+        execution.run(f"DROP TABLE {database.alias}.main.{table.physical}")
+        save(execution, database.without_table(table))
+    yield RowsAffected(None, DDL)
+
+
+def alter_add(execution: Execution, node: s.AlterTableAdd) -> Iterator[Outcome]:
+    """ADD columns and key constraints. Existing rows get the DEFAULT of a NOT NULL column."""
+    database, table = table_to_alter(execution, node.name)
+    for spec in node.columns:
+        column, database = column_of(execution, database, table.name, spec, table.max_column_id + 1)
+        if table.column(column.name) is not None:
+            raise SqlError(
+                2705,
+                f"Column names in each table must be unique. Column name '{column.name}'"
+                f" in table '{database.full_name(table)}' is specified"
+                " more than once.",
+                line=node.line,
+            )
+        if column.identity is not None or column.type.name == "rowversion":
+            raise refused("ALTER TABLE ADD of an identity or rowversion column", line=node.line)
+        physical = f"{database.alias}.main.{table.physical}"
+        empty = not execution.scalar(f"SELECT count(*) FROM (SELECT 1 FROM {physical} LIMIT 1) AS r")
+        if not column.nullable and column.default is None and not empty:
+            raise SqlError(
+                4901,
+                "ALTER TABLE only allows columns to be added that can contain nulls, or"
+                " have a DEFAULT definition specified, or the column"
+                " being added is an identity or timestamp column, or alternatively if"
+                " none of the previous conditions are satisfied the table"
+                " must be empty to allow addition of this column. Column"
+                f" '{column.name}' cannot be added to non-empty table '{table.name}' because"
+                " it does not satisfy these conditions.",
+            )
+        execution.run(f"ALTER TABLE {physical} ADD COLUMN {column.physical} {duck_type(column.type)}")
+        if not column.nullable and column.default is not None and not empty:
+            execution.run(f"UPDATE {physical} SET {column.physical} = {default_sql(execution, column)}")
+        table = replace(table, columns=(*table.columns, column), max_column_id=column.column_id)
+    for key in node.keys:
+        index, database = new_index(database, table, key)
+        table = with_index(table, index)
+        check_partition_column(database, table)
+        _check_nulls(execution, database, table, index)
+        check_existing(execution, database, table, index)
+    save(execution, database.with_table(replace(table, modified=now_text())))
+    yield RowsAffected(None, DDL)
+
+
+def _check_nulls(execution: Execution, database: Database, table: Table, index: Index) -> None:
+    if index.key_kind == "PK" and any(table.column_by_id(k.column_id).nullable for k in index.key_columns):
+        raise SqlError(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{table.name}'.")
+
+
+def alter_drop(execution: Execution, node: s.AlterTableDrop) -> Iterator[Outcome]:
+    database, table = table_to_alter(execution, node.name)
+    for name in node.constraints:
+        table = without_constraint(table, name, if_exists=node.if_exists)
+    for name in node.columns:
+        column = table.column(name)
+        if column is None:
+            if node.if_exists:
+                continue
+            raise SqlError(
+                4924,
+                f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{table.name}'.",
+                line=node.line,
+            )
+        used = next((i for i in table.indexes if any(c.column_id == column.column_id for c in i.columns)), None)
+        blocker = (used.name or "the partition scheme") if used else column.default.name if column.default else None
+        if blocker is not None:
+            raise SqlError(5074, f"The object '{blocker}' is dependent on column '{column.name}'.", line=node.line)
+        if len(table.columns) == 1:
+            raise SqlError(
+                4923,
+                f"ALTER TABLE DROP COLUMN failed because '{column.name}' is the only"
+                f" data column in table '{table.name}'. A table must"
+                " have at least one data column.",
+            )
+        execution.run(f"ALTER TABLE {database.alias}.main.{table.physical} DROP COLUMN {column.physical}")
+        table = replace(table, columns=tuple(c for c in table.columns if c.column_id != column.column_id))
+    save(execution, database.with_table(replace(table, modified=now_text())))
+    yield RowsAffected(None, DDL)

@@ -1,0 +1,239 @@
+"""One session's transaction over DuckDB's: when a snapshot begins, what it may still be asked, how it ends.
+
+DuckDB gives a transaction one snapshot. READ COMMITTED wants the newest rows at every statement, so a transaction that has
+written nothing takes a new snapshot per statement; one that has written keeps its snapshot, and a statement that touches a
+table changed by others since is answered from a fresh snapshot when this transaction has not written that table, and refused
+when both are mixed. SNAPSHOT keeps the snapshot of its first access. DuckDB cannot undo one statement, so checks run before
+rows change; an error inside DuckDB after that costs the whole transaction, as XACT_ABORT ON does, and the client is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict
+from sqlserver_sandbox.engine.store.locks import Key
+from sqlserver_sandbox.engine.store.store import Store
+from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
+from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.refusal import refused
+
+READ_COMMITTED, SNAPSHOT = "READ COMMITTED", "SNAPSHOT"
+ISOLATION_LEVELS = {1: "READ UNCOMMITTED", 2: READ_COMMITTED, 3: "REPEATABLE READ", 4: "SERIALIZABLE", 5: SNAPSHOT}
+"""By the number that TDS and sys.dm_exec_sessions have for them."""
+
+
+class TransactionState:
+    """`count` is @@TRANCOUNT. A DuckDB transaction is open during a statement, and between statements when it must be kept."""
+
+    def __init__(self, store: Store, connection: Connection, spid: int) -> None:
+        self._store = store
+        self._connection = connection
+        self._spid = spid
+        self._descriptor = 0
+        self._open = False
+        self._snapshots: dict[int, int] = {}
+        self._written: set[Key] = set()
+        self._pinned = False
+        self.count = 0
+        self.doomed = False
+        """A run-time error lost the transaction in the middle of a result: only ROLLBACK is left (XACT_STATE() is -1)."""
+        self.isolation = READ_COMMITTED
+        self.lock_timeout = -1
+
+    @property
+    def descriptor(self) -> int:
+        return self._descriptor
+
+    # ---- explicit transactions ------------------------------------------------------------------------------------
+    def begin(self) -> Iterator[Outcome]:
+        self.count += 1
+        if self.count == 1:
+            self._descriptor += 1
+            yield TransactionChange("begin", self._descriptor)
+
+    def commit(self) -> Iterator[Outcome]:
+        if self.count == 0:
+            raise SqlError(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.")
+        self.check_alive()
+        if self.count > 1:
+            self.count -= 1
+            return
+        try:
+            self._end(commit=True)
+        except SqlError:
+            self.count = 0
+            yield TransactionChange("rollback", self._descriptor)
+            raise
+        self.count = 0
+        yield TransactionChange("commit", self._descriptor)
+
+    def rollback(self) -> Iterator[Outcome]:
+        if self.count == 0:
+            raise SqlError(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.")
+        yield from self.abandon()
+
+    def abandon(self) -> Iterator[Outcome]:
+        """Roll back whatever is open."""
+        self._end(commit=False)
+        if self.count:
+            self.count = 0
+            yield TransactionChange("rollback", self._descriptor)
+
+    def check_alive(self) -> None:
+        """3930 after an error that lost the transaction."""
+        if self.doomed:
+            raise SqlError(
+                3930,
+                "The current transaction cannot be committed and cannot support"
+                " operations that write to the log file. Roll back the"
+                " transaction.",
+            )
+
+    def doom(self, *, spare: bool = False) -> None:
+        """A result broke off. With `spare` the transaction outlives that, unless DuckDB has lost it as well."""
+        if spare and self.count and self._open and not self._connection.is_broken():
+            return
+        if self.count and not self.can_lose_nothing:
+            self._end(commit=False)
+            self.doomed = True
+        else:
+            self._end(commit=False)
+
+    # ---- statements -----------------------------------------------------------------------------------------------
+    def touch(self, database_id: int) -> Database:
+        """The database's catalogue in the statement's snapshot, which begins here if it has not."""
+        with self._store.commit_mutex:
+            if not self._open:
+                self._connection.run("BEGIN TRANSACTION")
+                self._open = True
+            if database_id not in self._snapshots:
+                self._snapshots[database_id] = self._store.sequence
+            return self._store.read_catalogue(self._connection, database_id)
+
+    def end_statement(self, *, failed: bool = False) -> Iterator[Outcome]:
+        """Commit or undo an autocommit statement; inside a transaction keep what must be kept."""
+        if not self._open:
+            return
+        if self.count == 0:
+            self._end(commit=not failed)
+        elif not self._written and not self._pinned:
+            self._end(commit=False)
+        elif failed and self._connection.is_broken():
+            yield from self.abandon()
+
+    @property
+    def can_lose_nothing(self) -> bool:
+        """An error inside DuckDB would cost this statement only."""
+        return self.count == 0 or (not self._written and not self._pinned)
+
+    def access(self, database: Database) -> None:
+        """A user table of `database` is about to be read: SNAPSHOT must be allowed there, and begins."""
+        if self.isolation != SNAPSHOT:
+            return
+        if not database.snapshot_isolation:
+            raise SqlError(
+                3952,
+                f"Snapshot isolation transaction failed accessing database '{database.name}' because snapshot isolation is not"
+                " allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
+            )
+        if self.count:
+            self._pinned = True
+
+    def stale(self, keys: set[Key]) -> set[Key]:
+        """Those tables that others changed after this snapshot began."""
+        return {
+            k
+            for k in keys
+            if self._store.changed_since(k, self._snapshots.get(k[0], self._store.sequence)) and k not in self._written
+        }
+
+    def wants_fresh_view(self, keys: set[Key]) -> bool:
+        """READ COMMITTED in a transaction that has written: whether to read `keys` from a new snapshot instead of the own."""
+        if self.isolation == SNAPSHOT or not self._written or not self.stale(keys):
+            return False
+        if keys & self._written:
+            raise refused(
+                "reading, inside one READ COMMITTED transaction, a table it has written"
+                " together with one that another session changed"
+                " meanwhile; commit first, or use SNAPSHOT isolation"
+            )
+        return True
+
+    def write(self, database: Database, object_id: int, name: str) -> Database:
+        """Take the writer's lock on a table and make the snapshot fit for writing it. Returns the catalogue then in force."""
+        key = (database.database_id, object_id)
+        if (
+            self._store.locks.acquire(self._spid, key, self.lock_timeout)
+            and not self._written
+            and not self._pinned
+            and self._open
+        ):
+            # Whoever held the lock before may have committed: look again from here.
+            self._connection.run("ROLLBACK")
+            self._open = False
+            self._snapshots.clear()
+        current = self.touch(database.database_id)
+        if self.stale({key}):
+            if self.isolation == SNAPSHOT:
+                raise snapshot_conflict(name, database.name)
+            raise refused(
+                f"writing '{name}' in a READ COMMITTED transaction that wrote other"
+                " tables before another session changed it; commit first"
+            )
+        self._written.add(key)
+        return current
+
+    # ---- settings -------------------------------------------------------------------------------------------------
+    @property
+    def isolation_number(self) -> int:
+        return next(number for number, level in ISOLATION_LEVELS.items() if level == self.isolation)
+
+    @property
+    def state(self) -> int:
+        """XACT_STATE()."""
+        return -1 if self.doomed else (1 if self.count else 0)
+
+    def set_isolation(self, level: str) -> None:
+        """READ COMMITTED or SNAPSHOT. The others promise locking that DuckDB does not have; each is refused by name."""
+        if level not in (READ_COMMITTED, SNAPSHOT):
+            raise refused(f"the isolation level {level}; READ COMMITTED and SNAPSHOT are on the list")
+        if level == SNAPSHOT and self.count and self.isolation != SNAPSHOT:
+            # SQL Server lets the SET pass and fails the transaction at its next access.
+            raise SqlError(
+                3951,
+                "Transaction failed in database because the statement was run under"
+                " snapshot isolation but the transaction did not"
+                " start in snapshot isolation. You cannot change the isolation level of"
+                " the transaction to snapshot after the transaction"
+                " has started.",
+            )
+        self.isolation = level
+
+    def reset(self) -> None:
+        """sp_reset_connection: the isolation level and the lock time-out of a new session, after the transaction's end."""
+        self.isolation = READ_COMMITTED if not self.count else self.isolation
+        self.lock_timeout = -1
+
+    # ---- ends -----------------------------------------------------------------------------------------------------
+    def _end(self, *, commit: bool) -> None:
+        try:
+            if self._open:
+                self._finish(commit=commit)
+        finally:
+            self._open = False
+            self._pinned = False
+            self.doomed = False
+            self._written.clear()
+            self._snapshots.clear()
+            self._store.counters.end_rowversions(self._spid)
+            self._store.locks.release(self._spid)
+
+    def _finish(self, *, commit: bool) -> None:
+        if not commit:
+            self._connection.run("ROLLBACK")
+            return
+        with self._store.commit_mutex:
+            self._connection.run("COMMIT")
+            self._store.publish(self._written)

@@ -1,0 +1,1 @@
+"""The system views: their declarations, and functions from the declared catalogue to rows."""

@@ -1,0 +1,1 @@
+"""What only tests and the demo use: canned answers, occasions for faults."""

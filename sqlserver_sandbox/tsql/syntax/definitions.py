@@ -1,0 +1,180 @@
+"""Syntax values of statements that define: databases, schemas, tables, indexes, partition functions and schemes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlserver_sandbox.tsql.syntax.queries import Expression, ObjectName, TypeSpec
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """A column of CREATE TABLE or ALTER TABLE ADD."""
+
+    name: str
+    type: TypeSpec
+    nullable: bool | None = None
+    collation: str | None = None
+    identity: tuple[int, int] | None = None
+    default: Expression | None = None
+    default_name: str | None = None
+    rowguidcol: bool = False
+
+
+@dataclass(frozen=True)
+class KeySpec:
+    """A PRIMARY KEY or UNIQUE constraint, or an index: columns with direction, where it lies."""
+
+    kind: str  # "primary key" | "unique" | "index"
+    name: str | None
+    columns: tuple[tuple[str, bool], ...]
+    clustered: bool | None
+    unique: bool = True
+    included: tuple[str, ...] = ()
+    space: Space | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """ON [filegroup] or ON scheme(column)."""
+
+    name: str
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class CreateTable:
+    name: ObjectName
+    columns: tuple[ColumnSpec, ...]
+    keys: tuple[KeySpec, ...]
+    space: Space | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropTable:
+    names: tuple[ObjectName, ...]
+    if_exists: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterTableAdd:
+    name: ObjectName
+    columns: tuple[ColumnSpec, ...]
+    keys: tuple[KeySpec, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterTableDrop:
+    """DROP COLUMN a, b or DROP CONSTRAINT x."""
+
+    name: ObjectName
+    columns: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    if_exists: bool = False
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreateIndex:
+    table: ObjectName
+    key: KeySpec
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropIndex:
+    table: ObjectName
+    name: str
+    if_exists: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreateSchema:
+    name: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropSchema:
+    name: str
+    if_exists: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreateDatabase:
+    name: str
+    collation: str | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropDatabase:
+    name: str
+    if_exists: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterDatabaseSet:
+    """ALTER DATABASE name SET option ON|OFF; option upper case."""
+
+    name: str | None
+    option: str
+    on: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Use:
+    database: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreatePartitionFunction:
+    name: str
+    type: TypeSpec
+    collation: str | None
+    right: bool
+    values: tuple[Expression, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreatePartitionScheme:
+    name: str
+    function: str
+    all_to: bool
+    filegroups: tuple[str, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterPartitionFunction:
+    """SPLIT RANGE or MERGE RANGE."""
+
+    name: str
+    split: bool
+    value: Expression
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterPartitionScheme:
+    name: str
+    filegroup: str | None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropPartition:
+    """DROP PARTITION FUNCTION or SCHEME; `kind` is 'function' or 'scheme'."""
+
+    kind: str
+    name: str
+    line: int = 1
