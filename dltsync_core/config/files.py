@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
-from dltsync_core.config.interpolation import interpolate
+from dltsync_core.config.environment import (
+    CONFIG_VARIABLE,
+    misspelt_config_variable,
+    overridden,
+    unknown_variables,
+)
+from dltsync_core.config.interpolation import interpolate, references
 from dltsync_core.config.pipeline import PipelineConfig
-from dltsync_core.config.problems import config_error, nearest
+from dltsync_core.config.problems import config_error
+from dltsync_core.config.spec import reading_environment
 from dltsync_core.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -22,12 +28,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
-"""Environment variable with the path of the config file."""
 DEFAULT_FILE = "dltsync.yaml"
 
-_PREFIX = "DLT_SYNC_"
-_SECTIONS = ("database", "processing", "representation", "state", "destination")
 _QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
@@ -36,16 +38,25 @@ def load_config(path: Path | str | None = None, environment: Mapping[str, str] |
 
     Without `path`: the file DLT_SYNC_CONFIG names, else ./dltsync.yaml. `${VARIABLE}` in strings is replaced; a variable
     DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, representation, state, destination) wins over the file, while
-    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Raises ConfigError naming the file and the fields.
+    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Any other DLT_SYNC_ variable is an error, unless the
+    file refers to it. Raises ConfigError naming the file and the fields.
     """
     variables = os.environ if environment is None else environment
     file = Path(path) if path is not None else Path(variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)
-    values, problems = interpolate(_parse(file, _read(file)), variables)
+    if path is None and not file.exists() and (meant := misspelt_config_variable(variables)):
+        raise ConfigError(
+            f"there is no config file {file}; {meant} is set in the environment, and means nothing",
+            remedy=f"did you mean {CONFIG_VARIABLE}? Or give the file's path with --config",
+        )
+    written = _parse(file, _read(file))
+    values, problems = interpolate(written, variables)
+    values, origins, misnamed = overridden(values, variables)
+    problems += misnamed + unknown_variables(variables, references(written))
     if problems:
         raise config_error(str(file), problems)
-    _override(values, variables, file)
     try:
-        config = PipelineConfig(**values)
+        with reading_environment(variables, origins):
+            config = PipelineConfig(**values)
     except ConfigError as error:
         lines = error.facts.get("problems")
         if not isinstance(lines, tuple):
@@ -131,49 +142,6 @@ _OneOfEachKey.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _m
 def _without_values(message: str) -> str:
     """A parser's message without what it quotes from the file, except single characters."""
     return _QUOTED.sub("…", message)
-
-
-def _override(values: dict[str, Any], variables: Mapping[str, str], file: Path) -> None:
-    """Put DLT_SYNC_<SECTION>__<FIELD> over what the file says."""
-    problems: list[str] = []
-    for name, text in sorted(variables.items()):
-        section, separator, field = name.removeprefix(_PREFIX).lower().partition("__")
-        if not name.startswith(_PREFIX) or not separator or not text:
-            continue
-        if section not in _SECTIONS:
-            hint = nearest(section, _SECTIONS)
-            problems.append(
-                f"environment variable {name}: no such section; "
-                + (
-                    f"did you mean {_PREFIX}{hint.upper()}__{field.upper()}?"
-                    if hint
-                    else f"sections: {', '.join(_SECTIONS)}"
-                )
-            )
-            continue
-        known = _fields_of(section)
-        if field not in known:
-            hint = nearest(field, known)
-            problems.append(
-                f"environment variable {name}: no such field; "
-                + (
-                    f"did you mean {_PREFIX}{section.upper()}__{hint.upper()}?"
-                    if hint
-                    else f"fields: {', '.join(known)}"
-                )
-            )
-            continue
-        inner = values.get(section)
-        values[section] = {**(inner if isinstance(inner, dict) else {}), field: text}
-    if problems:
-        raise config_error(str(file), problems)
-
-
-def _fields_of(section: str) -> list[str]:
-    model = PipelineConfig.model_fields[section].annotation
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise TypeError(f"{section} is not a section")
-    return list(model.model_fields)
 
 
 def _kind_of(value: Any) -> str:

@@ -1,11 +1,11 @@
 """Where the demo keeps everything, whose it is, and the environment that points dltsync and Dagster there.
 
-    .dltsync-demo/
-      made-by-dltsync-demo    the marker: without it nothing here is written or removed
-      dltsync.yaml            the demo's config
-      lake/  state/  dltsync.duckdb
-      dagster_home/           Dagster's instance and its workspace.yaml
-      demo/                   the stand-in's databases, the diary, the log, the lock
+.dltsync-demo/
+  made-by-dltsync-demo    the marker: without it nothing here is written or removed
+  dltsync.yaml            the demo's config
+  lake/  state/  dltsync.duckdb
+  dagster_home/           Dagster's instance and its workspace.yaml
+  demo/                   the stand-in's databases, the diary, the log, the lock
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from dltsync_dagster.demo.dataset import TABLES
 from dltsync_dagster.demo.sandbox import HOST
 
 MARKER = "made-by-dltsync-demo"
-_MARKER_TEXT = "`dltsync demo` made this directory and empties it whenever it starts afresh. Keep nothing of your own in it.\n"
+_MARKER_TEXT = (
+    "`dltsync demo` made this directory and empties it whenever it starts afresh. Keep nothing of your own in it.\n"
+)
 
 _ANOTHER = "give the demo a directory of its own: dltsync demo --data DIRECTORY"
 
@@ -180,7 +182,9 @@ class Places:
             for path in self.lake.glob("*/*")
             if not any(path.name == f"dbo_{name}" or path.name.startswith(f"dbo_{name}-") for name in ours)
         }
-        return sorted(in_lake | {name for name in self._tables_of_the_warehouse() if name.partition(".")[2] not in ours})
+        return sorted(
+            in_lake | {name for name in self._tables_of_the_warehouse() if name.partition(".")[2] not in ours}
+        )
 
     def _tables_of_the_warehouse(self) -> list[str]:
         """As `schema.table`, without what dltsync and dlt keep there for themselves."""
@@ -195,7 +199,9 @@ class Places:
                 remedy=f"stop the program that has it open; or remove the file yourself if nobody needs it; or {_ANOTHER}",
             ) from error
         own = ("_dlt",)
-        return [f"{schema}.{table}" for schema, table in found if not schema.startswith(own) and not table.startswith(own)]
+        return [
+            f"{schema}.{table}" for schema, table in found if not schema.startswith(own) and not table.startswith(own)
+        ]
 
     def prepare(self) -> None:
         """The directories and files that are needed before anything starts. Raises ConfigError, NotWritable."""

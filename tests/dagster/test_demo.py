@@ -150,7 +150,7 @@ def _make_clean(directory: Path) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "Makefile", directory)
     venv = Path(sys.executable).parent.parent
     return subprocess.run(
-        ["make", "--no-print-directory", "clean", f"VENV={venv}"],  # noqa: S607
+        ["make", "--no-print-directory", "clean", f"VENV={venv}"],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
