@@ -61,11 +61,9 @@ def unknown_variables(variables: Mapping[str, str], referenced: Collection[str])
             "no such variable",
             [*_PLAIN, *_SECTION_VARIABLES],
             f"DLT_SYNC_ is followed by CONFIG, DEBUG, a field of database ({', '.join(_FIELDS)}), "
-            "<SECTION>__<FIELD>, or DAGSTER_<SETTING>",
+            "<SECTION>__<FIELD>, or DAGSTER_<SETTING>.",
         )
-        + "; unset it. For a variable of your own take another prefix, or use it in the file as ${"
-        + name
-        + "}"
+        + f" Otherwise unset it; a variable of your own takes another prefix, or the file uses it as ${{{name}}}"
         for name, text in sorted(variables.items())
         if text
         and name.upper().startswith(PREFIX)
