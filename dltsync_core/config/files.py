@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dltsync_core.config.broken_text import explain_toml, explain_yaml
 from dltsync_core.config.environment import (
     CONFIG_VARIABLE,
     misspelt_config_variable,
@@ -29,8 +29,6 @@ else:
     import tomli as tomllib
 
 DEFAULT_FILE = "dltsync.yaml"
-
-_QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
 def load_config(path: Path | str | None = None, environment: Mapping[str, str] | None = None) -> PipelineConfig:
@@ -104,17 +102,15 @@ def _parse_toml(file: Path, text: str) -> Any:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {_without_values(str(error))}") from None
+        raise explain_toml(str(file), text, str(error)) from None
 
 
 def _parse_yaml(file: Path, text: str) -> Any:
     try:
         return yaml.load(text, Loader=_OneOfEachKey)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         # `from None`: the error itself shows the line, and the line may hold a password.
-        raise ConfigError(f"{file}: {place}{_without_values(error.problem or 'not valid YAML')}") from None
+        raise explain_yaml(str(file), text, error) from None
     except yaml.YAMLError:
         raise ConfigError(f"{file}: not valid YAML: it holds characters that YAML does not allow") from None
 
@@ -137,11 +133,6 @@ def _mapping(loader: _OneOfEachKey, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _OneOfEachKey.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def _without_values(message: str) -> str:
-    """A parser's message without what it quotes from the file, except single characters."""
-    return _QUOTED.sub("…", message)
 
 
 def _kind_of(value: Any) -> str:

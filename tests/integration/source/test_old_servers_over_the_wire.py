@@ -39,6 +39,11 @@ def source(faulty_sandbox: SandboxServer, faults: FaultControl) -> SqlServerSour
     return SqlServerSource(database, ProcessingConfig(retry_attempts=1))
 
 
+def _look(source: SqlServerSource) -> None:
+    source.check()
+    source.read_tables([StaticTableConfig(table_name="OldServer")])
+
+
 @pytest.mark.parametrize("name", LACKING)
 def test_a_query_of_the_catalogue_that_the_server_cannot_answer(
     source: SqlServerSource, faults: FaultControl, name: str
@@ -48,8 +53,7 @@ def test_a_query_of_the_catalogue_that_the_server_cannot_answer(
     facts = source.check()
     faults.plan(Fault(Fail(number, message), Where(pattern=pattern)))
     with pytest.raises(UnsupportedServer) as caught:
-        source.check()
-        source.read_tables([StaticTableConfig(table_name="OldServer")])
+        _look(source)
     told = caught.value
     assert message.split("'")[1] in told.problem
     assert f"version {facts.product_version}" in told.problem
