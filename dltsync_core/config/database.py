@@ -25,7 +25,7 @@ Authentication = Literal[
     "ActiveDirectoryServicePrincipal",
 ]
 
-_ENCRYPTION_WORDS = {"true": "yes", "mandatory": "yes", "false": "no", "optional": "no"}
+_ENCRYPTION_WORDS = {"true": "yes", "on": "yes", "mandatory": "yes", "false": "no", "off": "no", "optional": "no"}
 _NEEDS_LOGIN = {"SqlPassword", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal"}
 
 
@@ -44,7 +44,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _encryption_word(value: Any) -> Any:
-    if isinstance(value, bool):  # YAML reads a bare `yes` as true
+    if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
         return _ENCRYPTION_WORDS.get(value.lower(), value.lower())

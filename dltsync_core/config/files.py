@@ -21,6 +21,7 @@ from dltsync_core.config.interpolation import interpolate, references
 from dltsync_core.config.pipeline import PipelineConfig
 from dltsync_core.config.problems import config_error
 from dltsync_core.config.spec import reading_environment
+from dltsync_core.config.yaml_reader import PlainLoader
 from dltsync_core.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -107,32 +108,12 @@ def _parse_toml(file: Path, text: str) -> Any:
 
 def _parse_yaml(file: Path, text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_OneOfEachKey)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         # `from None`: the error itself shows the line, and the line may hold a password.
         raise explain_yaml(str(file), text, error) from None
     except yaml.YAMLError:
         raise ConfigError(f"{file}: not valid YAML: it holds characters that YAML does not allow") from None
-
-
-class _OneOfEachKey(yaml.SafeLoader):
-    """YAML that refuses a field given twice; plain PyYAML keeps the last one without a word."""
-
-
-def _mapping(loader: _OneOfEachKey, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"field `{key.value}` is given twice", key.start_mark
-                )
-            seen.add(key.value)
-    loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
-
-
-_OneOfEachKey.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _kind_of(value: Any) -> str:

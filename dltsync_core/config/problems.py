@@ -56,6 +56,8 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseM
         return f"{path}: unknown field; {advice}"
     if kind == "missing":
         return f"{path}: missing{_environment_hint(model, loc)}"
+    if kind == "string_type":
+        return f"{path}: must be text; put it in quotes"
     text = message.removeprefix("Value error, ")
     return f"{path}: {text}" if path else text
 

@@ -81,7 +81,7 @@ def test_toml_shows_its_line_as_well(tmp_path: Path) -> None:
     assert "sekret" not in str(caught.value)
 
 
-_SECRET = st.text(st.characters(exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1, max_size=20)
+_SECRET = st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=20)
 
 
 @given(secret=_SECRET, field=st.sampled_from(["password", "state_url", "storage_options", "aws_secret_access_key"]))
