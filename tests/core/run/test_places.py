@@ -26,7 +26,7 @@ class Unasked(Shop):
             section, name = field.split(".")
             part = getattr(config, section).model_copy(update={name: path})
             config = config.model_copy(update={section: part})
-        return IncrementalSQLServerParquetPipeline(config, source=Forbidden(), warehouse=self.warehouse)  # type: ignore[arg-type]
+        return IncrementalSQLServerParquetPipeline(config, source=Forbidden(), warehouse=self.warehouse)
 
 
 class Forbidden:
