@@ -168,7 +168,12 @@ def test_a_named_instance_that_is_not_found(
     sandbox: SandboxServer, way: Callable[[SqlServerSource], Any], server: str, said: str, remedy: str
 ) -> None:
     database = _source(sandbox).database
-    values: dict[str, Any] = {"server": server, "database": "d", "username": database.username, "password": database.password}
+    values: dict[str, Any] = {
+        "server": server,
+        "database": "d",
+        "username": database.username,
+        "password": database.password,
+    }
     source = SqlServerSource(DatabaseConfig(**values, connection_timeout=1), ProcessingConfig(retry_attempts=1))
     with pytest.raises(ServerUnreachable, match=said) as caught:
         way(source)
