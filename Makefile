@@ -70,5 +70,7 @@ lock:  ## compile the constraints files anew (needs uv)
 	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --no-annotate --no-header -q pyproject.toml -o constraints.txt
 	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --extra embedded-elt --no-annotate --no-header -q pyproject.toml -o constraints-embedded-elt.txt
 
-clean:  ## remove what the demo and the tests left (not the virtual environment)
-	rm -rf .dltsync .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what the demo and the tests left (not the virtual environment, not .dltsync: that is your own state)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@test ! -e .dltsync-demo || { test -x $(BIN)/python || { echo "make install, or remove .dltsync-demo yourself" >&2; exit 1; }; \
+		$(BIN)/python -m dltsync_core.cli demo --remove; }

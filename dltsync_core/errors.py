@@ -90,6 +90,10 @@ class StatementTimeout(TransientQueryError):
     """A statement did not end within command_timeout and was cancelled: it hangs, or it is too slow for its limit."""
 
 
+class UnsupportedServer(QueryError):
+    """The server lacks a system view, column or function that dltsync reads: too old, or another engine."""
+
+
 class OutcomeUnknown(QueryError):
     """The connection broke while a change was under way: it may or may not have been committed."""
 

@@ -17,8 +17,23 @@ from dltsync_core.catalog.rows import (
     partitioning_of,
     rows_by_partition,
 )
-from dltsync_core.errors import TableNotFound
+from dltsync_core.catalog.support import Server, explained
+from dltsync_core.errors import SyncError, TableNotFound
 from dltsync_core.identity import TableName
+
+_PURPOSES = {
+    "database": "the facts of the database",
+    "objects": "the list of tables",
+    "columns": "the columns of a table",
+    "unmask": "masked columns",
+    "keys": "the keys of a table",
+    "partitions": "the partitions of a table",
+    "partitioning": "the partitions of a table",
+    "boundaries": "the boundaries of a partition function",
+    "row_filters": "row-level security, which hides rows without an error",
+    "descriptions": "the descriptions of tables",
+}
+"""What each query is for, in an error."""
 
 IDS_PER_QUERY = 1000
 """Ids in one IN list. A request takes 2100 parameters."""
@@ -32,7 +47,7 @@ class Session(Protocol):
 
 def read_database(session: Session) -> DatabaseFacts:
     """The database the session is in."""
-    row = session.query(query("database"))[0]
+    row = _ask(session, "database")[0]
     return DatabaseFacts(
         server=row["server_name"] or "",
         database=row["database_name"],
@@ -49,12 +64,12 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
     """Facts of every named table, keyed by the name as given. Raises TableNotFound, CatalogError."""
     objects = [
         ObjectFacts(TableName(row["schema_name"], row["object_name"]), row["object_id"], row["type"].strip())
-        for row in session.query(query("objects"))
+        for row in _ask(session, "objects")
     ]
     found = {name: resolve(name, objects, database) for name in names}
     ids = sorted({o.object_id for o in found.values()})
     columns_rows = _query_ids(session, "columns", ids)
-    unmasked = any_masked(columns_rows) and bool(session.query(query("unmask"))[0]["unmask"])
+    unmasked = any_masked(columns_rows) and bool(_ask(session, "unmask")[0]["unmask"])
     columns = columns_by_table(columns_rows, unmasked=unmasked)
     keys = keys_by_table(_query_ids(session, "keys", ids))
     approx = rows_by_partition(_query_ids(session, "partitions", ids))
@@ -97,5 +112,22 @@ def _query_ids(session: Session, name: str, ids: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
     for start in range(0, len(ids), IDS_PER_QUERY):
         some = ids[start : start + IDS_PER_QUERY]
-        rows += session.query(query_for(name, len(some)), some)
+        rows += _ask(session, name, some)
     return rows
+
+
+def _ask(session: Session, name: str, ids: Sequence[int] = ()) -> list[Row]:
+    """The rows of `queries/<name>.sql`. Raises UnsupportedServer when the server lacks what it reads."""
+    statement = query_for(name, len(ids)) if ids else query(name)
+    try:
+        return session.query(statement, ids)
+    except SyncError as error:
+        told = explained(error, lambda: _server(session), _PURPOSES[name])
+        if told is error:
+            raise
+        raise told from error
+
+
+def _server(session: Session) -> Server:
+    row = session.query(query("server"))[0]
+    return Server(str(row["product_version"]), int(row["engine_edition"]))

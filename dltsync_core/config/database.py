@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from dltsync_core.config.server_address import parse_address
 from dltsync_core.config.spec import EnvironmentSpec
 
 if TYPE_CHECKING:
@@ -22,12 +25,26 @@ Authentication = Literal[
     "ActiveDirectoryServicePrincipal",
 ]
 
-_ENCRYPTION_WORDS = {"true": "yes", "mandatory": "yes", "false": "no", "optional": "no"}
+_ENCRYPTION_WORDS = {"true": "yes", "on": "yes", "mandatory": "yes", "false": "no", "off": "no", "optional": "no"}
 _NEEDS_LOGIN = {"SqlPassword", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal"}
 
 
+_WITHOUT = {
+    "ActiveDirectoryIntegrated": ("username", "password"),
+    "ActiveDirectoryInteractive": ("password",),
+    "ActiveDirectoryMsi": ("password",),
+}
+"""Ways to log in, and what they have no use for."""
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or (
+        isinstance(value, (str, int)) and str(value).lower() in {"true", "yes", "on", "1", "y", "t"}
+    )
+
+
 def _encryption_word(value: Any) -> Any:
-    if isinstance(value, bool):  # YAML reads a bare `yes` as true
+    if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
         return _ENCRYPTION_WORDS.get(value.lower(), value.lower())
@@ -37,13 +54,15 @@ def _encryption_word(value: Any) -> Any:
 class DatabaseConfig(EnvironmentSpec):
     """The source database. Every field that is not given is taken from `DLT_SYNC_<FIELD>` in the environment
     (`DLT_SYNC_SERVER`, `DLT_SYNC_DATABASE`, `DLT_SYNC_USERNAME`, `DLT_SYNC_PASSWORD`, `DLT_SYNC_PORT` …); a value that is
-    given wins over the environment. An empty environment variable counts as not set.
+    given wins over the environment, and a given way to log in rules out the environment's: with `integrated_security: true`
+    DLT_SYNC_PASSWORD is not used, and a warning says so. An empty environment variable counts as not set.
     """
 
     model_config = SettingsConfigDict(env_prefix="DLT_SYNC_")
 
     server: str = Field(min_length=1)
-    """Host name or address, without port. `host\\INSTANCE` finds the port by SQL Server Browser."""
+    """Host name or address; `host,1433` gives the port as well. `host\\INSTANCE` finds the port by SQL Server Browser (UDP 1434).
+    dltsync speaks TCP only: no named pipes, no shared memory, no LocalDB."""
     database: str = Field(min_length=1, max_length=128)
     """Name of the database."""
     username: str | None = None
@@ -80,15 +99,40 @@ class DatabaseConfig(EnvironmentSpec):
     """Path or registered name of the ODBC driver for the control connection. None: Microsoft's driver 18 from the package
     mssql-python-odbc, else one registered in odbcinst.ini."""
 
+    @classmethod
+    def not_wanted(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """What the environment must not add: another way to log in than the chosen one, another port than the server's."""
+        found: dict[str, str] = {}
+        if _is_true(given.get("integrated_security")):
+            found |= dict.fromkeys(("username", "password", "authentication"), "the config says `integrated_security`")
+        elif any(given.get(name) is not None for name in ("username", "password", "authentication")):
+            found["integrated_security"] = "the config names a login"
+        without = _WITHOUT.get(str(given.get("authentication")), ())
+        found |= dict.fromkeys(without, f"the config says `authentication: {given.get('authentication')}`")
+        if isinstance(server := given.get("server"), str) and re.search(r"[,\\]|\]:", server):
+            found["port"] = "the config gives the port, or an instance, in `server`"
+        return found
+
+    @model_validator(mode="before")
+    @classmethod
+    def _port_beside_the_server(cls, values: Any) -> Any:
+        """`server: host,1433` is the host, and port 1433."""
+        if not isinstance(values, dict) or not isinstance(values.get("server"), str):
+            return values
+        try:
+            address = parse_address(values["server"])
+        except ValueError:
+            return values  # the field says it, with its name
+        if address.port is None:
+            return values
+        if values.get("port") is not None and str(values["port"]) != str(address.port):
+            raise ValueError(f"server gives port {address.port}, and port gives another one; keep one of them")
+        return {**values, "server": address.server, "port": address.port}
+
     @field_validator("server")
     @classmethod
     def _server_is_a_name(cls, value: str) -> str:
-        name = value.strip().removeprefix("tcp:")
-        if "," in name:
-            raise ValueError("holds a comma; write the port in `port`")
-        if not name:
-            raise ValueError("is empty")
-        return name
+        return parse_address(value).server
 
     @field_validator("server", "database", "username", "application_name", "host_name_in_certificate", "driver")
     @classmethod
@@ -132,4 +176,6 @@ class DatabaseConfig(EnvironmentSpec):
     @property
     def address(self) -> str:
         """What a message calls the server: `host:port`, or `host\\INSTANCE`."""
-        return self.server if "\\" in self.server else f"{self.server}:{self.port}"
+        if "\\" in self.server:
+            return self.server
+        return f"[{self.server}]:{self.port}" if ":" in self.server else f"{self.server}:{self.port}"

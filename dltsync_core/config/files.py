@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
-from dltsync_core.config.interpolation import interpolate
+from dltsync_core.config.broken_text import explain_toml, explain_yaml
+from dltsync_core.config.environment import (
+    CONFIG_VARIABLE,
+    misspelt_config_variable,
+    overridden,
+    unknown_variables,
+)
+from dltsync_core.config.interpolation import interpolate, references
 from dltsync_core.config.pipeline import PipelineConfig
-from dltsync_core.config.problems import config_error, nearest
+from dltsync_core.config.problems import config_error
+from dltsync_core.config.spec import reading_environment
+from dltsync_core.config.yaml_reader import PlainLoader
 from dltsync_core.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -22,13 +29,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
-"""Environment variable with the path of the config file."""
 DEFAULT_FILE = "dltsync.yaml"
-
-_PREFIX = "DLT_SYNC_"
-_SECTIONS = ("database", "processing", "representation", "state", "destination")
-_QUOTED = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
 def load_config(path: Path | str | None = None, environment: Mapping[str, str] | None = None) -> PipelineConfig:
@@ -36,16 +37,25 @@ def load_config(path: Path | str | None = None, environment: Mapping[str, str] |
 
     Without `path`: the file DLT_SYNC_CONFIG names, else ./dltsync.yaml. `${VARIABLE}` in strings is replaced; a variable
     DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, representation, state, destination) wins over the file, while
-    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Raises ConfigError naming the file and the fields.
+    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Any other DLT_SYNC_ variable is an error, unless the
+    file refers to it. Raises ConfigError naming the file and the fields.
     """
     variables = os.environ if environment is None else environment
     file = Path(path) if path is not None else Path(variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)
-    values, problems = interpolate(_parse(file, _read(file)), variables)
+    if path is None and not file.exists() and (meant := misspelt_config_variable(variables)):
+        raise ConfigError(
+            f"there is no config file {file}; {meant} is set in the environment, and means nothing",
+            remedy=f"did you mean {CONFIG_VARIABLE}? Or give the file's path with --config",
+        )
+    written = _parse(file, _read(file))
+    values, problems = interpolate(written, variables)
+    values, origins, misnamed = overridden(values, variables)
+    problems += misnamed + unknown_variables(variables, references(written))
     if problems:
         raise config_error(str(file), problems)
-    _override(values, variables, file)
     try:
-        config = PipelineConfig(**values)
+        with reading_environment(variables, origins):
+            config = PipelineConfig(**values)
     except ConfigError as error:
         lines = error.facts.get("problems")
         if not isinstance(lines, tuple):
@@ -93,87 +103,17 @@ def _parse_toml(file: Path, text: str) -> Any:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {_without_values(str(error))}") from None
+        raise explain_toml(str(file), text, str(error)) from None
 
 
 def _parse_yaml(file: Path, text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_OneOfEachKey)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         # `from None`: the error itself shows the line, and the line may hold a password.
-        raise ConfigError(f"{file}: {place}{_without_values(error.problem or 'not valid YAML')}") from None
+        raise explain_yaml(str(file), text, error) from None
     except yaml.YAMLError:
         raise ConfigError(f"{file}: not valid YAML: it holds characters that YAML does not allow") from None
-
-
-class _OneOfEachKey(yaml.SafeLoader):
-    """YAML that refuses a field given twice; plain PyYAML keeps the last one without a word."""
-
-
-def _mapping(loader: _OneOfEachKey, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"field `{key.value}` is given twice", key.start_mark
-                )
-            seen.add(key.value)
-    loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
-
-
-_OneOfEachKey.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def _without_values(message: str) -> str:
-    """A parser's message without what it quotes from the file, except single characters."""
-    return _QUOTED.sub("…", message)
-
-
-def _override(values: dict[str, Any], variables: Mapping[str, str], file: Path) -> None:
-    """Put DLT_SYNC_<SECTION>__<FIELD> over what the file says."""
-    problems: list[str] = []
-    for name, text in sorted(variables.items()):
-        section, separator, field = name.removeprefix(_PREFIX).lower().partition("__")
-        if not name.startswith(_PREFIX) or not separator or not text:
-            continue
-        if section not in _SECTIONS:
-            hint = nearest(section, _SECTIONS)
-            problems.append(
-                f"environment variable {name}: no such section; "
-                + (
-                    f"did you mean {_PREFIX}{hint.upper()}__{field.upper()}?"
-                    if hint
-                    else f"sections: {', '.join(_SECTIONS)}"
-                )
-            )
-            continue
-        known = _fields_of(section)
-        if field not in known:
-            hint = nearest(field, known)
-            problems.append(
-                f"environment variable {name}: no such field; "
-                + (
-                    f"did you mean {_PREFIX}{section.upper()}__{hint.upper()}?"
-                    if hint
-                    else f"fields: {', '.join(known)}"
-                )
-            )
-            continue
-        inner = values.get(section)
-        values[section] = {**(inner if isinstance(inner, dict) else {}), field: text}
-    if problems:
-        raise config_error(str(file), problems)
-
-
-def _fields_of(section: str) -> list[str]:
-    model = PipelineConfig.model_fields[section].annotation
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise TypeError(f"{section} is not a section")
-    return list(model.model_fields)
 
 
 def _kind_of(value: Any) -> str:

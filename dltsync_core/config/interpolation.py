@@ -34,6 +34,14 @@ def interpolate(value: Any, environment: Mapping[str, str], path: str = "") -> t
     return result, problems
 
 
+def references(value: Any) -> set[str]:
+    """The variables that the strings of a value refer to."""
+    if isinstance(value, str):
+        return {match["name"] for match in _REFERENCE.finditer(value) if match["name"]}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name for part in inner for name in references(part)}
+
+
 def _replacement(match: re.Match[str], environment: Mapping[str, str], path: str, problems: list[str]) -> str:
     if match["broken"]:
         problems.append(

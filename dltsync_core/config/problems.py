@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import typing
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
 from dltsync_core.errors import ConfigError
 
+Origins: TypeAlias = dict[tuple[type[BaseModel], str], str]
+"""The environment variable that a field of a model was taken from."""
 
-def explain(error: ValidationError, model: type[BaseModel]) -> ConfigError:
-    """One ConfigError for all findings. `facts["problems"]` holds the lines, so that a reader of a file can add its path."""
+
+def explain(error: ValidationError, model: type[BaseModel], origins: Origins | None = None) -> ConfigError:
+    """One ConfigError for all findings. `facts["problems"]` holds the lines, so that a reader of a file can add its path.
+    A value that came from the environment is told with its variable: the file does not show it."""
     lines = tuple(
         _line(finding["loc"], finding["type"], finding["msg"], model)
+        + _origin(finding["loc"], finding["type"], finding["msg"], model, origins or {})
         for finding in error.errors(include_url=False, include_input=False, include_context=False)
     )
     return config_error(f"{model.__name__}", lines)
@@ -50,8 +56,26 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseM
         return f"{path}: unknown field; {advice}"
     if kind == "missing":
         return f"{path}: missing{_environment_hint(model, loc)}"
+    if kind == "string_type":
+        return f"{path}: must be text; put it in quotes"
     text = message.removeprefix("Value error, ")
     return f"{path}: {text}" if path else text
+
+
+def _origin(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel], origins: Origins) -> str:
+    """Which environment variables have a part in the finding, in brackets; empty when none has."""
+    if kind in {"extra_forbidden", "missing"}:
+        return ""
+    owner = _model_at(model, loc)
+    names = {
+        variable
+        for (part, field), variable in origins.items()
+        if (loc and part is _model_at(model, loc[:-1]) and field == loc[-1])
+    }
+    if not names and owner is not None:  # a finding about fields together
+        words = set(re.findall(r"\w+", message))
+        names = {variable for (part, field), variable in origins.items() if part is owner and field in words}
+    return f" ({', '.join(sorted(names))} in the environment)" if names else ""
 
 
 def _path(loc: Sequence[int | str]) -> str:

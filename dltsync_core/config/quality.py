@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _as_text(value: Any) -> Any:
-    """Dates, which YAML and TOML read on their own, become ISO text again: the column's type decides what they are."""
+    """Dates, which TOML reads on its own, become ISO text again: the column's type decides what they are."""
     return value.isoformat() if isinstance(value, (date, datetime, time)) else value
 
 
@@ -37,7 +37,8 @@ class QualityRule(Spec):
     max: Scalar | None = None
     """No value may be larger. Dates and times as ISO text."""
     allowed: Listed[Scalar] | None = None
-    """Only these values (and NULL) may occur; compared exactly, case included."""
+    """Only these values (and NULL) may occur; compared exactly, case included. A uniqueidentifier may be written in either case,
+    a char(n) without the blanks at its end."""
     severity: Literal["error", "warn"] = "error"
     """`error` stops the load before anything is published; `warn` is reported and the load goes on."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import control_string
+from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
 from dltsync_core.connect.settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
@@ -66,10 +67,15 @@ def control_session(database: DatabaseConfig) -> Iterator[ControlSession]:
 def _open(database: DatabaseConfig) -> ControlSession:
     pyodbc = load_pyodbc()
     driver = find_driver(database.driver)
+
+    def connect() -> Any:
+        return pyodbc.connect(control_string(database, driver), autocommit=True, timeout=database.connection_timeout)
+
     try:
-        connection = pyodbc.connect(
-            control_string(database, driver), autocommit=True, timeout=database.connection_timeout
-        )
+        strict = database.encrypt == "strict"
+        connection = within(database.connection_timeout + GRACE_SECONDS, connect) if strict else connect()
+    except TimeoutError as error:
+        raise connect_error(error, address_of(database)) from error
     except pyodbc.Error as error:
         if read_fault(error).state in _UNLOADABLE_STATES:
             raise explain_unloadable(driver) from error

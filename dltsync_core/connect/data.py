@@ -14,6 +14,7 @@ import pyarrow as pa
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import data_string
+from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
 from dltsync_core.connect.leaving import skip_native_exit
@@ -149,8 +150,15 @@ def _open(database: DatabaseConfig) -> DataSession:
     if not module.PoolingManager.is_initialized():
         # A pooled connection keeps its isolation level and its place at the server after close.
         module.pooling(enabled=False)
+
+    def connect() -> Any:
+        return module.connect(data_string(database), autocommit=True, timeout=database.connection_timeout)
+
     try:
-        connection = module.connect(data_string(database), autocommit=True, timeout=database.connection_timeout)
+        strict = database.encrypt == "strict"
+        connection = within(database.connection_timeout + GRACE_SECONDS, connect) if strict else connect()
+    except TimeoutError as error:
+        raise connect_error(error, address_of(database)) from error
     except module.ConnectionStringParseError:
         # `from None`: the module's error may quote what it could not read.
         raise connect_error(ValueError("the connection string was refused"), address_of(database)) from None

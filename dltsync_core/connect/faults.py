@@ -22,6 +22,8 @@ from dltsync_core.connect.numbers import (
     UNREACHABLE_STATES,
     Recourse,
 )
+from dltsync_core.connect.reach import look
+from dltsync_core.connect.unreached import Advice, Way, advice, needs_a_look
 from dltsync_core.errors import (
     CertificateNotTrusted,
     LoginFailed,
@@ -82,12 +84,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the error came from, and what must not appear in its text."""
+    """Where the error came from, and what must not appear in its text. With a `way`, failed connections are looked into."""
 
     server: str
     database: str
     secrets: tuple[str, ...] = ()
     command_timeout: int = 0
+    way: Way | None = None
 
 
 def read_fault(error: BaseException) -> Fault:
@@ -116,7 +119,8 @@ def read_fault(error: BaseException) -> Fault:
 
 
 def connect_error(error: BaseException, address: Address) -> SyncError:
-    """The error for a connection that could not be made."""
+    """The error for a connection that could not be made. Where the driver leaves open what happened, and `address` has a way,
+    name and port are tried from here (a few seconds, no login)."""
     fault = _scrubbed(read_fault(error), address.secrets)
     place = f"{address.server}, database {address.database}"
     facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
@@ -146,6 +150,11 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
     if TRANSIENT.get(fault.number or 0, Recourse.NEW_CONNECTION) is not Recourse.NEW_CONNECTION:
         return ServerUnreachable(
             f"{place} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
+        )
+    told = _unreached(fault, address.way) if address.way is not None else None
+    if told is not None:
+        return ServerUnreachable(
+            f"no connection to {place}: {told.happened} ({fault.message.rstrip('. ')})", remedy=told.remedy, **facts
         )
     return ServerUnreachable(
         f"no connection to {place}: {fault.message}",
@@ -187,6 +196,11 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
         limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
         return StatementTimeout(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
     return QueryError(said, remedy=REMEDIES.get(fault.number or 0, ""), **facts)
+
+
+def _unreached(fault: Fault, way: Way) -> Advice | None:
+    looked = look(way.host, way.port, way.instance) if needs_a_look(fault.message, fault.number) else None
+    return advice(fault.message, fault.number, way, looked)
 
 
 def _grant(message: str) -> str:

@@ -99,6 +99,7 @@ UNREACHABLE_STATES = frozenset({"08S01", "08001", "08003", "08006", "08007", "HY
 _LASTING = {
     208: r"Invalid object name",
     207: r"Invalid column name",
+    195: r"is not a recognized (built-in )?function name",
     229: r"permission was denied on the object",
     230: r"permission was denied on the column",
     297: r"The user does not have permission to perform this action",
@@ -134,6 +135,7 @@ SENTENCES = {
 """The servers' own English sentences, for a driver that does not hand on the number. The first that fits is the one."""
 
 REMEDIES = {
+    195: "the server lacks a function that dltsync uses: it needs SQL Server 2016 (13.0) or newer, or Azure SQL",
     207: "the table changed since its columns were read; run again",
     601: "do not read with NOLOCK: remove the hint from the view or policy that sets it",
     823: "the server cannot read its disk: run DBCC CHECKDB and look at the server's error log",

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from dltsync_core.catalog.queries import query
+from dltsync_core.catalog.support import Server, explained
 from dltsync_core.config import DatabaseConfig, ProcessingConfig
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import CatalogError, ServerUnreachable, SyncError
@@ -21,8 +23,7 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
     session = open_data_session(database)
     view = ReadView(session, processing, "read_committed", "")
     try:
-        facts = view_facts()
-        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
+        state, ceiling = _view_facts(session)
         snapshot = state == 1
         if not snapshot and processing.require_snapshot:
             _refuse_weaker_view(database)
@@ -42,6 +43,24 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
         log.info("the connection broke while its read view was closed: %s", error.problem)
     finally:
         _close_quietly(view, session)
+
+
+def _view_facts(session: DataSession) -> tuple[int, str]:
+    """Whether SNAPSHOT is allowed (1), and the ceiling of rowversions. Raises UnsupportedServer."""
+    facts = view_facts()
+    try:
+        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
+    except SyncError as error:
+        told = explained(error, lambda: _server(session), "a consistent view of the rows")
+        if told is error:
+            raise
+        raise told from error
+    return state, ceiling
+
+
+def _server(session: DataSession) -> Server:
+    ((version, edition),) = session.fetch(query("server"), (), "asking what the server is")
+    return Server(str(version), int(edition))
 
 
 def _refuse_weaker_view(database: DatabaseConfig) -> None:

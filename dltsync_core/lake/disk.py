@@ -19,7 +19,8 @@ DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the process may not write files that large (ulimit -f)
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 _READ_SIZE = 1024 * 1024
 
 
@@ -39,6 +40,19 @@ def explain(error: OSError, path: Path, doing: str) -> SyncError:
             f"no room left on the disk while {doing} {path}{_free_at(path)}",
             remedy="free some space or move the lake, state or warehouse to a larger disk, then run again; "
             "nothing was published and the unfinished files have been removed",
+            path=str(path),
+        )
+    if error.errno in _IN_THE_WAY:
+        return NotWritable(
+            f"something else stands in the way while {doing} {path}: {error.strerror}",
+            remedy="a file stands where a directory is needed, or a directory where a file is: move it away, or configure "
+            "another path",
+            path=str(path),
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return NotWritable(
+            f"the path is too long for this file system while {doing} {path}",
+            remedy="configure a directory with a shorter path",
             path=str(path),
         )
     if error.errno in _REFUSED:

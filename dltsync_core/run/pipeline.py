@@ -33,6 +33,7 @@ from dltsync_core.run.histories import scd_target
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.looks import partition_keys_of, probe_units
 from dltsync_core.run.memory import peak_memory_mb
+from dltsync_core.run.places import check_names, check_places
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
@@ -75,6 +76,7 @@ class IncrementalSQLServerParquetPipeline:
         elif not isinstance(config, PipelineConfig):
             config = PipelineConfig(**config)
         self.config = config.located_at(Path.cwd())
+        check_names(self.config)
         state, destination = self.config.state, self.config.destination
         self._source: Source = source or SqlServerSource(
             self.config.database, self.config.processing, self.config.representation
@@ -118,6 +120,7 @@ class IncrementalSQLServerParquetPipeline:
         """
         started = time.perf_counter()
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+        check_places(self.config, writing=True)
         self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
         with self._services(on_event, run_id=run_id, writable=True) as services:
             look_after_state(services)
@@ -163,6 +166,7 @@ class IncrementalSQLServerParquetPipeline:
         the first such error is raised.
         """
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+        check_places(self.config, writing=False)
         with self._services(ignore, writable=False) as services:
             intent = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
             planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=True)
@@ -190,6 +194,7 @@ class IncrementalSQLServerParquetPipeline:
         "exit_code"}]}. Raises ConfigError, ConnectError and StateError.
         """
         tables = select_tables(self.config.tables, names=table_names)
+        check_places(self.config, writing=not dry_run)
         with self._services(ignore, writable=not dry_run) as services:
             if not dry_run:
                 look_after_state(services)

@@ -137,8 +137,8 @@ class Explainer:
         if self._path is not None and ("malformed" in folded or "not a database" in folded):
             return StateError(
                 f"the ledger {self.described} is damaged: {text}",
-                remedy=f"put the newest copy from {self._backups} in its place, or move the file away: "
-                "the next run then reads every table again",
+                remedy=f"put the newest copy from {self._backups} in its place, or move the file away: the next run then learns "
+                "from lake and warehouse what is loaded, and reads only what they cannot tell",
                 path=self.described,
             )
         return self._unusable(text)
@@ -171,6 +171,13 @@ class Explainer:
         place = str(error.filename or self.described)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return DiskFull(f"no room left at {place}", remedy="free some space", path=place)
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            return NotWritable(
+                f"{place} cannot be made: {error.strerror}",
+                remedy="a file stands where a directory is needed, or a directory where a file is: move it away, or choose "
+                "another state.state_directory",
+                path=place,
+            )
         return NotWritable(
             f"{place} cannot be written: {error.strerror or error}",
             remedy="choose another state.state_directory, or give this user write access to it",

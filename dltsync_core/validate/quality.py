@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +18,10 @@ import pyarrow.dataset as ds
 from dltsync_core.config import QualityRule
 from dltsync_core.config.problems import nearest
 from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.typemap.mapping import SQL_TYPE_KEY
 from dltsync_core.validate.keys import surplus_rows
+
+_FIXED_LENGTH = re.compile(r"n?char\((\d+)\)")
 
 Severity = Literal["error", "warn"]
 
@@ -47,11 +52,41 @@ def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[Qual
             hint = nearest(rule.column, schema.names)
             remedy = f"did you mean {hint}?" if hint else f"columns: {', '.join(schema.names)}"
             raise ColumnNotFound(f"a quality rule names the column {rule.column!r}, which is not loaded", remedy=remedy)
-        for value in (rule.min, rule.max, *(rule.allowed or ())):
+        field = schema.field(name)
+        bounds = {
+            "min": _as_the_type_is_written(rule.min, field),
+            "max": _as_the_type_is_written(rule.max, field),
+            "allowed": None if rule.allowed is None else tuple(_as_the_type_is_written(v, field) for v in rule.allowed),
+        }
+        for value in (bounds["min"], bounds["max"], *(bounds["allowed"] or ())):
             if value is not None:
-                _scalar(value, name, schema.field(name).type)
-        resolved.append(rule.model_copy(update={"column": name}))
+                _scalar(value, name, field.type)
+        resolved.append(rule.model_copy(update={"column": name, **bounds}))
     return tuple(resolved)
+
+
+def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
+    """The value as its column holds it: a uniqueidentifier in capitals, a char(n) filled up with blanks. Raises ConfigError."""
+    declared = (field.metadata or {}).get(SQL_TYPE_KEY, b"").decode()
+    if not pa.types.is_string(field.type) and not pa.types.is_large_string(field.type):
+        return value
+    if isinstance(value, (float, Decimal)):
+        raise ConfigError(
+            f"a quality rule compares {field.name} ({declared or field.type}) with a number, and its text may have been another",
+            remedy=f"put it in quotes, as the column holds it: '{value}'",
+        )
+    if not isinstance(value, str):
+        return value
+    if declared == "uniqueidentifier":
+        try:
+            return str(UUID(value)).upper()
+        except ValueError:
+            raise ConfigError(
+                f"a quality rule compares {field.name} (uniqueidentifier) with {value!r}, which is none",
+                remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
+            ) from None
+    fixed = _FIXED_LENGTH.fullmatch(declared)
+    return value.ljust(int(fixed[1])) if fixed else value
 
 
 def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[Finding, ...]:
@@ -101,7 +136,7 @@ def _scalar(value: bool | float | str | Decimal, column: str, kind: pa.DataType)
     if isinstance(value, bool) != pa.types.is_boolean(kind):
         raise ConfigError(
             f"a quality rule compares {column} ({kind}) with {value!r}",
-            remedy="bit columns are compared with true and false, and no others are",
+            remedy="bit columns are compared with true and false, and no others are; for a text put it in quotes: 'true'",
         )
     try:
         return _in_type(str(value), kind) if not isinstance(value, bool) else pa.scalar(value)

@@ -14,8 +14,8 @@ from dltsync_core.clock import utc_now
 from dltsync_core.lake.claims import Claim, abandoned
 from dltsync_core.lake.disk import explained, make_directory, remove_tree
 
-_UNSAFE_IN_GLOBS = re.compile(r"['*?\[\]{}=]")
-"""dlt pastes the path of its working directory into read_parquet('...'), where these mean something."""
+_UNSAFE_FOR_DLT = re.compile(r"['*?\[\]{}=%]")
+"""dlt pastes the path of its working directory into read_parquet('...') and into a %-format, where these mean something."""
 
 
 class WorkDirectories:
@@ -23,7 +23,7 @@ class WorkDirectories:
 
     def __init__(self, parent: Path, warehouse: Path) -> None:
         parent = parent.absolute()
-        self._parent = Path(tempfile.gettempdir()) if _UNSAFE_IN_GLOBS.search(str(parent)) else parent
+        self._parent = Path(tempfile.gettempdir()) if _UNSAFE_FOR_DLT.search(str(parent)) else parent
         self._prefix = f"dlt-{hashlib.sha256(str(warehouse.absolute()).encode()).hexdigest()[:8]}-"
 
     @contextmanager

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+DIRECTORY = ".dltsync-demo"
+"""Where the demo keeps everything. Not `.dltsync`, where dltsync keeps the state of a config that names no directories."""
+
 CONFIG = """\
 # The demo's config: every flight that left New York in 2013. `make demo` fills the server it names (a loopback stand-in).
-# Copy it, name your own server and tables, and see what would happen with `dltsync plan`.
+# Copy it, name your own server and tables, leave out `state` and `destination` (the demo's own directory, which it empties),
+# and see what would happen with `dltsync plan`.
 database:
   server: 127.0.0.1
   port: ${DLT_SYNC_PORT:-14330}
@@ -30,4 +34,13 @@ static_tables:  # reference data; read only when a hash computed by the server c
   - table_name: airlines
     description: Carriers and their codes.
     force_reload_after: 7d
+
+state:
+  state_directory: .dltsync-demo/state
+  parquet_directory: .dltsync-demo/lake
+destination:
+  path: .dltsync-demo/dltsync.duckdb
 """
+
+CONFIG_INSIDE = CONFIG.replace(f"{DIRECTORY}/", "")
+"""The same for a file in the demo's directory: paths in a config are relative to its file."""

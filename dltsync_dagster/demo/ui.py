@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from rich.console import Console
 
@@ -45,13 +44,11 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _start_dagster(places: Places, database_port: int, ui_port: int) -> subprocess.Popen[bytes]:
-    workspace = Path("workspace.yaml")
-    what = ["-w", str(workspace)] if workspace.is_file() else ["-m", "dltsync_dagster.definitions"]
     environment = places.environment(database_port)
     environment.setdefault("DLT_SYNC_DAGSTER_SENSORS", "running")
     environment.setdefault("DLT_SYNC_DAGSTER_SENSOR_INTERVAL_SECONDS", "30")
     return subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "dagster", "dev", *what, "-h", HOST, "-p", str(ui_port)],
+        [sys.executable, "-m", "dagster", "dev", "-w", str(places.workspace), "-h", HOST, "-p", str(ui_port)],
         env=environment,
         # A session of its own: Ctrl-C would otherwise reach Dagster's five processes and us at once.
         start_new_session=True,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
+import yaml
 
+from dltsync_core.cli import main
+from dltsync_core.config import DestinationConfig, StateConfig
 from dltsync_core.errors import ConfigError, EnvironmentProblem
-from dltsync_dagster.demo.config_file import CONFIG
-from dltsync_dagster.demo.dataset import data_directory, read_dataset
+from dltsync_dagster.demo.config_file import CONFIG, DIRECTORY
+from dltsync_dagster.demo.dataset import TABLES, data_directory, read_dataset
 from dltsync_dagster.demo.places import Places
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +43,57 @@ def test_a_missing_data_package_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         data_directory()
 
 
-def test_state_of_others_is_not_removed(tmp_path: Path) -> None:
-    (tmp_path / "lake").mkdir()
+MARKER = "made-by-dltsync-demo"
+
+
+def _contents(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def _state_of_a_person(directory: Path) -> dict[str, bytes]:
+    """A warehouse and a ledger whose lake is in a bucket: nothing of it lies in a local lake. Returns its contents."""
+    (directory / "state").mkdir(parents=True)
+    (directory / "state" / "ledger.db").write_bytes(b"ledger")
+    with duckdb.connect(str(directory / "dltsync.duckdb")) as house:
+        house.execute("CREATE SCHEMA sales")
+        house.execute("CREATE TABLE sales.orders AS SELECT 1 AS n")
+    return _contents(directory)
+
+
+def test_the_demo_keeps_away_from_where_dltsync_keeps_state() -> None:
+    """Both used `.dltsync`: a demo in the directory of a config removed its warehouse and its ledger."""
+    config = yaml.safe_load(CONFIG)
+    product = {path.parts[0] for path in (StateConfig().state_directory, DestinationConfig().path)}
+    kept = {config["state"]["state_directory"], config["state"]["parquet_directory"], config["destination"]["path"]}
+    assert product == {".dltsync"}
+    assert {Path(path).parts[0] for path in kept} == {DIRECTORY}
+    assert DIRECTORY not in product
+
+
+@pytest.mark.parametrize("options", [[], ["--keep"], ["--ui"], ["--remove"]])
+def test_a_directory_that_the_demo_did_not_make_is_refused(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _state_of_a_person(tmp_path / ".dltsync")
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--data", str(tmp_path / ".dltsync"), *options])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "did not make" in said
+    assert "--data" in said
+    assert _contents(tmp_path / ".dltsync") == before
+
+
+def test_an_old_demo_whose_ledger_was_taken_over_is_not_removed(tmp_path: Path) -> None:
+    """A demo of before the marker, then the product in the same directory, with its lake in a bucket: the local lake is the
+    demo's own, or there is none."""
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "dltsync.yaml").write_text(CONFIG)
+    before = _state_of_a_person(tmp_path)
     places = Places(tmp_path)
-    with places.alone(), pytest.raises(ConfigError, match="did not make"):
+    with pytest.raises(ConfigError, match="did not make"):
         places.start_afresh()
-    assert (tmp_path / "lake").is_dir()
+    assert _contents(tmp_path) == before
 
 
 def test_tables_of_others_beside_the_demos_are_not_removed(tmp_path: Path) -> None:
@@ -56,12 +106,96 @@ def test_tables_of_others_beside_the_demos_are_not_removed(tmp_path: Path) -> No
     assert theirs.is_dir()
 
 
-def test_the_demo_never_goes_to_another_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DLT_SYNC_DATABASE__SERVER", "production.example")
+def test_tables_of_others_in_the_demos_warehouse_are_not_removed(tmp_path: Path) -> None:
     places = Places(tmp_path)
     places.prepare()
+    before = _state_of_a_person(tmp_path)
+    for attempt in (places.start_afresh, places.remove):
+        with pytest.raises(ConfigError, match=r"sales\.orders"):
+            attempt()
+    assert {name: _contents(tmp_path)[name] for name in before} == before
+
+
+def test_a_warehouse_that_cannot_be_looked_into_is_not_removed(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.prepare()
+    places.warehouse.write_bytes(b"no database at all")
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        places.start_afresh()
+    assert places.warehouse.read_bytes() == b"no database at all"
+
+
+def test_a_demo_starts_afresh_over_its_own_and_leaves_the_rest(tmp_path: Path) -> None:
+    places = Places(tmp_path / "demo")
+    places.prepare()
+    (places.lake / "dltsync" / "dbo_flights").mkdir(parents=True)
+    (places.state / "work").mkdir(parents=True)
+    with duckdb.connect(str(places.warehouse)) as house:
+        for table in TABLES:
+            house.execute(f"CREATE TABLE {table.name} AS SELECT 1 AS n")
+        house.execute("CREATE SCHEMA _dltsync")
+        house.execute("CREATE TABLE _dltsync.markers AS SELECT 1 AS n")
+    (places.base / "notes.txt").write_text("mine")
+    places.start_afresh()
+    assert set(_contents(places.base)) == {MARKER, "notes.txt"}
+    assert places.remove() == ["notes.txt"]
+    assert (places.base / "notes.txt").read_text() == "mine"
+    (places.base / "notes.txt").unlink()
+    assert places.remove() == []
+    assert not places.base.exists()
+    assert places.remove() == []
+
+
+def _make_clean(directory: Path) -> subprocess.CompletedProcess[str]:
+    shutil.copy(ROOT / "Makefile", directory)
+    venv = Path(sys.executable).parent.parent
+    return subprocess.run(
+        ["make", "--no-print-directory", "clean", f"VENV={venv}"],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_clean_removes_the_demo_and_never_the_state_of_a_person(tmp_path: Path) -> None:
+    before = _state_of_a_person(tmp_path / ".dltsync")
+    Places(tmp_path / DIRECTORY).prepare()
+    cleaned = _make_clean(tmp_path)
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert not (tmp_path / DIRECTORY).exists()
+    assert _contents(tmp_path / ".dltsync") == before
+    before = _state_of_a_person(tmp_path / DIRECTORY)
+    refused = _make_clean(tmp_path)
+    assert refused.returncode != 0
+    assert "did not make" in refused.stderr
+    assert _contents(tmp_path / DIRECTORY) == before
+
+
+def test_the_demo_never_goes_where_a_person_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to the server nor to the ledger, the lake or the login that the environment names."""
+    monkeypatch.setenv("DLT_SYNC_DATABASE__SERVER", "production.example")
+    monkeypatch.setenv("DLT_SYNC_INTEGRATED_SECURITY", "true")
+    monkeypatch.setenv("DLT_SYNC_PASSWORD", "of-production")
+    monkeypatch.setenv("DLT_SYNC_STATE__STATE_URL", "postgresql://production.example/ledger")
+    monkeypatch.setenv("DLT_SYNC_STATE__PARQUET_DIRECTORY", "s3://production/lake")
+    monkeypatch.setenv("DLT_SYNC_PROCESSING__MAX_WORKERS", "1")
+    places = Places(tmp_path)
+    places.prepare()
+    config = places.load_config(14331)
+    assert config.database.address == "127.0.0.1:14331"
+    assert config.database.password is not None
+    assert config.database.password.get_secret_value() == "Loopback-only-1"
+    assert not config.database.integrated_security
+    assert config.state.state_url is None
+    assert (config.state.state_directory, config.state.parquet_directory) == (places.state, places.lake)
+    assert config.destination.path == places.warehouse
+    assert config.processing.max_workers == 1
+    places.config.write_text(CONFIG.replace("127.0.0.1", "production.example"))
     with pytest.raises(ConfigError, match=r"production\.example"):
-        places.load_config(14330)
+        places.load_config(14331)
 
 
 def test_two_demos_do_not_share_a_place(tmp_path: Path) -> None:

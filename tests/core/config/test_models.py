@@ -85,7 +85,10 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
         ({"processing": {"batch_size": 0}}, "processing.batch_size"),
         ({"pipeline_name": "../up"}, "pipeline_name"),
         ({"log_level": "LOUD"}, "log_level"),
-        ({"database": {**LOGIN, "server": "host,1444"}}, "database.server: holds a comma; write the port in `port`"),
+        (
+            {"database": {**LOGIN, "server": "host,1444", "port": 1433}},
+            "database: server gives port 1444, and port gives another one",
+        ),
         ({"database": {**LOGIN, "integrated_security": True}}, "integrated_security excludes username"),
         ({"database": {"server": "h", "database": "d"}}, "no login"),
         ({"database": {**LOGIN, "server": "h\\ONE", "port": 1}}, "names an instance and port is given"),

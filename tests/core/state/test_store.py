@@ -101,7 +101,9 @@ def test_looking_at_a_server_without_a_ledger_makes_no_tables(postgres_url: str,
 
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"this is no database, whatever its name says" * 200)
-    with pytest.raises(StateError, match=r"is damaged.*\n.*newest copy from .*backups.*every table again") as caught:
+    with pytest.raises(
+        StateError, match=r"is damaged.*\n.*newest copy from .*backups.*learns from lake and warehouse"
+    ) as caught:
         Store(tmp_path)
     assert str(tmp_path / "ledger.db") in str(caught.value)
 

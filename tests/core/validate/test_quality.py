@@ -156,3 +156,48 @@ def test_surplus_counts_whole_keys_and_nulls_are_equal(tmp_path: Path) -> None:
     pq.write_table(table, path)
     assert surplus_rows([path], ["a", "b"]) == 2
     assert surplus_rows([path], ["c"]) == 0
+
+
+GUID = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
+
+
+def _typed(name: str, declared: str, *values: str | None) -> tuple[pa.Schema, pa.Table]:
+    schema = pa.schema([pa.field(name, pa.string(), metadata={b"dltsync.sql_type": declared.encode()})])
+    return schema, pa.table({name: list(values)}, schema=schema)
+
+
+def _strangers(tmp_path: Path, declared: str, allowed: list[Any], *values: str | None) -> int:
+    schema, table = _typed("C", declared, *values)
+    pq.write_table(table, tmp_path / "typed.parquet")
+    rules = resolve_rules([QualityRule(column="c", allowed=allowed)], schema)
+    return sum(finding.rows for finding in check_rules(rules, [tmp_path / "typed.parquet"]))
+
+
+def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
+    """The column holds capitals, as the server writes them; a rule in small letters never matched."""
+    for written in (GUID, GUID.lower(), "{" + GUID.lower() + "}"):
+        assert _strangers(tmp_path, "uniqueidentifier", [written], GUID, None) == 0
+        assert _strangers(tmp_path, "uniqueidentifier", [written], GUID.replace("6", "7"), GUID) == 1
+    with pytest.raises(ConfigError, match="which is none") as caught:
+        _strangers(tmp_path, "uniqueidentifier", ["abc"], GUID)
+    assert "32 hexadecimal digits" in caught.value.remedy
+
+
+@pytest.mark.parametrize("declared", ["char(5)", "nchar(5)"])
+def test_a_text_of_fixed_length_is_compared_without_the_blanks_at_its_end(tmp_path: Path, declared: str) -> None:
+    assert _strangers(tmp_path, declared, ["NO", "SE   "], "NO   ", "SE   ", "DK   ") == 1
+    assert _strangers(tmp_path, "varchar(5)", ["NO"], "NO", "NO ") == 1
+
+
+def test_a_number_with_a_fraction_says_quotes_for_a_text(tmp_path: Path) -> None:
+    """1.10 without quotes is 1.1, and would never match."""
+    with pytest.raises(ConfigError, match=r"C \(varchar\(9\)\) with a number") as caught:
+        _strangers(tmp_path, "varchar(9)", [1.1], "1.10")
+    assert "put it in quotes" in caught.value.remedy
+    assert _strangers(tmp_path, "varchar(9)", [12], "12") == 0
+
+
+def test_true_and_false_say_quotes_for_a_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="bit columns are compared with true and false") as caught:
+        _strangers(tmp_path, "varchar(9)", [False], "false")
+    assert "put it in quotes" in caught.value.remedy

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +19,6 @@ from dltsync_core.config import DatabaseConfig, ProcessingConfig
 from dltsync_core.errors import (
     CatalogError,
     CertificateNotTrusted,
-    ConnectError,
     LoginFailed,
     QueryError,
     ServerUnreachable,
@@ -85,7 +89,8 @@ def test_nobody_there(sandbox: SandboxServer, way: Callable[[SqlServerSource], A
     with pytest.raises(ServerUnreachable) as caught:
         way(_source(sandbox, port=port))
     assert f"127.0.0.1:{port}" in str(caught.value)
-    assert "check server and port" in str(caught.value)
+    assert f"127.0.0.1 refused: nothing listens at port {port}" in str(caught.value)
+    assert "TCP/IP is enabled" in str(caught.value)
     assert sandbox.password not in _told(caught.value)
 
 
@@ -102,8 +107,114 @@ def test_a_server_that_says_nothing_is_given_up(sandbox: SandboxServer, way: Cal
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
-        with pytest.raises(ConnectError):
+        with pytest.raises(ServerUnreachable, match="takes connections, and no login was answered") as caught:
             way(_source(sandbox, port=silent.getsockname()[1], connection_timeout=2))
+        assert "longer connection_timeout" in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_never_answers_tls_does_not_hold_a_strict_connection_for_ever(
+    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]
+) -> None:
+    """The driver knows no time-out there."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(5)
+        source = _source(sandbox, port=silent.getsockname()[1], connection_timeout=1, encrypt="strict")
+        with pytest.raises(ServerUnreachable, match="no login was answered") as caught:
+            way(source)
+        assert "SQL Server 2022 or newer" in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_process_ends_beside_a_strict_connection_that_hangs(way: Callable[[SqlServerSource], Any]) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(5)
+        login = f"server='127.0.0.1', port={silent.getsockname()[1]}, database='d', username='u', password='p'"
+        call = "source.check()" if way is SqlServerSource.check else "source.read_view().__enter__()"
+        program = (
+            "from dltsync_core.config import DatabaseConfig, ProcessingConfig\n"
+            "from dltsync_core.errors import ServerUnreachable\n"
+            "from dltsync_core.extract.source import SqlServerSource\n"
+            f"database = DatabaseConfig({login}, encrypt='strict', connection_timeout=1)\n"
+            "source = SqlServerSource(database, ProcessingConfig(retry_attempts=1))\n"
+            f"try:\n    {call}\nexcept ServerUnreachable as error:\n    print('told')\n    raise SystemExit(4)\n"
+        )
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (4, "told\n"), ended.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_name_without_an_address(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+    with pytest.raises(ServerUnreachable, match=r"the name nonexistent\.invalid has no address") as caught:
+        way(_source(sandbox, server="nonexistent.invalid", connection_timeout=1))
+    assert "DNS" in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("server", "said", "remedy"),
+    [
+        (
+            r"127.0.0.1\NOPE",
+            r"SQL Server Browser at 127\.0\.0\.1 \(UDP 1434\) says nothing of the instance NOPE",
+            "`port: N`",
+        ),
+        (r"nonexistent.invalid\NOPE", r"the name nonexistent\.invalid has no address", "DNS"),
+    ],
+)
+def test_a_named_instance_that_is_not_found(
+    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any], server: str, said: str, remedy: str
+) -> None:
+    database = _source(sandbox).database
+    values: dict[str, Any] = {
+        "server": server,
+        "database": "d",
+        "username": database.username,
+        "password": database.password,
+    }
+    source = SqlServerSource(DatabaseConfig(**values, connection_timeout=1), ProcessingConfig(retry_attempts=1))
+    with pytest.raises(ServerUnreachable, match=said) as caught:
+        way(source)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_strict_encryption_at_a_server_that_speaks_tds_7(
+    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]
+) -> None:
+    with pytest.raises(ServerUnreachable, match="ended the connection before TLS began") as caught:
+        way(_source(sandbox, encrypt="strict"))
+    assert "write `encrypt: yes` for an older one" in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_without_tls(tmp_path: Path, way: Callable[[SqlServerSource], Any]) -> None:
+    plain = SandboxServer(tmp_path, tls=False)
+    plain.start()
+    try:
+        with pytest.raises(ServerUnreachable, match="the server offers no TLS") as caught:
+            way(_source(plain))
+    finally:
+        plain.stop()
+    assert "give the server a certificate" in caught.value.remedy
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_port_that_is_not_of_a_sql_server(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    other.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(ServerUnreachable, match="took the connection and closed it before the login") as caught:
+            way(_source(sandbox, port=other.getsockname()[1]))
+        assert "check that the port is SQL Server's" in caught.value.remedy
+        other.shutdown(socket.SHUT_RDWR)
 
 
 def test_the_server_goes_away_between_two_looks(own_sandbox: SandboxServer) -> None:

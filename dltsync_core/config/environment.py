@@ -1,0 +1,112 @@
+"""What the environment has to say about a config: which variables there are, and what each of them means. Pure.
+
+`DLT_SYNC_<SECTION>__<FIELD>` wins over the file; `DLT_SYNC_<FIELD>` fills what is left out of `database`. Any other variable
+that begins so is a mistake, unless the file refers to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.config.pipeline import PipelineConfig
+from dltsync_core.config.problems import Origins, nearest
+
+PREFIX = "DLT_SYNC_"
+CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
+"""Environment variable with the path of the config file."""
+DEBUG_VARIABLE = "DLT_SYNC_DEBUG"
+"""Environment variable that asks for the traceback of a defect."""
+SECTIONS = ("database", "processing", "representation", "state", "destination")
+
+_OF_DAGSTER = "DLT_SYNC_DAGSTER_"
+"""Settings of the code location, which checks them itself."""
+_OF_KUBERNETES = re.compile(r"DLT_SYNC_(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")
+"""Kubernetes (and `docker --link`) sets these in every container beside a service named dlt-sync."""
+
+
+def overridden(values: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[dict[str, Any], Origins, list[str]]:
+    """The values with DLT_SYNC_<SECTION>__<FIELD> put over them, where each came from, and a line for each that means nothing."""
+    result = dict(values)
+    origins: Origins = {}
+    problems: list[str] = []
+    for name, text in sorted(variables.items()):
+        section, separator, field = name.upper().removeprefix(PREFIX).lower().partition("__")
+        if not name.upper().startswith(PREFIX) or not separator or not text or _is_foreign(name):
+            continue
+        if section not in SECTIONS:
+            problems.append(_unknown(name, "no such section", _SECTION_VARIABLES, f"sections: {', '.join(SECTIONS)}"))
+            continue
+        model = section_model(section)
+        if field not in model.model_fields:
+            known = [f"{PREFIX}{section.upper()}__{other.upper()}" for other in model.model_fields]
+            problems.append(_unknown(name, "no such field", known, f"fields: {', '.join(model.model_fields)}"))
+            continue
+        inner = result.get(section)
+        result[section] = {**(inner if isinstance(inner, dict) else {}), field: text}
+        origins[model, field] = name
+    return result, origins, problems
+
+
+def unknown_variables(variables: Mapping[str, str], referenced: Collection[str]) -> list[str]:
+    """A line for each variable that begins with DLT_SYNC_ and means nothing. `referenced` are those that the file names itself;
+    an empty one counts as not set."""
+    return [
+        _unknown(
+            name,
+            "no such variable",
+            [*_PLAIN, *_SECTION_VARIABLES],
+            f"DLT_SYNC_ is followed by CONFIG, DEBUG, a field of database ({', '.join(_FIELDS)}), "
+            "<SECTION>__<FIELD>, or DAGSTER_<SETTING>.",
+        )
+        + f" Otherwise unset it; a variable of your own takes another prefix, or the file uses it as ${{{name}}}"
+        for name, text in sorted(variables.items())
+        if text
+        and name.upper().startswith(PREFIX)
+        and "__" not in name
+        and name.upper() not in _PLAIN
+        and name not in referenced
+        and not _is_foreign(name)
+    ]
+
+
+def section_model(section: str) -> type[BaseModel]:
+    """The model of a section of the config."""
+    model = PipelineConfig.model_fields[section].annotation
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise TypeError(f"{section} is not a section")
+    return model
+
+
+def misspelt_config_variable(variables: Mapping[str, str]) -> str | None:
+    """A variable that was probably meant to be DLT_SYNC_CONFIG."""
+    strange = [n for n, text in variables.items() if text and n.upper().startswith(PREFIX) and n.upper() not in _PLAIN]
+    return next((name for name in sorted(strange) if _nearest(name, _PLAIN) == CONFIG_VARIABLE), None)
+
+
+def _is_foreign(name: str) -> bool:
+    return name.upper().startswith(_OF_DAGSTER) or _OF_KUBERNETES.fullmatch(name) is not None
+
+
+def _unknown(name: str, problem: str, known: Collection[str], otherwise: str) -> str:
+    hint = _nearest(name, known)
+    return f"environment variable {name}: {problem}; " + (f"did you mean {hint}?" if hint else otherwise)
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """The known variable that was most likely meant. The prefix, which all share, must not make them alike."""
+    found = nearest(name.upper().removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known])
+    return PREFIX + found if found else None
+
+
+_FIELDS = tuple(name.upper() for name in DatabaseConfig.model_fields)
+_PLAIN = (CONFIG_VARIABLE, DEBUG_VARIABLE, *(PREFIX + name for name in _FIELDS))
+_SECTION_VARIABLES = tuple(
+    f"{PREFIX}{section.upper()}__{field.upper()}"
+    for section in SECTIONS
+    for field in section_model(section).model_fields
+)

@@ -1,0 +1,134 @@
+"""What is looked up of a server that was not reached, and what is told of it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dltsync_core.connect import reach
+from dltsync_core.connect.reach import Looked, Reach, look
+from dltsync_core.connect.unreached import Way, advice, needs_a_look
+
+HERE = "127.0.0.1"
+
+
+@contextmanager
+def browser(answer: bytes | None) -> Iterator[tuple[int, list[bytes]]]:
+    """A SQL Server Browser on loopback: its port, and what it was asked. None: it says nothing."""
+    asked: list[bytes] = []
+    with socket.socket(type=socket.SOCK_DGRAM) as listening:
+        listening.bind((HERE, 0))
+
+        def serve() -> None:
+            try:
+                question, sender = listening.recvfrom(100)
+            except OSError:
+                return
+            asked.append(question)
+            if answer is not None:
+                listening.sendto(b"\x05" + len(answer).to_bytes(2, "little") + answer, sender)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(listening.getsockname()[1]), asked
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((HERE, 0))
+        return int(free.getsockname()[1])
+
+
+def test_the_steps_of_a_plain_port() -> None:
+    with socket.create_server((HERE, 0)) as server:
+        port = server.getsockname()[1]
+        assert look(HERE, port, None) == Looked(Reach.OPEN, port)
+    assert look(HERE, port, None) == Looked(Reach.REFUSED, port)
+    assert look("nonexistent.invalid", 1433, None) == Looked(Reach.NAME_UNKNOWN)
+    assert look("a" * 70 + ".example", 1433, None) == Looked(Reach.NAME_UNKNOWN)  # no name that DNS could carry
+
+
+def test_a_port_that_drops_what_comes_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dropped(address: tuple[str, int], timeout: float) -> socket.socket:
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", dropped)
+    assert look(HERE, 1433, None) == Looked(Reach.SILENT, 1433)
+
+
+def test_an_instance_is_asked_of_the_browser() -> None:
+    with socket.create_server((HERE, 0)) as server:
+        port = server.getsockname()[1]
+        said = f"ServerName;DB;InstanceName;ONE;IsClustered;No;Version;16.0.1000.6;tcp;{port};;".encode()
+        with browser(said) as (at, asked):
+            assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.OPEN, port)
+        assert asked == [b"\x04ONE\0"]
+    with browser(said) as (at, _):
+        assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.REFUSED, port)
+    with browser(b"ServerName;DB;InstanceName;ONE;IsClustered;No;Version;16.0;np;\\\\DB\\pipe;;") as (at, _):
+        assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.NO_TCP)
+
+
+def test_a_browser_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "LOOK_SECONDS", 0.05)
+    with browser(None) as (at, asked):
+        assert look(HERE, 1433, "NOPE", browser_port=at) == Looked(Reach.NO_BROWSER)
+    assert asked == [b"\x04NOPE\0"]
+    assert look(HERE, 1433, "NOPE", browser_port=_free_port()) == Looked(Reach.NO_BROWSER)
+
+
+@pytest.mark.parametrize(
+    ("message", "number", "way", "looked", "happened", "remedy"),
+    [
+        (
+            "Login timeout expired",
+            None,
+            Way("h", 1433),
+            Looked(Reach.SILENT, 1433),
+            "no answer from port 1433",
+            "firewall",
+        ),
+        ("Login timeout expired", None, Way("h", 1), Looked(Reach.REFUSED, 1), "nothing listens at port 1", "TCP/IP"),
+        ("x", None, Way("h", 1433, "I"), Looked(Reach.REFUSED, 50123), "nothing listens at port 50123", "TCP/IP"),
+        ("x", None, Way("h", 1433, "I"), Looked(Reach.NO_TCP), "does not listen on TCP", "enable TCP/IP"),
+        ("TCP Provider: Error code 0x2AF9", 11001, Way("h", 1433), None, "the name h has no address", "DNS"),
+        ("TCP Provider: Error code 0x274D", 10061, Way("h", 1433), None, "refused", "database.port"),
+        (
+            "SSL Provider: [error:0A000102:SSL routines::unsupported protocol]",
+            None,
+            Way("h", 1433),
+            None,
+            "found no TLS that both take",
+            "TLS 1.2",
+        ),
+        (
+            "SSL Provider: [error:0A00010B::wrong version number]",
+            None,
+            Way("h", 1, None, "strict"),
+            None,
+            "strict",
+            "2022",
+        ),
+    ],
+)
+def test_each_end_of_a_way_has_its_advice(
+    message: str, number: int | None, way: Way, looked: Looked | None, happened: str, remedy: str
+) -> None:
+    told = advice(message, number, way, looked)
+    assert told is not None
+    assert happened in told.happened
+    assert remedy in told.remedy
+
+
+def test_only_what_the_driver_leaves_open_is_looked_up() -> None:
+    assert needs_a_look("Login timeout expired", None)
+    assert needs_a_look("TCP Provider: Timeout error [258]. ", None)
+    assert needs_a_look("SQL Server Network Interfaces: Error Locating Server/Instance Specified [xFFFFFFFF]. ", None)
+    assert needs_a_look("TCP Provider: Error code 0x2749", 10057)  # a refused port, and perhaps other things
+    assert not needs_a_look("TCP Provider: Error code 0x274D", 10061)
+    assert not needs_a_look("TCP Provider: Error code 0x2AF9", 11001)
+    assert not needs_a_look("TCP Provider: Error code 0x2746", 10054)
+    assert advice("something else", None, Way("h", 1433), None) is None
