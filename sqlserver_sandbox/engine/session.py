@@ -143,6 +143,8 @@ class DuckDbSession:
                 x.database_id,
                 codes[x.transaction.isolation],
                 x.transaction.count,
+                x.transaction.identifier,
+                x.transaction.written_since,
             )
             for x in sorted(self._others(), key=lambda x: x.spid)
         ]

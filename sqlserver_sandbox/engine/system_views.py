@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlserver_sandbox.engine import system_columns, system_objects, system_partitions, system_server
+from sqlserver_sandbox.engine import (
+    system_columns,
+    system_objects,
+    system_partitions,
+    system_server,
+    system_transactions,
+)
 from sqlserver_sandbox.engine.canned import Canned
 from sqlserver_sandbox.engine.system_rows import Facts
 from sqlserver_sandbox.engine.system_schema import View
@@ -19,6 +25,7 @@ VIEWS: dict[str, View] = {
     **system_objects.VIEWS,
     **system_columns.VIEWS,
     **system_partitions.VIEWS,
+    **system_transactions.VIEWS,
 }
 _VARIANT = "VARCHAR"
 
