@@ -16,19 +16,20 @@ log = logging.getLogger("dltsync.extract")
 
 
 @contextmanager
-def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
-    """A read view on a connection of its own, which is closed at the end whatever happens."""
+def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling: bool = False) -> Iterator[ReadView]:
+    """A read view on a connection of its own, which is closed at the end whatever happens. With `ceiling` it knows the lowest
+    rowversion of the transactions that are open, without which no table can be probed by a rowversion watermark."""
     session = open_data_session(database)
-    view = ReadView(session, processing, "read_committed", "")
+    view = ReadView(session, processing, "read_committed")
     try:
-        facts = view_facts()
-        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
+        facts = view_facts(ceiling=ceiling)
+        ((state, *lowest),) = session.fetch(facts.text, facts.parameters, "opening a read view")
         snapshot = state == 1
         if not snapshot and processing.require_snapshot:
             _refuse_weaker_view(database)
         if snapshot:
             session.execute(BEGIN_SNAPSHOT, "opening a read view")
-        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
+        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", *lowest)
         yield view
     except BaseException:
         _close_quietly(view, session)
