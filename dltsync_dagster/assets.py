@@ -15,7 +15,7 @@ from dltsync_dagster.evaluations import Verdict, evaluations, given_in_run, log_
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
-from dltsync_dagster.metadata import table_metadata, unit_metadata
+from dltsync_dagster.metadata import notes_metadata, table_metadata, unit_metadata
 from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.reporting import (
@@ -103,6 +103,7 @@ def _whole_table_body(
         metadata={
             **unit_metadata(unit, heads.get(WHOLE_TABLE)),
             **table_metadata(heads, location.source_key(table), [unit]),
+            **notes_metadata(result),
         },
         data_version=dg.DataVersion(version) if version else None,
         check_results=[load_verdict(unit).as_result(ROW_COUNTS), schema_result(result)],
@@ -183,7 +184,7 @@ def _run_partitions(
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
-    whole = table_metadata(heads, location.source_key(table), units)
+    whole = {**table_metadata(heads, location.source_key(table), units), **notes_metadata(result)}
     for unit in units:
         if unit.unit in asked:
             context.add_asset_metadata({**unit_metadata(unit, heads.get(unit.unit)), **whole}, partition_key=unit.unit)

@@ -11,7 +11,7 @@ import dagster as dg
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.heads import Head
 from dltsync_core.run.events import Event
-from dltsync_core.run.result import ThreeCounts, UnitResult
+from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -53,6 +53,11 @@ def _count_metadata(counts: ThreeCounts | None) -> dict[str, Any]:
 def rows_metadata(source: int, lake: int, warehouse: int) -> dict[str, int]:
     """Rows in the three places, under the names that the UI plots."""
     return {"dltsync/source_rows": source, "dltsync/lake_rows": lake, "dltsync/warehouse_rows": warehouse}
+
+
+def notes_metadata(result: RunResult) -> dict[str, str]:
+    """What the run has to say beside its units, such as rows that moved between partitions while it read."""
+    return {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
 
 
 def committed_metadata(event: Event, head: Head | None) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def _look_at(
     probes = pipeline.probe(name)
     changed = changes_of(table, probes, pipeline.committed(name), utc_now())
     if not changed:
-        findings.quiet.append(f"{name}: unchanged")
+        held = "".join(f"; {probe.held_back.sentence}" for probe in probes.values() if probe.held_back is not None)
+        findings.quiet.append(f"{name}: unchanged{held}")
         return
     asked = _ask(location, instance, table, order, changed, findings)
     if asked and partitions is None:

@@ -52,7 +52,11 @@ def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> d
 def probe_metadata(probe: Probe) -> dict[str, str | int]:
     """What a look at the source said."""
     values: dict[str, str | int] = {"dltsync/probe_method": probe.method, "dagster/row_count": probe.rows}
-    return values if probe.watermark_high is None else {**values, "dltsync/watermark": probe.watermark_high}
+    if probe.watermark_high is not None:
+        values["dltsync/watermark"] = probe.watermark_high
+    if probe.held_back is not None:
+        values["dltsync/held_back"] = probe.held_back.sentence
+    return values
 
 
 def observation(location: Location, table: TableConfig, probe: Probe) -> dg.AssetObservation:

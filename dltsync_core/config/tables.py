@@ -103,9 +103,9 @@ class PartitionTableConfig(TableConfigBase):
     """Checked against the catalogue when given; otherwise the catalogue's own."""
     change_detection: Literal["auto", "rowversion", "last_modified", "fingerprint", "row_count"] = "auto"
     """How a changed partition is recognised. `auto`: rowversion when the table has one, else `last_modified_column` when given,
-    else fingerprint. `rowversion` and `last_modified` compare count, maximum and a sum over that
-    column per partition. `fingerprint` hashes every row
-    on the server. `row_count` is cheap and weak: an update, or an insert with a delete, goes unseen."""
+    else fingerprint. `rowversion` compares count, maximum and sum of that column per partition, `last_modified` count,
+    maximum and a digest of key and column, and the whole content of rows where it is NULL. `fingerprint` hashes every row on
+    the server. `row_count` is cheap and weak: an update, or an insert with a delete, goes unseen. See docs/changes.md."""
     last_modified_column: Name | None = None
     """Column that is set anew by every insert and update: a date-and-time type. An update that does not touch it goes unseen."""
 
@@ -133,9 +133,9 @@ class SCDTableConfig(TableConfigBase):
     end_date_column: Name = "EndDate"
     """End of a version, excluded; NULL (or the far future) while it is open."""
     lag_seconds: int = Field(default=300, ge=0)
-    """How far below the watermark each increment reads again, so that a transaction that committed late loses nothing. Longer
-    than your longest write transaction, and than the stamps' clock may go back: an hour where they are local time with summer
-    time. Not used with rowversion."""
+    """How far below the watermark each increment reads again. What commits later than that is found by the digest of all stamps,
+    and then all versions are read (docs/changes.md): so make it longer than your longest write transaction, and than the stamps'
+    clock may go back, which is an hour where they are local time with summer time. Not used with rowversion."""
     on_count_mismatch: Literal["resync", "fail"] = "resync"
     """What to do when source and warehouse counts differ after an increment (rows were deleted): read all again, or fail."""
 

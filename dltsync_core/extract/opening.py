@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from dltsync_core.catalog.queries import query
 from dltsync_core.catalog.support import Server, explained
@@ -18,18 +19,19 @@ log = logging.getLogger("dltsync.extract")
 
 
 @contextmanager
-def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterator[ReadView]:
-    """A read view on a connection of its own, which is closed at the end whatever happens."""
+def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling: bool = False) -> Iterator[ReadView]:
+    """A read view on a connection of its own, which is closed at the end whatever happens. With `ceiling` it knows the lowest
+    rowversion of the transactions that are open, without which no table can be probed by a rowversion watermark."""
     session = open_data_session(database)
-    view = ReadView(session, processing, "read_committed", "")
+    view = ReadView(session, processing, "read_committed")
     try:
-        state, ceiling = _view_facts(session)
+        state, *lowest = _view_facts(session, ceiling=ceiling)
         snapshot = state == 1
         if not snapshot and processing.require_snapshot:
             _refuse_weaker_view(database)
         if snapshot:
             session.execute(BEGIN_SNAPSHOT, "opening a read view")
-        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", ceiling)
+        view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", *lowest)
         yield view
     except BaseException:
         _close_quietly(view, session)
@@ -45,17 +47,17 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig) -> Iterato
         _close_quietly(view, session)
 
 
-def _view_facts(session: DataSession) -> tuple[int, str]:
-    """Whether SNAPSHOT is allowed (1), and the ceiling of rowversions. Raises UnsupportedServer."""
-    facts = view_facts()
+def _view_facts(session: DataSession, *, ceiling: bool) -> tuple[Any, ...]:
+    """Whether SNAPSHOT is allowed (1), and with `ceiling` that of rowversions. Raises UnsupportedServer."""
+    facts = view_facts(ceiling=ceiling)
     try:
-        ((state, ceiling),) = session.fetch(facts.text, facts.parameters, "opening a read view")
+        (row,) = session.fetch(facts.text, facts.parameters, "opening a read view")
     except SyncError as error:
         told = explained(error, lambda: _server(session), "a consistent view of the rows")
         if told is error:
             raise
         raise told from error
-    return state, ceiling
+    return tuple(row)
 
 
 def _server(session: DataSession) -> Server:

@@ -81,9 +81,10 @@ class SqlServerSource:
         return map_columns(facts, table, self._representation)
 
     @contextmanager
-    def read_view(self) -> Iterator[ReadView]:
-        """One consistent look at the database on a connection of its own, closed at the end. One attempt."""
-        with open_view(self.database, self.processing) as view:
+    def read_view(self, *, ceiling: bool = False) -> Iterator[ReadView]:
+        """One consistent look at the database on a connection of its own, closed at the end. One attempt. `ceiling` asks for
+        the lowest rowversion of open transactions first: a table whose watermark is a rowversion is probed with it."""
+        with open_view(self.database, self.processing, ceiling=ceiling) as view:
             yield view
 
     def close(self) -> None:

@@ -45,11 +45,16 @@ class ReadView:
     """
 
     def __init__(
-        self, session: DataSession, processing: ProcessingConfig, consistency: Consistency, ceiling: str
+        self,
+        session: DataSession,
+        processing: ProcessingConfig,
+        consistency: Consistency,
+        ceiling: str | None = None,
     ) -> None:
         self._session = session
         self._processing = processing
         self._ceiling = ceiling
+        self._probed: dict[Statement, list[tuple[Any, ...]]] = {}
         self._in_key_order = False
         self.abandoned: BatchStream | None = None
         self.consistency: str = consistency
@@ -63,9 +68,10 @@ class ReadView:
     def probe_scd(
         self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
     ) -> Probe:
-        """Count, highest change position, and a signature that also covers the lag below the committed watermark."""
+        """Count, highest change position, and evidence of every row. Asked again with another watermark the view answers what it
+        has answered already from memory. A rowversion needs a view that was opened with its ceiling."""
         return probing.probe_scd(
-            self._fetch_for(facts, "probing"),
+            self._once(self._fetch_for(facts, "probing")),
             facts,
             mapping,
             table,
@@ -276,6 +282,17 @@ class ReadView:
         statement = count_replacements(facts.name, suspects, join(" AND ", present) if present else None)
         (stored,) = self._fetch_for(facts, "counting U+FFFD in")(statement)
         replacements.compare(facts.name, stored)
+
+    def _once(self, fetch: probing.Fetch) -> probing.Fetch:
+        """The same statement has one answer in a view; without SNAPSHOT isolation the earlier one is the safe one, as rows that
+        changed after it are told by the next probe."""
+
+        def fetch_once(statement: Statement) -> list[tuple[Any, ...]]:
+            if statement not in self._probed:
+                self._probed[statement] = fetch(statement)
+            return self._probed[statement]
+
+        return fetch_once
 
     def _fetch_for(self, facts: TableFacts, doing: str) -> Callable[[Statement], list[tuple[Any, ...]]]:
         def fetch(statement: Statement) -> list[tuple[Any, ...]]:

@@ -30,6 +30,17 @@ def naming_key(facts: TableFacts, merged_by: Sequence[str], available: Iterable[
     return next((key for key in candidates if key and all(name.casefold() in there for name in key)), ())
 
 
+def stamped_columns(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
+    """What tells versions apart and when each was changed: the version key, then the change column. Raises as `keys_of` does."""
+    (modified,) = _spelt(facts, [table.last_modified_column])
+    return (*(name for name in keys_of(facts, table) if name != modified), modified)
+
+
+def row_key(facts: TableFacts) -> tuple[str, ...]:
+    """The columns that tell one row of a table from another: the primary key, else the shortest unique key; none without."""
+    return naming_key(facts, (), [column.name for column in facts.columns])
+
+
 def business_keys(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
     """What identifies the thing a version is about: as configured, else from the catalogue.
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dltsync_core.catalog.facts import PartitioningFacts, Slot, TableFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.families import Family, families
 from dltsync_core.plan.heads import Head, TableHeads
 from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.keys import row_key
 from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
 from dltsync_core.plan.unit import Basis, can_fill, filled, unchanged, why_changed, why_damaged, why_not_comparable
@@ -56,7 +57,7 @@ def plan_partition_table(
         step = _step(facts.name, slot, live.get(unit), basis, probes[slot.number], observed, intent)
         steps.append(_inherit(step, family_of.get(unit)))
     method = steps[0].probe.method if steps and steps[0].probe else table.change_detection
-    return TablePlan(facts.name, "partition", tuple(steps), method, _notes(method))
+    return TablePlan(facts.name, "partition", tuple(steps), method, _notes(facts, table, method))
 
 
 def _step(
@@ -125,7 +126,30 @@ def _listed(units: Iterable[str]) -> str:
     return first if not more else f"{first} and {len(more)} more"
 
 
-def _notes(method: str) -> tuple[str, ...]:
-    if method != "row_count":
+def _notes(facts: TableFacts, table: PartitionTableConfig, method: str) -> tuple[str, ...]:
+    """What the way of looking cannot judge."""
+    if method == "row_count":
+        return ("row_count is weak: an update, or an insert with a delete, goes unseen",)
+    if method != "last_modified":
         return ()
-    return ("row_count is weak: an update, or an insert with a delete, goes unseen",)
+    notes = []
+    if not row_key(facts):
+        notes.append(
+            "without a primary or unique key only the stamps are compared: a row that takes the place of another with the same "
+            "stamp goes unseen; add a key, or set change_detection to fingerprint"
+        )
+    modified = facts.column(table.last_modified_column or "")
+    tick = _tick(modified) if modified is not None else None
+    if tick is not None:
+        notes.append(
+            f"{table.last_modified_column} counts in steps of a {tick}: a row that is changed again within the {tick} of its "
+            "stamp, after it was loaded, goes unseen; stamp it more finely, or set change_detection to fingerprint"
+        )
+    return tuple(notes)
+
+
+def _tick(stamp: ColumnFacts) -> str | None:
+    """The step of a stamp that is too coarse to be a new one with every change."""
+    if stamp.type_name in {"datetime2", "datetimeoffset"}:
+        return "second" if stamp.scale == 0 else None
+    return {"date": "day", "smalldatetime": "minute"}.get(stamp.type_name)

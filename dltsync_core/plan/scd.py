@@ -8,6 +8,7 @@ from datetime import timedelta, timezone
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.evidence import STAMPS, figures_of, parts_that_differ
 from dltsync_core.plan.heads import Head, TableHeads
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import TableObservation
@@ -31,10 +32,12 @@ EARLIEST_TIME_ZONE = timedelta(hours=14)
 @dataclass(frozen=True)
 class Window:
     """Where an increment begins: `low` (exclusive) is the committed watermark less the lag, server text. `went_back` says that
-    the source's highest change position is below the committed watermark."""
+    the source's highest change position is below the committed watermark. `unproven` says why an increment could not be held
+    against the stamps of all rows, empty when it can: then all versions are read instead."""
 
     low: str | None
     went_back: bool = False
+    unproven: str = ""
 
 
 def plan_scd_table(
@@ -50,12 +53,15 @@ def plan_scd_table(
 ) -> TablePlan:
     """One step: an increment, the whole table, or nothing. Raises LakeError or WarehouseError (healing off).
 
-    An increment can only add and change versions. Whatever else happened (versions gone, lake or warehouse lost something,
-    the watermark went back) needs the whole table.
+    An increment can only add and change versions above the watermark less the lag, and those without a stamp. Whatever else
+    happened (versions gone, a stamp below that changed, lake or warehouse lost something, the watermark went back) needs the
+    whole table.
     """
     live = heads.live.get(WHOLE_TABLE)
     head = live if live is not None and live.kind == table.kind else None
     action, reason = _decide(head, table, basis, probe, window, observed, intent)
+    if probe.held_back is not None:
+        reason = f"{reason}; {probe.held_back.sentence}"
     step = Step(
         table=facts.name,
         kind="scd",
@@ -72,7 +78,8 @@ def plan_scd_table(
 
 
 def _notes(table: SCDTableConfig, probe: Probe, intent: Intent) -> tuple[str, ...]:
-    """A stamp ahead of every clock hides what is stamped by them until they have come so far: it is told, run after run."""
+    """A stamp ahead of every clock puts what is stamped by them below the window until they have come so far: it is told, run
+    after run."""
     high = probe.watermark_high
     if high is None or is_rowversion(high):
         return ()
@@ -80,8 +87,8 @@ def _notes(table: SCDTableConfig, probe: Probe, intent: Intent) -> tuple[str, ..
     if position(high) <= latest:
         return ()
     note = (
-        f"{table.last_modified_column} reaches {high}, which is yet to come: an update stamped more than {table.lag_seconds} "
-        "seconds before that goes unseen until then; correct those stamps at the source, and the next run reads all versions"
+        f"{table.last_modified_column} reaches {high}, which is yet to come: after an update stamped more than "
+        f"{table.lag_seconds} seconds before that all versions are read, until then; correct those stamps at the source"
     )
     return (note,)
 
@@ -116,10 +123,26 @@ def _decide(
     if change is not None:
         if probe.rows < head.rows and table.on_count_mismatch == "resync":
             return Action.LOAD, f"{change}: versions were deleted, and an increment cannot tell which"
+        below = _why_below(head.probe, probe)
+        if below is not None:
+            return Action.LOAD, f"{change}: {below}"
         return _increment(head, probe, window, change)
     if intent.force:
         return _increment(head, probe, window, "unchanged, but the load was asked for")
     return Action.SKIP, unchanged(head)
+
+
+def _why_below(committed: Probe, now: Probe) -> str | None:
+    """Why what changed cannot lie where an increment reads; None when it can. What an increment brings in is held against the
+    stamps of all rows afterwards, so that a change below the window is found also when others lie above it."""
+    if figures_of(now.signature, STAMPS) is None or committed.method != now.method:
+        return None
+    if figures_of(committed.signature, STAMPS) is None:
+        return "the last load kept no digest of all stamps to compare with, so all versions are read"
+    above = committed.watermark_high != now.watermark_high
+    if above or now.rows < committed.rows or parts_that_differ(committed.signature, now.signature) != {STAMPS}:
+        return None
+    return "it lies below what an increment reads, so all versions are read"
 
 
 def _increment(head: Head, probe: Probe, window: Window, reason: str) -> tuple[Action, str]:
@@ -130,4 +153,6 @@ def _increment(head: Head, probe: Probe, window: Window, reason: str) -> tuple[A
             f"the watermark {head.watermark} is ahead of everything at the source ({probe.watermark_high or 'no rows'}): "
             "newest versions were deleted, or the database was restored"
         )
+    if window.unproven:
+        return Action.LOAD, f"{reason}; {window.unproven}, so all versions are read"
     return Action.LOAD_INCREMENT, f"{reason}; versions after {window.low} are read"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dltsync_core.catalog.drift import Finding
 from dltsync_core.identity import TableName
+from dltsync_core.plan.held_back import HeldBack
 
 TableKind = Literal["partition", "scd", "static"]
 
@@ -33,13 +34,15 @@ class Probe:
     """What a cheap look at a unit of the source said. Equal probes mean: nothing changed.
 
     `method` names how it looked (rowversion, last_modified, fingerprint, row_count); probes of different methods are never
-    equal. `signature` is text made by the server; `watermark_high` is the largest change position seen, server text.
+    equal. `signature` is text made of the server's figures, part by part (`plan.evidence`); `watermark_high` is the largest
+    change position seen, server text. `held_back` is told beside it: it belongs to the moment, not to what was seen of the rows.
     """
 
     method: str
     rows: int
     signature: str
     watermark_high: str | None = None
+    held_back: HeldBack | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

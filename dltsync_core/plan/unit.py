@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dltsync_core.clock import iso
 from dltsync_core.errors import LakeError, WarehouseError
+from dltsync_core.plan.evidence import why_parts_differ
 from dltsync_core.plan.heads import Head, lake_digest
 from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.observed import UnitObservation
@@ -94,7 +95,8 @@ def why_changed(committed: Probe, now: Probe) -> str | None:
     if committed.watermark_high != now.watermark_high:
         return f"{now.method} moved from {committed.watermark_high or 'NULL'} to {now.watermark_high or 'NULL'}"
     if committed.signature != now.signature:
-        return f"the {now.method} of {now.rows:,} rows is another one"
+        said = why_parts_differ(committed.signature, now.signature)
+        return said or f"the {now.method} of {now.rows:,} rows is another one"
     return None
 
 

@@ -62,7 +62,7 @@ def stage_unit(
     started = time.perf_counter()
     with ExitStack() as undo:
         # Only reading happens inside the view: a snapshot held open makes the server keep old versions of rows.
-        with services.source.read_view() as view:
+        with services.source.read_view(ceiling=shape.needs_ceiling) as view:
             step, probe = _in_this_view(view, shape, step, committed)
             load = services.lake.stage(_load_facts(services, shape, step, load_id))
             undo.callback(load.discard)

@@ -30,11 +30,11 @@ def probe_units(services: Services, table: TableConfig) -> dict[str, Probe]:
 
 def _probe(services: Services, shape: TableShape) -> dict[str, Probe]:
     table, facts, mapping = shape.config, shape.facts, shape.mapping
-    with services.source.read_view() as view:
+    with services.source.read_view(ceiling=shape.needs_ceiling) as view:
         if isinstance(table, PartitionTableConfig):
             probes = view.probe_partitions(facts, mapping, table)
             return {unit: probes[slot.number] for unit in shape.units if (slot := shape.slot(unit)) is not None}
         if isinstance(table, SCDTableConfig):
-            watermark = shape.committed_watermark(services.ledger.heads(facts.name))
+            watermark = shape.probed_watermark(services.ledger.heads(facts.name))
             return {WHOLE_TABLE: view.probe_scd(facts, mapping, table, watermark)}
         return {WHOLE_TABLE: view.probe_static(facts, mapping, table)}

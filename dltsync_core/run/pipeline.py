@@ -33,6 +33,7 @@ from dltsync_core.run.histories import scd_target
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.looks import partition_keys_of, probe_units
 from dltsync_core.run.memory import peak_memory_mb
+from dltsync_core.run.partition_totals import notes_on_moved_rows
 from dltsync_core.run.places import check_names, check_places
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
@@ -137,12 +138,13 @@ class IncrementalSQLServerParquetPipeline:
             units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
             tidy_warehouse(services)
             clear_failures(services, planned.prepared, units)
+            moved = notes_on_moved_rows(services, planned.prepared, units)
             result = RunResult(
                 run_id=services.run_id,
                 units=tuple(units),
                 total_duration_seconds=time.perf_counter() - started,
                 peak_memory_mb=peak_memory_mb(),
-                notes=notes_of(planned, units),
+                notes=(*notes_of(planned, units), *moved),
                 drift=drift_of(planned),
             )
         if raise_on_error and result.failed:

@@ -28,6 +28,7 @@ from dltsync_core.run.prepared import PreparedTable, TableShape
 from dltsync_core.run.recovering import Findings, settle
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
+from dltsync_core.run.stamps import why_unproven
 from dltsync_core.validate.quality import resolve_rules
 
 
@@ -139,7 +140,7 @@ def _plan(
     services: Services, shape: TableShape, heads: TableHeads, observed: TableObservation, intent: Intent
 ) -> TablePlan:
     table, facts, mapping = shape.config, shape.facts, shape.mapping
-    with services.source.read_view() as view:
+    with services.source.read_view(ceiling=shape.needs_ceiling) as view:
         if isinstance(table, PartitionTableConfig):
             return plan_partition_table(
                 facts,
@@ -153,17 +154,18 @@ def _plan(
         if isinstance(table, SCDTableConfig):
             committed = shape.committed_watermark(heads)
             probe = view.probe_scd(facts, mapping, table, shape.probed_watermark(heads))
+            window = window_after(
+                committed,
+                probe.watermark_high,
+                type_name=shape.window_column().type_name,
+                lag_seconds=table.lag_seconds,
+            )
             return plan_scd_table(
                 facts,
                 table,
                 basis=shape.basis,
                 probe=probe,
-                window=window_after(
-                    committed,
-                    probe.watermark_high,
-                    type_name=shape.window_column().type_name,
-                    lag_seconds=table.lag_seconds,
-                ),
+                window=replace(window, unproven=why_unproven(shape)),
                 heads=heads,
                 observed=observed,
                 intent=intent,

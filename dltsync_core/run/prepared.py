@@ -107,6 +107,11 @@ class TableShape:
             raise ColumnNotFound(f"{self.name} has no column {name!r}", table=str(self.name), column=name)
         return column
 
+    @property
+    def needs_ceiling(self) -> bool:
+        """Whether the table's watermark is a rowversion: only then a look at it needs the lowest one of open transactions."""
+        return isinstance(self.config, SCDTableConfig) and self.window_column().type_name == "rowversion"
+
     def disposition_of(self, step: Step) -> Disposition:
         """How the rows of a step enter the warehouse."""
         scope = self.scope_of(step.unit)

@@ -36,11 +36,11 @@ from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.run.telling import Teller
-from dltsync_core.run.validation import counts_after_load, figures_after_load, look_after_load
+from dltsync_core.run.validation import counts_after_load, figures_after_load, look_after_load, stamps_differ
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadStatus
-from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.counts import difference
 from dltsync_core.warehouse.port import Disposition, LoadRequest
 
 log = logging.getLogger("dltsync.run")
@@ -235,7 +235,10 @@ class TableRun:
         work.validate_seconds += time.perf_counter() - started
         if not counts.equal:
             if work.step.action in (Action.LOAD_INCREMENT, Action.RELOAD) and self._may_resync():
-                self._resync(work, counts)
+                self._resync(
+                    work,
+                    f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again",
+                )
                 return
             raise ValidationFailed(
                 f"{work.step.table} {work.step.unit}: the places do not agree after the load: {difference(counts)}",
@@ -243,6 +246,9 @@ class TableRun:
                 table=str(work.step.table),
                 unit=work.step.unit,
             )
+        if stamps_differ(work):
+            self._resync(work, "a stamp changed below what the increment read, so all versions are read again")
+            return
         self._compare_load(work)
         self._tell.record(work, LoadStatus.VALIDATED, rows=counts.source)
         self._tell.say("validated", work, rows=counts.source)
@@ -265,9 +271,9 @@ class TableRun:
                 column=found[0].column,
             )
 
-    def _resync(self, work: UnitWork, counts: ThreeCounts) -> None:
-        """An increment that does not add up is followed by one load of the whole table, within the same unit of work."""
-        reason = f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again"
+    def _resync(self, work: UnitWork, reason: str) -> None:
+        """An increment that did not lead to what the source has is followed by one load of the whole table, within the same unit
+        of work."""
         if work.staged is not None:
             work.staged.load.discard()
         self._read_instead(work, reason)

@@ -7,6 +7,7 @@ from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
+from dltsync_core.run.stamps import stamps_at_source, stamps_in_warehouse
 from dltsync_core.run.work import InWarehouse, UnitWork
 from dltsync_core.typemap.summary import summary_columns
 from dltsync_core.validate.counts import ThreeCounts
@@ -27,7 +28,15 @@ def look_after_load(services: Services, shape: TableShape, work: UnitWork) -> In
     )
     compared = columns if replaced and not merged else ()
     found = services.warehouse.summaries(shape.target, {unit: shape.scope_of(unit)}, compared)[unit]
-    return InWarehouse(found, tuple(column.name for column in compared))
+    asked = work.staged is not None and stamps_at_source(work.step, work.staged.probe) is not None
+    stamps = stamps_in_warehouse(services, shape) if asked and found.rows == work.known.source_rows else None
+    return InWarehouse(found, tuple(column.name for column in compared), stamps)
+
+
+def stamps_differ(work: UnitWork) -> bool:
+    """Whether an increment left stamps in the warehouse that are not the source's: something changed below its window."""
+    found = work.looked_at.stamps
+    return found is not None and found != stamps_at_source(work.step, work.known.probe)
 
 
 def counts_after_load(services: Services, shape: TableShape, work: UnitWork) -> ThreeCounts:

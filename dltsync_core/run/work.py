@@ -25,10 +25,12 @@ from dltsync_core.validate.summaries import LoadedFigure
 @dataclass(frozen=True)
 class InWarehouse:
     """What the warehouse holds of a unit right after its load. `columns` are those that were summed up: none of a merge, which
-    adds to rows that stay, so that the warehouse holds more than the files."""
+    adds to rows that stay, so that the warehouse holds more than the files. `stamps` is then the digest of keys and stamps of all
+    rows (None where it was not asked for)."""
 
     summary: Summary
     columns: tuple[str, ...]
+    stamps: str | None = None
 
 
 @dataclass

@@ -31,12 +31,15 @@ def digest_rows(
     condition: Sql | None,
     *,
     algorithm: HashAlgorithm = "hashbytes_sha256",
+    high: ColumnFacts | None = None,
 ) -> Statement:
-    """One row: n (count), s1 and s2 (the lane sums as text, NULL for no rows)."""
+    """One row: n (count), s1 and s2 (the lane sums as text, NULL for no rows); with `high` also the maximum of that column as
+    text, and in how many rows the column is not NULL."""
     return sql(
-        "SELECT {sums}\nFROM ({digests}) AS h",
+        "SELECT {sums}{highest}\nFROM ({digests}) AS h",
         sums=lane_sums(),
-        digests=_row_digests(name, columns, condition, algorithm, slot=None),
+        highest=_highest(high),
+        digests=_row_digests(name, columns, condition, algorithm, slot=None, high=high),
     ).render()
 
 
@@ -49,14 +52,20 @@ def digest_by_slot(
     high: ColumnFacts | None = None,
     condition: Sql | None = None,
 ) -> Statement:
-    """One row per slot that has rows: slot, n, s1, s2, and with `high` the maximum of that column as text."""
-    highest = sql(", {text} AS high", text=as_text(high, sql("MAX(h.high)"))) if high else Sql(())
+    """One row per slot that has rows: slot, n, s1, s2, and with `high` the maximum of that column as text, and in how many rows
+    the column is not NULL."""
     return sql(
         "SELECT h.slot AS slot, {sums}{highest}\nFROM ({digests}) AS h\nGROUP BY h.slot",
         sums=lane_sums(),
-        highest=highest,
+        highest=_highest(high),
         digests=_row_digests(name, columns, condition, algorithm, slot=slot, high=high),
     ).render()
+
+
+def _highest(column: ColumnFacts | None) -> Sql:
+    if column is None:
+        return Sql(())
+    return sql(",\n  {text} AS high, COUNT_BIG(h.high) AS stamped", text=as_text(column, sql("MAX(h.high)")))
 
 
 def lane_sums() -> Sql:

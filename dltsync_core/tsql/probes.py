@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import Identifier, Sql, Statement, join, sql, table
-from dltsync_core.tsql.values import as_text, from_text
+from dltsync_core.tsql.values import from_text
 
 
 def slot_number(function: str, column: ColumnFacts) -> Sql:
@@ -23,16 +23,16 @@ def count_by_slot(name: TableName, slot: Sql) -> Statement:
 
 
 def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts) -> Statement:
-    """One row per slot that has rows: slot, n, total, high.
+    """One row per slot that has rows: slot, n, total, high, stamped.
 
-    `total` is the sum of all rowversions: it grows with every change, also with one whose rowversion is below the maximum
-    because its transaction committed late.
+    `stamped` is in how many rows the column is not NULL. `total` is the sum of all rowversions: it grows with every change, also
+    with one whose rowversion is below the maximum because its transaction committed late.
     """
     column = Identifier(rowversion.name)
     return sql(
         "SELECT x.slot AS slot, COUNT_BIG(*) AS n,\n"
         "  CONVERT(varchar(50), SUM(CAST(CAST(x.rv AS bigint) AS decimal(38,0)))) AS total,\n"
-        "  CONVERT(varchar(18), MAX(x.rv), 1) AS high\n"
+        "  CONVERT(varchar(18), MAX(x.rv), 1) AS high, COUNT_BIG(x.rv) AS stamped\n"
         "FROM (\n"
         "    SELECT {slot} AS slot, CONVERT(binary(8), {column}) AS rv\n"
         "    FROM {table}) AS x\n"
@@ -43,21 +43,20 @@ def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts) -> S
     ).render()
 
 
-def highest_change(name: TableName, column: ColumnFacts, ceiling: str | None = None) -> Statement:
-    """One row: n (all rows), high (the largest value as text, NULL without rows); below `ceiling`, exclusive, if given."""
-    operand: Sql = sql("{column}", column=Identifier(column.name))
-    if column.type_name == "rowversion":
-        operand = sql("CONVERT(binary(8), {column})", column=operand)
-    if ceiling is not None:
-        operand = sql(
-            "CASE WHEN {column} < {ceiling} THEN {operand} END",
-            column=Identifier(column.name),
-            ceiling=from_text(column, ceiling),
-            operand=operand,
-        )
+def rowversions(name: TableName, column: ColumnFacts, ceiling: str) -> Statement:
+    """One row: n (all rows), high (the largest rowversion below `ceiling`, NULL without one), stamped (rows whose rowversion is
+    not NULL), above and total (how many rowversions lie at or above the ceiling, and their sum as text, NULL for none)."""
+    limit = from_text(column, ceiling)
     return sql(
-        "SELECT COUNT_BIG(*) AS n, {high} AS high\nFROM {table}",
-        high=as_text(column, sql("MAX({operand})", operand=operand)),
+        "SELECT COUNT_BIG(*) AS n,\n"
+        "  CONVERT(varchar(18), MAX(CASE WHEN x.rv < {limit} THEN x.rv END), 1) AS high, COUNT_BIG(x.rv) AS stamped,\n"
+        "  COUNT_BIG(CASE WHEN x.rv >= {limit} THEN x.rv END) AS above,\n"
+        "  CONVERT(varchar(50), SUM(CASE WHEN x.rv >= {limit} THEN CAST(CAST(x.rv AS bigint) AS decimal(38,0)) END)) AS total\n"
+        "FROM (\n"
+        "    SELECT CONVERT(binary(8), {column}) AS rv\n"
+        "    FROM {table}) AS x",
+        limit=limit,
+        column=Identifier(column.name),
         table=table(name),
     ).render()
 

@@ -47,6 +47,20 @@ def window_condition(column: ColumnFacts, low: str | None, high: str | None) -> 
     return _with_nulls(column, bounds, column.is_nullable, null_below=False)
 
 
+def stamped_window(column: ColumnFacts, low: str | None, high: str) -> Sql:
+    """`low` exclusive to `high` inclusive, without the rows whose column is NULL."""
+    name = Identifier(column.name)
+    upper = sql("{name} <= {high}", name=name, high=from_text(column, high))
+    if low is None:
+        return upper
+    return sql("{name} > {low} AND {upper}", name=name, low=from_text(column, low), upper=upper)
+
+
+def is_null(column: ColumnFacts) -> Sql:
+    """The rows whose column is NULL."""
+    return sql("{name} IS NULL", name=Identifier(column.name))
+
+
 def _with_nulls(column: ColumnFacts, bounds: list[Sql], nulls: bool, *, null_below: bool) -> Sql | None:
     name = Identifier(column.name)
     if not bounds:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from dltsync_core.tsql.fragments import Statement, sql
+from dltsync_core.tsql.fragments import Sql, Statement, sql
 
 
-def view_facts() -> Statement:
-    """One row: snapshot_state (1: SNAPSHOT transactions are allowed), ceiling.
+def view_facts(*, ceiling: bool) -> Statement:
+    """One row: snapshot_state (1: SNAPSHOT transactions are allowed), and with `ceiling` the rowversion ceiling.
 
     `ceiling` is MIN_ACTIVE_ROWVERSION(): no transaction still open will commit a rowversion below it. It is read before the
     snapshot begins, because it ignores isolation: read later it would cover commits the snapshot does not see.
     """
+    lowest = sql(",\n  CONVERT(varchar(18), MIN_ACTIVE_ROWVERSION(), 1) AS ceiling") if ceiling else Sql(())
     return sql(
-        "SELECT d.snapshot_isolation_state AS snapshot_state,\n"
-        "  CONVERT(varchar(18), MIN_ACTIVE_ROWVERSION(), 1) AS ceiling\n"
+        "SELECT d.snapshot_isolation_state AS snapshot_state{lowest}\n"
         "FROM sys.databases AS d\n"
-        "WHERE d.database_id = DB_ID()"
+        "WHERE d.database_id = DB_ID()",
+        lowest=lowest,
+    ).render()
+
+
+def open_transactions() -> Statement:
+    """One row per transaction that has written to this database and is still open, oldest first and at most three: session_id
+    (NULL without one), login_name, program_name, host_name, since (server local time), seconds. Our own is not among them.
+
+    Needs VIEW SERVER STATE (VIEW SERVER PERFORMANCE STATE from 2022 on, VIEW DATABASE STATE in Azure SQL Database), else error
+    300 or 297. `database_transaction_begin_time` is NULL until the transaction writes its first log record
+    (sys.dm_tran_database_transactions).
+    """
+    return sql(
+        "SELECT TOP (3) t.session_id, s.login_name, s.program_name, s.host_name,\n"
+        "  CONVERT(varchar(30), d.database_transaction_begin_time, 126) AS since,\n"
+        "  DATEDIFF(second, d.database_transaction_begin_time, GETDATE()) AS seconds\n"
+        "FROM sys.dm_tran_database_transactions AS d\n"
+        "LEFT JOIN sys.dm_tran_session_transactions AS t ON t.transaction_id = d.transaction_id\n"
+        "LEFT JOIN sys.dm_exec_sessions AS s ON s.session_id = t.session_id\n"
+        "WHERE d.database_id = DB_ID() AND d.database_transaction_begin_time IS NOT NULL\n"
+        "  AND (t.session_id IS NULL OR t.session_id <> @@SPID)\n"
+        "ORDER BY d.database_transaction_begin_time"
     ).render()
 
 

@@ -15,6 +15,7 @@ from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.plan.heads import Head
+from dltsync_core.plan.held_back import HeldBack
 from dltsync_core.plan.steps import Probe
 from dltsync_core.run.events import Event, EventSink, ignore
 from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
@@ -41,6 +42,7 @@ class FakeTable:
 
     units: dict[str, int]
     versions: dict[str, int] = field(default_factory=dict)
+    held_back: HeldBack | None = None
 
     def change(self, unit: str = WHOLE_TABLE, rows: int | None = None) -> None:
         """Something happened to a unit."""
@@ -49,7 +51,7 @@ class FakeTable:
             self.units[unit] = rows
 
     def probe(self, unit: str) -> Probe:
-        return Probe("fake", self.units[unit], f"v{self.versions.get(unit, 0)}")
+        return Probe("fake", self.units[unit], f"v{self.versions.get(unit, 0)}", held_back=self.held_back)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class FakeWorld:
     strange: list[str] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     configs: list[PipelineConfig] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     on_unit: Callable[[str], None] = lambda unit: None
 
     def open(self, config: PipelineConfig) -> FakePipeline:
@@ -195,7 +198,9 @@ class FakePipeline:
                 read=tuple(u.unit for u in units if u.status == "committed"),
             )
         )
-        return RunResult(run_id=run_id or "fake", units=tuple(units), total_duration_seconds=0.1)
+        return RunResult(
+            run_id=run_id or "fake", units=tuple(units), total_duration_seconds=0.1, notes=self._world.notes
+        )
 
     def _unit(self, table: TableConfig, source: FakeTable, unit: str, *, force: bool, say: EventSink) -> UnitResult:
         name = TableName(table.schema_name, table.table_name)

@@ -8,6 +8,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.errors import FidelityError, LoginFailed, ServerUnreachable
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.held_back import HeldBack
 from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, Shop
 
 BOUNDARIES, TIMESTAMPS, HASHES = "partition_boundaries", "scd_timestamps", "static_hashes"
@@ -97,6 +98,16 @@ def test_a_whole_table_is_asked_for_once_per_version(shop: Shop, sensor: str, ta
     assert again.run_key != request.run_key
     shop.execute(again)
     assert [call.read for call in shop.world.calls] == [(WHOLE_TABLE,), (WHOLE_TABLE,)]
+
+
+def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: Shop) -> None:
+    (request,) = shop.look(TIMESTAMPS).run_requests or []
+    assert shop.execute(request).success
+    shop.world.tables["dbo.Customers"].held_back = HeldBack(2, "0x00000000000007D2", refused="no VIEW SERVER STATE")
+    assert "unchanged; 2 committed rows lie at or above 0x00000000000007D2" in skip_reason(shop.look(TIMESTAMPS))
+    shop.world.tables["dbo.Customers"].change()
+    (event,) = shop.look(TIMESTAMPS).asset_events
+    assert "no VIEW SERVER STATE" in str(event.metadata["dltsync/held_back"].value)
 
 
 def test_a_table_that_changes_back_is_asked_for_again(shop: Shop) -> None:

@@ -26,6 +26,15 @@ def test_a_load_shows_its_rows_and_its_version(shop: Shop) -> None:
     assert (event.tags or {})["dagster/data_version"] == "v0"
 
 
+def test_notes_of_a_run_are_shown_with_what_it_loaded(shop: Shop) -> None:
+    shop.world.notes = ("sales.Orders: rows were added, removed or moved while the run read",)
+    shop.materialize(COUNTRIES)
+    assert latest(shop, COUNTRIES).metadata["dltsync/notes"].value == shop.world.notes[0]
+    shop.look("partition_boundaries")
+    shop.materialize(ORDERS, partition=JANUARY)
+    assert latest(shop, ORDERS).metadata["dltsync/notes"].value == shop.world.notes[0]
+
+
 def test_the_button_loads_and_the_sensor_only_what_changed(shop: Shop) -> None:
     shop.materialize(COUNTRIES)
     shop.materialize(COUNTRIES)

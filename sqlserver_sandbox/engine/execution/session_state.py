@@ -98,4 +98,6 @@ class SessionState:
             self.database_id,
             self.transaction.isolation_number,
             self.transaction.count,
+            self.transaction.identifier,
+            self.transaction.written_since,
         )

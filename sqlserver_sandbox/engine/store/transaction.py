@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict
 from sqlserver_sandbox.engine.store.locks import Key
-from sqlserver_sandbox.engine.store.store import Store
+from sqlserver_sandbox.engine.store.store import Store, now_text
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
 from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.refusal import refused
@@ -35,6 +35,7 @@ class TransactionState:
         self._open = False
         self._snapshots: dict[int, int] = {}
         self._written: set[Key] = set()
+        self._written_since: dict[int, str] = {}
         self._pinned = False
         self.count = 0
         self.doomed = False
@@ -45,6 +46,16 @@ class TransactionState:
     @property
     def descriptor(self) -> int:
         return self._descriptor
+
+    @property
+    def identifier(self) -> int:
+        """The number of the explicit transaction that is open, 0 without one: no other session has the same."""
+        return self._spid << 32 | self._descriptor if self.count else 0
+
+    @property
+    def written_since(self) -> tuple[tuple[int, str], ...]:
+        """The databases that the transaction has written to, each with the time of the first write."""
+        return tuple(sorted(self._written_since.copy().items()))
 
     # ---- explicit transactions ------------------------------------------------------------------------------------
     def begin(self) -> Iterator[Outcome]:
@@ -183,6 +194,7 @@ class TransactionState:
                 " tables before another session changed it; commit first"
             )
         self._written.add(key)
+        self._written_since.setdefault(key[0], now_text())
         return current
 
     # ---- settings -------------------------------------------------------------------------------------------------
@@ -226,6 +238,7 @@ class TransactionState:
             self._pinned = False
             self.doomed = False
             self._written.clear()
+            self._written_since.clear()
             self._snapshots.clear()
             self._store.counters.end_rowversions(self._spid)
             self._store.locks.release(self._spid)

@@ -10,7 +10,8 @@ from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 @dataclass(frozen=True)
 class SessionRow:
-    """One row of sys.dm_exec_sessions."""
+    """One row of sys.dm_exec_sessions, and the explicit transaction that the session has open (`transaction_id` 0: none), with
+    the databases it has written to and since when."""
 
     session_id: int
     login: str
@@ -19,6 +20,8 @@ class SessionRow:
     database_id: int
     isolation: int
     open_transactions: int
+    transaction_id: int = 0
+    written: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

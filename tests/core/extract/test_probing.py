@@ -57,7 +57,7 @@ def test_every_slot_has_a_probe_with_one_statement() -> None:
     facts = table(BY, RV, partitioning=PARTS)
     config = PartitionTableConfig(table_name="t")
     mapping = map_columns(facts, config)
-    server = Server([(2, 10, "500", "0x00000000000007D1")])
+    server = Server([(2, 10, "500", "0x00000000000007D1", 10)])
     probes = probe_partitions(server, facts, mapping, config)
     assert len(server.sent) == 1
     assert sorted(probes) == [1, 2, 3]
@@ -100,29 +100,71 @@ def _scd(modified: Any) -> tuple[Any, Any, SCDTableConfig]:
 def test_the_lag_below_the_watermark_is_looked_at() -> None:
     facts, mapping, config = _scd(column("m", "datetime2", 5))
     high = "2024-01-02 00:00:00.0000005"
-    server = Server([(7, high)], [(2, "11", "22")])
-    probe = probe_scd(server, facts, mapping, config, committed=high, ceiling="0xFF")
+    server = Server([(7, "1", "2", high, 7)], [(2, "11", "22")])
+    probe = probe_scd(server, facts, mapping, config, committed=high, ceiling=None)
     assert (probe.rows, probe.watermark_high) == (7, high)
     assert server.sent[1].parameters == ("2024-01-01 23:59:00.0000005", high)
-    assert probe.signature == f"7|{high}|2|11|22|{mapping.schema_digest}"
-    late = probe_scd(Server([(7, high)], [(2, "11", "23")]), facts, mapping, config, committed=high, ceiling="0xFF")
-    assert late != probe
+    assert "[IsLatest]" in server.sent[1].text  # the whole content: a coarse stamp may be set to the value it has
+    assert probe.signature == f"7|{high}|stamps:7,1,2|recent:2,11,22|{mapping.schema_digest}"
+    late = Server([(7, "1", "2", high, 7)], [(2, "11", "23")])
+    assert probe_scd(late, facts, mapping, config, committed=high, ceiling=None) != probe
+    below = Server([(7, "1", "3", high, 7)], [(2, "11", "22")])
+    assert probe_scd(below, facts, mapping, config, committed=high, ceiling=None) != probe
+
+
+def test_rows_without_a_stamp_are_looked_at_when_there_are_some() -> None:
+    facts, mapping, config = _scd(column("m", "datetime2", 5))
+    server = Server([(7, "1", "2", None, 0)], [(7, "11", "22")])
+    probe = probe_scd(server, facts, mapping, config, committed=None, ceiling=None)
+    assert server.sent[1].text.rstrip().endswith("WHERE [m] IS NULL) AS x) AS h")
+    assert probe.signature == f"7||stamps:7,1,2|unstamped:7,11,22|{mapping.schema_digest}"
+
+
+def test_a_slot_with_rows_without_a_stamp_is_looked_at_again() -> None:
+    facts = table(BY, column("m", "datetime2", 2), column("text", "nvarchar", 3), partitioning=PARTS)
+    config = PartitionTableConfig(table_name="t", last_modified_column="m")
+    mapping = map_columns(facts, config)
+    server = Server([(1, 5, "1", "2", "2024", 5), (2, 10, "3", "4", "2024", 8)], [(2, 2, "11", "22")])
+    probes = probe_partitions(server, facts, mapping, config)
+    assert "[text]" in server.sent[1].text
+    assert probes[1].signature == f"5|1|2|2024|{mapping.schema_digest}"
+    assert probes[2].signature == f"10|3|4|2024|unstamped:2,11,22|{mapping.schema_digest}"
+    assert probes[2].watermark_high == "2024"
 
 
 def test_a_first_look_reads_no_window() -> None:
     facts, mapping, config = _scd(column("m", "datetime2", 5))
-    server = Server([(0, None)])
-    probe = probe_scd(server, facts, mapping, config, committed=None, ceiling="0xFF")
+    server = Server([(0, None, None, None, 0)])
+    probe = probe_scd(server, facts, mapping, config, committed=None, ceiling=None)
     assert (probe.rows, probe.watermark_high, len(server.sent)) == (0, None, 1)
 
 
 def test_a_rowversion_watermark_stays_below_open_transactions() -> None:
     facts, mapping, config = _scd(column("rv", "rowversion", 5, is_nullable=False))
-    server = Server([(7, "0x00000000000007D1")])
+    server = Server([(7, "0x00000000000007D1", 7, 0, None)])
     probe = probe_scd(server, facts, mapping, config, committed=None, ceiling="0x00000000000007D2")
-    assert server.sent[0].parameters == ("0x00000000000007D2",)
-    assert "[rv] < CONVERT(binary(8), ?, 1)" in server.sent[0].text
-    assert probe.method == "rowversion"
+    assert set(server.sent[0].parameters) == {"0x00000000000007D2"}
+    assert "MAX(CASE WHEN x.rv < CONVERT(binary(8), ?, 1)" in server.sent[0].text
+    assert (probe.method, probe.held_back, len(server.sent)) == ("rowversion", None, 1)
+
+
+def test_committed_rows_above_an_open_transaction_are_told_with_what_is_open() -> None:
+    facts, mapping, config = _scd(column("rv", "rowversion", 5, is_nullable=False))
+    first = [(7, "0x00000000000007D1", 7, 2, "4010")]
+    server = Server(first, [(57, "app", "a\x1b[2J", None, "2026-01-15T11:00:00", 3600)])
+    probe = probe_scd(server, facts, mapping, config, committed=None, ceiling="0x00000000000007D2")
+    assert probe.signature == f"7|0x00000000000007D1|above:2,4010|{mapping.schema_digest}"
+    assert probe.held_back is not None
+    assert probe.held_back.sentence.startswith("2 committed rows lie at or above 0x00000000000007D2")
+    assert "session 57 (login 'app', program 'a\\x1b[2J', host '')" in probe.held_back.sentence
+    assert "since 2026-01-15T11:00:00 server time (3,600 seconds)" in probe.held_back.sentence
+    assert probe == probe_scd(Server(first, []), facts, mapping, config, committed=None, ceiling="0x00000000000007D2")
+
+
+def test_a_rowversion_needs_the_ceiling() -> None:
+    facts, mapping, config = _scd(column("rv", "rowversion", 5, is_nullable=False))
+    with pytest.raises(ValueError, match="without a ceiling"):
+        probe_scd(Server(), facts, mapping, config, committed=None, ceiling=None)
 
 
 @pytest.mark.parametrize(

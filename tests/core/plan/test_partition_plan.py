@@ -19,7 +19,7 @@ from dltsync_core.plan.observed import TableObservation
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.steps import Action, Probe, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
-from tests.core.plan.cases import BASIS, PLAIN, heads, intact, partitioning, probe, table_facts
+from tests.core.plan.cases import BASIS, PLAIN, column, heads, intact, partitioning, probe, table_facts
 from tests.core.plan.cases import head as make_head
 
 TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
@@ -116,6 +116,31 @@ def test_a_table_that_was_loaded_whole_before_is_taken_over_by_all_slots() -> No
 def test_row_count_is_told_to_be_weak() -> None:
     found = plan(table_facts([10]), probes={1: probe(method="row_count"), 2: probe(method="row_count")})
     assert found.notes == ("row_count is weak: an update, or an insert with a delete, goes unseen",)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "scale", "told"),
+    [
+        ("date", 0, ["steps of a day"]),
+        ("smalldatetime", 0, ["steps of a minute"]),
+        ("datetime2", 0, ["steps of a second"]),
+        ("datetime2", 7, []),
+        ("datetime", 3, []),
+    ],
+)
+def test_stamps_too_coarse_to_be_new_with_every_change_are_told(stamp: str, scale: int, told: list[str]) -> None:
+    facts = table_facts([10])
+    facts = replace(facts, columns=(*facts.columns, replace(column("Changed", stamp), scale=scale)))
+    found = plan_partition_table(
+        facts,
+        PartitionTableConfig(table_name="Orders", schema_name="sales", last_modified_column="Changed"),
+        basis=BASIS,
+        probes={1: probe(method="last_modified"), 2: probe(method="last_modified")},
+        heads=TableHeads(),
+        observed=TableObservation(),
+        intent=PLAIN,
+    )
+    assert [sentence in note for sentence, note in zip(told, found.notes, strict=True)] == [True] * len(told)
 
 
 def test_a_table_without_partitions_is_refused() -> None:

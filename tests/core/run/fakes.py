@@ -29,7 +29,10 @@ from dltsync_core.errors import TableNotFound
 from dltsync_core.extract.bucketed import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.identity import TableName
+from dltsync_core.plan.evidence import RECENT, STAMPS, UNSTAMPED, signature
+from dltsync_core.plan.keys import stamped_columns
 from dltsync_core.plan.steps import Probe
+from dltsync_core.plan.window import window_after
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap import TableMapping, map_columns
@@ -88,6 +91,7 @@ class FakeSource:
         self.batch_rows = 2
         self.consistency = "snapshot"
         self.watermarks: list[str | None] = []
+        self.ceilings: list[bool] = []
         self.during_extract: Callable[[], None] | None = None
 
     def check(self) -> DatabaseFacts:
@@ -112,7 +116,8 @@ class FakeSource:
         return map_columns(facts, table)
 
     @contextmanager
-    def read_view(self) -> Iterator[FakeView]:
+    def read_view(self, *, ceiling: bool = False) -> Iterator[FakeView]:
+        self.ceilings.append(ceiling)
         yield FakeView(self, {name: [dict(row) for row in table.rows] for name, table in self.tables.items()})
 
     def close(self) -> None:
@@ -170,11 +175,18 @@ class FakeView:
         self._source.ask(f"probe {facts.name}")
         self._source.watermarks.append(committed_watermark)
         rows, column = self._rows[facts.name], table.last_modified_column
-        high = max((row[column] for row in rows if row[column] is not None), default=None)
-        recent = [row for row in rows if committed_watermark is not None and _text(row[column]) <= committed_watermark]
-        recent = sorted(recent, key=lambda row: _text(row[column]))[-3:]
-        signature = f"{len(rows)}:{_digest([{'at': row[column]} for row in recent])}"
-        return Probe("last_modified", len(rows), signature, _text(high) if high is not None else None)
+        high = max((_text(row[column]) for row in rows if row[column] is not None), default=None)
+        window = window_after(committed_watermark, high, type_name="datetime2", lag_seconds=table.lag_seconds)
+        keys = [mapping.column(name) for name in stamped_columns(facts, table)]
+        named = {STAMPS: _digested(rows, [key for key in keys if key is not None])}
+        if committed_watermark is not None:
+            recent = [r for r in rows if r[column] is not None and (window.low or "") < _text(r[column])]
+            named[RECENT] = _digested([r for r in recent if _text(r[column]) <= committed_watermark], mapping.columns)
+        unstamped = [row for row in rows if row[column] is None]
+        if unstamped:
+            named[UNSTAMPED] = _digested(unstamped, mapping.columns)
+        text = signature(len(rows), high, named=named, schema_digest=mapping.schema_digest)
+        return Probe("last_modified", len(rows), text, high)
 
     def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
         self._source.ask(f"probe {facts.name}")
@@ -256,6 +268,11 @@ class FakeView:
 
 def _text(value: datetime | None) -> str:
     return "" if value is None else value.isoformat(sep=" ", timespec="microseconds")
+
+
+def _digested(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> str:
+    """As the server digests them."""
+    return digest_batches(batches_of(rows, columns), columns).text.replace("|", ",")
 
 
 def _digest(rows: Sequence[Row]) -> str:

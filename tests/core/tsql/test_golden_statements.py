@@ -22,13 +22,13 @@ from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.probes import (
     checksum_table,
     count_by_slot,
-    highest_change,
     rowversion_by_slot,
+    rowversions,
     slot_number,
 )
-from dltsync_core.tsql.ranges import slot_condition, window_condition
+from dltsync_core.tsql.ranges import is_null, slot_condition, stamped_window, window_condition
 from dltsync_core.tsql.select import count_rows, select_rows
-from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, view_facts
+from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, open_transactions, view_facts
 from dltsync_core.tsql.summary import summarise
 from dltsync_core.typemap import map_columns
 from dltsync_core.typemap.summary import summary_columns
@@ -195,11 +195,21 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "digest_within_buckets_of_a_slot": _within_buckets,
     "rows_of_buckets_by_two_columns": _rows_of_buckets,
-    "probe_last_modified_by_slot": lambda: digest_by_slot(FLIGHTS.name, [MODIFIED], SLOT, high=MODIFIED),
+    "probe_last_modified_by_slot": lambda: digest_by_slot(
+        FLIGHTS.name, [FLIGHTS.columns[0], MODIFIED], SLOT, high=MODIFIED
+    ),
     "probe_rowversion_by_slot": lambda: rowversion_by_slot(FLIGHTS.name, SLOT, VERSION),
     "probe_count_by_slot": lambda: count_by_slot(FLIGHTS.name, SLOT),
-    "probe_highest_change": lambda: highest_change(FLIGHTS.name, MODIFIED),
-    "probe_highest_rowversion": lambda: highest_change(FLIGHTS.name, VERSION, "0x00000000000007D2"),
+    "probe_unstamped_by_slot": lambda: digest_by_slot(
+        FLIGHTS.name, FLIGHTS.columns[:2], SLOT, condition=is_null(MODIFIED)
+    ),
+    "probe_stamps": lambda: digest_rows(FLIGHTS.name, [FLIGHTS.columns[0], MODIFIED], None, high=MODIFIED),
+    "probe_recent": lambda: digest_rows(
+        FLIGHTS.name,
+        FLIGHTS.columns[:2],
+        stamped_window(MODIFIED, "2024-01-01 00:00:00.1234567", "2024-01-02 00:00:00.0000000"),
+    ),
+    "probe_rowversions": lambda: rowversions(FLIGHTS.name, VERSION, "0x00000000000007D2"),
     "probe_checksum": lambda: checksum_table(FLIGHTS.name, FLIGHTS.columns),
     "slice_first": lambda: _slice([NUMBER], None, ("1000",)),
     "slice_middle": lambda: _slice([NUMBER], ("1000",), ("2000",)),
@@ -216,7 +226,9 @@ CASES: dict[str, Callable[[], Statement]] = {
     "summary_of_offsets_kept_as_utc": _summary_of_utc,
     "open_transactions": lambda: OPEN_TRANSACTIONS,
     "session_settings": lambda: Statement(session_settings(30_000)),
-    "read_view_facts": view_facts,
+    "read_view_facts": lambda: view_facts(ceiling=False),
+    "read_view_facts_with_ceiling": lambda: view_facts(ceiling=True),
+    "read_view_open_transactions": open_transactions,
     "read_view_begin": lambda: Statement(BEGIN_SNAPSHOT),
     "read_view_end": lambda: Statement(END_SNAPSHOT),
     "catalog_columns_of_two_tables": lambda: Statement(query_for("columns", 2), ("1", "2")),

@@ -186,7 +186,7 @@ def test_a_rowversion_window(tables: SourceTables) -> None:
     mapping = source.map_columns(facts, config)
     for key in range(3):
         tables.run(f"INSERT INTO {{s}}.v (k, EffectiveDate, EndDate, IsLatest) VALUES ({key}, '2024-01-01', NULL, 1)")
-    with source.read_view() as view:
+    with source.read_view(ceiling=True) as view:
         probe = view.probe_scd(facts, mapping, config, None)
     assert probe.method == "rowversion"
     assert probe.watermark_high is not None
