@@ -55,7 +55,8 @@ def read_facts(
 
 
 def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> TableShape:
-    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError."""
+    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
+    names that lake or warehouse keep for themselves too: all of it before a row is read."""
     mapping = services.source.map_columns(facts, table)
     keys = keys_of(facts, table)
     target = services.config.target_of(table)
@@ -67,6 +68,8 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
     )
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
     shape = TableShape(table, facts, mapping, target, keys, rules, basis)
+    services.lake.check_names(shape.name, mapping.schema.names)
+    services.warehouse.check_names(target, mapping.schema)
     for key in keys:
         shape.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:

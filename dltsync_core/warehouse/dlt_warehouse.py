@@ -23,7 +23,6 @@ from dltsync_core.warehouse.catalogue import columns_of, find_table, schemas_of,
 from dltsync_core.warehouse.database_file import DatabaseFile, one_transaction
 from dltsync_core.warehouse.dlt_load import Place, load_with_dlt
 from dltsync_core.warehouse.evolution import check_names, unexpected_types
-from dltsync_core.warehouse.keys import check_keys
 from dltsync_core.warehouse.markers import (
     MARKER_SCHEMA,
     drop_markers,
@@ -35,10 +34,8 @@ from dltsync_core.warehouse.port import (
     Loaded,
     LoadRequest,
     Marker,
-    MergeKeys,
     ReplaceScope,
     Target,
-    UpsertKeys,
 )
 from dltsync_core.warehouse.reshaping import check_reshaping, reshape
 from dltsync_core.warehouse.scope import duckdb_condition, starts_of
@@ -86,10 +83,7 @@ class DltWarehouse:
 
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
-        _check_target(request.target)
-        check_names(request.target, request.schema)
-        if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
-            check_keys(request.target, request.files, request.disposition.columns)
+        self.check_names(request.target, request.schema)
         started = time.perf_counter()
         with self._file.opened() as (connection, catalog), self._work.of_attempt(request.load_id) as directory:
             self._sweep(connection, catalog, directory)
@@ -193,6 +187,11 @@ class DltWarehouse:
         with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
+
+    def check_names(self, target: Target, schema: pa.Schema) -> None:
+        """See `port.Warehouse.check_names`."""
+        _check_target(target)
+        check_names(target, schema)
 
     def check_shape(self, target: Target, schema: pa.Schema) -> None:
         """See `port.Warehouse.check_shape`."""
