@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError
+from dltsync_core.lake.file_problems import READ_AGAIN
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.manifest import ManifestFile
 from dltsync_core.lake.scratch import distinct_rows
@@ -82,7 +83,7 @@ def _keys(
             failed.append(
                 LakeError(
                     f"{storage.address(file.path)} has a damaged page: {error}",
-                    remedy="load its table again",
+                    remedy=READ_AGAIN,
                     path=storage.address(file.path),
                 )
             )

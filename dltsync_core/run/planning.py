@@ -22,7 +22,7 @@ from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
-from dltsync_core.run.drifting import Drift, with_drift
+from dltsync_core.run.drifting import Drift, check_warehouse, with_drift
 from dltsync_core.run.prepared import PreparedTable, TableShape
 from dltsync_core.run.recovering import settle
 from dltsync_core.run.retry import patiently
@@ -94,6 +94,8 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
+    if plan.work and not drift.warehouse_checked:  # somebody may have given a column of the table there another type
+        check_warehouse(services, shape)
     return PreparedTable(
         shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
     )

@@ -49,7 +49,7 @@ def refusal(shape: TableShape, staged: Staged, found: IncrementCounts) -> Valida
     moved = (
         ""
         if staged.consistency == "snapshot"
-        else " Rows may also have changed while they were read, for the database does not allow SNAPSHOT isolation: then running "
+        else " Rows may also have changed while they were read, as the database does not allow SNAPSHOT isolation: then running "
         "again is enough."
     )
     return ValidationFailed(

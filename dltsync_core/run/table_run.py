@@ -112,7 +112,7 @@ class TableRun:
             self._validate(work)
 
     def _reload(self, work: UnitWork) -> None:
-        """Fill the warehouse from the lake. What turns out to be damaged or cannot be merged is read from the source after all."""
+        """Fill the warehouse from the lake. What proves to be damaged, or cannot be merged, is read from the source."""
         try:
             found = self._load_from_lake(work)
         except LakeUnreachable:
@@ -271,7 +271,9 @@ class TableRun:
         work.validate_seconds += time.perf_counter() - started
         if not counts.equal:
             if work.step.action in (Action.LOAD_INCREMENT, Action.RELOAD) and self._may_resync():
-                self._read_instead(work, f"the load does not add up ({difference(counts)}): all versions are read again")
+                self._read_instead(
+                    work, f"the load does not add up ({difference(counts)}): all versions are read again"
+                )
                 return
             raise disagreement(self._shape, work, counts)
         self._compare_load(work)

@@ -38,7 +38,7 @@ def map_columns(facts: TableFacts, table: TableConfig, defaults: RepresentationC
 
 
 def find_column(facts: TableFacts, name: str, setting: str) -> ColumnFacts:
-    """The column of that name. Raises ColumnNotFound with the nearest one and all there are; `setting` is where the name stands."""
+    """The column of that name. Raises ColumnNotFound with the nearest one and all others; `setting` is where the name stands."""
     column = facts.column(name)
     if column is not None:
         return column

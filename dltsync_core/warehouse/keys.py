@@ -57,7 +57,9 @@ def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
         faults, remedies = list[str](), list[str]()
         if rows > whole:
             faults.append(_incomplete(connection, key, rows - whole))
-            remedies.append(f"give these rows a key at the source, or name columns that are never NULL in {key.setting}")
+            remedies.append(
+                f"give these rows a key at the source, or name columns that are never NULL in {key.setting}"
+            )
         if repeated:
             faults.append(_repeated(connection, key, whole - different, repeated))
             remedies.append(
@@ -86,7 +88,9 @@ def _repeated(connection: DuckDBPyConnection, key: MergeKey, surplus: int, keys:
     found = connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)).to_arrow_table()
     times = found.column(len(key.columns)).to_pylist()
     rows = [f"{_named(key.columns, found, row)} ({times[row]:,} rows)" for row in range(found.num_rows)]
-    said = f"{surplus:,} row{'s repeat' if surplus != 1 else ' repeats'} the key ({', '.join(key.columns)}) of another row"
+    said = (
+        f"{surplus:,} row{'s repeat' if surplus != 1 else ' repeats'} the key ({', '.join(key.columns)}) of another row"
+    )
     return f"{said}: {_listed(rows, keys)}"
 
 
@@ -123,4 +127,6 @@ def _explained(error: Exception, files: Sequence[Path]) -> SyncError:
             f"no room left in {tempfile.gettempdir()} while keys were counted: {error}",
             remedy="free some space there, or point TMPDIR to a larger disk, then run again; nothing was published",
         )
-    return LakeError(f"{files[0].parent} cannot be read while keys are counted: {error}", remedy="check the disk and run again")
+    return LakeError(
+        f"{files[0].parent} cannot be read while keys are counted: {error}", remedy="check the disk and run again"
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dltsync_core.errors import ExtractError, Fenced, SyncError, ValidationFailed
+from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.typemap.summary import Summary, SummaryColumn
@@ -74,7 +74,9 @@ class FakeWarehouse:
         elif isinstance(how, (MergeKeys, UpsertKeys)):
             new = {_key(row, how.columns) for row in rows}
             if len(new) != len(rows):
-                raise ValidationFailed(f"keys {how.columns} repeat in load {request.load_id}")
+                raise AssertionError(
+                    f"keys {how.columns} repeat in load {request.load_id}: the key check was not asked"
+                )
             held = [row for row in held if _key(row, how.columns) not in new]
         kept = rows[: len(rows) - self.lose] if self.lose else rows
         self.lose = 0

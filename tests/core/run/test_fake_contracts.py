@@ -94,13 +94,6 @@ def test_keys_replace_their_rows_and_others_stay(warehouse: Warehouse, load: Loa
     assert warehouse.unique_count(TARGET, ["Note"]) == 3
 
 
-def test_keys_that_repeat_are_refused_and_nothing_changes(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a")], MergeKeys(("No",)))
-    with pytest.raises(ValidationFailed):
-        load([(2, "b"), (2, "c")], MergeKeys(("No",)))
-    assert warehouse.count(TARGET) == 1
-
-
 def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:
     load([(1, "a")], ReplaceTable())
     warehouse.drop_table(TARGET)

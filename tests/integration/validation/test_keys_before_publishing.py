@@ -45,6 +45,7 @@ class Registers:
         self._connection: pyodbc.Connection = server.connect()
         self.scd: dict[str, Any] = {}
         self.static: dict[str, Any] = {}
+        self.named: dict[str, str] = {}
         self.processing: dict[str, Any] = {"batch_size": 4}
 
     def execute(self, sql: str, *values: Any) -> None:
@@ -58,7 +59,7 @@ class Registers:
                 "Until datetime2(3) NULL, IsLatest bit NOT NULL, Name nvarchar(50) NULL, Changed datetime2(7) NOT NULL)"
             )
             for number in range(1, 8):
-                self.version(table, number, "2026-01-01", f"first {number}", f"2026-01-01T08:00:00.000000{number}")
+                self.version(table, number, "2026-01-01", f"first {number}", f"2026-01-01T0{number}:00:00.0000001")
         for table in ("Colours", "Sizes"):
             self.execute(f"CREATE TABLE {{s}}.{table} (Code varchar(10) NULL, Name nvarchar(50) NULL)")
             for number in range(1, 8):
@@ -104,10 +105,14 @@ class Registers:
                 trust_server_certificate=True,
             ),
             scd_tables=[
-                SCDTableConfig(table_name=table, schema_name=self.schema, **versions) for table in ("Members", "Partners")
+                SCDTableConfig(table_name=table, schema_name=self.schema, **versions)
+                for table in ("Members", "Partners")
             ],
             static_tables=[
-                StaticTableConfig(table_name=table, schema_name=self.schema, **codes) for table in ("Colours", "Sizes")
+                StaticTableConfig(
+                    table_name=table, schema_name=self.schema, target_table=self.named.get(table), **codes
+                )
+                for table in ("Colours", "Sizes")
             ],
             processing=ProcessingConfig(**self.processing),
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
@@ -207,7 +212,7 @@ SETTINGS = ("business_key_columns", "key_columns")
 def test_a_null_or_repeated_key_is_refused_before_anything_is_visible(
     fault: str, loaded: bool, slices: bool, registers: Registers
 ) -> None:
-    """A NULL business key was accepted by a full load. An increment with one was published, and refused by the warehouse for ever."""
+    """A full load accepted a NULL business key; an increment with one was published, and the warehouse refused it for ever."""
     if slices:
         registers.processing = {"batch_size": 2, "statement_rows_limit": 3}
     if loaded:
@@ -291,6 +296,126 @@ def test_a_key_column_that_is_not_there_is_told_before_a_row_is_read(
         assert hint in str(unit.error)
         assert "columns: " in str(unit.error)
     assert statements.rows == []
+
+
+def names(registers: Registers, *tables: str) -> list[str]:
+    return [f"{registers.schema}.{table}" for table in tables]
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["fewer rows", "behind as many new ones"])
+@pytest.mark.survives(
+    "change",
+    "versions deleted at the source of a table with on_count_mismatch: fail",
+    "the table fails: how many rows are gone, the setting, and --full-refresh; other tables load",
+    "nothing of the increment was published; lake, warehouse and ledger as before; a run with --full-refresh takes the rows out",
+)
+def test_a_deletion_that_may_not_be_followed_changes_nothing(hidden: bool, registers: Registers) -> None:
+    """The error promised that nothing was committed and another run would help; the warehouse held the increment for ever."""
+    registers.scd = {"on_count_mismatch": "fail"}
+    registers.run()
+    before = registers.everything_of(["Members"])
+    registers.execute("DELETE FROM {s}.Members WHERE MemberNo IN (1, 2)")
+    for table in ("Members", "Partners"):
+        for number in (8, 9) if hidden else (8,):
+            registers.version(table, number, "2026-01-02", "second", f"2026-01-02T08:00:0{number}")
+    source, loaded = (7, 9) if hidden else (6, 8)
+
+    for _ in range(2):
+        units = registers.run(table_types=["scd"])
+        error = str(units["Members"].error)
+        assert (units["Members"].error_type, units["Members"].exit_code) == ("ValidationFailed", 9)
+        assert f"the source has {source} rows, what was loaded makes {loaded} with this increment" in error
+        assert "2 rows were deleted at the source" in error
+        assert "on_count_mismatch: fail" in error
+        assert f"`dltsync run --tables {registers.schema}.Members --full-refresh`" in error
+        assert "again is enough" not in error
+        assert registers.everything_of(["Members"]) == before
+        registers.assert_same(["Partners"])
+
+    unit = registers.run(table_names=names(registers, "Members"), full_refresh=True)["Members"]
+    assert unit.status == "committed"
+    registers.assert_same(["Members", "Partners"])
+    assert registers.run(table_types=["scd"])["Members"].status == "skipped"
+
+
+def test_rows_added_below_the_window_are_told_as_such(registers: Registers) -> None:
+    registers.scd = {"on_count_mismatch": "fail"}
+    registers.run()
+    before = registers.everything_of(["Members"])
+    registers.version("Members", 8, "2026-01-02", "in the past", "2026-01-01T00:00:01")
+    error = str(registers.run(table_types=["scd"])["Members"].error)
+    assert (
+        "the source has 8 rows, what was loaded makes 7 with this increment: 1 row was added at the source below"
+        in error
+    )
+    assert registers.everything_of(["Members"]) == before
+
+
+def test_a_deletion_that_is_followed_publishes_no_increment(registers: Registers) -> None:
+    """With `resync` one load appears, of all versions: an increment that does not add up is never seen by readers of the lake."""
+    registers.run()
+    registers.execute("DELETE FROM {s}.Members WHERE MemberNo = 1")
+    registers.version("Members", 8, "2026-01-02", "second", "2026-01-02T08:00:00")
+    unit = registers.run(table_names=names(registers, "Members"))["Members"]
+    assert unit.status == "committed"
+    assert "the increment does not add up: the source has 7 rows" in unit.reason
+    assert (
+        len([file for file in registers.lake_files("Members") if "manifests" in file and file.endswith(".json")]) == 2
+    )
+    registers.assert_same(["Members"])
+
+
+def test_a_key_repeated_across_increments_is_refused_too(registers: Registers) -> None:
+    """The increment holds the key once; the other row with it lies below the window. Counted, all are read, and it is named."""
+    registers.run()
+    before = registers.everything_of(["Members"])
+    registers.version("Members", 1, "2026-01-01", "again", "2026-01-02T08:00:00")
+    error = str(registers.run(table_names=names(registers, "Members"))["Members"].error)
+    assert "1 row repeats the key (MemberNo, Since) of another row: MemberNo = 1, Since = 2026-01-01" in error
+    assert registers.everything_of(["Members"]) == before
+
+
+RESERVED = {
+    "_dltsync": "target_schema '_dltsync' is reserved",
+    "_dlt_loads": "target_table '_dlt_loads' is reserved",
+    "dltsync_load": "has a column 'dltsync_load': the lake names its directories so",
+    "dltsync_partition": "has a column 'dltsync_partition': the lake names its directories so",
+}
+
+
+@pytest.mark.parametrize("name", list(RESERVED))
+def test_a_reserved_name_is_told_before_a_row_is_read(name: str, registers: Registers, statements: Statements) -> None:
+    """A reserved target was refused by the warehouse, when the lake had published the load."""
+    tables = ["Colours"]
+    if name == "_dltsync":
+        registers.static, tables = {"target_schema": name}, ["Colours", "Sizes"]
+    elif name == "_dlt_loads":
+        registers.named = {"Colours": name}
+    else:
+        registers.execute(f"ALTER TABLE {{s}}.Colours ADD {name} int NULL")
+    units = registers.run(table_types=["static"])
+    for table in tables:
+        assert RESERVED[name] in str(units[table].error)
+        assert units[table].exit_code == 2
+        assert registers.lake_files(table) == []
+        assert registers.heads(table) == []
+    assert all("Sizes" in statement for statement in statements.rows)
+    assert units["Sizes"].status == ("failed" if "Sizes" in tables else "committed")
+
+
+def test_a_column_with_another_type_in_the_warehouse_is_told_before_anything_is_published(registers: Registers) -> None:
+    """The source is as it was, so no drift is seen: the lake published increment after increment that the warehouse refused."""
+    registers.run()
+    with duckdb.connect(str(registers.root / "house.duckdb")) as connection:
+        connection.execute("ALTER TABLE warehouse.Members ALTER Name TYPE BLOB USING encode(Name)")
+    registers.version("Members", 8, "2026-01-02", "second", "2026-01-02T08:00:00")
+    registers.version("Partners", 8, "2026-01-02", "second", "2026-01-02T08:00:00")
+    before = registers.lake_files("Members"), registers.heads("Members")
+    units = registers.run(table_types=["scd"])
+    assert units["Members"].error_type == "DriftError"
+    assert "Name is BLOB in the warehouse and VARCHAR in the load" in str(units["Members"].error)
+    assert (registers.lake_files("Members"), registers.heads("Members")) == before
+    registers.assert_same(["Partners"])
 
 
 def test_the_lake_is_checked_before_it_fills_the_warehouse(registers: Registers) -> None:
