@@ -49,13 +49,13 @@ def refusal(shape: TableShape, staged: Staged, found: IncrementCounts) -> Valida
     moved = (
         ""
         if staged.consistency == "snapshot"
-        else " Rows may also have changed while they were read, as the database does not allow SNAPSHOT isolation: then running "
-        "again is enough."
+        else " Rows may also have changed while they were read, as the database does not allow SNAPSHOT isolation: then "
+        "running again is enough."
     )
     return ValidationFailed(
         f"{shape.name} {staged.step.unit}: {found} (on_count_mismatch: fail). Nothing was published or loaded",
-        remedy=f"when that is right, `dltsync run --tables {shape.name} --full-refresh` reads all versions and takes what is gone "
-        f"out of lake and warehouse; on_count_mismatch: resync does so by itself. Another increment changes nothing.{moved}",
+        remedy=f"when that is right, `dltsync run --tables {shape.name} --full-refresh` reads all versions and takes what is "
+        f"gone out of lake and warehouse; on_count_mismatch: resync does so by itself. Another increment changes nothing.{moved}",
         table=str(shape.name),
         unit=staged.step.unit,
         source_rows=found.source,

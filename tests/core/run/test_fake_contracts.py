@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dltsync_core.errors import ValidationFailed
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 from dltsync_core.warehouse.port import (
