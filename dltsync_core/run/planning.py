@@ -94,8 +94,8 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    if plan.work and not drift.warehouse_checked:  # somebody may have given a column of the table there another type
-        check_warehouse(services, shape)
+    if plan.work and intent.compare and not drift.warehouse_checked:
+        check_warehouse(services, shape)  # where a column may have been given another type by hand
     return PreparedTable(
         shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
     )
