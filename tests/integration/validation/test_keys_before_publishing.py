@@ -25,6 +25,7 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
+from dltsync_core.run import extraction
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
 from tests.integration.server_shop import Rows, Server, Statements, plain_rows
@@ -418,13 +419,28 @@ def test_a_column_with_another_type_in_the_warehouse_is_told_before_anything_is_
     registers.assert_same(["Partners"])
 
 
-def test_the_lake_is_checked_before_it_fills_the_warehouse(registers: Registers) -> None:
-    """A lake that was published without the check: its load is not merged, the source is read, and tells of the row."""
+def test_the_lake_is_checked_before_it_fills_the_warehouse(
+    registers: Registers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lake that was published without the check: its loads are not merged, the source is read, and tells of the row."""
     spoil(registers, "null")
-    registers.static = {"load_strategy": "replace", "key_columns": None}
-    assert registers.run(table_names=[f"{registers.schema}.Colours"])["Colours"].status == "committed"
-    registers.static = {}
-    before = registers.everything_of(["Colours"])
-    unit = registers.run(table_names=[f"{registers.schema}.Colours"])["Colours"]
-    assert "1 row has NULL in the key (Code)" in str(unit.error)
-    assert registers.everything_of(["Colours"]) == before
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr(extraction, "check_keys", lambda *arguments: None)
+        assert {unit.status for unit in registers.run().values()} == {"committed"}
+    before = [(registers.lake_files(table), registers.heads(table)) for table in SPOILT]
+    (registers.root / "house.duckdb").unlink()
+    units = registers.run()
+    for table in SPOILT:
+        assert units[table].status == "failed"
+        assert "the lake cannot be merged: " in units[table].reason
+        assert "1 row has NULL in the key" in str(units[table].error)
+        assert registers.warehouse_rows(table) == []
+    assert [(registers.lake_files(table), registers.heads(table)) for table in SPOILT] == before
+    assert [units[table].rows_read for table in ("Partners", "Sizes")] == [0, 0]
+    registers.assert_same(["Partners", "Sizes"])
+
+    registers.execute("DELETE FROM {s}.Members WHERE Name = 'broken'")
+    registers.execute("DELETE FROM {s}.Colours WHERE Name = 'broken'")
+    units = registers.run()
+    assert {units[table].status for table in SPOILT} == {"committed"}
+    registers.assert_same()
