@@ -159,7 +159,8 @@ class WarehouseBusy(WarehouseError):
 
 
 class ValidationFailed(SyncError):
-    """Source, lake and warehouse do not agree after a load. The load was not committed."""
+    """Rows are not what a load must hold (keys, counts, quality rules: nothing was published), or source, lake and warehouse
+    differ after it. The load was not committed."""
 
     exit_code = 9
 

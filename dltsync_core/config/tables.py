@@ -122,7 +122,8 @@ class SCDTableConfig(TableConfigBase):
     kind: ClassVar[TableKind] = "scd"
 
     business_key_columns: Listed[Name] | None = None
-    """What identifies the thing a version is about. None: found from the unique keys that contain the effective date, else the
+    """What identifies the thing a version is about, without the effective date; with it no two versions may be equal, and no part
+    may be NULL. None: found from the unique keys that contain the effective date, else the
     primary key without the effective date. Texts that the column's collation takes for equal are one key (docs/validation.md)."""
     last_modified_column: Name
     """Column that grows with every change: a date-and-time type or rowversion."""
@@ -137,7 +138,9 @@ class SCDTableConfig(TableConfigBase):
     and then all versions are read (docs/changes.md): so make it longer than your longest write transaction, and than the stamps'
     clock may go back, which is an hour where they are local time with summer time. Not used with rowversion."""
     on_count_mismatch: Literal["resync", "fail"] = "resync"
-    """What to do when source and warehouse counts differ after an increment (rows were deleted): read all again, or fail."""
+    """What to do when an increment and what was loaded before do not make as many versions as the source has (rows were deleted
+    there). It is counted before anything is published. `resync`: all versions are read in its place. `fail`: the table stops,
+    unchanged, until it is run with --full-refresh."""
 
     @model_validator(mode="after")
     def _keys_are_named_once(self) -> Self:
@@ -146,6 +149,11 @@ class SCDTableConfig(TableConfigBase):
             raise ValueError("business_key_columns is empty; leave it out to have the keys detected")
         if keys is not None and len({k.casefold() for k in keys}) != len(keys):
             raise ValueError("business_key_columns names a column twice")
+        if self.effective_date_column.casefold() in {k.casefold() for k in keys or ()}:
+            raise ValueError(
+                f"business_key_columns names {self.effective_date_column}, the effective_date_column: leave it out, the key of a "
+                "version is the business key and that date"
+            )
         return self
 
 
@@ -161,7 +169,7 @@ class StaticTableConfig(TableConfigBase):
     """`replace`: the warehouse table becomes the source table. `upsert`: rows are merged by key; rows deleted at the source
     stay in the warehouse."""
     key_columns: Listed[Name] | None = None
-    """Key of an upsert; default: the primary key."""
+    """Key of an upsert; default: the primary key. No two rows may be equal in it, and none may hold NULL there."""
     force_reload_after: Duration | None = None
     """Load again when the last load is older than this, even if the hash says unchanged: `30m`, `12h`, `7d`, `2w`."""
     quality: Listed[QualityRule] = ()
@@ -175,6 +183,8 @@ class StaticTableConfig(TableConfigBase):
             raise ValueError("key_columns is empty; leave it out to use the primary key")
         if self.key_columns is not None and self.load_strategy != "upsert":
             raise ValueError("key_columns only means something with load_strategy upsert")
+        if self.key_columns is not None and len({k.casefold() for k in self.key_columns}) != len(self.key_columns):
+            raise ValueError("key_columns names a column twice")
         return self
 
 

@@ -9,17 +9,20 @@ import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError
 
+READ_AGAIN = "read its table again: `dltsync run --full-refresh --tables` with its name"
+"""A plain run may look no deeper than at sizes, and find the table unchanged."""
+
 
 def missing(address: str) -> LakeError:
     """The error for a published file that is not there."""
-    return LakeError(f"lake file {address} is missing", remedy="load its table again", path=address)
+    return LakeError(f"lake file {address} is missing", remedy=READ_AGAIN, path=address)
 
 
 def changed(address: str) -> LakeError:
     """The error for a published file whose bytes are not those of the manifest."""
     return LakeError(
         f"{address} was changed after it was published: its checksum differs from the manifest's",
-        remedy="load its table again",
+        remedy=READ_AGAIN,
         path=address,
     )
 
@@ -38,6 +41,4 @@ def metadata_of(source: Path | IO[Any], address: str) -> pq.FileMetaData:
     try:
         return pq.read_metadata(source)
     except ValueError as error:  # pyarrow's ArrowInvalid is one
-        raise LakeError(
-            f"{address} is torn or no Parquet file: {error}", remedy="load its table again", path=address
-        ) from error
+        raise LakeError(f"{address} is torn or no Parquet file: {error}", remedy=READ_AGAIN, path=address) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError
+from dltsync_core.lake.file_problems import READ_AGAIN
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.manifest import ManifestFile
 from dltsync_core.lake.scratch import distinct_rows
@@ -33,17 +35,20 @@ def read_footer(storage: LakeStorage, key: str) -> tuple[Footer, int]:
     return footer_from(metadata.metadata, path=storage.address(key)), metadata.num_rows
 
 
-def count_distinct(storage: LakeStorage, files: Sequence[ManifestFile], columns: Sequence[str]) -> int:
-    """Distinct keys over files, in DuckDB, which spills to disk where Python would keep every key in memory. One file at a
-    time is asked for. Raises LakeError when one is missing or damaged."""
+def count_distinct(
+    storage: LakeStorage, files: Sequence[ManifestFile], columns: Sequence[str], *, staged: Sequence[Path] = ()
+) -> int:
+    """Distinct keys over published files and `staged` ones, in DuckDB, which spills to disk where Python would keep every key in
+    memory. One file at a time is asked for. Raises LakeError when one is missing or damaged."""
     if not files:
-        return 0
+        return distinct_rows(dataset_of(staged).scanner(columns=list(columns)).to_reader()) if staged else 0
     names = list(columns)
     for file in files:
         read_footer(storage, file.path)
     schema = _schema_of(storage, files[0], names)
     failed: list[LakeError] = []
-    reader = pa.RecordBatchReader.from_batches(schema, _keys(storage, files, names, failed))
+    batches = chain(_keys(storage, files, names, failed), _staged_keys(staged, names))
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
     try:
         return distinct_rows(reader)
     except duckdb.Error:  # DuckDB wraps what the reader raised
@@ -53,6 +58,12 @@ def count_distinct(storage: LakeStorage, files: Sequence[ManifestFile], columns:
 def _schema_of(storage: LakeStorage, file: ManifestFile, columns: list[str]) -> pa.Schema:
     schema = storage.metadata(file.path).schema.to_arrow_schema()
     return pa.schema([schema.field(name) for name in columns])
+
+
+def _staged_keys(files: Sequence[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            yield from parquet.iter_batches(columns=columns)
 
 
 def _keys(
@@ -72,7 +83,7 @@ def _keys(
             failed.append(
                 LakeError(
                     f"{storage.address(file.path)} has a damaged page: {error}",
-                    remedy="load its table again",
+                    remedy=READ_AGAIN,
                     path=storage.address(file.path),
                 )
             )

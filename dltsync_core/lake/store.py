@@ -56,17 +56,21 @@ class Lake:
 
     def stage(self, facts: LoadFacts) -> StagedLoad:
         """A private place for one load. Raises NotWritable, DiskFull, or UnsupportedColumn for a reserved name."""
-        clash = [name for name in facts.schema.names if name.casefold() in _RESERVED]
-        if clash:
-            raise UnsupportedColumn(
-                f"{facts.table} has a column {clash[0]!r}: the lake names its directories so, and readers of hive "
-                "style directories would show the directory instead of the column",
-                remedy=f"add {clash[0]!r} to exclude_columns",
-                table=str(facts.table),
-                column=clash[0],
-            )
+        self.check_names(facts.table, facts.schema.names)
         key = paths.staging_directory(facts.table, facts.load_id)
         return StagedLoad(facts, pipeline=self._pipeline, open_directory=lambda: self._storage.staging_directory(key))
+
+    def check_names(self, table: TableName, columns: Sequence[str]) -> None:
+        """Raises UnsupportedColumn for a column whose name the lake keeps for itself. Looks at nothing."""
+        clash = [name for name in columns if name.casefold() in _RESERVED]
+        if clash:
+            raise UnsupportedColumn(
+                f"{table} has a column {clash[0]!r}: the lake names its directories so, and readers of hive "
+                "style directories would show the directory instead of the column",
+                remedy=f"add {clash[0]!r} to exclude_columns",
+                table=str(table),
+                column=clash[0],
+            )
 
     def publish(
         self,
@@ -214,16 +218,26 @@ class Lake:
                 problems.extend(self._content_problems(file, checksums=checksums))
         return problems
 
-    def count(self, table: TableName, unit: str | None = None, version_keys: Sequence[str] = ()) -> int:
+    def count(
+        self,
+        table: TableName,
+        unit: str | None = None,
+        version_keys: Sequence[str] = (),
+        *,
+        staged: StagedFiles | None = None,
+    ) -> int:
         """Rows of one unit or of the whole table, from the footers of the live files.
 
         With `version_keys` (scd) the number of different keys over all change files: a version read twice, because of
-        the lag or a later change, is one row of the table. NULLs count as equal. Raises LakeError for missing files.
+        the lag or a later change, is one row of the table. NULLs count as equal. `staged` is an increment that is not
+        published yet: with it the count is what it will be afterwards. Raises LakeError for missing files.
         """
         units = [self.current_of(table, unit)] if unit is not None else self.current(table).values()
         files = [file for manifests in units for manifest in manifests for file in manifest.files]
         if version_keys:
-            return count_distinct(self._storage, files, version_keys)
+            return count_distinct(
+                self._storage, files, version_keys, staged=[file.path for file in staged.files] if staged else ()
+            )
         return sum(read_footer(self._storage, file.path)[1] for file in files)
 
     def size_bytes(self) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.config.problems import nearest
-from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.errors import ConfigError
+from dltsync_core.typemap.columns import find_column
 
 
 def keys_of(facts: TableFacts, table: TableConfig) -> tuple[str, ...]:
@@ -16,10 +16,16 @@ def keys_of(facts: TableFacts, table: TableConfig) -> tuple[str, ...]:
     Raises ConfigError when they cannot be found out, ColumnNotFound when the config names one that is not there.
     """
     if isinstance(table, SCDTableConfig):
-        return (*business_keys(facts, table), *_spelt(facts, [table.effective_date_column]))
+        effective = _spelt(facts, [table.effective_date_column], "effective_date_column")
+        return (*business_keys(facts, table), *effective)
     if isinstance(table, StaticTableConfig) and table.load_strategy == "upsert":
         return _upsert_keys(facts, table)
     return ()
+
+
+def key_setting(table: TableConfig) -> str:
+    """The field of the config that names the key rows are merged by."""
+    return "business_key_columns" if isinstance(table, SCDTableConfig) else "key_columns"
 
 
 def naming_key(facts: TableFacts, merged_by: Sequence[str], available: Iterable[str]) -> tuple[str, ...]:
@@ -32,7 +38,7 @@ def naming_key(facts: TableFacts, merged_by: Sequence[str], available: Iterable[
 
 def stamped_columns(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
     """What tells versions apart and when each was changed: the version key, then the change column. Raises as `keys_of` does."""
-    (modified,) = _spelt(facts, [table.last_modified_column])
+    (modified,) = _spelt(facts, [table.last_modified_column], "last_modified_column")
     return (*(name for name in keys_of(facts, table) if name != modified), modified)
 
 
@@ -48,7 +54,7 @@ def business_keys(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
     column: a number given to each version says nothing about what the version is of.
     """
     if table.business_key_columns is not None:
-        return _spelt(facts, table.business_key_columns)
+        return _spelt(facts, table.business_key_columns, "business_key_columns")
     effective = table.effective_date_column.casefold()
     candidates = [
         rest
@@ -69,7 +75,7 @@ def business_keys(facts: TableFacts, table: SCDTableConfig) -> tuple[str, ...]:
 
 def _upsert_keys(facts: TableFacts, table: StaticTableConfig) -> tuple[str, ...]:
     if table.key_columns is not None:
-        return _spelt(facts, table.key_columns)
+        return _spelt(facts, table.key_columns, "key_columns")
     if not facts.primary_key:
         raise ConfigError(
             f"{facts.name} has no primary key to upsert by",
@@ -79,20 +85,8 @@ def _upsert_keys(facts: TableFacts, table: StaticTableConfig) -> tuple[str, ...]
     return facts.primary_key
 
 
-def _spelt(facts: TableFacts, names: Iterable[str]) -> tuple[str, ...]:
-    found = []
-    for name in names:
-        column = facts.column(name)
-        if column is None:
-            hint = nearest(name, [c.name for c in facts.columns])
-            raise ColumnNotFound(
-                f"{facts.name} has no column {name!r}",
-                remedy=f"did you mean {hint}?" if hint else f"columns: {', '.join(c.name for c in facts.columns)}",
-                table=str(facts.name),
-                column=name,
-            )
-        found.append(column.name)
-    return tuple(found)
+def _spelt(facts: TableFacts, names: Iterable[str], setting: str) -> tuple[str, ...]:
+    return tuple(find_column(facts, name, setting).name for name in names)
 
 
 def _without(key: Sequence[str], folded: str) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ class Drift:
 
     findings: tuple[Finding, ...] = ()
     kin: Mapping[str, str] = field(default_factory=dict)
+    warehouse_checked: bool = False
+    """Whether the warehouse was asked if it takes the present shape."""
 
     def carried_over(self, heads: TableHeads, schema_digest: str) -> TableHeads:
         """The heads as they would be had the units been probed in the present shape: a probe's signature ends with the digest
@@ -47,10 +49,10 @@ def with_drift(services: Services, shape: TableShape, heads: TableHeads, intent:
     findings = _since_newest(shape, heads, [manifest for loads in units.values() for manifest in loads])
     policy, accepted = shape.config.schema_drift, shape.config.name in intent.accepted_drift
     check_policy(shape.name, policy, findings, accepted=accepted)
-    _check_warehouse(services, shape, findings)
+    check_warehouse(services, shape, findings)
     # After an answer all units are read, so that the newest load says what was answered and nobody is asked twice.
     kin = {} if policy == "ask" and findings else _kin(shape, heads, units)
-    return replace(shape, basis=replace(shape.basis, kin=frozenset(kin))), Drift(findings, kin)
+    return replace(shape, basis=replace(shape.basis, kin=frozenset(kin))), Drift(findings, kin, warehouse_checked=True)
 
 
 def _since_newest(shape: TableShape, heads: TableHeads, manifests: Iterable[Manifest]) -> tuple[Finding, ...]:
@@ -64,7 +66,8 @@ def _compared(shape: TableShape, manifest: Manifest) -> tuple[Finding, ...]:
     return drift_of(shape.name, _committed_columns(manifest), _columns_now(shape), left_out=left_out)
 
 
-def _check_warehouse(services: Services, shape: TableShape, findings: tuple[Finding, ...]) -> None:
+def check_warehouse(services: Services, shape: TableShape, findings: tuple[Finding, ...] = ()) -> None:
+    """Raises DriftError when the warehouse table, as it is now, cannot take the rows: asked before anything is published."""
     try:
         with services.warehouse_turn:
             services.warehouse.check_shape(shape.target, shape.mapping.schema)

@@ -22,8 +22,8 @@ from dltsync_core.run.fitting import check_fit
 from dltsync_core.run.ports import View
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
-from dltsync_core.validate.keys import surplus_rows
 from dltsync_core.validate.quality import check_rules
+from dltsync_core.warehouse.keys import check_keys
 
 TELL_EVERY_SECONDS = 0.2
 """How often progress is told while rows arrive: smooth for the eye, nothing for the clock."""
@@ -56,7 +56,7 @@ def stage_unit(
     that the next attempt may take over.
 
     `committed` is the watermark of the head the step builds upon (scd). Raises what the source and the lake raise, and
-    ValidationFailed for version keys that are not unique or a quality rule of severity error that does not hold, and
+    ValidationFailed for keys that repeat or hold NULL or a quality rule of severity error that does not hold, and
     FidelityError for a value that the warehouse cannot hold.
     """
     started = time.perf_counter()
@@ -199,15 +199,10 @@ def _final_facts(shape: TableShape, probe: Probe, rows: int, step: Step, consist
 
 
 def _check_content(shape: TableShape, step: Step, files: StagedFiles) -> tuple[str, ...]:
-    """Quality rules and unique keys, on the closed files. The warnings; raises ValidationFailed for the rest."""
+    """Keys and quality rules, on the closed files. The warnings; raises ValidationFailed for the rest."""
     paths = [file.path for file in files.files]
-    if shape.keys and (surplus := surplus_rows(paths, shape.keys)):
-        raise ValidationFailed(
-            f"{shape.name}: {surplus:,} rows repeat the key ({', '.join(shape.keys)}) of another row",
-            remedy="name the columns that identify a row in business_key_columns (scd) or key_columns (static)",
-            table=str(shape.name),
-            unit=step.unit,
-        )
+    if shape.merge_key is not None:
+        check_keys(shape.merge_key, step.unit, paths)
     findings = check_rules(shape.rules, paths)
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     if errors:

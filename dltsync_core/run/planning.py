@@ -23,7 +23,7 @@ from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.plan.window import window_after
-from dltsync_core.run.drifting import Drift, with_drift
+from dltsync_core.run.drifting import Drift, check_warehouse, with_drift
 from dltsync_core.run.prepared import PreparedTable, TableShape
 from dltsync_core.run.recovering import Findings, settle
 from dltsync_core.run.retry import patiently
@@ -57,7 +57,8 @@ def read_facts(
 
 
 def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> TableShape:
-    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError."""
+    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
+    names that lake or warehouse keep for themselves too: all of it before a row is read."""
     mapping = services.source.map_columns(facts, table)
     keys = keys_of(facts, table)
     target = services.config.target_of(table)
@@ -69,6 +70,8 @@ def shape_table(services: Services, table: TableConfig, facts: TableFacts) -> Ta
     )
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
     shape = TableShape(table, facts, mapping, target, keys, rules, basis)
+    services.lake.check_names(shape.name, mapping.schema.names)
+    services.warehouse.check_names(target, mapping.schema)
     for key in keys:
         shape.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
@@ -96,6 +99,8 @@ def prepare(services: Services, table: TableConfig, facts: TableFacts, intent: I
         unit=WHOLE_TABLE,
     )
     plan = replace(plan, notes=(*plan.notes, *strays))
+    if plan.work and intent.compare and not drift.warehouse_checked:
+        check_warehouse(services, shape)  # where a column may have been given another type by hand
     return PreparedTable(
         shape, heads, _with_contracts(shape, _with_drift(_with_notes(services, shape, plan), drift)), intent
     )

@@ -16,9 +16,11 @@ from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.heads import TableHeads
 from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.keys import key_setting, naming_key
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.plan.unit import Basis
 from dltsync_core.typemap import TableMapping
+from dltsync_core.warehouse.keys import MergeKey
 from dltsync_core.warehouse.port import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.scope import scope_for
 
@@ -43,6 +45,14 @@ class TableShape:
     def contracts(self) -> Mapping[str, Mapping[str, Any]]:
         """The fidelity contract of each column: one for all units, of which there may be thousands."""
         return self.mapping.contracts()
+
+    @property
+    def merge_key(self) -> MergeKey | None:
+        """What rows are merged by, as the key check wants it; None for a table that is not merged."""
+        if not self.keys:
+            return None
+        names = naming_key(self.facts, (), self.mapping.schema.names)
+        return MergeKey(str(self.name), self.keys, key_setting(self.config), named_by=names)
 
     @property
     def units(self) -> list[str]:

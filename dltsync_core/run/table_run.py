@@ -31,12 +31,20 @@ from dltsync_core.run.committing import head_change, loads_of, marker_of
 from dltsync_core.run.continuing import KeptRows
 from dltsync_core.run.extraction import Staged, stage_unit
 from dltsync_core.run.prepared import PreparedTable
-from dltsync_core.run.reloading import dispositions, find_in_lake
+from dltsync_core.run.prepublish_checks import count_increment, refusal, rows_in_lake
+from dltsync_core.run.reloading import InLake, dispositions, find_in_lake
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import patiently
 from dltsync_core.run.services import Services
 from dltsync_core.run.telling import Teller
-from dltsync_core.run.validation import counts_after_load, figures_after_load, look_after_load, stamps_differ
+from dltsync_core.run.validation import (
+    counts_after_load,
+    disagreement,
+    figures_after_load,
+    look_after_load,
+    other_values,
+    stamps_differ,
+)
 from dltsync_core.run.work import UnitWork
 from dltsync_core.state.leases import Held, Lease
 from dltsync_core.state.records import LoadStatus
@@ -45,8 +53,6 @@ from dltsync_core.warehouse.port import Disposition, LoadRequest
 
 log = logging.getLogger("dltsync.run")
 
-_TOLD_DIFFERENCES = 5
-
 
 class TableRun:
     """Some units of one table, under one lease."""
@@ -54,6 +60,7 @@ class TableRun:
     def __init__(self, services: Services, prepared: PreparedTable, held: Held) -> None:
         self._services = services
         self._held = held
+        self._prepared = prepared
         self._shape = prepared.shape
         self._heads = prepared.heads
         self._tell = Teller(services, prepared.shape.name)
@@ -99,37 +106,49 @@ class TableRun:
     def _read(self, works: Sequence[UnitWork]) -> None:
         for work in works:
             self._extract(work)
+            self._add_up(work)
         self._publish(works)
         for work in works:
             self._load(work, last=work is works[-1])
             self._validate(work)
 
     def _reload(self, work: UnitWork) -> None:
-        """Fill the warehouse from the lake. Files that turn out to be damaged are read from the source after all."""
-        head = self._heads.live[work.step.unit]
+        """Fill the warehouse from the lake. What proves to be damaged, or cannot be merged, is read from the source."""
         try:
-            found = work.in_lake = find_in_lake(self._services, self._shape, work.step, head.lake)
-            work.load_id, work.manifest = head.load_id, found.manifests[-1]
-            work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
-            work.contracts = self._shape.contracts
-            checkpoints.reached(checkpoints.RELOADING)
-            self._load(work)
+            found = self._load_from_lake(work)
         except LakeUnreachable:
             raise
-        except LakeError as error:
-            self._read_instead(work, f"the lake is damaged after all: {error.problem}")
+        except (LakeError, ValidationFailed) as error:
+            what = "is damaged after all" if isinstance(error, LakeError) else "cannot be merged"
+            self._read_instead(work, f"the lake {what}: {error.problem}")
             return
         self._validate(work)
         self._services.lake.tidy(found.manifests[-1])
 
+    def _load_from_lake(self, work: UnitWork) -> InLake:
+        head = self._heads.live[work.step.unit]
+        found = work.in_lake = find_in_lake(self._services, self._shape, work.step, head.lake)
+        work.load_id, work.manifest = head.load_id, found.manifests[-1]
+        work.files = tuple(a for manifest in found.manifests for a in self._services.lake.addresses(manifest))
+        work.contracts = self._shape.contracts
+        work.lake_rows = rows_in_lake(self._services, self._shape, found)
+        checkpoints.reached(checkpoints.RELOADING)
+        self._load(work)
+        return found
+
     def _read_instead(self, work: UnitWork, reason: str) -> None:
         """Another load of the same unit, of all its rows, within the same unit of work."""
+        self._begin_anew(work, reason)
+        self._read([work])
+
+    def _begin_anew(self, work: UnitWork, reason: str) -> None:
         self._tell.record(work, LoadStatus.FAILED, detail=reason)
-        work.load_id, work.in_lake, work.manifest = new_load_id(), None, None
+        if work.staged is not None:
+            work.staged.load.discard()
+        work.load_id, work.in_lake, work.manifest, work.lake_rows = new_load_id(), None, None, None
         work.reason = f"{work.reason}; {reason}"
         work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
         self._tell.record(work, LoadStatus.PLANNED, detail=reason)
-        self._read([work])
 
     def _extract(self, work: UnitWork) -> None:
         kept, step = KeptRows(), work.step
@@ -152,6 +171,28 @@ class TableRun:
         self._tell.say(
             "extracted", work, rows=staged.rows_read, size=staged.files.bytes, message="; ".join(staged.warnings)
         )
+
+    def _add_up(self, work: UnitWork) -> None:
+        """An increment only adds and changes versions. When it and what was loaded before do not make what the source has, all
+        versions are read in its place, or the unit fails: decided while lake and warehouse are as they were."""
+        if work.step.action is not Action.LOAD_INCREMENT:
+            return
+        try:
+            found = count_increment(self._services, self._shape, work.read)
+        except LakeUnreachable:
+            raise
+        except LakeError as error:
+            if not self._prepared.intent.heal:
+                raise
+            self._begin_anew(work, f"the lake is damaged: {error.problem}")
+        else:
+            if found.adds_up:
+                work.lake_rows = found.loaded
+                return
+            if not self._may_resync():
+                raise refusal(self._shape, work.read, found)
+            self._begin_anew(work, f"the increment does not add up: {found}; all are read again")
+        self._extract(work)
 
     def _publish(self, works: Sequence[UnitWork]) -> None:
         """Make a family visible. The last member retires what vanished: until then the lake shows too much, never too
@@ -235,19 +276,13 @@ class TableRun:
         work.validate_seconds += time.perf_counter() - started
         if not counts.equal:
             if work.step.action in (Action.LOAD_INCREMENT, Action.RELOAD) and self._may_resync():
-                self._resync(
-                    work,
-                    f"the increment does not add up ({difference(counts)}): versions were deleted, all are read again",
+                self._read_instead(
+                    work, f"the load does not add up ({difference(counts)}): all versions are read again"
                 )
                 return
-            raise ValidationFailed(
-                f"{work.step.table} {work.step.unit}: the places do not agree after the load: {difference(counts)}",
-                remedy="nothing was committed; run again, and when it stays so compare the rows themselves",
-                table=str(work.step.table),
-                unit=work.step.unit,
-            )
+            raise disagreement(self._shape, work, counts)
         if stamps_differ(work):
-            self._resync(work, "a stamp changed below what the increment read, so all versions are read again")
+            self._read_instead(work, "a stamp changed below what the increment read, so all versions are read again")
             return
         self._compare_load(work)
         self._tell.record(work, LoadStatus.VALIDATED, rows=counts.source)
@@ -260,23 +295,8 @@ class TableRun:
         started = time.perf_counter()
         work.compared = figures_after_load(self._services, work)
         work.validate_seconds += time.perf_counter() - started
-        found = [figure for figure in work.compared if not figure.equal]
-        if found:
-            raise ValidationFailed(
-                f"{work.step.table} {work.step.unit}: the warehouse holds other values than the lake: "
-                + "; ".join(str(one) for one in found[:_TOLD_DIFFERENCES]),
-                remedy="nothing was committed; run again, and when it stays so report it with this message",
-                table=str(work.step.table),
-                unit=work.step.unit,
-                column=found[0].column,
-            )
-
-    def _resync(self, work: UnitWork, reason: str) -> None:
-        """An increment that did not lead to what the source has is followed by one load of the whole table, within the same unit
-        of work."""
-        if work.staged is not None:
-            work.staged.load.discard()
-        self._read_instead(work, reason)
+        if any(not figure.equal for figure in work.compared):
+            raise other_values(work)
 
     def _commit(self, works: Sequence[UnitWork]) -> None:
         changes = [head_change(self._services, self._shape, work, self._heads) for work in works]

@@ -4,15 +4,17 @@ against the warehouse, in one statement."""
 from __future__ import annotations
 
 from dltsync_core.config import StaticTableConfig
-from dltsync_core.errors import LakeError
+from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
 from dltsync_core.run.stamps import stamps_at_source, stamps_in_warehouse
 from dltsync_core.run.work import InWarehouse, UnitWork
 from dltsync_core.typemap.summary import summary_columns
-from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.counts import ThreeCounts, difference
 from dltsync_core.validate.summaries import LoadedFigure, loaded_figures
-from dltsync_core.warehouse.port import ReplaceScope, ReplaceTable
+from dltsync_core.warehouse.port import MergeKeys, ReplaceScope, ReplaceTable
+
+_NAMED_DIFFERENCES = 5
 
 
 def look_after_load(services: Services, shape: TableShape, work: UnitWork) -> InWarehouse:
@@ -45,21 +47,20 @@ def counts_after_load(services: Services, shape: TableShape, work: UnitWork) -> 
     kept = 0
     if isinstance(shape.config, StaticTableConfig) and shape.config.load_strategy == "upsert":
         kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-    return ThreeCounts(known.source_rows, _lake_rows(services, shape, work), found, kept)
+    return ThreeCounts(known.source_rows, _lake_rows(services, work), found, kept)
 
 
-def _lake_rows(services: Services, shape: TableShape, work: UnitWork) -> int:
-    if work.step.kind == "scd":
-        return services.lake.count(shape.name, work.step.unit, shape.keys)
+def _lake_rows(services: Services, work: UnitWork) -> int:
+    """What was counted before the load became visible, when the files are still what they were."""
     if work.manifest is None:
         return 0
     problems = services.lake.verify(work.manifest)
     if problems:
         raise LakeError(
             f"{work.step.table} {work.step.unit}: the published files are not whole: {problems[0]}",
-            remedy="nothing was committed; check the disk and run again",
+            remedy="the load was not committed, and the next run reads the unit again; check the disk when it stays so",
         )
-    return work.manifest.rows
+    return work.manifest.rows if work.lake_rows is None else work.lake_rows
 
 
 def figures_after_load(services: Services, work: UnitWork) -> tuple[LoadedFigure, ...]:
@@ -68,3 +69,38 @@ def figures_after_load(services: Services, work: UnitWork) -> tuple[LoadedFigure
     if work.manifest is None or not found.columns:
         return ()
     return loaded_figures(services.lake.tally(work.manifest), found.summary, found.columns)
+
+
+def disagreement(shape: TableShape, work: UnitWork, counts: ThreeCounts) -> ValidationFailed:
+    """The error for counts that differ after a load. The lake was counted before it, so the warehouse has other rows than were
+    loaded. A load that replaces its unit puts that right when it is done again; one that merges takes no rows away."""
+    table = work.step.table
+    if isinstance(shape.disposition_of(work.step), MergeKeys):
+        remedy = (
+            f"the load was not committed; see what else writes to the warehouse table {'.'.join(shape.target)}, then "
+            f"`dltsync run --tables {table} --full-refresh` makes it anew"
+        )
+    else:
+        remedy = (
+            "the load was not committed, and the next run loads the unit again; when it stays so, "
+            f"`dltsync validate --tables {table} --narrow` names the rows"
+        )
+    return ValidationFailed(
+        f"{table} {work.step.unit}: the places do not agree after the load: {difference(counts)}",
+        remedy=remedy,
+        table=str(table),
+        unit=work.step.unit,
+    )
+
+
+def other_values(work: UnitWork) -> ValidationFailed:
+    """The error for columns that came to something else in the warehouse than in the files (`UnitWork.compared`)."""
+    found = [figure for figure in work.compared if not figure.equal]
+    return ValidationFailed(
+        f"{work.step.table} {work.step.unit}: the warehouse holds other values than the lake: "
+        + "; ".join(str(one) for one in found[:_NAMED_DIFFERENCES]),
+        remedy="the load was not committed, and the next run loads the unit again; when it stays so report it with this message",
+        table=str(work.step.table),
+        unit=work.step.unit,
+        column=found[0].column,
+    )

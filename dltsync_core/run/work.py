@@ -43,6 +43,8 @@ class UnitWork:
     staged: Staged | None = None
     in_lake: InLake | None = None
     manifest: Manifest | None = None
+    lake_rows: int | None = None
+    """Rows of the unit in the lake as they were counted before its load became visible; None: those of its manifest."""
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     found: InWarehouse | None = None

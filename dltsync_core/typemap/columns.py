@@ -38,7 +38,7 @@ def map_columns(facts: TableFacts, table: TableConfig, defaults: RepresentationC
 
 
 def find_column(facts: TableFacts, name: str, setting: str) -> ColumnFacts:
-    """The column of that name. Raises ColumnNotFound that suggests the nearest one; `setting` is where the name stands."""
+    """The column of that name. Raises ColumnNotFound with the nearest one and all others; `setting` is where the name stands."""
     column = facts.column(name)
     if column is not None:
         return column
@@ -47,7 +47,7 @@ def find_column(facts: TableFacts, name: str, setting: str) -> ColumnFacts:
     known = ", ".join(c.name for c in facts.columns)
     raise ColumnNotFound(
         f"{facts.name} has no column {name} (named in {setting})",
-        remedy=f"did you mean {hint}?" if hint else f"columns: {known}",
+        remedy=f"did you mean {hint}? columns: {known}" if hint else f"columns: {known}",
         table=str(facts.name),
         column=name,
     )

@@ -1,4 +1,4 @@
-"""Are keys unique in staged files? Asked before anybody can see them."""
+"""Values that repeat in staged files, for the quality rule `unique`. Keys that rows are merged by: `warehouse.keys`."""
 
 from __future__ import annotations
 

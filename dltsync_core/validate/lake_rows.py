@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
 from dltsync_core.errors import LakeError
+from dltsync_core.lake.file_problems import READ_AGAIN
 from dltsync_core.lake.reading import dataset_of
 from dltsync_core.lake.scratch import scratch_database
 from dltsync_core.typemap.mapping import ColumnMapping
@@ -90,4 +91,4 @@ def lake_rows(loads: Sequence[Sequence[Path]], version_keys: Sequence[str]) -> I
         try:
             yield connection, q.newest(relations, version_keys) if version_keys else relations[-1]
         except (duckdb.Error, OSError) as error:
-            raise LakeError(f"{loads[-1][0].parent} cannot be read: {error}", remedy="load its table again") from error
+            raise LakeError(f"{loads[-1][0].parent} cannot be read: {error}", remedy=READ_AGAIN) from error

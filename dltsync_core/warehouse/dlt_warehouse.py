@@ -23,7 +23,6 @@ from dltsync_core.warehouse.catalogue import columns_of, find_table
 from dltsync_core.warehouse.database_file import DatabaseFile, one_transaction
 from dltsync_core.warehouse.duckdb_load import load_files
 from dltsync_core.warehouse.evolution import check_names
-from dltsync_core.warehouse.keys import check_keys
 from dltsync_core.warehouse.markers import (
     MARKER_SCHEMA,
     drop_markers,
@@ -35,10 +34,8 @@ from dltsync_core.warehouse.port import (
     Loaded,
     LoadRequest,
     Marker,
-    MergeKeys,
     ReplaceScope,
     Target,
-    UpsertKeys,
 )
 from dltsync_core.warehouse.reshaping import check_reshaping
 from dltsync_core.warehouse.scope import duckdb_condition, starts_of
@@ -90,10 +87,7 @@ class DltWarehouse:
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
         for request in requests:
-            _check_target(request.target)
-            check_names(request.target, request.schema)
-            if isinstance(request.disposition, (MergeKeys, UpsertKeys)):
-                check_keys(request.target, request.files, request.disposition.columns)
+            self.check_names(request.target, request.schema)
         started = time.perf_counter()
         named = requests[0].load_id if requests else "none"
         with self._file.opened() as (connection, catalog), self._work.of_attempt(named) as directory:
@@ -184,6 +178,11 @@ class DltWarehouse:
         with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
+
+    def check_names(self, target: Target, schema: pa.Schema) -> None:
+        """See `port.Warehouse.check_names`."""
+        _check_target(target)
+        check_names(target, schema)
 
     def check_shape(self, target: Target, schema: pa.Schema) -> None:
         """See `port.Warehouse.check_shape`."""

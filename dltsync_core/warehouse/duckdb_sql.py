@@ -253,3 +253,33 @@ def with_keys_of(relation: str, other: str, keys: Sequence[str]) -> str:
 def set_to(setting: str, value: str) -> str:
     """Give one of DuckDB's own settings a text."""
     return f"SET {setting} = {text(value)}"
+
+
+def count_keys(relation: str, columns: Sequence[str]) -> str:
+    """One row: the rows, those with no NULL in these columns, the different values of the columns among the latter, and how many
+    of these values more than one row has."""
+    whole = _whole_keys(columns)
+    return (
+        f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE {whole}), 0), count(*) FILTER (WHERE {whole}), "
+        f"count(*) FILTER (WHERE n > 1 AND {whole}) FROM {_keys(relation, columns)}"
+    )
+
+
+def repeated_keys(relation: str, columns: Sequence[str], limit: int) -> str:
+    """The first keys (without NULL) that more than one row has, in order, and last the number of their rows."""
+    return f"SELECT * FROM {_keys(relation, columns)} WHERE n > 1 AND {_whole_keys(columns)} ORDER BY ALL LIMIT {limit}"
+
+
+def first_rows(relation: str, columns: Sequence[str], condition: str, limit: int) -> str:
+    """These columns of the first rows that meet the condition, in order."""
+    return f"SELECT {identifiers(columns)} FROM {relation} WHERE {condition} ORDER BY ALL LIMIT {limit}"
+
+
+def _keys(relation: str, columns: Sequence[str]) -> str:
+    """The different values of the columns as k0, k1 and so on, NULLs counting as equal, and as n how many rows have each."""
+    keys = ", ".join(f"{identifier(column)} AS k{number}" for number, column in enumerate(columns))
+    return f"(SELECT {keys}, count(*) AS n FROM {relation} GROUP BY ALL)"
+
+
+def _whole_keys(columns: Sequence[str]) -> str:
+    return all_of([f"k{number} IS NOT NULL" for number, _ in enumerate(columns)])

@@ -117,9 +117,10 @@ class Warehouse(Protocol):
         the looks that belong to it; opening costs as much as loading a small unit."""
 
     def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in, in one transaction with the marker. Raises DriftError, Fenced (a later writer was here),
-        ValidationFailed (duplicate or NULL keys in the load), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after
-        each of them the warehouse is as it was."""
+        """Bring files in, in one transaction with the marker. Raises what `check_names` raises, DriftError,
+        Fenced (a later writer was here), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after each the warehouse is as
+        it was. Files that are merged by a key hold every key once and none with NULL: `warehouse.keys.check_keys` was
+        asked before they became visible."""
 
     def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:
         """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order
@@ -156,6 +157,10 @@ class Warehouse(Protocol):
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
+
+    def check_names(self, target: Target, schema: pa.Schema) -> None:
+        """Whether the warehouse can have a table and columns of these names. Looks at nothing. Raises ConfigError for a target
+        that is reserved, UnsupportedColumn for a column that is, or that the warehouse would take for another one."""
 
     def check_shape(self, target: Target, schema: pa.Schema) -> None:
         """Whether a load of this schema could enter the table as it is now, widened where that is exact. Writes nothing. Raises

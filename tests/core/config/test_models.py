@@ -104,6 +104,22 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             "needs last_modified_column",
         ),
         ({"scd_tables": [{"table_name": "v"}]}, "scd_tables[0].last_modified_column: missing"),
+        (
+            {
+                "scd_tables": [
+                    {
+                        "table_name": "c",
+                        "last_modified_column": "m",
+                        "business_key_columns": ["No", "effectivedate"],
+                    }
+                ]
+            },
+            "business_key_columns names EffectiveDate, the effective_date_column",
+        ),
+        (
+            {"static_tables": [{"table_name": "s", "load_strategy": "upsert", "key_columns": ["Code", "code"]}]},
+            "key_columns names a column twice",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(values: dict[str, Any], message: str) -> None:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dltsync_core.errors import ValidationFailed
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
 from dltsync_core.warehouse.port import (
@@ -92,13 +91,6 @@ def test_keys_replace_their_rows_and_others_stay(warehouse: Warehouse, load: Loa
         load([(2, "changed"), (3, "c")], how)
     assert warehouse.count(TARGET) == warehouse.unique_count(TARGET, ["No"]) == 3
     assert warehouse.unique_count(TARGET, ["Note"]) == 3
-
-
-def test_keys_that_repeat_are_refused_and_nothing_changes(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a")], MergeKeys(("No",)))
-    with pytest.raises(ValidationFailed):
-        load([(2, "b"), (2, "c")], MergeKeys(("No",)))
-    assert warehouse.count(TARGET) == 1
 
 
 def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:

@@ -8,10 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dltsync_core.errors import (
-    DriftError,
-    ValidationFailed,
-)
+from dltsync_core.errors import DriftError
 from dltsync_core.warehouse import parting
 from dltsync_core.warehouse.port import Disposition, MergeKeys, UpsertKeys
 from tests.core.warehouse.warehouse_files import DISPOSITIONS, TARGET, House, orders, rows, slot
@@ -41,15 +38,6 @@ def test_keys_that_look_alike_when_joined_are_told_apart(house: House, how: Disp
     house.load(TARGET, orders({1: "1x", 11: "x"}), how=how)
     house.load(TARGET, orders({11: "x"}), how=how)
     assert rows(house) == [(1, "1x"), (11, "x")]
-
-
-@pytest.mark.parametrize("how", [MergeKeys(("Note",)), UpsertKeys(("Note",))])
-def test_null_and_repeated_keys_are_refused_before_anything_is_written(house: House, how: Disposition) -> None:
-    with pytest.raises(ValidationFailed, match="1 rows have NULL in their key"):
-        house.load(TARGET, orders({1: None}), how=how)
-    with pytest.raises(ValidationFailed, match="1 rows repeat the key"):
-        house.load(TARGET, orders({1: "a", 2: "a"}), how=how)
-    assert not house.path.exists()
 
 
 def test_a_new_column_is_added_and_old_rows_keep_null(house: House) -> None:

@@ -112,6 +112,28 @@ def test_rows_that_still_hold_are_not_read_again(
     long.assert_tidy()
 
 
+def test_a_bad_key_behind_a_lost_connection_is_refused(long: Long, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of all rows are checked together, of those taken over and of the rest: one of each side makes a repeated key."""
+
+    def add_behind() -> None:
+        long.tables.run(
+            "INSERT INTO {s}.t VALUES (98, N'late', NULL, 1), (99, N'later', '2024-01-01T00:00:00.0000003', 1)"
+        )
+
+    Faulty({(6, 2): ServerUnreachable(LOST)}, add_behind).install(monkeypatch)
+    unit = long.run(load_strategy="upsert", key_columns=["at"])
+    assert unit.error_type == "ValidationFailed"
+    assert "1 row has NULL in the key (at): a = 98, b = late, at = NULL" in str(unit.error)
+    assert "at = 2024-01-01 00:00:00.000000300 (2 rows)" in str(unit.error)
+    assert not [path for path in long.root.glob("lake/**/*") if path.is_file()]
+    assert not (long.root / "house.duckdb").exists()
+    long.assert_tidy()
+
+    long.tables.run("DELETE FROM {s}.t WHERE a IN (98, 99)")
+    assert long.run(load_strategy="upsert", key_columns=["at"]).status == "committed"
+    long.assert_same()
+
+
 @pytest.mark.survives(
     "network",
     "the connection breaks in the middle of a long unit; rows read before are changed meanwhile",
