@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from dltsync_core.config import StaticTableConfig, TableConfig
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.steps import Probe
 from dltsync_core.plan.unit import why_changed
+
+T = TypeVar("T")
 
 FIRST_PAUSE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=6)
@@ -64,6 +67,26 @@ def _version(table: TableConfig, unit: str, probe: Probe, head: Head | None) -> 
 def group_version(changes: Sequence[Change]) -> str:
     """One name for several changes that are asked for together."""
     return changes[0].version if len(changes) == 1 else _digest([change.version for change in changes])
+
+
+def group_reason(changes: Sequence[Change]) -> str:
+    """Why they are asked for together, for a person: the reason when it is the same for all, else the first one."""
+    reasons = {change.reason for change in changes}
+    first = changes[0].reason
+    return first if len(reasons) == 1 else f"{first}; {len(changes) - 1} more partitions changed"
+
+
+def fair_shares(wanted: Sequence[Sequence[T]], limit: int) -> list[Sequence[T]]:
+    """At most `limit` of them, the first ones of each: one of every table in turn, so that a table that always needs many leaves
+    room for the others."""
+    taken = [0] * len(wanted)
+    left = limit
+    while left > 0 and any(count < len(of_one) for count, of_one in zip(taken, wanted, strict=True)):
+        for n, of_one in enumerate(wanted):
+            if left > 0 and taken[n] < len(of_one):
+                taken[n] += 1
+                left -= 1
+    return [of_one[:count] for count, of_one in zip(taken, wanted, strict=True)]
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -58,10 +59,15 @@ class Location:
         return dg.DynamicPartitionsDefinition(name=name)
 
     def op_name(self, verb: str, table: TableConfig) -> str:
-        """A name Dagster accepts for a step, and different for different tables."""
-        plain = _NOT_IN_NAMES.sub("_", f"{table.schema_name}_{table.table_name}").strip("_")
-        position = "" if plain == f"{table.schema_name}_{table.table_name}" else f"_{self.config.tables.index(table)}"
-        return f"{verb}_{plain}{position}" if plain else f"{verb}_table{position}"
+        """A name Dagster accepts for a step: `<verb>_<schema>_<table>`. Different for different tables, and the same whatever
+        other tables there are: what another table could be called, too (characters that Dagster refuses; `_` in the schema, for
+        `a_b.c` and `a.b_c` read alike) ends with a digest."""
+        schema, name = table.schema_name, table.table_name
+        plain = _NOT_IN_NAMES.sub("_", f"{schema}_{name}").strip("_")
+        if plain == f"{schema}_{name}" and "_" not in schema:
+            return f"{verb}_{plain}"
+        digest = hashlib.sha256(f"{schema}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return f"{verb}_{plain or 'table'}_{digest}"
 
 
 def sensor_status(switch: Switch) -> dg.DefaultSensorStatus:
