@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from dltsync_core.config import StaticTableConfig, TableConfig
 from dltsync_core.identity import digest_of, joined
 from dltsync_core.plan.heads import Head
 from dltsync_core.plan.steps import Probe
 from dltsync_core.plan.unit import why_changed
+
+T = TypeVar("T")
 
 FIRST_PAUSE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=6)
@@ -65,6 +68,26 @@ def group_version(changes: Sequence[Change], scope: str) -> str:
     """One name for changes that are asked for together, different for those of another `scope` (`Location.scope`): the instance
     counts failures by it, whatever location they came from."""
     return _digest([scope, *(change.version for change in changes)])
+
+
+def group_reason(changes: Sequence[Change]) -> str:
+    """Why they are asked for together, for a person: the reason when it is the same for all, else the first one."""
+    reasons = {change.reason for change in changes}
+    first = changes[0].reason
+    return first if len(reasons) == 1 else f"{first}; {len(changes) - 1} more partitions changed"
+
+
+def fair_shares(wanted: Sequence[Sequence[T]], limit: int) -> list[Sequence[T]]:
+    """At most `limit` of them, the first ones of each: one of every table in turn, so that a table that always needs many leaves
+    room for the others."""
+    taken = [0] * len(wanted)
+    left = limit
+    while left > 0 and any(count < len(of_one) for count, of_one in zip(taken, wanted, strict=True)):
+        for n, of_one in enumerate(wanted):
+            if left > 0 and taken[n] < len(of_one):
+                taken[n] += 1
+                left -= 1
+    return [of_one[:count] for count, of_one in zip(taken, wanted, strict=True)]
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -126,8 +126,8 @@ def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.Ass
         description="Every business key has one latest version, and its versions neither overlap nor leave gaps.",
     )
 
-    # Not `asset_check`: it names its step after the key, and two keys may become one step.
-    @dg.multi_asset_check(name=location.op_name(VERSION_INTEGRITY, table), specs=[spec], pool=location.warehouse_pool)
+    # Not `asset_check`: that names its step after the asset, and takes a-b for a_b.
+    @dg.multi_asset_check(name=location.op_name("check", table), specs=[spec], pool=location.warehouse_pool)
     def version_integrity(
         context: dg.AssetCheckExecutionContext,
         sqlserver: SqlServerConnection,
@@ -140,8 +140,8 @@ def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.Ass
             report = pipeline.scd_handler.repair_scd_integrity(table, dry_run=True)
         findings, counts = report["findings"], report["counts"]
         yield dg.AssetCheckResult(
-            check_name=VERSION_INTEGRITY,
             asset_key=spec.asset_key,
+            check_name=spec.name,
             passed=not findings,
             severity=dg.AssetCheckSeverity.WARN,
             description=", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no findings",

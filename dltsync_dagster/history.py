@@ -10,6 +10,8 @@ import dagster as dg
 
 VERSION_TAG = "dltsync/version"
 """On every run a sensor asks for: the version of the source it was asked for."""
+PIPELINE_TAG = "dltsync/pipeline"
+"""On every run of the job for everything: whose everything it is. Other code locations on the instance may have that job, too."""
 EVERYTHING_JOB = "sync_everything"
 
 _UNDER_WAY = [
@@ -22,14 +24,23 @@ _UNDER_WAY = [
 _IN_VAIN = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def tables_under_way(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
-    """Those of the assets that a queued or running run is going to load."""
+def tables_under_way(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], pipeline: str) -> set[dg.AssetKey]:
+    """Those of the assets of a pipeline that a queued or running run is going to load."""
     wanted, busy = set(keys), set[dg.AssetKey]()
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
-        if run.job_name == EVERYTHING_JOB:
+        if run.job_name == EVERYTHING_JOB and run.tags.get(PIPELINE_TAG, pipeline) == pipeline:
             return wanted
-        busy |= wanted & set(run.asset_selection or ())
+        busy |= wanted & _going_to_load(instance, run)
     return busy
+
+
+def _going_to_load(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey]:
+    """The assets of a run. One of a job that someone made of assets selects none: what was planned for it says which they are."""
+    if run.asset_selection is not None:
+        return set(run.asset_selection)
+    planned = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    events = [entry.dagster_event for entry in planned if entry.dagster_event is not None]
+    return {event.asset_materialization_planned_data.asset_key for event in events}
 
 
 @dataclass(frozen=True)

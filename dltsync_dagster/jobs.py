@@ -3,14 +3,14 @@
 import dagster as dg
 from pydantic import Field
 
-from dltsync_core.config import TableConfig
+from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.checks import ROW_COUNTS, load_verdicts
 from dltsync_dagster.evaluations import log_evaluations
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
-from dltsync_dagster.history import EVERYTHING_JOB
+from dltsync_dagster.history import EVERYTHING_JOB, PIPELINE_TAG
 from dltsync_dagster.location import Location, schedule_status
 from dltsync_dagster.partition_store import align
 from dltsync_dagster.partitions import reconcile
@@ -40,8 +40,7 @@ def everything_job(location: Location) -> dg.JobDefinition:
     ) -> None:
         composed = compose_config(location.config, sqlserver, lake, warehouse, state)
         with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
-            for table in location.config.partition_tables:
-                _align_partitions(context, location, table, pipeline)
+            _align_partitions(context, location, pipeline)
             result = pipeline.run(
                 force=config.force,
                 full_refresh=config.full_refresh,
@@ -52,7 +51,11 @@ def everything_job(location: Location) -> dg.JobDefinition:
         if result.failed:
             raise failure_of_units(result.failed, context, location.settings)
 
-    @dg.job(name=EVERYTHING_JOB, description="Every table, in one step: reads what changed since the last commit.")
+    @dg.job(
+        name=EVERYTHING_JOB,
+        description="Every table, in one step: reads what changed since the last commit.",
+        tags={PIPELINE_TAG: location.config.pipeline_name},
+    )
     def job() -> None:
         sync()
 
@@ -70,15 +73,21 @@ def daily_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefi
     )
 
 
-def _align_partitions(
-    context: dg.OpExecutionContext, location: Location, table: TableConfig, pipeline: Pipeline
-) -> None:
-    partitions = location.partitions_of(table)
-    if partitions is None:
-        return
-    name = str(partitions.name)
-    change = reconcile(context.instance.get_dynamic_partitions(name), pipeline.partition_keys(str(table.name)))
-    align(context.instance, name, change)
+def _align_partitions(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline) -> None:
+    """Of every partition table. One that cannot be looked at stops no other: the run that follows says what is wrong with it."""
+    for table in location.config.partition_tables:
+        partitions = location.partitions_of(table)
+        if partitions is None:
+            continue
+        try:
+            live = pipeline.partition_keys(str(table.name))
+        except ConnectError:
+            raise
+        except SyncError as error:
+            context.log.warning(f"{table.name}: its partitions are left as they are: {error}")
+            continue
+        name = str(partitions.name)
+        align(context.instance, name, reconcile(context.instance.get_dynamic_partitions(name), live))
 
 
 def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline, result: RunResult) -> None:

@@ -10,7 +10,7 @@ from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.steps import TableKind
-from dltsync_dagster.changes import Change, changes_of, group_version, pause_after
+from dltsync_dagster.changes import Change, changes_of, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
 from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
@@ -35,11 +35,20 @@ _DESCRIPTIONS: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The runs that one table needs, and what is recorded when one of them is asked for."""
+
+    table: TableConfig
+    runs: Sequence[dg.RunRequest]
+    seen: dg.AssetObservation | None = None
+
+
 @dataclass
 class Findings:
     """What one tick found, over all tables."""
 
-    runs: list[dg.RunRequest] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
     events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
     quiet: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -51,11 +60,17 @@ class Findings:
         self.problems.append(f"{table.name}: {error}")
         self.lasting = self.lasting or not error.is_transient
 
-    def result(self) -> dg.SensorResult:
-        """For Dagster; with a reason when there is nothing to run. Raises Failure, so that the tick turns red, when there is
-        nothing but a problem that will not pass by itself."""
-        if self.runs or self.events:
-            return dg.SensorResult(run_requests=self.runs, asset_events=self.events)
+    def result(self, limit: int) -> dg.SensorResult:
+        """For Dagster; with a reason when there is nothing to run. Of more than `limit` runs every table gets its share, and the
+        cursor names the table with which the next tick begins. Raises Failure, so that the tick turns red, when there is nothing
+        but a problem that will not pass by itself."""
+        shares = fair_shares([wanted.runs for wanted in self.wanted], limit)
+        runs = [run for share in shares for run in share]
+        events = [*self.events, *(w.seen for w, share in zip(self.wanted, shares, strict=True) if share and w.seen)]
+        left_out = (w for w, share in zip(self.wanted, shares, strict=True) if len(share) < len(w.runs))
+        first = next((str(wanted.table.name) for wanted in left_out), None)
+        if runs or events:
+            return dg.SensorResult(run_requests=runs, asset_events=events, cursor=first)
         if self.lasting:
             raise dg.Failure(description="\n".join(self.problems))
         return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.quiet]) or "no tables")
@@ -72,7 +87,7 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
     @dg.sensor(
         name=name,
         description=_DESCRIPTIONS[name],
-        # Not `target`: that makes one job of them, and Dagster refuses a job of tables with different partitions.
+        # Not `target=`: that makes one job of the tables, which cannot be when their partitions are not the same ones.
         asset_selection=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
         minimum_interval_seconds=location.settings.sensor_interval_seconds,
         default_status=sensor_status(location.settings.sensors),
@@ -85,10 +100,11 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
         state: StateStore,
     ) -> dg.SensorResult:
         config = compose_config(location.config, sqlserver, lake, warehouse, state)
-        busy = tables_under_way(context.instance, (location.asset_key(table) for table in tables))
+        keys = [location.asset_key(table) for table in tables]
+        busy = tables_under_way(context.instance, keys, location.config.pipeline_name)
         findings = Findings()
         with location.open_pipeline(config) as pipeline:
-            for table in tables:
+            for table in _beginning_with(tables, context.cursor):
                 try:
                     under_way = location.asset_key(table) in busy
                     _look_at(location, context.instance, pipeline, table, findings, under_way=under_way)
@@ -97,9 +113,15 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
                     context.log.warning(f"{table.name}: {error}")
                     if isinstance(error, ConnectError):  # nobody answers; asking for each table would only take longer
                         break
-        return findings.result()
+        return findings.result(location.settings.requests_per_tick)
 
     return look
+
+
+def _beginning_with(tables: Sequence[TableConfig], name: str | None) -> list[TableConfig]:
+    """All tables in their order, from the one of that name on; as they are when there is none."""
+    start = next((n for n, table in enumerate(tables) if str(table.name) == name), 0)
+    return [*tables[start:], *tables[:start]]
 
 
 def _look_at(
@@ -133,9 +155,9 @@ def _look_at(
         held = "".join(f"; {probe.held_back.sentence}" for probe in probes.values() if probe.held_back is not None)
         findings.quiet.append(f"{name}: unchanged{held}")
         return
-    asked = _ask(location, instance, table, order, changed, findings)
-    if asked and partitions is None:
-        findings.events.append(observation(location, table, probes[WHOLE_TABLE]))
+    runs = _runs(location, instance, table, order, changed, findings)
+    seen = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
+    findings.wanted.append(Wanted(table, runs, seen))
 
 
 def _boundary_events(location: Location, table: TableConfig, change: Reconciliation) -> list[dg.AssetObservation]:
@@ -153,27 +175,27 @@ def _boundary_events(location: Location, table: TableConfig, change: Reconciliat
     ]
 
 
-def _ask(
+def _runs(
     location: Location,
     instance: dg.DagsterInstance,
     table: TableConfig,
     order: Sequence[str],
     changed: Sequence[Change],
     findings: Findings,
-) -> bool:
-    """Add the runs for what changed. False when nothing can be asked for now."""
+) -> list[dg.RunRequest]:
+    """The runs for what changed, as many as one tick may ask for. Empty when nothing can be asked for now."""
     by_unit = {change.unit: change for change in changed}
     groups = contiguous_groups(order, by_unit, size=location.settings.partitions_per_run)
-    before = len(findings.runs)
+    runs: list[dg.RunRequest] = []
     for group in groups:
-        if len(findings.runs) >= location.settings.requests_per_tick:
+        if len(runs) >= location.settings.requests_per_tick:
             break  # the rest follows at the next tick
         request = _request(location, instance, table, [by_unit[unit] for unit in group])
         if isinstance(request, str):
             findings.quiet.append(request)
         else:
-            findings.runs.append(request)
-    return len(findings.runs) > before
+            runs.append(request)
+    return runs
 
 
 def _request(
@@ -186,7 +208,7 @@ def _request(
         again_at = attempts.last_end + pause_after(attempts.failures)
         if utc_now() < again_at:
             return f"{table.name}: failed {attempts.failures} times; asked for again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
-    tags = {VERSION_TAG: version, "dltsync/reason": changes[0].reason}
+    tags = {VERSION_TAG: version, "dltsync/table": str(table.name), "dltsync/reason": group_reason(changes)}
     first, last = changes[0].unit, changes[-1].unit
     if len(changes) > 1:
         tags |= {RANGE_START: first, RANGE_END: last}

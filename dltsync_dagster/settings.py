@@ -32,7 +32,7 @@ class LocationSettings(EnvironmentSpec):
     partitions_per_run: int = Field(default=16, ge=1)
     """Partitions one run takes at most, in sensors' requests and in backfills."""
     requests_per_tick: int = Field(default=20, ge=1)
-    """Runs one sensor asks for at a time, at most; the rest follows at the next ticks."""
+    """Runs one sensor asks for at a time, at most, shared fairly among its tables; the rest follows at the next ticks."""
     daily_cron: str = "0 5 * * *"
     """When the daily schedule syncs everything."""
     daily_timezone: str = "UTC"

@@ -97,7 +97,9 @@ def compared(
         [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, narrow=options.narrow
     )["tables"]
     verdicts = verdicts_of(report, chosen)
-    if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(instance, [key]):
+    if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(
+        instance, [key], location.config.pipeline_name
+    ):
         verdicts = [beside_load(verdict) for verdict in verdicts]
     return report["messages"], list(evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about))
 

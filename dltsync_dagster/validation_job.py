@@ -1,9 +1,13 @@
 """One job and one schedule that compare every table in all three places. Each result is shown on its asset and partition."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 from pydantic import Field
 
 from dltsync_core.config import TableConfig
+from dltsync_core.errors import ConnectError, SyncError
+from dltsync_core.identity import TableName
 from dltsync_core.plan.selection import check_partition_keys, select_tables
 from dltsync_dagster.evaluations import log_events
 from dltsync_dagster.failures import explained
@@ -62,12 +66,33 @@ def _chosen(
     """The tables with their partitions, and those of them that are asked for (None: all). Raises ConfigError for a table or a
     partition that there is not."""
     tables = select_tables(location.config.tables, names=options.tables or None)
-    known = {table.name: pipeline.partition_keys(str(table.name)) for table in tables if table.kind == "partition"}
+    known, problems = _partitions(pipeline, tables)
     if not options.partitions:
         return [(table, known.get(table.name, []), None) for table in tables]
+    if problems and not set(options.partitions) <= {key for keys in known.values() for key in keys}:
+        raise problems[0]
     wanted = check_partition_keys(options.partitions, [key for keys in known.values() for key in keys])
     chosen = [(table, [key for key in known.get(table.name, []) if key in wanted]) for table in tables]
     return [(table, keys, keys) for table, keys in chosen if keys]
+
+
+def _partitions(
+    pipeline: Pipeline, tables: Sequence[TableConfig]
+) -> tuple[dict[TableName, list[str]], list[SyncError]]:
+    """The partitions of each partition table, and what is wrong with those that cannot be looked at: they stop no other, and
+    their own comparison says it, too."""
+    known: dict[TableName, list[str]] = {}
+    problems: list[SyncError] = []
+    for table in tables:
+        if table.kind != "partition":
+            continue
+        try:
+            known[table.name] = pipeline.partition_keys(str(table.name))
+        except ConnectError:
+            raise
+        except SyncError as error:
+            problems.append(error)
+    return known, problems
 
 
 def validation_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefinition:

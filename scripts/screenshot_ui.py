@@ -25,6 +25,8 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 WIDTH, HEIGHT = 1600, 1060
+LINEAGE_HEIGHT = 1380
+"""All tables of the demo stand below each other."""
 READY_WITHIN = 60.0
 SETTLE = 6.0
 """Seconds: layout is animated; the text is there before the last node stands still."""
@@ -65,6 +67,12 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         return self.command("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def set_height(self, height: int) -> None:
+        """How high the page is, in pixels."""
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=WIDTH, height=height, deviceScaleFactor=1, mobile=False
+        )
 
     def press_alt(self, letter: str) -> None:
         """Alt and a letter: the UI's shortcuts."""
@@ -132,12 +140,13 @@ def _tab_of(profile: Path) -> str:
 def _take_all(page: Page, url: str, out: Path) -> None:
     page.command("Page.enable")
     page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
-    page.command("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+    page.set_height(LINEAGE_HEIGHT)
     page.command("Page.navigate", url=f"{url}/asset-groups")
     page.wait_for_text("Materialize all")
     page.press_alt("e")  # expand all groups
     page.wait_for_text("aircraft_operator")
     _take(page, out / "lineage.png")
+    page.set_height(HEIGHT)
     page.command("Page.navigate", url=f"{url}/assets/warehouse/flights?view=partitions")
     page.wait_for_text("[2013-07-01")
     page.click_text("[2013-07-01")

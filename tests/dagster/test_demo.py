@@ -33,6 +33,7 @@ def test_the_config_at_the_root_is_the_demos() -> None:
 def test_every_flight_is_there() -> None:
     rows = read_dataset()
     assert rows["flights"].num_rows == 336_776
+    assert rows["weather"].num_rows == 26_115
     assert rows["airlines"].num_rows == 16
     assert rows["airports"].num_rows == 1_458
 
@@ -218,6 +219,11 @@ def test_the_demo_ends_equal(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["equal"] is True
     read = {(unit["table"], unit["unit"]) for unit in told["second_sync"] if unit["rows_read"]}
-    assert {table for table, _ in read} == {"dbo.flights", "dbo.aircraft_operator", "dbo.airports"}
-    assert len(read) == 3
+    assert read == {
+        ("dbo.flights", "[2013-07-01T00:00:00,2013-08-01T00:00:00)"),
+        ("dbo.weather", "(2013-09-30,2013-10-31]"),
+        ("dbo.aircraft_operator", "all"),
+        ("dbo.airports", "all"),
+    }
+    assert told["source_rows"]["weather"] == 26_115
     assert "Loopback-only-1" not in done.stdout + done.stderr

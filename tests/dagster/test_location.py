@@ -23,7 +23,18 @@ from dltsync_core.errors import ConfigError
 from dltsync_dagster import LocationSettings, build_definitions
 from dltsync_dagster.resources import SqlServerConnection
 from dltsync_dagster.settings import read_settings
-from tests.dagster.conftest import COUNTRIES, CUSTOMERS, ORDERS, PARTITIONS, SECRET, Shop, shop_config
+from tests.dagster.conftest import (
+    COUNTRIES,
+    CUSTOMERS,
+    ORDERS,
+    PARTITIONS,
+    ROUTES,
+    SECRET,
+    SHIPMENTS,
+    TABLES,
+    Shop,
+    shop_config,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,14 +58,15 @@ def test_loading_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_each_table_is_an_asset_below_its_source(shop: Shop) -> None:
     graph = shop.definitions.resolve_asset_graph()
-    for key, source in ((ORDERS, "sales/Orders"), (CUSTOMERS, "dbo/Customers"), (COUNTRIES, "dbo/Countries")):
-        upstream = dg.AssetKey(["sqlserver", "Shop", *source.split("/")])
+    for key, source in TABLES.items():
+        upstream = dg.AssetKey(["sqlserver", "Shop", *source.split("_")])
         assert graph.get(key).parent_keys == {upstream}
         assert graph.get(key).kinds == {"dlt", "parquet", "duckdb"}
         assert "sqlserver" in graph.get(upstream).kinds
-    definition = graph.get(ORDERS).partitions_def
-    assert isinstance(definition, dg.DynamicPartitionsDefinition)
-    assert definition.name == PARTITIONS
+    for key, name in ((ORDERS, PARTITIONS), (SHIPMENTS, ROUTES)):
+        definition = graph.get(key).partitions_def
+        assert isinstance(definition, dg.DynamicPartitionsDefinition)
+        assert definition.name == name
     assert graph.get(CUSTOMERS).partitions_def is None
 
 
@@ -69,7 +81,7 @@ def test_description_tags_and_owners_come_from_the_config() -> None:
 def test_sources_of_scd_and_static_tables_can_be_observed(shop: Shop) -> None:
     graph = shop.definitions.resolve_asset_graph()
     observable = {key.path[-1] for key in graph.observable_asset_keys}
-    assert observable == {"Customers", "Countries"}
+    assert observable == {"Customers", "Suppliers", "Countries", "Currencies"}
 
 
 @pytest.mark.parametrize("name", ["Order Details", "Bestellungen/2024", "注文", "a.b", "Don't"])
@@ -80,7 +92,58 @@ def test_any_table_name_makes_a_location(name: str) -> None:
     definitions = build_definitions(config, settings=LocationSettings())
     dg.Definitions.validate_loadable(definitions)
     tables = [key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[0] == "warehouse"]
-    assert len(tables) == 4  # those of the shop's other kinds, and two that only differ in a word
+    assert len(tables) == 6  # those of the shop's other kinds, and two that only differ in a word
+
+
+Names = list[tuple[str, str]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [("a", "b_c"), ("a_b", "c")],
+        [("dbo", "a b"), ("dbo", "a_b"), ("dbo", "a-b"), ("dbo", "a_b_1")],
+        [("x", "y"), ("x_y", "check"), ("dbo", "注文"), ("dbo", "文注")],
+    ],
+)
+@pytest.mark.parametrize("kind", ["partition_tables", "scd_tables", "static_tables"])
+def test_tables_with_names_that_read_alike_have_steps_of_their_own(kind: str, names: Names) -> None:
+    """Dagster makes identifiers of names: one step for two tables fails the location, or runs the wrong one."""
+    column = {"last_modified_column": "Changed"} if kind == "scd_tables" else {}
+    tables = [
+        {"schema_name": schema, "table_name": name, "target_table": f"t{n}", **column}
+        for n, (schema, name) in enumerate(names)
+    ]
+    config = PipelineConfig(database=shop_config().database, **{kind: tables})
+    definitions = build_definitions(config, settings=LocationSettings())
+    dg.Definitions.validate_loadable(definitions)
+    steps = {node.name for node in definitions.resolve_implicit_global_asset_job_def().nodes}
+    assert len(steps) == len(names) * {"partition_tables": 2, "scd_tables": 4, "static_tables": 3}[kind]
+
+
+def test_versions_of_tables_whose_assets_read_alike_are_checked_apart() -> None:
+    column = {"last_modified_column": "Changed"}
+    tables = [
+        {"table_name": "a", "target_schema": "x", "target_table": "y__z", **column},
+        {"table_name": "b", "target_schema": "x__y", "target_table": "z", **column},
+        {"table_name": "c", "target_table": "d-e", **column},
+        {"table_name": "d", "target_table": "d_e", **column},
+    ]
+    config = PipelineConfig(database=shop_config().database, scd_tables=tables)
+    dg.Definitions.validate_loadable(build_definitions(config, settings=LocationSettings()))
+
+
+def test_the_step_of_a_table_does_not_depend_on_the_other_tables() -> None:
+    """Run config names steps: a schedule's or a preset's must mean the same table when another one joins."""
+    joined = shop_config().model_copy(
+        update={"static_tables": (StaticTableConfig(table_name="a b"), StaticTableConfig(table_name="c d"))}
+    )
+    alone = joined.model_copy(update={"static_tables": joined.static_tables[1:]})
+    (first, second) = (
+        {node.name for node in build_definitions(config).resolve_implicit_global_asset_job_def().nodes}
+        for config in (alone, joined)
+    )
+    assert first < second
 
 
 @pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
@@ -171,6 +234,28 @@ def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text
     done = validate(tmp_path, config)
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
+
+
+SEVERAL = """\
+database: {server: 127.0.0.1, database: Shop, username: reader, password: none}
+partition_tables:
+  - {schema_name: sales, table_name: Orders}
+  - {schema_name: sales, table_name: Shipments}
+  - {schema_name: sales_eu, table_name: Orders, target_table: OrdersOfEurope}
+scd_tables:
+  - {table_name: Customers, last_modified_column: Changed}
+  - {table_name: Suppliers, last_modified_column: Changed}
+static_tables:
+  - {table_name: Countries}
+  - {table_name: Currencies}
+"""
+
+
+def test_a_location_with_several_tables_of_every_kind_is_valid(tmp_path: Path) -> None:
+    config = tmp_path / "dltsync.yaml"
+    config.write_text(SEVERAL)
+    done = validate(tmp_path, config)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_location_is_named_alike_everywhere() -> None:

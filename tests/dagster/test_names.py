@@ -24,7 +24,7 @@ from tests.integration.server_shop import Server
 
 NAMES = st.text(alphabet="abAB_._-/% ]é", min_size=1, max_size=5) | st.text(min_size=1, max_size=6)
 TABLES = st.builds(TableName, NAMES, NAMES)
-VERBS = ("sync", "observe", "validate", "version_integrity")
+VERBS = ("sync", "observe", "validate", "check")
 
 
 def location_of(*tables: TableName) -> Location:

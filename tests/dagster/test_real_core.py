@@ -25,12 +25,15 @@ from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.fixtures_sandbox import SandboxServer
 
-ORDERS, CUSTOMERS, COUNTRIES = (dg.AssetKey(["warehouse", n]) for n in ("Orders", "Customers", "Countries"))
+ORDERS, SHIPMENTS = (dg.AssetKey(["warehouse", name]) for name in ("Orders", "Shipments"))
+CUSTOMERS, SUPPLIERS = (dg.AssetKey(["warehouse", name]) for name in ("Customers", "Suppliers"))
+COUNTRIES, CURRENCIES = (dg.AssetKey(["warehouse", name]) for name in ("Countries", "Currencies"))
+ALL_TABLES = (ORDERS, SHIPMENTS, CUSTOMERS, SUPPLIERS, COUNTRIES, CURRENCIES)
 SENSORS = ("partition_boundaries", "scd_timestamps", "static_hashes")
 
 
 class RealShop:
-    """Three tables in a database of their own, and the location over them."""
+    """Two tables of each kind in a database of their own, and the location over them."""
 
     def __init__(self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance) -> None:
         self.database = f"shop_{uuid.uuid4().hex[:8]}"
@@ -50,9 +53,11 @@ class RealShop:
                 password=sandbox.password,
                 trust_server_certificate=True,
             ),
-            partition_tables=[PartitionTableConfig(table_name="Orders")],
-            scd_tables=[SCDTableConfig(table_name="Customers", last_modified_column="Changed")],
-            static_tables=[StaticTableConfig(table_name="Countries")],
+            partition_tables=[PartitionTableConfig(table_name=name) for name in ("Orders", "Shipments")],
+            scd_tables=[
+                SCDTableConfig(table_name=name, last_modified_column="Changed") for name in ("Customers", "Suppliers")
+            ],
+            static_tables=[StaticTableConfig(table_name=name) for name in ("Countries", "Currencies")],
             state=StateConfig(state_directory=root / "state", parquet_directory=root / "lake"),
             destination=DestinationConfig(path=root / "house.duckdb"),
         )
@@ -92,7 +97,7 @@ class RealShop:
         )
         done = job.execute_in_process(
             instance=self.instance,
-            partition_key=partition,
+            tags={"dagster/partition": partition} if partition is not None else {},
             run_config={"ops": {"validate_dbo_Orders": {"config": options}}},
         )
         said = [
@@ -111,14 +116,23 @@ class RealShop:
         return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
+VERSIONS = """CREATE TABLE dbo.{0} (No int NOT NULL, EffectiveDate datetime2(3) NOT NULL, EndDate datetime2(3) NULL,
+    IsLatest bit NOT NULL, Name nvarchar(20) NULL, Changed datetime2(3) NOT NULL,
+    CONSTRAINT pk_{0} PRIMARY KEY (No, EffectiveDate))"""
 TABLES = (
     "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (100, 200)",
     "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
     "CREATE TABLE dbo.Orders (No int NOT NULL, Note nvarchar(20) NULL, CONSTRAINT pk_o PRIMARY KEY (No)) ON ps(No)",
-    """CREATE TABLE dbo.Customers (No int NOT NULL, EffectiveDate datetime2(3) NOT NULL, EndDate datetime2(3) NULL,
-    IsLatest bit NOT NULL, Name nvarchar(20) NULL, Changed datetime2(3) NOT NULL,
-    CONSTRAINT pk_c PRIMARY KEY (No, EffectiveDate))""",
+    "CREATE PARTITION FUNCTION by_day (date) AS RANGE LEFT FOR VALUES ('2024-01-31', '2024-02-29', '2024-03-31')",
+    "CREATE PARTITION SCHEME by_day AS PARTITION by_day ALL TO ([PRIMARY])",
+    "CREATE TABLE dbo.Shipments (Day date NOT NULL, No int NOT NULL, CONSTRAINT pk_s PRIMARY KEY (Day, No)) ON by_day(Day)",
+    VERSIONS.format("Customers"),
+    VERSIONS.format("Suppliers"),
     "CREATE TABLE dbo.Countries (Code char(2) NOT NULL CONSTRAINT pk_l PRIMARY KEY, Name nvarchar(40) NOT NULL)",
+    "CREATE TABLE dbo.Currencies (Code char(3) NOT NULL CONSTRAINT pk_m PRIMARY KEY)",
+    "INSERT INTO dbo.Shipments (Day, No) VALUES ('2024-01-31', 1), ('2024-02-01', 2), ('2024-02-29', 3), ('2024-05-01', 4)",
+    "INSERT INTO dbo.Suppliers VALUES (7, '2024-01-01', NULL, 1, N'Bob', '2024-01-01')",
+    "INSERT INTO dbo.Currencies (Code) VALUES ('CHF'), ('JPY'), ('EUR')",
     "INSERT INTO dbo.Orders (No, Note) VALUES (1, N'a'), (2, N'b'), (150, N'c'), (250, N'd')",
     "INSERT INTO dbo.Customers VALUES (1, '2024-01-01', NULL, 1, N'Ann', '2024-01-01')",
     "INSERT INTO dbo.Countries (Code, Name) VALUES ('CH', N'Schweiz'), ('JP', N'日本')",
@@ -144,18 +158,30 @@ def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: RealShop) -
     ]
     assert real.warehouse("SELECT Name FROM warehouse.Countries ORDER BY Code") == [("Schweiz",), ("日本",)]
     assert real.instance.get_materialized_partitions(ORDERS) == {"(-inf,100)", "[100,200)", "[200,+inf)"}
+    assert real.warehouse("SELECT No FROM warehouse.Shipments ORDER BY No") == [(1,), (2,), (3,), (4,)]
+    assert real.instance.get_materialized_partitions(SHIPMENTS) == {
+        "(-inf,2024-01-31]",
+        "(2024-01-31,2024-02-29]",
+        "(2024-02-29,2024-03-31]",
+        "(2024-03-31,+inf)",
+    }
+    assert real.warehouse("SELECT Name FROM warehouse.Suppliers") == [("Bob",)]
+    assert real.warehouse("SELECT count(*) FROM warehouse.Currencies") == [(3,)]
 
 
 def test_only_what_changed_is_read(real: RealShop) -> None:
     real.execute(real.look())
     real.connection.execute("UPDATE dbo.Orders SET Note = N'changed' WHERE No = 150")
+    real.connection.execute("UPDATE dbo.Shipments SET No = 33 WHERE No = 3")
     real.connection.execute("UPDATE dbo.Countries SET Name = N'Suisse' WHERE Code = 'CH'")
     requests = real.look()
     assert [(list(r.asset_selection or []), r.partition_key) for r in requests] == [
         ([ORDERS], "[100,200)"),
+        ([SHIPMENTS], "(2024-01-31,2024-02-29]"),
         ([COUNTRIES], None),
     ]
     real.execute(requests)
+    assert real.metadata(SHIPMENTS)["dltsync/rows_read"] == 2
     assert real.metadata(ORDERS)["dltsync/rows_read"] == 1
     assert real.warehouse("SELECT Note FROM warehouse.Orders WHERE No = 150") == [("changed",)]
 
@@ -245,6 +271,7 @@ def test_versions_are_checked_in_the_warehouse(real: RealShop) -> None:
         for record in real.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     ]
     assert {(e.asset_key, e.check_name, e.passed) for e in evaluations} == {
-        *((table, check, True) for table in (ORDERS, CUSTOMERS, COUNTRIES) for check in ("row_counts", "schema")),
+        *((table, check, True) for table in ALL_TABLES for check in ("row_counts", "schema")),
         (CUSTOMERS, "version_integrity", True),
+        (SUPPLIERS, "version_integrity", True),
     }

@@ -6,10 +6,27 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from dltsync_core.errors import FidelityError, LoginFailed, ServerUnreachable
+from dltsync_core.config import StaticTableConfig
+from dltsync_core.errors import CatalogError, FidelityError, LoginFailed, ServerUnreachable
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.held_back import HeldBack
-from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, Shop
+from dltsync_dagster import LocationSettings, build_definitions
+from tests.dagster.conftest import (
+    COUNTRIES,
+    CURRENCIES,
+    CUSTOMERS,
+    FEBRUARY,
+    JANUARY,
+    MARCH,
+    NORTH,
+    ORDERS,
+    ROUTES,
+    SHIPMENTS,
+    SOUTH,
+    Shop,
+    shop_config,
+)
+from tests.dagster.fakes import FakeTable
 
 BOUNDARIES, TIMESTAMPS, HASHES = "partition_boundaries", "scd_timestamps", "static_hashes"
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -21,26 +38,114 @@ def skip_reason(found: SensorExecutionData) -> str:
 
 
 def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: Shop) -> None:
-    found = shop.look(BOUNDARIES)
+    (request,) = shop.asked(BOUNDARIES, ORDERS)
     assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
-    (request,) = found.run_requests or []
-    assert request.asset_selection == [ORDERS]
     assert (request.tags[RANGE[0]], request.tags[RANGE[1]]) == (JANUARY, MARCH)
     assert shop.execute(request).success
     assert shop.world.calls[-1].read == (JANUARY, FEBRUARY, MARCH)
 
 
+def test_every_table_gets_its_partitions_and_runs_of_its_own(shop: Shop) -> None:
+    """Two tables of a kind in one tick: their partitions are not the same ones, and a run is about one table only."""
+    requests = shop.look(BOUNDARIES).run_requests or []
+    assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
+    assert shop.stored_partitions(ROUTES) == [NORTH, SOUTH]
+    assert [list(request.asset_selection or []) for request in requests] == [[ORDERS], [SHIPMENTS]]
+    for request in requests:
+        assert shop.execute(request).success
+    assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, FEBRUARY, MARCH}
+    assert shop.instance.get_materialized_partitions(SHIPMENTS) == {NORTH, SOUTH}
+    shop.orders.change(FEBRUARY)
+    shop.world.tables["sales.Shipments"].change(SOUTH)
+    again = shop.look(BOUNDARIES).run_requests or []
+    assert [(list(request.asset_selection or []), request.partition_key) for request in again] == [
+        ([ORDERS], FEBRUARY),
+        ([SHIPMENTS], SOUTH),
+    ]
+    for request in again:
+        assert shop.execute(request).success
+    assert [(call.table, call.read) for call in shop.world.calls[2:]] == [
+        ("sales.Orders", (FEBRUARY,)),
+        ("sales.Shipments", (SOUTH,)),
+    ]
+
+
+def test_a_run_says_which_table_it_is_for_and_why(shop: Shop) -> None:
+    """The runs of all tables belong to one job: its name says nothing."""
+    shop.load_what_is_asked(BOUNDARIES)
+    shop.orders.change(JANUARY, rows=11)
+    shop.orders.change(FEBRUARY, rows=22)
+    shop.world.tables["sales.Shipments"].change(SOUTH)
+    told = {r.tags["dltsync/table"]: r.tags["dltsync/reason"] for r in shop.look(BOUNDARIES).run_requests or []}
+    assert told["sales.Orders"] == "rows went from 10 to 11; 1 more partitions changed"
+    assert set(told) == {"sales.Orders", "sales.Shipments"}
+
+
+@pytest.fixture
+def hurried(shop: Shop) -> Shop:
+    """Three runs a tick, of one partition each."""
+    settings = LocationSettings(requests_per_tick=3, partitions_per_run=1)
+    shop.definitions = build_definitions(shop_config(), settings=settings, open_pipeline=shop.world.open)
+    return shop
+
+
+def test_a_table_with_much_to_do_leaves_room_for_the_others(hurried: Shop) -> None:
+    """It used to take all runs of a tick: a table that changes all the time would have kept the others waiting for ever."""
+    hurried.orders.units = {JANUARY: 1, **{f"[{n},{n + 1})": 1 for n in range(50)}, MARCH: 1}
+    asked = [list(request.asset_selection or []) for request in hurried.look(BOUNDARIES).run_requests or []]
+    assert asked == [[ORDERS], [ORDERS], [SHIPMENTS]]
+
+
+def test_tables_that_were_left_out_come_first_at_the_next_tick(hurried: Shop) -> None:
+    """Even when those before them change again in between."""
+    tables = {f"dbo.T{n}": FakeTable({WHOLE_TABLE: n}) for n in range(7)}
+    hurried.world.tables = tables
+    config = shop_config().model_copy(
+        update={
+            "partition_tables": (),
+            "scd_tables": (),
+            "static_tables": tuple(StaticTableConfig(table_name=f"T{n}") for n in range(7)),
+        }
+    )
+    settings = LocationSettings(requests_per_tick=3)
+    hurried.definitions = build_definitions(config, settings=settings, open_pipeline=hurried.world.open)
+    loaded, cursor = [], None
+    for _ in range(3):
+        found = hurried.look(HASHES, cursor)
+        cursor = found.cursor
+        seen = {event.asset_key.path[-1] for event in found.asset_events}
+        assert seen == {(request.asset_selection or [])[0].path[-1] for request in found.run_requests or []}
+        loaded.append(sorted(seen))
+        for request in found.run_requests or []:
+            hurried.execute(request)
+        for table in tables.values():
+            table.change()
+    assert loaded == [["T0", "T1", "T2"], ["T3", "T4", "T5"], ["T0", "T1", "T6"]]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "table", "other"), [(BOUNDARIES, "sales.Orders", SHIPMENTS), (HASHES, "dbo.Countries", CURRENCIES)]
+)
+def test_a_table_that_cannot_be_looked_at_does_not_hide_the_others(
+    shop: Shop, sensor: str, table: str, other: dg.AssetKey
+) -> None:
+    shop.world.broken[table] = CatalogError(f"{table} is gone", remedy="look for it")
+    (request,) = shop.look(sensor).run_requests or []
+    assert request.asset_selection == [other]
+    assert shop.execute(request).success
+    with pytest.raises(dg.Failure, match="is gone"):
+        shop.look(sensor)
+
+
 def test_nothing_changed_asks_for_nothing(shop: Shop) -> None:
-    for request in shop.look(BOUNDARIES).run_requests or []:
-        shop.execute(request)
+    shop.load_what_is_asked(BOUNDARIES)
     found = shop.look(BOUNDARIES)
     assert not found.run_requests
-    assert skip_reason(found) == "sales.Orders: unchanged"
+    assert skip_reason(found) == "sales.Orders: unchanged; sales.Shipments: unchanged"
 
 
 def test_only_the_changed_partition_is_asked_for(shop: Shop) -> None:
-    for request in shop.look(BOUNDARIES).run_requests or []:
-        shop.execute(request)
+    shop.load_what_is_asked(BOUNDARIES)
     shop.orders.change(FEBRUARY)
     (request,) = shop.look(BOUNDARIES).run_requests or []
     assert request.partition_key == FEBRUARY
@@ -50,8 +155,7 @@ def test_only_the_changed_partition_is_asked_for(shop: Shop) -> None:
 
 def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: Shop) -> None:
     """A range names only its ends: everything between them would be loaded too."""
-    for request in shop.look(BOUNDARIES).run_requests or []:
-        shop.execute(request)
+    shop.load_what_is_asked(BOUNDARIES)
     shop.orders.change(JANUARY)
     shop.orders.change(MARCH)
     requests = shop.look(BOUNDARIES).run_requests or []
@@ -59,8 +163,7 @@ def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: Shop) ->
 
 
 def test_a_split_in_the_middle_keeps_boundary_order(shop: Shop) -> None:
-    for request in shop.look(BOUNDARIES).run_requests or []:
-        shop.execute(request)
+    shop.load_what_is_asked(BOUNDARIES)
     first, second = "[2024-02-01,2024-02-15)", "[2024-02-15,2024-03-01)"
     shop.orders.units = {JANUARY: 10, first: 12, second: 8, MARCH: 0}
     found = shop.look(BOUNDARIES)
@@ -72,8 +175,7 @@ def test_a_split_in_the_middle_keeps_boundary_order(shop: Shop) -> None:
 
 
 def test_the_order_is_not_rewritten_under_a_running_load(shop: Shop) -> None:
-    for request in shop.look(BOUNDARIES).run_requests or []:
-        shop.execute(request)
+    shop.load_what_is_asked(BOUNDARIES)
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     run = shop.instance.create_run_for_job(job, asset_selection=frozenset([ORDERS]), status=dg.DagsterRunStatus.STARTED)
     shop.orders.units = {JANUARY: 10, "[2024-02-01,+inf)": 20}
@@ -89,15 +191,14 @@ def test_the_order_is_not_rewritten_under_a_running_load(shop: Shop) -> None:
     ("sensor", "table", "key"), [(TIMESTAMPS, "dbo.Customers", CUSTOMERS), (HASHES, "dbo.Countries", COUNTRIES)]
 )
 def test_a_whole_table_is_asked_for_once_per_version(shop: Shop, sensor: str, table: str, key: dg.AssetKey) -> None:
-    (request,) = shop.look(sensor).run_requests or []
-    assert request.asset_selection == [key]
+    (request,) = shop.asked(sensor, key)
     assert shop.execute(request).success
-    assert skip_reason(shop.look(sensor)) == f"{table}: unchanged"
+    assert shop.asked(sensor, key) == []
     shop.world.tables[table].change()
-    (again,) = shop.look(sensor).run_requests or []
+    (again,) = shop.asked(sensor, key)
     assert again.run_key != request.run_key
     shop.execute(again)
-    assert [call.read for call in shop.world.calls] == [(WHOLE_TABLE,), (WHOLE_TABLE,)]
+    assert [(call.table, call.read) for call in shop.world.calls] == [(table, (WHOLE_TABLE,)), (table, (WHOLE_TABLE,))]
 
 
 def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: Shop) -> None:
@@ -115,7 +216,7 @@ def test_a_table_that_changes_back_is_asked_for_again(shop: Shop) -> None:
     keys = []
     for change in (0, 1, 0):
         shop.world.tables["dbo.Countries"].versions[WHOLE_TABLE] = change
-        (request,) = shop.look(HASHES).run_requests or []
+        (request,) = shop.asked(HASHES, COUNTRIES)
         keys.append(request.run_key)
         shop.execute(request)
     assert len(set(keys)) == 3
@@ -129,7 +230,7 @@ def test_the_same_version_has_the_same_run_key(shop: Shop) -> None:
 def test_a_load_under_way_is_not_asked_for_twice(shop: Shop) -> None:
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     shop.instance.create_run_for_job(job, asset_selection=frozenset([COUNTRIES]), status=dg.DagsterRunStatus.STARTING)
-    assert skip_reason(shop.look(HASHES)) == "dbo.Countries: a run is under way"
+    assert [request.asset_selection for request in shop.look(HASHES).run_requests or []] == [[CURRENCIES]]
 
 
 def test_the_job_for_everything_holds_all_sensors_back(shop: Shop) -> None:
@@ -140,12 +241,30 @@ def test_the_job_for_everything_holds_all_sensors_back(shop: Shop) -> None:
         assert not shop.look(sensor).run_requests
 
 
+def test_the_job_for_everything_of_another_location_holds_nobody_back(shop: Shop) -> None:
+    """Locations that share an instance have jobs of the same name."""
+    other = shop_config().model_copy(update={"pipeline_name": "another"})
+    job = build_definitions(other, settings=LocationSettings()).resolve_job_def("sync_everything")
+    shop.instance.create_run_for_job(job, tags=job.tags, status=dg.DagsterRunStatus.STARTED)
+    assert len(shop.look(BOUNDARIES).run_requests or []) == 2
+
+
+def test_a_load_by_a_job_of_somebody_else_is_under_way_too(shop: Shop) -> None:
+    """A run of a job that was made of assets selects none of them: it is the whole job."""
+    mine = dg.define_asset_job("mine", selection=dg.AssetSelection.assets(COUNTRIES))
+    own = dg.Definitions.merge(shop.definitions, dg.Definitions(jobs=[mine])).resolve_job_def("mine")
+    run = shop.instance.create_run_for_job(own, status=dg.DagsterRunStatus.STARTED)
+    assert run.asset_selection is None
+    assert shop.asked(HASHES, COUNTRIES) == []
+    assert len(shop.asked(HASHES, CURRENCIES)) == 1
+
+
 def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: Shop) -> None:
     """A run key that Dagster has seen is ignored for ever: a version whose load failed would never arrive."""
     shop.world.failing[WHOLE_TABLE] = FidelityError("a value does not fit")
-    (request,) = shop.look(HASHES).run_requests or []
-    assert not shop.execute(request).success
-    assert "failed 1 times; asked for again after" in skip_reason(shop.look(HASHES))
+    for request in shop.look(HASHES).run_requests or []:
+        assert not shop.execute(request).success
+    assert skip_reason(shop.look(HASHES)).count("failed 1 times; asked for again after") == 2
 
 
 def test_a_server_that_does_not_answer_is_a_reason_not_a_failure(shop: Shop) -> None:
@@ -162,11 +281,13 @@ def test_a_refused_login_turns_the_tick_red(shop: Shop) -> None:
 
 
 def test_a_sensor_records_what_it_saw_on_the_source(shop: Shop) -> None:
-    found = shop.look(HASHES)
-    (event,) = found.asset_events
-    assert isinstance(event, dg.AssetObservation)
-    assert event.asset_key == dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
-    assert event.tags == {"dagster/data_version": "v0"}
+    shop.world.tables["dbo.Currencies"].change()
+    events = [event for event in shop.look(HASHES).asset_events if isinstance(event, dg.AssetObservation)]
+    assert {event.asset_key.path[-1]: event.tags for event in events} == {
+        "Countries": {"dagster/data_version": "v0"},
+        "Currencies": {"dagster/data_version": "v1"},
+    }
+    assert all(event.asset_key.path[:-1] == ["sqlserver", "Shop", "dbo"] for event in events)
 
 
 def test_sensors_and_schedule_start_stopped(shop: Shop) -> None:

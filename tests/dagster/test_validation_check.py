@@ -7,21 +7,34 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dltsync_core.errors import FidelityError, ServerUnreachable, ValidationFailed
+from dltsync_core.errors import CatalogError, FidelityError, ServerUnreachable, ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.result import UnitResult
 from dltsync_core.validate.summaries import ColumnDifference
 from dltsync_dagster.checks import load_verdicts
 from dltsync_dagster.verdicts import verdicts_of
-from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, SECRET, THREE_WAY, Shop
+from tests.dagster.conftest import (
+    COUNTRIES,
+    CUSTOMERS,
+    FEBRUARY,
+    JANUARY,
+    MARCH,
+    NORTH,
+    ORDERS,
+    SECRET,
+    SHIPMENTS,
+    SOUTH,
+    SUPPLIERS,
+    THREE_WAY,
+    Shop,
+)
 from tests.dagster.fakes import Comparison
 
 AMOUNT = ColumnDifference("Amount", "sum", "10.00", "10.00", "9.99")
 
 
 def loaded(shop: Shop) -> Shop:
-    for request in shop.look("partition_boundaries").run_requests or []:
-        assert shop.execute(request).success
+    shop.load_what_is_asked("partition_boundaries")
     return shop
 
 
@@ -101,8 +114,10 @@ def test_a_load_does_not_read_everything_again(shop: Shop, key: dg.AssetKey) -> 
 
 
 def test_a_sensor_asks_for_the_checks_that_belong_to_a_load(shop: Shop) -> None:
-    (request,) = shop.look("scd_timestamps").run_requests or []
-    assert {key.name for key in request.asset_check_keys or []} == {"row_counts", "schema", "version_integrity"}
+    for table in (CUSTOMERS, SUPPLIERS):
+        (request,) = shop.asked("scd_timestamps", table)
+        assert {key.name for key in request.asset_check_keys or []} == {"row_counts", "schema", "version_integrity"}
+        assert {key.asset_key for key in request.asset_check_keys or []} == {table}
 
 
 def test_a_difference_beside_a_load_says_that_it_may_be_one(shop: Shop) -> None:
@@ -154,6 +169,29 @@ def test_the_job_for_everything_shows_each_partition_and_fails_when_one_differs(
     assert shop.partitions_shown(THREE_WAY) == {"SUCCEEDED": {JANUARY, MARCH}, "FAILED": {FEBRUARY}}
     (failure,) = [event for event in run.all_events if event.is_step_failure]
     assert f"sales.Orders: {FEBRUARY}: Amount: sum source" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_the_job_for_everything_shows_each_partition_on_its_own_table(shop: Shop) -> None:
+    loaded(shop).world.damaged[SOUTH] = (AMOUNT,)
+    assert not everything(shop).success
+    assert shop.partitions_shown(THREE_WAY, ORDERS) == {"SUCCEEDED": {JANUARY, FEBRUARY, MARCH}}
+    assert shop.partitions_shown(THREE_WAY, SHIPMENTS) == {"SUCCEEDED": {NORTH}, "FAILED": {SOUTH}}
+
+
+def test_a_table_that_cannot_be_looked_at_stops_no_comparison_of_another(shop: Shop) -> None:
+    loaded(shop).world.broken["sales.Orders"] = CatalogError("sales.Orders is gone", remedy="look for it")
+    run = everything(shop)
+    (failure,) = [event for event in run.all_events if event.is_step_failure]
+    assert "sales.Orders is gone" in str(failure.step_failure_data.user_failure_data)
+    assert shop.partitions_shown(THREE_WAY, SHIPMENTS) == {"SUCCEEDED": {NORTH, SOUTH}}
+    assert {one.table for one in shop.world.comparisons} == set(shop.world.tables)
+
+
+def test_the_job_says_what_is_wrong_with_the_table_whose_partition_is_asked_for(shop: Shop) -> None:
+    loaded(shop).world.broken["sales.Orders"] = CatalogError("sales.Orders is gone", remedy="look for it")
+    assert everything(shop, partitions=[NORTH]).success
+    (failure,) = [event for event in everything(shop, partitions=[JANUARY]).all_events if event.is_step_failure]
+    assert "sales.Orders is gone" in str(failure.step_failure_data.user_failure_data)
 
 
 def test_the_failure_is_the_last_result_of_a_run(shop: Shop) -> None:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import dagster as dg
 
-from dltsync_core.errors import FidelityError
+from dltsync_core.errors import CatalogError, FidelityError
 from dltsync_core.identity import WHOLE_TABLE
-from tests.dagster.conftest import COUNTRIES, CUSTOMERS, FEBRUARY, JANUARY, MARCH, ORDERS, Shop
+from tests.dagster.conftest import (
+    COUNTRIES,
+    CUSTOMERS,
+    FEBRUARY,
+    JANUARY,
+    MARCH,
+    NORTH,
+    ORDERS,
+    ROUTES,
+    SHIPMENTS,
+    SOUTH,
+    Shop,
+)
 
 SOURCE = dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
 
@@ -82,6 +94,22 @@ def test_the_job_for_everything_needs_no_sensor(shop: Shop) -> None:
     shop.orders.change(FEBRUARY)
     assert everything(shop).success
     assert shop.world.calls[-1].read == (FEBRUARY,)
+
+
+def test_the_job_for_everything_keeps_the_partitions_of_each_table_apart(shop: Shop) -> None:
+    assert everything(shop).success
+    assert shop.stored_partitions(ROUTES) == [NORTH, SOUTH]
+    assert shop.instance.get_materialized_partitions(SHIPMENTS) == {NORTH, SOUTH}
+    assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, FEBRUARY, MARCH}
+
+
+def test_a_table_that_cannot_be_looked_at_stops_no_other(shop: Shop) -> None:
+    shop.world.broken["sales.Orders"] = CatalogError("sales.Orders is gone", remedy="look for it")
+    run = everything(shop)
+    (failure,) = [event for event in run.all_events if event.is_step_failure]
+    assert "sales.Orders is gone" in str(failure.step_failure_data.user_failure_data)
+    assert shop.instance.get_materialized_partitions(SHIPMENTS) == {NORTH, SOUTH}
+    assert latest(shop, COUNTRIES).metadata["dagster/row_count"].value == 7
 
 
 def test_the_job_reports_what_is_done_when_a_table_fails(shop: Shop) -> None:

@@ -1,0 +1,75 @@
+"""The code location as Dagster's daemon has it: loaded from a module, its sensors evaluated, the runs they ask for launched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.test_utils import create_test_daemon_workspace_context, instance_for_test
+from dagster._core.workspace.load_target import ModuleTarget
+from dagster._daemon.sensor import execute_sensor_iteration
+
+from tests.dagster.test_real_core import ORDERS, SHIPMENTS, RealShop
+from tests.fixtures_sandbox import SandboxServer
+
+AT_ONCE = {
+    "run_launcher": {
+        "module": "dagster._core.launcher.sync_in_memory_run_launcher",
+        "class": "SyncInMemoryRunLauncher",
+    },
+    "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"},
+}
+"""A run is over when the sensor's evaluation is."""
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with instance_for_test(overrides=AT_ONCE) as instance:
+        yield instance
+
+
+def write_config(shop: RealShop, file: Path) -> None:
+    """The shop's partition tables as a config file, as a deployment has it."""
+    database, state = shop.config.database, shop.config.state
+    names = ("server", "port", "database", "username", "trust_server_certificate")
+    config = {
+        "database": {**{name: getattr(database, name) for name in names}, "password": shop.secret},
+        "partition_tables": [{"table_name": table.table_name} for table in shop.config.partition_tables],
+        "state": {name: str(getattr(state, name)) for name in ("state_directory", "parquet_directory")},
+        "destination": {"path": str(shop.config.destination.path)},
+    }
+    file.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.slow  # a code server, and a process for each step
+@pytest.mark.timeout(600)
+def test_the_daemon_runs_what_a_sensor_asks_for_of_two_partition_tables(
+    sandbox: SandboxServer, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs of all tables, whatever their partitions, are runs of one job that Dagster makes by itself."""
+    shop = RealShop(sandbox, tmp_path, instance)
+    write_config(shop, tmp_path / "dltsync.yaml")
+    monkeypatch.setenv("DLT_SYNC_CONFIG", str(tmp_path / "dltsync.yaml"))
+    monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")
+    target = ModuleTarget("dltsync_dagster.definitions", attribute="defs", working_directory=None, location_name="shop")
+    with create_test_daemon_workspace_context(target, instance) as workspace:
+        (entry,) = workspace.create_request_context().get_code_location_entries().values()
+        assert entry.load_error is None, entry.load_error
+        list(execute_sensor_iteration(workspace, logging.getLogger("sensors"), None, None))
+    runs = {run.tags["dltsync/table"]: run for run in instance.get_runs()}
+    assert set(runs) == {"dbo.Orders", "dbo.Shipments"}
+    for run in runs.values():
+        said = [entry.user_message for entry in instance.all_logs(run.run_id)]
+        assert run.status is dg.DagsterRunStatus.SUCCESS, "\n".join(said)
+        assert (run.job_name, run.tags["dagster/sensor_name"]) == ("__ASSET_JOB", "partition_boundaries")
+        assert run.tags["dltsync/reason"] == "never loaded before"
+    for table, key, partitions in (("dbo.Orders", ORDERS, 3), ("dbo.Shipments", SHIPMENTS, 4)):
+        assert set(runs[table].asset_selection or ()) == {key}
+        events = instance.fetch_materializations(key, limit=100).records
+        assert len({event.partition_key for event in events}) == len(events) == partitions
+        assert shop.warehouse(f"SELECT count(*) FROM warehouse.{key.path[-1]}") == [(4,)]
+    shop.connection.close()
