@@ -14,12 +14,19 @@ _UNBOUNDED = 2**31
 _INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _MONEY_DIGITS = {"smallmoney": (6, 4), "money": (15, 4)}
 _FLOATS = ("real", "float")
-_MOMENT_DIGITS = {"smalldatetime": 0, "datetime": 3}
+_FINENESS = {"date": -2.0, "smalldatetime": -1.0, "datetime": 2.5}
+"""Digits of a second. Days and minutes have none; a datetime counts 1/300 s, which holds every datetime2(2) and which every
+datetime2(3) holds as it is shown."""
+_CALENDARS = {"smalldatetime": 0, "datetime": 1}
+"""Moments that do not have all years: 1900 to 2079, and from 1753 on."""
+_ALL_YEARS = 2
 _SCALED = frozenset({"time", "datetimeoffset"})
 _TEXT = frozenset({"char", "varchar", "text", "nchar", "nvarchar", "ntext"})
 _BYTES = frozenset({"binary", "varbinary", "image"})
 _FIXED = frozenset({"char", "nchar", "binary"})
 _WITHOUT_LENGTH = frozenset({"text", "ntext", "image"})
+MOST_DIGITS = 38
+"""Digits of the widest decimal, at the source, in the lake and in the warehouse."""
 CODE_PAGE = frozenset({"char", "varchar", "text"})
 """Types whose bytes mean what their collation's code page says."""
 
@@ -42,7 +49,7 @@ class _Type:
 
 
 def relation(before: str, after: str, *, as_text: bool = False) -> Relation | None:
-    """How `after` relates to `before`; None when they are of different families. `as_text` says that the lake keeps the
+    """How `after` relates to `before`; None when no type of their family holds both. `as_text` says that the lake keeps the
     column as text although it is a moment."""
     if before == after:
         return Relation()
@@ -74,6 +81,8 @@ def _numbers(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     if one is None or other is None:
         return None
     (whole, fraction), (new_whole, new_fraction) = one, other
+    if max(whole, new_whole) + max(fraction, new_fraction) > MOST_DIGITS:
+        return None
     return Relation(
         grows=new_whole > whole or new_fraction > fraction,
         shrinks=new_whole < whole or new_fraction < fraction,
@@ -97,23 +106,22 @@ def _floats(old: _Type, new: _Type, as_text: bool) -> Relation | None:
 
 
 def _moments(old: _Type, new: _Type, as_text: bool) -> Relation | None:
-    if old.name in _SCALED and old.name == new.name:
-        one, other = old.size, new.size
-    else:
-        before, after = _fraction(old), _fraction(new)
-        if before is None or after is None:
-            return None
-        one, other = before, after
+    if old.name != new.name and (old.name in _SCALED or new.name in _SCALED):
+        return None
+    one, other = _fineness(old), _fineness(new)
+    if one is None or other is None:
+        return None
+    years, new_years = _CALENDARS.get(old.name, _ALL_YEARS), _CALENDARS.get(new.name, _ALL_YEARS)
     # A datetime becomes a datetime2 with digits that its grid of 1/300 s only hinted at.
     return Relation(
-        grows=other > one,
-        shrinks=other < one,
+        grows=other > one or new_years > years,
+        shrinks=other < one or new_years < years,
         rereads=other < one or old.name != new.name or (as_text and one != other),
     )
 
 
-def _fraction(kind: _Type) -> int | None:
-    return kind.size if kind.name == "datetime2" else _MOMENT_DIGITS.get(kind.name)
+def _fineness(kind: _Type) -> float | None:
+    return float(kind.size) if kind.name == "datetime2" or kind.name in _SCALED else _FINENESS.get(kind.name)
 
 
 def _characters(old: _Type, new: _Type, as_text: bool) -> Relation | None:

@@ -10,7 +10,16 @@ from dltsync_core.catalog.declarations import CODE_PAGE, name_of, relation
 from dltsync_core.identity import TableName
 
 DriftKind = Literal[
-    "added", "dropped", "widened", "narrowed", "renamed", "incompatible", "collation changed", "reordered", "replaced"
+    "added",
+    "dropped",
+    "widened",
+    "narrowed",
+    "retyped",
+    "renamed",
+    "incompatible",
+    "collation changed",
+    "reordered",
+    "replaced",
 ]
 
 
@@ -149,12 +158,16 @@ def _retyped(table: TableName, old: DeclaredColumn, new: DeclaredColumn) -> Iter
         return
     if old.sql_type == new.sql_type:
         return
-    moment = "server_text" in (old.representation, new.representation)
+    moment = bool({"server_text", "offset_text"} & {old.representation, new.representation})
     how = relation(old.sql_type, new.sql_type, as_text=moment)
     was = f"{new.name} was {old.sql_type}, is {new.sql_type}"
-    if how is None or _family(old.form) != _family(new.form):
-        sentence = f"{was}: no type holds both exactly"
+    if _family(old.form) != _family(new.form) or (how is None and _family(new.form) not in _AS_IT_COMES):
+        sentence = f"{was}: no type of the warehouse holds both exactly"
         yield Finding(str(table), new.name, "incompatible", old.sql_type, new.sql_type, sentence, rereads=True)
+        return
+    if how is None:
+        sentence = f"{was}: the warehouse keeps both as {_AS_IT_COMES[_family(new.form)]}, and every row is read again"
+        yield Finding(str(table), new.name, "retyped", old.sql_type, new.sql_type, sentence, rereads=True)
         return
     rereads = how.rereads or "as_bytes" in (old.representation, new.representation)
     kind: DriftKind = "narrowed" if how.shrinks else "widened"
@@ -193,10 +206,14 @@ def _with_other_ids(before: Sequence[DeclaredColumn], now: Sequence[DeclaredColu
     return [c for c in now if c.column_id and held.get(c.name.casefold(), 0) not in {0, c.column_id}]
 
 
+_AS_IT_COMES = {"string": "text", "binary": "bytes"}
+"""Families of Arrow types in which a value stands as the source writes it, whatever its type there."""
+
+
 def _family(form: str) -> str:
     """Arrow types that one warehouse column and one reader can take together."""
     if form.startswith(("int", "decimal128")):
         return "exact number"
-    if form.startswith("timestamp"):
+    if form.startswith(("timestamp", "date32")):
         return "instant" if "tz=" in form else "moment"
     return {"float": "double", "large_string": "string", "large_binary": "binary"}.get(form, form)

@@ -18,6 +18,8 @@ Row: TypeAlias = Mapping[str, Any]
 
 _GRAPH_INTERNAL = re.compile(r"(graph_id|from_obj_id|from_id|to_obj_id|to_id)_[0-9A-F]{32}", re.IGNORECASE)
 
+_SYSTEM_ALIASES = frozenset({"sysname"})
+"""Alias types that SQL Server itself brings along; sys.types does not call them user-defined."""
 _GENERATED: dict[int, Generated] = {0: "", 1: "row_start", 2: "row_end"}
 
 
@@ -96,7 +98,8 @@ def partitioning_of(
 def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
     declared = row["type_name"].lower()
     # An alias type has the system type below it; a CLR type, the database's own or one of the system's, has none.
-    base = (row["base_name"] or declared).lower() if row["is_user_defined"] else declared
+    is_alias = bool(row["is_user_defined"]) or declared in _SYSTEM_ALIASES
+    base = (row["base_name"] or declared).lower() if is_alias else declared
     return ColumnFacts(
         name=row["column_name"],
         column_id=row["column_id"],
@@ -118,5 +121,5 @@ def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
         is_clr=bool(row["is_assembly_type"]),
         generated=_GENERATED.get(row["generated_always_type"] or 0, "transaction"),
         is_graph_internal=bool(row["is_hidden"]) and bool(_GRAPH_INTERNAL.fullmatch(row["column_name"])),
-        alias_name=row["type_name"] if row["is_user_defined"] else None,
+        alias_name=row["type_name"] if is_alias else None,
     )

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.errors import FidelityError
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm
+from dltsync_core.typemap.moments import TYPE_MAXIMUM
 
 Texts: TypeAlias = Any
 """An Arrow array of text. The stubs of pyarrow.compute know only its concrete classes."""
@@ -39,11 +40,12 @@ _WITHOUT_ZERO_FRACTION = frozenset({"datetime", "smalldatetime"})
 _NANOSECONDS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _NANOSECOND_DIGITS = 9
 _EXPONENT_DIGITS = 3
+_DATE_ALONE = len("yyyy-mm-dd")
 
 
 def why_no_twin(mapping: ColumnMapping) -> str | None:
     """Why the lake's values of a column cannot give the server's text again; None when they can."""
-    if mapping.column.type_name == "datetimeoffset" and mapping.source is not SourceForm.SERVER_TEXT:
+    if mapping.column.type_name == "datetimeoffset" and not mapping.source.is_text:
         return "the offset of a datetimeoffset kept as UTC is not in the lake"
     if mapping.source in {SourceForm.AS_WKB, SourceForm.AS_WKT}:
         return f"a {mapping.column.type_name} kept without its SRID is not the server's own form"
@@ -67,10 +69,17 @@ def canonical_texts(values: Values, mapping: ColumnMapping) -> Texts:
         raise FidelityError(
             f"column {mapping.name} has no fingerprint outside the server: {reason}", column=mapping.name
         )
-    rule = None if mapping.source is SourceForm.SERVER_TEXT else _rule_of(mapping.column)
+    rule = None if mapping.source.is_text else _rule_of(mapping.column)
     if rule is None:
         return values.cast(pa.large_string())
-    return rule(values, mapping.column).cast(pa.large_string())
+    texts = rule(values, mapping.column).cast(pa.large_string())
+    return _open_ends(texts) if mapping.source is SourceForm.OPEN_END else texts
+
+
+def _open_ends(texts: Texts) -> Texts:
+    """The last microsecond stands for the type's maximum."""
+    stored = pa.scalar(f"{TYPE_MAXIMUM[:-1]}0", pa.large_string())
+    return pc.if_else(pc.equal(texts, stored), pa.scalar(TYPE_MAXIMUM, pa.large_string()), texts)
 
 
 def _rule_of(column: ColumnFacts) -> Rule | None:
@@ -149,7 +158,12 @@ def _seventeen_digits(value: float) -> str:
 
 
 def _date(values: Values, column: ColumnFacts) -> Texts:
-    return values.cast(pa.date32()).cast(pa.string())
+    """Style 23. A warehouse column may be finer than the source's: a time of day that is not midnight is shown."""
+    if not pa.types.is_timestamp(values.type):
+        return values.cast(pa.date32()).cast(pa.string())
+    seconds, nanoseconds = _seconds_and_nanoseconds(values)
+    shown = _with_fraction(seconds, nanoseconds, _NANOSECOND_DIGITS, 0)
+    return pc.if_else(pc.ends_with(shown, " 00:00:00"), pc.utf8_slice_codeunits(shown, 0, _DATE_ALONE), shown)
 
 
 def _moment(values: Values, column: ColumnFacts) -> Texts:
@@ -167,7 +181,9 @@ def _grid_moment(values: Values, column: ColumnFacts) -> Texts:
 
 
 def _seconds_and_nanoseconds(values: Values) -> tuple[Texts, Texts]:
-    """The text to the second, and the nine digits below it."""
+    """The text to the second, and the nine digits below it. A date is its midnight."""
+    if pa.types.is_date(values.type):
+        values = values.cast(pa.timestamp("s"))
     kind: Any = values.type
     counts = values.cast(pa.int64())
     per_second = _NANOSECONDS_PER["s"] // _NANOSECONDS_PER[kind.unit]

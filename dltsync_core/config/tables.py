@@ -16,7 +16,7 @@ from dltsync_core.plan.steps import TableKind
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Representation = Literal["nanoseconds", "microseconds", "text", "utc", "bytes", "wkb"]
+Representation = Literal["nanoseconds", "microseconds", "open_end", "text", "utc", "utc_open_end", "bytes", "wkb"]
 SchemaDrift = Literal["evolve", "freeze", "ask"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -55,13 +55,15 @@ class TableConfigBase(Spec):
     exclude_columns: Listed[Name] = ()
     """Leave these columns out, for instance because their type is not supported."""
     column_representation: dict[str, Representation] = Field(default_factory=dict)
-    """How single columns are kept when their type has no single exact counterpart; it wins over `representation`, which says
-    it for all tables. datetime2(7): `nanoseconds` (default; years 1677 to 2262), `microseconds` (refuses a value whose
-    seventh digit is not 0) or `text` (every value; the default for the end of a period). time(7): `text` (default) or
-    `microseconds`. datetimeoffset: `text` (default, keeps the offset) or `utc` (an instant; the offset is lost, by your
-    decision). Character types: `bytes`, as stored. hierarchyid: `text` (default) or `bytes`. geometry and geography: `bytes`
-    (default, the server's own form), `wkb` or `text` (both lose the SRID). sql_variant and vector come only as `text`, which
-    loses something: see docs/types.md."""
+    """How single columns are kept when their type has no single exact counterpart; it wins over `representation`, which
+    says it for all tables. datetime2(7): `nanoseconds` (default; 1677 to 2262), `microseconds` (refuses a value whose
+    seventh digit is not 0), `open_end` (as `microseconds`, and takes the type's maximum; the default for end_date_column
+    of an scd table) or `text` (every value; the default for the end of a period). time(7): `text` (default) or
+    `microseconds`. datetimeoffset: `text` (default, keeps the offset), `utc` (an instant; the offset is lost, by your
+    decision) or, with seven digits, `utc_open_end` (as `utc`, and takes the type's maximum). Character types: `bytes`, as
+    stored. hierarchyid: `text` (default) or `bytes`. geometry and geography: `bytes` (default, the server's own form),
+    `wkb` or `text` (both lose the SRID). sql_variant and vector come only as `text`, which loses something: see
+    docs/types.md."""
     accept_row_filter: bool = False
     """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
     schema_drift: SchemaDrift = "evolve"

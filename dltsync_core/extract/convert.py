@@ -11,17 +11,14 @@ import pyarrow.compute as pc
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.errors import ExtractError, FidelityError
+from dltsync_core.extract.moments import Moments, first_true, unfit_row
 from dltsync_core.extract.replacements import Replacements
 from dltsync_core.extract.row_names import named, shown
 from dltsync_core.plan.keys import naming_key
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
-_NANOSECOND_YEARS = "the years 1677 to 2262"
-_NS_PER_US = 1000
 _MICROSECOND_DIGITS = 6
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
-_MAX_US = pa.scalar((2**63 - 1) // _NS_PER_US - 1, pa.int64())
-"""One microsecond less than fits, so that the nanoseconds beside it fit as well."""
 
 
 class BatchConverter:
@@ -31,6 +28,7 @@ class BatchConverter:
         self._facts = facts
         self._mapping = mapping
         self._remainder_at = {m.name: len(mapping.columns) + i for i, m in enumerate(remainders)}
+        self._partitioned_by = facts.partitioning.column.name if facts.partitioning is not None else None
         self.replacements = Replacements(mapping)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -45,12 +43,10 @@ class BatchConverter:
 
     def _column(self, batch: pa.RecordBatch, position: int, mapping: ColumnMapping) -> pa.Array[Any]:
         values = batch.column(position)
-        if mapping.source is SourceForm.WITH_NANOSECONDS:
-            values = self._with_nanoseconds(batch, values, mapping)
-        elif mapping.source is SourceForm.CHECKED_MICROSECONDS:
-            self._seventh_digit_is_zero(batch, values, mapping)
+        if mapping.name in self._remainder_at:
+            values = self._fitting(batch, values, mapping)
         if values.null_count and not mapping.field.nullable:
-            row = _first(pc.is_null(values)) or 0
+            row = first_true(pc.is_null(values)) or 0
             raise ExtractError(
                 f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL came; "
                 f"{self._row_named(batch, row)}",
@@ -73,39 +69,14 @@ class BatchConverter:
                 "the driver handed over a value that the column's type does not have",
             ) from error
 
-    def _with_nanoseconds(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
-        micros = values.cast(pa.timestamp("us")).cast(pa.int64())
-        remainder = self._remainder(batch, mapping)
-        outside = pc.greater(pc.abs(micros), _MAX_US)
-        if (row := _first(outside)) is not None:
-            tick = remainder[row].as_py()
-            raise self._unfit(
-                batch,
-                mapping,
-                f"holds {_exactly(values, row, tick)}, outside {_NANOSECOND_YEARS} that timestamp[ns] reaches",
-                row,
-                _to(mapping, "text" if tick else "microseconds")
-                + (
-                    ""
-                    if tick
-                    else " (the load stops again at a value whose seventh digit is not 0; text takes them all)"
-                ),
-            )
-        nanos = pc.add(pc.multiply(micros, pa.scalar(_NS_PER_US, pa.int64())), remainder)
-        return nanos.cast(pa.timestamp("ns"))
-
-    def _seventh_digit_is_zero(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> None:
-        remainder = self._remainder(batch, mapping)
-        row = _first(pc.not_equal(remainder, pa.scalar(0, pa.int64())))
-        if row is not None:
-            raise self._unfit(
-                batch,
-                mapping,
-                f"holds {_exactly(values, row, remainder[row].as_py())}, whose seventh digit "
-                f"{mapping.field.type} cannot keep",
-                row,
-                _to(mapping, "text"),
-            )
+    def _fitting(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
+        moments = Moments(mapping, values, self._remainder(batch, mapping), mapping.name == self._partitioned_by)
+        unfit = unfit_row(moments)
+        if unfit is not None:
+            row, reason = unfit
+            held = _exactly(values, row, moments.remainder[row].as_py())
+            raise self._unfit(batch, mapping, f"holds {held}, {reason}", row, moments.remedy())
+        return moments.nanoseconds() if mapping.source is SourceForm.WITH_NANOSECONDS else values
 
     def _remainder(self, batch: pa.RecordBatch, mapping: ColumnMapping) -> pa.Array[Any]:
         return batch.column(self._remainder_at[mapping.name]).cast(pa.int64())
@@ -130,17 +101,6 @@ class BatchConverter:
         if column not in self._remainder_at:
             return shown(batch.column(position), row)
         return _exactly(batch.column(position), row, batch.column(self._remainder_at[column])[row].as_py() or 0)
-
-
-def _to(mapping: ColumnMapping, representation: str) -> str:
-    """The one thing to do, as it is written in the config."""
-    return f"under this table in the config write column_representation: {{{mapping.name}: {representation}}}"
-
-
-def _first(condition: pa.Array[Any]) -> int | None:
-    """The first position where a condition holds; NULL does not hold."""
-    position = pc.index(condition, True).as_py()
-    return None if position < 0 else int(position)
 
 
 def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:

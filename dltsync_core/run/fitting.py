@@ -11,7 +11,8 @@ from dltsync_core.identity import dotted
 from dltsync_core.plan.keys import naming_key
 from dltsync_core.run.prepared import TableShape
 from dltsync_core.run.services import Services
-from dltsync_core.warehouse.reach import NANOSECOND_YEARS, far_columns, first_far, too_narrow
+from dltsync_core.typemap.moments import NANOSECOND_RANGE
+from dltsync_core.warehouse.reach import far_columns, first_far, too_narrow
 
 
 def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[Path]) -> None:
@@ -33,7 +34,7 @@ def check_fit(services: Services, shape: TableShape, unit: str, files: Sequence[
         target = dotted(*shape.target)
         raise FidelityError(
             f"{shape.name}: column {column} ({declared}) holds {value}, outside "
-            f"{NANOSECOND_YEARS} that the column {column} of the warehouse table {target} reaches: it is TIMESTAMP_NS since the "
+            f"{NANOSECOND_RANGE} that the column {column} of the warehouse table {target} reaches: it is TIMESTAMP_NS since the "
             f"source had a datetime2(7) there; {name}. Nothing was published or loaded",
             remedy=f"drop the warehouse table {target} (the next run fills it again, with a type that fits), or name another "
             "target_table; or correct the value at the source",

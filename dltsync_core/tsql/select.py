@@ -10,7 +10,7 @@ from dltsync_core.tsql.values import LONGEST_NVARCHAR, as_text
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 
 UNORDERED = Sql(())
-_WITH_REMAINDER = frozenset({SourceForm.WITH_NANOSECONDS, SourceForm.CHECKED_MICROSECONDS})
+_WITH_REMAINDER = frozenset({SourceForm.WITH_NANOSECONDS, SourceForm.CHECKED_MICROSECONDS, SourceForm.OPEN_END})
 _BARE = _WITH_REMAINDER | {SourceForm.PLAIN}
 
 
@@ -58,7 +58,7 @@ def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condit
     texts = [
         sql(
             "CAST({value} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 AS {alias}",
-            value=as_text(m.column) if m.source is SourceForm.SERVER_TEXT else Identifier(m.name),
+            value=as_text(m.column) if m.source.is_text else Identifier(m.name),
             alias=Identifier(f"c{position}"),
         )
         for position, m in enumerate(columns, start=1)
@@ -86,7 +86,7 @@ def _item(mapping: ColumnMapping) -> Sql:
 
 def _expression(mapping: ColumnMapping) -> Sql:
     column, name = mapping.column, Identifier(mapping.name)
-    if mapping.source is SourceForm.SERVER_TEXT:
+    if mapping.source.is_text:
         return as_text(column)
     if mapping.source is SourceForm.AS_WKB:
         return sql("{name}.AsBinaryZM()", name=name)

@@ -1,6 +1,10 @@
 """A column's value as the server's own lossless text, and back: the styles that lose nothing, by type.
 
-CONVERT's default styles lose: datetime minutes, float all but six digits, money all but two decimals.
+CONVERT's default styles lose: datetime minutes, float all but six digits, money all but two decimals. The styles that are used
+(23, 121 and 126 of dates and times, 1 of bytes, 3 of floats) are defined to the last character. Those of money are not the
+same in every engine that speaks T-SQL, so money goes by way of the decimal that holds it exactly. A datetimeoffset is its
+local time and its offset as ISO 8601 writes them: style 121 puts a blank before the offset, which DuckDB and other readers do
+not take.
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "bigint": "CONVERT(varchar(20), {value})",
     "decimal": "CONVERT(varchar(50), {value})",
     "numeric": "CONVERT(varchar(50), {value})",
-    "money": "CONVERT(varchar(40), {value}, 2)",
-    "smallmoney": "CONVERT(varchar(40), {value}, 2)",
+    "money": "CONVERT(varchar(50), CAST({value} AS decimal(19,4)))",
+    "smallmoney": "CONVERT(varchar(50), CAST({value} AS decimal(10,4)))",
     "float": "CONVERT(varchar(40), {value}, 3)",
     # Of a real itself style 3 gives fewer digits; as a float it is the same number, and the text is a float's.
     "real": "CONVERT(varchar(40), CAST({value} AS float), 3)",
@@ -32,7 +36,6 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "smalldatetime": "CONVERT(varchar(30), {value}, 126)",
     "datetime2": "CONVERT(varchar(40), {value}, 121)",
     "time": "CONVERT(varchar(40), {value}, 121)",
-    "datetimeoffset": "CONVERT(varchar(40), {value}, 121)",
     "uniqueidentifier": "CONVERT(char(36), {value})",
     "xml": "CAST({value} AS nvarchar(max))",
     "text": "CAST({value} AS varchar(max))",
@@ -43,19 +46,25 @@ _CONVERSIONS: dict[str, LiteralString] = {
     "hierarchyid": "{value}.ToString()",
     "rowversion": "CONVERT(varchar(18), CONVERT(binary(8), {value}), 1)",
 }
+_LOCAL_AND_OFFSET: LiteralString = (
+    "CONVERT(varchar(27), CAST({value} AS {local}), 121) + RIGHT(CONVERT(varchar(40), {value}, 121), 6)"
+)
+"""As datetime2 the local time is left of it, with all its digits; the offset is the last six characters of any style that has
+it."""
 _CLR_BYTES: LiteralString = "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)"
 """geometry, geography and the types of the database's own: what they are serialised as."""
 _VARIANT: LiteralString = """(SELECT t.base + N':' + CASE
       WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
       WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
-      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(t.v AS money), 2)
+      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(CAST(t.v AS money) AS decimal(19,4)))
       WHEN t.base IN (N'float', N'real') THEN CONVERT(nvarchar(4000), CAST(t.v AS float), 3)
       WHEN t.base = N'date' THEN CONVERT(nvarchar(4000), CAST(t.v AS date), 23)
       WHEN t.base = N'datetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime), 126)
       WHEN t.base = N'smalldatetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS smalldatetime), 126)
       WHEN t.base = N'datetime2' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime2(7)), 121)
       WHEN t.base = N'time' THEN CONVERT(nvarchar(4000), CAST(t.v AS time(7)), 121)
-      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetimeoffset(7)), 121)
+      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(27), CAST(CAST(t.v AS datetimeoffset(7)) AS datetime2(7)), 121)
+        + RIGHT(CONVERT(nvarchar(40), CAST(t.v AS datetimeoffset(7)), 121), 6)
       WHEN t.base = N'uniqueidentifier' THEN CONVERT(nvarchar(4000), CAST(t.v AS uniqueidentifier))
       WHEN t.base IN (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
       WHEN t.base IN (N'char bytes', N'varchar bytes') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
@@ -82,6 +91,9 @@ def as_text(column: ColumnFacts, value: Composable | None = None) -> Sql:
         return sql("{value}", value=operand)
     if name == "sql_variant":
         return sql(_VARIANT, value=operand)
+    if name == "datetimeoffset":
+        local = TypeName(f"datetime2({column.scale})")
+        return sql(_LOCAL_AND_OFFSET, value=operand, local=local)
     if name not in _CONVERSIONS and column.is_clr:
         return sql(_CLR_BYTES, value=operand)
     return sql(_CONVERSIONS[name], value=operand)

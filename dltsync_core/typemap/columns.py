@@ -95,13 +95,34 @@ def _representations(facts: TableFacts, table: TableConfig, defaults: Representa
     if isinstance(table, SCDTableConfig):
         start, end = facts.column(table.effective_date_column), facts.column(table.end_date_column)
         if start is not None and start.type_name == "datetime2" and chosen.get(start.name) == "text":
-            del chosen[start.name]  # a history is checked by dates and times
-        if end is not None and end.type_name == "datetime2" and end.scale > MICROSECOND_SCALE:
-            # An open version usually ends in year 9999, which no nanosecond type reaches.
-            chosen[end.name] = "microseconds"
+            del chosen[start.name]  # a history reads best as dates and times
+        if end is not None and end.scale > MICROSECOND_SCALE:
+            # An open version usually ends in year 9999, which no nanosecond type reaches, often with the type's maximum.
+            if end.type_name == "datetime2":
+                chosen[end.name] = "open_end"
+            elif end.type_name == "datetimeoffset" and chosen.get(end.name) == "utc":
+                chosen[end.name] = "utc_open_end"
     for name, representation in table.column_representation.items():
-        chosen[find_column(facts, name, "column_representation").name] = representation
+        column = find_column(facts, name, "column_representation")
+        _can_be_told_from_boundaries(facts, table, column, representation)
+        chosen[column.name] = representation
     return chosen
+
+
+def _can_be_told_from_boundaries(
+    facts: TableFacts, table: TableConfig, column: ColumnFacts, representation: str
+) -> None:
+    """Raises ConfigError where a stored value may lie on the other side of a partition's boundary than at the source."""
+    by = facts.partitioning.column.name if facts.partitioning is not None and table.kind == "partition" else None
+    if representation in {"open_end", "utc_open_end"} and column.name == by:
+        plain = "microseconds" if representation == "open_end" else "utc"
+        raise ConfigError(
+            f"{facts.name}: the table is partitioned by {column.name}, which cannot be kept as {representation!r}: the stored "
+            "end may lie on the other side of a boundary",
+            remedy=f"write column_representation: {{{column.name}: {plain}}} under this table",
+            table=str(facts.name),
+            column=column.name,
+        )
 
 
 def _map_column(facts: TableFacts, column: ColumnFacts, representation: str | None) -> ColumnMapping:

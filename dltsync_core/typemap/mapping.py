@@ -28,10 +28,14 @@ class SourceForm(str, Enum):
     """The column itself."""
     SERVER_TEXT = "server_text"
     """The server's own lossless text (CONVERT with a style)."""
+    OFFSET_TEXT = "offset_text"
+    """The local time with all its digits and the offset as one text of ISO 8601, made by the server."""
     WITH_NANOSECONDS = "with_nanoseconds"
     """The column (microseconds) and beside it its nanoseconds below the microsecond; joined into timestamp[ns]."""
     CHECKED_MICROSECONDS = "checked_microseconds"
     """As WITH_NANOSECONDS, but the part below the microsecond must be 0."""
+    OPEN_END = "open_end"
+    """As CHECKED_MICROSECONDS, but the greatest value of the type is kept as the last microsecond of its calendar."""
     AS_MAX = "as_max"
     """CAST to the (max) type of its kind: xml, json, text, ntext, image, vector."""
     AS_UNICODE = "as_unicode"
@@ -42,6 +46,11 @@ class SourceForm(str, Enum):
     """Well-known binary with Z and M, by the type's own method."""
     AS_WKT = "as_wkt"
     """Well-known text with Z and M, by the type's own method."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the server hands over its own lossless text."""
+        return self in {SourceForm.SERVER_TEXT, SourceForm.OFFSET_TEXT}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
+from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 NULLS: Final = "nulls"
 SUM: Final = "sum"
@@ -32,7 +32,7 @@ _DECIMALS = frozenset({"decimal", "numeric"})
 _MONEY = frozenset({"money", "smallmoney"})
 _MONEY_SCALE = 4
 _MOMENTS = frozenset({"date", "time", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
-_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)? ([+-])(\d\d):(\d\d)")
+_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)? ?([+-])(\d\d):(\d\d)")
 _EXACT = Context(prec=160, traps=[Inexact])
 
 
@@ -69,7 +69,7 @@ class SummaryColumn:
     @property
     def ordered_as_text(self) -> bool:
         """Whether its least value is that of its texts: moments with different offsets have no other order that a text has."""
-        return self.column.type_name == "datetimeoffset" and self.mapping.source is SourceForm.SERVER_TEXT
+        return self.column.type_name == "datetimeoffset" and self.mapping.source.is_text
 
     @property
     def without_offset(self) -> bool:

@@ -16,6 +16,7 @@ from enum import Enum
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.moments import HIGHEST_NANOSECONDS, LOWEST_NANOSECONDS
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.columns import duckdb_type
 
@@ -51,9 +52,9 @@ _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HEX = re.compile(r"0[xX]((?:[0-9A-Fa-f]{2})*)")
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_NS_LOWEST = (date(1677, 9, 22).toordinal() - _EPOCH) * 86_400 * _TICKS_PER_SECOND
-_NS_HIGHEST = (2**63 - 1) // 100
-"""Ticks since 1970 that DuckDB's TIMESTAMP_NS works with. The type reaches 23 hours further back than its comparisons."""
+_NS_LOWEST = LOWEST_NANOSECONDS // 100
+_NS_HIGHEST = HIGHEST_NANOSECONDS // 100
+"""Ticks since 1970 that DuckDB's TIMESTAMP_NS works with: no value outside them is loaded."""
 
 
 def edge_maker(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
@@ -74,9 +75,8 @@ def edge_maker(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], 
         return lambda text: Edge(q.typed(_date_text(_moment_ticks(text)), "DATE"))
     if name in {"datetime", "smalldatetime", "datetime2"}:
         return _moments(column, arrow_type)
-    if name == "datetimeoffset" and pa.types.is_timestamp(arrow_type) and column.scale <= 6:
-        # A seventh digit would be lost in the values: they could no longer be told from the boundary.
-        return lambda text: Edge(q.typed(f"{_micros_text(_moment_ticks(text))}+00", "TIMESTAMPTZ"))
+    if name == "datetimeoffset" and pa.types.is_timestamp(arrow_type):
+        return _instant_edge
     if name == "time":
         return _times(column, arrow_type)
     return None
@@ -124,6 +124,12 @@ def _times(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge
 def _micros_edge(text: str) -> Edge:
     ticks = _moment_ticks(text)
     return Edge(q.typed(_micros_text(ticks), "TIMESTAMP"), exact=ticks % 10 == 0)
+
+
+def _instant_edge(text: str) -> Edge:
+    """Instants sort alike everywhere; the values have no seventh digit (`typemap.moments`), the boundary may have one."""
+    ticks = _moment_ticks(text)
+    return Edge(q.typed(f"{_micros_text(ticks)}+00", "TIMESTAMPTZ"), exact=ticks % 10 == 0)
 
 
 def _nanos_edge(text: str) -> Edge:

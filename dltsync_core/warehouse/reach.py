@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-NANOSECOND_YEARS = "the years 1677 to 2262"
+from dltsync_core.typemap.moments import HIGHEST_NANOSECONDS, LOWEST_NANOSECONDS
+
 _FINEST = "TIMESTAMP_NS"
+_PER_DAY = 86_400_000_000_000
 _PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000}
-_MOST = 2**63 - 1
 
 
 def far_columns(files: Sequence[Path], schema: pa.Schema) -> list[str]:
@@ -40,9 +41,10 @@ def first_far(files: Sequence[Path], column: str, beside: Sequence[str]) -> pa.R
         with pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(columns=names):
                 values: Any = batch.column(column)
-                most = _MOST // _PER_UNIT[values.type.unit]
-                counts = values.cast(pa.int64())
-                far = pc.greater(pc.abs(counts), pa.scalar(most, pa.int64()))
+                least, most = (pa.scalar(end, pa.int64()) for end in _reach(values.type))
+                days = pa.types.is_date32(values.type)
+                counts: Any = (values.cast(pa.int32()) if days else values).cast(pa.int64())
+                far: Any = pc.or_(pc.less(counts, least), pc.greater(counts, most))
                 at = pc.index(far, True).as_py()
                 if at >= 0:
                     return batch.slice(at, 1)
@@ -50,19 +52,24 @@ def first_far(files: Sequence[Path], column: str, beside: Sequence[str]) -> pa.R
 
 
 def _is_coarse(kind: Any) -> bool:
-    return pa.types.is_timestamp(kind) and kind.tz is None and kind.unit in _PER_UNIT
+    return pa.types.is_date32(kind) or (pa.types.is_timestamp(kind) and kind.tz is None and kind.unit in _PER_UNIT)
+
+
+def _reach(kind: Any) -> tuple[int, int]:
+    """The first and the last value, in the type's own unit, that nanoseconds reach."""
+    unit = _PER_DAY if pa.types.is_date32(kind) else _PER_UNIT[kind.unit]
+    return -(-LOWEST_NANOSECONDS // unit), HIGHEST_NANOSECONDS // unit
 
 
 def _may_be_far(file: Path, field: pa.Field[Any]) -> bool:
     metadata = pq.read_metadata(file)
     position = metadata.schema.to_arrow_schema().get_field_index(field.name)
-    kind: Any = field.type
-    most = _MOST // _PER_UNIT[kind.unit]
+    least, most = _reach(field.type)
     for group in range(metadata.num_row_groups):
         known: Any = metadata.row_group(group).column(position).statistics
         rows = metadata.row_group(group).num_rows
         if rows and (known is None or (not known.has_min_max and known.null_count != rows)):
             return True
-        if rows and known.has_min_max and not -most <= known.min_raw <= known.max_raw <= most:
+        if rows and known.has_min_max and not least <= known.min_raw <= known.max_raw <= most:
             return True
     return False

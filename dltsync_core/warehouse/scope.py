@@ -144,7 +144,7 @@ def _is_null(boundary: Boundary | None) -> bool:
 
 def _different_order(column: ColumnFacts, arrow_type: pa.DataType) -> CatalogError:
     remedy = "configure the table as static: it is then replaced whole when its hash changes"
-    if column.type_name == "datetimeoffset" and column.scale <= 6:
+    if column.type_name == "datetimeoffset":
         remedy = f"set column_representation of {column.name} to utc, or {remedy}"
     elif column.type_name in {"datetime", "smalldatetime"}:
         remedy = f"leave {column.name} out of column_representation, or {remedy}"

@@ -1,7 +1,8 @@
 """The type in which a SQL Server warehouse holds a column's form in the lake, exactly. For staging tables of a native load.
 
 Not the source's type in every case: code page text travels as Unicode, so it is nvarchar whatever the collation there; a
-rowversion is its eight bytes; moments kept as text are moments again, because SQL Server reads its own text without loss.
+rowversion is its eight bytes; moments kept as text are moments again, because SQL Server reads its own text without loss. An
+`open_end` arrives as the lake has it: one microsecond before the end of the calendar, not the type's maximum.
 """
 
 from __future__ import annotations

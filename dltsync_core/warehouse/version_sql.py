@@ -1,6 +1,6 @@
 """The statements with which a DuckDB table shows its history and is mended. Composed from `duckdb_sql` alone.
 
-Moments are compared and carried as nanoseconds since 1970 in HUGEINT: every type's full range fits, nothing is rounded.
+Moments are compared and carried as nanoseconds since 1970 in HUGEINT (`version_moments`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,11 @@ from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.port import Target
 from dltsync_core.warehouse.version_keys import KeySql
+from dltsync_core.warehouse.version_moments import FINEST_TEXT, NANOS_PER_STEP, TEXT, TextForm, moment, nanos, text_form
 
 OPEN_FROM = 253_370_764_800_000_000_000
 """Nanoseconds of 9999-01-01: an end in the last year of the calendar means open, whatever its exact digits."""
 
-_NANOS_PER_STEP = {
-    "DATE": 86_400_000_000_000,
-    "TIMESTAMP_S": 1_000_000_000,
-    "TIMESTAMP_MS": 1_000_000,
-    "TIMESTAMP": 1_000,
-    "TIMESTAMP WITH TIME ZONE": 1_000,
-    "TIMESTAMP_NS": 1,
-}
 _FLAGS = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
 
 
@@ -41,18 +34,30 @@ class VersionTable:
     flag_type: str
     plain_keys: frozenset[int] = frozenset()
     """See `KeySql.plain`."""
+    to_text: TextForm = FINEST_TEXT
+    """How ends are written that are kept as text."""
 
     @property
     def nanos_per_step(self) -> int:
         """The smallest difference the end column can express."""
-        return _NANOS_PER_STEP[self.to_type]
+        return self.to_text.nanos_per_step if self.to_type == TEXT else NANOS_PER_STEP[self.to_type]
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns whose moments are kept as text, the end last."""
+        kinds = {self.columns.effective_date: self.from_type, self.columns.end_date: self.to_type}
+        return tuple(name for name, kind in kinds.items() if kind == TEXT)
+
+    def text_form(self, column: str) -> str:
+        """How such a column writes them: see `version_moments.text_form`."""
+        return text_form(self._table, column)
 
     def open_markers(self) -> str:
         """One row: is the usual end of open versions NULL (true), and its text otherwise. Those marked latest decide."""
         end, flag = q.identifier(self.columns.end_date), self._flag
         return (
             f"SELECT {end} IS NULL, CAST({end} AS VARCHAR) FROM {self._table} "
-            f"WHERE {end} IS NULL OR {_nanos(end, self.to_type)} >= {OPEN_FROM} "
+            f"WHERE {end} IS NULL OR {nanos(end, self.to_type)} >= {OPEN_FROM} "
             f"GROUP BY {end} ORDER BY count(*) FILTER (WHERE {flag}) DESC, count(*) DESC LIMIT 1"
         )
 
@@ -119,7 +124,7 @@ class VersionTable:
         end, flag = q.identifier(self.columns.end_date), q.identifier(self.columns.is_latest)
         return (
             f"UPDATE {self._table} AS t SET "
-            f"{end} = CASE WHEN c.ends IS NULL THEN {open_marker} ELSE {_moment('c.ends', self.to_type)} END, "
+            f"{end} = CASE WHEN c.ends IS NULL THEN {open_marker} ELSE {moment('c.ends', self.to_type, self.to_text)} END, "
             f"{flag} = CAST(c.latest AS {self.flag_type}) "
             f"FROM {q.identifier(changes)} AS c WHERE t.rowid = c.handle"
         )
@@ -139,8 +144,8 @@ class VersionTable:
     def _windowed(self) -> str:
         """Each version with the start of the next of its entity, the number of latest ones, and whether other entities are like
         it. Names of ours begin with d_ and replace all of the table's, so that none of them can be taken for ours."""
-        start = _nanos(q.identifier(self.columns.effective_date), self.from_type)
-        end = _nanos(q.identifier(self.columns.end_date), self.to_type)
+        start = nanos(q.identifier(self.columns.effective_date), self.from_type)
+        end = nanos(q.identifier(self.columns.end_date), self.to_type)
         versions = (
             f"SELECT rowid AS d_row, {self.keys.selected()}, {start} AS d_from, "
             f"CASE WHEN {end} < {OPEN_FROM} THEN {end} END AS d_to, {self._flag} AS d_latest "
@@ -167,10 +172,10 @@ def version_table(catalog: str, target: Target, columns: VersionColumns, types: 
             remedy="add the column to exclude_columns",
         )
     for name, kind in ((columns.effective_date, start), (columns.end_date, end)):
-        if kind not in _NANOS_PER_STEP:
+        if kind not in NANOS_PER_STEP and kind != TEXT:
             raise WarehouseError(
                 f"{dotted(*target)}: {name} is {kind} in the warehouse; a history is checked by dates and times",
-                remedy=f"let column_representation of {name} be nanoseconds, microseconds or utc instead of text",
+                remedy="name columns of dates and times in effective_date_column and end_date_column",
             )
     if flag not in _FLAGS:
         raise WarehouseError(
@@ -187,15 +192,3 @@ def _type_of(types: dict[str, str], target: Target, name: str) -> str:
             remedy="check the column names of the scd table in the config",
         )
     return types[name]
-
-
-def _nanos(expression: str, kind: str) -> str:
-    if kind == "TIMESTAMP_NS":
-        return f"CAST(epoch_ns({expression}) AS HUGEINT)"
-    return f"CAST(epoch_us(CAST({expression} AS TIMESTAMP)) AS HUGEINT) * 1000"
-
-
-def _moment(nanos: str, kind: str) -> str:
-    if kind == "TIMESTAMP_NS":
-        return f"make_timestamp_ns(CAST({nanos} AS BIGINT))"
-    return f"CAST(make_timestamp(CAST({nanos} // 1000 AS BIGINT)) AS {kind})"

@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection, sqltypes
 
-from dltsync_core.errors import FidelityError
+from dltsync_core.errors import FidelityError, WarehouseError
 from dltsync_core.history.repair import RepairPlan, VersionChange
 from dltsync_core.history.versions import Version, moment_text
 from dltsync_core.identity import dotted
 from dltsync_core.warehouse import duckdb_sql as q
 from dltsync_core.warehouse.database_file import one_transaction
 from dltsync_core.warehouse.version_keys import likening
+from dltsync_core.warehouse.version_moments import TextForm
 from dltsync_core.warehouse.version_sql import VersionTable
 
 _LONGEST_STEP = 86_400_000_000_000
@@ -34,8 +35,9 @@ def revise(
     *,
     apply: bool,
 ) -> RepairPlan:
-    """Show the suspects to `decide`, change what it plans when `apply`. Raises FidelityError, and then changes nothing."""
-    with _likened(connection, table) as likened, one_transaction(connection):
+    """Show the suspects to `decide`, change what it plans when `apply`. Raises FidelityError, and WarehouseError for text that is
+    no moment; then nothing is changed."""
+    with _likened(connection, _with_text_form(connection, table)) as likened, one_transaction(connection):
         marker = _open_marker(connection, likened)
         step = _inclusive_step(connection, likened)
         rows = connection.execute(likened.suspects(step)).fetchall()
@@ -45,7 +47,22 @@ def revise(
     return plan
 
 
-def _version(row: Sequence[Any], step: int) -> Version:
+def _with_text_form(connection: DuckDBPyConnection, table: VersionTable) -> VersionTable:
+    """The table, told how it writes ends that are text: as those that are there, else as the starts."""
+    for column in table.text_columns:
+        found = connection.execute(table.text_form(column)).fetchone() or (None, 0, 0, False, False)
+        strange, texts, digits, with_t, with_offset = found
+        if strange is not None:
+            raise WarehouseError(
+                f"{dotted(*table.target)}: {column} holds {strange!r}, which is no date and time as the server writes them",
+                remedy="name columns of dates and times in effective_date_column and end_date_column",
+            )
+        if texts:
+            table = replace(table, to_text=TextForm(int(digits), bool(with_t), bool(with_offset)))
+    return table
+
+
+def _version(row: Sequence[Any]) -> Version:
     handle, start, end, latest, *parts = row
     width = len(parts) // 3
     key, entity, like = (tuple(parts[at : at + width]) for at in range(0, len(parts), width))

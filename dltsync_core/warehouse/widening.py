@@ -9,8 +9,9 @@ MAX_DIGITS = 38
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
-_MOMENTS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
-"""From coarse to fine. TIMESTAMP_NS reaches less far than the others: DuckDB is asked whether the values fit that are there."""
+_MOMENTS = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
+"""From coarse to fine: a day is its midnight. TIMESTAMP_NS reaches less far than the others: DuckDB is asked whether the values
+fit that are there."""
 
 _FLOATS = ("FLOAT", "DOUBLE")
 
@@ -20,8 +21,8 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 def widest(held: str, wanted: str) -> str | None:
     """The narrowest type that holds both exactly; None when there is none, or values would have to be written otherwise.
 
-    Integers and decimals are one family, moments without time zone another. Text, bytes, floats, dates and times of day
-    only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
+    Integers and decimals are one family, dates and moments without time zone another. Text, bytes, booleans, floats and times of
+    day only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
     """
     if held == wanted:
         return held

@@ -202,8 +202,8 @@ def test_a_whole_table_is_asked_for_once_per_version(shop: Shop, sensor: str, ta
 
 
 def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: Shop) -> None:
-    (request,) = shop.look(TIMESTAMPS).run_requests or []
-    assert shop.execute(request).success
+    for request in shop.look(TIMESTAMPS).run_requests or []:
+        assert shop.execute(request).success
     shop.world.tables["dbo.Customers"].held_back = HeldBack(2, "0x00000000000007D2", refused="no VIEW SERVER STATE")
     assert "unchanged; 2 committed rows lie at or above 0x00000000000007D2" in skip_reason(shop.look(TIMESTAMPS))
     shop.world.tables["dbo.Customers"].change()

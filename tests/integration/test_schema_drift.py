@@ -265,7 +265,7 @@ def test_another_type_is_refused_for_its_table_and_nothing_is_written(shop: Serv
     result = shop.run()
     failed = [unit for unit in result.units if unit.status == "failed"]
     assert [(unit.table.table, unit.error_type, unit.exit_code) for unit in failed] == [("Countries", "DriftError", 11)]
-    assert "Area was bigint, is nvarchar(30): no type holds both exactly" in str(failed[0].error)
+    assert "Area was bigint, is nvarchar(30): no type of the warehouse holds both exactly" in str(failed[0].error)
     assert kinds(result) == {("Countries", "Area", "incompatible")}
     assert read(result)["Orders"] == 8  # the others go on
     assert (type_of(shop, "Countries", "Area"), shop.warehouse_rows("Countries")) == before

@@ -7,7 +7,7 @@ SELECT v.function_id,
          WHEN t.name IN ('bit', 'tinyint', 'smallint', 'int', 'bigint')
            THEN CONVERT(nvarchar(4000), CAST(v.value AS bigint))
          WHEN t.name IN ('decimal', 'numeric') THEN CONVERT(nvarchar(4000), v.value)
-         WHEN t.name IN ('money', 'smallmoney') THEN CONVERT(nvarchar(4000), CAST(v.value AS money), 2)
+         WHEN t.name IN ('money', 'smallmoney') THEN CONVERT(nvarchar(4000), CAST(CAST(v.value AS money) AS decimal(19,4)))
          WHEN t.name IN ('float', 'real') THEN CONVERT(nvarchar(4000), CAST(v.value AS float), 3)
          WHEN t.name = 'date' THEN CONVERT(nvarchar(4000), CAST(v.value AS date), 23)
          WHEN t.name = 'datetime' THEN CONVERT(nvarchar(4000), CAST(v.value AS datetime), 126)

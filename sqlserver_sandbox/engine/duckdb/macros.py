@@ -72,8 +72,8 @@ MACROS = {
     " || substr(x, 7, 2) || substr(x, 5, 2) || substr(x, 3, 2) || substr(x, 1, 2)",
     "text_units(x)": "CASE WHEN strlen(x) = length(x) THEN length(x)"
     f" ELSE length(x) + length(regexp_replace(x, '{_SUPPLEMENTARY}', '', 'g')) END",
-    "plain_text(x)": f"CASE WHEN strlen(x) = length(x) OR regexp_full_match(x, '(?s){_SUPPLEMENTARY}*')"
-    f" THEN x ELSE {_SURROGATES} END",
+    "plain_text(x)": "CASE WHEN x IS NULL THEN NULL WHEN strlen(x) = length(x) OR"
+    f" regexp_full_match(x, '(?s){_SUPPLEMENTARY}*') THEN x ELSE {_SURROGATES} END",
     "narrow_text(x)": "CASE WHEN x IS NULL THEN NULL WHEN strlen(x) = length(x) OR regexp_full_match(x,"
     f" '(?s){_CODE_PAGE}') THEN x ELSE {_NARROW} END",
     "slice_bytes(x, s, n)": "CASE WHEN n = 0 THEN ''::BLOB ELSE x[s : s + n - 1] END",

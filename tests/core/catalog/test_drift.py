@@ -101,7 +101,15 @@ CHANGES: list[tuple[str, str, DriftKind, bool]] = [
     ("time(3)", "time(7)", "incompatible", True),
     ("bit", "int", "incompatible", True),
     ("int", "nvarchar(10)", "incompatible", True),
-    ("uniqueidentifier", "varchar(10)", "incompatible", True),
+    ("uniqueidentifier", "varchar(10)", "retyped", True),
+    ("varchar(10)", "datetimeoffset(3)", "retyped", True),
+    ("date", "datetime2(3)", "widened", True),
+    ("date", "datetime2(7)", "widened", True),
+    ("datetime2(3)", "date", "narrowed", True),
+    ("date", "datetime", "narrowed", True),
+    ("datetime2(3)", "datetime", "narrowed", True),
+    ("datetime", "datetime2(3)", "widened", True),
+    ("datetime2(3)", "datetimeoffset(3)", "incompatible", True),
 ]
 
 

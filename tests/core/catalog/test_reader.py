@@ -104,6 +104,7 @@ def test_types_are_told_in_the_system_s_words() -> None:
             "base_name": None,
             "is_user_defined": True,
         },
+        {**COLUMN, "column_id": 7, "column_name": "host", "type_name": "sysname", "base_name": "nvarchar"},
     ]
     facts = read_tables(Server(columns=columns), [ORDERS], "shop")[ORDERS]
     assert [c.type_name for c in facts.columns[:3]] == ["nvarchar", "rowversion", "hierarchyid"]
@@ -111,6 +112,7 @@ def test_types_are_told_in_the_system_s_words() -> None:
     assert facts.columns[3].is_graph_internal
     assert facts.columns[4].is_encrypted
     assert facts.columns[5].type_name == "point"
+    assert (facts.columns[6].type_name, facts.columns[6].alias_name) == ("nvarchar", "sysname")
 
 
 @pytest.mark.parametrize(("unmask", "masked"), [(1, False), (0, True)])

@@ -127,14 +127,75 @@ def test_an_instant_with_a_seventh_digit_stops_the_load() -> None:
         converter.convert(_batch(pa.array([5], pa.int32()), at, pa.array([300], pa.int32())))
 
 
-def test_a_year_9999_to_the_last_digit_is_told_to_be_text() -> None:
-    converter = _converter(KEY, column("EndDate", "datetime2", 2))
-    with pytest.raises(
-        FidelityError, match=r"9999-12-31 23:59:59\.9999999.*\n.*column_representation: \{EndDate: text\}"
-    ):
-        converter.convert(
-            _batch(pa.array([1], pa.int32()), _us("9999-12-31T23:59:59.999999"), pa.array([900], pa.int32()))
-        )
+LAST, BELOW = "9999-12-31T23:59:59.999999", 900
+FINE = "2024-01-01T00:00:00.123456"
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept", "held", "proposed"),
+    [
+        ("datetime2", "microseconds", [(FINE, 700)], "nanoseconds"),
+        ("datetime2", "microseconds", [(FINE, 700), (LAST, BELOW)], "text"),
+        ("datetime2", "microseconds", [(LAST, BELOW)], "open_end"),
+        ("datetime2", "microseconds", [(LAST, BELOW), (LAST, 0)], "text"),
+        ("datetime2", "open_end", [(LAST, BELOW), (FINE, 700)], "text"),
+        ("datetime2", "open_end", [(FINE, 700)], "nanoseconds"),
+        ("datetime2", "open_end", [(LAST, 0)], "microseconds"),
+        ("datetime2", "open_end", [(LAST, 0), (LAST, BELOW)], "text"),
+        ("datetime2", "nanoseconds", [(LAST, 0), (FINE, 0)], "microseconds"),
+        ("datetime2", "nanoseconds", [(LAST, BELOW), (FINE, 0)], "open_end"),
+        ("datetime2", "nanoseconds", [(LAST, BELOW), (FINE, 700)], "text"),
+        ("datetimeoffset", "utc", [(LAST, BELOW), (FINE, 0)], "utc_open_end"),
+        ("datetimeoffset", "utc", [(FINE, 700)], "text"),
+        ("datetimeoffset", "utc_open_end", [(LAST, 0)], "text"),
+    ],
+)
+def test_what_is_proposed_keeps_every_value_at_hand_and_most_of_what_a_moment_can_do(
+    kind: str, kept: str, held: list[tuple[str, int]], proposed: str
+) -> None:
+    def batch() -> pa.RecordBatch:
+        micros = pa.array([text for text, _ in held]).cast(pa.timestamp("us"))
+        at = micros if kind == "datetime2" else micros.cast(pa.int64()).cast(pa.timestamp("us", tz="+00:00"))
+        return _batch(pa.array(range(len(held)), pa.int32()), at, pa.array([below for _, below in held], pa.int32()))
+
+    with pytest.raises(FidelityError) as caught:
+        _converter(KEY, column("EndDate", kind, 2), EndDate=kept).convert(batch())
+    assert f"column_representation: {{EndDate: {proposed}}}" in str(caught.value)
+    if proposed != "text":
+        _converter(KEY, column("EndDate", kind, 2), EndDate=proposed).convert(batch())
+        assert "(the load stops again at" in str(caught.value)
+
+
+def test_an_open_end_is_kept_and_what_would_look_like_it_stops_the_load() -> None:
+    converter = _converter(KEY, column("EndDate", "datetime2", 2), EndDate="open_end")
+    whole = _batch(pa.array([1, 2, 3], pa.int32()), _us(LAST, FINE, None), pa.array([BELOW, 0, None], pa.int32()))
+    shown = converter.convert(whole).column(1).cast(pa.string()).to_pylist()
+    assert shown == ["9999-12-31 23:59:59.999999", "2024-01-01 00:00:00.123456", None]
+    with pytest.raises(FidelityError, match=r"holds 9999-12-31 23:59:59\.999999, which is how the type's maximum is"):
+        converter.convert(_batch(pa.array([7], pa.int32()), _us(LAST), pa.array([0], pa.int32())))
+
+
+@pytest.mark.parametrize(
+    ("micros", "below", "fits"),
+    [
+        (-9_223_372_036_854_776, 200, False),
+        (-9_223_286_400_000_001, 900, False),
+        (-9_223_286_400_000_000, 0, True),
+        (9_223_372_036_854_775, 800, True),
+        (9_223_372_036_854_775, 900, False),
+        (9_223_372_036_854_776, 0, False),
+    ],
+)
+def test_nanoseconds_reach_to_the_last_hundred(micros: int, below: int, fits: bool) -> None:
+    converter = _converter(KEY, column("at", "datetime2", 2))
+    batch = _batch(pa.array([1], pa.int32()), pa.array([micros], pa.timestamp("us")), pa.array([below], pa.int32()))
+    if fits:
+        counted = converter.convert(batch).column(1).cast(pa.int64()).to_pylist()
+        assert counted == [micros * 1000 + below]
+        return
+    with pytest.raises(FidelityError) as caught:
+        converter.convert(batch)
+    assert "outside 1677-09-22 00:00:00 to 2262-04-11 23:47:16.8547758, the range of nanoseconds" in str(caught.value)
 
 
 def test_null_in_a_column_declared_not_null_is_an_error() -> None:
@@ -169,7 +230,7 @@ def test_columns_that_were_not_asked_for_are_an_error() -> None:
     ("kind", "at", "value"),
     [
         ("time", "microseconds", pa.array([86_399_999_999_900], pa.time64("ns"))),
-        ("datetime2", "microseconds", _us("2024-01-01T00:00:00.000001")),
+        ("datetime2", "microseconds", _us("9999-12-31T00:00:00.000001")),
         ("datetime2", "nanoseconds", _us("9999-12-31T00:00:00.000001")),
         ("datetimeoffset", "utc", pa.array([1], pa.timestamp("us", tz="+00:00"))),
     ],

@@ -52,11 +52,15 @@ def test_the_result_of_every_long_concat_is_max() -> None:
 @pytest.mark.parametrize(
     ("type_name", "facts", "text"),
     [
-        ("money", {}, "CONVERT(varchar(40), [c], 2)"),
+        ("money", {}, "CONVERT(varchar(50), CAST([c] AS decimal(19,4)))"),
         ("float", {}, "CONVERT(varchar(40), [c], 3)"),
         ("datetime", {}, "CONVERT(varchar(30), [c], 126)"),
         ("datetime2", {}, "CONVERT(varchar(40), [c], 121)"),
-        ("datetimeoffset", {}, "CONVERT(varchar(40), [c], 121)"),
+        (
+            "datetimeoffset",
+            {},
+            "CONVERT(varchar(27), CAST([c] AS datetime2(7)), 121) + RIGHT(CONVERT(varchar(40), [c], 121), 6)",
+        ),
         ("date", {}, "CONVERT(varchar(10), [c], 23)"),
         ("varbinary", {}, "CONVERT(varchar(8000), [c], 1)"),
         ("varbinary", {"max_length": 8000}, "CONVERT(varchar(max), [c], 1)"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.catalog.facts import PartitioningFacts, TableFacts
 from dltsync_core.config import PartitionTableConfig, RepresentationConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap import ColumnMapping, SourceForm, map_columns
@@ -87,7 +88,9 @@ def test_every_type_has_one_exact_form(
         ("geography", "text", pa.large_string(), SourceForm.AS_WKT, False),
         ("sql_variant", "text", pa.large_string(), SourceForm.SERVER_TEXT, False),
         ("vector", "text", pa.large_string(), SourceForm.AS_MAX, False),
-        ("datetimeoffset", "text", pa.string(), SourceForm.SERVER_TEXT, True),
+        ("datetimeoffset", "text", pa.string(), SourceForm.OFFSET_TEXT, True),
+        ("datetime2", "open_end", pa.timestamp("us"), SourceForm.OPEN_END, True),
+        ("datetimeoffset", "utc_open_end", pa.timestamp("us", tz="UTC"), SourceForm.OPEN_END, False),
     ],
 )
 def test_a_representation_can_be_chosen(
@@ -225,12 +228,50 @@ def test_the_end_date_of_versions_reaches_year_9999() -> None:
     types = {m.name: m.field.type for m in map_columns(_versions(), config).columns}
     assert types["EndDate"] == pa.timestamp("us")
     assert types["EffectiveDate"] == pa.timestamp("ns")
+    end = map_columns(_versions(), config).contracts()["EndDate"]
+    assert (end["lossless"], end["representation"]) == (True, "open_end")
+    assert end["note"].startswith(
+        "open end: the type's maximum 9999-12-31 23:59:59.9999999 is stored as 9999-12-31 23:59:59.999999"
+    )
     chosen = SCDTableConfig(
         table_name="t", last_modified_column="LastModified", column_representation={"enddate": "text"}
     )
     ours = map_columns(_versions(), chosen).column("ENDDATE")
     assert ours is not None
     assert ours.field.type == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "generated", "asked", "kept"),
+    [
+        ("datetime2", 7, "", {}, "open_end"),
+        ("datetime2", 7, "", {"datetime2": "text"}, "open_end"),
+        ("datetime2", 7, "row_end", {}, "open_end"),
+        ("datetime2", 6, "", {}, "plain"),
+        ("datetimeoffset", 7, "", {}, "offset_text"),
+        ("datetimeoffset", 7, "", {"datetimeoffset": "utc"}, "open_end"),
+        ("datetimeoffset", 3, "", {"datetimeoffset": "utc"}, "plain"),
+        ("date", 0, "", {}, "plain"),
+    ],
+)
+def test_every_type_of_an_end_date_keeps_its_maximum(
+    kind: str, scale: int, generated: Any, asked: dict[str, Any], kept: str
+) -> None:
+    end = column("EndDate", kind, 3, scale=scale, generated=generated)
+    facts = replace(_versions(), columns=(*_versions().columns[:2], end, *_versions().columns[3:]))
+    config = SCDTableConfig(table_name="t", last_modified_column="LastModified")
+    assert map_columns(facts, config, RepresentationConfig(**asked)).contracts()["EndDate"]["representation"] == kept
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("datetime2", "open_end"), ("datetimeoffset", "utc_open_end")])
+def test_a_partition_column_has_no_open_end(kind: str, kept: str) -> None:
+    """The type's maximum may be a boundary: as it is stored it lies below that."""
+    at = column("at", kind)
+    facts = replace(table(at), partitioning=PartitioningFacts("pf", "ps", at, "right", ()))
+    with pytest.raises(ConfigError, match="partitioned by at, which cannot be kept as"):
+        map_columns(facts, PartitionTableConfig(table_name="t", column_representation={"at": kept}))
+    whole = StaticTableConfig(table_name="t", column_representation={"at": kept})
+    assert map_columns(facts, whole).contracts()["at"]["representation"] == "open_end"
 
 
 @pytest.mark.parametrize(

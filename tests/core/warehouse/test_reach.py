@@ -17,6 +17,7 @@ from tests.core.warehouse.test_widening import TARGET, one_row
 from tests.core.warehouse.warehouse_files import House
 
 LAST_US = (2**63 - 1) // 1000
+FIRST_US = -9_223_286_400_000_000
 
 
 def written(path: Path, unit: Any, counts: list[int | None], **options: Any) -> Path:
@@ -30,7 +31,9 @@ def written(path: Path, unit: Any, counts: list[int | None], **options: Any) -> 
     [
         ("us", [0, LAST_US], None),
         ("us", [0, None, LAST_US + 1], 2),
-        ("us", [-LAST_US - 1, 0], 0),
+        ("us", [FIRST_US - 1, 0], 0),
+        ("us", [FIRST_US, LAST_US], None),
+        ("ms", [0, FIRST_US // 1000 - 1], 1),
         ("ms", [253_402_300_799_997], 0),
         ("ms", [0, None], None),
         ("us", [None, None], None),

@@ -78,6 +78,39 @@ def test_every_pair_of_types_is_mended(tmp_path: Path, start: str, end: str) -> 
     assert hangar.handler.repair_scd_integrity("Carriers")["valid"] is True
 
 
+WRITTEN = {
+    "2020-01-01 00:00:00.0000007": ("2020-03-01 00:00:00.0000010", "2020-03-01 00:00:00.0000010"),
+    "2020-01-01 00:00:00.0000007+02:00": ("2020-03-01 01:00:00.0000010+01:00", "2020-03-01 00:00:00.0000010+00:00"),
+    "2020-01-01 00:00:00-05:30": ("2020-02-29 18:30:00-05:30", "2020-03-01 00:00:00+00:00"),
+    "1969-01-01T00:00:00": ("1969-12-31T23:59:59.997", "1969-12-31T23:59:59.997"),
+    "1969-01-01T00:00:00.003": ("1969-12-31T23:59:59", "1969-12-31T23:59:59"),
+}
+"""The start of a version, that of the next one, and how the end between them is written."""
+
+
+@pytest.mark.parametrize("opened", ["9999-12-31 23:59:59.9999999", None])
+@pytest.mark.parametrize("start", WRITTEN)
+def test_a_history_kept_as_text_is_mended_to_the_last_digit(tmp_path: Path, start: str, opened: str | None) -> None:
+    following, end = WRITTEN[start]
+    marker = None
+    if opened is not None:
+        zone = start[-6:] if start[-6] in "+-" else ""
+        marker = "9999-12-31T23:59:59.997" if "T" in start else opened[: len(start) - len(zone)] + zone
+    hangar = Hangar(tmp_path, "VARCHAR", "VARCHAR")
+    hangar.put(("N1", start, marker, True), ("N1", following, marker, True))
+    report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
+    assert (report["applied"], report["counts"]["superseded_but_open"]) == (1, 1)
+    assert sorted(hangar.rows(), key=lambda row: row[3]) == [("N1", start, end, False), ("N1", following, marker, True)]
+    assert hangar.handler.repair_scd_integrity("Carriers")["valid"] is True
+
+
+def test_text_that_is_no_moment_is_named(tmp_path: Path) -> None:
+    hangar = Hangar(tmp_path, "TIMESTAMP", "VARCHAR")
+    hangar.put(("N1", "2020-01-01", "20200301", True))
+    with pytest.raises(WarehouseError, match="To holds '20200301', which is no date and time"):
+        hangar.handler.repair_scd_integrity("Carriers")
+
+
 def test_a_dry_run_shows_and_changes_nothing(tmp_path: Path) -> None:
     hangar = Hangar(tmp_path, "TIMESTAMP_NS", "TIMESTAMP")
     hangar.put(("N1", "2020-01-01 00:00:00.0000007", None, True), ("N1", "2020-03-01", None, True))
@@ -183,7 +216,7 @@ def test_keys_that_are_no_text_at_the_source_are_compared_exactly(tmp_path: Path
 @pytest.mark.parametrize(
     ("types", "message"),
     [
-        ({"To": "VARCHAR"}, "checked by dates and times"),
+        ({"To": "TIME"}, "checked by dates and times"),
         ({"IsLatest": "VARCHAR"}, "a bit or an integer is expected"),
         ({"rowid": "BIGINT"}, "hides DuckDB's own"),
     ],

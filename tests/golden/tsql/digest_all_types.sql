@@ -71,7 +71,7 @@ FROM (
     SELECT CONVERT(varchar(20), [a_bit]) AS [c1],
       CONVERT(varchar(20), [a_tinyint]) AS [c2],
       CONVERT(varchar(50), [a_decimal]) AS [c3],
-      CONVERT(varchar(40), [a_money], 2) AS [c4],
+      CONVERT(varchar(50), CAST([a_money] AS decimal(19,4))) AS [c4],
       CONVERT(varchar(40), [a_float], 3) AS [c5],
       CONVERT(varchar(40), CAST([a_real] AS float), 3) AS [c6],
       CONVERT(varchar(10), [a_date], 23) AS [c7],
@@ -81,7 +81,7 @@ FROM (
       CONVERT(varchar(40), [a_datetime2_7], 121) AS [c11],
       CONVERT(varchar(40), [a_time_3], 121) AS [c12],
       CONVERT(varchar(40), [a_time_7], 121) AS [c13],
-      CONVERT(varchar(40), [an_offset], 121) AS [c14],
+      CONVERT(varchar(27), CAST([an_offset] AS datetime2(7)), 121) + RIGHT(CONVERT(varchar(40), [an_offset], 121), 6) AS [c14],
       CONVERT(nvarchar(4000), [a_char]) COLLATE Latin1_General_100_BIN2 AS [c15],
       CONVERT(nvarchar(4000), [a_nvarchar]) COLLATE Latin1_General_100_BIN2 AS [c16],
       CONVERT(nvarchar(max), [a_varchar_max]) COLLATE Latin1_General_100_BIN2 AS [c17],
@@ -100,14 +100,15 @@ FROM (
       (SELECT t.base + N':' + CASE
       WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
       WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
-      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(t.v AS money), 2)
+      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(CAST(t.v AS money) AS decimal(19,4)))
       WHEN t.base IN (N'float', N'real') THEN CONVERT(nvarchar(4000), CAST(t.v AS float), 3)
       WHEN t.base = N'date' THEN CONVERT(nvarchar(4000), CAST(t.v AS date), 23)
       WHEN t.base = N'datetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime), 126)
       WHEN t.base = N'smalldatetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS smalldatetime), 126)
       WHEN t.base = N'datetime2' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime2(7)), 121)
       WHEN t.base = N'time' THEN CONVERT(nvarchar(4000), CAST(t.v AS time(7)), 121)
-      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetimeoffset(7)), 121)
+      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(27), CAST(CAST(t.v AS datetimeoffset(7)) AS datetime2(7)), 121)
+        + RIGHT(CONVERT(nvarchar(40), CAST(t.v AS datetimeoffset(7)), 121), 6)
       WHEN t.base = N'uniqueidentifier' THEN CONVERT(nvarchar(4000), CAST(t.v AS uniqueidentifier))
       WHEN t.base IN (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
       WHEN t.base IN (N'char bytes', N'varchar bytes') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)

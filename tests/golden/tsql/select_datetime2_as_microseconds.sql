@@ -11,7 +11,7 @@ SELECT [a_bit],
   [a_datetime2_7],
   [a_time_3],
   CONVERT(varchar(40), [a_time_7], 121) AS [a_time_7],
-  CONVERT(varchar(40), [an_offset], 121) AS [an_offset],
+  CONVERT(varchar(27), CAST([an_offset] AS datetime2(7)), 121) + RIGHT(CONVERT(varchar(40), [an_offset], 121), 6) AS [an_offset],
   CAST([a_char] AS nvarchar(10)) AS [a_char],
   [a_nvarchar],
   CAST([a_varchar_max] AS nvarchar(max)) AS [a_varchar_max],
@@ -30,14 +30,15 @@ SELECT [a_bit],
   (SELECT t.base + N':' + CASE
       WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
       WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
-      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(t.v AS money), 2)
+      WHEN t.base IN (N'money', N'smallmoney') THEN CONVERT(nvarchar(4000), CAST(CAST(t.v AS money) AS decimal(19,4)))
       WHEN t.base IN (N'float', N'real') THEN CONVERT(nvarchar(4000), CAST(t.v AS float), 3)
       WHEN t.base = N'date' THEN CONVERT(nvarchar(4000), CAST(t.v AS date), 23)
       WHEN t.base = N'datetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime), 126)
       WHEN t.base = N'smalldatetime' THEN CONVERT(nvarchar(4000), CAST(t.v AS smalldatetime), 126)
       WHEN t.base = N'datetime2' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetime2(7)), 121)
       WHEN t.base = N'time' THEN CONVERT(nvarchar(4000), CAST(t.v AS time(7)), 121)
-      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(4000), CAST(t.v AS datetimeoffset(7)), 121)
+      WHEN t.base = N'datetimeoffset' THEN CONVERT(nvarchar(27), CAST(CAST(t.v AS datetimeoffset(7)) AS datetime2(7)), 121)
+        + RIGHT(CONVERT(nvarchar(40), CAST(t.v AS datetimeoffset(7)), 121), 6)
       WHEN t.base = N'uniqueidentifier' THEN CONVERT(nvarchar(4000), CAST(t.v AS uniqueidentifier))
       WHEN t.base IN (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)
       WHEN t.base IN (N'char bytes', N'varchar bytes') THEN CONVERT(nvarchar(max), CAST(t.v AS varbinary(8000)), 1)

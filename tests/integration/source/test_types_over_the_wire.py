@@ -61,7 +61,7 @@ CASES: list[tuple[str, list[str], pa.DataType, list[Any]]] = [
         "datetimeoffset(7)",
         ["'2024-01-01T00:00:00.1234567+05:30'", "'0001-01-01T00:00:00Z'"],
         pa.string(),
-        ["2024-01-01 00:00:00.1234567 +05:30", "0001-01-01 00:00:00.0000000 +00:00"],
+        ["2024-01-01 00:00:00.1234567+05:30", "0001-01-01 00:00:00.0000000+00:00"],
     ),
     ("char(5)", ["'ab'"], pa.string(), ["ab   "]),
     ("varchar(10)", ["''", "'a '"], pa.string(), ["", "a "]),
@@ -112,11 +112,15 @@ def test_a_rowversion_is_eight_bytes_that_grow(tables: SourceTables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("representation", "value"),
-    [("nanoseconds", "9999-12-31T23:59:59.9999999"), ("microseconds", "2024-01-01T00:00:00.0000001")],
+    ("representation", "value", "proposed"),
+    [
+        ("nanoseconds", "9999-12-31T23:59:59.9999999", "open_end"),
+        ("nanoseconds", "9999-12-31T23:59:59.9999998", "text"),
+        ("microseconds", "2024-01-01T00:00:00.0000001", "nanoseconds"),
+    ],
 )
 def test_a_value_that_does_not_fit_stops_the_load_and_text_takes_it(
-    tables: SourceTables, representation: str, value: str
+    tables: SourceTables, representation: str, value: str, proposed: str
 ) -> None:
     tables.table("t", "id int NOT NULL PRIMARY KEY, at datetime2(7) NOT NULL")
     tables.run("INSERT INTO {s}.t VALUES (1, '2024-01-01')")
@@ -130,7 +134,8 @@ def test_a_value_that_does_not_fit_stops_the_load_and_text_takes_it(
     assert "column at holds" in str(caught.value)
     assert "row id = 77" in str(caught.value)
     assert f"holds {value.replace('T', ' ')}" in str(caught.value)
-    assert "column_representation: {at: text}" in str(caught.value)
+    assert f"column_representation: {{at: {proposed}}}" in str(caught.value)
+    assert tables.read(config(proposed))[0].num_rows == 2
     rows, _ = tables.read(config("text"))
     assert rows.sort_by("id").column("at").to_pylist()[1] == value.replace("T", " ")
 

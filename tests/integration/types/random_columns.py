@@ -171,7 +171,7 @@ def _offsets(draw: st.DrawFn) -> Kind:
     def text(value: tuple[int, int]) -> str:
         local, minutes = value
         sign = "-" if minutes < 0 else "+"
-        return f"{_moment(local, scale, ' ')} {sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+        return f"{_moment(local, scale, ' ')}{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
     return Kind(
         f"datetimeoffset({scale})",

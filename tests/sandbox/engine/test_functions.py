@@ -51,6 +51,13 @@ def test_a_function_gives_what_sql_server_gives(shared: Client, expression: str,
     assert shared.value(expression) == expected
 
 
+def test_a_part_of_a_null_is_null(shared: Client) -> None:
+    """Of a column: a literal NULL is folded before any row is read."""
+    for part in ("LEFT(v, 1)", "RIGHT(v, 1)", "SUBSTRING(v, 2, 1)"):
+        rows = shared.rows(f"SELECT {part} AS p FROM (VALUES ('ab'), (NULL)) AS x(v) ORDER BY p")
+        assert rows[0] == (None,)
+
+
 def test_hashing_a_column_is_hashing_each_value(shared: Client) -> None:
     texts = ["", "a", "é", "日本", "😀x", "a\0b", "ÿ"]
     declared = SqlType("nvarchar", 10)
