@@ -104,8 +104,8 @@ class VersionTable:
         """Of the keys in `wanted` (text columns k0, k1 …) the versions in another relation with these columns: the keys as text,
         start, end as written (NULL when open), latest. `types` are those of the table, in which keys are spelt."""
         spelt = [f"CAST(CAST({q.identifier(key)} AS {types[key]}) AS VARCHAR)" for key in self.columns.business_keys]
-        start = _nanos(f"CAST({q.identifier(self.columns.effective_date)} AS {self.from_type})", self.from_type)
-        end = _nanos(f"CAST({q.identifier(self.columns.end_date)} AS {self.to_type})", self.to_type)
+        start = nanos(f"CAST({q.identifier(self.columns.effective_date)} AS {self.from_type})", self.from_type)
+        end = nanos(f"CAST({q.identifier(self.columns.end_date)} AS {self.to_type})", self.to_type)
         named = ", ".join(f"{text} AS k{number}" for number, text in enumerate(spelt))
         same = q.all_of([f"said.k{number} IS NOT DISTINCT FROM asked.k{number}" for number in range(len(spelt))])
         return (

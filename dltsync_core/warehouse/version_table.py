@@ -62,7 +62,7 @@ def _with_text_form(connection: DuckDBPyConnection, table: VersionTable) -> Vers
     return table
 
 
-def _version(row: Sequence[Any]) -> Version:
+def _version(row: Sequence[Any], step: int) -> Version:
     handle, start, end, latest, *parts = row
     width = len(parts) // 3
     key, entity, like = (tuple(parts[at : at + width]) for at in range(0, len(parts), width))
