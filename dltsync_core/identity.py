@@ -13,8 +13,13 @@ import shlex
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from dltsync_core.clock import utc_now
+
+Target: TypeAlias = tuple[str, str]
+"""Schema and table in the warehouse, as the user spelt them."""
+
 
 WHOLE_TABLE = "all"
 """The unit key of tables that are loaded as one piece (scd and static)."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import structlog
 
+from dltsync_core.display import indented
 from dltsync_core.errors import NotWritable
+from dltsync_core.redaction import redacted
 from dltsync_core.run.events import Event
-from dltsync_core.secrecy import blotted
-from dltsync_core.showing import indented
 
 LOGGER_NAME = "dltsync"
 
@@ -135,7 +135,7 @@ def _formatter(structured: bool, secrets: Sequence[str]) -> logging.Formatter:
     )
 
     def without_secrets(_logger: Any, _method: str, entry: Any) -> Any:
-        return {key: blotted(value, secrets) if isinstance(value, str) else value for key, value in entry.items()}
+        return {key: redacted(value, secrets) if isinstance(value, str) else value for key, value in entry.items()}
 
     def on_lines_of_its_own(_logger: Any, _method: str, entry: Any) -> Any:
         """JSON escapes what could be obeyed; plain text shows it, and indents every further line of an entry."""

@@ -10,7 +10,7 @@ ledger, the footer and Dagster know a partition by.
     [null,10)                    RIGHT with NULL as a boundary
     (-inf,+inf)                  the only slot of a function without boundaries, whatever its side
 
-Boundaries are the server's text, which loses nothing, in its shortest spelling (`catalog.boundaries`). Inside a key every
+Boundaries are the server's text, which loses nothing, in its shortest spelling (`catalog.boundary_text`). Inside a key every
 character that means something there, or to Dagster (`...`), is percent-encoded, so keys of character boundaries are lossless
 too.
 """
@@ -34,7 +34,7 @@ _WORDS = {MINUS_INFINITY, PLUS_INFINITY, NULL, ""}
 
 @dataclass(frozen=True)
 class Boundary:
-    """One end of a slot. `text` is lossless (`catalog.boundaries`); None is SQL's NULL given as a boundary value."""
+    """One end of a slot. `text` is lossless (`catalog.boundary_text`); None is SQL's NULL given as a boundary value."""
 
     text: str | None
 

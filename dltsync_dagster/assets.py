@@ -96,13 +96,13 @@ def _whole_table_body(
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     (unit,) = units
-    heads = pipeline.committed(str(table.name))
-    version = version_of(unit, heads)
+    committed_units = pipeline.committed(str(table.name))
+    version = version_of(unit, committed_units)
     yield dg.MaterializeResult(
         asset_key=location.asset_key(table),
         metadata={
-            **unit_metadata(unit, heads.get(WHOLE_TABLE)),
-            **table_metadata(heads, location.source_key(table), [unit]),
+            **unit_metadata(unit, committed_units.get(WHOLE_TABLE)),
+            **table_metadata(committed_units, location.source_key(table), [unit]),
             **notes_metadata(result),
         },
         data_version=dg.DataVersion(version) if version else None,
@@ -175,23 +175,25 @@ def _run_partitions(
         ):
             context.log_event(event)
         raise
-    heads = pipeline.committed(name)
+    committed_units = pipeline.committed(name)
     units = list(result.units)
     if result.failed:
-        for event in finished_materializations(location, table, units, heads):
+        for event in finished_materializations(location, table, units, committed_units):
             context.log_event(event)
         log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, load_verdicts(units, keys))
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
-    whole = {**table_metadata(heads, location.source_key(table), units), **notes_metadata(result)}
+    whole = {**table_metadata(committed_units, location.source_key(table), units), **notes_metadata(result)}
     for unit in units:
         if unit.unit in asked:
-            context.add_asset_metadata({**unit_metadata(unit, heads.get(unit.unit)), **whole}, partition_key=unit.unit)
+            context.add_asset_metadata(
+                {**unit_metadata(unit, committed_units.get(unit.unit)), **whole}, partition_key=unit.unit
+            )
     # Partitions that had to be loaded together with those asked for (both halves of a split take over its rows).
-    for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], heads):
+    for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], committed_units):
         context.log_event(event)
-    return result, units, version_of(units[0], heads)
+    return result, units, version_of(units[0], committed_units)
 
 
 def _reported_before(

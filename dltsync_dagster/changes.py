@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import StaticTableConfig, TableConfig
 from dltsync_core.identity import digest_of, joined
-from dltsync_core.plan.heads import Head
-from dltsync_core.plan.steps import Probe
-from dltsync_core.plan.unit import why_changed
+from dltsync_core.plan.unit_decision import why_changed
 
 T = TypeVar("T")
 
@@ -33,33 +32,33 @@ class Change:
 
 
 def changes_of(
-    table: TableConfig, probes: Mapping[str, Probe], heads: Mapping[str, Head], now: datetime
+    table: TableConfig, probes: Mapping[str, Probe], committed_units: Mapping[str, CommittedUnit], now: datetime
 ) -> list[Change]:
     """The units to load, in the order of the probes."""
     found = []
     for unit, probe in probes.items():
-        head = heads.get(unit)
-        reason = _why(table, head, probe, now)
+        committed_unit = committed_units.get(unit)
+        reason = _why(table, committed_unit, probe, now)
         if reason is not None:
-            found.append(Change(unit, reason, _version(table, unit, probe, head)))
+            found.append(Change(unit, reason, _version(table, unit, probe, committed_unit)))
     return found
 
 
-def _why(table: TableConfig, head: Head | None, probe: Probe, now: datetime) -> str | None:
-    if head is None:
+def _why(table: TableConfig, committed_unit: CommittedUnit | None, probe: Probe, now: datetime) -> str | None:
+    if committed_unit is None:
         return "never loaded before"
-    reason = why_changed(head.probe, probe)
+    reason = why_changed(committed_unit.probe, probe)
     if reason is not None:
         return reason
     limit = table.force_reload_after if isinstance(table, StaticTableConfig) else None
-    if limit is not None and now - head.committed_at >= limit:
+    if limit is not None and now - committed_unit.committed_at >= limit:
         return f"unchanged, but older than {limit}"
     return None
 
 
-def _version(table: TableConfig, unit: str, probe: Probe, head: Head | None) -> str:
+def _version(table: TableConfig, unit: str, probe: Probe, committed_unit: CommittedUnit | None) -> str:
     # The load it follows is part of it: a table that changes and changes back must be asked for twice.
-    after = head.load_id if head is not None else ""
+    after = committed_unit.load_id if committed_unit is not None else ""
     parts = (str(table.name), unit, probe.method, str(probe.rows), probe.signature, probe.watermark_high or "", after)
     return _digest(parts)
 

@@ -10,9 +10,9 @@ from dltsync_core.config import SCDTableConfig, TableConfig
 from dltsync_core.errors import ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import ThreeCounts, UnitResult
-from dltsync_core.typemap.summary import NULLS, SUM
+from dltsync_core.typemap.column_stats import NULLS, SUM
+from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import difference
-from dltsync_core.validate.summaries import LoadedFigure
 from dltsync_dagster.compat import check_spec
 from dltsync_dagster.drift_checks import SCHEMA
 from dltsync_dagster.evaluations import Verdict

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dltsync_core.catalog.drift import Finding
+from dltsync_core.catalog.schema_changes import ColumnChange
 from dltsync_core.errors import DriftError
 from dltsync_core.run.result import RunResult
 from dltsync_dagster.markdown import code
@@ -46,7 +46,7 @@ def schema_event(key: dg.AssetKey, result: RunResult) -> Any:
     )
 
 
-def _sentence(findings: list[Finding], *, refused: bool) -> str:
+def _sentence(findings: list[ColumnChange], *, refused: bool) -> str:
     if refused:
         return (
             f"{len(findings)} changes of the columns stopped the load"
@@ -58,7 +58,7 @@ def _sentence(findings: list[Finding], *, refused: bool) -> str:
     return f"{len(findings)} changes of the columns, which the load went along with"
 
 
-def _table(findings: Iterable[Finding]) -> str:
+def _table(findings: Iterable[ColumnChange]) -> str:
     lines = ["| column | change | before | now |", "| --- | --- | --- | --- |"]
     for finding in list(findings)[:_SHOWN]:
         cells = (

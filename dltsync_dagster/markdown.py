@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dltsync_core.showing import visible
+from dltsync_core.display import visible
 
 _BACKTICKS = re.compile(r"`+")
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import dagster as dg
 
+from dltsync_core.committed import CommittedUnit
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.heads import Head
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
 
 DATA_VERSION_TAG = "dagster/data_version"
 
 
-def unit_metadata(unit: UnitResult, head: Head | None) -> dict[str, Any]:
-    """One unit's load. A unit that was not read (skipped) shows the rows of what is committed, `head`."""
+def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dict[str, Any]:
+    """One unit's load. A unit that was not read (skipped) shows the rows of what is committed, `committed_unit`."""
     values: dict[str, Any] = {
         "dltsync/status": unit.status,
         "dltsync/reason": unit.reason,
@@ -37,7 +37,9 @@ def unit_metadata(unit: UnitResult, head: Head | None) -> dict[str, Any]:
     }
     values |= {name: value for name, value in optional.items() if value is not None}
     values |= _count_metadata(unit.counts)
-    rows = unit.counts.source if unit.counts is not None else head.rows if head is not None else None
+    rows = (
+        unit.counts.source if unit.counts is not None else committed_unit.rows if committed_unit is not None else None
+    )
     if rows is not None:
         values["dagster/row_count" if unit.unit == WHOLE_TABLE else "dagster/partition_row_count"] = rows
     return values
@@ -60,9 +62,9 @@ def notes_metadata(result: RunResult) -> dict[str, str]:
     return {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
 
 
-def committed_metadata(event: Event, head: Head | None) -> dict[str, Any]:
+def committed_metadata(event: Event, committed_unit: CommittedUnit | None) -> dict[str, Any]:
     """A unit that was committed by a run that did not live to give its result."""
-    rows = head.rows if head is not None else event.rows
+    rows = committed_unit.rows if committed_unit is not None else event.rows
     known = {
         "dltsync/status": "committed",
         "dltsync/load_id": event.load_id,
@@ -71,9 +73,15 @@ def committed_metadata(event: Event, head: Head | None) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def table_metadata(heads: Mapping[str, Head], source_key: dg.AssetKey, units: Sequence[UnitResult]) -> dict[str, Any]:
+def table_metadata(
+    committed_units: Mapping[str, CommittedUnit], source_key: dg.AssetKey, units: Sequence[UnitResult]
+) -> dict[str, Any]:
     """The table as a whole after a run: rows over all units, columns as they stand in the newest lake files."""
-    values: dict[str, Any] = {"dagster/row_count": sum(head.rows for head in heads.values())} if heads else {}
+    values: dict[str, Any] = (
+        {"dagster/row_count": sum(committed_unit.rows for committed_unit in committed_units.values())}
+        if committed_units
+        else {}
+    )
     written = [unit for unit in units if unit.files]
     if written:
         contracts = written[-1].contracts

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
+from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
-from dltsync_core.plan.heads import Head
-from dltsync_core.plan.steps import Probe
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.result import RunResult
 
@@ -45,7 +44,7 @@ class Pipeline(Protocol):
         """A cheap look at each unit of the source."""
         ...
 
-    def committed(self, table_name: str) -> Mapping[str, Head]:
+    def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
         """What is committed, from the ledger only."""
         ...
 

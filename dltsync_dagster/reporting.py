@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from dltsync_core.committed import CommittedUnit
 from dltsync_core.config import TableConfig
-from dltsync_core.plan.heads import Head
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.location import Location
@@ -28,33 +28,45 @@ def materialization(
 
 
 def finished_materializations(
-    location: Location, table: TableConfig, units: Sequence[UnitResult], heads: Mapping[str, Head]
+    location: Location, table: TableConfig, units: Sequence[UnitResult], committed_units: Mapping[str, CommittedUnit]
 ) -> list[dg.AssetMaterialization]:
     """Events for the units that are up to date, of a run in which others failed."""
     return [
-        materialization(location, table, unit.unit, unit_metadata(unit, heads.get(unit.unit)), version_of(unit, heads))
+        materialization(
+            location,
+            table,
+            unit.unit,
+            unit_metadata(unit, committed_units.get(unit.unit)),
+            version_of(unit, committed_units),
+        )
         for unit in units
         if unit.status != "failed"
     ]
 
 
 def interrupted_materializations(
-    location: Location, table: TableConfig, log: StepLog, heads: Mapping[str, Head]
+    location: Location, table: TableConfig, log: StepLog, committed_units: Mapping[str, CommittedUnit]
 ) -> list[dg.AssetMaterialization]:
     """Events for the units that were committed before the run was cut off without a result."""
     return [
-        materialization(location, table, unit, committed_metadata(event, heads.get(unit)), _signature(heads.get(unit)))
+        materialization(
+            location,
+            table,
+            unit,
+            committed_metadata(event, committed_units.get(unit)),
+            _signature(committed_units.get(unit)),
+        )
         for unit, event in log.committed.items()
     ]
 
 
-def version_of(unit: UnitResult, heads: Mapping[str, Head]) -> str | None:
+def version_of(unit: UnitResult, committed_units: Mapping[str, CommittedUnit]) -> str | None:
     """The data version of a unit: what the source looked like when it was read."""
-    return unit.probe_signature or _signature(heads.get(unit.unit))
+    return unit.probe_signature or _signature(committed_units.get(unit.unit))
 
 
-def _signature(head: Head | None) -> str | None:
-    return head.probe.signature if head is not None else None
+def _signature(committed_unit: CommittedUnit | None) -> str | None:
+    return committed_unit.probe.signature if committed_unit is not None else None
 
 
 def reported_in_run(

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import TableKind
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.steps import TableKind
 from dltsync_dagster.changes import Change, changes_of, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
 from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from dltsync_core.config.spec import EnvironmentSpec
+from dltsync_core.config.model import EnvironmentSpec
 from dltsync_core.errors import ConfigError
 
 PREFIX = "DLT_SYNC_DAGSTER_"

@@ -5,9 +5,9 @@ from typing import cast
 
 import dagster as dg
 
+from dltsync_core.committed import Probe
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.steps import Probe
 from dltsync_dagster.compat import preview_accepted
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location

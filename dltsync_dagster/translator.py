@@ -11,8 +11,8 @@ import dagster as dg
 import dlt
 
 from dltsync_core.config import PipelineConfig, TableConfig
+from dltsync_core.display import as_markdown
 from dltsync_core.identity import dotted, path_part
-from dltsync_core.showing import as_markdown
 from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
 
 _PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}(?:[0-9a-f]{8})?$)[A-Za-z0-9_-]+")

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from dltsync_core.display import quoted
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.showing import quoted
 from dltsync_dagster.evaluations import Verdict
 from dltsync_dagster.markdown import code, grid
 from dltsync_dagster.metadata import rows_metadata

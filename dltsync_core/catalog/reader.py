@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from dltsync_core.catalog.facts import DatabaseFacts, PartitioningFacts, TableFacts
+from dltsync_core.catalog.name_resolution import ObjectFacts, resolve_name
 from dltsync_core.catalog.queries import query, query_for
-from dltsync_core.catalog.resolution import ObjectFacts, resolve
-from dltsync_core.catalog.rows import (
+from dltsync_core.catalog.query_rows import (
     Row,
     any_masked,
     boundaries_by_function,
@@ -66,7 +66,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
         ObjectFacts(TableName(row["schema_name"], row["object_name"]), row["object_id"], row["type"].strip())
         for row in _ask(session, "objects")
     ]
-    found = {name: resolve(name, objects, database) for name in names}
+    found = {name: resolve_name(name, objects, database) for name in names}
     ids = sorted({o.object_id for o in found.values()})
     columns_rows = _query_ids(session, "columns", ids)
     unmasked = any_masked(columns_rows) and bool(_ask(session, "unmask")[0]["unmask"])

@@ -25,16 +25,16 @@ from dltsync_core.cli.options import (
     split_partition_keys,
 )
 from dltsync_core.cli.progress import RunProgress
-from dltsync_core.cli.recovered import print_recovery
-from dltsync_core.cli.repaired import print_repair
+from dltsync_core.cli.recovery import print_recovery
+from dltsync_core.cli.repair import print_repair
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging
+from dltsync_core.plan.recovery import Answer
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.failures import secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_core.state.recovery import Answer
 
 _CODES = "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in outcome.EXIT_CODES)
 

@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from dltsync_core.display import visible
 from dltsync_core.errors import SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.secrecy import blotted
-from dltsync_core.showing import visible
+from dltsync_core.redaction import redacted
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "everything asked for was done, or nothing had changed"),
@@ -102,7 +102,7 @@ def explained(*, as_json: bool) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - the outermost edge: a defect still gets a message and a code
         if os.environ.get("DLT_SYNC_DEBUG"):
-            sys.stderr.write(blotted(traceback.format_exc(), _secrets))
+            sys.stderr.write(redacted(traceback.format_exc(), _secrets))
         _end(
             INTERNAL_DEFECT,
             type(error).__name__,

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from dltsync_core.display import visible
 from dltsync_core.run.events import Event
-from dltsync_core.showing import visible
 
 _DONE = {"committed": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dltsync_core.cli.narrowed import print_narrowed
+from dltsync_core.cli.row_diff import print_narrowed
+from dltsync_core.display import visible
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RunResult
-from dltsync_core.showing import visible
 
 _ACTION_STYLE = {
     Action.SKIP: "dim",

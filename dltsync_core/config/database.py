@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from dltsync_core.config.model import EnvironmentSpec
 from dltsync_core.config.server_address import parse_address
-from dltsync_core.config.spec import EnvironmentSpec
 
 if TYPE_CHECKING:
     from typing_extensions import Self

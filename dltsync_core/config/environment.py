@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.config.error_messages import Origins, nearest
 from dltsync_core.config.pipeline import PipelineConfig
-from dltsync_core.config.problems import Origins, nearest
 
 PREFIX = "DLT_SYNC_"
 CONFIG_VARIABLE = "DLT_SYNC_CONFIG"

@@ -10,17 +10,17 @@ from typing import Any
 
 import yaml
 
-from dltsync_core.config.broken_text import explain_toml, explain_yaml
 from dltsync_core.config.environment import (
     CONFIG_VARIABLE,
     misspelt_config_variable,
     overridden,
     unknown_variables,
 )
+from dltsync_core.config.error_messages import config_error
 from dltsync_core.config.interpolation import interpolate, references
+from dltsync_core.config.model import reading_environment
 from dltsync_core.config.pipeline import PipelineConfig
-from dltsync_core.config.problems import config_error
-from dltsync_core.config.spec import reading_environment
+from dltsync_core.config.syntax_errors import explain_toml, explain_yaml
 from dltsync_core.config.yaml_reader import PlainLoader
 from dltsync_core.errors import ConfigError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dltsync_core.config.spec import Listed, Spec
+from dltsync_core.config.model import Listed, Spec
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dltsync_core.config.spec import Spec
+from dltsync_core.config.model import Spec
 
 
 class RepresentationConfig(Spec):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from dltsync_core.committed import TableKind
+from dltsync_core.config.model import Listed, Spec
 from dltsync_core.config.quality import QualityRule
-from dltsync_core.config.spec import Listed, Spec
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
 
 if TYPE_CHECKING:
     from typing_extensions import Self

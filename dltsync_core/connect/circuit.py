@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.settings import address_of
+from dltsync_core.connect.session_settings import address_of
 from dltsync_core.errors import CircuitOpen, LoginFailed, ServerUnreachable, SyncError
 
 log = logging.getLogger("dltsync.connect")
@@ -52,10 +52,10 @@ class Wait:
     seconds: float
 
 
-Verdict: TypeAlias = Go | Wait
+CircuitDecision: TypeAlias = Go | Wait
 
 
-def asked(circuit: Circuit, now: float, pause: float = PAUSE_SECONDS) -> tuple[Circuit, Verdict]:
+def asked(circuit: Circuit, now: float, pause: float = PAUSE_SECONDS) -> tuple[Circuit, CircuitDecision]:
     """Somebody wants to connect. A try that never told its end is forgotten after another pause."""
     if circuit.opened_at is None:
         return circuit, Go()

@@ -12,7 +12,7 @@ from dltsync_core.connect.connection_string import control_string
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
-from dltsync_core.connect.settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
+from dltsync_core.connect.session_settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
 
 _UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
 """SQLSTATEs of a driver manager that finds or opens no driver."""

@@ -17,8 +17,8 @@ from dltsync_core.connect.connection_string import data_string
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
-from dltsync_core.connect.leaving import skip_native_exit
-from dltsync_core.connect.settings import NO_LIMIT, address_of, session_settings
+from dltsync_core.connect.native_exit import skip_native_exit
+from dltsync_core.connect.session_settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import QueryError, SyncError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)

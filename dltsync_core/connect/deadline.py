@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from dltsync_core.connect.leaving import skip_native_exit
+from dltsync_core.connect.native_exit import skip_native_exit
 
 GRACE_SECONDS = 2.0
 """What the driver gets beyond its own time-out, to say itself what happened."""

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dltsync_core.connect.numbers import (
+from dltsync_core.connect.connection_advice import Advice, Way, advice, needs_a_look
+from dltsync_core.connect.error_numbers import (
     CANNOT_LOG_IN,
     IS_MISSING,
     IS_REFUSED,
@@ -20,10 +21,9 @@ from dltsync_core.connect.numbers import (
     SENTENCES,
     TRANSIENT,
     UNREACHABLE_STATES,
-    Recourse,
+    RetryKind,
 )
-from dltsync_core.connect.reach import look
-from dltsync_core.connect.unreached import Advice, Way, advice, needs_a_look
+from dltsync_core.connect.reachability import look
 from dltsync_core.errors import (
     CertificateNotTrusted,
     LoginFailed,
@@ -34,7 +34,7 @@ from dltsync_core.errors import (
     TableNotFound,
     TransientQueryError,
 )
-from dltsync_core.secrecy import blotted
+from dltsync_core.redaction import redacted
 
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _STATE = re.compile(r"\[?([0-9A-Z]{5})\]")
@@ -147,7 +147,7 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
             "trust_server_certificate: true accepts any certificate and is for tests only",
             **facts,
         )
-    if TRANSIENT.get(fault.number or 0, Recourse.NEW_CONNECTION) is not Recourse.NEW_CONNECTION:
+    if TRANSIENT.get(fault.number or 0, RetryKind.NEW_CONNECTION) is not RetryKind.NEW_CONNECTION:
         return ServerUnreachable(
             f"{place} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
         )
@@ -180,7 +180,7 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     if fault.number in IS_REFUSED:
         return QueryError(said, remedy=_grant(fault.message), **facts)
     recourse = TRANSIENT.get(fault.number or 0)
-    if recourse is Recourse.NEW_CONNECTION or (recourse is None and fault.state in UNREACHABLE_STATES):
+    if recourse is RetryKind.NEW_CONNECTION or (recourse is None and fault.state in UNREACHABLE_STATES):
         return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
     if recourse is not None or fault.state == "40001":
         return TransientQueryError(said, remedy="the server refused it for now; run again", **facts)
@@ -221,4 +221,4 @@ def _grant(message: str) -> str:
 
 
 def _scrubbed(fault: Fault, secrets: Sequence[str]) -> Fault:
-    return Fault(blotted(fault.message, secrets), fault.state, fault.number)
+    return Fault(redacted(fault.message, secrets), fault.state, fault.number)

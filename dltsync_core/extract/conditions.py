@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.tsql.conditions import slot_condition, window_condition
 from dltsync_core.tsql.fragments import Sql, join
-from dltsync_core.tsql.ranges import slot_condition, window_condition
 
 
 def condition_of(unit: UnitFilter) -> Sql | None:

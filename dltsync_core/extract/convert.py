@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.errors import ExtractError, FidelityError
-from dltsync_core.extract.moments import Moments, first_true, unfit_row
-from dltsync_core.extract.replacements import Replacements
-from dltsync_core.extract.row_names import named, shown
+from dltsync_core.extract.datetimes import Moments, first_true, unfit_row
+from dltsync_core.extract.replacement_characters import Replacements
+from dltsync_core.extract.row_labels import named, shown
 from dltsync_core.plan.keys import naming_key
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 

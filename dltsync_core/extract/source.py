@@ -18,10 +18,10 @@ from dltsync_core.config import (
     TableConfig,
 )
 from dltsync_core.connect.control import control_session
-from dltsync_core.connect.retrying import Budget, retried
+from dltsync_core.connect.retry import Budget, run_with_retries
 from dltsync_core.errors import CatalogError, NotPartitioned
-from dltsync_core.extract.opening import open_view
-from dltsync_core.extract.view import ReadView
+from dltsync_core.extract.open_read_view import open_view
+from dltsync_core.extract.read_view import ReadView
 from dltsync_core.identity import TableName
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.columns import find_column, needed_columns
@@ -38,7 +38,7 @@ class SqlServerSource:
     """A way to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it.
 
     Looks at the catalogue are tried again when their failure may pass. A read view is one attempt: what it reads is only good
-    within it, so whoever opens it starts over with a new one (`connect.retrying.retried`).
+    within it, so whoever opens it starts over with a new one (`connect.retry.retried`).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SqlServerSource:
             with control_session(self.database) as session:
                 return read_database(session)
 
-        return retried(look, self._budget)
+        return run_with_retries(look, self._budget)
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
         """Facts of every table, keyed by the name in its config; `facts.name` has the catalogue's spelling.
@@ -71,7 +71,7 @@ class SqlServerSource:
             with control_session(self.database) as session:
                 return read_tables(session, [table.name for table in tables], self.database.database)
 
-        found = retried(look, self._budget)
+        found = run_with_retries(look, self._budget)
         for table in tables:
             check_against_catalogue(found[table.name], table)
         return found

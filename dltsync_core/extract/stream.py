@@ -20,7 +20,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from dltsync_core.errors import StatementTimeout, SyncError
-from dltsync_core.extract.limits import ExtractLimits
+from dltsync_core.extract.batch_size import ExtractLimits
 
 STOP_WITHIN_SECONDS = 30.0
 """How long a cancelled fetch may take to return before the thread is given up (it is a daemon and holds only its own session)."""

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from dltsync_core.errors import SyncError
-from dltsync_core.history.integrity import Finding
-from dltsync_core.history.repair import RepairPlan, VersionChange, plan_repair
-from dltsync_core.history.versions import SourceHistory, Version, VersionColumns, VersionStore, moment_text
+from dltsync_core.history.integrity import VersionIssue
+from dltsync_core.history.repair import RepairPlan, VersionChange, VersionStore, plan_repair
+from dltsync_core.history.versions import SourceHistory, Version, VersionColumns, moment_text
 from dltsync_core.identity import TableName, dotted
 
 Key: TypeAlias = tuple[str | None, ...]
@@ -111,7 +111,7 @@ def _notes(plan: RepairPlan) -> tuple[str, ...]:
     return (*plan.notes, f"{what} reported and left alone")
 
 
-def _finding(scd: ScdTarget, finding: Finding) -> dict[str, Any]:
+def _finding(scd: ScdTarget, finding: VersionIssue) -> dict[str, Any]:
     return {
         "kind": finding.kind,
         "key": _key(scd, finding.key),
@@ -123,7 +123,7 @@ def _finding(scd: ScdTarget, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _remedy(scd: ScdTarget, finding: Finding) -> str:
+def _remedy(scd: ScdTarget, finding: VersionIssue) -> str:
     """What a person can do about it; nothing where the changes put it right without any loss."""
     if finding.origin == "source":
         said = f"correct these rows of {scd.table} at the source, then `dltsync run`"

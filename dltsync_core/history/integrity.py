@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Literal, TypeAlias
 
-from dltsync_core.history.spelling import Spelling
+from dltsync_core.history.collation import CollationRule
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
 
 _SHOWN = 5
@@ -38,7 +38,7 @@ Origin: TypeAlias = Literal["source", "warehouse", "unknown"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class VersionIssue:
     """One rule that one key breaks, or a doubt which keys are one (`spelt_differently`). `valid_from` tells which version (None:
     the key as a whole). `is_mended`: the changes that are planned put it right."""
 
@@ -54,7 +54,7 @@ class Finding:
         return f"{key}: {self.kind}: {self.detail}"
 
 
-def by_likeness(versions: Iterable[Version]) -> Iterator[tuple[tuple[Version, ...], ...]]:
+def group_possible_matches(versions: Iterable[Version]) -> Iterator[tuple[tuple[Version, ...], ...]]:
     """The entities that may be one, each as its versions; mostly one alone. Versions that are alike come together."""
     for _, group in groupby(versions, key=lambda version: version.like or version.key):
         yield tuple(by_entity(group))
@@ -66,7 +66,7 @@ def by_entity(versions: Iterable[Version]) -> Iterator[tuple[Version, ...]]:
         yield tuple(sorted(group, key=lambda version: (version.valid_from, version.row)))
 
 
-def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> Finding:
+def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> VersionIssue:
     """That these entities may be one: only the server could tell. Whatever else is said of them may be wrong."""
     keys = sorted(
         {version.key for versions in entities for version in versions}, key=lambda key: [part or "" for part in key]
@@ -74,23 +74,27 @@ def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None)
     shown = ", ".join(" + ".join("NULL" if part is None else f"'{part}'" for part in key) for key in keys[:_SHOWN])
     more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
     under = "".join(f" under {_named(*column)}" for column in _in_doubt(entities, columns))
-    return Finding("spelt_differently", keys[0], None, f"{shown}{more} are spelt differently; may be one entity{under}")
+    return VersionIssue(
+        "spelt_differently", keys[0], None, f"{shown}{more} are spelt differently; may be one entity{under}"
+    )
 
 
-def _in_doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> Iterator[tuple[str, Spelling]]:
+def _in_doubt(
+    entities: Sequence[Sequence[Version]], columns: VersionColumns | None
+) -> Iterator[tuple[str, CollationRule]]:
     """The key columns in which these entities differ."""
     for number, (name, spelling) in enumerate(columns.compared if columns else ()):
         if spelling is not None and len({(v[0].entity or v[0].key)[number] for v in entities}) > 1:
             yield name, spelling
 
 
-def _named(column: str, spelling: Spelling) -> str:
+def _named(column: str, spelling: CollationRule) -> str:
     if spelling.collation is None:
         return f"the collation of {column}, which is not known"
     return f"the collation {spelling.collation} of {column}"
 
 
-def find_breaches(versions: Sequence[Version]) -> tuple[Finding, ...]:
+def find_violations(versions: Sequence[Version]) -> tuple[VersionIssue, ...]:
     """Everything that is wrong with one entity's versions, ordered by valid_from. Empty when all rules hold."""
     return (
         *_of_key(versions),
@@ -100,48 +104,50 @@ def find_breaches(versions: Sequence[Version]) -> tuple[Finding, ...]:
     )
 
 
-def _of_key(versions: Sequence[Version]) -> Iterator[Finding]:
+def _of_key(versions: Sequence[Version]) -> Iterator[VersionIssue]:
     key = versions[0].key
     latest = sum(version.is_latest for version in versions)
     if latest > 1:
-        yield Finding("several_latest", key, None, f"{latest} versions are marked latest")
+        yield VersionIssue("several_latest", key, None, f"{latest} versions are marked latest")
     if latest == 0:
-        yield Finding("no_latest", key, None, f"none of {len(versions)} versions is marked latest")
+        yield VersionIssue("no_latest", key, None, f"none of {len(versions)} versions is marked latest")
 
 
-def _of_version(version: Version) -> Finding | None:
+def _of_version(version: Version) -> VersionIssue | None:
     if version.valid_to is None or version.valid_to > version.valid_from:
         return None
     start, end = moment_text(version.valid_from), moment_text(version.valid_to)
     if version.valid_to == version.valid_from:
-        return Finding("zero_length", version.key, version.valid_from, f"begins and ends at {start}")
-    return Finding("inverted", version.key, version.valid_from, f"begins at {start} and ends before that, at {end}")
+        return VersionIssue("zero_length", version.key, version.valid_from, f"begins and ends at {start}")
+    return VersionIssue(
+        "inverted", version.key, version.valid_from, f"begins at {start} and ends before that, at {end}"
+    )
 
 
-def _of_neighbours(earlier: Version, later: Version) -> Iterator[Finding]:
+def _of_neighbours(earlier: Version, later: Version) -> Iterator[VersionIssue]:
     start, end, follows = (moment_text(m) for m in (earlier.valid_from, earlier.valid_to, later.valid_from))
     if earlier.valid_from == later.valid_from:
-        yield Finding("same_start", earlier.key, earlier.valid_from, f"two versions begin at {start}")
+        yield VersionIssue("same_start", earlier.key, earlier.valid_from, f"two versions begin at {start}")
         return
     if earlier.is_latest:
         detail = f"the version of {start} is marked latest, another begins at {follows}"
-        yield Finding("superseded_but_latest", earlier.key, earlier.valid_from, detail)
+        yield VersionIssue("superseded_but_latest", earlier.key, earlier.valid_from, detail)
     if earlier.valid_to is None:
         detail = f"the version of {start} is open, another begins at {follows}"
-        yield Finding("superseded_but_open", earlier.key, earlier.valid_from, detail)
+        yield VersionIssue("superseded_but_open", earlier.key, earlier.valid_from, detail)
     elif earlier.valid_to > later.valid_from:
         detail = f"the version of {start} ends at {end}, after the next begins at {follows}"
-        yield Finding("overlap", earlier.key, earlier.valid_from, detail)
+        yield VersionIssue("overlap", earlier.key, earlier.valid_from, detail)
     elif earlier.valid_from < earlier.valid_to < later.valid_from:
         detail = f"the version of {start} ends at {end}, the next begins at {follows}"
-        yield Finding("gap", earlier.key, earlier.valid_from, detail)
+        yield VersionIssue("gap", earlier.key, earlier.valid_from, detail)
 
 
-def _of_last(last: Version) -> Iterator[Finding]:
+def _of_last(last: Version) -> Iterator[VersionIssue]:
     start, end = moment_text(last.valid_from), moment_text(last.valid_to)
     if last.is_latest and last.valid_to is not None:
         detail = f"the last version, of {start}, is marked latest and ended at {end}"
-        yield Finding("latest_but_closed", last.key, last.valid_from, detail)
+        yield VersionIssue("latest_but_closed", last.key, last.valid_from, detail)
     if not last.is_latest and last.valid_to is None:
         detail = f"the last version, of {start}, is open and not marked latest"
-        yield Finding("open_but_not_latest", last.key, last.valid_from, detail)
+        yield VersionIssue("open_but_not_latest", last.key, last.valid_from, detail)

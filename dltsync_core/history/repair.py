@@ -12,12 +12,29 @@ source has itself is left alone unless its repair is asked for: validation would
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
-from dltsync_core.history.integrity import Finding, Origin, by_likeness, doubt, find_breaches
+from dltsync_core.history.integrity import Origin, VersionIssue, doubt, find_violations, group_possible_matches
 from dltsync_core.history.versions import SourceHistory, Version, VersionColumns
+
+
+class VersionStore(Protocol):
+    """A warehouse that holds versions."""
+
+    def revise_versions(
+        self,
+        target: tuple[str, str],
+        columns: VersionColumns,
+        decide: Callable[[Sequence[Version]], RepairPlan],
+        *,
+        apply: bool,
+    ) -> RepairPlan:
+        """Show `decide` all versions of every key that may break a rule or be another's spelling (grouped by likeness, in it by
+        entity, ordered by valid_from), and change what it plans when `apply`. All in one transaction. The plan that was (or
+        would be) carried out, with the store's notes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,7 @@ class RepairPlan:
     """What is wrong and what would be changed. `notes` are sentences about how the table writes its history; `left_alone`
     counts the keys with findings of which nothing is changed."""
 
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[VersionIssue, ...] = ()
     changes: tuple[VersionChange, ...] = ()
     notes: tuple[str, ...] = ()
     left_alone: int = 0
@@ -49,15 +66,15 @@ def plan_repair(
     """All findings and changes. Versions that are alike come together. `columns` names, in findings, what leaves a doubt.
     `source` is what the source said of the keys with findings (None: not known); without `including_source_faults` nothing is
     changed that the source may have said."""
-    findings: list[Finding] = []
+    findings: list[VersionIssue] = []
     changes: list[VersionChange] = []
     left_alone = 0
-    for entities in by_likeness(versions):
+    for entities in group_possible_matches(versions):
         if len(entities) > 1:
             findings.append(replace(doubt(entities, columns), origin=_origin_of_doubt(entities, source)))
             left_alone += 1
             continue
-        found = find_breaches(entities[0])
+        found = find_violations(entities[0])
         if not found:
             continue
         after = _wanted(entities[0], source, including_source_faults=including_source_faults)
@@ -73,9 +90,9 @@ def _wanted(
 ) -> tuple[Version, ...]:
     """The versions of one entity as they should be: what the source said, and the rules upon it when that is asked for."""
     after = tuple(versions) if source is None else tuple(_restored(versions, source))
-    if not including_source_faults or any(finding.kind == "same_start" for finding in find_breaches(after)):
+    if not including_source_faults or any(finding.kind == "same_start" for finding in find_violations(after)):
         return after
-    return tuple(mend(after)) if find_breaches(after) else after
+    return tuple(repaired_versions(after)) if find_violations(after) else after
 
 
 def _restored(versions: Sequence[Version], source: SourceHistory) -> Iterator[Version]:
@@ -110,10 +127,12 @@ def _as_source(versions: Sequence[Version], source: SourceHistory | None) -> tup
     return tuple(sorted(told, key=lambda version: (version.valid_from, version.row)))
 
 
-def _judged(found: Sequence[Finding], after: Sequence[Version], said: Sequence[Version] | None) -> Iterator[Finding]:
+def _judged(
+    found: Sequence[VersionIssue], after: Sequence[Version], said: Sequence[Version] | None
+) -> Iterator[VersionIssue]:
     """The findings with their origin, and whether they are over afterwards."""
-    left = {(finding.kind, finding.valid_from) for finding in find_breaches(after)}
-    at_source = {(finding.kind, finding.valid_from) for finding in find_breaches(said)} if said else set()
+    left = {(finding.kind, finding.valid_from) for finding in find_violations(after)}
+    at_source = {(finding.kind, finding.valid_from) for finding in find_violations(said)} if said else set()
     for finding in found:
         place = finding.kind, finding.valid_from
         origin: Origin = "unknown" if said is None else "source" if place in at_source else "warehouse"
@@ -128,7 +147,7 @@ def _origin_of_doubt(entities: Sequence[Sequence[Version]], source: SourceHistor
     return "source" if len(there) > 1 else "warehouse"
 
 
-def mend(versions: Sequence[Version]) -> Iterator[Version]:
+def repaired_versions(versions: Sequence[Version]) -> Iterator[Version]:
     """The versions of one entity as they should be. No two begin at the same moment; they are ordered by valid_from."""
     for version, following in pairwise(versions):
         yield _changed(version, _end_before(version, following), is_latest=False)

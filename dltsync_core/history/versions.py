@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from dltsync_core.history.spelling import Spelling
+from dltsync_core.history.collation import CollationRule
 
 if TYPE_CHECKING:
-    from dltsync_core.history.repair import RepairPlan
+    pass
 
 _SECOND = 1_000_000_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -25,10 +25,10 @@ class VersionColumns:
     effective_date: str
     end_date: str
     is_latest: str
-    spellings: tuple[Spelling | None, ...] = ()
+    spellings: tuple[CollationRule | None, ...] = ()
 
     @property
-    def compared(self) -> tuple[tuple[str, Spelling | None], ...]:
+    def compared(self) -> tuple[tuple[str, CollationRule | None], ...]:
         """Each business key with its spelling."""
         spellings = self.spellings or (None,) * len(self.business_keys)
         return tuple(zip(self.business_keys, spellings, strict=True))
@@ -66,22 +66,6 @@ class SourceVersion:
 
 SourceHistory: TypeAlias = Mapping[tuple[str | None, ...], Sequence[SourceVersion]]
 """The source's versions by business key, spelt as in `Version.key`."""
-
-
-class VersionStore(Protocol):
-    """A warehouse that holds versions."""
-
-    def revise_versions(
-        self,
-        target: tuple[str, str],
-        columns: VersionColumns,
-        decide: Callable[[Sequence[Version]], RepairPlan],
-        *,
-        apply: bool,
-    ) -> RepairPlan:
-        """Show `decide` all versions of every key that may break a rule or be another's spelling (grouped by likeness, in it by
-        entity, ordered by valid_from), and change what it plans when `apply`. All in one transaction. The plan that was (or
-        would be) carried out, with the store's notes."""
 
 
 def moment_text(moment: int | None) -> str | None:

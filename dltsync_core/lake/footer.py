@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
+from dltsync_core.committed import TableKind
 from dltsync_core.errors import LakeError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
 
 PREFIX = "dltsync."
 FOOTER_VERSION = 2

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
 from dltsync_core.ranges import PartitionRange
 
 Compression: TypeAlias = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"]
@@ -28,7 +28,8 @@ class LoadFacts:
     """What is known about a load before its first row.
 
     `unit` is a partition key or `identity.WHOLE_TABLE`. `schema` is the exact Arrow schema of every batch (nullability
-    included). `source` and `shape` are what the load's head will say (`plan.heads`). `partition_range` is given for
+    included). `source` and `shape` are what the load's committed unit will say (`plan.committed units`). `partition_range`
+    is given for
     partition tables only, the window (low exclusive, high inclusive, server text) for increments only. `contracts` is the
     fidelity contract of each column, JSON-ready; `column_ids` are the server's numbers of them.
     """

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, get_args
 
+from dltsync_core.committed import TableKind
 from dltsync_core.errors import LakeError, NewerFormat
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
 
 MANIFEST_VERSION = 4
 """What is written. Version 3, which is still read, does not say the server's numbers of the columns. Version 2, still read too,
@@ -64,7 +64,7 @@ class Manifest:
     takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
     `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
     are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
-    `pipeline`, `source`, `shape` and `probe_rows` complete what the ledger's head of this load says (`plan.heads`).
+    `pipeline`, `source`, `shape` and `probe_rows` complete what the ledger's head of this load says (`plan.committed units`).
     `builds_on` is the digest of the loads that an increment was added to, so that a missing one is noticed without a ledger.
     """
 

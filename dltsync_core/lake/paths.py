@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import re
 
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName, path_part
-from dltsync_core.plan.steps import TableKind
 
 PARTITION_KEY = "dltsync_partition"
 LOAD_KEY = "dltsync_load"

@@ -7,7 +7,7 @@
    publication: it also says which earlier loads it replaces.
 4. The manifests are read once more. If a later fence replaced our load in between, ours is dead for every reader whatever
    happens now; its files go, and the publisher learns that it was fenced.
-5. What the table has left behind moves to `_retired` (`lake.clearing`). A stop here leaves clutter for a plain glob,
+5. What the table has left behind moves to `_retired` (`lake.cleanup`). A stop here leaves clutter for a plain glob,
    which the next publication clears.
 """
 
@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
+from dltsync_core.committed import lake_digest
 from dltsync_core.errors import Fenced, SyncError
 from dltsync_core.lake import paths
-from dltsync_core.lake.clearing import clear_up, unnamed_files
+from dltsync_core.lake.cleanup import orphan_files, remove_superseded
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import (
     Manifest,
@@ -34,9 +35,8 @@ from dltsync_core.lake.manifest import (
     live,
     winner_over,
 )
-from dltsync_core.lake.manifests import Manifests
-from dltsync_core.lake.storage import LakeStorage
-from dltsync_core.plan.heads import lake_digest
+from dltsync_core.lake.manifest_index import Manifests
+from dltsync_core.lake.storage.port import LakeStorage
 
 
 def nobody_asked() -> None:
@@ -80,7 +80,7 @@ def publish(
         if all(other.order != manifest.order for other in live(known)):
             _step_aside(storage, manifest, known)
             raise _fenced(manifest, known)
-        clear_up(storage, manifest, known, keep_generations=keep_generations, everywhere=everywhere)
+        remove_superseded(storage, manifest, known, keep_generations=keep_generations, everywhere=everywhere)
     return manifest
 
 
@@ -197,7 +197,7 @@ def _left_behind(storage: LakeStorage, manifest: Manifest, earlier: Sequence[Man
     manifest of theirs that still arrives must be dead. Loads that replace their unit need not name them."""
     if manifest.replaces_unit:
         return ()
-    keys = unnamed_files(storage.list(paths.data_directory(manifest.table)), manifest, earlier)
+    keys = orphan_files(storage.list(paths.data_directory(manifest.table)), manifest, earlier)
     orders = {order for key in keys if (order := paths.order_of(key)) is not None}
     # Asked by name as well: a listing may be older than the manifest, on a network disk.
     return tuple(

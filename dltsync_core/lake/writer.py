@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError, ValidationFailed
-from dltsync_core.lake.aside import SetAside
-from dltsync_core.lake.claims import Claim
-from dltsync_core.lake.disk import (
+from dltsync_core.lake.decimal_sums import DecimalSums
+from dltsync_core.lake.footer import Footer, footer_from
+from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
+from dltsync_core.lake.resumable_files import ResumableFiles
+from dltsync_core.lake.storage.directory_lock import Claim
+from dltsync_core.lake.storage.disk import (
     create_file,
     explained,
     remove_tree,
     sync_directory,
     sync_file,
 )
-from dltsync_core.lake.footer import Footer, footer_from
-from dltsync_core.lake.hashed_file import HashedFile
-from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
-from dltsync_core.lake.sums import DecimalSums
+from dltsync_core.lake.storage.hashed_file import HashedFile
 
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""
@@ -114,7 +114,7 @@ class StagedLoad:
         self._finished = True
         return StagedFiles(self._facts, final, self._directory, staged)
 
-    def set_aside(self) -> SetAside:
+    def set_aside(self) -> ResumableFiles:
         """Close what was written, as rows that a later attempt may prove and take over. This load is over."""
         try:
             self._write_waiting()
@@ -131,7 +131,7 @@ class StagedLoad:
             raise
         files, self._files = tuple(aside / file.path.name for file in self._files), []
         claim, self._claim = self._claim, None  # the rows are still this process's
-        return SetAside(aside, files, self.rows, self._facts.schema, claim)
+        return ResumableFiles(aside, files, self.rows, self._facts.schema, claim)
 
     def discard(self) -> None:
         """Remove what was written. Harmless when called twice."""

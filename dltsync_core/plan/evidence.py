@@ -25,7 +25,7 @@ _NAMES: tuple[PartName, ...] = (STAMPS, RECENT, UNSTAMPED, ABOVE)
 
 
 def signature(*parts: object, named: Mapping[PartName, str] | None = None, schema_digest: str) -> str:
-    """The signature of these parts. The digest of the columns comes last (see `run.drifting`)."""
+    """The signature of these parts. The digest of the columns comes last (see `run.planning.schema_changes`)."""
     spelt = ["" if part is None else str(part) for part in parts]
     spelt += [f"{name}:{figures}" for name, figures in (named or {}).items()]
     return "|".join([*spelt, schema_digest])

@@ -1,8 +1,8 @@
 """Partition tables: which slots to load, and which of them take over the rows of slots that are gone.
 
-SPLIT and MERGE make committed units vanish. Their rows belong to slots that were never loaded; those are found without
+SPLIT and MERGE remove committed units. Their rows belong to slots that were never loaded; those are found without
 comparing values (only the server knows its order), by walking along boundaries that both sides know. The slots that take
-over are one family: all of them are loaded, and only together do they replace what vanished.
+over are one group: all of them are loaded, and only together do they replace what vanished.
 """
 
 from __future__ import annotations
@@ -11,50 +11,62 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.families import Family, families
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.intent import Intent
 from dltsync_core.plan.keys import row_key
-from dltsync_core.plan.observed import TableObservation
-from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
-from dltsync_core.plan.unit import Basis, can_fill, filled, unchanged, why_changed, why_damaged, why_not_comparable
+from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.unit_decision import (
+    TableDefinition,
+    can_load_from_lake,
+    from_lake_reason,
+    unchanged_reason,
+    why_changed,
+    why_damaged,
+    why_not_comparable,
+)
 
 
 def plan_partition_table(
     facts: TableFacts,
     table: PartitionTableConfig,
     *,
-    basis: Basis,
+    definition: TableDefinition,
     probes: Mapping[int, Probe],
-    heads: TableHeads,
+    committed_units: CommittedUnits,
     observed: TableObservation,
-    intent: Intent,
+    options: RunOptions,
 ) -> TablePlan:
-    """The steps of one partition table in slot order. Heirs of vanished units name them in `replaces`.
+    """The steps of one partition table in slot order. Replacements of removed units name them in `replaces`.
 
-    `probes` are by slot number. With `intent.partition_keys` only those units are planned, and every member of a family
+    `probes` are by slot number. With `intent.partition_keys` only those units are planned, and every member of a group
     that one of them belongs to. Raises LakeError or WarehouseError (healing off),
     NotPartitioned.
     """
     partitioning = facts.partitioning
     if partitioning is None:
         raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
-    live = {unit: head for unit, head in heads.live.items() if head.kind == table.kind}
-    left_behind = observed.left_behind({*heads.live, *(slot.range.key for slot in partitioning.slots)})
+    live = {
+        unit: committed_unit
+        for unit, committed_unit in committed_units.live.items()
+        if committed_unit.kind == table.kind
+    }
+    left_behind = observed.left_behind({*committed_units.live, *(slot.range.key for slot in partitioning.slots)})
     whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
-    strangers = tuple(sorted({*heads.live, *whole} - set(live)))
-    found = families(partitioning, {*live, *left_behind} - set(strangers), strangers)
-    family_of = {unit: family for family in found for unit in family.heirs}
-    wanted = _wanted(partitioning, found, intent)
+    strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
+    found = repartition_groups(partitioning, {*live, *left_behind} - set(strangers), strangers)
+    family_of = {unit: family for family in found for unit in family.replacements}
+    wanted = _wanted(partitioning, found, options)
     steps = []
     for slot in partitioning.slots:
         unit = slot.range.key
         if unit not in wanted:
             continue
-        step = _step(facts.name, slot, live.get(unit), basis, probes[slot.number], observed, intent)
+        step = _step(facts.name, slot, live.get(unit), definition, probes[slot.number], observed, options)
         steps.append(_inherit(step, family_of.get(unit)))
     method = steps[0].probe.method if steps and steps[0].probe else table.change_detection
     return TablePlan(facts.name, "partition", tuple(steps), method, _notes(facts, table, method))
@@ -63,13 +75,13 @@ def plan_partition_table(
 def _step(
     name: TableName,
     slot: Slot,
-    head: Head | None,
-    basis: Basis,
+    committed_unit: CommittedUnit | None,
+    definition: TableDefinition,
     probe: Probe,
     observed: TableObservation,
-    intent: Intent,
+    options: RunOptions,
 ) -> Step:
-    action, reason = _decide(head, basis, probe, observed, intent, slot.range.key)
+    action, reason = _decide(committed_unit, definition, probe, observed, options, slot.range.key)
     return Step(
         table=name,
         kind="partition",
@@ -83,42 +95,47 @@ def _step(
 
 
 def _decide(
-    head: Head | None, basis: Basis, probe: Probe, observed: TableObservation, intent: Intent, unit: str
+    committed_unit: CommittedUnit | None,
+    definition: TableDefinition,
+    probe: Probe,
+    observed: TableObservation,
+    options: RunOptions,
+    unit: str,
 ) -> tuple[Action, str]:
-    fresh = why_not_comparable(head, basis, intent)
-    if fresh is not None or head is None:
+    fresh = why_not_comparable(committed_unit, definition, options)
+    if fresh is not None or committed_unit is None:
         return Action.LOAD, fresh or "never loaded before"
     found = observed.unit(unit)
-    damage = why_damaged(head, found, intent)
-    if damage is not None and can_fill(head, found, probe, intent, basis):
-        return Action.RELOAD, filled(damage)
-    reason = damage or why_changed(head.probe, probe)
+    damage = why_damaged(committed_unit, found, options)
+    if damage is not None and can_load_from_lake(committed_unit, found, probe, options, definition):
+        return Action.RELOAD, from_lake_reason(damage)
+    reason = damage or why_changed(committed_unit.probe, probe)
     if reason is not None:
         return Action.LOAD, reason
-    if intent.force:
+    if options.force:
         return Action.LOAD, "unchanged, but the load was asked for"
-    return Action.SKIP, unchanged(head)
+    return Action.SKIP, unchanged_reason(committed_unit)
 
 
-def _wanted(partitioning: PartitioningFacts, found: Sequence[Family], intent: Intent) -> set[str]:
+def _wanted(partitioning: PartitioningFacts, found: Sequence[RepartitionGroup], options: RunOptions) -> set[str]:
     units = {slot.range.key for slot in partitioning.slots}
-    if intent.partition_keys is None:
+    if options.partition_keys is None:
         return units
-    wanted = units & intent.partition_keys
+    wanted = units & options.partition_keys
     for family in found:
-        if wanted.intersection(family.heirs):
-            wanted.update(family.heirs)
+        if wanted.intersection(family.replacements):
+            wanted.update(family.replacements)
     return wanted
 
 
-def _inherit(step: Step, family: Family | None) -> Step:
+def _inherit(step: Step, family: RepartitionGroup | None) -> Step:
     if family is None:
         return step
-    vanished = _listed(family.vanished)
-    others = len(family.heirs) - 1
+    removed = _listed(family.removed)
+    others = len(family.replacements) - 1
     together = f", together with {others} other partition{'s' if others > 1 else ''}" if others else ""
-    reason = f"new boundaries: takes over {vanished}{together}"
-    return replace(step, action=Action.LOAD, replaces=family.vanished, reason=reason)
+    reason = f"new boundaries: takes over {removed}{together}"
+    return replace(step, action=Action.LOAD, replaces=family.removed, reason=reason)
 
 
 def _listed(units: Iterable[str]) -> str:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.evidence import STAMPS, figures_of, parts_that_differ
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.intent import Intent
-from dltsync_core.plan.observed import TableObservation
-from dltsync_core.plan.steps import Action, Probe, Step, TablePlan
-from dltsync_core.plan.unit import (
-    Basis,
-    can_fill,
-    filled,
-    orphans,
-    unchanged,
+from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.unit_decision import (
+    TableDefinition,
+    can_load_from_lake,
+    from_lake_reason,
+    unchanged_reason,
+    uncommitted_loads,
     why_changed,
     why_damaged,
     why_not_comparable,
@@ -31,12 +31,12 @@ EARLIEST_TIME_ZONE = timedelta(hours=14)
 
 @dataclass(frozen=True)
 class Window:
-    """Where an increment begins: `low` (exclusive) is the committed watermark less the lag, server text. `went_back` says that
+    """Where an increment begins: `low` (exclusive) is the committed watermark less the lag, server text. `regressed` says that
     the source's highest change position is below the committed watermark. `unproven` says why an increment could not be held
     against the stamps of all rows, empty when it can: then all versions are read instead."""
 
     low: str | None
-    went_back: bool = False
+    regressed: bool = False
     unproven: str = ""
 
 
@@ -44,12 +44,12 @@ def plan_scd_table(
     facts: TableFacts,
     table: SCDTableConfig,
     *,
-    basis: Basis,
+    definition: TableDefinition,
     probe: Probe,
     window: Window,
-    heads: TableHeads,
+    committed_units: CommittedUnits,
     observed: TableObservation,
-    intent: Intent,
+    options: RunOptions,
 ) -> TablePlan:
     """One step: an increment, the whole table, or nothing. Raises LakeError or WarehouseError (healing off).
 
@@ -57,9 +57,9 @@ def plan_scd_table(
     happened (versions gone, a stamp below that changed, lake or warehouse lost something, the watermark went back) needs the
     whole table.
     """
-    live = heads.live.get(WHOLE_TABLE)
-    head = live if live is not None and live.kind == table.kind else None
-    action, reason = _decide(head, table, basis, probe, window, observed, intent)
+    live = committed_units.live.get(WHOLE_TABLE)
+    committed_unit = live if live is not None and live.kind == table.kind else None
+    action, reason = _decide(committed_unit, table, definition, probe, window, observed, options)
     if probe.held_back is not None:
         reason = f"{reason}; {probe.held_back.sentence}"
     step = Step(
@@ -72,18 +72,18 @@ def plan_scd_table(
         approx_rows=facts.approx_rows,
         window_low=window.low if action is Action.LOAD_INCREMENT else None,
         window_high=probe.watermark_high if action is Action.LOAD_INCREMENT else None,
-        replaces=tuple(sorted(set(heads.live) - {WHOLE_TABLE})),
+        replaces=tuple(sorted(set(committed_units.live) - {WHOLE_TABLE})),
     )
-    return TablePlan(facts.name, "scd", (step,), probe.method, _notes(table, probe, intent))
+    return TablePlan(facts.name, "scd", (step,), probe.method, _notes(table, probe, options))
 
 
-def _notes(table: SCDTableConfig, probe: Probe, intent: Intent) -> tuple[str, ...]:
+def _notes(table: SCDTableConfig, probe: Probe, options: RunOptions) -> tuple[str, ...]:
     """A stamp ahead of every clock puts what is stamped by them below the window until they have come so far: it is told, run
     after run."""
     high = probe.watermark_high
     if high is None or is_rowversion(high):
         return ()
-    latest = position((intent.now.astimezone(timezone.utc) + EARLIEST_TIME_ZONE).strftime("%Y-%m-%d %H:%M:%S"))
+    latest = position((options.now.astimezone(timezone.utc) + EARLIEST_TIME_ZONE).strftime("%Y-%m-%d %H:%M:%S"))
     if position(high) <= latest:
         return ()
     note = (
@@ -94,42 +94,44 @@ def _notes(table: SCDTableConfig, probe: Probe, intent: Intent) -> tuple[str, ..
 
 
 def _decide(
-    head: Head | None,
+    committed_unit: CommittedUnit | None,
     table: SCDTableConfig,
-    basis: Basis,
+    definition: TableDefinition,
     probe: Probe,
     window: Window,
     observed: TableObservation,
-    intent: Intent,
+    options: RunOptions,
 ) -> tuple[Action, str]:
-    fresh = why_not_comparable(head, basis, intent)
-    if fresh is not None or head is None:
+    fresh = why_not_comparable(committed_unit, definition, options)
+    if fresh is not None or committed_unit is None:
         return Action.LOAD, fresh or "never loaded before"
     unit = observed.unit(WHOLE_TABLE)
-    if intent.compare and intent.heal and unit.fill and not unit.lake_problems:
-        if can_fill(head, unit, probe, intent, basis):
-            return Action.RELOAD, filled(unit.fill)
+    if options.compare and options.heal and unit.fill and not unit.lake_problems:
+        if can_load_from_lake(committed_unit, unit, probe, options, definition):
+            return Action.RELOAD, from_lake_reason(unit.fill)
         if (
-            probe.rows >= head.rows
+            probe.rows >= committed_unit.rows
         ):  # what the warehouse lacks lies above the oldest watermark of all places, or everything does
-            return _increment(head, probe, window, unit.fill)
-    if intent.compare and intent.heal and orphans(head, unit) and not unit.lake_problems:
+            return _increment(committed_unit, probe, window, unit.fill)
+    if options.compare and options.heal and uncommitted_loads(committed_unit, unit) and not unit.lake_problems:
         # That run may have reached the warehouse too: its counts prove nothing, the validation after the increment does.
-        return _increment(head, probe, window, f"load {unit.lake_loads[-1]} reached the lake but was never committed")
-    damage = why_damaged(head, unit, intent)
+        return _increment(
+            committed_unit, probe, window, f"load {unit.lake_loads[-1]} reached the lake but was never committed"
+        )
+    damage = why_damaged(committed_unit, unit, options)
     if damage is not None:
         return Action.LOAD, damage
-    change = why_changed(head.probe, probe)
+    change = why_changed(committed_unit.probe, probe)
     if change is not None:
-        if probe.rows < head.rows and table.on_count_mismatch == "resync":
+        if probe.rows < committed_unit.rows and table.on_count_mismatch == "resync":
             return Action.LOAD, f"{change}: versions were deleted, and an increment cannot tell which"
-        below = _why_below(head.probe, probe)
+        below = _why_below(committed_unit.probe, probe)
         if below is not None:
             return Action.LOAD, f"{change}: {below}"
-        return _increment(head, probe, window, change)
-    if intent.force:
-        return _increment(head, probe, window, "unchanged, but the load was asked for")
-    return Action.SKIP, unchanged(head)
+        return _increment(committed_unit, probe, window, change)
+    if options.force:
+        return _increment(committed_unit, probe, window, "unchanged, but the load was asked for")
+    return Action.SKIP, unchanged_reason(committed_unit)
 
 
 def _why_below(committed: Probe, now: Probe) -> str | None:
@@ -145,13 +147,13 @@ def _why_below(committed: Probe, now: Probe) -> str | None:
     return "it lies below what an increment reads, so all versions are read"
 
 
-def _increment(head: Head, probe: Probe, window: Window, reason: str) -> tuple[Action, str]:
-    if head.watermark is None or window.low is None:
+def _increment(committed_unit: CommittedUnit, probe: Probe, window: Window, reason: str) -> tuple[Action, str]:
+    if committed_unit.watermark is None or window.low is None:
         return Action.LOAD, f"{reason}; there is no watermark to start from"
-    if window.went_back:
+    if window.regressed:
         return Action.LOAD, (
-            f"the watermark {head.watermark} is ahead of everything at the source ({probe.watermark_high or 'no rows'}): "
-            "newest versions were deleted, or the database was restored"
+            f"the watermark {committed_unit.watermark} is ahead of everything at the source "
+            f"({probe.watermark_high or 'no rows'}): newest versions were deleted, or the database was restored"
         )
     if window.unproven:
         return Action.LOAD, f"{reason}; {window.unproven}, so all versions are read"

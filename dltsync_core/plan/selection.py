@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
+from dltsync_core.committed import TableKind
 from dltsync_core.config import TableConfig
-from dltsync_core.config.problems import nearest
+from dltsync_core.config.error_messages import nearest
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName, dotted, parsed_name
-from dltsync_core.plan.steps import TableKind
 
 KINDS: tuple[str, ...] = get_args(TableKind)
 

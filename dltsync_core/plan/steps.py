@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
-from dltsync_core.catalog.drift import Finding
+from dltsync_core.catalog.schema_changes import ColumnChange
+from dltsync_core.committed import Probe, TableKind
 from dltsync_core.identity import TableName
-from dltsync_core.plan.held_back import HeldBack
-
-TableKind = Literal["partition", "scd", "static"]
 
 
 class Action(str, Enum):
@@ -27,22 +25,6 @@ class Action(str, Enum):
     """The lake holds the unit whole, as the source has it: only the warehouse is filled again, no row of the source is read."""
     DROP = "drop"
     """partition: the unit is gone at the source (boundary merged away); its rows leave with the units that cover its range."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a cheap look at a unit of the source said. Equal probes mean: nothing changed.
-
-    `method` names how it looked (rowversion, last_modified, fingerprint, row_count); probes of different methods are never
-    equal. `signature` is text made of the server's figures, part by part (`plan.evidence`); `watermark_high` is the largest
-    change position seen, server text. `held_back` is told beside it: it belongs to the moment, not to what was seen of the rows.
-    """
-
-    method: str
-    rows: int
-    signature: str
-    watermark_high: str | None = None
-    held_back: HeldBack | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,7 @@ class TablePlan:
     notes: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     left_out: Mapping[str, str] = field(default_factory=dict, hash=False)
-    drift: tuple[Finding, ...] = ()
+    drift: tuple[ColumnChange, ...] = ()
 
     @property
     def work(self) -> tuple[Step, ...]:

@@ -17,8 +17,8 @@ def window_after(committed: str | None, highest: str | None, *, type_name: str, 
     """
     if committed is None:
         return Window(None)
-    went_back = highest is None or position(highest) < position(committed)
+    regressed = highest is None or position(highest) < position(committed)
     if is_rowversion(committed):
-        return Window(committed, went_back)
+        return Window(committed, regressed)
     seconds = max(lag_seconds, SHORTEST_LAG_SECONDS)
-    return Window(lowered(committed, type_name=type_name, seconds=seconds), went_back)
+    return Window(lowered(committed, type_name=type_name, seconds=seconds), regressed)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import DiskFull, SyncError
-from dltsync_core.lake.store_faults import secrets_in
-from dltsync_core.secrecy import blotted, secrets_in_url
+from dltsync_core.lake.storage.object_errors import secrets_in_options
+from dltsync_core.redaction import redacted, secrets_in_url
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
 
 def without_secrets(text: str, config: PipelineConfig) -> str:
     """The text with the configured password, state URL and storage options blotted out, however they are spelt."""
-    return blotted(text, secrets_of(config))
+    return redacted(text, secrets_of(config))
 
 
 def secrets_of(config: PipelineConfig) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def secrets_of(config: PipelineConfig) -> tuple[str, ...]:
     return (
         *((password.get_secret_value(),) if password is not None else ()),
         *(secrets_in_url(url.get_secret_value()) if url is not None else ()),
-        *(secrets_in(options.get_secret_value()) if options is not None else ()),
+        *(secrets_in_options(options.get_secret_value()) if options is not None else ()),
     )
 
 

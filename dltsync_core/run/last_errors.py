@@ -12,18 +12,18 @@ from dltsync_core.clock import utc_now
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.failures import failure_of
-from dltsync_core.run.prepared import PreparedTable
+from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.result import UnitResult
-from dltsync_core.run.services import Services, log
 from dltsync_core.state.records import LoadEvent, LoadStatus
 
 
 def record_unplanned(
-    services: Services, tables: Sequence[TableConfig], errors: Mapping[TableName, BaseException]
+    context: RunContext, tables: Sequence[TableConfig], errors: Mapping[TableName, BaseException]
 ) -> None:
     """Write down that tables could not be planned. Raises nothing: the errors themselves are what the run reports."""
-    ledger = services.ledger
+    ledger = context.ledger
     try:
         events = [
             LoadEvent(
@@ -31,43 +31,43 @@ def record_unplanned(
                 table.kind,
                 WHOLE_TABLE,
                 "",
-                services.run_id,
+                context.run_id,
                 LoadStatus.FAILED,
                 utc_now(),
                 detail=f"{failure.type}: {failure.message}",
             )
             for table in tables
-            if table.name in errors and (failure := failure_of(errors[table.name], services.config))
+            if table.name in errors and (failure := failure_of(errors[table.name], context.config))
         ]
         ledger.record(*events)
     except SyncError as problem:
         log.warning("the failures of %d tables could not be recorded: %s", len(errors), problem)
 
 
-def clear_failures(services: Services, planned: Sequence[PreparedTable], units: Sequence[UnitResult]) -> None:
+def clear_failures(context: RunContext, planned: Sequence[PreparedTable], units: Sequence[UnitResult]) -> None:
     """Write down that earlier failures are over: of tables that could be planned, and of their units that this run found up to
     date, or that are no more. One look at the ledger for all tables. Raises nothing: what stays is told once more."""
     try:
-        standing = services.ledger.failures()
+        standing = context.ledger.failures()
         if standing:
             fine = {(unit.table, unit.unit) for unit in units if unit.status == "skipped"}
-            found = [event for table in planned for event in _over(services, table, standing, fine)]
-            services.ledger.record(*found)
+            found = [event for table in planned for event in _over(context, table, standing, fine)]
+            context.ledger.record(*found)
     except SyncError as problem:
         log.warning("it could not be recorded that earlier failures are over: %s", problem)
 
 
 def _over(
-    services: Services,
+    context: RunContext,
     table: PreparedTable,
     standing: Mapping[TableName, Sequence[LoadEvent]],
     fine: Collection[tuple[TableName, str]],
 ) -> list[LoadEvent]:
-    name, kind, units = table.shape.name, table.shape.config.kind, set(table.shape.units)
+    name, kind, units = table.resolved.name, table.resolved.config.kind, set(table.resolved.units)
     return [
-        LoadEvent(event.table, kind, event.unit, event.load_id, services.run_id, LoadStatus.SKIPPED, utc_now())
+        LoadEvent(event.table, kind, event.unit, event.load_id, context.run_id, LoadStatus.SKIPPED, utc_now())
         for spelt, events in standing.items()
-        if spelt in (name, table.shape.config.name)
+        if spelt in (name, table.resolved.config.name)
         for event in events
         if event.unit not in units or (name, event.unit) in fine
     ]

@@ -14,44 +14,44 @@ from typing import Any
 from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
 from dltsync_core.errors import ConnectError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
-from dltsync_core.lake.opening import open_lake
-from dltsync_core.plan.heads import Head
-from dltsync_core.plan.intent import Intent
+from dltsync_core.lake.open_lake import open_lake
+from dltsync_core.plan.recovery import Answer
+from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import find_table, select_tables
-from dltsync_core.plan.steps import Probe, TablePlan
-from dltsync_core.run.audit import compare_tables
+from dltsync_core.plan.steps import TablePlan
+from dltsync_core.process import peak_memory_mb
+from dltsync_core.run.context import RunContext, RunReporter, wait_unless_stopped
 from dltsync_core.run.events import EventSink, ignore
-from dltsync_core.run.exclusive import exclusively
-from dltsync_core.run.execution import execute
-from dltsync_core.run.histories import scd_target
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
-from dltsync_core.run.looks import partition_keys_of, probe_units
-from dltsync_core.run.memory import peak_memory_mb
-from dltsync_core.run.partition_totals import notes_on_moved_rows
-from dltsync_core.run.places import check_names, check_places
+from dltsync_core.run.load.schedule import execute
+from dltsync_core.run.maintenance import cleanup_warehouse, prepare_state
+from dltsync_core.run.path_checks import check_names, check_places
+from dltsync_core.run.planning.probe import partition_keys_of, probe_units
+from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.result import RunResult
-from dltsync_core.run.services import Services, Voice, pause
-from dltsync_core.run.session import drift_of, failed_tables, first_error, notes_of, plan_tables
+from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.upkeep import look_after_state, tidy_warehouse
-from dltsync_core.state.holders import new_holder
+from dltsync_core.run.unit_lock import with_unit_lock
+from dltsync_core.run.validation.partition_totals import notes_on_moved_rows
+from dltsync_core.run.validation.tables import compare_tables
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.patience import LOOKING_SECONDS, Patience
-from dltsync_core.state.recovery import Answer
+from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
+from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
-from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
 
 
 class IncrementalSQLServerParquetPipeline:
@@ -83,7 +83,7 @@ class IncrementalSQLServerParquetPipeline:
             self.config.database, self.config.processing, self.config.representation
         )
         self._lake = open_lake(state, self.config.pipeline_name)
-        self._voice = Voice(ignore)
+        self._voice = RunReporter(ignore)
         self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(
             destination.path,
             pipeline=self.config.pipeline_name,
@@ -123,24 +123,24 @@ class IncrementalSQLServerParquetPipeline:
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=True)
         self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
-        with self._services(on_event, run_id=run_id, writable=True) as services:
-            look_after_state(services)
-            intent = self._intent(full_refresh=full_refresh, force=force, mend=True, accept_drift=accept_drift)
+        with self._context(on_event, run_id=run_id, writable=True) as context:
+            prepare_state(context)
+            options = self._intent(full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift)
             try:
                 planned = plan_tables(
-                    services, tables, intent, partition_keys=partition_keys, parallel=parallel_execution
+                    context, tables, options, partition_keys=partition_keys, parallel=parallel_execution
                 )
             except ConnectError as error:
-                record_unplanned(services, tables, {table.name: error for table in tables})
+                record_unplanned(context, tables, {table.name: error for table in tables})
                 raise
-            record_unplanned(services, tables, planned.errors)
-            failed = failed_tables(services, tables, planned)
-            units = [*execute(services, planned.prepared, parallel=parallel_execution), *failed]
-            tidy_warehouse(services)
-            clear_failures(services, planned.prepared, units)
-            moved = notes_on_moved_rows(services, planned.prepared, units)
+            record_unplanned(context, tables, planned.errors)
+            failed = failed_tables(context, tables, planned)
+            units = [*execute(context, planned.prepared, parallel=parallel_execution), *failed]
+            cleanup_warehouse(context)
+            clear_failures(context, planned.prepared, units)
+            moved = notes_on_moved_rows(context, planned.prepared, units)
             result = RunResult(
-                run_id=services.run_id,
+                run_id=context.run_id,
                 units=tuple(units),
                 total_duration_seconds=time.perf_counter() - started,
                 peak_memory_mb=peak_memory_mb(),
@@ -169,9 +169,9 @@ class IncrementalSQLServerParquetPipeline:
         """
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=False)
-        with self._services(ignore, writable=False) as services:
-            intent = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
-            planned = plan_tables(services, tables, intent, partition_keys=partition_keys, parallel=True)
+        with self._context(ignore, writable=False) as context:
+            options = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
+            planned = plan_tables(context, tables, options, partition_keys=partition_keys, parallel=True)
             for table, error in planned.errors.items():
                 if on_error is None:
                     raise error
@@ -187,7 +187,8 @@ class IncrementalSQLServerParquetPipeline:
         answer: Answer | None = None,
     ) -> dict[str, Any]:
         """Lay ledger, lake and warehouse side by side and put right what needs no reading: damaged and strange files are set
-        aside, heads that lake and warehouse agree upon are adopted. What is left is read, or filled from the lake, by the next
+        aside, committed units that lake and warehouse agree upon are adopted. What is left is read, or filled from the lake,
+        by the next
         `run`, and the answer says how much that is. `dry_run` only looks; `deep` reads every live file of the lake and compares
         its checksum; `answer` answers the questions of these tables (`set-aside`, `accept-loss`).
 
@@ -197,31 +198,31 @@ class IncrementalSQLServerParquetPipeline:
         """
         tables = select_tables(self.config.tables, names=table_names)
         check_places(self.config, writing=not dry_run)
-        with self._services(ignore, writable=not dry_run) as services:
+        with self._context(ignore, writable=not dry_run) as context:
             if not dry_run:
-                look_after_state(services)
-            intent = self._intent(full_refresh=False, force=False)
-            report = recover_tables(services, tables, intent, dry_run=dry_run, deep=deep, answer=answer)
+                prepare_state(context)
+            options = self._intent(full_refresh=False, force=False)
+            report = recover_tables(context, tables, options, dry_run=dry_run, deep=deep, answer=answer)
             if not dry_run:
-                tidy_warehouse(services)
+                cleanup_warehouse(context)
             return report
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
     def partition_keys(self, table_name: str) -> list[str]:
         """The partitions of a table now, in catalogue order. Raises ConfigError for a table of another kind."""
-        with self._services(ignore, writable=False) as services:
-            return partition_keys_of(services, self._table(table_name))
+        with self._context(ignore, writable=False) as context:
+            return partition_keys_of(context, self._table(table_name))
 
     def probe(self, table_name: str) -> dict[str, Probe]:
         """A cheap look at each unit of a table: differs from the committed probe when something changed."""
-        with self._services(ignore, writable=False) as services:
-            return probe_units(services, self._table(table_name))
+        with self._context(ignore, writable=False) as context:
+            return probe_units(context, self._table(table_name))
 
-    def committed(self, table_name: str) -> dict[str, Head]:
+    def committed(self, table_name: str) -> dict[str, CommittedUnit]:
         """What is committed of a table, by unit. Reads the ledger only."""
         with self._ledger(writable=False) as ledger:
-            return dict(ledger.heads(ledger.find_table(self._table(table_name).name)).live)
+            return dict(ledger.committed_units(ledger.find_table(self._table(table_name).name)).live)
 
     def validate_all_tables(
         self,
@@ -245,8 +246,8 @@ class IncrementalSQLServerParquetPipeline:
         """
         tables = select_tables(self.config.tables, names=table_names)
         algorithm = algorithm_of(fingerprint) if fingerprint is not None else SHA256 if narrow else None
-        with self._services(ignore, writable=False) as services:
-            return as_report(compare_tables(services, tables, partition_keys, algorithm=algorithm, narrow=narrow))
+        with self._context(ignore, writable=False) as context:
+            return as_report(compare_tables(context, tables, partition_keys, algorithm=algorithm, narrow=narrow))
 
     def get_pipeline_status(self) -> dict[str, Any]:
         """Where every table stands: units, rows, last commit, watermark; and whether the server answers. `last_error` is the
@@ -283,16 +284,16 @@ class IncrementalSQLServerParquetPipeline:
         return find_table(self.config.tables, name)
 
     def _intent(
-        self, *, full_refresh: bool, force: bool, mend: bool = False, accept_drift: Sequence[str] = ()
-    ) -> Intent:
+        self, *, full_refresh: bool, force: bool, repair_state: bool = False, accept_drift: Sequence[str] = ()
+    ) -> RunOptions:
         state = self.config.state
-        return Intent(
+        return RunOptions(
             now=utc_now(),
             full_refresh=full_refresh,
             force=force,
             heal=state.enable_self_healing,
             compare=state.validate_state_consistency,
-            mend=mend,
+            repair_state=repair_state,
             accepted_drift=frozenset(self._table(name).name for name in accept_drift),
         )
 
@@ -301,17 +302,19 @@ class IncrementalSQLServerParquetPipeline:
         state = self.config.state
         url = state.state_url.get_secret_value() if state.state_url is not None else None
         seconds = state.ledger_retry_seconds if writable else min(state.ledger_retry_seconds, LOOKING_SECONDS)
-        patience = Patience(seconds, sleep=partial(pause, stop or threading.Event()), tell=self._voice.warning)
+        patience = Patience(
+            seconds, sleep=partial(wait_unless_stopped, stop or threading.Event()), tell=self._voice.warning
+        )
         store = Store(state.state_directory, url, writable=writable, patience=patience)
         with Ledger(store, self.config.pipeline_name) as ledger:
             yield ledger
 
     @contextmanager
-    def _services(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[Services]:
+    def _context(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[RunContext]:
         with ExitStack() as stack:
-            self._voice, stop = Voice(sink), threading.Event()
+            self._voice, stop = RunReporter(sink), threading.Event()
             ledger = stack.enter_context(self._ledger(writable=writable, stop=stop))
-            yield Services(
+            yield RunContext(
                 config=self.config,
                 source=self._source,
                 lake=self._lake,
@@ -323,7 +326,7 @@ class IncrementalSQLServerParquetPipeline:
                     holder=new_holder(),
                     seconds=self.config.state.lease_seconds,
                 ),
-                voice=self._voice,
+                reporter=self._voice,
                 run_id=run_id or new_run_id(),
                 stop=stop,
             )
@@ -331,8 +334,8 @@ class IncrementalSQLServerParquetPipeline:
     @contextmanager
     def _alone(self, scd: ScdTarget) -> Iterator[None]:
         with (
-            self._services(ignore, writable=True) as services,
-            exclusively(services, services.ledger.find_table(scd.table), scd.target, [WHOLE_TABLE]),
+            self._context(ignore, writable=True) as context,
+            with_unit_lock(context, context.ledger.find_table(scd.table), scd.target, [WHOLE_TABLE]),
         ):
             yield
 

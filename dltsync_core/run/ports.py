@@ -9,17 +9,17 @@ from typing import Protocol
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
+from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.extract.bucketed import BucketedUnit
+from dltsync_core.extract.buckets import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
-from dltsync_core.history.versions import VersionStore
+from dltsync_core.history.repair import VersionStore
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Probe
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.typemap import TableMapping
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn
 from dltsync_core.typemap.mapping import ColumnMapping
-from dltsync_core.typemap.summary import Summary, SummaryColumn
 from dltsync_core.warehouse.port import Warehouse
 
 

@@ -7,38 +7,38 @@ from dataclasses import replace
 from typing import Any
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommitChange
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConfigError, ConnectError, SyncError
-from dltsync_core.plan.heads import HeadChange
-from dltsync_core.plan.intent import Intent
+from dltsync_core.plan.recovery import Answer, RecoveryDecision, RecoveryVerdict
+from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.run.exclusive import exclusively
-from dltsync_core.run.planning import prepare, read_facts, shape_table
-from dltsync_core.run.prepared import TableShape
-from dltsync_core.run.recovering import Findings, look, mend
-from dltsync_core.run.services import Services
+from dltsync_core.run.context import RunContext
+from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
+from dltsync_core.run.planning.resolved import ResolvedTable
+from dltsync_core.run.planning.table import plan_table, read_facts, resolve_table
+from dltsync_core.run.unit_lock import with_unit_lock
 from dltsync_core.state.leases import Lease
-from dltsync_core.state.recovery import Answer, Decision, Verdict
 
 
 def recover_tables(
-    services: Services,
+    context: RunContext,
     tables: Sequence[TableConfig],
-    intent: Intent,
+    options: RunOptions,
     *,
     dry_run: bool,
     deep: bool,
     answer: Answer | None,
 ) -> dict[str, Any]:
     """The report of `Pipeline.recover`. A table that cannot be looked at says why. Raises ConnectError."""
-    facts, errors = read_facts(services, tables)
+    facts, errors = read_facts(context, tables)
     reports = []
     for table in tables:
         try:
             if table.name in errors:
                 raise errors[table.name]
-            shape = shape_table(services, table, facts[table.name])
-            reports.append(_recover(services, shape, intent, dry_run=dry_run, deep=deep, answer=answer))
+            resolved = resolve_table(context, table, facts[table.name])
+            reports.append(_recover(context, resolved, options, dry_run=dry_run, deep=deep, answer=answer))
         except ConnectError:
             raise
         except SyncError as error:
@@ -54,80 +54,88 @@ def recover_tables(
 
 
 def _recover(
-    services: Services, shape: TableShape, intent: Intent, *, dry_run: bool, deep: bool, answer: Answer | None
+    context: RunContext,
+    resolved: ResolvedTable,
+    options: RunOptions,
+    *,
+    dry_run: bool,
+    deep: bool,
+    answer: Answer | None,
 ) -> dict[str, Any]:
-    found = look(services, shape, services.ledger.heads(shape.name), deep=deep)
+    found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name), deep=deep)
     asked, aside = found.question, [str(stray) for stray in found.survey.strays]
     if not dry_run:
         if asked is not None and answer is not None:
-            _answer(services, shape, found, answer)
-            found = look(services, shape, services.ledger.heads(shape.name))
+            _answer(context, resolved, found, answer)
+            found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name))
             asked = found.question
         if asked is None:
-            mend(services, shape, found)
-            revealed = look(services, shape, services.ledger.heads(shape.name)) if aside else found
+            repair_state(context, resolved, found)
+            revealed = (
+                inspect_table(context, resolved, context.ledger.committed_units(resolved.name)) if aside else found
+            )
             if revealed is not found and revealed.survey.strays:  # of a manifest that was set aside
                 aside += [str(stray) for stray in revealed.survey.strays]
-                mend(services, shape, revealed)
+                repair_state(context, resolved, revealed)
     steps: dict[str, Step] = {}
     if asked is None:  # what is still to be set aside changes nothing in what has to be read
-        prepared = prepare(services, shape.config, shape.facts, replace(intent, heal=True, mend=False))
+        prepared = plan_table(context, resolved.config, resolved.facts, replace(options, heal=True, repair_state=False))
         steps = {step.unit: step for step in prepared.plan.steps}
-    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*shape.units, *found.decisions])]
+    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*resolved.units, *found.decisions])]
     return _report(
-        str(shape.name),
-        shape.config.kind,
+        str(resolved.name),
+        resolved.config.kind,
         units=[unit for unit in units if unit is not None],
         set_aside=aside,
         question=None if asked is None else {"unit": asked.unit, "question": asked.reason, "answer": asked.answer},
     )
 
 
-def _answer(services: Services, shape: TableShape, found: Findings, answer: Answer) -> None:
+def _answer(context: RunContext, resolved: ResolvedTable, found: ReconciledTable, answer: Answer) -> None:
     """Carry out what a person said, while nobody else is at the units. Raises ConfigError for an answer to another question,
     LeaseHeld, StateConflict when a run committed one of the units since they were looked at."""
-    asked = [decision for decision in found.decisions.values() if decision.verdict is Verdict.ASK]
+    asked = [decision for decision in found.decisions.values() if decision.verdict is RecoveryVerdict.ASK]
     for decision in asked:
         if decision.answer != answer:
             raise ConfigError(
-                f"{shape.name} {decision.unit}: {answer} is no answer to this: {decision.reason}",
+                f"{resolved.name} {decision.unit}: {answer} is no answer to this: {decision.reason}",
                 remedy=f"the answer it takes is {decision.answer}",
             )
-    with exclusively(services, shape.name, shape.target, [decision.unit for decision in asked]) as held:
-        _carry_out(services, shape, found, asked, answer, held.lease)
+    with with_unit_lock(context, resolved.name, resolved.target, [decision.unit for decision in asked]) as held:
+        _carry_out(context, resolved, found, asked, answer, held.lease)
 
 
 def _carry_out(
-    services: Services,
-    shape: TableShape,
-    found: Findings,
-    asked: Sequence[Decision],
+    context: RunContext,
+    resolved: ResolvedTable,
+    found: ReconciledTable,
+    asked: Sequence[RecoveryDecision],
     answer: Answer,
     lease: Lease,
 ) -> None:
     for decision in asked:
         if answer == "accept-loss":
-            change = HeadChange(decision.unit, found.heads.generation(decision.unit), None)
-            services.ledger.commit(shape.name, [change], [], lease=lease)
+            change = CommitChange(decision.unit, found.committed_units.generation(decision.unit), None)
+            context.ledger.commit(resolved.name, [change], [], lease=lease)
         elif found.survey.questions:
-            services.lake.set_aside(shape.name, found.survey.questions, utc_now())
+            context.lake.set_aside(resolved.name, found.survey.questions, utc_now())
             return
         else:
-            services.lake.disown(found.survey, decision.reason, utc_now())
+            context.lake.disown(found.survey, decision.reason, utc_now())
             return
 
 
-def _unit(found: Findings, unit: str, step: Step | None) -> dict[str, Any] | None:
-    decision, head = found.decisions.get(unit), found.heads.live.get(unit)
+def _unit(found: ReconciledTable, unit: str, step: Step | None) -> dict[str, Any] | None:
+    decision, committed_unit = found.decisions.get(unit), found.committed_units.live.get(unit)
     manifests = found.survey.units.get(unit, ())
     if decision is None and step is None:
         return None
-    believed = decision.head if decision is not None else None
+    believed = decision.committed_unit if decision is not None else None
     return {
         "unit": unit,
         "verdict": decision.verdict.value if decision is not None else "redo",
         "reason": decision.reason if decision is not None else "never loaded before",
-        "ledger": head.rows if head is not None else None,
+        "ledger": committed_unit.rows if committed_unit is not None else None,
         "lake": sum(m.rows for m in manifests) if manifests else None,
         "warehouse": found.observed.unit(unit).warehouse_rows,
         "lake_bytes": sum(m.bytes for m in manifests),
@@ -165,5 +173,5 @@ def _report(
 
 
 def _is_agreed(report: dict[str, Any]) -> bool:
-    settled = all(unit["verdict"] == Verdict.KEEP.value for unit in report["units"])
+    settled = all(unit["verdict"] == RecoveryVerdict.KEEP.value for unit in report["units"])
     return settled and not (report["set_aside"] or report["question"] or report["error"])

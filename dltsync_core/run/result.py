@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from dltsync_core.catalog.drift import Finding
+from dltsync_core.catalog.schema_changes import ColumnChange
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
+from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import ThreeCounts
-from dltsync_core.validate.summaries import LoadedFigure
 
 __all__ = ["RunResult", "Status", "ThreeCounts", "UnitResult"]
 
@@ -69,7 +69,7 @@ class RunResult(Mapping[str, Any]):
     total_duration_seconds: float
     peak_memory_mb: float | None = None
     notes: tuple[str, ...] = field(default=())
-    drift: tuple[Finding, ...] = ()
+    drift: tuple[ColumnChange, ...] = ()
 
     @property
     def failed(self) -> tuple[UnitResult, ...]:

@@ -12,9 +12,9 @@ from dltsync_core.errors import LakeError
 from dltsync_core.history.handler import Key, ScdTarget
 from dltsync_core.history.versions import SourceHistory, SourceVersion
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
 from dltsync_core.validate.lake_rows import lake_rows
-from dltsync_core.warehouse.version_sql import version_table
+from dltsync_core.warehouse.duckdb.version_sql import version_table
 
 _WANTED = "dltsync_wanted"
 

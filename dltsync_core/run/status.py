@@ -9,7 +9,7 @@ from dltsync_core.clock import iso
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import SyncError
 from dltsync_core.identity import TableName, dotted
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
 from dltsync_core.run.last_errors import failures_of
 from dltsync_core.run.ports import Source
 from dltsync_core.state.ledger import Ledger
@@ -47,15 +47,15 @@ def _table(
     config: PipelineConfig, table: TableConfig, ledger: Ledger, failures: Mapping[TableName, Sequence[LoadEvent]]
 ) -> dict[str, Any]:
     name = ledger.find_table(table.name)
-    heads = ledger.heads(name).live
-    newest = max(heads.values(), key=lambda head: head.committed_at, default=None)
+    committed_units = ledger.committed_units(name).live
+    newest = max(committed_units.values(), key=lambda committed_unit: committed_unit.committed_at, default=None)
     last_error = max(failures_of(table.name, name, failures), key=lambda event: event.at, default=None)
     return {
         "table": str(table.name),
         "kind": table.kind,
         "target": dotted(*config.target_of(table)),
-        "units": len(heads),
-        "rows": sum(head.rows for head in heads.values()),
+        "units": len(committed_units),
+        "rows": sum(committed_unit.rows for committed_unit in committed_units.values()),
         "last_committed_at": iso(newest.committed_at) if newest else None,
         "last_load_id": newest.load_id if newest else None,
         "watermark": newest.watermark if newest and table.kind == "scd" else None,

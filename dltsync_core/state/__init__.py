@@ -1,1 +1,1 @@
-"""What must not be lost: the ledger of loads and the heads they committed."""
+"""What must not be lost: the ledger of loads and the committed units they committed."""

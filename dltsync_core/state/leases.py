@@ -22,7 +22,7 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import utc_from_epoch
 from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.state.holders import described, is_gone
+from dltsync_core.state.process_identity import described, is_gone
 from dltsync_core.state.store import Store
 from dltsync_core.state.store_clock import store_time
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
@@ -132,14 +132,16 @@ class Leases:
         at_least: int,
         wait_seconds: float,
         on_wait: Callable[[str], None],
-        keep_going: Callable[[], None],
+        raise_if_stopped: Callable[[], None],
     ) -> Iterator[Held]:
         """All the units, or none: waits for others and renews while the block runs.
 
         The fence is higher than `at_least` too: the highest that lake and warehouse have seen, so that a ledger that was lost
-        hands out none twice. `keep_going` may raise to end the waiting. Raises LeaseHeld after `wait_seconds`, StateError.
+        hands out none twice. `raise_if_stopped` may raise to end the waiting. Raises LeaseHeld after `wait_seconds`, StateError.
         """
-        held = Held(self, self._wait_for(table, tuple(sorted(set(units))), at_least, wait_seconds, on_wait, keep_going))
+        held = Held(
+            self, self._wait_for(table, tuple(sorted(set(units))), at_least, wait_seconds, on_wait, raise_if_stopped)
+        )
         checkpoints.reached(checkpoints.LEASED)
         ended = threading.Event()
         heart = threading.Thread(target=self._beat, args=(held, ended), name="dltsync-lease", daemon=True)
@@ -214,12 +216,12 @@ class Leases:
         at_least: int,
         wait_seconds: float,
         on_wait: Callable[[str], None],
-        keep_going: Callable[[], None],
+        raise_if_stopped: Callable[[], None],
     ) -> Lease:
         started = time.monotonic()
         told: float | None = None
         while True:
-            keep_going()
+            raise_if_stopped()
             got = self._try(table, units, at_least)
             if isinstance(got, Lease):
                 return got

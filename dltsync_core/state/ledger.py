@@ -11,14 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from dltsync_core.clock import iso, parse_iso
+from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, Probe
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
-from dltsync_core.plan.heads import Head, HeadChange, TableHeads
-from dltsync_core.plan.steps import Probe
 from dltsync_core.state.leases import Lease, parts_of, verify_lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
-from dltsync_core.state.tables import heads, loads, unit_key
+from dltsync_core.state.tables import committed_units, loads, unit_key
 
 _FAILED = LoadStatus.FAILED.value
 _SUCCESSES = (LoadStatus.COMMITTED.value, LoadStatus.SKIPPED.value)
@@ -57,17 +56,17 @@ class Ledger:
     def commit(
         self,
         table: TableName,
-        changes: Sequence[HeadChange],
+        changes: Sequence[CommitChange],
         events: Sequence[LoadEvent] = (),
         *,
         lease: Lease | None = None,
     ) -> None:
-        """Put and remove heads of one table in one transaction, with the events that tell of it.
+        """Put and remove committed units of one table in one transaction, with the events that tell of it.
 
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
         raised; and the `lease`, when one is given, must still be held (Fenced). The stored generation is the expected one plus
-        one, whatever `head.generation` says. A commit that was not answered is tried again; when that finds the units changed it
-        is looked whether it was by the attempt before.
+        one, whatever `committed unit.generation` says. A commit that was not answered is tried again; when that finds the
+        units changed it is looked whether it was by the attempt before.
         """
 
         def attempt(again: bool) -> None:
@@ -87,17 +86,17 @@ class Ledger:
 
         self.store.patience.kept(attempt)
 
-    def heads(self, table: TableName) -> TableHeads:
-        """Live heads and generations of one table, spelt exactly so."""
+    def committed_units(self, table: TableName) -> CommittedUnits:
+        """Live committed units and generations of one table, spelt exactly so."""
         found = self._select(
-            sa.select(heads).where(
-                heads.c.pipeline == self._pipeline,
-                heads.c.schema_name == table.schema,
-                heads.c.table_name == table.table,
+            sa.select(committed_units).where(
+                committed_units.c.pipeline == self._pipeline,
+                committed_units.c.schema_name == table.schema,
+                committed_units.c.table_name == table.table,
             )
         )
         rows = self._exactly(found, table)
-        return TableHeads(
+        return CommittedUnits(
             live={row.unit: _head(row) for row in rows if row.is_live},
             generations={row.unit: row.generation for row in rows},
         )
@@ -107,14 +106,18 @@ class Ledger:
         found: dict[str, int] = {}
         keys = [unit_key(self._pipeline, table, unit) for unit in units]
         for some in parts_of(keys):
-            rows = self._select(sa.select(heads.c.unit, heads.c.generation).where(heads.c.unit_key.in_(some)))
+            rows = self._select(
+                sa.select(committed_units.c.unit, committed_units.c.generation).where(
+                    committed_units.c.unit_key.in_(some)
+                )
+            )
             found.update({row.unit: row.generation for row in rows})
         return found
 
     def tables(self) -> tuple[TableName, ...]:
         """Every table that was ever committed, in the catalogue's spelling."""
-        columns = (heads.c.schema_name, heads.c.table_name)
-        rows = self._select(sa.select(*columns).where(heads.c.pipeline == self._pipeline).distinct())
+        columns = (committed_units.c.schema_name, committed_units.c.table_name)
+        rows = self._select(sa.select(*columns).where(committed_units.c.pipeline == self._pipeline).distinct())
         return tuple(sorted(TableName(row.schema_name, row.table_name) for row in rows))
 
     def find_table(self, name: TableName) -> TableName:
@@ -149,8 +152,8 @@ class Ledger:
         return tuple(_event(row) for row in self._select(statement.order_by(loads.c.id)))
 
     def prune(self, before: datetime) -> int:
-        """Forget events older than that, except those of loads that heads stand at. How many were forgotten."""
-        current = sa.select(heads.c.load_id).where(heads.c.pipeline == self._pipeline)
+        """Forget events older than that, except those of loads that committed units stand at. How many were forgotten."""
+        current = sa.select(committed_units.c.load_id).where(committed_units.c.pipeline == self._pipeline)
         statement = sa.delete(loads).where(
             loads.c.pipeline == self._pipeline, loads.c.at < iso(before), loads.c.load_id.not_in(current)
         )
@@ -167,9 +170,9 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _took_effect(self, table: TableName, changes: Sequence[HeadChange], events: Sequence[LoadEvent]) -> bool:
-        """Whether an attempt without an answer was committed. Its events tell, since they are written with the heads and stay
-        when others have moved on; without events the heads themselves."""
+    def _took_effect(self, table: TableName, changes: Sequence[CommitChange], events: Sequence[LoadEvent]) -> bool:
+        """Whether an attempt without an answer was committed. Its events tell, since they are written with the committed
+        units and stay when others have moved on; without events the committed units themselves."""
         with self.store.reading() as connection:
             if events:
                 return self._are_written(connection, events)
@@ -181,26 +184,34 @@ class Ledger:
         same = [loads.c[name] == value for name, value in first.items() if name in _NAMING_AN_EVENT]
         return connection.execute(sa.select(loads.c.id).where(*same).limit(1)).first() is not None
 
-    def _stands(self, connection: sa.Connection, table: TableName, change: HeadChange) -> bool:
-        values = {"generation": change.expected_generation + 1, "is_live": change.head is not None}
-        if change.head is not None:
-            values.update(_head_values(change.head))
-        same = [heads.c[name] == value for name, value in values.items()]
+    def _stands(self, connection: sa.Connection, table: TableName, change: CommitChange) -> bool:
+        values = {"generation": change.expected_generation + 1, "is_live": change.committed_unit is not None}
+        if change.committed_unit is not None:
+            values.update(_head_values(change.committed_unit))
+        same = [committed_units.c[name] == value for name, value in values.items()]
         key = unit_key(self._pipeline, table, change.unit)
-        return connection.execute(sa.select(heads.c.unit_key).where(heads.c.unit_key == key, *same)).first() is not None
+        return (
+            connection.execute(
+                sa.select(committed_units.c.unit_key).where(committed_units.c.unit_key == key, *same)
+            ).first()
+            is not None
+        )
 
-    def _compare_and_set(self, connection: sa.Connection, table: TableName, change: HeadChange) -> None:
+    def _compare_and_set(self, connection: sa.Connection, table: TableName, change: CommitChange) -> None:
         key = unit_key(self._pipeline, table, change.unit)
-        values: dict[str, Any] = {"generation": change.expected_generation + 1, "is_live": change.head is not None}
-        if change.head is not None:
-            values.update(_head_values(change.head))
+        values: dict[str, Any] = {
+            "generation": change.expected_generation + 1,
+            "is_live": change.committed_unit is not None,
+        }
+        if change.committed_unit is not None:
+            values.update(_head_values(change.committed_unit))
         if change.expected_generation:
-            statement = sa.update(heads).where(
-                heads.c.unit_key == key, heads.c.generation == change.expected_generation
+            statement = sa.update(committed_units).where(
+                committed_units.c.unit_key == key, committed_units.c.generation == change.expected_generation
             )
             if connection.execute(statement.values(**values)).rowcount != 1:
                 raise self._conflict(table, change)
-        elif change.head is not None:
+        elif change.committed_unit is not None:
             values.update(
                 unit_key=key,
                 pipeline=self._pipeline,
@@ -209,11 +220,11 @@ class Ledger:
                 unit=change.unit,
             )
             try:
-                connection.execute(sa.insert(heads).values(**values))
+                connection.execute(sa.insert(committed_units).values(**values))
             except IntegrityError:
                 raise self._conflict(table, change) from None  # the other's row is in the way, nothing more to learn
 
-    def _conflict(self, table: TableName, change: HeadChange) -> StateConflict:
+    def _conflict(self, table: TableName, change: CommitChange) -> StateConflict:
         return StateConflict(
             f"{table} {change.unit}: another run committed it in between (expected generation "
             f"{change.expected_generation})",
@@ -257,27 +268,27 @@ class Ledger:
         }
 
 
-def _head_values(head: Head) -> dict[str, Any]:
+def _head_values(committed_unit: CommittedUnit) -> dict[str, Any]:
     return {
-        "kind": head.kind,
-        "load_id": head.load_id,
-        "run_id": head.run_id,
-        "probe_method": head.probe.method,
-        "probe_rows": head.probe.rows,
-        "probe_signature": head.probe.signature,
-        "probe_watermark": head.probe.watermark_high,
-        "watermark": head.watermark,
-        "rows": head.rows,
-        "warehouse_rows": head.warehouse_rows,
-        "shape": head.shape,
-        "source": head.source,
-        "lake": head.lake,
-        "committed_at": iso(head.committed_at),
+        "kind": committed_unit.kind,
+        "load_id": committed_unit.load_id,
+        "run_id": committed_unit.run_id,
+        "probe_method": committed_unit.probe.method,
+        "probe_rows": committed_unit.probe.rows,
+        "probe_signature": committed_unit.probe.signature,
+        "probe_watermark": committed_unit.probe.watermark_high,
+        "watermark": committed_unit.watermark,
+        "rows": committed_unit.rows,
+        "warehouse_rows": committed_unit.warehouse_rows,
+        "shape": committed_unit.shape,
+        "source": committed_unit.source,
+        "lake": committed_unit.lake,
+        "committed_at": iso(committed_unit.committed_at),
     }
 
 
-def _head(row: sa.Row[Any]) -> Head:
-    return Head(
+def _head(row: sa.Row[Any]) -> CommittedUnit:
+    return CommittedUnit(
         table=TableName(row.schema_name, row.table_name),
         unit=row.unit,
         kind=row.kind,

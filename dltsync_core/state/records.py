@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
 
 
 class LoadStatus(str, Enum):

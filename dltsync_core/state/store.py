@@ -13,9 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.errors import StateError
-from dltsync_core.state import server, sqlite, tables
-from dltsync_core.state.patience import Patience
-from dltsync_core.state.problems import Explainer, parse_url
+from dltsync_core.state import server_store as server
+from dltsync_core.state import sqlite_store as sqlite
+from dltsync_core.state import tables
+from dltsync_core.state.ledger_retry import Patience
+from dltsync_core.state.store_errors import Explainer, parse_url
 
 T = TypeVar("T")
 

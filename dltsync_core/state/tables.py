@@ -45,7 +45,7 @@ loads = sa.Table(
 )
 """Append-only: what happened to every load."""
 
-heads = sa.Table(
+committed_units = sa.Table(
     "dltsync_heads",
     LEDGER,
     sa.Column("unit_key", sa.String(64), primary_key=True),
@@ -99,7 +99,7 @@ fences = sa.Table(
 """The highest fence handed out for each table."""
 
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
-    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, heads]),
+    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, committed_units]),
     lambda connection: LEDGER.create_all(connection, tables=[leases, fences]),
 )
 """Step i brings version i to version i + 1. Version 0 is an empty database."""

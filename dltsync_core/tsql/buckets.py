@@ -1,4 +1,4 @@
-"""Buckets: the parts that rows fall into by the digest of their key. Few of them hold what differs. Twin of `changes/buckets.py`.
+"""Buckets: the parts that rows fall into by the digest of their key. Few of them hold what differs. Twin of `digest/buckets.py`.
 
 The key of a row is hashed as a whole row is (tsql/digest.py). The first bytes of that hash, read as a number, are the bucket.
 Keys are compared nowhere: not their order nor a collation decides, and a key may be of any type that has a lossless text.

@@ -1,4 +1,4 @@
-"""The segment digest: an order-free sum of row digests, computed by the server. Twin of `changes/digest.py`.
+"""The segment digest: an order-free sum of row digests, computed by the server. Twin of `digest/segment.py`.
 
 Canonical row text: for each column in order `~` for NULL, else `<bytes>:<text>`, where <bytes> is DATALENGTH of the column's
 lossless text (tsql/values.py). That is unambiguous whatever the data holds. The row digest is HASHBYTES over the row text

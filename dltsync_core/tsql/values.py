@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.tsql.fragments import Composable, Identifier, Parameter, Sql, TypeName, sql
-from dltsync_core.typemap.declared import declared_type
+from dltsync_core.typemap.declared_type import declared_type
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString

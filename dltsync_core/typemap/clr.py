@@ -11,8 +11,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.typemap.choices import chosen
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
+from dltsync_core.typemap.representations import chosen
 
 _TEXT_HINT = {"data_type": "text"}
 _BINARY_HINT = {"data_type": "binary"}

@@ -9,15 +9,15 @@ from dltsync_core.catalog.facts import ColumnFacts, TableFacts
 from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
-from dltsync_core.typemap.characters import map_characters
-from dltsync_core.typemap.choices import chosen_for_type
+from dltsync_core.typemap.binary import map_octets
 from dltsync_core.typemap.clr import map_clr
+from dltsync_core.typemap.datetimes import MICROSECOND_SCALE, map_moment
 from dltsync_core.typemap.documents import map_document
 from dltsync_core.typemap.mapping import ColumnMapping, LeftOut, TableMapping
-from dltsync_core.typemap.moments import MICROSECOND_SCALE, map_moment
 from dltsync_core.typemap.numbers import map_number
-from dltsync_core.typemap.octets import map_octets
-from dltsync_core.typemap.refused import needless, refuse, unsupported_type
+from dltsync_core.typemap.representations import chosen_for_type
+from dltsync_core.typemap.text import map_characters
+from dltsync_core.typemap.unsupported import needless, refuse, unsupported_type
 from dltsync_core.typemap.variants import map_variant
 
 _FAMILIES = (map_moment, map_number, map_characters, map_octets, map_document, map_variant, map_clr)

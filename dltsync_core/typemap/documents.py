@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.errors import UnsupportedColumn
-from dltsync_core.typemap.choices import chosen
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
+from dltsync_core.typemap.representations import chosen
 
 _TEXT_HINT = {"data_type": "text"}
 _NOTES = {

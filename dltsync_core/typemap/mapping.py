@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.typemap.declared import shown_type
+from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.typemap.origin import origin_of
 
 SQL_TYPE_KEY = b"dltsync.sql_type"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.typemap.choices import chosen
 from dltsync_core.typemap.mapping import ColumnMapping, mapped
+from dltsync_core.typemap.representations import chosen
 
 _INTEGERS = {"smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
 _MONEY = {"money": (19, 4), "smallmoney": (10, 4)}

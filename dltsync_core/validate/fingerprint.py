@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dltsync_core.changes.canonical import why_no_twin
-from dltsync_core.changes.digest import HashAlgorithm
+from dltsync_core.digest.canonical import why_no_twin
+from dltsync_core.digest.segment import HashAlgorithm
 from dltsync_core.errors import ConfigError
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 

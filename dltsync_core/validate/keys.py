@@ -1,12 +1,12 @@
-"""Values that repeat in staged files, for the quality rule `unique`. Keys that rows are merged by: `warehouse.keys`."""
+"""Values that repeat in staged files, for the quality rule `unique`. Keys that rows are merged by: `warehouse.duckdb.keys`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from dltsync_core.lake.reading import dataset_of
-from dltsync_core.lake.scratch import distinct_rows
+from dltsync_core.duckdb.scratch import distinct_rows
+from dltsync_core.lake.file_reader import dataset_of
 
 
 def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:

@@ -15,15 +15,15 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from dltsync_core.changes.digest import HashAlgorithm, SegmentDigest, digest_batches
+from dltsync_core.digest.segment import HashAlgorithm, SegmentDigest, digest_batches
+from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
+from dltsync_core.duckdb.scratch import scratch_database
 from dltsync_core.errors import LakeError
-from dltsync_core.lake.file_problems import READ_AGAIN
-from dltsync_core.lake.reading import dataset_of
-from dltsync_core.lake.scratch import scratch_database
+from dltsync_core.lake.file_errors import READ_AGAIN
+from dltsync_core.lake.file_reader import dataset_of
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows
 from dltsync_core.typemap.mapping import ColumnMapping
-from dltsync_core.typemap.summary import Summary, SummaryColumn, no_rows
-from dltsync_core.warehouse import duckdb_sql as q
-from dltsync_core.warehouse.summary import read_rows, summarise_relation
 
 _UNIT = "unit"
 _HELD = "dltsync_held"

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from dltsync_core.config import QualityRule
-from dltsync_core.config.problems import nearest
+from dltsync_core.config.error_messages import nearest
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.typemap.mapping import SQL_TYPE_KEY
 from dltsync_core.validate.keys import surplus_rows

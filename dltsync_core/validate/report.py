@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import TableKind
+from dltsync_core.validate.column_stats import ColumnDifference, as_json
 from dltsync_core.validate.counts import ThreeCounts, difference
-from dltsync_core.validate.narrowing import Narrowed
-from dltsync_core.validate.summaries import ColumnDifference, as_json
+from dltsync_core.validate.row_diff import Narrowed
 
 
 @dataclass(frozen=True)

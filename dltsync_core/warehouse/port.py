@@ -7,53 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Probe, TableKind
-from dltsync_core.ranges import PartitionRange
-from dltsync_core.typemap.summary import Summary, SummaryColumn
-
-Target: TypeAlias = tuple[str, str]
-"""Schema and table in the warehouse, as the user spelt them."""
-
-
-@dataclass(frozen=True)
-class ReplaceScope:
-    """The rows of some partitions: they are deleted and the load's rows take their place, in one transaction.
-
-    Made by `warehouse.scope.scope_for`, which refuses columns whose order differs in the warehouse. `arrow_type` is the
-    type the partition column has in the lake, hence in the warehouse.
-    """
-
-    column: ColumnFacts
-    arrow_type: pa.DataType
-    ranges: tuple[PartitionRange, ...]
-
-
-@dataclass(frozen=True)
-class MergeKeys:
-    """Rows with the same key are replaced, others stay (scd: business keys and effective date)."""
-
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ReplaceTable:
-    """The load becomes the whole table."""
-
-
-@dataclass(frozen=True)
-class UpsertKeys:
-    """Rows with the same key are updated, new ones inserted, others stay (static, load_strategy upsert)."""
-
-    columns: tuple[str, ...]
-
-
-Disposition: TypeAlias = "ReplaceScope | MergeKeys | ReplaceTable | UpsertKeys"
+from dltsync_core.committed import Probe, TableKind
+from dltsync_core.identity import TableName, Target
+from dltsync_core.plan.disposition import Disposition, ReplaceScope
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn
 
 
 @dataclass(frozen=True)
@@ -61,7 +22,8 @@ class Marker:
     """What the warehouse itself says of one unit, written in the same transaction as the unit's rows.
 
     It answers "did that load get through?" after a crash, and it is the witness from which a lost ledger is rebuilt. `table`
-    is the source table, `lake` the digest of the lake loads the unit consists of (`plan.heads.lake_digest`). `rows` are the
+    is the source table, `lake` the digest of the lake loads the unit consists of (`plan.committed units.lake_digest`).
+    `rows` are the
     unit's rows in the warehouse, counted inside the transaction; in a request it is what the load is expected to make of it.
     `fence` orders the writers: a load with a lower one than the stored is refused (`errors.Fenced`).
     """
@@ -119,7 +81,7 @@ class Warehouse(Protocol):
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in, in one transaction with the marker. Raises what `check_names` raises, DriftError,
         Fenced (a later writer was here), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after each the warehouse is as
-        it was. Files that are merged by a key hold every key once and none with NULL: `warehouse.keys.check_keys` was
+        it was. Files that are merged by a key hold every key once and none with NULL: `warehouse.duckdb.keys.check_keys` was
         asked before they became visible."""
 
     def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:

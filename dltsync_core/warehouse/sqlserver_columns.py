@@ -7,7 +7,7 @@ rowversion is its eight bytes; moments kept as text are moments again, because S
 
 from __future__ import annotations
 
-from dltsync_core.typemap.declared import declared_type
+from dltsync_core.typemap.declared_type import declared_type
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm
 
 _UNBOUNDED = {"text": "nvarchar(max)", "ntext": "nvarchar(max)", "image": "varbinary(max)", "vector": "nvarchar(max)"}

@@ -11,10 +11,9 @@ from typing import Any
 import dagster as dg
 from typing_extensions import Self
 
+from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import SyncError
-from dltsync_core.plan.heads import Head
-from dltsync_core.plan.steps import Probe
 from dltsync_core.run.events import Event, EventSink
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
@@ -76,7 +75,7 @@ class WatchedPipeline:
     def probe(self, table_name: str) -> Mapping[str, Probe]:
         return self._pipeline.probe(table_name)
 
-    def committed(self, table_name: str) -> Mapping[str, Head]:
+    def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
         return self._pipeline.committed(table_name)
 
     def validate_all_tables(self, *names: Sequence[str], **arguments: Any) -> dict[str, Any]:

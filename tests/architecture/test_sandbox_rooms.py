@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,8 +9,8 @@ import pytest
 from sqlserver_sandbox.engine.statements.registry import STATEMENTS
 from sqlserver_sandbox.faults.plan import KINDS
 from sqlserver_sandbox.tsql import syntax
+from tests.architecture.imports import ROOT, circles, imported, modules_of
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "sqlserver_sandbox"
 
 ROOMS = (
@@ -65,29 +63,6 @@ APART = {
 """Bytes know no SQL, SQL knows no bytes, and neither knows who makes it fail: they meet in `model` and in `server`."""
 
 
-def _modules() -> dict[str, Path]:
-    found = {}
-    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
-    return found
-
-
-def _imported(path: Path, modules: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Every module named in an import, wherever it stands: at the top, in a function, under TYPE_CHECKING.
-
-    `from folder import name` names the module `folder.name` when there is one, else the folder itself.
-    """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield (full if full in modules else str(node.module)), node.lineno
-
-
 def _inside(module: str) -> str:
     """The module's name without the package's."""
     return module.removeprefix(PACKAGE).removeprefix(".")
@@ -100,41 +75,19 @@ def _room_of(module: str) -> str:
     return max(found, key=len)
 
 
-def _circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """The strongly connected components of more than one module."""
-    reached = {start: _reachable(graph, start) for start in graph}
-    circles = {
-        frozenset(other for other in reached[start] if start in reached.get(other, ()))
-        for start in graph
-        if start in reached[start]
-    }
-    return sorted(sorted(circle) for circle in circles)
-
-
-def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(graph[start])
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen.add(module)
-            waiting.extend(graph.get(module, ()))
-    return seen
-
-
-MODULES = _modules()
-GRAPH = {name: {other for other, _ in _imported(path, MODULES) if other in MODULES} for name, path in MODULES.items()}
+MODULES = modules_of(PACKAGE)
+GRAPH = {name: {other for other, _ in imported(path, MODULES) if other in MODULES} for name, path in MODULES.items()}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    assert not _circles(GRAPH)
+    assert not circles(GRAPH)
 
 
 def test_a_room_imports_earlier_rooms_only() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {other}"
         for name, path in MODULES.items()
-        for other, line in _imported(path, MODULES)
+        for other, line in imported(path, MODULES)
         if other in MODULES and ROOMS.index(_room_of(other)) > ROOMS.index(_room_of(name))
     ]
     assert not wrong, "\n".join(wrong)
@@ -163,7 +116,7 @@ def test_it_knows_nothing_of_dltsync_or_of_the_tests() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {other}"
         for path in MODULES.values()
-        for other, line in _imported(path, MODULES)
+        for other, line in imported(path, MODULES)
         if other.split(".")[0] in ("dltsync_core", "dltsync_dagster", "dagster", "dlt", "tests")
     ]
     assert not wrong, "\n".join(wrong)
@@ -173,7 +126,7 @@ def test_one_folder_talks_to_duckdb() -> None:
     found = {
         _room_of(name)
         for name, path in MODULES.items()
-        for other, _ in _imported(path, MODULES)
+        for other, _ in imported(path, MODULES)
         if other.split(".")[0] == "duckdb"
     }
     assert found == {"engine.duckdb"}
@@ -211,9 +164,9 @@ def test_a_handler_calls_no_other_familys_handler() -> None:
 def test_a_circle_is_found() -> None:
     """A guard that finds nothing would pass for ever."""
     straight = {"a": {"b"}, "b": {"c"}, "c": set[str](), "d": {"a", "c"}}
-    assert _circles(straight) == []
-    assert _circles(straight | {"c": {"a"}}) == [["a", "b", "c"]]
-    assert _circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}) == [["a", "b"], ["c", "d"]]
+    assert circles(straight) == []
+    assert circles(straight | {"c": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}) == [["a", "b"], ["c", "d"]]
 
 
 def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
@@ -223,7 +176,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "def f():\n    import a.e\n",
         encoding="utf-8",
     )
-    assert [m for m, _ in _imported(path, {"a", "a.c"})] == ["typing", "a.b", "a.c", "a", "a.d", "a.e"]
+    assert [m for m, _ in imported(path, {"a", "a.c"})] == ["typing", "a.b", "a.c", "a", "a.d", "a.e"]
 
 
 def test_the_longest_name_is_the_room() -> None:

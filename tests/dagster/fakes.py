@@ -11,16 +11,15 @@ from typing import Any
 from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
+from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
-from dltsync_core.plan.heads import Head
-from dltsync_core.plan.held_back import HeldBack
-from dltsync_core.plan.steps import Probe
 from dltsync_core.run.events import Event, EventSink, ignore
 from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
+from dltsync_core.validate.column_stats import ColumnDifference, LoadedFigure
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
-from dltsync_core.validate.summaries import ColumnDifference, LoadedFigure
 
 
 def compared(error: SyncError | None = None) -> tuple[LoadedFigure, ...]:
@@ -84,7 +83,7 @@ class FakeWorld:
     """
 
     tables: dict[str, FakeTable]
-    heads: dict[str, dict[str, Head]] = field(default_factory=dict)
+    committed_units: dict[str, dict[str, CommittedUnit]] = field(default_factory=dict)
     failing: dict[str, SyncError] = field(default_factory=dict)
     crash_at: tuple[str, BaseException] | None = None
     down: SyncError | None = None
@@ -141,8 +140,8 @@ class FakePipeline:
         table = self._world.tables[table_name]
         return {unit: table.probe(unit) for unit in table.units}
 
-    def committed(self, table_name: str) -> Mapping[str, Head]:
-        return dict(self._world.heads.get(table_name, {}))
+    def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
+        return dict(self._world.committed_units.get(table_name, {}))
 
     def validate_all_tables(
         self,
@@ -216,13 +215,13 @@ class FakePipeline:
 
     def _unit(self, table: TableConfig, source: FakeTable, unit: str, *, force: bool, say: EventSink) -> UnitResult:
         name = TableName(table.schema_name, table.table_name)
-        head = self._world.heads.get(str(name), {}).get(unit)
+        committed_unit = self._world.committed_units.get(str(name), {}).get(unit)
         probe = source.probe(unit)
         crash = self._world.crash_at
         if crash is not None and crash[0] == unit:
             raise crash[1]
         self._world.on_unit(unit)
-        if head is not None and head.probe == probe and not force:
+        if committed_unit is not None and committed_unit.probe == probe and not force:
             return UnitResult(name, table.kind, unit, "skipped", "unchanged", probe_signature=probe.signature)
         error = self._world.failing.get(unit)
         if error is not None:
@@ -239,9 +238,11 @@ class FakePipeline:
                 error_type=type(error).__name__,
             )
         load = new_load_id()
-        fresh = Head(name, unit, table.kind, 1, load, "fake", probe, probe.rows, probe.rows, "s", "x", "l", utc_now())
-        self._world.heads.setdefault(str(name), {})[unit] = (
-            fresh if head is None else replace(fresh, generation=head.generation + 1)
+        fresh = CommittedUnit(
+            name, unit, table.kind, 1, load, "fake", probe, probe.rows, probe.rows, "s", "x", "l", utc_now()
+        )
+        self._world.committed_units.setdefault(str(name), {})[unit] = (
+            fresh if committed_unit is None else replace(fresh, generation=committed_unit.generation + 1)
         )
         say(Event("committed", name, unit, load, rows=probe.rows))
         return UnitResult(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from dltsync_core.catalog.drift import DriftKind, Finding
+from dltsync_core.catalog.schema_changes import ColumnChange, DriftKind
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.drift_checks import schema_result
 
 
 def run_with(*kinds: DriftKind, error: str | None = None) -> RunResult:
-    findings = tuple(Finding("dbo.T", f"C|{kind}", kind, "int NULL", "bigint NULL", "said") for kind in kinds)
+    findings = tuple(ColumnChange("dbo.T", f"C|{kind}", kind, "int NULL", "bigint NULL", "said") for kind in kinds)
     status = "failed" if error else "committed"
     unit = UnitResult(TableName("dbo", "T"), "static", WHOLE_TABLE, status, "", error=error, error_type=error)  # type: ignore[arg-type]
     return RunResult("run", (unit,), 0.1, drift=findings)

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfig
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import ThreeCounts, UnitResult
-from dltsync_core.validate.summaries import LoadedFigure
+from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_dagster.checks import load_verdict
 from dltsync_dagster.markdown import code
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData

@@ -8,8 +8,8 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import CatalogError, FidelityError, LoginFailed, ServerUnreachable
+from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.held_back import HeldBack
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.conftest import (
     COUNTRIES,

@@ -10,7 +10,7 @@ import pytest
 from dltsync_core.errors import CatalogError, FidelityError, ServerUnreachable, ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.result import UnitResult
-from dltsync_core.validate.summaries import ColumnDifference
+from dltsync_core.validate.column_stats import ColumnDifference
 from dltsync_dagster.checks import load_verdicts
 from dltsync_dagster.verdicts import verdicts_of
 from tests.dagster.conftest import (

@@ -21,7 +21,7 @@ from dltsync_core.config import (
     StaticTableConfig,
 )
 from dltsync_core.identity import TableName
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
 from tests.integration.server_shop import Server
 
 LETTERS: Mapping[str, str] = {"partition": "c", "scd": "v", "static": "s"}

@@ -244,12 +244,12 @@ def test_the_status_tells_where_tables_stand(synced: ServerShop) -> None:
 @pytest.mark.parametrize("table", ["Orders", "Customers", "Countries"])
 def test_probes_stay_equal_until_something_changes(synced: ServerShop, table: str) -> None:
     with synced.pipeline() as pipeline:
-        heads = {unit: head.probe for unit, head in pipeline.committed(table).items()}
-        assert pipeline.probe(table) == heads
+        committed_units = {unit: head.probe for unit, head in pipeline.committed(table).items()}
+        assert pipeline.probe(table) == committed_units
         synced.add_orders(501, "2026-01-07T00:00:00", 1)
         synced.execute("UPDATE {s}.Countries SET Area = NULL WHERE Code = 'FR'")
         synced.add_version(9, "2026-01-22", "Zoë", "2026-01-22T09:00:00")
-        assert pipeline.probe(table) != heads
+        assert pipeline.probe(table) != committed_units
 
 
 def test_one_partition_can_be_loaded_by_hand(synced: ServerShop) -> None:

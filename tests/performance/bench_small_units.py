@@ -35,7 +35,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
-from dltsync_core.run.leasing import LeasedRun
+from dltsync_core.run.load.leased import LeasedRun
 from tests.fixtures_sandbox import SandboxServer
 
 PARTITIONS = 100
@@ -80,12 +80,12 @@ def timed(work: Callable[[], Any]) -> float:
 
 def profile_of_units(run: Callable[[], Any]) -> None:
     """Where the time of the units goes, which are worked on in a thread of their own."""
-    profile, ordinary = cProfile.Profile(), LeasedRun.run_family
-    LeasedRun.run_family = lambda self, steps: profile.runcall(ordinary, self, steps)  # type: ignore[method-assign]
+    profile, ordinary = cProfile.Profile(), LeasedRun.run_group
+    LeasedRun.run_group = lambda self, steps: profile.runcall(ordinary, self, steps)  # type: ignore[method-assign]
     try:
         run()
     finally:
-        LeasedRun.run_family = ordinary  # type: ignore[method-assign]
+        LeasedRun.run_group = ordinary  # type: ignore[method-assign]
     pstats.Stats(profile).sort_stats("cumulative").print_stats(120)
 
 

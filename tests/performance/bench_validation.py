@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dltsync_core.changes.buckets import Keyed, digest_by_bucket
-from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import (
     DatabaseConfig,
     DestinationConfig,
@@ -24,16 +22,18 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
-from dltsync_core.extract.bucketed import BucketedUnit
+from dltsync_core.digest.buckets import RowKeySpec, digest_by_bucket
+from dltsync_core.digest.segment import HashAlgorithm, digest_batches
+from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.extract.buckets import BucketedUnit
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.ranges import Boundary, slots_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.tsql.buckets import Buckets
-from dltsync_core.typemap.summary import summary_columns
+from dltsync_core.typemap.column_stats import summary_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
-from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
-from dltsync_core.warehouse.scope import scope_for
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
 from tests.fixtures_sandbox import SandboxServer
 from tests.performance.bench_slices import fill
 
@@ -89,7 +89,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     inner = [Boundary(str(number * rows // PARTITIONS)) for number in range(1, PARTITIONS)]
     key = mapping.columns[0]
     parted = {part.key: scope_for(key.column, key.field.type, [part]) for part in slots_of(inner, "right")}
-    keyed = Keyed(mapping.columns, mapping.columns[:1])
+    keyed = RowKeySpec(mapping.columns, mapping.columns[:1])
     bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.places, SHA256)
 
     def warehouse_buckets() -> None:

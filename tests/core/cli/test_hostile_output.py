@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 
 from dltsync_core.cli import outcome, tables
-from dltsync_core.cli.narrowed import print_narrowed
 from dltsync_core.cli.progress import RunProgress
+from dltsync_core.cli.row_diff import print_narrowed
+from dltsync_core.display import quoted, visible
 from dltsync_core.errors import QueryError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_core.showing import quoted, visible
 from tests.hostile import HOSTILE
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202a-\u202e]")

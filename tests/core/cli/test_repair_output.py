@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dltsync_core.cli.repaired import SHOWN, print_repair
+from dltsync_core.cli.repair import SHOWN, print_repair
 
 
 def finding(key: str, origin: str, *, mended: bool, remedy: str = "") -> dict[str, Any]:

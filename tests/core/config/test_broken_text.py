@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.config import load_config
-from dltsync_core.config.broken_text import shown_line
+from dltsync_core.config.syntax_errors import shown_line
 from dltsync_core.errors import ConfigError
 
 BROKEN: dict[str, tuple[str, list[str]]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.config import DatabaseConfig, load_config
-from dltsync_core.config.spec import _say_once
+from dltsync_core.config.model import _say_once
 from dltsync_core.errors import ConfigError
 
 TABLES = "static_tables: [{table_name: airports}]\n"

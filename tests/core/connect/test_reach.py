@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from dltsync_core.connect import reach
-from dltsync_core.connect.reach import Looked, Reach, look
-from dltsync_core.connect.unreached import Way, advice, needs_a_look
+from dltsync_core.connect import reachability as reach
+from dltsync_core.connect.connection_advice import Way, advice, needs_a_look
+from dltsync_core.connect.reachability import Looked, Reach, look
 
 HERE = "127.0.0.1"
 

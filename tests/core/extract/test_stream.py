@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.errors import QueryError, StatementTimeout
-from dltsync_core.extract.limits import ExtractLimits
+from dltsync_core.extract.batch_size import ExtractLimits
 from dltsync_core.extract.stream import LAST_WAIT_SECONDS, BatchStream
 
 pytestmark = pytest.mark.timeout(30)

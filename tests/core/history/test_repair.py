@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dltsync_core.history.integrity import find_breaches
+from dltsync_core.history.integrity import find_violations
 from dltsync_core.history.repair import plan_repair
 from dltsync_core.history.versions import Version, moment_text
 
@@ -72,7 +72,7 @@ def test_each_fault_is_found_and_mended_or_left(
     given_versions: list[Given], kinds: set[str], expected: list[Given]
 ) -> None:
     group = versions(*given_versions)
-    found = {finding.kind for finding in find_breaches(group)}
+    found = {finding.kind for finding in find_violations(group)}
     assert found >= kinds
     assert found - kinds <= {"gap"}
     assert mended(group) == expected
@@ -101,7 +101,7 @@ def test_after_a_repair_nothing_overlaps_and_nothing_is_left_to_do(given_version
         assert earlier.valid_to is not None
         assert earlier.valid_from < earlier.valid_to <= later.valid_from
         assert not earlier.is_latest
-    left = {finding.kind for finding in find_breaches(after)}
+    left = {finding.kind for finding in find_violations(after)}
     assert left <= {"gap", "no_latest", "latest_but_closed", "zero_length", "inverted"}
     assert [v.valid_from for v in after] == [v.valid_from for v in group], "starts are never touched"
 
@@ -109,7 +109,7 @@ def test_after_a_repair_nothing_overlaps_and_nothing_is_left_to_do(given_version
 @given(random_versions)
 def test_what_is_well_is_not_touched(given_versions: list[Given]) -> None:
     group = versions(*sorted(given_versions, key=lambda v: v[0]))
-    if not find_breaches(group):
+    if not find_violations(group):
         assert plan_repair(group).changes == ()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from dltsync_core.config import StateConfig
-from dltsync_core.lake import object_storage
-from dltsync_core.lake.opening import open_lake
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.open_lake import open_lake
+from dltsync_core.lake.storage import object_store as object_storage
 from tests.core.lake.lake_loads import ORDERS, batch_of, final_facts
 from tests.fixtures_stores import Bucket
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
 
 
 @pytest.fixture

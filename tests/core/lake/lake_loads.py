@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from dltsync_core.committed import TableKind
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
+from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest
-from dltsync_core.lake.store import Lake
-from dltsync_core.plan.steps import TableKind
 from dltsync_core.ranges import parse_key
 
 ORDERS = TableName("sales", "Orders")

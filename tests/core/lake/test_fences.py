@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dltsync_core.committed import TableKind
 from dltsync_core.errors import Fenced
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, forgettable, live, manifest_from
-from dltsync_core.lake.storage import LocalStorage
-from dltsync_core.lake.store import Lake
-from dltsync_core.plan.steps import TableKind
+from dltsync_core.lake.storage.port import LocalStorage
 from tests.core.lake.lake_loads import ORDERS, facts_of, stage
 from tests.core.lake.test_publish import manifest_of
 

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dltsync_core.committed import TableKind, lake_digest, prefix_digests
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.manifest import Manifest, ManifestFile, forgettable, live, manifest_from
-from dltsync_core.lake.storage import LocalStorage
-from dltsync_core.lake.store import Lake
-from dltsync_core.plan.heads import growing_digests, lake_digest
-from dltsync_core.plan.steps import TableKind
-from dltsync_core.run.recovering import head_of
+from dltsync_core.lake.storage.port import LocalStorage
+from dltsync_core.run.planning.reconcile import committed_unit_of
 from tests.core.lake.lake_loads import ORDERS, publish
 
 FEW, MANY = 500, 4_000
@@ -66,20 +65,22 @@ def test_what_is_live_is_found_in_one_pass(
 
 
 def _chained(loads: list[Manifest]) -> list[Manifest]:
-    before = ["", *growing_digests([load.load_id for load in loads])]
+    before = ["", *prefix_digests([load.load_id for load in loads])]
     return [replace(load, builds_on=digest, probe_rows=1) for load, digest in zip(loads, before, strict=False)]
 
 
 def test_the_chain_of_increments_is_followed_in_one_pass(example: Manifest) -> None:
     few, many = _chained(_loads(example, "scd", FEW)), _chained(_loads(example, "scd", MANY))
-    assert head_of(many, "scd") is not None
-    assert head_of([*many[:7], *many[8:]], "scd") is None
-    assert _fastest(lambda: head_of(many, "scd")) < GROWTH * max(_fastest(lambda: head_of(few, "scd")), 0.001)
+    assert committed_unit_of(many, "scd") is not None
+    assert committed_unit_of([*many[:7], *many[8:]], "scd") is None
+    assert _fastest(lambda: committed_unit_of(many, "scd")) < GROWTH * max(
+        _fastest(lambda: committed_unit_of(few, "scd")), 0.001
+    )
 
 
 @given(st.lists(st.text("ab", min_size=1), unique=True))
 def test_growing_digests_are_those_of_the_first_loads(loads: list[str]) -> None:
-    assert list(growing_digests(loads)) == [lake_digest(loads[: count + 1]) for count in range(len(loads))]
+    assert list(prefix_digests(loads)) == [lake_digest(loads[: count + 1]) for count in range(len(loads))]
 
 
 def test_a_survey_takes_time_in_proportion(tmp_path: Path, example: Manifest) -> None:

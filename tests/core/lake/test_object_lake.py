@@ -12,8 +12,8 @@ import pytest
 
 from dltsync_core.errors import Fenced, LakeError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.lake import object_storage
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.storage import object_store as object_storage
 from tests.core.lake.bucket_lakes import FEBRUARY, JANUARY, lake_in, rows_of
 from tests.core.lake.lake_loads import ORDERS, facts_of, publish, stage
 from tests.fixtures_stores import Bucket

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.errors import LakeError
-from dltsync_core.lake import object_storage, paths
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake import paths
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.storage import object_store as object_storage
 from tests.core.lake.bucket_lakes import FEBRUARY, JANUARY, lake_in
 from tests.core.lake.lake_loads import ORDERS, publish
 from tests.fixtures_stores import Bucket

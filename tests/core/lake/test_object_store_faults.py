@@ -12,8 +12,8 @@ import pytest
 from dltsync_core.config import StateConfig
 from dltsync_core.errors import EnvironmentProblem, LakeError, LakeUnreachable, NotWritable
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.lake.opening import open_lake
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.open_lake import open_lake
 from tests.core.lake.bucket_lakes import JANUARY, driver_of, lake_in, rows_of, stage_two
 from tests.core.lake.lake_loads import ORDERS, facts_of, publish, stage
 from tests.fixtures_stores import Bucket

@@ -18,8 +18,8 @@ from dltsync_core.clock import utc_now
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import ManifestFile
-from dltsync_core.lake.object_storage import ObjectStorage
-from dltsync_core.lake.storage import LakeStorage, LocalStorage
+from dltsync_core.lake.storage.object_store import ObjectStorage
+from dltsync_core.lake.storage.port import LakeStorage, LocalStorage
 from tests.fixtures_stores import ON_AZURE, ON_GCS, Bucket
 
 

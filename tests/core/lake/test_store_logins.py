@@ -19,10 +19,10 @@ from dltsync_core.config import StateConfig
 from dltsync_core.config.files import load_config
 from dltsync_core.errors import LakeUnreachable, NotWritable, SyncError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.lake import store_drivers
-from dltsync_core.lake.opening import open_lake
-from dltsync_core.lake.store import Lake
-from dltsync_core.lake.store_faults import explain_store, without_options
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.open_lake import open_lake
+from dltsync_core.lake.storage import object_drivers as store_drivers
+from dltsync_core.lake.storage.object_errors import explain_store, without_options
 from tests.core.lake.lake_loads import ORDERS, publish
 from tests.fixtures_stores import ACCOUNT, ACCOUNT_KEY, ON_AZURE, ON_GCS, TOKEN, Bucket
 

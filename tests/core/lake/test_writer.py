@@ -13,7 +13,7 @@ import pytest
 
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.footer import footer_from
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.writer import dictionary_columns
 from tests.core.lake.lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
 

@@ -1,4 +1,4 @@
-"""Small facts and heads to plan from."""
+"""Small facts and committed units to plan from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe, TableKind, lake_digest
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.heads import Head, TableHeads, lake_digest
-from dltsync_core.plan.intent import Intent
-from dltsync_core.plan.observed import TableObservation, UnitObservation
-from dltsync_core.plan.steps import Probe, TableKind
-from dltsync_core.plan.unit import Basis
+from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.ranges import Boundary, Side, slots_of
 
 ORDERS = TableName("sales", "Orders")
 NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
-BASIS = Basis(shape="shape-1", source="server/db")
-PLAIN = Intent(now=NOW)
+BASIS = TableDefinition(shape="shape-1", source="server/db")
+PLAIN = RunOptions(now=NOW)
 
 
 def column(name: str, type_name: str = "int") -> ColumnFacts:
@@ -46,7 +45,7 @@ def probe(rows: int = 3, signature: str = "3:17:4", method: str = "fingerprint",
     return Probe(method, rows, signature, high)
 
 
-def head(
+def committed_unit(
     unit: str = WHOLE_TABLE,
     kind: TableKind = "static",
     *,
@@ -58,9 +57,9 @@ def head(
     source: str = BASIS.source,
     age: timedelta = timedelta(hours=1),
     lake_loads: Iterable[str] | None = None,
-) -> Head:
+) -> CommittedUnit:
     seen = seen or probe()
-    return Head(
+    return CommittedUnit(
         table=ORDERS,
         unit=unit,
         kind=kind,
@@ -78,11 +77,11 @@ def head(
     )
 
 
-def heads(*found: Head) -> TableHeads:
-    return TableHeads({h.unit: h for h in found}, {h.unit: h.generation for h in found})
+def committed_units(*found: CommittedUnit) -> CommittedUnits:
+    return CommittedUnits({h.unit: h for h in found}, {h.unit: h.generation for h in found})
 
 
-def intact(*found: Head) -> TableObservation:
-    """A lake and a warehouse that hold what these heads committed."""
+def intact(*found: CommittedUnit) -> TableObservation:
+    """A lake and a warehouse that hold what these committed units committed."""
     units = {h.unit: UnitObservation((h.load_id,), (), h.warehouse_rows) for h in found}
     return TableObservation(warehouse_table_exists=True, units=units)

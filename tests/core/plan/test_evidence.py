@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.plan.evidence import (
     ABOVE,
@@ -27,13 +28,12 @@ from dltsync_core.plan.evidence import (
     signature,
     why_parts_differ,
 )
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.observation import TableObservation
 from dltsync_core.plan.scd import plan_scd_table
-from dltsync_core.plan.steps import Action, Probe, Step
-from dltsync_core.plan.unit import why_changed
+from dltsync_core.plan.steps import Action, Step
+from dltsync_core.plan.unit_decision import why_changed
 from dltsync_core.plan.window import window_after
-from tests.core.plan.cases import BASIS, PLAIN, head, heads, intact, table_facts
+from tests.core.plan.cases import BASIS, PLAIN, committed_unit, committed_units, intact, table_facts
 
 LAG_SECONDS = 120
 TABLE = SCDTableConfig(
@@ -82,24 +82,24 @@ def look(rows: Rows, committed: str | None) -> Probe:
     return Probe("last_modified", len(rows), signature(len(rows), high, named=named, schema_digest="d"), high)
 
 
-def planned(seen: Probe, committed: Head | None) -> Step:
+def planned(seen: Probe, committed: CommittedUnit | None) -> Step:
     watermark = committed.watermark if committed is not None else None
     window = window_after(watermark, seen.watermark_high, type_name="datetime2", lag_seconds=LAG_SECONDS)
     plan = plan_scd_table(
         table_facts(),
         TABLE,
-        basis=BASIS,
+        definition=BASIS,
         probe=seen,
         window=window,
-        heads=heads(committed) if committed is not None else TableHeads(),
+        committed_units=committed_units(committed) if committed is not None else CommittedUnits(),
         observed=intact(committed) if committed is not None else TableObservation(),
-        intent=PLAIN,
+        options=PLAIN,
     )
     return plan.steps[0]
 
 
-def one_run(source: Rows, warehouse: Rows, committed: Head | None) -> tuple[Rows, Head, Action]:
-    """The warehouse and the head after a run, and what the plan was."""
+def one_run(source: Rows, warehouse: Rows, committed: CommittedUnit | None) -> tuple[Rows, CommittedUnit, Action]:
+    """The warehouse and the committed unit after a run, and what the plan was."""
     step = planned(look(source, committed.watermark if committed is not None else None), committed)
     if step.action is Action.SKIP:
         assert committed is not None
@@ -113,7 +113,7 @@ def one_run(source: Rows, warehouse: Rows, committed: Head | None) -> tuple[Rows
             loaded = merged
     high_now = look(source, None).watermark_high
     seen = look(source, high_now)
-    return loaded, head(kind="scd", seen=seen, watermark=high_now), step.action
+    return loaded, committed_unit(kind="scd", seen=seen, watermark=high_now), step.action
 
 
 stamps = st.none() | st.integers(0, 20)
@@ -211,6 +211,8 @@ def test_the_rows_that_changed_are_named(now: dict[PartName, str], sentence: str
 def test_a_load_that_kept_no_digest_of_all_stamps_is_followed_by_all_versions() -> None:
     """What was committed by a dltsync that looked at the window alone says nothing of the rest."""
     old = replace(look({1: Row(5, 1)}, None), signature="1|2026-01-15 00:05:00|1|11|22|d")
-    step = planned(look({1: Row(5, 1)}, old.watermark_high), head(kind="scd", seen=old, watermark=old.watermark_high))
+    step = planned(
+        look({1: Row(5, 1)}, old.watermark_high), committed_unit(kind="scd", seen=old, watermark=old.watermark_high)
+    )
     assert step.action is Action.LOAD
     assert "kept no digest of all stamps" in step.reason

@@ -10,41 +10,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
-from dltsync_core.plan.families import Family, families
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.intent import Intent
-from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.observation import TableObservation
 from dltsync_core.plan.partitions import plan_partition_table
-from dltsync_core.plan.steps import Action, Probe, TablePlan
+from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
-from tests.core.plan.cases import BASIS, PLAIN, column, heads, intact, partitioning, probe, table_facts
-from tests.core.plan.cases import head as make_head
+from tests.core.plan.cases import BASIS, PLAIN, column, committed_units, intact, partitioning, probe, table_facts
+from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
 
 
 def plan(
     facts: TableFacts,
-    *committed: Head,
+    *committed: CommittedUnit,
     probes: Mapping[int, Probe] | None = None,
     observed: TableObservation | None = None,
-    intent: Intent = PLAIN,
+    options: RunOptions = PLAIN,
 ) -> TablePlan:
     slots = facts.partitioning.slots if facts.partitioning else ()
     return plan_partition_table(
         facts,
         TABLE,
-        basis=BASIS,
+        definition=BASIS,
         probes=probes or {slot.number: probe() for slot in slots},
-        heads=heads(*committed),
+        committed_units=committed_units(*committed),
         observed=observed or intact(*committed),
-        intent=intent,
+        options=options,
     )
 
 
-def units(*keys: str) -> list[Head]:
+def units(*keys: str) -> list[CommittedUnit]:
     return [make_head(key, "partition", load_id=f"load-{key}") for key in keys]
 
 
@@ -83,18 +83,18 @@ def test_asking_for_one_half_of_a_split_loads_the_other_too() -> None:
     """Alone it would leave the rows of the other half without an owner."""
     committed = units("(-inf,10)", "[10,30)", "[30,+inf)")
     only = replace(PLAIN, partition_keys=frozenset({"[20,30)"}))
-    assert [s.unit for s in plan(table_facts([10, 20, 30]), *committed, intent=only).steps] == ["[10,20)", "[20,30)"]
+    assert [s.unit for s in plan(table_facts([10, 20, 30]), *committed, options=only).steps] == ["[10,20)", "[20,30)"]
 
 
 def test_partition_keys_limit_the_plan() -> None:
     only = replace(PLAIN, partition_keys=frozenset({"[20,+inf)"}))
-    assert [s.unit for s in plan(table_facts([10, 20]), intent=only).steps] == ["[20,+inf)"]
+    assert [s.unit for s in plan(table_facts([10, 20]), options=only).steps] == ["[20,+inf)"]
 
 
 def test_force_loads_what_did_not_change() -> None:
     committed = units("(-inf,10)", "[10,+inf)")
-    intent = replace(PLAIN, force=True, partition_keys=frozenset({"[10,+inf)"}))
-    (step,) = plan(table_facts([10]), *committed, intent=intent).steps
+    options = replace(PLAIN, force=True, partition_keys=frozenset({"[10,+inf)"}))
+    (step,) = plan(table_facts([10]), *committed, options=options).steps
     assert (step.action, step.reason) == (Action.LOAD, "unchanged, but the load was asked for")
 
 
@@ -134,11 +134,11 @@ def test_stamps_too_coarse_to_be_new_with_every_change_are_told(stamp: str, scal
     found = plan_partition_table(
         facts,
         PartitionTableConfig(table_name="Orders", schema_name="sales", last_modified_column="Changed"),
-        basis=BASIS,
+        definition=BASIS,
         probes={1: probe(method="last_modified"), 2: probe(method="last_modified")},
-        heads=TableHeads(),
+        committed_units=CommittedUnits(),
         observed=TableObservation(),
-        intent=PLAIN,
+        options=PLAIN,
     )
     assert [sentence in note for sentence, note in zip(told, found.notes, strict=True)] == [True] * len(told)
 
@@ -156,14 +156,14 @@ def test_the_null_boundary_is_a_place_like_any_other() -> None:
 
 def test_another_side_makes_one_family_of_everything() -> None:
     """(a,b] touches [a,b) and [b,c): no old unit can be replaced without its neighbour."""
-    (family,) = families(partitioning([10, 20], "right"), {"(-inf,10]", "(10,20]", "(20,+inf)"})
-    assert family.heirs == ("(-inf,10)", "[10,20)", "[20,+inf)")
+    (family,) = repartition_groups(partitioning([10, 20], "right"), {"(-inf,10]", "(10,20]", "(20,+inf)"})
+    assert family.replacements == ("(-inf,10)", "[10,20)", "[20,+inf)")
 
 
 def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
     """[12,17) has no neighbour in the ledger and no boundary of today: it may lie anywhere."""
-    found = families(partitioning([10, 20]), {"[12,17)", "[20,+inf)"})
-    assert found == [Family(("[12,17)",), ("(-inf,10)", "[10,20)"))]
+    found = repartition_groups(partitioning([10, 20]), {"[12,17)", "[20,+inf)"})
+    assert found == [RepartitionGroup(("[12,17)",), ("(-inf,10)", "[10,20)"))]
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,15 @@ def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
 def test_a_unit_whose_key_cannot_be_read_is_taken_over_by_what_is_not_loaded(side: Side, gone: str, heir: str) -> None:
     """Closed infinite ends, as an unreleased dltsync wrote them: the slot is read again, and takes the old unit's place."""
     now = keys_of([10, 20], side)
-    found = families(partitioning([10, 20], side), {*now, gone} - {heir})
-    assert found == [Family((gone,), (heir,))]
+    found = repartition_groups(partitioning([10, 20], side), {*now, gone} - {heir})
+    assert found == [RepartitionGroup((gone,), (heir,))]
     (step,) = plan(table_facts([10, 20], side), *units(*sorted({*now, gone} - {heir}))).work
     assert (step.unit, step.replaces) == (heir, (gone,))
 
 
 def test_a_ledger_that_contradicts_itself_loads_the_place_again() -> None:
-    found = families(partitioning([10, 20]), {"(-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
-    assert found == [Family(("[10,+inf)",), ("[10,20)", "[20,+inf)"))]
+    found = repartition_groups(partitioning([10, 20]), {"(-inf,10)", "[10,20)", "[20,+inf)", "[10,+inf)"})
+    assert found == [RepartitionGroup(("[10,+inf)",), ("[10,20)", "[20,+inf)"))]
 
 
 # ---- any boundaries before and after, any of the old units committed, any order -----------------------------------
@@ -228,7 +228,7 @@ def test_asking_for_any_partitions_leaves_no_value_without_owner_that_had_one(
     old = set(keys_of(before, side))
     facts = table_facts(after, side)
     asked = data.draw(st.sets(st.sampled_from(keys_of(after, side)), min_size=1))
-    work = plan(facts, *units(*sorted(old)), intent=replace(PLAIN, partition_keys=frozenset(asked))).work
+    work = plan(facts, *units(*sorted(old)), options=replace(PLAIN, partition_keys=frozenset(asked))).work
 
     live = (old | {s.unit for s in work}) - {gone for s in work for gone in s.replaces}
     for value in VALUES:
@@ -241,14 +241,14 @@ def test_families_share_neither_vanished_units_nor_heirs(
     data: st.DataObject, before: list[int], after: list[int], side: Side
 ) -> None:
     old = data.draw(st.sets(st.sampled_from(keys_of(before, side))))
-    found = families(partitioning(after, side), old)
-    vanished = [unit for family in found for unit in family.vanished]
-    heirs = [unit for family in found for unit in family.heirs]
-    assert sorted(vanished) == sorted(old - set(keys_of(after, side)))
-    assert len(set(heirs)) == len(heirs)
+    found = repartition_groups(partitioning(after, side), old)
+    removed = [unit for family in found for unit in family.removed]
+    replacements = [unit for family in found for unit in family.replacements]
+    assert sorted(removed) == sorted(old - set(keys_of(after, side)))
+    assert len(set(replacements)) == len(replacements)
 
 
 def test_no_heads_means_no_families() -> None:
-    assert families(partitioning([1, 2]), set()) == []
-    assert plan(table_facts([1, 2]), intent=PLAIN).steps[0].replaces == ()
-    assert TableHeads().generation("[1,2)") == 0
+    assert repartition_groups(partitioning([1, 2]), set()) == []
+    assert plan(table_facts([1, 2]), options=PLAIN).steps[0].replaces == ()
+    assert CommittedUnits().generation("[1,2)") == 0

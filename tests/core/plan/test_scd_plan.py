@@ -7,16 +7,16 @@ from datetime import datetime, timezone
 
 import pytest
 
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import LakeError
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.intent import Intent
-from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import Window, plan_scd_table
-from dltsync_core.plan.steps import Action, Probe, Step
-from dltsync_core.plan.unit import Basis
-from tests.core.plan.cases import BASIS, PLAIN, heads, intact, probe, table_facts
-from tests.core.plan.cases import head as make_head
+from dltsync_core.plan.steps import Action, Step
+from dltsync_core.plan.unit_decision import TableDefinition
+from tests.core.plan.cases import BASIS, PLAIN, committed_units, intact, probe, table_facts
+from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_column="LastModified")
 NOON, LATER, LOW = "2026-01-15 12:00:00", "2026-01-15 13:00:00", "2026-01-15 11:55:00"
@@ -27,24 +27,24 @@ COMMITTED = make_head(kind="scd", seen=SEEN, watermark=NOON)
 
 
 def planned(
-    head: Head | None = COMMITTED,
+    committed_unit: CommittedUnit | None = COMMITTED,
     now: Probe = SEEN,
     *,
     table: SCDTableConfig = TABLE,
     window: Window = ABOVE,
-    basis: Basis = BASIS,
+    definition: TableDefinition = BASIS,
     observed: TableObservation | None = None,
-    intent: Intent = PLAIN,
+    options: RunOptions = PLAIN,
 ) -> Step:
     plan = plan_scd_table(
         table_facts(),
         table,
-        basis=basis,
+        definition=definition,
         probe=now,
         window=window,
-        heads=heads(head) if head else TableHeads(),
-        observed=observed or (intact(head) if head else TableObservation()),
-        intent=intent,
+        committed_units=committed_units(committed_unit) if committed_unit else CommittedUnits(),
+        observed=observed or (intact(committed_unit) if committed_unit else TableObservation()),
+        options=options,
     )
     (step,) = plan.steps
     return step
@@ -85,7 +85,7 @@ def test_fewer_versions_are_left_to_the_validation_when_a_mismatch_shall_fail() 
 
 
 def test_a_watermark_ahead_of_the_source_needs_the_whole_table() -> None:
-    step = planned(now=replace(SEEN, watermark_high="2026-01-14 00:00:00"), window=Window(LOW, went_back=True))
+    step = planned(now=replace(SEEN, watermark_high="2026-01-14 00:00:00"), window=Window(LOW, regressed=True))
     assert step.action is Action.LOAD
     assert "ahead of everything at the source (2026-01-14 00:00:00)" in step.reason
 
@@ -97,11 +97,11 @@ def test_a_committed_empty_table_has_no_watermark_to_start_from() -> None:
 
 
 def test_force_reads_the_lag_window_again() -> None:
-    assert planned(intent=replace(PLAIN, force=True)).action is Action.LOAD_INCREMENT
+    assert planned(options=replace(PLAIN, force=True)).action is Action.LOAD_INCREMENT
 
 
 def test_full_refresh_forgets_the_watermark() -> None:
-    assert planned(intent=replace(PLAIN, full_refresh=True)).action is Action.LOAD
+    assert planned(options=replace(PLAIN, full_refresh=True)).action is Action.LOAD
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_load_that_stopped_before_its_commit_is_caught_up_by_an_increment() ->
 
 def test_without_self_healing_an_unfinished_load_is_an_error() -> None:
     with pytest.raises(LakeError, match="nothing of load load-1"):
-        planned(observed=holding(), intent=replace(PLAIN, heal=False))
+        planned(observed=holding(), options=replace(PLAIN, heal=False))
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ def test_a_stamp_that_is_yet_to_come_is_told(high: str, told: bool) -> None:
     plan = plan_scd_table(
         table_facts(),
         TABLE,
-        basis=BASIS,
+        definition=BASIS,
         probe=seen,
         window=ABOVE,
-        heads=TableHeads(),
+        committed_units=CommittedUnits(),
         observed=TableObservation(),
-        intent=replace(PLAIN, now=datetime(2026, 1, 15, 12, tzinfo=timezone.utc)),
+        options=replace(PLAIN, now=datetime(2026, 1, 15, 12, tzinfo=timezone.utc)),
     )
     assert [note for note in plan.notes if f"LastModified reaches {high}, which is yet to come" in note] == list(
         plan.notes

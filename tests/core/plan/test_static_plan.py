@@ -7,38 +7,38 @@ from datetime import timedelta
 
 import pytest
 
+from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, WarehouseError
-from dltsync_core.plan.heads import Head, TableHeads
-from dltsync_core.plan.intent import Intent
-from dltsync_core.plan.observed import TableObservation, UnitObservation
+from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.static import plan_static_table
-from dltsync_core.plan.steps import Action, Probe, Step
-from dltsync_core.plan.unit import Basis
-from tests.core.plan.cases import BASIS, PLAIN, heads, intact, probe, table_facts
-from tests.core.plan.cases import head as make_head
+from dltsync_core.plan.steps import Action, Step
+from dltsync_core.plan.unit_decision import TableDefinition
+from tests.core.plan.cases import BASIS, PLAIN, committed_units, intact, probe, table_facts
+from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = StaticTableConfig(table_name="Orders", schema_name="sales")
 
 
 def planned(
-    head: Head | None = None,
+    committed_unit: CommittedUnit | None = None,
     *,
     table: StaticTableConfig = TABLE,
     now: Probe | None = None,
-    basis: Basis = BASIS,
+    definition: TableDefinition = BASIS,
     observed: TableObservation | None = None,
-    intent: Intent = PLAIN,
+    options: RunOptions = PLAIN,
 ) -> Step:
-    known = heads(head) if head else TableHeads()
+    known = committed_units(committed_unit) if committed_unit else CommittedUnits()
     plan = plan_static_table(
         table_facts(),
         table,
-        basis=basis,
+        definition=definition,
         probe=now or probe(),
-        heads=known,
-        observed=observed or (intact(head) if head else TableObservation()),
-        intent=intent,
+        committed_units=known,
+        observed=observed or (intact(committed_unit) if committed_unit else TableObservation()),
+        options=options,
     )
     (step,) = plan.steps
     return step
@@ -76,8 +76,8 @@ def test_another_hash_loads_and_says_what_differs(now: Probe, reason: str) -> No
         (replace(BASIS, source="other/db"), "the source is another one now: was server/db, is other/db"),
     ],
 )
-def test_what_cannot_be_compared_is_loaded(basis: Basis, reason: str) -> None:
-    step = planned(make_head(), basis=basis)
+def test_what_cannot_be_compared_is_loaded(definition: TableDefinition, reason: str) -> None:
+    step = planned(make_head(), definition=definition)
     assert (step.action, step.reason) == (Action.LOAD, reason)
 
 
@@ -88,8 +88,8 @@ def test_what_cannot_be_compared_is_loaded(basis: Basis, reason: str) -> None:
         (replace(PLAIN, full_refresh=True), "a full refresh was asked for"),
     ],
 )
-def test_what_was_asked_for_is_loaded(intent: Intent, reason: str) -> None:
-    step = planned(make_head(), intent=intent)
+def test_what_was_asked_for_is_loaded(options: RunOptions, reason: str) -> None:
+    step = planned(make_head(), options=options)
     assert (step.action, step.reason) == (Action.LOAD, reason)
 
 
@@ -135,12 +135,12 @@ def test_what_lake_or_warehouse_lost_is_read_again(unit: UnitObservation, error:
 def test_without_self_healing_a_loss_is_an_error(unit: UnitObservation, error: type[Exception], reason: str) -> None:
     observed = TableObservation(warehouse_table_exists=True, units={"all": unit})
     with pytest.raises(error, match=r"enable_self_healing") as caught:
-        planned(make_head(), observed=observed, intent=replace(PLAIN, heal=False))
+        planned(make_head(), observed=observed, options=replace(PLAIN, heal=False))
     assert f"sales.Orders all: {reason}" in str(caught.value)
 
 
 def test_without_comparing_only_the_source_decides() -> None:
-    step = planned(make_head(), observed=TableObservation(), intent=replace(PLAIN, compare=False))
+    step = planned(make_head(), observed=TableObservation(), options=replace(PLAIN, compare=False))
     assert step.action is Action.SKIP
 
 
@@ -149,9 +149,15 @@ def test_rows_that_an_upsert_keeps_in_the_warehouse_are_no_loss() -> None:
 
 
 def test_a_table_that_was_loaded_by_partitions_before_takes_their_rows_over() -> None:
-    before = heads(make_head("[10,20)", "partition"), make_head("(-inf,10)", "partition"))
+    before = committed_units(make_head("[10,20)", "partition"), make_head("(-inf,10)", "partition"))
     plan = plan_static_table(
-        table_facts(), TABLE, basis=BASIS, probe=probe(), heads=before, observed=TableObservation(), intent=PLAIN
+        table_facts(),
+        TABLE,
+        definition=BASIS,
+        probe=probe(),
+        committed_units=before,
+        observed=TableObservation(),
+        options=PLAIN,
     )
     assert plan.steps[0].action is Action.LOAD
     assert plan.steps[0].replaces == ("(-inf,10)", "[10,20)")
@@ -161,10 +167,10 @@ def test_a_weak_hash_is_told() -> None:
     plan = plan_static_table(
         table_facts(),
         TABLE,
-        basis=BASIS,
+        definition=BASIS,
         probe=probe(method="checksum"),
-        heads=TableHeads(),
+        committed_units=CommittedUnits(),
         observed=TableObservation(),
-        intent=PLAIN,
+        options=PLAIN,
     )
     assert plan.notes == ("checksum is weak: some changes go unseen; set force_reload_after",)

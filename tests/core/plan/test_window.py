@@ -31,7 +31,7 @@ from dltsync_core.plan.window import window_after
     ],
 )
 def test_the_watermark_is_lowered_by_the_lag(committed: str, type_name: str, lag: int, low: str | None) -> None:
-    assert window_after(committed, committed, type_name=type_name, lag_seconds=lag) == Window(low, went_back=False)
+    assert window_after(committed, committed, type_name=type_name, lag_seconds=lag) == Window(low, regressed=False)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_the_watermark_is_lowered_by_the_lag(committed: str, type_name: str, lag
     ],
 )
 def test_a_source_behind_the_watermark_is_noticed(committed: str, highest: str | None, back: bool) -> None:
-    assert window_after(committed, highest, type_name="datetime2", lag_seconds=60).went_back is back
+    assert window_after(committed, highest, type_name="datetime2", lag_seconds=60).regressed is back
 
 
 def test_without_a_watermark_there_is_no_window() -> None:
-    assert window_after(None, "2026-01-15", type_name="date", lag_seconds=60) == Window(None, went_back=False)
+    assert window_after(None, "2026-01-15", type_name="date", lag_seconds=60) == Window(None, regressed=False)
 
 
 def test_text_that_is_no_watermark_is_refused() -> None:

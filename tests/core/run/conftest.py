@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dltsync_core.run.services import Services
+from dltsync_core.run.context import RunContext
 from tests.core.run.shop import Shop
 
 
@@ -25,5 +25,5 @@ def synced(place: Shop) -> Shop:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
-    monkeypatch.setattr(Services, "sleep", lambda self, seconds: waits.append(seconds))
+    monkeypatch.setattr(RunContext, "sleep", lambda self, seconds: waits.append(seconds))
     return waits

@@ -15,17 +15,10 @@ import pyarrow.parquet as pq
 from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
-from dltsync_core.typemap.summary import Summary, SummaryColumn
-from dltsync_core.warehouse.port import (
-    Loaded,
-    LoadRequest,
-    Marker,
-    MergeKeys,
-    ReplaceScope,
-    ReplaceTable,
-    Target,
-    UpsertKeys,
-)
+from dltsync_core.identity import Target
+from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
 from tests.core.run.fakes import Row, inside, summary_of
 
 

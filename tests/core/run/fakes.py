@@ -22,22 +22,22 @@ from dltsync_core.catalog.facts import (
     Slot,
     TableFacts,
 )
-from dltsync_core.changes.buckets import Keyed, digest_by_bucket, hashed_rows
-from dltsync_core.changes.digest import HashAlgorithm, digest_batches
+from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.digest.buckets import RowKeySpec, digest_by_bucket, hashed_rows
+from dltsync_core.digest.segment import HashAlgorithm, digest_batches
 from dltsync_core.errors import TableNotFound
-from dltsync_core.extract.bucketed import BucketedUnit
+from dltsync_core.extract.buckets import BucketedUnit
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.identity import TableName
 from dltsync_core.plan.evidence import RECENT, STAMPS, UNSTAMPED, signature
 from dltsync_core.plan.keys import stamped_columns
-from dltsync_core.plan.steps import Probe
 from dltsync_core.plan.window import window_after
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap import TableMapping, map_columns
+from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
 from dltsync_core.typemap.mapping import ColumnMapping
-from dltsync_core.typemap.summary import Figure, Summary, SummaryColumn
 
 Row = dict[str, Any]
 
@@ -299,6 +299,6 @@ def summary_of(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary
     return Summary(len(rows), figures)
 
 
-def _keyed(bucketed: BucketedUnit) -> Keyed:
+def _keyed(bucketed: BucketedUnit) -> RowKeySpec:
     key = tuple(bucketed.columns[place] for place in bucketed.key)
-    return Keyed(bucketed.columns, key, bucketed.algorithm)
+    return RowKeySpec(bucketed.columns, key, bucketed.algorithm)

@@ -9,17 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
-from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
-from dltsync_core.warehouse.port import (
-    Disposition,
-    LoadRequest,
-    MergeKeys,
-    ReplaceTable,
-    UpsertKeys,
-    Warehouse,
-)
-from dltsync_core.warehouse.scope import scope_for
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.port import LoadRequest, Warehouse
 from tests.core.run.fake_warehouse import FakeWarehouse
 from tests.core.run.fakes import int_column
 

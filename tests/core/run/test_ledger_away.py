@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from dltsync_core import checkpoints
 from dltsync_core.run.events import Event
 from dltsync_core.state.store import Store
-from dltsync_core.state.tables import heads, leases, loads
+from dltsync_core.state.tables import committed_units, leases, loads
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, EVERYTHING, ORDERS, Shop, order, outcomes, version
 from tests.fixtures_postgres import PostgresServer
 
@@ -52,7 +52,7 @@ def assert_whole(shop: Shop, url: str, *, commits: int) -> None:
         assert doubled == {}
         statuses = Counter(row.status for row in told)
         assert (statuses["committed"], statuses["failed"]) == (commits, 0)
-        generations = connection.execute(sa.select(sa.func.sum(heads.c.generation))).scalar_one()
+        generations = connection.execute(sa.select(sa.func.sum(committed_units.c.generation))).scalar_one()
         assert generations == commits
         assert connection.execute(sa.select(leases.c.holder).distinct()).scalars().all() == [""]
 

@@ -9,7 +9,7 @@ import pytest
 
 from dltsync_core import checkpoints
 from dltsync_core.config import PipelineConfig, StaticTableConfig
-from dltsync_core.plan.observed import TableObservation
+from dltsync_core.plan.observation import TableObservation
 from tests.core.run.shop import ORDERS, Shop
 
 

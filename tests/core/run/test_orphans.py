@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dltsync_core import checkpoints
-from dltsync_core.lake.storage import LocalStorage
+from dltsync_core.lake.storage.port import LocalStorage
 from dltsync_core.run.result import RunResult
 from dltsync_core.state.leases import Leases
 from tests.core.run.shop import ORDERS, Shop

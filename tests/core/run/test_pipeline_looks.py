@@ -1,4 +1,4 @@
-"""What a pipeline says without running: keys, probes, heads, status, comparison. Nothing is written by looking."""
+"""What a pipeline says without running: keys, probes, committed units, status, comparison. Nothing is written by looking."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import ConfigError, StateError, TableNotFound, WarehouseError
 from dltsync_core.plan.keys import business_keys, keys_of
-from dltsync_core.run.histories import scd_target
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.run.scd_target import scd_target
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order
 
 
@@ -31,20 +31,24 @@ def test_partition_keys_come_in_catalogue_order(place: Shop) -> None:
 def test_probes_equal_heads_until_something_changes(place: Shop, table: str) -> None:
     place.run()
     with place.pipeline() as pipeline:
-        heads = pipeline.committed(table)
-        assert {unit: head.probe for unit, head in heads.items()} == pipeline.probe(table)
+        committed_units = pipeline.committed(table)
+        assert {unit: committed_unit.probe for unit, committed_unit in committed_units.items()} == pipeline.probe(table)
         place.rows(ORDERS).append(order(30))
         place.rows(COUNTRIES).clear()
         del place.rows(CUSTOMERS)[0]
-        assert {unit: head.probe for unit, head in heads.items()} != pipeline.probe(table)
+        assert {unit: committed_unit.probe for unit, committed_unit in committed_units.items()} != pipeline.probe(table)
 
 
 def test_committed_asks_the_ledger_only_whatever_the_case(place: Shop) -> None:
     place.run()
     place.source.unreachable = TableNotFound("never asked")
     with place.pipeline() as pipeline:
-        heads = pipeline.committed("SALES.ORDERS")
-    assert {unit: head.rows for unit, head in heads.items()} == {"(-inf,10)": 9, "[10,20)": 10, "[20,+inf)": 10}
+        committed_units = pipeline.committed("SALES.ORDERS")
+    assert {unit: committed_unit.rows for unit, committed_unit in committed_units.items()} == {
+        "(-inf,10)": 9,
+        "[10,20)": 10,
+        "[20,+inf)": 10,
+    }
 
 
 def test_nothing_is_committed_before_the_first_run_and_looking_creates_nothing(place: Shop, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import dltsync_core.run.comparison as comparing
+import dltsync_core.run.validation.table as comparing
 from dltsync_core.errors import QueryError, ServerUnreachable
 from dltsync_core.identity import TableName
 from tests.core.run.fakes import FakeView

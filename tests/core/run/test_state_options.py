@@ -42,8 +42,8 @@ def told_loads(place: Shop) -> set[str]:
 
 def committed(place: Shop, table: str) -> str:
     with place.pipeline() as pipeline:
-        (head,) = pipeline.committed(table).values()
-    return head.load_id
+        (committed_unit,) = pipeline.committed(table).values()
+    return committed_unit.load_id
 
 
 @pytest.mark.parametrize(("kept_days", "forgotten"), [(90, True), (365, False)])

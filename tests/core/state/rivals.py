@@ -23,24 +23,23 @@ from typing import Any
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommitChange, CommittedUnit, Probe
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
-from dltsync_core.plan.heads import Head, HeadChange
-from dltsync_core.plan.steps import Probe
 from dltsync_core.state import leases as leases_module
-from dltsync_core.state import server
-from dltsync_core.state.holders import new_holder
+from dltsync_core.state import server_store as server
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.patience import Patience
+from dltsync_core.state.ledger_retry import Patience
+from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 
 TABLE = TableName("dbo", "Orders")
 
 
-def head(unit: str, load_id: str = "l") -> Head:
+def committed_unit(unit: str, load_id: str = "l") -> CommittedUnit:
     probe = Probe("fingerprint", 1, "s", None)
-    return Head(TABLE, unit, "partition", 0, load_id, "r", probe, 1, 1, "shape", "source", "lake", utc_now())
+    return CommittedUnit(TABLE, unit, "partition", 0, load_id, "r", probe, 1, 1, "shape", "source", "lake", utc_now())
 
 
 def say(**facts: Any) -> None:
@@ -69,14 +68,15 @@ def commit_leased(order: Mapping[str, Any], number: int) -> dict[str, Any]:
             family = dice.choice(order["families"])
             with (
                 leases.held(
-                    TABLE, family, at_least=0, wait_seconds=120, on_wait=lambda _: None, keep_going=lambda: None
+                    TABLE, family, at_least=0, wait_seconds=120, on_wait=lambda _: None, raise_if_stopped=lambda: None
                 ) as held,
                 alone_with(directory, family),
             ):
-                seen = ledger.heads(TABLE)
+                seen = ledger.committed_units(TABLE)
                 held.check()
                 changes = [
-                    HeadChange(unit, seen.generation(unit), head(unit)) for unit in dice.sample(family, len(family))
+                    CommitChange(unit, seen.generation(unit), committed_unit(unit))
+                    for unit in dice.sample(family, len(family))
                 ]
                 ledger.commit(TABLE, changes, lease=held.lease)
                 fences.append(held.lease.fence)
@@ -89,10 +89,12 @@ def commit_unleased(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     dice, won = random.Random(number), 0
     with Ledger(Store(Path(order["directory"]), order["url"]), "p") as ledger:
         for _ in range(order["rounds"]):
-            seen = ledger.heads(TABLE)
+            seen = ledger.committed_units(TABLE)
             units = dice.sample(order["units"], len(order["units"]))
             try:
-                ledger.commit(TABLE, [HeadChange(u, seen.generation(u), head(u, f"{number}")) for u in units])
+                ledger.commit(
+                    TABLE, [CommitChange(u, seen.generation(u), committed_unit(u, f"{number}")) for u in units]
+                )
             except StateConflict:
                 continue
             won += 1
@@ -105,13 +107,13 @@ def hold(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     holder = new_holder() if order.get("machine") is None else f"{order['machine']}|b|n|1|1|x"
     leases = Leases(ledger.store, "p", holder=holder, seconds=order["seconds"])
     with leases.held(
-        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, keep_going=lambda: None
+        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
     ) as held:
         say(held=held.lease.fence, process=os.getpid())
         sys.stdin.readline()
         if not order.get("heedless"):
             held.check()
-        ledger.commit(TABLE, [HeadChange("all", 0, head("all", "the first"))], lease=held.lease)
+        ledger.commit(TABLE, [CommitChange("all", 0, committed_unit("all", "the first"))], lease=held.lease)
     return {"committed": True}
 
 
@@ -121,7 +123,7 @@ def stand_still_inside(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     ledger = Ledger(Store(Path(order["directory"]), order["url"], patience=Patience(30)), "p")
     leases = Leases(ledger.store, "p", holder=new_holder(), seconds=order["seconds"])
     with leases.held(
-        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, keep_going=lambda: None
+        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
     ) as held:
         stopped = threading.Event()
 
@@ -132,7 +134,7 @@ def stand_still_inside(order: Mapping[str, Any], number: int) -> dict[str, Any]:
                 os.kill(os.getpid(), signal.SIGSTOP)
 
         with checkpoints.watched(stop):
-            ledger.commit(TABLE, [HeadChange("all", 0, head("all", "the first"))], lease=held.lease)
+            ledger.commit(TABLE, [CommitChange("all", 0, committed_unit("all", "the first"))], lease=held.lease)
     return {"committed": True}
 
 

@@ -14,19 +14,19 @@ import pytest
 import sqlalchemy as sa
 
 from dltsync_core.clock import utc_now
-from dltsync_core.connect.numbers import Recourse
+from dltsync_core.committed import CommitChange
+from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
-from dltsync_core.plan.heads import HeadChange
-from dltsync_core.state import sqlite
+from dltsync_core.state import sqlite_store as sqlite
 from dltsync_core.state.leases import Held, Lease, Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.passing import SENTENCES, how_it_passes
-from dltsync_core.state.patience import Patience
+from dltsync_core.state.ledger_retry import Patience
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import fences, leases, loads
+from dltsync_core.state.transient_errors import SENTENCES, how_it_passes
 from tests.core.state.breaking_wire import BreakingWire, Moment
-from tests.core.state.rivals import TABLE, head
+from tests.core.state.rivals import TABLE, committed_unit
 from tests.fixtures_postgres import PostgresServer
 
 on_postgres = pytest.mark.xdist_group("postgres")
@@ -75,7 +75,7 @@ def wired(wire: BreakingWire, postgres_url: str, postgres_server: str, tmp_path:
 def stored(ledger: Ledger) -> tuple[dict[str, int], list[str]]:
     """Generations, and the load of each event."""
     told = ledger.store.read(lambda c: list(c.execute(sa.select(loads.c.load_id).order_by(loads.c.id)).scalars()))
-    return dict(ledger.heads(TABLE).generations), told
+    return dict(ledger.committed_units(TABLE).generations), told
 
 
 @on_postgres
@@ -104,15 +104,15 @@ def test_a_server_that_restarts_in_the_middle_of_a_transaction_is_waited_for(
 @on_postgres
 @pytest.mark.parametrize("breaks", [["before"], ["after"], ["after", "before", "after"]], ids=", ".join)
 def test_a_commit_without_an_answer_is_made_once(wired: Ledger, wire: BreakingWire, breaks: list[Moment]) -> None:
-    wired.commit(TABLE, [HeadChange("all", 0, head("all", "first"))], [event("first")])
+    wired.commit(TABLE, [CommitChange("all", 0, committed_unit("all", "first"))], [event("first")])
     wire.breaks[:] = breaks
-    wired.commit(TABLE, [HeadChange("all", 1, head("all", "second"))], [event("second")])
+    wired.commit(TABLE, [CommitChange("all", 1, committed_unit("all", "second"))], [event("second")])
     assert wire.breaks == []
     assert stored(wired) == ({"all": 2}, ["first", "second"])
     wire.breaks[:] = breaks
-    wired.commit(TABLE, [HeadChange("all", 2, None)])
+    wired.commit(TABLE, [CommitChange("all", 2, None)])
     assert wire.breaks == []
-    assert wired.heads(TABLE).live == {}
+    assert wired.committed_units(TABLE).live == {}
 
 
 @on_postgres
@@ -128,16 +128,16 @@ def test_an_event_without_an_answer_is_recorded_once(wired: Ledger, wire: Breaki
 def test_a_commit_without_an_answer_that_others_have_gone_beyond_is_told_from_one_that_never_was(
     wired: Ledger, wire: BreakingWire, postgres_url: str, tmp_path: Path, moment: Moment, ours: bool
 ) -> None:
-    """What ours left in the heads is gone; what it left among the events is not."""
+    """What ours left in the committed units is gone; what it left among the events is not."""
     other = Ledger(Store(tmp_path, postgres_url), "p")
 
     def meanwhile(_: float) -> None:
-        seen = other.heads(TABLE).generation("all")
-        other.commit(TABLE, [HeadChange("all", seen, head("all", "theirs"))], [event("theirs")])
+        seen = other.committed_units(TABLE).generation("all")
+        other.commit(TABLE, [CommitChange("all", seen, committed_unit("all", "theirs"))], [event("theirs")])
 
     wired.store.patience = Patience(30, sleep=meanwhile)
     wire.breaks[:] = [moment]
-    change = [HeadChange("all", 0, head("all", "ours"))]
+    change = [CommitChange("all", 0, committed_unit("all", "ours"))]
     if ours:
         wired.commit(TABLE, change, [event("ours")])
     else:
@@ -149,7 +149,7 @@ def test_a_commit_without_an_answer_that_others_have_gone_beyond_is_told_from_on
 
 def held(store: Store, holder: str, seconds: float = 60) -> Any:
     return Leases(store, "p", holder=holder, seconds=seconds).held(
-        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, keep_going=lambda: None
+        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
     )
 
 
@@ -171,7 +171,9 @@ def test_a_lease_that_may_have_been_taken_over_meanwhile_is_not_believed(
         wired.store.patience = Patience(30, sleep=once_called(meanwhile))
         wire.breaks[:] = ["before"]
         with pytest.raises(Fenced):
-            wired.commit(TABLE, [HeadChange("all", 0, head("all", "ours"))], [event("ours")], lease=mine.lease)
+            wired.commit(
+                TABLE, [CommitChange("all", 0, committed_unit("all", "ours"))], [event("ours")], lease=mine.lease
+            )
     assert taken[0].fence > mine.lease.fence
     assert stored(wired) == ({}, [])
     other.close()
@@ -310,16 +312,16 @@ def told(text: str, state: str | None = None, *, broken: bool = False) -> sa.exc
 @pytest.mark.parametrize(
     ("error", "recourse"),
     [
-        (told("terminating connection due to administrator command", "57P01"), Recourse.NEW_CONNECTION),
-        (told("could not serialize access due to concurrent update", "40001"), Recourse.NEW_TRANSACTION),
-        (told("deadlock detected", "40P01"), Recourse.NEW_TRANSACTION),
-        (told("canceling statement due to lock timeout", "55P03"), Recourse.SAME_CONNECTION),
-        (told("sorry, too many clients already", "53300"), Recourse.THROTTLED),
-        (told("FATAL:  sorry, too many clients already"), Recourse.THROTTLED),
-        (told("FATAL:  the database system is starting up"), Recourse.LOGIN),
-        (told('connection to server at "h", port 1 failed: Connection refused'), Recourse.NEW_CONNECTION),
-        (told("connection timeout expired"), Recourse.NEW_CONNECTION),
-        (told("no sentence of ours", broken=True), Recourse.NEW_CONNECTION),
+        (told("terminating connection due to administrator command", "57P01"), RetryKind.NEW_CONNECTION),
+        (told("could not serialize access due to concurrent update", "40001"), RetryKind.NEW_TRANSACTION),
+        (told("deadlock detected", "40P01"), RetryKind.NEW_TRANSACTION),
+        (told("canceling statement due to lock timeout", "55P03"), RetryKind.SAME_CONNECTION),
+        (told("sorry, too many clients already", "53300"), RetryKind.THROTTLED),
+        (told("FATAL:  sorry, too many clients already"), RetryKind.THROTTLED),
+        (told("FATAL:  the database system is starting up"), RetryKind.LOGIN),
+        (told('connection to server at "h", port 1 failed: Connection refused'), RetryKind.NEW_CONNECTION),
+        (told("connection timeout expired"), RetryKind.NEW_CONNECTION),
+        (told("no sentence of ours", broken=True), RetryKind.NEW_CONNECTION),
         (told("could not extend file: No space left on device", "53100"), None),
         (told("permission denied for table dltsync_loads", "42501"), None),
         (told('relation "dltsync_heads" does not exist', "42P01"), None),
@@ -328,17 +330,17 @@ def told(text: str, state: str | None = None, *, broken: bool = False) -> sa.exc
         (told("FATAL:  Passwort-Authentifizierung für Benutzer »bob« fehlgeschlagen"), None),
         (told('FATAL:  no pg_hba.conf entry for host "h", user "bob", database "d", no encryption'), None),
         (told("failed to resolve host 'nosuchhost': [Errno -2] Name or service not known"), None),
-        (sa.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached"), Recourse.SAME_CONNECTION),
+        (sa.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached"), RetryKind.SAME_CONNECTION),
     ],
     ids=str,
 )
-def test_what_passes_and_what_stays(error: BaseException, recourse: Recourse | None) -> None:
+def test_what_passes_and_what_stays(error: BaseException, recourse: RetryKind | None) -> None:
     assert how_it_passes(error) is recourse
 
 
 def test_the_sentences_of_one_kind_are_not_another_kind_s() -> None:
-    assert not SENTENCES[Recourse.NEW_CONNECTION].search("FATAL:  the database system is starting up")
-    assert not SENTENCES[Recourse.LOGIN].search("Connection refused")
+    assert not SENTENCES[RetryKind.NEW_CONNECTION].search("FATAL:  the database system is starting up")
+    assert not SENTENCES[RetryKind.LOGIN].search("Connection refused")
 
 
 @on_postgres

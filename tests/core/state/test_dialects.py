@@ -19,10 +19,9 @@ from sqlalchemy.dialects.mssql import pyodbc
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommitChange, CommittedUnit, Probe
 from dltsync_core.identity import TableName
-from dltsync_core.plan.heads import Head, HeadChange
-from dltsync_core.plan.steps import Probe
-from dltsync_core.state import server
+from dltsync_core.state import server_store as server
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.records import LoadEvent, LoadStatus
@@ -117,13 +116,15 @@ def live_once(directory: Path) -> list[str | Asked]:
     with heard() as seen, Ledger(Store(directory), "p") as ledger:
         leases = Leases(ledger.store, "p", holder="h", seconds=60)
         for units in (["a", "b"], ["a"]):
-            with leases.held(TABLE, units, at_least=0, wait_seconds=0, on_wait=print, keep_going=lambda: None) as held:
+            with leases.held(
+                TABLE, units, at_least=0, wait_seconds=0, on_wait=print, raise_if_stopped=lambda: None
+            ) as held:
                 held.renew()
                 event = LoadEvent(TABLE, "static", "a", "l", "r", LoadStatus.COMMITTED, utc_now(), 1, "")
                 ledger.record(event, event)
-                seen_there = ledger.heads(TABLE).generation("a")
-                ledger.commit(TABLE, [HeadChange("a", seen_there, head())], [event], lease=held.lease)
-                ledger.commit(TABLE, [HeadChange("a", seen_there + 1, None)], lease=held.lease)
+                seen_there = ledger.committed_units(TABLE).generation("a")
+                ledger.commit(TABLE, [CommitChange("a", seen_there, committed_unit())], [event], lease=held.lease)
+                ledger.commit(TABLE, [CommitChange("a", seen_there + 1, None)], lease=held.lease)
         ledger.tables()
         ledger.find_table(TABLE)
         ledger.last_events(TABLE)
@@ -132,9 +133,9 @@ def live_once(directory: Path) -> list[str | Asked]:
     return seen
 
 
-def head() -> Head:
+def committed_unit() -> CommittedUnit:
     probe = Probe("hashbytes_sha256", 1, "s", None)
-    return Head(TABLE, "a", "static", 1, "l", "r", probe, 1, 1, "shape", "source", "lake", utc_now())
+    return CommittedUnit(TABLE, "a", "static", 1, "l", "r", probe, 1, 1, "shape", "source", "lake", utc_now())
 
 
 class Answering:

@@ -15,16 +15,16 @@ import pytest
 import sqlalchemy as sa
 
 from dltsync_core.clock import iso, parse_iso, utc_now
+from dltsync_core.committed import CommitChange
 from dltsync_core.errors import Fenced, LeaseHeld, StateError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.heads import HeadChange
 from dltsync_core.state import leases as leases_module
-from dltsync_core.state.holders import is_gone, new_holder
 from dltsync_core.state.leases import Held, Leases, verify_lease
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.process_identity import is_gone, new_holder
 from dltsync_core.state.store import Store
 from dltsync_core.state.store_clock import store_time
-from dltsync_core.state.tables import LEDGER, heads, loads, versions
+from dltsync_core.state.tables import LEDGER, committed_units, loads, versions
 from dltsync_core.state.tables import leases as leases_table
 
 TABLE = TableName("dbo", "Orders")
@@ -41,7 +41,7 @@ def held(
     say: Callable[[str], None] = lambda message: None,
 ) -> AbstractContextManager[Held]:
     leases = Leases(store, "p", holder=holder or new_holder(), seconds=seconds)
-    return leases.held(TABLE, units, at_least=at_least, wait_seconds=wait, on_wait=say, keep_going=lambda: None)
+    return leases.held(TABLE, units, at_least=at_least, wait_seconds=wait, on_wait=say, raise_if_stopped=lambda: None)
 
 
 def test_fences_grow_with_every_lease_and_stay_above_what_others_have_seen(store: Store) -> None:
@@ -141,11 +141,11 @@ def test_who_does_not_renew_loses_it_and_can_neither_go_on_nor_commit(
         time.sleep(1)
         with held(store) as two:
             with pytest.raises(Fenced, match="another run took over"):
-                ledger.commit(TABLE, [HeadChange("all", 0, None)], lease=one.lease)
+                ledger.commit(TABLE, [CommitChange("all", 0, None)], lease=one.lease)
             with pytest.raises(Fenced, match="another run took over"):
                 one.check()
             two.check()
-            ledger.commit(TABLE, [HeadChange("all", 0, None)], lease=two.lease)
+            ledger.commit(TABLE, [CommitChange("all", 0, None)], lease=two.lease)
 
 
 def test_giving_back_what_was_lost_takes_nothing_from_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,10 +258,10 @@ def test_two_hundred_races_have_one_winner_each(store: Store) -> None:
 def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_its_rows(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
     with engine.begin() as connection:
-        LEDGER.create_all(connection, tables=[versions, loads, heads])
+        LEDGER.create_all(connection, tables=[versions, loads, committed_units])
         connection.execute(sa.insert(versions).values(version=1, applied_at="2026-01-01T00:00:00Z"))
         connection.execute(
-            sa.insert(heads).values(
+            sa.insert(committed_units).values(
                 unit_key="k", pipeline="p", schema_name="dbo", table_name="Orders", unit="all", kind="static",
                 generation=3, is_live=True, load_id="l", run_id="r", probe_method="m", probe_rows=1, probe_signature="s",
                 rows=1, warehouse_rows=1, shape="x", source="y", lake="z", committed_at="2026-01-01T00:00:00.000000Z",
@@ -269,6 +269,6 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_its_rows(tmp_p
         )  # fmt: skip
     engine.dispose()
     store = Store(tmp_path)
-    assert Ledger(store, "p").heads(TABLE).generation("all") == 3
+    assert Ledger(store, "p").committed_units(TABLE).generation("all") == 3
     with held(store) as one:
         assert one.lease.fence == 1

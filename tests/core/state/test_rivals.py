@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from dltsync_core.committed import CommitChange
 from dltsync_core.errors import LeaseHeld
-from dltsync_core.plan.heads import HeadChange
-from dltsync_core.state.holders import new_holder
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
-from tests.core.state.rivals import TABLE, begin, head, race
+from tests.core.state.rivals import TABLE, begin, committed_unit, race
 
 SERVER_FIRST = pytest.mark.parametrize(
     "store_url",
@@ -37,7 +37,7 @@ SERVER_FIRST = pytest.mark.parametrize(
 def held(store: Store, *, wait: float = 0) -> Iterator[Held]:
     leases = Leases(store, "p", holder=new_holder(), seconds=60)
     with leases.held(
-        TABLE, ["all"], at_least=0, wait_seconds=wait, on_wait=lambda _: None, keep_going=lambda: None
+        TABLE, ["all"], at_least=0, wait_seconds=wait, on_wait=lambda _: None, raise_if_stopped=lambda: None
     ) as one:
         yield one
 
@@ -63,7 +63,7 @@ def woken(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def generations(store: Store) -> dict[str, int]:
-    return dict(Ledger(store, "p").heads(TABLE).generations)
+    return dict(Ledger(store, "p").committed_units(TABLE).generations)
 
 
 FAMILIES = [["a", "b"], ["b", "c"], ["c", "a"], ["a", "b", "c"], ["d"]]
@@ -157,10 +157,12 @@ def test_a_process_that_was_paused_past_its_lease_is_fenced_off_when_it_goes_on(
         with held(store, wait=60) as one:
             assert one.lease.fence > fence
             told = woken(process)
-            Ledger(store, "p").commit(TABLE, [HeadChange("all", 0, head("all", "the second"))], lease=one.lease)
+            Ledger(store, "p").commit(
+                TABLE, [CommitChange("all", 0, committed_unit("all", "the second"))], lease=one.lease
+            )
     assert told["error"] == "Fenced"
     assert ("before this one could commit" if heedless else "lost its lease while it stood still") in told["text"]
-    assert Ledger(store, "p").heads(TABLE).live["all"].load_id == "the second"
+    assert Ledger(store, "p").committed_units(TABLE).live["all"].load_id == "the second"
 
 
 @pytest.mark.survives(
@@ -179,9 +181,11 @@ def test_a_process_that_stands_still_inside_a_transaction_does_not_hold_up_the_o
         began = time.monotonic()
         with held(store, wait=60) as one:
             assert time.monotonic() - began < 20
-            Ledger(store, "p").commit(TABLE, [HeadChange("all", 0, head("all", "the second"))], lease=one.lease)
+            Ledger(store, "p").commit(
+                TABLE, [CommitChange("all", 0, committed_unit("all", "the second"))], lease=one.lease
+            )
             told = woken(process)
     assert (told["error"], generations(store)) == ("Fenced", {"all": 1})
     assert "another run took over before this one could commit" in told["text"]
-    assert Ledger(store, "p").heads(TABLE).live["all"].load_id == "the second"
+    assert Ledger(store, "p").committed_units(TABLE).live["all"].load_id == "the second"
     store.close()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from dltsync_core.clock import utc_now
 from dltsync_core.errors import ConfigError, NotWritable, StateError, SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.state import server
+from dltsync_core.state import server_store as server
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import VERSION, fences, versions
@@ -36,7 +36,7 @@ def files_below(directory: Path) -> list[str]:
 
 def test_looking_at_a_ledger_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
     with Ledger(Store(tmp_path / "state", writable=False), "dltsync") as ledger:
-        assert ledger.heads(TableName("dbo", "T")).live == {}
+        assert ledger.committed_units(TableName("dbo", "T")).live == {}
         assert ledger.tables() == ()
     assert files_below(tmp_path) == []
 
@@ -91,7 +91,7 @@ def test_a_ledger_opened_for_planning_keeps_nothing_open(tmp_path: Path) -> None
 @pytest.mark.xdist_group("postgres")
 def test_looking_at_a_server_without_a_ledger_makes_no_tables(postgres_url: str, tmp_path: Path) -> None:
     with Ledger(Store(tmp_path / "state", postgres_url, writable=False), "dltsync") as ledger:
-        assert ledger.heads(TableName("dbo", "T")).live == {}
+        assert ledger.committed_units(TableName("dbo", "T")).live == {}
         assert ledger.tables() == ()
     engine = sa.create_engine(postgres_url)
     assert sa.inspect(engine).get_table_names() == []

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.unit import UnitFilter
 from dltsync_core.ranges import Side
+from dltsync_core.tsql.conditions import window_condition
 from dltsync_core.tsql.fragments import sql
-from dltsync_core.tsql.ranges import window_condition
 from tests.table_facts import column, partitioned
 
 VALUES = st.integers(-50, 50)

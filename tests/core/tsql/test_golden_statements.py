@@ -12,11 +12,12 @@ import pytest
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
-from dltsync_core.connect.settings import session_settings
-from dltsync_core.extract.bucketed import BucketedUnit, rows_of_buckets
+from dltsync_core.connect.session_settings import session_settings
+from dltsync_core.extract.buckets import BucketedUnit, rows_of_buckets
 from dltsync_core.extract.unit import UnitFilter
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
-from dltsync_core.tsql.continuation import KeyText, after_key, in_key_order, key_at, upto_key
+from dltsync_core.tsql.column_stats import summarise
+from dltsync_core.tsql.conditions import is_null, slot_condition, stamped_window, window_condition
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.probes import (
@@ -26,12 +27,11 @@ from dltsync_core.tsql.probes import (
     rowversions,
     slot_number,
 )
-from dltsync_core.tsql.ranges import is_null, slot_condition, stamped_window, window_condition
 from dltsync_core.tsql.select import count_rows, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, open_transactions, view_facts
-from dltsync_core.tsql.summary import summarise
+from dltsync_core.tsql.slices import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.typemap import map_columns
-from dltsync_core.typemap.summary import summary_columns
+from dltsync_core.typemap.column_stats import summary_columns
 from tests.table_facts import column, partitioned, table
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql"

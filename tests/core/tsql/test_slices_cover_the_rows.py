@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.tsql.continuation import KeyText, after_key, upto_key
 from dltsync_core.tsql.fragments import Sql
+from dltsync_core.tsql.slices import KeyText, after_key, upto_key
 from tests.table_facts import column
 
 VALUES = st.one_of(st.none(), st.integers(-3, 3))

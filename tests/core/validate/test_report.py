@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dltsync_core.identity import TableName
+from dltsync_core.validate.column_stats import ColumnDifference
 from dltsync_core.validate.counts import ThreeCounts, difference
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
-from dltsync_core.validate.summaries import ColumnDifference
 
 ORDERS = TableName("sales", "Orders")
 

@@ -71,7 +71,7 @@ def test_our_settings_do_not_reach_somebody_elses_pipeline(house: House, tmp_pat
 def test_nothing_is_told_to_anybody() -> None:
     """dlt reports runs to its vendor unless it is told not to before its first pipeline."""
     script = (
-        "import dltsync_core.warehouse.dlt_warehouse, dlt, tempfile;"
+        "import dltsync_core.warehouse.duckdb.warehouse, dlt, tempfile;"
         "dlt.pipeline('p', pipelines_dir=tempfile.mkdtemp());"
         "from dlt.common.runtime import anon_tracker;"
         "print(anon_tracker._ANON_TRACKER_ENDPOINT)"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dltsync_core.warehouse.dlt_files import TableFiles, deliver
+from dltsync_core.warehouse.dlt.files import TableFiles, deliver
 
 AWKWARD = pa.table(
     {

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.errors import LakeError, ValidationFailed
-from dltsync_core.warehouse.keys import NAMED_ROWS, MergeKey, check_keys
+from dltsync_core.warehouse.duckdb.keys import NAMED_ROWS, MergeKey, check_keys
 
 
 def written(root: Path, *tables: pa.Table) -> list[Path]:

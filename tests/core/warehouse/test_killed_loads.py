@@ -13,9 +13,9 @@ from dltsync_core import checkpoints
 from dltsync_core.errors import (
     WarehouseError,
 )
-from dltsync_core.warehouse import dlt_warehouse
-from dltsync_core.warehouse.duckdb_load import load_files
-from dltsync_core.warehouse.port import Disposition
+from dltsync_core.plan.disposition import Disposition
+from dltsync_core.warehouse.duckdb import warehouse as dlt_warehouse
+from dltsync_core.warehouse.duckdb.load import load_files
 from tests.core.warehouse.warehouse_files import DISPOSITIONS, TARGET, House, leftovers, orders, rows
 
 
@@ -32,7 +32,7 @@ def test_a_load_that_fails_on_the_way_changes_nothing_and_the_next_one_works(
         return load_files(connection, catalog, requests, directory)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dltsync_core.warehouse.dlt_files.pq.read_metadata", lambda path: orders({}))
+        patch.setattr("dltsync_core.warehouse.dlt.files.pq.read_metadata", lambda path: orders({}))
         patch.setattr(dlt_warehouse, "load_files", torn)
         with pytest.raises(WarehouseError):
             house.warehouse.load(broken)

@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from dltsync_core.duckdb import partition_lookup as parting
 from dltsync_core.errors import DriftError
-from dltsync_core.warehouse import parting
-from dltsync_core.warehouse.port import Disposition, MergeKeys, UpsertKeys
+from dltsync_core.plan.disposition import Disposition, MergeKeys, UpsertKeys
 from tests.core.warehouse.warehouse_files import DISPOSITIONS, TARGET, House, orders, rows, slot
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from dltsync_core.clock import utc_now
+from dltsync_core.committed import Probe
 from dltsync_core.errors import Fenced, WarehouseError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Probe
 from dltsync_core.warehouse.port import LoadRequest, Marker
 from tests.core.warehouse.warehouse_files import House, orders
 

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import (
     ConfigError,
     UnsupportedColumn,
     WarehouseError,
 )
+from dltsync_core.plan.disposition import MergeKeys
 from dltsync_core.ranges import parse_key
-from dltsync_core.warehouse.port import MergeKeys
-from dltsync_core.warehouse.scope import scope_for
 from tests.core.warehouse.warehouse_files import TARGET, House, leftovers, orders, rows
 
 AWKWARD = [

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.duckdb.column_types import duckdb_type
+from dltsync_core.duckdb.partition_scope import duckdb_condition, holds_null_rows, scope_for
 from dltsync_core.errors import CatalogError
 from dltsync_core.ranges import Boundary, PartitionRange, Side, parse_key, slots_of
-from dltsync_core.warehouse.columns import duckdb_type
-from dltsync_core.warehouse.scope import duckdb_condition, holds_null_rows, scope_for
 
 
 def column(type_name: str, *, scale: int = 0, length: int = 8, name: str = "when?") -> ColumnFacts:

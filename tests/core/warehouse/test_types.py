@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.errors import UnsupportedColumn
-from dltsync_core.warehouse.columns import duckdb_type
-from dltsync_core.warehouse.port import MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.plan.disposition import MergeKeys, ReplaceTable, UpsertKeys
 from tests.core.warehouse.warehouse_files import House
 
 CASES: dict[str, tuple[pa.DataType, Any, str, str]] = {

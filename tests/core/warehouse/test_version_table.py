@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.errors import FidelityError, WarehouseError
+from dltsync_core.history.collation import CollationRule
 from dltsync_core.history.handler import ScdHandler, ScdTarget
-from dltsync_core.history.integrity import by_entity, find_breaches
+from dltsync_core.history.integrity import by_entity, find_violations
 from dltsync_core.history.repair import RepairPlan, plan_repair
-from dltsync_core.history.spelling import Spelling
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import TableName
-from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
-from dltsync_core.warehouse.version_sql import version_table
-from dltsync_core.warehouse.version_table import revise
+from dltsync_core.warehouse.duckdb.version_sql import version_table
+from dltsync_core.warehouse.duckdb.version_table import revise
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
 
 COLUMNS = VersionColumns(("Plane", "handle"), "From", "To", "IsLatest")
 TARGET = ("sales", "Carriers")
@@ -32,7 +32,7 @@ class Hangar:
     """An scd table with two key columns, one of which has a name our SQL could have chosen."""
 
     def __init__(
-        self, root: Path, start: str, end: str, flag: str = "BOOLEAN", spelling: Spelling | None = None
+        self, root: Path, start: str, end: str, flag: str = "BOOLEAN", spelling: CollationRule | None = None
     ) -> None:
         self.path = root / "h.duckdb"
         with duckdb.connect(str(self.path)) as connection:
@@ -199,7 +199,7 @@ def test_rows_without_an_effective_date_are_counted(tmp_path: Path) -> None:
 
 
 def test_spellings_of_one_entity_are_one_history(tmp_path: Path) -> None:
-    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=Spelling("Latin1_General_CI_AS"))
+    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=CollationRule("Latin1_General_CI_AS"))
     hangar.put(("n1", "2020-01-01", None, True), ("N1 ", "2020-02-01", None, True), ("Ñ1", "2020-01-01", None, True))
     report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
     assert [change["key"]["Plane"] for change in report["changes"]] == ["n1"]
@@ -268,7 +268,7 @@ def test_duckdb_suspects_every_key_that_breaks_a_rule(rows: Sequence[tuple[str, 
         if any("ends belong" in note for note in plan.notes):
             return  # a convention was seen: what is a gap is then another question
         by_plane = sorted(everything, key=lambda v: (v.key, v.valid_from, v.row))
-        broken = {group[0].key for group in by_entity(by_plane) if find_breaches(group)}
+        broken = {group[0].key for group in by_entity(by_plane) if find_violations(group)}
         assert broken <= {version.key for version in seen}
         assert [f for f in plan.findings if f.key in broken] == list(plan_repair(by_plane).findings)
         assert revise(connection, table, plan_repair, apply=False).changes == ()
@@ -293,8 +293,8 @@ PLAIN_TEXT = st.text(st.sampled_from("aAiI -1wv"), max_size=3)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.none() | PLAIN_TEXT, max_size=8) | st.lists(PLAIN_TEXT | TEXT, max_size=8))
 def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, texts: Sequence[str | None]) -> None:
-    """What SQL folds by itself and what it asks give one answer: that of `Spelling`."""
-    spelling = Spelling(collation)
+    """What SQL folds by itself and what it asks give one answer: that of `CollationRule`."""
+    spelling = CollationRule(collation)
     columns = VersionColumns(("spelt", "rowid_"), "d_like", "To", "number", (spelling, None))
     types = {"spelt": "VARCHAR", "rowid_": "INTEGER", "d_like": "DATE", "To": "DATE", "number": "BOOLEAN"}
     seen: list[Version] = []
@@ -324,7 +324,7 @@ def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, tex
 
 def test_sound_histories_that_may_be_one_are_told(tmp_path: Path) -> None:
     """Each breaks no rule by itself; together they would."""
-    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=Spelling("French_CI_AI"))
+    hangar = Hangar(tmp_path, "DATE", "DATE", spelling=CollationRule("French_CI_AI"))
     hangar.put(("Né", "2020-01-01", None, True), ("ne", "2020-02-01", None, True), ("no", "2020-02-01", None, True))
     before = hangar.rows()
     report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)

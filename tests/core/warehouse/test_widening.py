@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.duckdb.widening import widest
 from dltsync_core.errors import DriftError
+from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
-from dltsync_core.warehouse.port import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
-from dltsync_core.warehouse.scope import scope_for
-from dltsync_core.warehouse.widening import widest
 from tests.core.warehouse.warehouse_files import House
 from tests.table_facts import column
 

@@ -12,19 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.identity import Target
+from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
-from dltsync_core.warehouse.dlt_warehouse import DltWarehouse
-from dltsync_core.warehouse.port import (
-    Disposition,
-    Loaded,
-    LoadRequest,
-    MergeKeys,
-    ReplaceScope,
-    ReplaceTable,
-    Target,
-    UpsertKeys,
-)
-from dltsync_core.warehouse.scope import scope_for
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.port import Loaded, LoadRequest
 
 
 class House:

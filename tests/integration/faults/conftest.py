@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from dltsync_core.connect import circuit, retrying
-from dltsync_core.state import sqlite
+from dltsync_core.connect import circuit
+from dltsync_core.connect import retry as retrying
+from dltsync_core.state import sqlite_store as sqlite
 from tests.fixtures_faults import FaultControl
 from tests.fixtures_sandbox import odbc_driver
 from tests.integration.faults.troubles import Stranger

@@ -12,7 +12,7 @@ from dltsync_core.config import DatabaseConfig, ProcessingConfig
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import QueryError, ServerUnreachable, StatementTimeout, SyncError
-from dltsync_core.extract.opening import open_view
+from dltsync_core.extract.open_read_view import open_view
 from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, Stall, Where
 from tests.fixtures_faults import FaultControl
 from tests.integration.server_shop import Server

@@ -186,6 +186,6 @@ def comparable(moment: str) -> str:
 def check_ledger(world: World) -> None:
     """What the ledger calls committed is in the lake, and no watermark is ahead of the warehouse."""
     for table in TABLES:
-        for head in world.heads(table):
+        for head in world.committed_units(table):
             if table == "Customers" and head["watermark"]:
                 assert watermark_text(head) <= world.highest_change(), "the watermark is ahead of the warehouse"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dltsync_core import checkpoints
-from dltsync_core.lake.disk import explain
+from dltsync_core.lake.storage.disk import explain
 from tests.integration.faults.schedule import Trouble
 
 WRITES = ("staging_directory", "take_in", "settle", "put", "move", "delete")

@@ -176,7 +176,7 @@ class World(ServerShop):
         newest = {row[:2]: row for load in loads for row in load.rows}
         return sorted(newest.values(), key=repr)
 
-    def heads(self, table: str) -> Iterator[dict[str, Any]]:
+    def committed_units(self, table: str) -> Iterator[dict[str, Any]]:
         """What the ledger calls committed."""
         if not self.ledger.exists():
             return

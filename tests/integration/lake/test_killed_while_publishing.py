@@ -15,8 +15,8 @@ import pytest
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import StateConfig
-from dltsync_core.lake.opening import open_lake
-from dltsync_core.lake.store import Lake
+from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.open_lake import open_lake
 from tests.core.lake.lake_loads import ORDERS, publish
 from tests.fixtures_stores import Bucket
 from tests.integration.lake.dying import UNIT

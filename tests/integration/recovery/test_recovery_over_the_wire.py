@@ -124,8 +124,8 @@ def test_a_lost_ledger_is_told_by_lake_and_warehouse_and_nothing_is_moved(
     assert statements.rows == []
     assert markers(synced) == written  # and so no load reached the warehouse either
     with synced.pipeline() as pipeline:
-        heads = pipeline.committed(f"{synced.schema}.Customers")
-    assert [head.rows for head in heads.values()] == [CUSTOMERS]
+        committed_units = pipeline.committed(f"{synced.schema}.Customers")
+    assert [head.rows for head in committed_units.values()] == [CUSTOMERS]
 
 
 def test_an_older_ledger_put_back_costs_no_row(synced: ServerShop, history: History) -> None:

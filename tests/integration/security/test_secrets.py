@@ -15,8 +15,8 @@ from dltsync_core.cli.app import app
 from dltsync_core.config import PipelineConfig, StaticTableConfig
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import LoginFailed
+from dltsync_core.redaction import encodings_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_core.secrecy import spellings
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.hostile import PASSWORDS
 from tests.integration.server_shop import Server, ServerShop
@@ -24,7 +24,7 @@ from tests.integration.server_shop import Server, ServerShop
 
 def _nowhere(secret: str, *texts: str) -> None:
     for text in texts:
-        for spelling in spellings(secret):
+        for spelling in encodings_of(secret):
             if len(spelling) > 3:
                 assert spelling not in text
 

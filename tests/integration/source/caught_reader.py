@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from dltsync_core.config import DatabaseConfig, ProcessingConfig, StaticTableConfig
 from dltsync_core.errors import SyncError
-from dltsync_core.extract import view as views
+from dltsync_core.extract import read_view as views
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dltsync_core.changes.digest import HashAlgorithm, digest_batches
 from dltsync_core.config import StaticTableConfig
+from dltsync_core.digest.segment import HashAlgorithm, digest_batches
 from tests.integration.source.source_tables import SourceTables
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

@@ -19,9 +19,9 @@ from dltsync_core.config import (
     StaticTableConfig,
 )
 from dltsync_core.errors import ServerUnreachable, TransientQueryError
+from dltsync_core.run.context import RunContext
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_core.run.services import Services
 from tests.integration.server_shop import Server, Statements
 from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
@@ -79,7 +79,7 @@ class Long:
 
 @pytest.fixture
 def long(snapshot_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Long]:
-    monkeypatch.setattr(Services, "sleep", lambda self, seconds: None)
+    monkeypatch.setattr(RunContext, "sleep", lambda self, seconds: None)
     made = Long(snapshot_server, tmp_path)
     yield made
     made.tables.drop()

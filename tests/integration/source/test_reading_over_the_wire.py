@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
-from dltsync_core.plan.steps import Probe
 from tests.cancelling import cancelled_after
 from tests.integration.server_shop import Server
 from tests.integration.source.source_tables import SourceTables

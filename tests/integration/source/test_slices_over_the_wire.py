@@ -11,15 +11,15 @@ import pytest
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
-from dltsync_core.connect.retrying import Budget, decide
+from dltsync_core.connect.retry import Budget, decide
 from dltsync_core.errors import QueryError, TransientQueryError
-from dltsync_core.extract import sliced
-from dltsync_core.extract.sliced import SlicedRows, SlicedUnit
-from dltsync_core.extract.slicing import SliceLimits
+from dltsync_core.extract import slice_reader as sliced
+from dltsync_core.extract.read_view import ReadView
+from dltsync_core.extract.slice_plan import SliceLimits
+from dltsync_core.extract.slice_reader import SlicedUnit, SliceReader
 from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
-from dltsync_core.extract.view import ReadView
-from dltsync_core.tsql.continuation import in_key_order
 from dltsync_core.tsql.select import select_rows
+from dltsync_core.tsql.slices import in_key_order
 from dltsync_core.typemap.mapping import TableMapping
 from tests.integration.server_shop import Server, Statements
 from tests.integration.source.faulty_rows import Faulty
@@ -211,7 +211,7 @@ def test_a_snapshot_that_was_lost_is_not_continued(
     source = snapshot_tables.source()
     with source.read_view() as view:
         view._session.execute("COMMIT TRANSACTION;", "testing")
-        rows = SlicedRows(
+        rows = SliceReader(
             view._session,
             SlicedUnit(_config(snapshot_tables).name, None, (), lambda _: replace(select_nothing())),
             SliceLimits(5, 60),
@@ -227,11 +227,11 @@ def select_nothing() -> Any:
     raise AssertionError("not asked")
 
 
-def _along_k(view: ReadView, facts: TableFacts, mapping: TableMapping, limits: SliceLimits, **more: Any) -> SlicedRows:
+def _along_k(view: ReadView, facts: TableFacts, mapping: TableMapping, limits: SliceLimits, **more: Any) -> SliceReader:
     """The rows of a table with a key `k`, in the live snapshot of a view."""
     key = tuple(column for column in facts.columns if column.name == "k")
     unit = SlicedUnit(facts.name, None, key, lambda part: select_rows(facts.name, mapping, part, in_key_order(key)))
-    return SlicedRows(view._session, unit, limits, Budget(3, 60), live_snapshot=True, **more)
+    return SliceReader(view._session, unit, limits, Budget(3, 60), live_snapshot=True, **more)
 
 
 def test_a_statement_that_takes_too_long_is_ended_and_continued(snapshot_tables: SourceTables) -> None:

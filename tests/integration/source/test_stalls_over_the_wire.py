@@ -15,9 +15,9 @@ import pytest
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import StaticTableConfig
-from dltsync_core.connect.retrying import recourse_of
+from dltsync_core.connect.retry import retry_kind_of
 from dltsync_core.errors import SyncError
-from dltsync_core.extract import view as views
+from dltsync_core.extract import read_view as views
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, RefuseLogin, ResetAtAccept, Stall, Where
@@ -125,7 +125,7 @@ def test_two_hundred_faults_leave_no_thread_and_no_socket(faults: FaultControl, 
             failures.append(error)
     faults.clear()
     assert len(failures) > FAULTS // 2
-    assert [error for error in failures if recourse_of(error) is None] == []
+    assert [error for error in failures if retry_kind_of(error) is None] == []
     assert _settled(lambda: not _threads()), _threads()
     assert _settled(lambda: _sockets() <= before), f"{before} sockets before, {_sockets()} after"
     assert _read(source, facts, config) == ROWS
@@ -169,7 +169,7 @@ def test_a_read_that_hangs_ends_and_may_pass(
     started = time.monotonic()
     with pytest.raises(SyncError) as caught:
         _read(source, facts, config)
-    assert recourse_of(caught.value) is not None, caught.value
+    assert retry_kind_of(caught.value) is not None, caught.value
     if deaf:
         assert time.monotonic() - started < 15, "the run was held until the server came to"
     faults.clear()

@@ -13,9 +13,9 @@ import pytest
 from dltsync_core.config import DatabaseConfig
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import open_data_session
-from dltsync_core.connect.numbers import TRANSIENT, Recourse
-from dltsync_core.connect.retrying import recourse_of
-from dltsync_core.connect.settings import CATALOG_LOCK_TIMEOUT_MS, NO_LIMIT, session_settings
+from dltsync_core.connect.error_numbers import TRANSIENT, RetryKind
+from dltsync_core.connect.retry import retry_kind_of
+from dltsync_core.connect.session_settings import CATALOG_LOCK_TIMEOUT_MS, NO_LIMIT, session_settings
 from dltsync_core.errors import LoginFailed, QueryError, ServerUnreachable, SyncError
 from sqlserver_sandbox.model import RowsAffected, SqlError
 from sqlserver_sandbox.server import Server
@@ -152,7 +152,7 @@ def test_a_statement_refused_for_now(served: Served, ask: object, number: int) -
         ask(database)  # type: ignore[operator]
     found = caught.value.facts["number"]
     assert found == number or (ask is _by_mssql_python and found == SAME_WORDS.get(number))
-    assert recourse_of(caught.value) is TRANSIENT[number]
+    assert retry_kind_of(caught.value) is TRANSIENT[number]
 
 
 @BOTH
@@ -165,7 +165,7 @@ def test_a_login_refused_for_now(served: Served, ask: object, number: int) -> No
             ask(database.model_copy(update={"application_name": f"n{number}"}))  # type: ignore[operator]
     finally:
         engine.refusal = None
-    ask_again = recourse_of(caught.value)
+    ask_again = retry_kind_of(caught.value)
     assert ask_again is TRANSIENT[number]
     engine.scripts[ASK] = lambda _session, _parameters: iter([SqlError(102, "Incorrect syntax.", class_=15)])
     with pytest.raises(QueryError):  # and the circuit stays closed for the next test
@@ -191,7 +191,7 @@ def test_a_login_refused_for_good(served: Served, ask: object, number: int) -> N
     finally:
         engine.refusal = None
     assert caught.value.facts["number"] == number
-    assert recourse_of(caught.value) is None
+    assert retry_kind_of(caught.value) is None
     engine.scripts[ASK] = lambda _session, _parameters: iter([SqlError(102, "Incorrect syntax.", class_=15)])
     with pytest.raises(QueryError):
         ask(database)  # type: ignore[operator]
@@ -207,8 +207,8 @@ def test_an_error_that_stays_says_what_to_do(served: Served, ask: object, number
         ask(database)  # type: ignore[operator]
     assert caught.value.facts["number"] == number
     assert remedy in caught.value.remedy
-    assert recourse_of(caught.value) is None
+    assert retry_kind_of(caught.value) is None
 
 
 def test_recourses_are_all_used() -> None:
-    assert set(TRANSIENT.values()) == set(Recourse) - {Recourse.STALLED}
+    assert set(TRANSIENT.values()) == set(RetryKind) - {RetryKind.STALLED}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dltsync_core.changes.digest import digest_batches
+from dltsync_core.digest.segment import digest_batches
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.validate.fingerprint import SHA256

@@ -25,7 +25,7 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
-from dltsync_core.run import extraction
+from dltsync_core.run.load import stage as extraction
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
 from tests.integration.server_shop import Rows, Server, Statements, plain_rows
@@ -132,7 +132,7 @@ class Registers:
         found = self.root.glob(f"lake/*/{self.schema}_{table}*/**/*")
         return sorted(str(path.relative_to(self.root)) for path in found if path.is_file())
 
-    def heads(self, table: str) -> Rows:
+    def committed_units(self, table: str) -> Rows:
         with closing(sqlite3.connect(self.root / "state" / "ledger.db")) as connection:
             cursor = connection.execute("SELECT * FROM dltsync_heads WHERE table_name = ?", (table,))
             return cursor.fetchall()
@@ -151,7 +151,7 @@ class Registers:
             return plain_rows(connection.execute(f'SELECT {TABLES[table]} FROM warehouse."{table}"').fetchall())
 
     def everything_of(self, tables: Sequence[str]) -> list[tuple[list[str], Rows, Rows]]:
-        return [(self.lake_files(table), self.heads(table), self.warehouse_rows(table)) for table in tables]
+        return [(self.lake_files(table), self.committed_units(table), self.warehouse_rows(table)) for table in tables]
 
     def assert_same(self, tables: Sequence[str] = tuple(TABLES)) -> None:
         for table in tables:
@@ -399,7 +399,7 @@ def test_a_reserved_name_is_told_before_a_row_is_read(name: str, registers: Regi
         assert RESERVED[name] in str(units[table].error)
         assert units[table].exit_code == 2
         assert registers.lake_files(table) == []
-        assert registers.heads(table) == []
+        assert registers.committed_units(table) == []
     assert all("Sizes" in statement for statement in statements.rows)
     assert units["Sizes"].status == ("failed" if "Sizes" in tables else "committed")
 
@@ -411,11 +411,11 @@ def test_a_column_with_another_type_in_the_warehouse_is_told_before_anything_is_
         connection.execute("ALTER TABLE warehouse.Members ALTER Name TYPE BLOB USING encode(Name)")
     registers.version("Members", 8, "2026-01-02", "second", "2026-01-02T08:00:00")
     registers.version("Partners", 8, "2026-01-02", "second", "2026-01-02T08:00:00")
-    before = registers.lake_files("Members"), registers.heads("Members")
+    before = registers.lake_files("Members"), registers.committed_units("Members")
     units = registers.run(table_types=["scd"])
     assert units["Members"].error_type == "DriftError"
     assert "Name is BLOB in the warehouse and VARCHAR in the load" in str(units["Members"].error)
-    assert (registers.lake_files("Members"), registers.heads("Members")) == before
+    assert (registers.lake_files("Members"), registers.committed_units("Members")) == before
     registers.assert_same(["Partners"])
 
 
@@ -427,7 +427,7 @@ def test_the_lake_is_checked_before_it_fills_the_warehouse(
     with monkeypatch.context() as unchecked:
         unchecked.setattr(extraction, "check_keys", lambda *arguments: None)
         assert {unit.status for unit in registers.run().values()} == {"committed"}
-    before = [(registers.lake_files(table), registers.heads(table)) for table in SPOILT]
+    before = [(registers.lake_files(table), registers.committed_units(table)) for table in SPOILT]
     (registers.root / "house.duckdb").unlink()
     units = registers.run()
     for table in SPOILT:
@@ -435,7 +435,7 @@ def test_the_lake_is_checked_before_it_fills_the_warehouse(
         assert "the lake cannot be merged: " in units[table].reason
         assert "1 row has NULL in the key" in str(units[table].error)
         assert registers.warehouse_rows(table) == []
-    assert [(registers.lake_files(table), registers.heads(table)) for table in SPOILT] == before
+    assert [(registers.lake_files(table), registers.committed_units(table)) for table in SPOILT] == before
     assert [units[table].rows_read for table in ("Partners", "Sizes")] == [0, 0]
     registers.assert_same(["Partners", "Sizes"])
 

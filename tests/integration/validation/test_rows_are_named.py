@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dltsync_core.run.narrowing import narrow_unit
+from dltsync_core.run.validation.row_diff import narrow_unit
 from tests.integration.cli.project import Project
 from tests.integration.forks import Forks
 from tests.integration.server_shop import Server
@@ -272,7 +272,7 @@ def write_between(monkeypatch: pytest.MonkeyPatch, house: TypeHouse, *statements
             house.execute(statement)
         return narrow_unit(*arguments)
 
-    monkeypatch.setattr("dltsync_core.run.comparison.narrow_unit", after_a_write)
+    monkeypatch.setattr("dltsync_core.run.validation.table.narrow_unit", after_a_write)
 
 
 def test_a_snapshot_does_not_see_who_writes_meanwhile(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
-from dltsync_core.typemap.summary import Summary, summary_columns
+from dltsync_core.typemap.column_stats import Summary, summary_columns
 from tests.integration.types.house import TypeHouse
 
 NINES = "9" * 38

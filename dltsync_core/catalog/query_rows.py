@@ -1,0 +1,125 @@
+"""From the rows of the catalogue queries to facts. Pure; each function takes what one query returned."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from dltsync_core.catalog.boundary_text import shortest_boundary
+from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot
+from dltsync_core.errors import CatalogError
+from dltsync_core.identity import TableName
+from dltsync_core.ranges import Boundary, Side, slots_of
+
+Row: TypeAlias = Mapping[str, Any]
+"""One row by column name."""
+
+_GRAPH_INTERNAL = re.compile(r"(graph_id|from_obj_id|from_id|to_obj_id|to_id)_[0-9A-F]{32}", re.IGNORECASE)
+
+_SYSTEM_ALIASES = frozenset({"sysname"})
+"""Alias types that SQL Server itself brings along; sys.types does not call them user-defined."""
+_GENERATED: dict[int, Generated] = {0: "", 1: "row_start", 2: "row_end"}
+
+
+def columns_by_table(rows: Iterable[Row], *, unmasked: bool) -> dict[int, tuple[ColumnFacts, ...]]:
+    """columns.sql. With `unmasked` this login sees through masks, so no column counts as masked."""
+    found: dict[int, list[ColumnFacts]] = defaultdict(list)
+    for row in rows:
+        found[row["object_id"]].append(_column(row, unmasked=unmasked))
+    return {table: tuple(columns) for table, columns in found.items()}
+
+
+def any_masked(rows: Iterable[Row]) -> bool:
+    """Whether columns.sql found a masked column, so that asking for UNMASK is worth a round trip."""
+    return any(row["is_masked"] for row in rows)
+
+
+def keys_by_table(rows: Iterable[Row]) -> dict[int, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
+    """keys.sql: per table the primary key (empty without one) and all unique keys, the primary one included."""
+    keys: dict[tuple[int, int], list[str]] = defaultdict(list)
+    primary: set[tuple[int, int]] = set()
+    for row in rows:
+        index = (row["object_id"], row["index_id"])
+        keys[index].append(row["column_name"])
+        if row["is_primary_key"]:
+            primary.add(index)
+    found: dict[int, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
+    for table in {table for table, _ in keys}:
+        mine = {index: tuple(columns) for index, columns in keys.items() if index[0] == table}
+        primary_key = next((columns for index, columns in mine.items() if index in primary), ())
+        found[table] = (primary_key, tuple(mine.values()))
+    return found
+
+
+def boundaries_by_function(rows: Iterable[Row]) -> dict[int, list[Boundary]]:
+    """boundaries.sql, in the server's order."""
+    found: dict[int, list[Boundary]] = defaultdict(list)
+    for row in rows:
+        found[row["function_id"]].append(Boundary(row["boundary_text"]))
+    return dict(found)
+
+
+def rows_by_partition(rows: Iterable[Row]) -> dict[int, dict[int, int]]:
+    """partitions.sql: per table, approximate rows by partition number."""
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        found[row["object_id"]][row["partition_number"]] = int(row["approx_rows"] or 0)
+    return dict(found)
+
+
+def partitioning_of(
+    table: TableName,
+    row: Row,
+    columns: Sequence[ColumnFacts],
+    boundaries: list[Boundary],
+    approx_rows: Mapping[int, int],
+) -> PartitioningFacts:
+    """One row of partitioning.sql. Raises CatalogError when its column is not visible or its partitions do not add up."""
+    column = next((c for c in columns if c.column_id == row["column_id"]), None)
+    if column is None:
+        raise CatalogError(
+            f"{table}: the partitioning column is not visible to this login", remedy="grant SELECT on it"
+        )
+    side: Side = "right" if row["boundary_value_on_right"] else "left"
+    ranges = slots_of([shortest_boundary(boundary, column.type_name) for boundary in boundaries], side)
+    if approx_rows and len(approx_rows) != len(ranges):
+        # SPLIT or MERGE between two of our queries.
+        raise CatalogError(
+            f"{table}: {len(approx_rows)} partitions but {len(boundaries)} boundaries in partition function "
+            f"{row['function_name']}",
+            remedy="the partition function was changed while it was read; run again",
+        )
+    slots = tuple(Slot(number, r, approx_rows.get(number, 0)) for number, r in enumerate(ranges, start=1))
+    return PartitioningFacts(row["function_name"], row["scheme_name"], column, side, slots)
+
+
+def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
+    declared = row["type_name"].lower()
+    # An alias type has the system type below it; a CLR type, the database's own or one of the system's, has none.
+    is_alias = bool(row["is_user_defined"]) or declared in _SYSTEM_ALIASES
+    base = (row["base_name"] or declared).lower() if is_alias else declared
+    return ColumnFacts(
+        name=row["column_name"],
+        column_id=row["column_id"],
+        type_name="rowversion" if base == "timestamp" else base,
+        max_length=row["max_length"],
+        precision=row["precision"],
+        scale=row["scale"],
+        collation=row["collation_name"],
+        is_nullable=bool(row["is_nullable"]),
+        is_identity=bool(row["is_identity"]),
+        is_computed=bool(row["is_computed"]),
+        is_hidden=bool(row["is_hidden"]),
+        is_sparse=bool(row["is_sparse"]),
+        is_column_set=bool(row["is_column_set"]),
+        is_masked=bool(row["is_masked"]) and not unmasked,
+        is_encrypted=row["encryption_type"] is not None,
+        is_persisted=bool(row["is_persisted"]),
+        is_filestream=bool(row["is_filestream"]),
+        is_clr=bool(row["is_assembly_type"]),
+        generated=_GENERATED.get(row["generated_always_type"] or 0, "transaction"),
+        is_graph_internal=bool(row["is_hidden"]) and bool(_GRAPH_INTERNAL.fullmatch(row["column_name"])),
+        alias_name=row["type_name"] if is_alias else None,
+    )

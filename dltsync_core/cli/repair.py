@@ -1,0 +1,104 @@
+"""What `dltsync repair` found in the history of a table and changed, as a table a person reads in 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from dltsync_core.cli.tables import empty_grid, shown
+from dltsync_core.display import quoted
+
+SHOWN = 100
+"""Findings, and changes, that are listed; nobody reads more, and --json has all of them."""
+
+_LEFT = "what the source said, or may have said, is left alone; --including-source-faults changes it in the warehouse"
+_ORIGIN_STYLE = {"source": "yellow", "warehouse": "cyan", "unknown": "bold yellow"}
+
+
+def print_repair(console: Console, report: Mapping[str, Any]) -> None:
+    """The findings with whose they are, the changes, and what is left to do."""
+    findings, changes, dry = report["findings"], report["changes"], report["dry_run"]
+    if not findings:
+        console.print(shown(f"{report['table']}: no findings; every version of {report['target']} is as it should be"))
+    else:
+        console.print(_findings(report))
+        _print_more(console, len(findings))
+    if changes:
+        console.print(_changes(report))
+        _print_more(console, len(changes))
+    for line, style in _sentences(report):
+        console.print(shown(line, style))
+    if dry and changes:
+        also = " --including-source-faults" if report["including_source_faults"] else ""
+        console.print(shown(f"  -> dltsync repair {report['table']} --apply{also}"), soft_wrap=True)
+
+
+def _findings(report: Mapping[str, Any]) -> Any:
+    done = "mended" if not report["dry_run"] else "would be"
+    grid = empty_grid(
+        f"{report['table']}: {_counted(len(report['findings']), 'finding')}",
+        [("key", False), ("what is wrong", False), ("origin", False), (done, False)],
+    )
+    for finding in report["findings"][:SHOWN]:
+        grid.add_row(
+            shown(_key(finding["key"])),
+            shown(finding["detail"]),
+            Text(finding["origin"], style=_ORIGIN_STYLE[finding["origin"]]),
+            Text("mended", style="green") if finding["mended"] else Text("left", style="yellow"),
+        )
+    return grid
+
+
+def _changes(report: Mapping[str, Any]) -> Any:
+    done = "would be made" if report["dry_run"] else "made"
+    grid = empty_grid(
+        f"{_counted(len(report['changes']), 'change')} in {report['target']} {done}",
+        [("key", False), ("version of", False), ("end", False), ("latest", False)],
+    )
+    for change in report["changes"][:SHOWN]:
+        grid.add_row(
+            shown(_key(change["key"])),
+            shown(change["valid_from"]),
+            shown(_step(change["end_before"] or "open", change["end_after"] or "open")),
+            shown(_step(_yes(change["latest_before"]), _yes(change["latest_after"]))),
+        )
+    return grid
+
+
+def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What to do, once for all findings of a kind; then the notes."""
+    remedies: dict[str, int] = {}
+    for finding in report["findings"]:
+        if finding["remedy"]:
+            remedies[finding["remedy"]] = remedies.get(finding["remedy"], 0) + 1
+    for remedy, times in remedies.items():
+        yield f"{_counted(times, 'finding')}: {remedy}", "yellow"
+    if any(f["origin"] != "warehouse" and not f["mended"] for f in report["findings"]):
+        yield _LEFT, ""
+    for note in report["notes"]:
+        yield f"note: {note}", "yellow"
+
+
+def _print_more(console: Console, count: int) -> None:
+    if count > SHOWN:
+        console.print(f"and {count - SHOWN:,} more: --json has all of them")
+
+
+def _key(key: Mapping[str, str | None]) -> str:
+    """The values alone, in quotes: blanks at the end count, and the columns are the same in every row."""
+    return ", ".join("NULL" if value is None else quoted(value) for value in key.values())
+
+
+def _step(before: str, after: str) -> str:
+    return before if before == after else f"{before} -> {after}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

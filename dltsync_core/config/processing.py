@@ -1,0 +1,129 @@
+"""How the work is done and where things are kept: processing, state, destination."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from dltsync_core.config.lake_location import LakePlace, StorageOptions, scheme_of
+from dltsync_core.config.model import Spec
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class ProcessingConfig(Spec):
+    """Limits and habits of a run."""
+
+    batch_size: int = Field(default=65536, ge=1, le=1_000_000)
+    """Rows per Arrow batch, at most. Wide tables get fewer, so that a batch stays near batch_bytes_mb."""
+    batch_bytes_mb: int = Field(default=16, ge=1, le=1024)
+    """Megabytes one Arrow batch should not exceed, estimated from the declared column widths."""
+    max_workers: int = Field(default=4, ge=1, le=64)
+    """Units (partitions or tables) extracted at the same time, over all tables."""
+    memory_limit_mb: int = Field(default=1024, ge=64)
+    """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top. A single row may be
+    larger than this: one of 200 MB takes about 1.5 GB on its way."""
+    retry_attempts: int = Field(default=3, ge=1, le=20)
+    """How often a look at the source, or the reading of a unit, is tried when the failure may pass (connection lost, deadlock,
+    throttling, failover): attempts in all, the first one included. What will not pass, such as a wrong password, is never
+    tried again."""
+    retry_budget_seconds: float = Field(default=300, ge=0)
+    """Seconds one unit may spend waiting between its attempts. Waits grow with chance in them: seconds after a deadlock, 10 and
+    more when the server asks for patience, up to a minute during a failover."""
+    run_retry_budget_seconds: float = Field(default=1800, ge=0)
+    """Seconds that all units of one run together may spend so. Then failures are final at once."""
+    statement_rows_limit: int = Field(default=1_000_000, ge=1)
+    """Rows that one statement reads, at most: a unit with more is read in slices along its primary key or another unique key.
+    Wide rows make slices shorter. A unit of a table without a usable key is read by one statement."""
+    statement_seconds_limit: int = Field(default=600, ge=1)
+    """Seconds that one statement of a unit read in slices may run. Slices are made so short that they take half of it; one that
+    takes longer is ended and continued after the last row that came (under SNAPSHOT isolation). One that brings nothing for so
+    long is given up."""
+    partition_parallel_limit: int = Field(default=2, ge=1, le=64)
+    """Partitions of one table extracted at the same time."""
+    row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)
+    """Rows per Parquet row group."""
+    compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
+    """Parquet compression."""
+    enable_sql_server_partition_switching: bool = True
+    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. Has no effect on a DuckDB warehouse, the only
+    destination there is so far."""
+    validate_precision_end_to_end: bool = True
+    """Hold the exact sums of decimal and money columns against each other: those of the lake's files and the warehouse after each
+    load, those of all three places in `dltsync validate`. False leaves the sums out; types stay exact either way."""
+    require_snapshot: bool = False
+    """Fail when the database does not allow SNAPSHOT isolation. Otherwise such a database is read under READ COMMITTED, counted
+    before and after, and the load says so."""
+
+    @field_validator("compression", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+class StateConfig(Spec):
+    """What is remembered between runs, and where the lake is."""
+
+    state_directory: Path = Path(".dltsync/state")
+    """Directory of the ledger and of working files. Relative to the config file."""
+    parquet_directory: LakePlace = Path(".dltsync/lake")
+    """Directory of the Parquet lake, relative to the config file; or the URL of a prefix in an object store (extras `s3`,
+    `azure`, `gcs`): `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `az://container/prefix`,
+    `gs://bucket/prefix`."""
+    storage_options: StorageOptions | None = None
+    """What the object store's driver (s3fs, adlfs, gcsfs) is given: keys, endpoint, region. Kept secret as a whole. Leave it
+    out where the machine has its own credentials (instance role, workload identity, ~/.aws; docs/lake.md)."""
+    lake_cache_mb: int = Field(default=4096, ge=0)
+    """Megabytes of files of an object store kept in state_directory, so that they are not fetched again. What a load needs at the
+    same time is kept for as long as it needs it, also when that is more."""
+    state_url: SecretStr | None = None
+    """SQLAlchemy URL of the ledger, when several machines share it; default: an SQLite file in state_directory."""
+    enable_self_healing: bool = True
+    """Load again what the ledger calls committed but the lake or the warehouse no longer has. False: stop with an error."""
+    state_retention_days: int = Field(default=90, ge=1)
+    """Days that ledger events and backups are kept. The newest state of every table is always kept."""
+    lease_seconds: float = Field(default=120, ge=1, le=86_400)
+    """Seconds after which a run that stopped renewing its hold on a partition or table (killed, paused, cut off) is
+    overtaken by the next. A run that died on this machine is overtaken at once."""
+    lease_wait_seconds: float = Field(default=600, ge=0)
+    """Seconds to wait for another run that is at work on the same partition or table."""
+    ledger_retry_seconds: float = Field(default=60, ge=0)
+    """Seconds that a run waits for a ledger that is away for a moment (its server restarts, a connection was cut, the file is
+    locked) before a unit fails. Looking (`plan`, `status`) waits 5 seconds at the most. 0: not at all."""
+    validate_state_consistency: bool = True
+    """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
+    backup_state_before_run: bool = True
+    """Copy the SQLite ledger before each run (state_directory/backups). A ledger on a server (`state_url`) is not copied: its
+    administrator backs it up."""
+    keep_generations: int = Field(default=1, ge=0, le=1000)
+    """Superseded generations of lake files to keep per unit."""
+
+    @model_validator(mode="after")
+    def _options_have_a_store(self) -> Self:
+        if self.storage_options is not None and scheme_of(self.parquet_directory) is None:
+            raise ValueError("storage_options are for an object store; parquet_directory is a directory")
+        return self
+
+
+class DestinationConfig(Spec):
+    """The warehouse."""
+
+    type: Literal["duckdb"] = "duckdb"
+    """Kind of warehouse. DuckDB is the one that works so far."""
+    path: Path = Path(".dltsync/dltsync.duckdb")
+    """The DuckDB file. Relative to the config file. DuckDB calls the database by the file's name: when a schema is called so as
+    well, its tables must be named in full (`sales.sales.orders`)."""
+    dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
+    """Schema for tables that name no target_schema."""
+    lock_timeout_seconds: float = Field(default=600, gt=0)
+    """Seconds to wait while another process has the DuckDB file open."""
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _known_type(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.lower() in {"mssql", "sqlserver", "sql_server"}:
+            raise ValueError("a SQL Server warehouse is not supported yet; use duckdb")
+        return value.lower() if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""The digest of rows over Arrow: the same bytes as the server computes (`tsql/digest.py`)."""

@@ -1,0 +1,90 @@
+"""Reading published files: footers, and keys counted with the checksum of every page compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from dltsync_core.duckdb.scratch import distinct_rows
+from dltsync_core.errors import LakeError
+from dltsync_core.lake.file_errors import READ_AGAIN
+from dltsync_core.lake.footer import Footer, footer_from
+from dltsync_core.lake.manifest import ManifestFile
+from dltsync_core.lake.storage.port import LakeStorage
+
+CHECKED_PAGES = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+"""Parquet whose pages are compared with the checksums they were written with. For files of ours only."""
+
+
+def dataset_of(files: Sequence[Path]) -> ds.FileSystemDataset:
+    """Our files as one dataset. Reading a damaged page raises OSError instead of handing out another value."""
+    return ds.dataset([str(path) for path in files], format=CHECKED_PAGES)
+
+
+def read_footer(storage: LakeStorage, key: str) -> tuple[Footer, int]:
+    """A file's footer and the rows Parquet itself counts in it. Raises LakeError when it is missing, torn or not ours."""
+    metadata = storage.metadata(key)
+    return footer_from(metadata.metadata, path=storage.address(key)), metadata.num_rows
+
+
+def count_distinct(
+    storage: LakeStorage, files: Sequence[ManifestFile], columns: Sequence[str], *, staged: Sequence[Path] = ()
+) -> int:
+    """Distinct keys over published files and `staged` ones, in DuckDB, which spills to disk where Python would keep every key in
+    memory. One file at a time is asked for. Raises LakeError when one is missing or damaged."""
+    if not files:
+        return distinct_rows(dataset_of(staged).scanner(columns=list(columns)).to_reader()) if staged else 0
+    names = list(columns)
+    for file in files:
+        read_footer(storage, file.path)
+    schema = _schema_of(storage, files[0], names)
+    failed: list[LakeError] = []
+    batches = chain(_keys(storage, files, names, failed), _staged_keys(staged, names))
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    try:
+        return distinct_rows(reader)
+    except duckdb.Error:  # DuckDB wraps what the reader raised
+        raise (failed[0] if failed else LakeError(f"{storage.address(files[0].path)} cannot be read")) from None
+
+
+def _schema_of(storage: LakeStorage, file: ManifestFile, columns: list[str]) -> pa.Schema:
+    schema = storage.metadata(file.path).schema.to_arrow_schema()
+    return pa.schema([schema.field(name) for name in columns])
+
+
+def _staged_keys(files: Sequence[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            yield from parquet.iter_batches(columns=columns)
+
+
+def _keys(
+    storage: LakeStorage, files: Sequence[ManifestFile], columns: list[str], failed: list[LakeError]
+) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        try:
+            with (
+                storage.local_file(file, checked=False) as path,
+                pq.ParquetFile(path, page_checksum_verification=True) as parquet,
+            ):
+                yield from parquet.iter_batches(columns=columns)
+        except LakeError as error:
+            failed.append(error)
+            raise
+        except OSError as error:
+            failed.append(
+                LakeError(
+                    f"{storage.address(file.path)} has a damaged page: {error}",
+                    remedy=READ_AGAIN,
+                    path=storage.address(file.path),
+                )
+            )
+            raise failed[-1] from error

@@ -1,0 +1,52 @@
+"""What the files of one load say of their own columns, without their rows being read: exact sums and NULLs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from dltsync_core.lake.footer import footer_from
+from dltsync_core.typemap.column_stats import plain
+
+
+@dataclass(frozen=True)
+class Tally:
+    """`sums` of decimal columns as text with the column's scale, `nulls` by column; what not every file says is not in it."""
+
+    rows: int
+    sums: Mapping[str, str]
+    nulls: Mapping[str, int]
+
+
+def tally_of(files: Iterable[tuple[str, pq.FileMetaData]]) -> Tally:
+    """The tally of files, given with their addresses. Raises LakeError for one that is not ours."""
+    rows = 0
+    units: dict[str, int] = defaultdict(int)
+    scales: dict[str, int] = {}
+    nulls: dict[str, int] = defaultdict(int)
+    unknown: set[str] = set()
+    for address, metadata in files:
+        rows += metadata.num_rows
+        for name, text in footer_from(metadata.metadata, path=address).decimal_sums.items():
+            scales[name] = len(text.partition(".")[2])
+            units[name] += int(text.replace(".", ""))
+        for name, count in _nulls(metadata):
+            if count is None:
+                unknown.add(name)
+            nulls[name] += count or 0
+    return Tally(
+        rows,
+        {name: plain(units[name], scale) for name, scale in scales.items()},
+        {name: count for name, count in nulls.items() if name not in unknown},
+    )
+
+
+def _nulls(metadata: pq.FileMetaData) -> Iterable[tuple[str, int | None]]:
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for position in range(metadata.num_columns):
+            column = row_group.column(position)
+            yield column.path_in_schema, None if column.statistics is None else column.statistics.null_count

@@ -1,0 +1,1 @@
+"""The way of one unit: lease, extract, publish, load, validate, commit."""

@@ -1,0 +1,55 @@
+"""Carry out plans: groups of steps in parallel, results in plan order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+
+from dltsync_core.identity import TableName
+from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.run.context import RunContext
+from dltsync_core.run.load.leased import LeasedRun, skipped
+from dltsync_core.run.planning.resolved import PreparedTable
+from dltsync_core.run.result import UnitResult
+from dltsync_core.run.workers import Task, run_tasks
+
+
+def execute(context: RunContext, tables: Sequence[PreparedTable], *, parallel: bool) -> list[UnitResult]:
+    """Every step of every plan, as a result. Failures are results too; only an interrupt is raised."""
+    results: dict[tuple[TableName, str], UnitResult] = {}
+    tasks = []
+    for prepared in tables:
+        for step in prepared.plan.steps:
+            if step.action is Action.SKIP:
+                results[_key(step)] = skipped(context, prepared, step)
+        run = LeasedRun(context, prepared)
+        table = str(prepared.plan.table)
+        tasks += [Task(table, partial(run.run_group, family)) for family in repartition_groups_of(prepared.plan)]
+    processing = context.config.processing
+    with context.ledger.store.kept_open() if tasks else nullcontext():
+        finished = run_tasks(
+            tasks,
+            workers=processing.max_workers if parallel else 1,
+            per_group=processing.partition_parallel_limit if parallel else 1,
+            stop=context.stop,
+        )
+    for done in finished:
+        results.update({(result.table, result.unit): result for result in done})
+    return [results[_key(step)] for prepared in tables for step in prepared.plan.steps]
+
+
+def repartition_groups_of(plan: TablePlan) -> Iterator[tuple[Step, ...]]:
+    """The steps that do something, in plan order; those that take over the same removed units come together."""
+    work = plan.work
+    seen: set[tuple[str, ...]] = set()
+    for step in work:
+        if not step.replaces:
+            yield (step,)
+        elif step.replaces not in seen:
+            seen.add(step.replaces)
+            yield tuple(other for other in work if other.replaces == step.replaces)
+
+
+def _key(step: Step) -> tuple[TableName, str]:
+    return step.table, step.unit

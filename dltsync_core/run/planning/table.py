@@ -1,0 +1,193 @@
+"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import CommittedUnits
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import CatalogError, ConnectError, SyncError
+from dltsync_core.extract.slice_plan import continuation_key
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.inspect import DOUBLED
+from dltsync_core.plan.definition_digest import definition_digest
+from dltsync_core.plan.keys import keys_of
+from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.partitions import plan_partition_table
+from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.scd import plan_scd_table
+from dltsync_core.plan.static import plan_static_table
+from dltsync_core.plan.steps import TablePlan
+from dltsync_core.plan.unit_decision import TableDefinition
+from dltsync_core.plan.window import window_after
+from dltsync_core.run.context import RunContext
+from dltsync_core.run.planning.reconcile import ReconciledTable, reconcile
+from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable
+from dltsync_core.run.planning.schema_changes import Drift, check_warehouse, with_drift
+from dltsync_core.run.planning.stamps import why_unproven
+from dltsync_core.run.retry import with_retries
+from dltsync_core.validate.quality import resolve_rules
+
+
+def read_facts(
+    context: RunContext, tables: Sequence[TableConfig]
+) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
+    """Facts by the config's names, and the errors of tables that have none. Raises ConnectError.
+
+    One look for all tables; only when that fails is each asked for alone, so that one misspelt name stops one table.
+    """
+    try:
+        return dict(context.source.read_tables(tables)), {}
+    except CatalogError as error:
+        if len(tables) == 1:
+            return {}, {tables[0].name: error}
+    facts: dict[TableName, TableFacts] = {}
+    errors: dict[TableName, SyncError] = {}
+    for table in tables:
+        try:
+            facts.update(context.source.read_tables([table]))
+        except ConnectError:
+            raise
+        except SyncError as error:
+            errors[table.name] = error
+    return facts, errors
+
+
+def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) -> ResolvedTable:
+    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
+    names that lake or warehouse keep for themselves too: all of it before a row is read."""
+    mapping = context.source.map_columns(facts, table)
+    keys = keys_of(facts, table)
+    target = context.config.target_of(table)
+    name = partial(definition_digest, facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
+    definition = TableDefinition(
+        name(column_ids=[m.column.column_id for m in mapping.columns if m.column.column_id]),
+        context.source_name,
+        without_ids=name(),
+    )
+    rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
+    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
+    context.lake.check_names(resolved.name, mapping.schema.names)
+    context.warehouse.check_names(target, mapping.schema)
+    for key in keys:
+        resolved.field_type(key)
+    if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
+        for unit in resolved.units:
+            resolved.scope_of(unit)  # refuses types that sort differently in the warehouse before a row is read
+    return resolved
+
+
+def plan_table(context: RunContext, table: TableConfig, facts: TableFacts, options: RunOptions) -> PreparedTable:
+    """The plan of one table, with what it was made from. Writes only with `intent.mend`. Raises any SyncError."""
+    committed_units = context.ledger.committed_units(facts.name)
+    resolved, drift = with_drift(context, resolve_table(context, table, facts), committed_units, options)
+    observed = TableObservation()
+    strays: tuple[str, ...] = ()
+    if options.compare:
+        found = reconcile(context, resolved, committed_units, options)
+        committed_units, observed = found.believed if options.heal else committed_units, found.observed
+        strays = _told_strays(found)
+    committed_units = drift.carried_over(committed_units, resolved.mapping.schema_digest)
+    plan = with_retries(
+        context,
+        lambda: _plan(context, resolved, committed_units, observed, options),
+        stage="planning",
+        table=facts.name,
+        unit=WHOLE_TABLE,
+    )
+    plan = replace(plan, notes=(*plan.notes, *strays))
+    if plan.work and options.compare and not drift.warehouse_checked:
+        check_warehouse(context, resolved)  # where a column may have been given another type by hand
+    return PreparedTable(
+        resolved,
+        committed_units,
+        _with_contracts(resolved, _with_drift(_with_notes(context, resolved, plan), drift)),
+        options,
+    )
+
+
+def _told_strays(found: ReconciledTable) -> tuple[str, ...]:
+    """One sentence about files in the lake that are no part of the table and were not set aside."""
+    strays = [finding for finding in found.survey.strays if finding.kind in DOUBLED]
+    if not strays:
+        return ()
+    others = f" (and {len(strays) - 1:,} more)" if strays[1:] else ""
+    cleared = "`dltsync recover` sets it aside, so does a run with state.enable_self_healing"
+    return (f"{strays[0]}{others}: no part of the table; {cleared}",)
+
+
+def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:
+    """What changed in the columns, as findings and in words."""
+    said = tuple(f"schema {finding.kind}: {finding.sentence}" for finding in drift.findings)
+    return replace(plan, notes=(*plan.notes, *said), drift=drift.findings)
+
+
+def _with_contracts(resolved: ResolvedTable, plan: TablePlan) -> TablePlan:
+    """What is promised about each column, and which are left out."""
+    left_out = {column.name: column.reason for column in resolved.mapping.left_out}
+    return replace(plan, contracts=resolved.contracts, left_out=left_out)
+
+
+def _with_notes(context: RunContext, resolved: ResolvedTable, plan: TablePlan) -> TablePlan:
+    """What a person should know about how the rows will be read."""
+    limit = context.config.processing.statement_rows_limit
+    longest = max((step.probe.rows for step in plan.work if step.probe is not None), default=0)
+    if longest <= limit or continuation_key(resolved.facts) is not None:
+        return plan
+    note = (
+        f"no primary or unique key that reading could continue along: a unit of {longest:,} rows is read by one statement, "
+        "and read anew when that fails"
+    )
+    return replace(plan, notes=(*plan.notes, note))
+
+
+def _plan(
+    context: RunContext,
+    resolved: ResolvedTable,
+    committed_units: CommittedUnits,
+    observed: TableObservation,
+    options: RunOptions,
+) -> TablePlan:
+    table, facts, mapping = resolved.config, resolved.facts, resolved.mapping
+    with context.source.read_view(ceiling=resolved.needs_ceiling) as view:
+        if isinstance(table, PartitionTableConfig):
+            return plan_partition_table(
+                facts,
+                table,
+                definition=resolved.definition,
+                probes=view.probe_partitions(facts, mapping, table),
+                committed_units=committed_units,
+                observed=observed,
+                options=options,
+            )
+        if isinstance(table, SCDTableConfig):
+            committed = resolved.committed_watermark(committed_units)
+            probe = view.probe_scd(facts, mapping, table, resolved.probed_watermark(committed_units))
+            window = window_after(
+                committed,
+                probe.watermark_high,
+                type_name=resolved.window_column().type_name,
+                lag_seconds=table.lag_seconds,
+            )
+            return plan_scd_table(
+                facts,
+                table,
+                definition=resolved.definition,
+                probe=probe,
+                window=replace(window, unproven=why_unproven(resolved)),
+                committed_units=committed_units,
+                observed=observed,
+                options=options,
+            )
+        return plan_static_table(
+            facts,
+            table,
+            definition=resolved.definition,
+            probe=view.probe_static(facts, mapping, table),
+            committed_units=committed_units,
+            observed=observed,
+            options=options,
+        )

@@ -1,0 +1,1 @@
+"""`dltsync validate`: source, lake and warehouse compared."""

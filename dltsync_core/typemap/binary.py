@@ -1,0 +1,32 @@
+"""Bytes: binary, varbinary (also FILESTREAM), image, rowversion, and uniqueidentifier as the text of its sixteen.
+
+binary keeps its zero bytes at the end; an empty value is not NULL. rowversion (`timestamp` by its old name) is no moment: eight
+bytes that grow with every change in the database. A uniqueidentifier is 36 upper-case characters, as the server and the driver
+write it; as text it sorts otherwise than SQL Server sorts it.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
+from dltsync_core.typemap.representations import chosen
+
+_HINT = {"data_type": "binary"}
+_OCTETS = frozenset({"binary", "varbinary", "image", "rowversion", "uniqueidentifier"})
+
+
+def map_octets(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+    """The mapping of bytes, None for another type. (max) types use Arrow's 64-bit offsets."""
+    name = column.type_name
+    if name not in _OCTETS:
+        return None
+    chosen(column, representation, ())
+    if name == "uniqueidentifier":
+        return mapped(column, pa.string(), {"data_type": "text"}, note="36 characters, upper case")
+    if name == "rowversion":
+        return mapped(column, pa.binary(), _HINT, note="8 bytes, big-endian")
+    if name == "image":
+        return mapped(column, pa.large_binary(), _HINT, source=SourceForm.AS_MAX)
+    return mapped(column, pa.large_binary() if column.max_length == -1 else pa.binary(), _HINT)

@@ -1,0 +1,99 @@
+"""Two or three summaries of the same rows, compared figure by figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dltsync_core.lake.file_statistics import Tally
+from dltsync_core.typemap.column_stats import NULLS, SUM, Summary
+
+PRESENCE = "column"
+"""The figure of a column that a place does not have, or has in a type that is none of the column's."""
+FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """A figure of a column that is not the same everywhere. `figure` is nulls, sum, min, max, fingerprint or column. None: that
+    place was not asked."""
+
+    column: str
+    figure: str
+    source: str | None
+    lake: str | None
+    warehouse: str | None
+
+    def __str__(self) -> str:
+        places = {"source": self.source, "lake": self.lake, "warehouse": self.warehouse}
+        said = ", ".join(f"{place} {value}" for place, value in places.items() if value is not None)
+        return f"{self.column}: {self.figure} {said}"
+
+
+@dataclass(frozen=True)
+class LoadedFigure:
+    """A figure of a column, nulls or sum: what the files of a load say of themselves, and what the warehouse made of them."""
+
+    column: str
+    figure: str
+    lake: str
+    warehouse: str
+
+    @property
+    def equal(self) -> bool:
+        return self.lake == self.warehouse
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.figure} lake {self.lake}, warehouse {self.warehouse}"
+
+
+def column_differences(
+    source: Summary, lake: Summary | None, warehouse: Summary | None
+) -> tuple[ColumnDifference, ...]:
+    """Every figure that is not the same in all places that were asked, in the order of the columns."""
+    found: list[ColumnDifference] = []
+    for column, figures in source.figures.items():
+        asked = (lake, warehouse)
+        places = [summary.figures.get(column) if summary is not None else None for summary in asked]
+        if any(summary is not None and place is None for summary, place in zip(asked, places, strict=True)):
+            shown = [_presence(column, summary) if summary is not None else None for summary in asked]
+            found.append(ColumnDifference(column, PRESENCE, _presence(column, source), *shown))
+            continue
+        for figure, value in figures.items():
+            others = [place[figure] for place in places if place is not None]
+            if any(other != value for other in others):
+                texts = [_text(place[figure]) if place is not None else None for place in places]
+                found.append(ColumnDifference(column, figure, _text(value), *texts))
+    return tuple(found)
+
+
+def loaded_figures(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[LoadedFigure, ...]:
+    """Every figure that both places know, in the order of the columns, equal or not."""
+    found = []
+    for column in columns:
+        held = warehouse.figures.get(column, {})
+        for figure, said in (
+            (NULLS, str(lake.nulls[column]) if column in lake.nulls else None),
+            (SUM, lake.sums.get(column)),
+        ):
+            if said is not None and figure in held:
+                found.append(LoadedFigure(column, figure, said, _text(held[figure])))
+    return tuple(found)
+
+
+def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | None]]:
+    """JSON-ready: [{"column", "figure", "source", "lake", "warehouse"}]."""
+    return [
+        {"column": d.column, "figure": d.figure, "source": d.source, "lake": d.lake, "warehouse": d.warehouse}
+        for d in differences
+    ]
+
+
+def _presence(column: str, place: Summary) -> str:
+    if column in place.strange:
+        return f"of type {place.strange[column]}"
+    return "present" if column in place.figures else "missing"
+
+
+def _text(value: str | None) -> str:
+    return "none" if value is None else value

@@ -1,0 +1,234 @@
+"""From "this unit differs" to the rows that do: buckets are compared in all places, those that differ are parted again, and few
+rows are compared by value.
+
+Nothing here reads: a place is whoever answers for its rows. Each place is asked at most three times, however many rows there are
+and however many differ: what is more than can be told is counted, never looked at. What a bucket came to must be what its parts
+come to; where it is not, the place changed meanwhile and nothing is said of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from dltsync_core.digest.buckets import RowKeySpec
+from dltsync_core.digest.segment import SegmentDigest
+from dltsync_core.tsql.buckets import Buckets
+from dltsync_core.validate.differing_rows import SOURCE, RowDifference, row_differences
+from dltsync_core.validate.row_sample import MOST_HELD, HeldRows
+
+BYTES = 2
+"""By so many bytes of the hash a bucket is parted: into 65,536."""
+_DEEPEST = 2 * BYTES
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of at most `at_once` rows nothing is parted any more. `by_value` rows of a place are compared by value: few enough for a
+    small result, enough that two partings suffice for a billion rows. `to_part` are parted again: the answer has at most as many
+    lines. `buckets` are named by one statement, which takes 2,100 parameters at most. `told` rows are told of one unit."""
+
+    at_once: int = 1_000
+    by_value: int = 1_000
+    to_part: int = 65_536
+    buckets: int = 1_000
+    told: int = 100
+
+
+LIMITS = Limits()
+
+
+class Place(Protocol):
+    """The rows of a unit in one place, as they are throughout."""
+
+    def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:
+        """The digest of every bucket of `length` bytes that has rows; with `within` of the parts of these buckets only."""
+
+    def held(self, within: Buckets | None) -> HeldRows:
+        """The rows of these buckets (None: all of the unit)."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A bucket that is not the same everywhere."""
+
+    number: int
+    digests: Mapping[str, SegmentDigest]
+
+    @property
+    def rows(self) -> int:
+        """What the place with the most of them has."""
+        return max(digest.rows for digest in self.digests.values())
+
+    @property
+    def least(self) -> int:
+        """So many rows differ here at least."""
+        return max(1, *(abs(digest.rows - self.digests[SOURCE].rows) for digest in self.digests.values()))
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one look at all places came to: so many buckets (0: rows themselves), those that differ, and the rows in these."""
+
+    buckets: int
+    differing: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """The rows that differ: at most `Limits.told`. `more` were not told, `exact` says whether that is their number or the
+    least it can be. `key` are the columns that name a row; without any each is told whole. Where `why_not` is not empty no row
+    can be told; `moved` is the place whose parts did not add up. The source got one statement per level."""
+
+    key: tuple[str, ...]
+    places: tuple[str, ...]
+    rows: tuple[RowDifference, ...] = ()
+    more: int = 0
+    exact: bool = True
+    levels: tuple[Level, ...] = ()
+    why_not: str = ""
+    moved: str = ""
+
+    @staticmethod
+    def refused(why: str) -> Narrowed:
+        """Nothing was looked at, for this reason."""
+        return Narrowed((), (), why_not=why)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: {"key", "places", "rows", "more", "exact", "why_not", "levels"}; see docs/validation.md."""
+        return {
+            "key": list(self.key) or None,
+            "places": list(self.places),
+            "rows": [row.as_dict() for row in self.rows],
+            "more": self.more,
+            "exact": self.exact,
+            "why_not": self.why_not or None,
+            "levels": [asdict(level) for level in self.levels],
+        }
+
+
+class _Moved(Exception):
+    """The place is not what it was."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(
+            f"the {place} changed while it was looked at: validate again"
+            + (", when nobody writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
+        )
+
+
+class _KeyRepeats(Exception):
+    def __init__(self, place: str, keyed: RowKeySpec) -> None:
+        names = ", ".join(column.name for column in keyed.key)
+        super().__init__(f"more than {MOST_HELD:,} different rows of the {place} share few keys ({names})")
+
+
+def narrow(
+    places: Mapping[str, Place],
+    keyed: RowKeySpec,
+    whole: Mapping[str, SegmentDigest],
+    rows: int,
+    limits: Limits = LIMITS,
+) -> Narrowed:
+    """The rows that differ. `whole` are the digests of the unit as far as they are known, by place; `rows` is what the place with
+    the most rows has."""
+    looked: list[Level] = []
+    try:
+        return _narrow(places, keyed, whole, rows, looked, limits)
+    except (_Moved, _KeyRepeats) as reason:
+        moved = reason.place if isinstance(reason, _Moved) else ""
+        return Narrowed(_key_names(keyed), tuple(places), levels=tuple(looked), why_not=str(reason), moved=moved)
+
+
+def _narrow(
+    places: Mapping[str, Place],
+    keyed: RowKeySpec,
+    whole: Mapping[str, SegmentDigest],
+    rows: int,
+    looked: list[Level],
+    limits: Limits,
+) -> Narrowed:
+    within, more, parents = None, 0, {place: {0: digest} for place, digest in whole.items()}
+    if rows > limits.at_once:
+        for length in range(BYTES, _DEEPEST + 1, BYTES):
+            looks = {place: answers.digests(length, within) for place, answers in places.items()}
+            _check_sums(looks, length, parents, within)
+            found = differing(looks)
+            looked.append(Level(len(set().union(*looks.values())), len(found), sum(s.rows for s in found)))
+            if not found:
+                return Narrowed(_key_names(keyed), tuple(places), more=more, exact=not more, levels=tuple(looked))
+            final = length == _DEEPEST or sum(s.rows for s in found) <= limits.at_once
+            chosen = first_of(found, limits.by_value if final else limits.to_part, limits.buckets)
+            more += sum(segment.least for segment in found[len(chosen) :])
+            within = Buckets(length, tuple(segment.number for segment in chosen))
+            parents = {place: {s.number: s.digests[place] for s in chosen} for place in places}
+            if final:
+                break
+    held = {place: answers.held(within) for place, answers in places.items()}
+    for place, has in held.items():
+        if has.too_many:
+            raise _KeyRepeats(place, keyed)
+    _check_rows(held, parents, within)
+    looked.append(Level(0, 0, max(sum(has.times.values()) for has in held.values())))
+    told = row_differences(held, keyed)
+    exact = not more
+    more += len(told[limits.told :])
+    return Narrowed(_key_names(keyed), tuple(places), tuple(told[: limits.told]), more, exact, tuple(looked))
+
+
+def _key_names(keyed: RowKeySpec) -> tuple[str, ...]:
+    return tuple(column.name for column in keyed.key) if keyed.key != keyed.columns else ()
+
+
+def differing(looks: Mapping[str, Mapping[int, SegmentDigest]]) -> list[Segment]:
+    """The buckets that are not the same in every place, in order."""
+    segments = (
+        Segment(number, {place: look.get(number, SegmentDigest()) for place, look in looks.items()})
+        for number in sorted(set().union(*looks.values()))
+    )
+    return [segment for segment in segments if len(set(segment.digests.values())) > 1]
+
+
+def first_of(segments: Sequence[Segment], rows: int, most: int) -> list[Segment]:
+    """The first of them that have at most so many rows together, and are not too many for a statement; one in any case."""
+    chosen: list[Segment] = []
+    for segment in segments[:most]:
+        rows -= segment.rows
+        if rows < 0 and chosen:
+            break
+        chosen.append(segment)
+    return chosen
+
+
+def _check_sums(
+    looks: Mapping[str, Mapping[int, SegmentDigest]],
+    length: int,
+    parents: Mapping[str, Mapping[int, SegmentDigest]],
+    within: Buckets | None,
+) -> None:
+    """Raises _Moved where parts do not add up to what they are parts of."""
+    for place, expected in parents.items():
+        shift = 8 * (length - (within.length if within else 0))
+        sums: dict[int, SegmentDigest] = {}
+        for number, digest in looks[place].items():
+            sums[number >> shift] = sums.get(number >> shift, SegmentDigest()) + digest
+        if any(sums.get(number, SegmentDigest()) != digest for number, digest in _all(expected, sums)):
+            raise _Moved(place)
+
+
+def _check_rows(
+    held: Mapping[str, HeldRows], parents: Mapping[str, Mapping[int, SegmentDigest]], within: Buckets | None
+) -> None:
+    for place, expected in parents.items():
+        sums = held[place].segments(within.length) if within else {0: held[place].whole}
+        if any(sums.get(number, SegmentDigest()) != digest for number, digest in _all(expected, sums)):
+            raise _Moved(place)
+
+
+def _all(
+    expected: Mapping[int, SegmentDigest], found: Mapping[int, SegmentDigest]
+) -> Iterator[tuple[int, SegmentDigest]]:
+    yield from ((number, expected.get(number, SegmentDigest())) for number in {*expected, *found})

@@ -1,0 +1,132 @@
+"""The key check of a load, asked of its files before anything of it is visible: rows are merged by these columns, so each key
+must be there once, and no part of it may be NULL.
+
+A NULL never equals another, so a row with one would be added again by every load. Two rows with one key would become one, and
+which of them is chance. Keys are compared value by value, as the merge compares them. Whether two texts that differ are one key
+by the source's collation is a question about histories (`history.collation`), not about the merge.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.scratch import scratch_database
+from dltsync_core.errors import DiskFull, LakeError, SyncError, ValidationFailed
+from dltsync_core.extract.row_labels import shown
+from dltsync_core.lake.file_reader import dataset_of
+
+NAMED_ROWS = 5
+"""How many rows of each fault an error names: enough to see what they have in common."""
+
+_LONGEST_VALUE = 80
+"""Characters of a value that an error shows: a key may be a text of any length."""
+
+_LOAD = "dltsync_load"
+_NO_ROOM = ("no space left", "disk quota", "file too large", "failed to offload")
+
+
+@dataclass(frozen=True)
+class MergeKey:
+    """The columns by which rows of a source table are merged. `setting` is the field of the table's config that names them,
+    `named_by` are columns that name a row to a person when its key does not."""
+
+    table: str
+    columns: tuple[str, ...]
+    setting: str
+    named_by: tuple[str, ...] = ()
+
+
+def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
+    """Raises ValidationFailed when a key repeats within these files or a part of one is NULL, with the first such rows; LakeError
+    when a file cannot be read, DiskFull when there is no room to spill.
+
+    DuckDB counts: it spills to disk where a Python set would hold every key in memory. The files are read once when all is well.
+    """
+    with _relation(files) as connection:
+        found = connection.execute(q.count_keys(_LOAD, key.columns)).fetchone() or (0, 0, 0, 0)
+        rows, whole, different, repeated = (int(count) for count in found)
+        faults, remedies = list[str](), list[str]()
+        if rows > whole:
+            faults.append(_incomplete(connection, key, rows - whole))
+            remedies.append(
+                f"give these rows a key at the source, or name columns that are never NULL in {key.setting}"
+            )
+        if repeated:
+            faults.append(_repeated(connection, key, whole - different, repeated))
+            remedies.append(
+                f"remove the rows that repeat a key at the source, or name the columns that identify a row in {key.setting}"
+            )
+    if faults:
+        raise ValidationFailed(
+            f"{key.table} {unit}: {'; '.join(faults)}",
+            remedy=f"{'; '.join(remedies)}. Nothing was published or loaded; the next run reads these rows again",
+            table=key.table,
+            unit=unit,
+            key=key.columns,
+        )
+
+
+def _incomplete(connection: DuckDBPyConnection, key: MergeKey, count: int) -> str:
+    columns = tuple(dict.fromkeys((*key.named_by, *key.columns)))
+    condition = q.any_of([q.is_null(column) for column in key.columns])
+    found = connection.sql(q.first_rows(_LOAD, columns, condition, NAMED_ROWS)).to_arrow_table()
+    rows = [_named(columns, found, row) for row in range(found.num_rows)]
+    said = f"{count:,} row{'s have' if count != 1 else ' has'} NULL in the key ({', '.join(key.columns)})"
+    return f"{said}: {_listed(rows, count)}"
+
+
+def _repeated(connection: DuckDBPyConnection, key: MergeKey, surplus: int, keys: int) -> str:
+    found = connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)).to_arrow_table()
+    times = found.column(len(key.columns)).to_pylist()
+    rows = [f"{_named(key.columns, found, row)} ({times[row]:,} rows)" for row in range(found.num_rows)]
+    said = (
+        f"{surplus:,} row{'s repeat' if surplus != 1 else ' repeats'} the key ({', '.join(key.columns)}) of another row"
+    )
+    return f"{said}: {_listed(rows, keys)}"
+
+
+def _named(columns: Sequence[str], found: pa.Table, row: int) -> str:
+    return ", ".join(f"{column} = {_value(found, position, row)}" for position, column in enumerate(columns))
+
+
+def _value(found: pa.Table, position: int, row: int) -> str:
+    values = found.column(position).combine_chunks()
+    if not values[row].is_valid:
+        return "NULL"
+    text = shown(values, row)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _listed(rows: Sequence[str], of: int) -> str:
+    return "; ".join(rows) + (f"; and {of - len(rows):,} more" if of > len(rows) else "")
+
+
+@contextmanager
+def _relation(files: Sequence[Path]) -> Iterator[DuckDBPyConnection]:
+    try:
+        with scratch_database() as connection:
+            connection.execute(q.set_to("TimeZone", "UTC"))
+            connection.register(_LOAD, dataset_of(files))
+            yield connection
+    except (duckdb.Error, OSError) as error:
+        raise _explained(error, files) from error
+
+
+def _explained(error: Exception, files: Sequence[Path]) -> SyncError:
+    if any(sign in str(error).lower() for sign in _NO_ROOM):
+        return DiskFull(
+            f"no room left in {tempfile.gettempdir()} while keys were counted: {error}",
+            remedy="free some space there, or point TMPDIR to a larger disk, then run again; nothing was published",
+        )
+    return LakeError(
+        f"{files[0].parent} cannot be read while keys are counted: {error}", remedy="check the disk and run again"
+    )

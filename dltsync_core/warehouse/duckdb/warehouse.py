@@ -1,0 +1,237 @@
+"""A DuckDB file as the warehouse, loaded through dlt from the lake's own files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from dltsync_core import checkpoints
+from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
+from dltsync_core.duckdb.partition_scope import duckdb_condition, starts_of
+from dltsync_core.errors import ConfigError, WarehouseError
+from dltsync_core.history.repair import RepairPlan
+from dltsync_core.history.versions import Version, VersionColumns
+from dltsync_core.identity import Target, dotted
+from dltsync_core.plan.disposition import ReplaceScope
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows
+from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
+from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
+from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transaction
+from dltsync_core.warehouse.duckdb.evolution import check_names
+from dltsync_core.warehouse.duckdb.load import load_files
+from dltsync_core.warehouse.duckdb.markers import (
+    MARKER_SCHEMA,
+    drop_markers,
+    read_markers,
+    refuse_late_writer,
+    write_marker,
+)
+from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
+from dltsync_core.warehouse.duckdb.version_sql import version_table
+from dltsync_core.warehouse.duckdb.version_table import revise
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
+
+MEMORY_LIMIT_MB = 1024
+"""What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
+
+_ALL = "all"
+_OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
+
+
+class DltWarehouse:
+    """A DuckDB file. Thread-safe; processes and threads queue for the file.
+
+    `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` hears a sentence as
+    soon as somebody else holds the file, and every ten seconds after that.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pipeline: str,
+        work_directory: Path,
+        lock_timeout_seconds: float = 600.0,
+        memory_limit_mb: int = MEMORY_LIMIT_MB,
+        on_wait: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._work = WorkDirectories(work_directory, path)
+        self._file = DatabaseFile(
+            path, lock_timeout_seconds=lock_timeout_seconds, memory_limit_mb=memory_limit_mb, on_wait=on_wait
+        )
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """See `port.Warehouse.opened`."""
+        with self._file.opened():
+            yield
+
+    def load(self, request: LoadRequest) -> Loaded:
+        """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
+        return self.load_group([request])[0]
+
+    def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
+        for request in requests:
+            self.check_names(request.target, request.schema)
+        started = time.perf_counter()
+        named = requests[0].load_id if requests else "none"
+        with self._file.opened() as (connection, catalog), self._work.of_attempt(named) as directory:
+            self._work.sweep(directory)  # we hold the file: nobody else is loading into it now
+            with one_transaction(connection):
+                for request in requests:
+                    if request.marker is not None:
+                        refuse_late_writer(connection, catalog, request.target, request.marker)
+                targets = load_files(connection, catalog, requests, directory)
+                for request, target in zip(requests, targets, strict=True):
+                    _mark(connection, catalog, target, request)
+                checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
+            checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
+        seconds = (time.perf_counter() - started) / max(len(requests), 1)
+        return [Loaded(sum(pq.read_metadata(path).num_rows for path in r.files), seconds) for r in requests]
+
+    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        """See `port.Warehouse.markers`."""
+        if not self._file.exists():
+            return {}
+        with self._file.opened() as (connection, catalog):
+            return read_markers(connection, catalog, target, pipeline)
+
+    def tidy(self) -> None:
+        """See `port.Warehouse.tidy`. A load makes its working directory first and removes it last: without one left behind there
+        is nothing to look for, and nobody has to queue."""
+        if not self._work.left_behind():
+            return
+        if not self._file.exists():
+            self._work.sweep()
+            return
+        with self._file.opened():
+            self._work.sweep()
+
+    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
+        return self.summaries(target, {_ALL: scope}, ())[_ALL].rows
+
+    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
+        """See `port.Warehouse.counts`."""
+        return {unit: summary.rows for unit, summary in self.summaries(target, scopes, ()).items()}
+
+    def summaries(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
+    ) -> dict[str, Summary]:
+        """See `port.Warehouse.summaries`."""
+        conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
+        if not self._file.exists():
+            return dict.fromkeys(conditions, no_rows(columns))
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return dict.fromkeys(conditions, no_rows(columns))
+            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, starts_of(scopes))
+
+    @contextmanager
+    def rows(
+        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+    ) -> Iterator[Iterator[pa.RecordBatch]]:
+        """See `port.Warehouse.rows`."""
+        if not self._file.exists():
+            yield iter(())
+            return
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            condition = q.EVERYTHING if scope is None else duckdb_condition(scope)
+            yield read_rows(connection, q.qualified(catalog, *found), columns, condition) if found else iter(())
+
+    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
+        """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""
+        if not self._file.exists():
+            return 0
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return 0
+            row = connection.execute(q.count_distinct(catalog, found, columns)).fetchone()
+            return int(row[0]) if row else 0
+
+    def table_exists(self, target: Target) -> bool:
+        """Whether the table is there."""
+        return bool(self.columns(target))
+
+    def columns(self, target: Target) -> dict[str, str]:
+        """Column names and DuckDB's type names, in order; empty when the table does not exist."""
+        if not self._file.exists():
+            return {}
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            return {c.name: c.type for c in columns_of(connection, catalog, found)} if found else {}
+
+    def check_names(self, target: Target, schema: pa.Schema) -> None:
+        """See `port.Warehouse.check_names`."""
+        _check_target(target)
+        check_names(target, schema)
+
+    def check_shape(self, target: Target, schema: pa.Schema) -> None:
+        """See `port.Warehouse.check_shape`."""
+        if self._file.exists():
+            with self._file.opened() as (connection, catalog):
+                check_reshaping(connection, catalog, target, schema)
+
+    def drop_table(self, target: Target) -> None:
+        """Remove the table if it exists."""
+        if not self._file.exists():
+            return
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            with one_transaction(connection):
+                if found is not None:
+                    connection.execute(q.drop_table(catalog, found))
+                drop_markers(connection, catalog, target)
+
+    def revise_versions(
+        self,
+        target: Target,
+        columns: VersionColumns,
+        decide: Callable[[Sequence[Version]], RepairPlan],
+        *,
+        apply: bool,
+    ) -> RepairPlan:
+        """See `history.versions.VersionStore`. Raises WarehouseError, WarehouseBusy, FidelityError."""
+        if not self._file.exists():
+            raise _no_table(target)
+        with self._file.opened() as (connection, catalog):
+            found = find_table(connection, catalog, target)
+            if found is None:
+                raise _no_table(target)
+            types = {column.name: column.type for column in columns_of(connection, catalog, found)}
+            return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
+
+
+def _no_table(target: Target) -> WarehouseError:
+    return WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy="load it first")
+
+
+def _check_target(target: Target) -> None:
+    """Raises ConfigError for names that DuckDB or we keep for ourselves."""
+    schema, _table = target
+    if schema.casefold() in _OWN_SCHEMAS:
+        raise ConfigError(
+            f"target_schema {schema!r} is reserved", remedy="choose another target_schema or dataset_name"
+        )
+
+
+def _mark(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
+    if request.marker is None:
+        return
+    how = request.disposition
+    scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
+    (rows,) = connection.execute(q.count_where(catalog, target, scope)).fetchone() or (0,)
+    write_marker(connection, catalog, request.target, replace(request.marker, rows=int(rows)), request.retires)

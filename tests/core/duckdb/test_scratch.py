@@ -1,0 +1,45 @@
+"""What a scratch database may use of the machine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dltsync_core.duckdb import scratch
+from dltsync_core.duckdb.scratch import distinct_rows, scratch_database
+
+
+def _rows(count: int, repeated: int) -> pa.RecordBatchReader:
+    schema = pa.schema([pa.field("key", pa.string())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for start in range(0, count, 10_000):
+            keys = [f"{'k' * 200}{number % repeated}" for number in range(start, start + 10_000)]
+            yield pa.record_batch([pa.array(keys)], schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def test_more_keys_than_it_may_hold_are_counted_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scratch, "MEMORY_LIMIT_MB", 160)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert distinct_rows(_rows(2_000_000, 1_600_000)) == 1_600_000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_spills_where_nobody_looks_for_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB's default is a directory `.tmp` where the process stands, and four fifths of the machine."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch_database() as connection:
+        query = "SELECT current_setting('temp_directory'), current_setting('memory_limit')"
+        directory, limit = connection.execute(query).fetchone() or ("", "")
+        assert Path(directory).parent == tmp_path
+        assert limit == "976.5 MiB"
+    assert not Path(directory).exists()

@@ -1,0 +1,89 @@
+"""What lies in a lake that should not: found without opening files, set aside with a note, never removed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.lake.lake import Lake
+from tests.core.lake.lake_loads import ORDERS, facts_of, next_fence, publish, stage
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
+JANUARY, FEBRUARY = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)"
+
+
+def lake_in(path: Path) -> Lake:
+    return Lake(path, "shop", keep_generations=1)
+
+
+def test_a_healthy_lake_has_nothing_to_say(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    publish(lake, "partition", JANUARY, [1, 2])
+    publish(lake, "partition", JANUARY, [1, 2, 3])
+    publish(lake, "partition", FEBRUARY, [4])
+    found = lake.survey(ORDERS)
+    assert (found.findings, dict(found.problems)) == ((), {})
+    assert set(found.units) == {JANUARY, FEBRUARY}
+
+
+def test_only_the_unit_of_a_missing_file_is_in_doubt(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    january = publish(lake, "partition", JANUARY, [1, 2])
+    publish(lake, "partition", FEBRUARY, [4])
+    lake.paths(january)[0].unlink()
+    found = lake.survey(ORDERS)
+    assert [("missing" in problem) for problem in found.problems_of(JANUARY)] == [True]
+    assert found.problems_of(FEBRUARY) == ()
+    assert found.findings == ()
+
+
+def test_what_is_set_aside_is_kept_whole_with_a_note(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
+    copy = lake.paths(manifest)[0].with_name("copy.parquet")
+    shutil.copy(lake.paths(manifest)[0], copy)
+    content = copy.read_bytes()
+    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).strays, NOW)
+    assert (lake.directory / place).read_bytes() == content
+    note = json.loads((lake.directory / f"{place}.why.json").read_text(encoding="utf-8"))
+    assert note["from"].endswith("data/copy.parquet")
+    assert note["kind"] == "foreign file"
+    assert not copy.exists()
+    assert lake.survey(ORDERS).findings == ()
+
+
+def test_setting_aside_twice_is_setting_aside_once(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
+    (lake.directory / manifest.files[0].path).with_name("copy.parquet").write_bytes(b"x")
+    strays = lake.survey(ORDERS).strays
+    lake.set_aside(ORDERS, strays, NOW)
+    after = lake.survey(ORDERS)
+    assert lake.set_aside(ORDERS, after.strays, NOW) == []
+
+
+def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> None:
+    """Its manifest may come in the next moment: it is no stray."""
+    lake = lake_in(tmp_path)
+    manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
+    staged = stage(lake, facts_of("static"), [1, 2, 3])
+    fence = next_fence(lake, staged)
+    name = f"f{fence:012d}-{staged.facts.load_id}-0.parquet"
+    shutil.copy(staged.files[0].path, lake.paths(manifest)[0].with_name(name))
+    assert lake.survey(ORDERS).findings == ()
+    lake.publish(staged, fence=fence)
+    assert lake.survey(ORDERS).findings == ()
+
+
+def test_an_older_manifest_is_still_read(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
+    path = next((lake.directory).glob("*/_manifests/*.json"))
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    for new in ("pipeline", "source", "shape", "probe_rows", "builds_on"):
+        del facts[new]
+    path.write_text(json.dumps({**facts, "manifest_version": 1}), encoding="utf-8")
+    assert lake.survey(ORDERS).units[WHOLE_TABLE][0].files == manifest.files
