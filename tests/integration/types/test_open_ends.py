@@ -86,7 +86,9 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def check(house: HistoryHouse, name: str, *, apply: bool = False) -> dict[str, Any]:
     with house.pipeline() as pipeline:
-        return pipeline.scd_handler.repair_scd_integrity(f"{house.schema}.{name}", dry_run=not apply)
+        return pipeline.scd_handler.repair_scd_integrity(
+            f"{house.schema}.{name}", dry_run=not apply, including_source_faults=apply
+        )
 
 
 def ends(house: HistoryHouse, name: str) -> list[Any]:

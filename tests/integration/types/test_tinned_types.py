@@ -259,9 +259,9 @@ def test_u_fffd_that_is_really_stored_is_loaded(canned_house: TypeHouse) -> None
 @pytest.mark.parametrize(
     ("value", "kept", "instruction"),
     [
-        ("9999-12-31T23:59:59.9999999", None, "column_representation: {EndDate: text}"),
+        ("9999-12-31T23:59:59.9999999", None, "column_representation: {EndDate: open_end}"),
         ("9999-12-31T00:00:00", None, "column_representation: {EndDate: microseconds}"),
-        ("2024-01-01T00:00:00.1234567", "microseconds", "column_representation: {EndDate: text}"),
+        ("2024-01-01T00:00:00.1234567", "microseconds", "column_representation: {EndDate: nanoseconds}"),
     ],
 )
 def test_an_end_of_time_stops_with_one_instruction_that_helps(
