@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -30,6 +30,7 @@ from dltsync_core.plan.disposition import Disposition
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.from_lake import InLake, dispositions, find_in_lake
+from dltsync_core.run.load.group_load import GroupLoader, WaitingLoad
 from dltsync_core.run.load.prepublish_checks import count_increment, refusal, rows_in_lake
 from dltsync_core.run.load.records import commit_change, loads_of, marker_of
 from dltsync_core.run.load.resume import ResumableRows
@@ -39,7 +40,6 @@ from dltsync_core.run.load.verify import (
     counts_after_load,
     disagreement,
     figures_after_load,
-    measure_loaded_unit,
     other_values,
     stamps_differ,
 )
@@ -58,8 +58,9 @@ log = logging.getLogger("dltsync.run")
 class TableRun:
     """Some units of one table, under one lease."""
 
-    def __init__(self, context: RunContext, prepared: PreparedTable, held: Held) -> None:
+    def __init__(self, context: RunContext, prepared: PreparedTable, held: Held, loader: GroupLoader) -> None:
         self._context = context
+        self._loader = loader
         self._held = held
         self._prepared = prepared
         self._shape = prepared.resolved
@@ -105,10 +106,11 @@ class TableRun:
     # -- stages -----------------------------------------------------------------------------------------------------
 
     def _read(self, works: Sequence[UnitWork]) -> None:
-        for work in works:
-            self._extract(work)
-            self._add_up(work)
-        self._publish(works)
+        with self._loader.reading(self._shape.name):
+            for work in works:
+                self._extract(work)
+                self._add_up(work)
+            self._publish(works)
         for work in works:
             self._load(work, last=work is works[-1])
             self._validate(work)
@@ -219,57 +221,60 @@ class TableRun:
         checkpoints.reached(checkpoints.PUBLISHED)
 
     def _load(self, work: UnitWork, *, last: bool = True) -> None:
-        """`last` of its group: only then all rows of what vanished have been taken over."""
+        """`last` of its group: only then all rows of what was removed have been taken over."""
         self._context.raise_if_stopped()
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
         self._report.say("loading", work, rows=work.rows_to_load)
         retires = work.step.replaces if last else ()
-        with ExitStack() as turn:  # one opening of the warehouse, for the load and for the look at what it made
-            if work.in_lake is not None:
-                loads: list[str] = []
-                for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
-                    loads.append(manifest.load_id)
-                    self._bring_in(turn, work, manifest, disposition, loads)
-            else:
-                loads = loads_of(self._context, self._shape, work)
-                self._bring_in(turn, work, work.manifest, self._shape.disposition_of(work.step), loads, retires)
-            self._report.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
-            self._report.say("loaded", work, rows=work.rows_to_load)
-            checkpoints.reached(checkpoints.LOADED)
-            started = time.perf_counter()
-            work.found = measure_loaded_unit(self._context, self._shape, work)
-            work.validate_seconds += time.perf_counter() - started
+        about = work.step.table, work.step.unit, work.load_id
+        with ExitStack() as files, self._context.reporter.about(*about):
+            requests = [self._request(files, work, *of_load) for of_load in self._loads(work, retires)]
+            self._loader.load(WaitingLoad(self._shape, work, requests, self._may_write))
+        self._report.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
+        self._report.say("loaded", work, rows=work.rows_to_load)
+        checkpoints.reached(checkpoints.LOADED)
 
-    def _bring_in(
+    def _loads(
+        self, work: UnitWork, retires: tuple[str, ...]
+    ) -> Iterator[tuple[Manifest, Disposition, list[str], tuple[str, ...]]]:
+        """The loads of the lake that bring the unit in, each with how it enters, the loads that the unit consists of
+        afterwards, and the units whose rows it takes over."""
+        if work.in_lake is None:
+            if work.manifest is not None:
+                loads = loads_of(self._context, self._shape, work)
+                yield work.manifest, self._shape.disposition_of(work.step), loads, retires
+            return
+        so_far: list[str] = []
+        for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
+            so_far.append(manifest.load_id)
+            yield manifest, disposition, list(so_far), ()
+
+    def _request(
         self,
-        turn: ExitStack,
+        files: ExitStack,
         work: UnitWork,
         manifest: Manifest,
         disposition: Disposition,
         loads: Sequence[str],
-        retires: tuple[str, ...] = (),
-    ) -> None:
-        """One load of the lake into the warehouse, which stays open for as long as `turn`. `loads` are those the unit consists of
-        afterwards."""
-        about = work.step.table, work.step.unit, work.load_id
-        with self._context.lake.files(manifest) as files, self._context.reporter.about(*about):
-            request = LoadRequest(
-                target=self._shape.target,
-                files=files,
-                schema=self._shape.mapping.schema,
-                disposition=disposition,
-                load_id=manifest.load_id,
-                hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
-                marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
-                retires=retires,
-            )
-            turn.enter_context(self._context.warehouse_opened())
-            self._context.raise_if_stopped()
-            self._lease()
-            started = time.perf_counter()
-            self._context.warehouse.load(request)
-        work.load_seconds += time.perf_counter() - started
+        retires: tuple[str, ...],
+    ) -> LoadRequest:
+        """The files stay there until `files` is closed."""
+        return LoadRequest(
+            target=self._shape.target,
+            files=files.enter_context(self._context.lake.files(manifest)),
+            schema=self._shape.mapping.schema,
+            disposition=disposition,
+            load_id=manifest.load_id,
+            hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
+            marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
+            retires=retires,
+        )
+
+    def _may_write(self) -> None:
+        """Raises Stopped or Fenced."""
+        self._context.raise_if_stopped()
+        self._lease()
 
     def _validate(self, work: UnitWork) -> None:
         started = time.perf_counter()

@@ -16,6 +16,7 @@ from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, Stopped, log
 from dltsync_core.run.events import Event
 from dltsync_core.run.load.flow import TableRun
+from dltsync_core.run.load.group_load import GroupLoader
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.planning.table import plan_table
@@ -28,8 +29,9 @@ from dltsync_core.state.leases import Held
 class LeasedRun:
     """The units of one table, each under a lease. Families of units may run in different threads."""
 
-    def __init__(self, context: RunContext, prepared: PreparedTable) -> None:
+    def __init__(self, context: RunContext, prepared: PreparedTable, loader: GroupLoader) -> None:
         self._context = context
+        self._loader = loader
         self._prepared = prepared
         self._marked: int | None = None
         self._guard = threading.Lock()
@@ -54,7 +56,7 @@ class LeasedRun:
                 if self._moved(table, units):
                     done = self._planned_anew(steps, held)
                 else:
-                    done = TableRun(self._context, self._prepared, held).run_group(works)
+                    done = TableRun(self._context, self._prepared, held, self._loader).run_group(works)
         except (SyncError, Stopped) as error:
             if not done:
                 return UnitReporter(self._context, table).failed(works, error)
@@ -92,7 +94,7 @@ class LeasedRun:
                 unit=steps[0].unit,
             )
         works = [UnitWork(step) for step in planned if step.action is not Action.SKIP]
-        done = TableRun(self._context, prepared, held).run_group(works) if works else ()
+        done = TableRun(self._context, prepared, held, self._loader).run_group(works) if works else ()
         left = [step for step in planned if step.action is Action.SKIP]
         return (*done, *(skipped(self._context, prepared, step, "another run was at it meanwhile; ") for step in left))
 

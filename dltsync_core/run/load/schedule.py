@@ -9,29 +9,37 @@ from functools import partial
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.run.context import RunContext
+from dltsync_core.run.load.group_load import GroupLoader
 from dltsync_core.run.load.leased import LeasedRun, skipped
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.workers import Task, run_tasks
 
+WAITING_LOADS = 16
+"""Units that may wait for the warehouse while others are read: each has a thread, a lease, and published files."""
+
 
 def execute(context: RunContext, tables: Sequence[PreparedTable], *, parallel: bool) -> list[UnitResult]:
     """Every step of every plan, as a result. Failures are results too; only an interrupt is raised."""
+    processing = context.config.processing
+    readers = processing.max_workers if parallel else 1
+    per_table = processing.partition_parallel_limit if parallel else 1
+    waiting = WAITING_LOADS if parallel else 0
+    loader = GroupLoader(context, readers=readers, readers_per_table=per_table)
     results: dict[tuple[TableName, str], UnitResult] = {}
     tasks = []
     for prepared in tables:
         for step in prepared.plan.steps:
             if step.action is Action.SKIP:
                 results[_key(step)] = skipped(context, prepared, step)
-        run = LeasedRun(context, prepared)
+        run = LeasedRun(context, prepared, loader)
         table = str(prepared.plan.table)
         tasks += [Task(table, partial(run.run_group, family)) for family in repartition_groups_of(prepared.plan)]
-    processing = context.config.processing
     with context.ledger.store.kept_open() if tasks else nullcontext():
         finished = run_tasks(
             tasks,
-            workers=processing.max_workers if parallel else 1,
-            per_group=processing.partition_parallel_limit if parallel else 1,
+            workers=readers + waiting,
+            per_group=per_table + waiting,
             stop=context.stop,
         )
     for done in finished:

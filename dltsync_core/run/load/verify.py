@@ -3,36 +3,59 @@ against the warehouse, in one statement."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, ValidationFailed
+from dltsync_core.identity import TableName, dotted
 from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.unit import InWarehouse, UnitWork
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.stamps import stamps_at_source, stamps_in_warehouse
-from dltsync_core.typemap.column_stats import summary_columns
+from dltsync_core.typemap.column_stats import SummaryColumn, summary_columns
 from dltsync_core.validate.column_stats import LoadedFigure, loaded_figures
 from dltsync_core.validate.counts import ThreeCounts, difference
 
 _NAMED_DIFFERENCES = 5
 
 
-def measure_loaded_unit(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> InWarehouse:
-    """Count the unit where it was just loaded, and sum it up. For while the warehouse is open anyway."""
-    unit = work.step.unit
+def measure_loaded_units(context: RunContext, loaded: Sequence[tuple[ResolvedTable, UnitWork]]) -> None:
+    """Count units where they were just loaded, and sum them up: units of one table by one statement. For while the warehouse is
+    open anyway. Sets `UnitWork.found`."""
+    by_table: dict[tuple[TableName, bool], list[tuple[ResolvedTable, UnitWork]]] = {}
+    for resolved, work in loaded:
+        by_table.setdefault((resolved.name, _may_be_compared(resolved, work)), []).append((resolved, work))
+    for (_, compared), units in by_table.items():
+        resolved = units[0][0]
+        columns = _columns_to_compare(context, resolved) if compared else ()
+        scopes = {work.step.unit: resolved.scope_of(work.step.unit) for _, work in units}
+        summaries = context.warehouse.summaries(resolved.target, scopes, columns)
+        for _, work in units:
+            found = summaries[work.step.unit]
+            work.found = InWarehouse(
+                found, tuple(c.name for c in columns), _stamps(context, resolved, work, found.rows)
+            )
+
+
+def _may_be_compared(resolved: ResolvedTable, work: UnitWork) -> bool:
+    """Not a load that merges: the warehouse then holds more than its files."""
     merged = work.in_lake is not None and len(work.in_lake.manifests) > 1
-    replaced = isinstance(resolved.disposition_of(work.step), (ReplaceScope, ReplaceTable))
-    columns = summary_columns(
+    return not merged and isinstance(resolved.disposition_of(work.step), (ReplaceScope, ReplaceTable))
+
+
+def _columns_to_compare(context: RunContext, resolved: ResolvedTable) -> tuple[SummaryColumn, ...]:
+    return summary_columns(
         resolved.mapping,
         decimals=context.config.processing.validate_precision_end_to_end,
         whole_numbers=False,
         moments=False,
     )
-    compared = columns if replaced and not merged else ()
-    found = context.warehouse.summaries(resolved.target, {unit: resolved.scope_of(unit)}, compared)[unit]
+
+
+def _stamps(context: RunContext, resolved: ResolvedTable, work: UnitWork, rows: int) -> str | None:
     asked = work.staged is not None and stamps_at_source(work.step, work.staged.probe) is not None
-    stamps = stamps_in_warehouse(context, resolved) if asked and found.rows == work.known.source_rows else None
-    return InWarehouse(found, tuple(column.name for column in compared), stamps)
+    return stamps_in_warehouse(context, resolved) if asked and rows == work.known.source_rows else None
 
 
 def stamps_differ(work: UnitWork) -> bool:
@@ -77,7 +100,7 @@ def disagreement(resolved: ResolvedTable, work: UnitWork, counts: ThreeCounts) -
     table = work.step.table
     if isinstance(resolved.disposition_of(work.step), MergeKeys):
         remedy = (
-            f"the load was not committed; see what else writes to the warehouse table {'.'.join(resolved.target)}, then "
+            f"the load was not committed; see what else writes to the warehouse table {dotted(*resolved.target)}, then "
             f"`dltsync run --tables {table} --full-refresh` makes it anew"
         )
     else:

@@ -1,0 +1,118 @@
+"""Units that wait for the warehouse at the same moment come in together; each still succeeds or fails for itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from dltsync_core.errors import Fenced, WarehouseError
+from dltsync_core.run.events import Event
+from dltsync_core.run.load import group_load
+from dltsync_core.run.result import RunResult
+from dltsync_core.warehouse.port import Loaded, LoadRequest
+from tests.core.run.fake_warehouse import FakeWarehouse
+from tests.core.run.shop import EVERYTHING, ORDERS, Shop, outcomes
+
+
+class BusyWarehouse(FakeWarehouse):
+    """Another process has it until `units` are published: they all wait then, but for the one that got there first."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.groups: list[list[str]] = []
+        self.refuses: dict[str, Exception] = {}
+        self._units, self._published, self._all = units, 0, threading.Event()
+
+    def heard(self, event: Event) -> None:
+        if event.stage == "published":
+            self._published += 1
+            if self._published == self._units:
+                self._all.set()
+
+    def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        assert self._all.wait(20), "units are published while others wait for the warehouse"
+        self.groups.append([request.marker.unit for request in requests if request.marker is not None])
+        for request in requests:
+            if request.marker is not None and request.marker.unit in self.refuses:
+                raise self.refuses[request.marker.unit]
+        return super().load_group(requests)
+
+
+def run(place: Shop, warehouse: BusyWarehouse) -> RunResult:
+    place.warehouse = warehouse
+    return place.run(on_event=warehouse.heard)
+
+
+def test_units_that_wait_come_in_by_one_group(place: Shop) -> None:
+    warehouse = BusyWarehouse(units=5)
+    assert outcomes(run(place, warehouse)) == EVERYTHING
+    assert sorted(len(group) for group in warehouse.groups) == [1, 4]
+    place.assert_same()
+
+
+def test_a_group_is_bounded(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_load, "MOST_UNITS", 2)
+    warehouse = BusyWarehouse(units=5)
+    assert run(place, warehouse).success
+    assert max(len(group) for group in warehouse.groups) == 2
+
+
+def test_rows_bound_a_group_too(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_load, "MOST_ROWS", 5)
+    warehouse = BusyWarehouse(units=5)
+    assert run(place, warehouse).success
+    assert [group for group in warehouse.groups if "[10,20)" in group] == [["[10,20)"]], (
+        "more than five rows come alone"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [WarehouseError("no such type"), Fenced("another run was faster"), RuntimeError("odd")]
+)
+def test_only_the_guilty_unit_of_a_group_fails(place: Shop, error: Exception) -> None:
+    warehouse = BusyWarehouse(units=5)
+    warehouse.refuses["[10,20)"] = error
+    result = run(place, warehouse)
+    assert outcomes(result) == {**EVERYTHING, "Orders [10,20)": "failed"}
+    (failed,) = result.failed
+    assert failed.error_type == type(error).__name__
+    assert {row["OrderNo"] for row in place.warehouse_rows(ORDERS)} == {*range(1, 10), *range(20, 30)}
+    warehouse.refuses.clear()
+    place.run()
+    place.assert_same()
+
+
+def test_a_warehouse_that_does_not_open_fails_all_that_wait(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: FakeWarehouse) -> None:
+        raise WarehouseError("the file is on a disk that is gone")
+
+    place.run()
+    place.rows(ORDERS)[0]["Note"] = place.rows(ORDERS)[15]["Note"] = "edited"
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeWarehouse, "load_group", lambda self, requests: closed(self))
+        result = place.run()
+    assert [unit.unit for unit in result.failed] == ["(-inf,10)", "[10,20)"]
+    place.run()
+    place.assert_same()
+
+
+def test_reading_is_limited_while_units_wait(place: Shop) -> None:
+    """Units that wait for the warehouse are not counted as readers, and no more are read than the config allows."""
+    place.processing = {"max_workers": 2, "partition_parallel_limit": 1}
+    reading: set[tuple[str, str]] = set()
+    most = 0
+
+    def heard(event: Event) -> None:
+        nonlocal most
+        if event.stage == "extracting":
+            reading.add((str(event.table), event.unit))
+            most = max(most, len(reading))
+        elif event.stage == "published":
+            reading.discard((str(event.table), event.unit))
+        warehouse.heard(event)
+
+    warehouse = place.warehouse = BusyWarehouse(units=5)
+    assert place.run(on_event=heard).success
+    assert most <= 2
