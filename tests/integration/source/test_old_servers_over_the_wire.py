@@ -64,7 +64,10 @@ def test_a_query_of_the_catalogue_that_the_server_cannot_answer(
 def test_a_function_that_a_read_view_needs(source: SqlServerSource, faults: FaultControl) -> None:
     message = "'MIN_ACTIVE_ROWVERSION' is not a recognized built-in function name."
     faults.plan(Fault(Fail(195, message, severity=15), Where(pattern="MIN_ACTIVE_ROWVERSION")))
-    with pytest.raises(UnsupportedServer, match="has no MIN_ACTIVE_ROWVERSION") as caught, source.read_view(ceiling=True):
+    with (
+        pytest.raises(UnsupportedServer, match="has no MIN_ACTIVE_ROWVERSION") as caught,
+        source.read_view(ceiling=True),
+    ):
         pass
     assert "SQL Server 2016 (13.0) or newer" in caught.value.remedy
     assert caught.value.facts["product_version"]
