@@ -116,7 +116,9 @@ class GroupLoader:
                 return
             except Exception as error:  # noqa: BLE001 -- which of them is to blame shows when each is alone
                 # Not the error's text: a library's own may hold what must not be shown. The unit to blame says it by itself.
-                log.warning("%d units could not be loaded together (%s): now one by one", len(ready), type(error).__name__)
+                log.warning(
+                    "%d units could not be loaded together (%s): now one by one", len(ready), type(error).__name__
+                )
             ready = [each for each in ready if _may_come_in(each)]
         for each in ready:
             try:
