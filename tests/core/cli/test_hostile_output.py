@@ -10,6 +10,7 @@ import pytest
 import typer
 from rich.console import Console
 
+from dltsync_core.cli import console as cli_console
 from dltsync_core.cli import outcome, tables
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.cli.row_diff import print_narrowed
@@ -91,7 +92,7 @@ def test_progress(text: str, console: Console) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_errors(text: str, monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    monkeypatch.setattr(outcome, "stderr", console)
+    monkeypatch.setattr(cli_console, "stderr", console)
     with pytest.raises(typer.Exit), outcome.explained(as_json=False):
         raise QueryError(text, remedy=text)
     _shown_whole(text, console)
@@ -100,7 +101,7 @@ def test_errors(text: str, monkeypatch: pytest.MonkeyPatch, console: Console) ->
 def test_a_traceback_that_was_asked_for_holds_no_secret(
     monkeypatch: pytest.MonkeyPatch, console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(outcome, "stderr", console)
+    monkeypatch.setattr(cli_console, "stderr", console)
     monkeypatch.setattr(outcome, "_secrets", ["hunter2}"])
     monkeypatch.setenv("DLT_SYNC_DEBUG", "1")
     with pytest.raises(typer.Exit), outcome.explained(as_json=False):
