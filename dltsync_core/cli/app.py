@@ -141,10 +141,10 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    narrow: Annotated[
+    row_diff: Annotated[
         bool,
         typer.Option(
-            "--narrow",
+            "--row-diff",
             help="Show the rows that differ, up to 100 of each table or partition: their keys and the values that differ. "
             "Prints values of your data. Implies --fingerprint.",
         ),
@@ -164,7 +164,7 @@ def validate(
             table_names=tables,
             partitions=partitions,
             fingerprint=algorithm or ("sha256" if fingerprint else None),
-            narrow=narrow,
+            row_diff=row_diff,
             as_json=json,
         )
 

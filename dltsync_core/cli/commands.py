@@ -125,14 +125,14 @@ def validate(
     table_names: Sequence[str] | None,
     partitions: Sequence[str] | None,
     fingerprint: str | None,
-    narrow: bool,
+    row_diff: bool,
     as_json: bool,
 ) -> None:
     """`dltsync validate`. Exit code 9 when source, lake and warehouse differ."""
     names, keys = split_names(table_names), split_partition_keys(partitions)
     with _open(config, as_json=as_json, quiet=True) as pipeline:
         report = pipeline.validate_all_tables(
-            table_names=names, partition_keys=keys, fingerprint=fingerprint, narrow=narrow
+            table_names=names, partition_keys=keys, fingerprint=fingerprint, row_diff=row_diff
         )
     if as_json:
         outcome.emit_json(report)
