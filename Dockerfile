@@ -20,7 +20,7 @@ COPY dltsync_core dltsync_core
 COPY dltsync_dagster dltsync_dagster
 COPY sqlserver_sandbox sqlserver_sandbox
 COPY workspace.yaml ./
-RUN pip install --constraint constraints.txt .
+RUN pip install --constraint constraints.txt '.[dagster]'
 
 RUN useradd --create-home --uid 10001 dltsync \
     && install -d -o dltsync -g dltsync -m 0750 /var/lib/dltsync /var/lib/dltsync/dagster

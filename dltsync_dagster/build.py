@@ -6,6 +6,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster.assets import synced_table
 from dltsync_dagster.checks import version_integrity_check
+from dltsync_dagster.compat import DltTranslator
 from dltsync_dagster.jobs import daily_schedule, everything_job
 from dltsync_dagster.location import Location
 from dltsync_dagster.port import OpenPipeline
@@ -22,18 +23,18 @@ def build_definitions(
     config: PipelineConfig,
     *,
     settings: LocationSettings | None = None,
-    translator: TableTranslator | None = None,
+    translator: TableTranslator | DltTranslator | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
 ) -> dg.Definitions:
     """Assets, checks, sensors, jobs with their schedules and resources for every table of a config.
 
-    `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names things; `open_pipeline` puts something else
-    in the place of the core. Raises ConfigError for settings that mean nothing.
+    `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
+    or adds to them (a `DagsterDltTranslator`); `open_pipeline` replaces the core. Raises ConfigError for unknown settings.
     """
     location = Location(
         config=config,
         settings=settings if settings is not None else read_settings(),
-        translator=translator if translator is not None else TableTranslator(),
+        translator=TableTranslator.of(translator),
         open_pipeline=open_pipeline,
     )
     everything, validation = everything_job(location), validate_everything_job(location)

@@ -1,8 +1,8 @@
-"""The names we take from dagster-dlt, under whichever package they are installed, and what of Dagster is not public yet: its
-preview warnings, and checks of single partitions (in every version that our range admits, 1.13.1 of the old name included).
+"""What we take from Dagster that is not public yet: its preview warnings, and checks of single partitions (in every version that
+our range admits); and the classes of dagster-dlt, which is needed only by those who bring a translator of it.
 
-`dagster-embedded-elt` is the retired name of `dagster-dlt`: its last release re-exports the same class objects. Where it is
-installed we import through it, so that one who depends on the old name runs what we test.
+`dagster-embedded-elt` is the retired name of `dagster-dlt`: its last release re-exports the same classes. Where it is installed
+we import through it, so that the tests cover what its users run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -18,23 +19,37 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 
 from dltsync_dagster.partitions import portions
 
-with warnings.catch_warnings():
-    # The shim announces its own retirement on import; who installed it on purpose knows, and cannot act on it at run time.
-    warnings.filterwarnings("ignore", message="The `dagster-embedded-elt` library", category=DeprecationWarning)
-    try:
-        from dagster_embedded_elt.dlt import DagsterDltTranslator, DltResourceTranslatorData
-    except ImportError:
-        from dagster_dlt import DagsterDltTranslator
-        from dagster_dlt.translator import DltResourceTranslatorData
-
 __all__ = [
     "CheckedMaterialization",
-    "DagsterDltTranslator",
-    "DltResourceTranslatorData",
+    "DltTranslator",
     "check_spec",
     "latest_materializations",
     "preview_accepted",
+    "resource_data",
 ]
+
+
+class DltTranslator(Protocol):
+    """A `DagsterDltTranslator`, as far as we use it."""
+
+    def get_asset_spec(self, data: Any, /) -> dg.AssetSpec:
+        """The asset of a dlt resource (`DltResourceTranslatorData`)."""
+        ...
+
+
+def resource_data(name: str) -> Any:
+    """What a `DagsterDltTranslator` is given for a table: a dlt resource of this name, in no pipeline."""
+    # Here, not above: neither package is needed without such a translator, and dlt takes long to import.
+    import dlt
+
+    with warnings.catch_warnings():
+        # The old name warns of its retirement on import. Its users know, and cannot act on it at run time.
+        warnings.filterwarnings("ignore", message="The `dagster-embedded-elt` library", category=DeprecationWarning)
+        try:
+            from dagster_embedded_elt.dlt import DltResourceTranslatorData
+        except ImportError:
+            from dagster_dlt.translator import DltResourceTranslatorData
+    return DltResourceTranslatorData(resource=dlt.resource([], name=name), pipeline=None)
 
 
 RECORDS_PER_REQUEST = 500

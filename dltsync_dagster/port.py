@@ -54,7 +54,7 @@ class Pipeline(Protocol):
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
-        narrow: bool = False,
+        row_diff: bool = False,
     ) -> dict[str, Any]:
         """Source, lake and warehouse compared as they are now, as a report."""
         ...

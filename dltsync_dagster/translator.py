@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import dagster as dg
-import dlt
 
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.display import as_markdown
 from dltsync_core.identity import dotted, path_part
-from dltsync_dagster.compat import DagsterDltTranslator, DltResourceTranslatorData
+from dltsync_dagster.compat import DltTranslator, resource_data
 
 _PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}(?:[0-9a-f]{8})?$)[A-Za-z0-9_-]+")
 """What cannot be taken for the name of another table with its digest."""
@@ -36,12 +35,19 @@ class TableTranslatorData:
 
 
 @dataclass
-class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
-    """Keys, kinds, groups and metadata of the assets.
+class TableTranslator:
+    """Keys, kinds, groups and metadata of the assets. Subclass it to change them.
 
-    It is a `DagsterDltTranslator`: the spec of a table starts from what that one says of a dlt resource of the same name (kind
-    `dlt`, and whatever an override adds), and `get_table_spec` fills in what dltsync knows.
+    `dlt` is a `DagsterDltTranslator` of yours: what it says of a dlt resource with the table's name (kinds, tags, metadata,
+    automation condition) is part of the table's asset. Key, upstream asset, description, group and owners are dltsync's.
     """
+
+    dlt: DltTranslator | None = None
+
+    @staticmethod
+    def of(translator: TableTranslator | DltTranslator | None) -> TableTranslator:
+        """A translator of tables as it is, one of dlt resources as part of one; the default for None."""
+        return translator if isinstance(translator, TableTranslator) else TableTranslator(dlt=translator)
 
     def get_table_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The synced table: schema and name in the warehouse."""
@@ -57,9 +63,7 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
         """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
         table, config = data.table, data.config
         schema, name = config.target_of(table)
-        base: dg.AssetSpec = self.get_asset_spec(
-            DltResourceTranslatorData(resource=dlt.resource([], name=name), pipeline=None)
-        )
+        base = self.dlt.get_asset_spec(resource_data(name)) if self.dlt is not None else _dlt_asset(name)
         return base.replace_attributes(
             key=self.get_table_key(data),
             deps=[self.get_source_key(data)],
@@ -92,6 +96,11 @@ class TableTranslator(DagsterDltTranslator):  # type: ignore[misc]
                 "dagster/storage_kind": "sqlserver",
             },
         )
+
+
+def _dlt_asset(name: str) -> dg.AssetSpec:
+    """What dagster-dlt says of a dlt resource by default, as far as a table's asset keeps it: the kind."""
+    return dg.AssetSpec(name, kinds={"dlt"})
 
 
 def key_part(name: str) -> str:

@@ -32,7 +32,7 @@ class ValidationOptions(dg.Config):
         default=None,
         description="sha256 or md5: also compare a hash of every value. It is computed row by row, in all three places.",
     )
-    narrow: bool = Field(
+    row_diff: bool = Field(
         default=False,
         description="Also name the rows that differ, by fingerprint. Their keys and values then stand in Dagster's event log.",
     )
@@ -94,7 +94,7 @@ def compared(
     key = location.asset_key(table)
     about = materializations_of(location, instance, table, [*units, WHOLE_TABLE])
     (report,) = pipeline.validate_all_tables(
-        [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, narrow=options.narrow
+        [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, row_diff=options.row_diff
     )["tables"]
     verdicts = verdicts_of(report, chosen)
     if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(

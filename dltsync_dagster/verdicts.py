@@ -85,11 +85,11 @@ def _metadata(
     differing = [(unit["unit"], figure) for unit in units for figure in unit["columns"]]
     if differing:
         found["dltsync/differences"] = dg.MetadataValue.md(_figures_table(differing))
-    rows = [(unit, row) for unit in units if unit["narrowed"] for row in unit["narrowed"]["rows"]]
+    rows = [(unit, row) for unit in units if unit["row_diff"] for row in unit["row_diff"]["rows"]]
     if rows:
         found["dltsync/rows"] = dg.MetadataValue.md(_rows_table(rows))
     unnamed = tuple(
-        f"{u['unit']}: {u['narrowed']['why_not']}" for u in units if u["narrowed"] and u["narrowed"]["why_not"]
+        f"{u['unit']}: {u['row_diff']['reason']}" for u in units if u["row_diff"] and u["row_diff"]["reason"]
     )
     notes = (*notes, *unnamed)
     for name, sentences in (("dltsync/problems", problems), ("dltsync/notes", notes)):
@@ -131,8 +131,8 @@ def _rows_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> 
         (
             code(unit["unit"]),
             code(", ".join(f"{name} {_value(value)}" for name, value in row["key"].items())),
-            code(row["said"]),
-            " ".join(map(_values, row["values"])) if unit["narrowed"]["key"] else "",
+            code(row["message"]),
+            " ".join(map(_values, row["values"])) if unit["row_diff"]["key"] else "",
         )
         for unit, row in rows
     ]

@@ -1,8 +1,9 @@
-"""Options that several commands share, and how their text is read."""
+"""Options that several commands share, and the functions that split their values."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -17,25 +18,31 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="The config file (YAML or TOML). Default: $DLT_SYNC_CONFIG, else ./dltsync.yaml.",
+        metavar="FILE",
+        help="Config file (YAML or TOML). Default: $DLT_SYNC_CONFIG, else ./dltsync.yaml.",
         show_default=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; logs go to stderr.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout. Logs go to stderr.")]
 TablesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--tables",
         "-t",
-        help="Only these tables: sales.Orders,dbo.Customers. May be repeated. A name with a dot, comma or bracket in it stands "
-        "in brackets: '[a.b].[c]'.",
+        metavar="TABLES",
+        help="Only these tables: sales.Orders,dbo.Customers. Repeatable. Put a name with a dot, comma or bracket into brackets: "
+        "'[a.b].[c]'.",
         show_default=False,
     ),
 ]
 KindsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--kinds", "-k", help="Only these kinds: partition, scd, static. May be repeated.", show_default=False
+        "--kinds",
+        "-k",
+        metavar="KINDS",
+        help="Only tables of these kinds: partition, scd, static. Repeatable.",
+        show_default=False,
     ),
 ]
 PartitionsOption = Annotated[
@@ -43,24 +50,24 @@ PartitionsOption = Annotated[
     typer.Option(
         "--partitions",
         "-p",
-        help="Only these partitions, by key: '[2024-01-01,2024-02-01)'. May be repeated, or several in one argument.",
+        metavar="KEYS",
+        help="Only these partitions, by key: '[2024-01-01,2024-02-01)'. Repeatable; one argument may hold several keys.",
         show_default=False,
     ),
 ]
-
-
 AcceptDriftOption = Annotated[
     list[str] | None,
     typer.Option(
         "--accept-drift",
-        help="Agree to the changed columns of these tables, whose schema_drift is `ask`: sales.Orders. May be repeated.",
+        metavar="TABLES",
+        help="Accept the changed columns of these tables, whose schema_drift is `ask`: sales.Orders. Repeatable.",
         show_default=False,
     ),
 ]
 
 
 class Answers(str, Enum):
-    """What a person can say to a question of recovery (`plan.recovery.Answer`)."""
+    """The answers to a question of `recover` (`plan.recovery.Answer`)."""
 
     SET_ASIDE = "set-aside"
     ACCEPT_LOSS = "accept-loss"
@@ -70,15 +77,18 @@ _NAMES = re.compile(r"(?:\[(?:[^\]]|\]\])+\]|[^,])+")
 _KEY = re.compile(r"[\[(][^\[\]()]*[\])]")
 
 
-def split_names(values: list[str] | None) -> list[str] | None:
-    """Names given as `a,b` or by repeating the option; None when the option was not used. A comma in brackets is a name's."""
+def split_names(values: Sequence[str] | None) -> list[str] | None:
+    """Names given as `a,b` or by repeating the option; None when the option was not used.
+
+    A comma in brackets belongs to a name.
+    """
     if not values:
         return None
     return [name.strip() for value in values for name in _NAMES.findall(value) if name.strip()]
 
 
-def split_partition_keys(values: list[str] | None) -> list[str] | None:
-    """Partition keys, which hold commas themselves. Raises ConfigError for text that is no key."""
+def split_partition_keys(values: Sequence[str] | None) -> list[str] | None:
+    """Partition keys, which contain commas themselves. Raises ConfigError for text that is no key."""
     if not values:
         return None
     keys: list[str] = []

@@ -11,54 +11,53 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from dltsync_core.display import visible
+from dltsync_core.cli.lazy import LazyModule
 from dltsync_core.errors import SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.redaction import redacted
 
+if TYPE_CHECKING:
+    from dltsync_core.cli import console
+else:
+    console = LazyModule("dltsync_core.cli.console")
+
 EXIT_CODES: tuple[tuple[int, str], ...] = (
-    (0, "everything asked for was done, or nothing had changed"),
+    (0, "everything was done, or nothing had changed"),
     (1, "something failed that has no code of its own below"),
     (2, "the config, an option, a table or a column is wrong; nothing was changed"),
-    (3, "this machine lacks something: an ODBC library, a writable directory, room on the disk"),
+    (3, "this machine lacks something: a package, an ODBC library, a writable directory, disk space"),
     (4, "no connection: server unreachable, login refused, certificate not trusted"),
     (5, "the server refused a statement"),
     (6, "a value does not fit the exact type chosen for its column"),
-    (7, "a lake file or manifest is missing, torn or foreign"),
-    (8, "the warehouse refused a load, or is held by another process"),
-    (9, "source, lake and warehouse do not agree"),
-    (10, "the state store cannot be read or written, or another run was faster"),
-    (11, "a source table changed shape in a way its policy does not allow"),
-    (12, "recover --dry-run or repair found something that is still to be mended"),
+    (7, "a lake file or manifest is missing, damaged or not written by dltsync"),
+    (8, "the warehouse refused a load, or another process holds it"),
+    (9, "source, lake and warehouse differ"),
+    (10, "the ledger cannot be used, another run committed first, or recover needs an answer"),
+    (11, "the columns of a source table changed in a way its schema_drift does not allow"),
+    (12, "recover --dry-run or repair found something that is not repaired yet"),
     (70, "a defect in dltsync; set DLT_SYNC_DEBUG=1 for the traceback"),
     (130, "interrupted (Ctrl-C); what was committed stays, nothing half done is visible"),
-    (143, "told to end (SIGTERM), as by `docker stop` or a scheduler; the same holds"),
+    (143, "terminated (SIGTERM, as `docker stop` or a scheduler sends); the same holds"),
 )
 """Exit codes of every command, in order. When several units fail, the smallest of their codes is returned."""
 
-TO_MEND = 12
+DIFFERENT = 9
+NEEDS_ANSWER = 10
+TO_REPAIR = 12
 INTERNAL_DEFECT = 70
 INTERRUPTED = 130
 TERMINATED = 143
 
 _secrets: list[str] = []
-"""Of the config that the command has read, kept for the one place that has no config at hand: the outermost edge."""
-
-stderr = Console(stderr=True, highlight=False)
-WIDTH_OF_A_LOG = 160
-"""Columns where there is no terminal to ask: wide enough that a table of results is not folded into splinters."""
-
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+"""The secrets of the config that the command has read. The handler of unexpected errors has no config at hand."""
 
 
-def keep_out(secrets: Iterable[str]) -> None:
-    """From now on no traceback that this process shows holds one of these."""
+def hide_secrets(secrets: Iterable[str]) -> None:
+    """From now on the tracebacks that this process shows hold none of these."""
     _secrets.extend(secrets)
 
 
@@ -68,14 +67,14 @@ def emit_json(value: Mapping[str, Any]) -> None:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where Ctrl-C would be: units in flight end at their next step and tidy up after themselves."""
+    """SIGTERM, raised where Ctrl-C would be: units in flight end at their next step and remove what they wrote privately."""
 
 
 def end_cleanly_on_sigterm() -> None:
-    """From now on SIGTERM raises Terminated in the main thread. Without this the process would die on the spot."""
+    """From now on SIGTERM raises Terminated in the main thread. Without this the process would end at once."""
 
     def handler(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second one must not cut the tidying up short
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the cleanup
         raise Terminated
 
     signal.signal(signal.SIGTERM, handler)
@@ -83,7 +82,7 @@ def end_cleanly_on_sigterm() -> None:
 
 @contextmanager
 def explained(*, as_json: bool) -> Iterator[None]:
-    """Turn what goes wrong inside into a message a person can act on, and an exit code. Never a traceback."""
+    """Turn errors raised inside into a message that says what to do, and an exit code. Never a traceback."""
     try:
         yield
     except SyncError as error:
@@ -94,7 +93,7 @@ def explained(*, as_json: bool) -> Iterator[None]:
         _end(
             TERMINATED if terminated else INTERRUPTED,
             type(stop).__name__ if terminated else "Interrupted",
-            f"{'Told to end' if terminated else 'Interrupted'}. What was committed stays; run again to go on.",
+            f"{'Terminated' if terminated else 'Interrupted'}. What was committed stays; run again to continue.",
             "",
             as_json=as_json,
         )
@@ -106,22 +105,22 @@ def explained(*, as_json: bool) -> Iterator[None]:
         _end(
             INTERNAL_DEFECT,
             type(error).__name__,
-            f"dltsync stopped on a defect of its own ({type(error).__name__}). Nothing half done was committed.",
-            "Set DLT_SYNC_DEBUG=1 and run again for the traceback, and please report it.",
+            f"dltsync stopped because of a defect of its own ({type(error).__name__}). Nothing half done was committed.",
+            "Set DLT_SYNC_DEBUG=1, run again, and report the traceback.",
             as_json=as_json,
         )
 
 
 UsageProblem: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""What an option that does not exist, or takes no such value, raises. Typer re-exports only kinds of it, and newer ones bring
-a click of their own."""
+"""The error of an unknown option or a wrong value. Typer re-exports subclasses of it only, and newer versions bring their own
+copy of click."""
 
 
-def told_usage(problem: Any, *, as_json: bool) -> int:
-    """Tell of arguments that cannot be understood, before any command began. The exit code."""
+def report_usage_problem(problem: Any, *, as_json: bool) -> int:
+    """Report arguments that cannot be understood, before any command began. Returns the exit code."""
     code = int(problem.exit_code)
     if as_json:
-        _emit_failure(code, "UsageError", problem.format_message(), "dltsync --help lists commands and options")
+        _emit_failure(code, "UsageError", problem.format_message(), "`dltsync --help` lists commands and options.")
     else:
         problem.show()
     return code
@@ -130,8 +129,11 @@ def told_usage(problem: Any, *, as_json: bool) -> int:
 def end_with(
     stopped: Sequence[tuple[TableName, Exception]], *, as_json: bool, shown: Mapping[str, Any] | None = None
 ) -> NoReturn:
-    """End a command in which some tables failed and others did not: every error, and the smallest exit code. `shown` is what
-    came of the others, for the JSON, where `error` is the first of the `errors`. An error that is no SyncError is raised."""
+    """End a command in which some tables failed and others did not: report every error, return the smallest exit code.
+
+    `shown` is the result of the other tables, for the JSON, where `error` is the first of `errors`. Raises an error that is no
+    SyncError as it is.
+    """
     errors = []
     for table, error in stopped:
         if not isinstance(error, SyncError):
@@ -139,39 +141,32 @@ def end_with(
         errors.append((table, error))
     code = min(error.exit_code for _, error in errors)
     if as_json:
-        told = [
-            {"table": str(table), **_said(type(e).__name__, e.problem, e.remedy), "exit_code": e.exit_code}
+        reported = [
+            {"table": str(table), **_error_json(type(e).__name__, e.problem, e.remedy), "exit_code": e.exit_code}
             for table, e in errors
         ]
         drift = [found for _, error in errors for found in _facts_of(error).get("drift", ())]
         first = errors[0][1]
-        facts = {**(shown or {}), "errors": told, **({"drift": drift} if drift else {})}
+        facts = {**(shown or {}), "errors": reported, **({"drift": drift} if drift else {})}
         _emit_failure(code, type(first).__name__, first.problem, first.remedy, facts)
     else:
         for _, error in errors:
-            _tell(error.problem, error.remedy)
+            console.print_error(error.problem, error.remedy)
     raise typer.Exit(code)
 
 
 def _facts_of(error: SyncError) -> Mapping[str, Any]:
-    """What a script needs beside the words: the changed columns of a table that its policy stopped."""
+    """Facts for scripts beside the message: the changed columns of a table that its policy stopped."""
     findings = error.facts.get("findings")
     return {"drift": [asdict(finding) for finding in findings]} if isinstance(findings, tuple) else {}
 
 
-def _said(kind: str, problem: str, remedy: str) -> dict[str, str | None]:
+def _error_json(kind: str, problem: str, remedy: str) -> dict[str, str | None]:
     return {"type": kind, "message": problem, "remedy": remedy or None}
 
 
 def _emit_failure(code: int, kind: str, problem: str, remedy: str, facts: Mapping[str, Any] | None = None) -> None:
-    emit_json({"success": False, "error": _said(kind, problem, remedy), **(facts or {}), "exit_code": code})
-
-
-def _tell(problem: str, remedy: str) -> None:
-    # Not wrapped: a path broken over two lines cannot be copied.
-    stderr.print(Text.assemble(("error: ", "bold red"), visible(problem)), soft_wrap=True)
-    if remedy:
-        stderr.print(Text.assemble(("  -> ", "bold"), visible(remedy)), soft_wrap=True)
+    emit_json({"success": False, "error": _error_json(kind, problem, remedy), **(facts or {}), "exit_code": code})
 
 
 def _end(
@@ -180,5 +175,5 @@ def _end(
     if as_json:
         _emit_failure(code, kind, problem, remedy, facts)
     else:
-        _tell(problem, remedy)
+        console.print_error(problem, remedy)
     raise typer.Exit(code)

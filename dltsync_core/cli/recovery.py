@@ -1,4 +1,4 @@
-"""What `dltsync recover` found and decided, as a table a person reads."""
+"""The report of `dltsync recover` as a table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rich.text import Text
 
 from dltsync_core.cli.tables import empty_grid, number, shown
 
-_STYLE = {"keep": "dim", "adopt": "cyan", "resume": "cyan", "reload": "cyan", "redo": "yellow", "ask": "bold red"}
+_STYLE = {"keep": "dim", "adopt": "cyan", "resume": "cyan", "reload": "cyan", "re_extract": "yellow", "ask": "bold red"}
 
 
 def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
-    """One row a unit; then what was set aside, the questions, and what the next run has to read."""
+    """One row a unit; then the files that are moved away, the questions, and how much the next run reads."""
     rows = empty_grid(
         "Recovery (dry run)" if report["dry_run"] else "Recovery",
         [
@@ -29,7 +29,7 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
             rows.add_row(
                 shown(table["table"]),
                 shown(unit["unit"]),
-                Text(unit["verdict"], style=_STYLE[unit["verdict"]]),
+                Text(unit["verdict"].replace("_", " "), style=_STYLE[unit["verdict"]]),
                 number(unit["ledger"]),
                 number(unit["lake"]),
                 number(unit["warehouse"]),
@@ -39,7 +39,7 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
                 shown(unit["reason"]),
             )
     console.print(rows)
-    done = "would be set aside" if report["dry_run"] else "set aside"
+    done = "would be moved away" if report["dry_run"] else "moved away"
     for table in report["tables"]:
         for finding in table["set_aside"]:
             console.print(shown(f"{done}: {finding}", "yellow"), soft_wrap=True)
@@ -50,4 +50,4 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
             console.print(Text.assemble(("question: ", "bold red"), shown(f"{table['table']}: {question['question']}")))
             name = shlex.quote(table["table"])
             console.print(shown(f"  -> dltsync recover --tables {name} --answer {question['answer']}"), soft_wrap=True)
-    console.print(f"the next run reads {number(report['rows_to_read'])} rows whole, and what changed since")
+    console.print(f"the next run reads {number(report['rows_to_read'])} rows, and what changed since")

@@ -1,4 +1,4 @@
-"""What `dltsync repair` found in the history of a table and changed, as a table a person reads in 80 columns."""
+"""The report of `dltsync repair` as tables that fit into 80 columns."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from dltsync_core.cli.tables import empty_grid, shown
 from dltsync_core.display import quoted
 
 SHOWN = 100
-"""Findings, and changes, that are listed; nobody reads more, and --json has all of them."""
+"""Findings, and changes, that are listed; --json has all of them."""
 
-_LEFT = "what the source said, or may have said, is left alone; --including-source-faults changes it in the warehouse"
+_LEFT = (
+    "versions that are, or may be, wrong at the source are not changed; "
+    "--including-source-faults changes them in the warehouse"
+)
 _ORIGIN_STYLE = {"source": "yellow", "warehouse": "cyan", "unknown": "bold yellow"}
 
 
 def print_repair(console: Console, report: Mapping[str, Any]) -> None:
-    """The findings with whose they are, the changes, and what is left to do."""
+    """The findings with their origin, the changes, and what is left to do."""
     findings, changes, dry = report["findings"], report["changes"], report["dry_run"]
     if not findings:
-        console.print(shown(f"{report['table']}: no findings; every version of {report['target']} is as it should be"))
+        console.print(shown(f"{report['table']}: no findings; every version of {report['target']} is correct"))
     else:
         console.print(_findings(report))
         _print_more(console, len(findings))
     if changes:
         console.print(_changes(report))
         _print_more(console, len(changes))
-    for line, style in _sentences(report):
+    for line, style in _remarks(report):
         console.print(shown(line, style))
     if dry and changes:
         also = " --including-source-faults" if report["including_source_faults"] else ""
@@ -37,17 +40,17 @@ def print_repair(console: Console, report: Mapping[str, Any]) -> None:
 
 
 def _findings(report: Mapping[str, Any]) -> Any:
-    done = "mended" if not report["dry_run"] else "would be"
+    done = "repaired" if not report["dry_run"] else "would be"
     grid = empty_grid(
         f"{report['table']}: {_counted(len(report['findings']), 'finding')}",
-        [("key", False), ("what is wrong", False), ("origin", False), (done, False)],
+        [("key", False), ("fault", False), ("origin", False), (done, False)],
     )
     for finding in report["findings"][:SHOWN]:
         grid.add_row(
             shown(_key(finding["key"])),
             shown(finding["detail"]),
             Text(finding["origin"], style=_ORIGIN_STYLE[finding["origin"]]),
-            Text("mended", style="green") if finding["mended"] else Text("left", style="yellow"),
+            Text("repaired", style="green") if finding["repaired"] else Text("left", style="yellow"),
         )
     return grid
 
@@ -68,15 +71,15 @@ def _changes(report: Mapping[str, Any]) -> Any:
     return grid
 
 
-def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What to do, once for all findings of a kind; then the notes."""
+def _remarks(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What to do, once for all findings with the same remedy; then the notes."""
     remedies: dict[str, int] = {}
     for finding in report["findings"]:
         if finding["remedy"]:
             remedies[finding["remedy"]] = remedies.get(finding["remedy"], 0) + 1
     for remedy, times in remedies.items():
         yield f"{_counted(times, 'finding')}: {remedy}", "yellow"
-    if any(f["origin"] != "warehouse" and not f["mended"] for f in report["findings"]):
+    if any(f["origin"] != "warehouse" and not f["repaired"] for f in report["findings"]):
         yield _LEFT, ""
     for note in report["notes"]:
         yield f"note: {note}", "yellow"

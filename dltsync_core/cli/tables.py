@@ -1,4 +1,4 @@
-"""Plans, results and status as tables a person reads."""
+"""Plans, results, status and validation as tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dltsync_core.cli.row_diff import print_narrowed
+from dltsync_core.cli.row_diff import print_row_diffs
 from dltsync_core.display import visible
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RunResult
@@ -29,7 +29,7 @@ def number(value: float | None) -> str:
 
 
 def shown(value: object, style: str = "") -> Text:
-    """A name or message as it is: no console markup, no escape sequence in it means anything."""
+    """A name or message as it is: console markup and escape sequences in it have no effect."""
     return Text(visible(str(value)), style=style)
 
 
@@ -67,31 +67,33 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
 
 
 def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
-    """The columns whose values are not simply brought over as they are stored: what is lost, what stops a load, what is left
-    out. The others are only counted; --json has the contract of every one."""
+    """The columns whose values are not copied as they are: what is lost, what stops a load, what is left out.
+
+    The others are only counted; --json has the contract of every column.
+    """
     exact = sum(contract["lossless"] for plan in plans for contract in plan.contracts.values())
     lossy = sum(len(plan.contracts) for plan in plans) - exact
     left_out = sum(len(plan.left_out) for plan in plans)
     grid = empty_grid(
-        f"Columns: {exact} without loss, {lossy} with a loss that was asked for, {left_out} left out",
-        [("table", False), ("column", False), ("source", False), ("lake", False), ("what to know", False)],
+        f"Columns: {exact} without loss, {lossy} with a loss that the config asks for, {left_out} left out",
+        [("table", False), ("column", False), ("source", False), ("lake", False), ("remark", False)],
     )
     for plan in plans:
         for name, contract in plan.contracts.items():
-            if said := _worth_knowing(contract):
+            if remark := _remark(contract):
                 style = "" if contract["lossless"] else "yellow"
                 kinds = (str(contract["sql_type"]), str(contract["arrow_type"]))
-                grid.add_row(shown(plan.table), shown(name), *map(shown, kinds), shown(said, style=style))
+                grid.add_row(shown(plan.table), shown(name), *map(shown, kinds), shown(remark, style=style))
         for name, reason in plan.left_out.items():
             grid.add_row(shown(plan.table), shown(name), Text(""), Text("–"), shown(f"left out: {reason}", style="dim"))
     console.print(grid if grid.row_count else Text(str(grid.title), style="bold"))
 
 
-def _worth_knowing(contract: Mapping[str, Any]) -> str:
-    said = [f"loses {contract['lost']}"] if contract["lost"] else []
-    said += [contract["origin"]] if contract["origin"] else []
-    said += [contract["note"]] if "stops the load" in contract["note"] else []
-    return "; ".join(said)
+def _remark(contract: Mapping[str, Any]) -> str:
+    remarks = [f"loses {contract['lost']}"] if contract["lost"] else []
+    remarks += [contract["origin"]] if contract["origin"] else []
+    remarks += [contract["note"]] if "stops the load" in contract["note"] else []
+    return "; ".join(remarks)
 
 
 def print_run(console: Console, result: RunResult) -> None:
@@ -141,7 +143,7 @@ def print_run(console: Console, result: RunResult) -> None:
 
 
 def print_status(console: Console, status: Mapping[str, Any]) -> None:
-    """Where every table stands."""
+    """The state of every table."""
     connected = Text("yes", style="green") if status["database_connected"] else Text("no", style="red")
     console.print(
         Text.assemble("pipeline ", (str(status["pipeline_name"]), "bold"), "   server reachable: ", connected)
@@ -190,7 +192,7 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
             console.print(shown(f"{table['table']}: {message}", style="red"), soft_wrap=True)
         for note in table.get("notes", ()):
             console.print(shown(f"note: {table['table']}: {note}", style="yellow"), soft_wrap=True)
-    print_narrowed(console, report)
+    print_row_diffs(console, report)
 
 
 def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:

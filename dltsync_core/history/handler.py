@@ -57,8 +57,8 @@ class ScdHandler:
         have, is changed with `including_source_faults` only: the warehouse then differs from the source.
 
         Keys: table, target, dry_run, including_source_faults, valid (no findings), findings (list of dicts: kind, key,
-        valid_from, detail, origin (source, warehouse, unknown), mended (the changes put it right), remedy), remaining (findings
-        that they do not put right), counts (by kind), changes (list of dicts: key, valid_from, end and latest before and
+        valid_from, detail, origin (source, warehouse, unknown), repaired (the changes correct it), remedy), remaining (findings
+        that they do not correct), counts (by kind), changes (list of dicts: key, valid_from, end and latest before and
         after), applied (number), notes. An end of None means open. Raises ConfigError, WarehouseError, WarehouseBusy,
         FidelityError, LeaseHeld (a run is at the table).
         """
@@ -118,7 +118,7 @@ def _finding(scd: ScdTarget, finding: VersionIssue) -> dict[str, Any]:
         "valid_from": moment_text(finding.valid_from),
         "detail": finding.detail,
         "origin": finding.origin,
-        "mended": finding.is_mended,
+        "repaired": finding.is_mended,
         "remedy": _remedy(scd, finding),
     }
 

@@ -32,7 +32,7 @@ class RecoveryVerdict(str, Enum):
     """A load reached the lake and was never committed: go on from there, when the source still is what it was."""
     RELOAD = "reload"
     """The lake is whole, the warehouse is not what it should be: fill it from the lake, when the source has not moved."""
-    REDO = "redo"
+    REDO = "re_extract"
     """Read the unit from the source again."""
     ASK = "ask"
     """Only a person can tell."""

@@ -230,24 +230,24 @@ class IncrementalSQLServerParquetPipeline:
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
-        narrow: bool = False,
+        row_diff: bool = False,
     ) -> dict[str, Any]:
         """Compare source, lake and warehouse as they are now, unit by unit: rows, NULLs of every column, exact sums, the least
         and the greatest moment. Every live file of the lake is read, and its checksum compared. `partition_keys` limits it to
         these partitions of the chosen tables that have partitions. `fingerprint` (sha256, md5) also compares a hash of
-        every value; columns that cannot be part of it are named in `notes`. `narrow` names the rows of each unit that differs,
+        every value; columns that cannot be part of it are named in `notes`. `row_diff` names the rows of each unit that differs,
         with their keys and the values that are not the same; it looks by fingerprint (sha256 unless said otherwise).
 
         {"valid", "valid_tables", "total_tables", "tables": [{"table", "kind", "valid", "units", "problems", "messages",
-        "notes"}]}, where a unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns", "messages", "narrowed"},
+        "notes"}]}, where a unit is {"unit", "source", "lake", "warehouse", "kept", "equal", "columns", "messages", "row_diff"},
         the first three rows and `columns` the figures that differ: [{"column", "figure", "source", "lake", "warehouse"}].
-        `narrowed` is None, or {"key", "places", "rows", "more", "exact", "why_not", "levels"} (docs/validation.md). `problems`
-        belong to no unit; a table's `messages` are all sentences, its units' too. Raises ConfigError and ConnectError.
+        `row_diff` is None, or {"key", "places", "rows", "omitted", "omitted_is_exact", "reason", "levels"} (docs/validation.md).
+        `problems` belong to no unit; a table's `messages` are all sentences, its units' too. Raises ConfigError and ConnectError.
         """
         tables = select_tables(self.config.tables, names=table_names)
-        algorithm = algorithm_of(fingerprint) if fingerprint is not None else SHA256 if narrow else None
+        algorithm = algorithm_of(fingerprint) if fingerprint is not None else SHA256 if row_diff else None
         with self._context(ignore, writable=False) as context:
-            return as_report(compare_tables(context, tables, partition_keys, algorithm=algorithm, narrow=narrow))
+            return as_report(compare_tables(context, tables, partition_keys, algorithm=algorithm, row_diff=row_diff))
 
     def get_pipeline_status(self) -> dict[str, Any]:
         """Where every table stands: units, rows, last commit, watermark; and whether the server answers. `last_error` is the

@@ -133,7 +133,7 @@ def _unit(found: ReconciledTable, unit: str, step: Step | None) -> dict[str, Any
     believed = decision.committed_unit if decision is not None else None
     return {
         "unit": unit,
-        "verdict": decision.verdict.value if decision is not None else "redo",
+        "verdict": decision.verdict.value if decision is not None else RecoveryVerdict.REDO.value,
         "reason": decision.reason if decision is not None else "never loaded before",
         "ledger": committed_unit.rows if committed_unit is not None else None,
         "lake": sum(m.rows for m in manifests) if manifests else None,

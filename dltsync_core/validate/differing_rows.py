@@ -14,8 +14,8 @@ from dltsync_core.validate.row_sample import Cell, HeldRow, HeldRows
 SOURCE, LAKE, WAREHOUSE = "source", "lake", "warehouse"
 OTHERS = (LAKE, WAREHOUSE)
 
-MISSING, BEYOND, TIMES, DIFFERS = "missing", "beyond the source", "times", "value differs"
-"""What can be wrong with a row in a place."""
+MISSING, BEYOND, COUNT, DIFFERS = "missing", "beyond the source", "count differs", "value differs"
+"""The status of a row in a place that is not as the source has it."""
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,37 @@ class CellDifference:
 @dataclass(frozen=True)
 class RowDifference:
     """A row that is not the same everywhere. `key` names it by column (None is NULL); without a key it is the whole row.
-    `wrong` says by place what is: missing, beyond the source, times (there so often, see `times`), value differs."""
+    `counts` is how often each place has it. `status` is by place: missing, beyond the source, count differs, value differs."""
 
     key: Mapping[str, Cell | None]
-    times: Mapping[str, int]
-    wrong: Mapping[str, str]
+    counts: Mapping[str, int]
+    status: Mapping[str, str]
     cells: tuple[CellDifference, ...] = ()
 
     @property
-    def said(self) -> str:
-        """What is wrong, without any value."""
-        return ", ".join(self._said(place, what) for place, what in self.wrong.items())
+    def message(self) -> str:
+        """The status in every place as a sentence, without any value."""
+        return ", ".join(self._message(place, status) for place, status in self.status.items())
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready. A value that is NULL is null; a place that has no such row is not among the values."""
         return {
             "key": {name: _shown(cell) for name, cell in self.key.items()},
-            "times": dict(self.times),
-            "wrong": dict(self.wrong),
-            "said": self.said,
+            "counts": dict(self.counts),
+            "status": dict(self.status),
+            "message": self.message,
             "values": [
                 {"column": cell.column, **{place: _shown(value) for place, value in cell.places.items()}}
                 for cell in self.cells
             ],
         }
 
-    def _said(self, place: str, what: str) -> str:
-        here, there = self.times[SOURCE], self.times[place]
-        if what == TIMES:
+    def _message(self, place: str, status: str) -> str:
+        here, there = self.counts[SOURCE], self.counts[place]
+        if status == COUNT:
             return f"{there:,} times in the {place}, {here:,} at the source"
         often = f" ({there:,} times there, {here:,} at the source)" if max(here, there) > 1 else ""
-        return f"{what} in the {place}{often}"
+        return f"{status} in the {place}{often}"
 
 
 def row_differences(held: Mapping[str, HeldRows], keyed: RowKeySpec) -> list[RowDifference]:
@@ -99,10 +99,10 @@ def _difference(
     rows: Mapping[str, tuple[bytes, int] | None], known: Mapping[bytes, HeldRow], keyed: RowKeySpec
 ) -> RowDifference:
     present = {place: known[row[0]] for place, row in rows.items() if row is not None}
-    times = {place: row[1] if row is not None else 0 for place, row in rows.items()}
+    counts = {place: row[1] if row is not None else 0 for place, row in rows.items()}
     first = next(iter(present.values()))
-    wrong = {
-        place: what for place in OTHERS if place in rows and (what := _wrong(rows[SOURCE], rows[place])) is not None
+    status = {
+        place: found for place in OTHERS if place in rows and (found := _status(rows[SOURCE], rows[place])) is not None
     }
     cells = (
         CellDifference(column.name, {place: row.cells[position] for place, row in present.items()})
@@ -110,17 +110,17 @@ def _difference(
         if len({row.cells[position] for row in present.values()}) > 1
     )
     key = {keyed.columns[position].name: first.cells[position] for position in keyed.places}
-    return RowDifference(key, times, wrong, tuple(cells))
+    return RowDifference(key, counts, status, tuple(cells))
 
 
-def _wrong(source: tuple[bytes, int] | None, other: tuple[bytes, int] | None) -> str | None:
+def _status(source: tuple[bytes, int] | None, other: tuple[bytes, int] | None) -> str | None:
     if source is None:
         return None if other is None else BEYOND
     if other is None:
         return MISSING
     if source[0] != other[0]:
         return DIFFERS
-    return TIMES if source[1] != other[1] else None
+    return COUNT if source[1] != other[1] else None
 
 
 def _by_values(known: Mapping[bytes, HeldRow]) -> Any:

@@ -10,19 +10,19 @@ from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import ColumnDifference, as_json
 from dltsync_core.validate.counts import ThreeCounts, difference
-from dltsync_core.validate.row_diff import Narrowed
+from dltsync_core.validate.row_diff import RowDiff
 
 
 @dataclass(frozen=True)
 class UnitComparison:
     """One unit as it stands now in the three places. `columns` are the figures of its columns that differ, `problems` sentences
-    about its files in the lake that are not whole, `narrowed` its rows that differ, when they were asked for."""
+    about its files in the lake that are not whole, `row_diff` its rows that differ, when they were asked for."""
 
     unit: str
     counts: ThreeCounts
     columns: tuple[ColumnDifference, ...] = ()
     problems: tuple[str, ...] = ()
-    narrowed: Narrowed | None = None
+    row_diff: RowDiff | None = None
 
     @property
     def equal(self) -> bool:
@@ -95,5 +95,5 @@ def _unit(unit: UnitComparison) -> dict[str, Any]:
         "equal": unit.equal,
         "columns": as_json(unit.columns),
         "messages": list(unit.messages),
-        "narrowed": unit.narrowed.as_dict() if unit.narrowed is not None else None,
+        "row_diff": unit.row_diff.as_dict() if unit.row_diff is not None else None,
     }

@@ -27,13 +27,13 @@ _DEEPEST = 2 * BYTES
 class Limits:
     """Of at most `at_once` rows nothing is parted any more. `by_value` rows of a place are compared by value: few enough for a
     small result, enough that two partings suffice for a billion rows. `to_part` are parted again: the answer has at most as many
-    lines. `buckets` are named by one statement, which takes 2,100 parameters at most. `told` rows are told of one unit."""
+    lines. `buckets` are named by one statement, which takes 2,100 parameters at most. `rows` are given of one unit."""
 
     at_once: int = 1_000
     by_value: int = 1_000
     to_part: int = 65_536
     buckets: int = 1_000
-    told: int = 100
+    rows: int = 100
 
 
 LIMITS = Limits()
@@ -77,34 +77,34 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Narrowed:
-    """The rows that differ: at most `Limits.told`. `more` were not told, `exact` says whether that is their number or the
-    least it can be. `key` are the columns that name a row; without any each is told whole. Where `why_not` is not empty no row
-    can be told; `moved` is the place whose parts did not add up. The source got one statement per level."""
+class RowDiff:
+    """The rows that differ: at most `Limits.rows`. `omitted` further rows differ, or at least so many where
+    `omitted_is_exact` is False. `key` are the columns that name a row; without any each is given whole. `reason` says why no row
+    can be given; `moved` is the place whose parts did not add up. The source got one statement per level."""
 
     key: tuple[str, ...]
     places: tuple[str, ...]
     rows: tuple[RowDifference, ...] = ()
-    more: int = 0
-    exact: bool = True
+    omitted: int = 0
+    omitted_is_exact: bool = True
     levels: tuple[Level, ...] = ()
-    why_not: str = ""
+    reason: str = ""
     moved: str = ""
 
     @staticmethod
-    def refused(why: str) -> Narrowed:
+    def refused(reason: str) -> RowDiff:
         """Nothing was looked at, for this reason."""
-        return Narrowed((), (), why_not=why)
+        return RowDiff((), (), reason=reason)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: {"key", "places", "rows", "more", "exact", "why_not", "levels"}; see docs/validation.md."""
+        """JSON-ready: {"key", "places", "rows", "omitted", "omitted_is_exact", "reason", "levels"}; see docs/validation.md."""
         return {
             "key": list(self.key) or None,
             "places": list(self.places),
             "rows": [row.as_dict() for row in self.rows],
-            "more": self.more,
-            "exact": self.exact,
-            "why_not": self.why_not or None,
+            "omitted": self.omitted,
+            "omitted_is_exact": self.omitted_is_exact,
+            "reason": self.reason or None,
             "levels": [asdict(level) for level in self.levels],
         }
 
@@ -126,32 +126,32 @@ class _KeyRepeats(Exception):
         super().__init__(f"more than {MOST_HELD:,} different rows of the {place} share few keys ({names})")
 
 
-def narrow(
+def diff_rows(
     places: Mapping[str, Place],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
     limits: Limits = LIMITS,
-) -> Narrowed:
+) -> RowDiff:
     """The rows that differ. `whole` are the digests of the unit as far as they are known, by place; `rows` is what the place with
     the most rows has."""
     looked: list[Level] = []
     try:
-        return _narrow(places, keyed, whole, rows, looked, limits)
-    except (_Moved, _KeyRepeats) as reason:
-        moved = reason.place if isinstance(reason, _Moved) else ""
-        return Narrowed(_key_names(keyed), tuple(places), levels=tuple(looked), why_not=str(reason), moved=moved)
+        return _diff(places, keyed, whole, rows, looked, limits)
+    except (_Moved, _KeyRepeats) as problem:
+        moved = problem.place if isinstance(problem, _Moved) else ""
+        return RowDiff(_key_names(keyed), tuple(places), levels=tuple(looked), reason=str(problem), moved=moved)
 
 
-def _narrow(
+def _diff(
     places: Mapping[str, Place],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
     looked: list[Level],
     limits: Limits,
-) -> Narrowed:
-    within, more, parents = None, 0, {place: {0: digest} for place, digest in whole.items()}
+) -> RowDiff:
+    within, omitted, parents = None, 0, {place: {0: digest} for place, digest in whole.items()}
     if rows > limits.at_once:
         for length in range(BYTES, _DEEPEST + 1, BYTES):
             looks = {place: answers.digests(length, within) for place, answers in places.items()}
@@ -159,10 +159,16 @@ def _narrow(
             found = differing(looks)
             looked.append(Level(len(set().union(*looks.values())), len(found), sum(s.rows for s in found)))
             if not found:
-                return Narrowed(_key_names(keyed), tuple(places), more=more, exact=not more, levels=tuple(looked))
+                return RowDiff(
+                    _key_names(keyed),
+                    tuple(places),
+                    omitted=omitted,
+                    omitted_is_exact=not omitted,
+                    levels=tuple(looked),
+                )
             final = length == _DEEPEST or sum(s.rows for s in found) <= limits.at_once
             chosen = first_of(found, limits.by_value if final else limits.to_part, limits.buckets)
-            more += sum(segment.least for segment in found[len(chosen) :])
+            omitted += sum(segment.least for segment in found[len(chosen) :])
             within = Buckets(length, tuple(segment.number for segment in chosen))
             parents = {place: {s.number: s.digests[place] for s in chosen} for place in places}
             if final:
@@ -173,10 +179,10 @@ def _narrow(
             raise _KeyRepeats(place, keyed)
     _check_rows(held, parents, within)
     looked.append(Level(0, 0, max(sum(has.times.values()) for has in held.values())))
-    told = row_differences(held, keyed)
-    exact = not more
-    more += len(told[limits.told :])
-    return Narrowed(_key_names(keyed), tuple(places), tuple(told[: limits.told]), more, exact, tuple(looked))
+    found_rows = row_differences(held, keyed)
+    exact = not omitted
+    omitted += len(found_rows[limits.rows :])
+    return RowDiff(_key_names(keyed), tuple(places), tuple(found_rows[: limits.rows]), omitted, exact, tuple(looked))
 
 
 def _key_names(keyed: RowKeySpec) -> tuple[str, ...]:

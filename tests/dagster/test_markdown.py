@@ -75,7 +75,7 @@ def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) ->
         "equal": True,
         "messages": [],
         "columns": [FIGURE | {"column": text}],
-        "narrowed": {"key": [text], "rows": [ROW | {"key": {text: text}, "said": text}], "why_not": text},
+        "row_diff": {"key": [text], "rows": [ROW | {"key": {text: text}, "message": text}], "reason": text},
     }
     whole = verdicts_of({"units": [report, report], "problems": [text], "notes": [text]}, None)[-1]
     shown_in_checks = {**load_verdict(unit).metadata, **whole.metadata}

@@ -233,7 +233,7 @@ def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_lo
         None: False,
     }
     assert said["[100,200)"].description == "[100,200): Note: nulls source 0, lake 0, warehouse 1"
-    named = real.validate("[100,200)", narrow=True)["[100,200)"].metadata["dltsync/rows"].value
+    named = real.validate("[100,200)", row_diff=True)["[100,200)"].metadata["dltsync/rows"].value
     assert "No '150'" in str(named)
     assert "Note: source 'c', lake 'c', warehouse NULL" in str(named)
     assert set(real.validate("(-inf,100)")) == {"(-inf,100)"}, "only the partition that was asked for"

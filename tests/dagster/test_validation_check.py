@@ -94,10 +94,10 @@ def test_a_whole_table_has_one_result(shop: Shop, key: dg.AssetKey) -> None:
 def test_fingerprint_and_rows_are_asked_for_by_config(shop: Shop) -> None:
     """Rows only then: their values are stored with the result."""
     shop.check(COUNTRIES, options={"fingerprint": "md5"})
-    shop.check(COUNTRIES, options={"narrow": True})
+    shop.check(COUNTRIES, options={"row_diff": True})
     assert shop.world.comparisons == [
-        Comparison("dbo.Countries", None, "md5", narrow=False),
-        Comparison("dbo.Countries", None, None, narrow=True),
+        Comparison("dbo.Countries", None, "md5", row_diff=False),
+        Comparison("dbo.Countries", None, None, row_diff=True),
     ]
 
 
@@ -235,7 +235,7 @@ def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
             "equal": n != 999,
             "columns": [],
             "messages": [],
-            "narrowed": None,
+            "row_diff": None,
         }
         for n in range(1000)
     ]

@@ -1,4 +1,4 @@
-"""What validation, the fingerprint and narrowing cost beside reading the same rows. Run it: no pytest needed.
+"""What validation, the fingerprint and the row diff cost beside reading the same rows. Run it: no pytest needed.
 
     python -m tests.performance.bench_validation [rows]
 

@@ -106,7 +106,7 @@ def disagreement(resolved: ResolvedTable, work: UnitWork, counts: ThreeCounts) -
     else:
         remedy = (
             "the load was not committed, and the next run loads the unit again; when it stays so, "
-            f"`dltsync validate --tables {table} --narrow` names the rows"
+            f"`dltsync validate --tables {table} --row-diff` names the rows"
         )
     return ValidationFailed(
         f"{table} {work.step.unit}: the places do not agree after the load: {difference(counts)}",

@@ -22,7 +22,7 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.validate.differing_rows import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.lake_rows import lake_batches
-from dltsync_core.validate.row_diff import Narrowed, Place, narrow
+from dltsync_core.validate.row_diff import Place, RowDiff, diff_rows
 from dltsync_core.validate.row_sample import HeldRows, hold
 
 UNLIKE_ITS_HASH = (
@@ -34,10 +34,11 @@ Batches = Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True)
-class UnitToNarrow:
-    """What is narrowed. `places` are those whose rows can be looked at, the source among them, with their digests as far as they
-    are known. `rows` is what the largest of them has, `loads` are the unit's in the lake, `columns` are those that every place
-    has, `left_out` says which others there are, `without_kept` that rows which the warehouse keeps on purpose are left alone."""
+class UnitToDiff:
+    """A unit whose rows are compared. `places` are those whose rows can be read, the source among them, with their digests as far
+    as they are known. `rows` is what the largest of them has, `loads` are the unit's in the lake, `columns` are those that every
+    place has, `left_out` says which others there are, `without_kept` that rows which the warehouse keeps on purpose are left
+    alone."""
 
     unit: str
     places: Mapping[str, str | None]
@@ -48,14 +49,14 @@ class UnitToNarrow:
     without_kept: bool = False
 
 
-def narrow_unit(
-    context: RunContext, view: View, resolved: ResolvedTable, unit: UnitToNarrow, algorithm: HashAlgorithm
-) -> Narrowed:
+def diff_unit(
+    context: RunContext, view: View, resolved: ResolvedTable, unit: UnitToDiff, algorithm: HashAlgorithm
+) -> RowDiff:
     """The rows that differ. Raises ConnectError and failures that may pass; for any other the answer says why there is none."""
     if len(unit.places) == 1:
-        return Narrowed.refused("neither the lake's rows nor the warehouse's can be looked at")
+        return RowDiff.refused("neither the lake's rows nor the warehouse's can be looked at")
     if not unit.columns:
-        return Narrowed.refused("there is no column that every place has and can write as the server does")
+        return RowDiff.refused("there is no column that every place has and can write as the server does")
     names = naming_key(resolved.facts, resolved.keys, [column.name for column in unit.columns])
     folded = {name.casefold() for name in names}
     key = tuple(column for column in unit.columns if column.name.casefold() in folded)
@@ -63,20 +64,20 @@ def narrow_unit(
     places = {SOURCE: _Source(view, resolved, unit.unit, keyed), **_others(context, resolved, unit, keyed)}
     whole = {place: SegmentDigest.from_text(text) for place, text in unit.places.items() if text is not None}
     try:
-        found = narrow(places, keyed, whole, unit.rows)
+        found = diff_rows(places, keyed, whole, unit.rows)
     except SyncError as error:
         if error.is_transient or isinstance(error, ConnectError):
             raise
-        return Narrowed.refused(error.problem)
+        return RowDiff.refused(error.problem)
     if found.moved == SOURCE and view.consistency == "snapshot":
-        return replace(found, why_not=UNLIKE_ITS_HASH)
-    if found.rows or found.more or found.why_not:
+        return replace(found, reason=UNLIKE_ITS_HASH)
+    if found.rows or found.omitted or found.reason:
         return found
     beside = f"; {'; '.join(unit.left_out)}" if unit.left_out else ""
-    return replace(found, why_not=f"every row is the same in the columns that can be compared by value{beside}")
+    return replace(found, reason=f"every row is the same in the columns that can be compared by value{beside}")
 
 
-def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToNarrow, keyed: RowKeySpec) -> dict[str, Place]:
+def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keyed: RowKeySpec) -> dict[str, Place]:
     names = [column.name for column in keyed.columns]
     version_keys = resolved.keys if resolved.config.kind == "scd" else ()
 

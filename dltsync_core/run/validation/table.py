@@ -1,4 +1,4 @@
-"""One table, compared unit by unit in three places, and narrowed to the rows that differ when that is asked for."""
+"""One table, compared unit by unit in three places, and down to the rows that differ when that is asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.ports import View
 from dltsync_core.run.retry import with_retries
 from dltsync_core.run.validation.retained_rows import rows_without_retained, summary_without_retained
-from dltsync_core.run.validation.row_diff import UnitToNarrow, narrow_unit
+from dltsync_core.run.validation.row_diff import UnitToDiff, diff_unit
 from dltsync_core.typemap.column_stats import Summary, no_rows, summary_columns
 from dltsync_core.validate.column_stats import FINGERPRINT, PRESENCE, ColumnDifference, column_differences
 from dltsync_core.validate.counts import ThreeCounts
@@ -27,11 +27,10 @@ from dltsync_core.validate.differing_rows import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.fingerprint import EVERY_COLUMN, SHA256, fingerprinted
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
 from dltsync_core.validate.report import TableComparison, UnitComparison
-from dltsync_core.validate.row_diff import Narrowed
+from dltsync_core.validate.row_diff import RowDiff
 
 ROWS_OF_A_TABLE = 1_000
-"""Rows that are told of one table before its further units are no longer narrowed: nobody reads more, and a table can have 15,000
-partitions."""
+"""Rows of one table after which its further units get no row diff: a table can have 15,000 partitions."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ComparisonOptions:
 
     chosen: frozenset[str] | None = None
     algorithm: HashAlgorithm | None = None
-    narrow: bool = False
+    row_diff: bool = False
 
 
 ORDINARY = ComparisonOptions()
@@ -91,7 +90,7 @@ class Comparison:
             resolved.mapping, decimals=context.config.processing.validate_precision_end_to_end
         )
         self._algorithm = closeness.algorithm
-        self._narrow = closeness.narrow
+        self._row_diff = closeness.row_diff
         self._hashed = fingerprinted(resolved.mapping)
 
     def made(self) -> TableComparison:
@@ -137,7 +136,7 @@ class Comparison:
             if self._algorithm is not None:
                 hashes = view.fingerprints(resolved.facts, self._hashed.columns, filters, self._algorithm)
             units = [self._unit(unit, source[unit], others, hashes.get(unit)) for unit in self._units]
-            return self._narrowed(view, units, others, hashes) if self._narrow else units
+            return self._with_row_diffs(view, units, others, hashes) if self._row_diff else units
 
     def _unit(self, unit: str, source: Summary, others: _Others, fingerprint: str | None) -> UnitComparison:
         lake, warehouse = others.lake, others.warehouse[unit]
@@ -158,23 +157,23 @@ class Comparison:
                 found = (*found, ColumnDifference(EVERY_COLUMN, FINGERPRINT, fingerprint, *places))
         return UnitComparison(unit, counts, found, lake.problems.get(unit, ()))
 
-    def _narrowed(
+    def _with_row_diffs(
         self, view: View, units: Sequence[UnitComparison], others: _Others, hashes: Mapping[str, str]
     ) -> list[UnitComparison]:
         told, found = 0, list[UnitComparison]()
         for unit in units:
-            narrowed = None
+            row_diff = None
             if not unit.same_rows and told >= ROWS_OF_A_TABLE:
-                why = f"{told:,} rows of this table are told already: choose this unit alone with --partitions"
-                narrowed = Narrowed.refused(why)
+                why = f"{told:,} rows of this table are listed already: choose this partition with --partitions"
+                row_diff = RowDiff.refused(why)
             elif not unit.same_rows:
-                asked = self._to_narrow(unit, others, hashes)
-                narrowed = narrow_unit(self._context, view, self._shape, asked, self._algorithm or SHA256)
-                told += len(narrowed.rows)
-            found.append(replace(unit, narrowed=narrowed))
+                asked = self._to_diff(unit, others, hashes)
+                row_diff = diff_unit(self._context, view, self._shape, asked, self._algorithm or SHA256)
+                told += len(row_diff.rows)
+            found.append(replace(unit, row_diff=row_diff))
         return found
 
-    def _to_narrow(self, unit: UnitComparison, others: _Others, hashes: Mapping[str, str]) -> UnitToNarrow:
+    def _to_diff(self, unit: UnitComparison, others: _Others, hashes: Mapping[str, str]) -> UnitToDiff:
         name, counts, lake = unit.unit, unit.counts, others.lake
         present: dict[str, Summary] = {}
         if name in lake.summaries or name not in lake.rows:
@@ -185,7 +184,7 @@ class Comparison:
         whole = {SOURCE: hashes.get(name), LAKE: lake.fingerprint(name), WAREHOUSE: others.prints.get(name)}
         # Of fewer columns the digests would be other ones.
         known = whole if len(columns) == len(self._hashed.columns) else {}
-        return UnitToNarrow(
+        return UnitToDiff(
             name,
             {place: known.get(place) for place in (SOURCE, *present)},
             max([counts.source, *(held.rows for held in present.values())]),

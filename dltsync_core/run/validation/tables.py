@@ -22,17 +22,17 @@ def compare_tables(
     partition_keys: Sequence[str] | None = None,
     *,
     algorithm: HashAlgorithm | None = None,
-    narrow: bool = False,
+    row_diff: bool = False,
 ) -> list[TableComparison]:
-    """Every table, in order; with `partition_keys` only these partitions, with `algorithm` by fingerprint as well, with `narrow`
-    down to the rows that differ. Raises ConnectError, and ConfigError for a key that no table has; what else goes wrong makes its
-    table invalid."""
+    """Every table, in order; with `partition_keys` only these partitions, with `algorithm` by fingerprint as well, with
+    `row_diff` down to the rows that differ. Raises ConnectError, and ConfigError for a key that no table has; what else goes
+    wrong makes its table invalid."""
     facts, errors = read_facts(context, tables)
     chosen = _chosen(tables, facts, partition_keys)
     if chosen is not None:
         tables = [table for table in tables if table.kind == "partition"]
     return [
-        compare_table(context, table, facts[table.name], ComparisonOptions(chosen, algorithm, narrow))
+        compare_table(context, table, facts[table.name], ComparisonOptions(chosen, algorithm, row_diff))
         if table.name in facts
         else TableComparison(table.name, table.kind, (), (str(errors[table.name]),))
         for table in tables

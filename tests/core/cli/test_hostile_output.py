@@ -10,9 +10,10 @@ import pytest
 import typer
 from rich.console import Console
 
+from dltsync_core.cli import console as cli_console
 from dltsync_core.cli import outcome, tables
 from dltsync_core.cli.progress import RunProgress
-from dltsync_core.cli.row_diff import print_narrowed
+from dltsync_core.cli.row_diff import print_row_diffs
 from dltsync_core.display import quoted, visible
 from dltsync_core.errors import QueryError
 from dltsync_core.identity import TableName
@@ -66,13 +67,13 @@ def test_plans_results_status_and_validation(text: str, console: Console) -> Non
 def test_rows_that_differ(text: str, console: Console) -> None:
     row = {
         "key": {text: text},
-        "said": "value differs",
+        "message": "value differs",
         "values": [{"column": text, "source": text, "warehouse": None}],
     }
-    narrowed = {"key": [text], "rows": [row], "more": 1, "exact": False, "why_not": None, "levels": []}
-    unit = {"unit": text, "narrowed": narrowed}
-    print_narrowed(
-        console, {"tables": [{"table": text, "units": [unit, {**unit, "narrowed": {**narrowed, "why_not": text}}]}]}
+    row_diff = {"key": [text], "rows": [row], "omitted": 1, "omitted_is_exact": False, "reason": None, "levels": []}
+    unit = {"unit": text, "row_diff": row_diff}
+    print_row_diffs(
+        console, {"tables": [{"table": text, "units": [unit, {**unit, "row_diff": {**row_diff, "reason": text}}]}]}
     )
     printed = _printed(console)
     assert not OBEYED.search(printed)
@@ -91,7 +92,7 @@ def test_progress(text: str, console: Console) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_errors(text: str, monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    monkeypatch.setattr(outcome, "stderr", console)
+    monkeypatch.setattr(cli_console, "stderr", console)
     with pytest.raises(typer.Exit), outcome.explained(as_json=False):
         raise QueryError(text, remedy=text)
     _shown_whole(text, console)
@@ -100,7 +101,7 @@ def test_errors(text: str, monkeypatch: pytest.MonkeyPatch, console: Console) ->
 def test_a_traceback_that_was_asked_for_holds_no_secret(
     monkeypatch: pytest.MonkeyPatch, console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(outcome, "stderr", console)
+    monkeypatch.setattr(cli_console, "stderr", console)
     monkeypatch.setattr(outcome, "_secrets", ["hunter2}"])
     monkeypatch.setenv("DLT_SYNC_DEBUG", "1")
     with pytest.raises(typer.Exit), outcome.explained(as_json=False):

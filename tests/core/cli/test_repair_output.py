@@ -11,14 +11,14 @@ from rich.console import Console
 from dltsync_core.cli.repair import SHOWN, print_repair
 
 
-def finding(key: str, origin: str, *, mended: bool, remedy: str = "") -> dict[str, Any]:
+def finding(key: str, origin: str, *, repaired: bool, remedy: str = "") -> dict[str, Any]:
     return {
         "kind": "overlap",
         "key": {"CustomerNo": key, "Country": None},
         "valid_from": "2026-01-01 00:00:00",
         "detail": "the version of 2026-01-01 00:00:00 ends at 2026-01-09 00:00:00, after the next begins at 2026-01-05 00:00:00",
         "origin": origin,
-        "mended": mended,
+        "repaired": repaired,
         "remedy": remedy,
     }
 
@@ -51,17 +51,17 @@ def printed(*findings: dict[str, Any], changes: int = 0, dry_run: bool = True, *
 
 def test_findings_changes_and_what_to_do_fit_into_eighty_columns() -> None:
     text = printed(
-        finding("1", "warehouse", mended=True),
+        finding("1", "warehouse", repaired=True),
         finding(
             "2",
             "source",
-            mended=False,
+            repaired=False,
             remedy="correct these rows of sales.Customers at the source, then `dltsync run`",
         ),
         finding(
             "3",
             "source",
-            mended=False,
+            repaired=False,
             remedy="correct these rows of sales.Customers at the source, then `dltsync run`",
         ),
         changes=1,
@@ -73,10 +73,10 @@ def test_findings_changes_and_what_to_do_fit_into_eighty_columns() -> None:
     assert flat.count("correct these rows of sales.Customers at the source") == 1, "said once for both"
     assert "2 findings: correct these rows" in flat
     assert "open -> 2026-01-05 00:00:00 yes -> no" in flat
-    assert "--including-source-faults changes it in the warehouse" in flat
+    assert "--including-source-faults changes them in the warehouse" in flat
     assert lines[-1] == "  -> dltsync repair sales.Customers --apply"
-    assert [line.split()[-1] for line in lines if line.split() and line.split()[-1] in ("mended", "left")] == [
-        "mended",
+    assert [line.split()[-1] for line in lines if line.split() and line.split()[-1] in ("repaired", "left")] == [
+        "repaired",
         "left",
         "left",
     ]
@@ -84,17 +84,17 @@ def test_findings_changes_and_what_to_do_fit_into_eighty_columns() -> None:
 
 def test_a_sound_history_is_one_sentence() -> None:
     text = " ".join(printed().split())
-    assert text == "sales.Customers: no findings; every version of warehouse.Customers is as it should be"
+    assert text == "sales.Customers: no findings; every version of warehouse.Customers is correct"
 
 
 def test_after_a_repair_nothing_tells_to_repair() -> None:
-    text = printed(finding("1", "warehouse", mended=True), changes=1, dry_run=False)
+    text = printed(finding("1", "warehouse", repaired=True), changes=1, dry_run=False)
     assert "--apply" not in text
     assert "1 change in warehouse.Customers made" in text
 
 
 def test_more_than_a_person_reads_is_only_counted() -> None:
-    text = printed(*[finding(str(n), "source", mended=False) for n in range(SHOWN + 7)])
+    text = printed(*[finding(str(n), "source", repaired=False) for n in range(SHOWN + 7)])
     assert "and 7 more: --json has all of them" in text
 
 
@@ -103,6 +103,6 @@ def test_more_than_a_person_reads_is_only_counted() -> None:
     [("[red]x", "[red]x"), ("a\x1bb", "a\\x1bb"), ("one\ntwo", "one\\ntwo")],
 )
 def test_a_key_is_shown_as_it_is_and_obeyed_by_no_terminal(text: str, expected: str) -> None:
-    shown = printed(finding(text, "source", mended=False))
+    shown = printed(finding(text, "source", repaired=False))
     assert "\x1b" not in shown
     assert expected in "".join(line.split("  ")[0].strip() for line in shown.splitlines())

@@ -1,4 +1,4 @@
-"""What `validate_all_tables(narrow=True)` says of rows, and of tables whose rows it cannot tell."""
+"""What `validate_all_tables(row_diff=True)` says of rows, and of tables whose rows it cannot tell."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def place(tmp_path: Path) -> Shop:
     return shop
 
 
-def narrowed(place: Shop, table: TableName) -> list[Mapping[str, Any]]:
+def row_diff(place: Shop, table: TableName) -> list[Mapping[str, Any]]:
     """Of every unit of the table that differs."""
     with place.pipeline() as pipeline:
-        report = json.loads(json.dumps(pipeline.validate_all_tables([str(table)], narrow=True)))
-    found = [unit["narrowed"] for t in report["tables"] for unit in t["units"] if not unit["equal"]]
+        report = json.loads(json.dumps(pipeline.validate_all_tables([str(table)], row_diff=True)))
+    found = [unit["row_diff"] for t in report["tables"] for unit in t["units"] if not unit["equal"]]
     assert report["valid"] is (not found)
     return found
 
 
 def said(found: Mapping[str, Any]) -> dict[str, str]:
-    return {"/".join(row["key"].values()): row["said"] for row in found["rows"]}
+    return {"/".join(row["key"].values()): row["message"] for row in found["rows"]}
 
 
 def test_rows_of_each_kind_are_named_by_their_keys(place: Shop) -> None:
@@ -43,20 +43,20 @@ def test_rows_of_each_kind_are_named_by_their_keys(place: Shop) -> None:
     place.rows(ORDERS).append(order(15_000))
     place.warehouse.tables[("warehouse", "Customers")].pop()
     place.warehouse.tables[("warehouse", "Countries")][1]["Name"] = "FRANCE"
-    ten, twenty = narrowed(place, ORDERS)
+    ten, twenty = row_diff(place, ORDERS)
     assert said(ten) == {"12": "value differs in the lake, value differs in the warehouse"}
     assert ten["rows"][0]["values"] == [{"column": "Note", "source": "changed", "lake": "x", "warehouse": "x"}]
     assert said(twenty) == {"15000": "missing in the lake, missing in the warehouse"}
-    (versions,) = narrowed(place, CUSTOMERS)
+    (versions,) = row_diff(place, CUSTOMERS)
     assert said(versions) == {"3/2026-01-06 00:00:00.000000": "missing in the warehouse"}
-    (countries,) = narrowed(place, COUNTRIES)
+    (countries,) = row_diff(place, COUNTRIES)
     assert said(countries) == {"fr": "value differs in the warehouse"}
 
 
 def test_units_that_are_equal_are_not_looked_at_again(place: Shop) -> None:
     place.rows(ORDERS)[11]["Note"] = "changed"
     place.source.asked.clear()
-    narrowed(place, ORDERS)
+    row_diff(place, ORDERS)
     assert [asked for asked in place.source.asked if "bucket" in asked] == ["read buckets of sales.Orders"]
 
 
@@ -65,7 +65,7 @@ def test_rows_that_a_warehouse_keeps_on_purpose_are_no_difference(tmp_path: Path
     place.static = {"load_strategy": "upsert"}
     assert place.run().success
     place.rows(COUNTRIES).pop(0)
-    (found,) = narrowed(place, COUNTRIES)
+    (found,) = row_diff(place, COUNTRIES)
     assert found["places"] == ["source", "lake"]
     assert said(found) == {"ch": "beyond the source in the lake"}
 
@@ -73,14 +73,14 @@ def test_rows_that_a_warehouse_keeps_on_purpose_are_no_difference(tmp_path: Path
 def test_a_statement_that_is_refused_says_so_and_the_comparison_stays(place: Shop) -> None:
     place.rows(COUNTRIES)[0]["Name"] = "Helvetia"
     place.source.fail["read buckets of dbo.Countries"] = [QueryError("HASHBYTES is not for you")]
-    (found,) = narrowed(place, COUNTRIES)
-    assert (found["rows"], found["why_not"]) == ([], "HASHBYTES is not for you")
+    (found,) = row_diff(place, COUNTRIES)
+    assert (found["rows"], found["reason"]) == ([], "HASHBYTES is not for you")
 
 
 def test_a_connection_that_breaks_begins_the_look_anew(place: Shop) -> None:
     place.rows(COUNTRIES)[0]["Name"] = "Helvetia"
     place.source.fail["read buckets of dbo.Countries"] = [ServerUnreachable("gone")]
-    (found,) = narrowed(place, COUNTRIES)
+    (found,) = row_diff(place, COUNTRIES)
     assert said(found) == {"ch": "value differs in the lake, value differs in the warehouse"}
 
 
@@ -90,10 +90,10 @@ def test_a_table_tells_of_so_many_rows_and_of_its_further_units_why_not(
     monkeypatch.setattr(comparing, "ROWS_OF_A_TABLE", 3)
     for row in place.rows(ORDERS):
         row["Note"] = "changed"
-    first, second, third = narrowed(place, ORDERS)
+    first, second, third = row_diff(place, ORDERS)
     assert len(first["rows"]) == 9
-    assert [found["why_not"] for found in (second, third)] == [
-        "9 rows of this table are told already: choose this unit alone with --partitions"
+    assert [found["reason"] for found in (second, third)] == [
+        "9 rows of this table are listed already: choose this partition with --partitions"
     ] * 2
 
 
@@ -116,5 +116,5 @@ def test_rows_that_are_not_those_that_were_hashed_are_not_told(
         rows_of_buckets(view, bucketed, within, replaced)
 
     monkeypatch.setattr(FakeView, "rows_of_buckets", another_value)
-    (found,) = narrowed(place, COUNTRIES)
-    assert (found["rows"], said in found["why_not"]) == ([], True)
+    (found,) = row_diff(place, COUNTRIES)
+    assert (found["rows"], said in found["reason"]) == ([], True)

@@ -38,7 +38,7 @@ def test_a_difference_names_all_figures() -> None:
 def in_report(unit: str, source: int, lake: int, warehouse: int, *, said: str | None = None) -> dict[str, Any]:
     counts = {"source": source, "lake": lake, "warehouse": warehouse, "kept": 0}
     messages = [said] if said else []
-    return {"unit": unit, **counts, "equal": said is None, "columns": [], "messages": messages, "narrowed": None}
+    return {"unit": unit, **counts, "equal": said is None, "columns": [], "messages": messages, "row_diff": None}
 
 
 def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:

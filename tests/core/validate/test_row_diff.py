@@ -16,7 +16,7 @@ from dltsync_core.digest.segment import SegmentDigest, digest_batches
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.columns import map_columns
 from dltsync_core.validate.differing_rows import RowDifference
-from dltsync_core.validate.row_diff import Limits, Narrowed, Place, narrow
+from dltsync_core.validate.row_diff import Limits, Place, RowDiff, diff_rows
 from dltsync_core.validate.row_sample import LONGEST_SHOWN, HeldRows, hold
 from tests.table_facts import column, table
 
@@ -52,11 +52,11 @@ class InMemory:
         return held
 
 
-def narrowed(keyed: RowKeySpec, limits: Limits, **rows: list[Row]) -> Narrowed:
+def row_diff(keyed: RowKeySpec, limits: Limits, **rows: list[Row]) -> RowDiff:
     inside = {place: InMemory(some, keyed) for place, some in rows.items()}
     whole = {place: digest_batches([has.batch()], keyed.columns) for place, has in inside.items()}
     places: Mapping[str, Place] = {**inside}
-    found = narrow(places, keyed, whole, max(len(some) for some in rows.values()), limits)
+    found = diff_rows(places, keyed, whole, max(len(some) for some in rows.values()), limits)
     assert all(has.asked <= 3 for has in inside.values())
     return found
 
@@ -83,7 +83,7 @@ def test_exactly_the_rows_that_differ_are_named(
     for name in list(source)[:5]:
         tables["warehouse"].pop(name)
     rows = {place: list(has.items()) for place, has in tables.items()}
-    found = narrowed(BY_KEY, limits, **rows)
+    found = row_diff(BY_KEY, limits, **rows)
     nothing = object()
     expected = {
         key: {
@@ -93,10 +93,10 @@ def test_exactly_the_rows_that_differ_are_named(
         }
         for key in {*tables["lake"], *tables["warehouse"], *source}
     }
-    assert {key_of(d): dict(d.wrong) for d in found.rows} == {key: wrong for key, wrong in expected.items() if wrong}
-    assert (found.more, found.exact, found.why_not) == (0, True, "")
+    assert {key_of(d): dict(d.status) for d in found.rows} == {key: wrong for key, wrong in expected.items() if wrong}
+    assert (found.omitted, found.omitted_is_exact, found.reason) == (0, True, "")
     for difference in found.rows:
-        if "value differs" in difference.wrong.values():
+        if "value differs" in difference.status.values():
             (cell,) = difference.cells
             assert cell.column == "Note"
             shown = {place: value.text if value is not None else None for place, value in cell.places.items()}
@@ -110,12 +110,12 @@ def test_without_a_key_the_rows_are_told_with_how_often_they_are_there(
     one: list[Row], two: list[Row], limits: Limits
 ) -> None:
     """Duplicates count. Which rows are there more often in one place than in the other is all that there is to say."""
-    found = narrowed(WHOLE, limits, source=one, warehouse=[*one[1:], *two])
+    found = row_diff(WHOLE, limits, source=one, warehouse=[*one[1:], *two])
     here, there = Counter(one), Counter([*one[1:], *two])
     told = {
         tuple(cell.text if cell is not None else None for cell in d.key.values()): (
-            d.times["source"],
-            d.times["warehouse"],
+            d.counts["source"],
+            d.counts["warehouse"],
         )
         for d in found.rows
     }
@@ -127,11 +127,11 @@ def test_a_row_that_is_doubled_is_told_by_its_key(
     source: dict[str | None, str | None], times: int, limits: Limits
 ) -> None:
     rows = list(source.items())
-    found = narrowed(BY_KEY, limits, source=rows, lake=rows, warehouse=rows + rows[:1] * times)
-    assert [dict(d.wrong) for d in found.rows] == ([{"warehouse": "times"}] if rows else [])
+    found = row_diff(BY_KEY, limits, source=rows, lake=rows, warehouse=rows + rows[:1] * times)
+    assert [dict(d.status) for d in found.rows] == ([{"warehouse": "count differs"}] if rows else [])
     if rows:
-        assert found.rows[0].times == {"source": 1, "lake": 1, "warehouse": 1 + times}
-        assert found.rows[0].said == f"{1 + times} times in the warehouse, 1 at the source"
+        assert found.rows[0].counts == {"source": 1, "lake": 1, "warehouse": 1 + times}
+        assert found.rows[0].message == f"{1 + times} times in the warehouse, 1 at the source"
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
@@ -140,25 +140,25 @@ def test_of_many_differences_some_are_told_and_the_others_counted(changed: int, 
     held = [(no, "y" if n < changed else note) for n, (no, note) in enumerate(rows)][: 100 - missing]
     inside = {"source": InMemory(rows, BY_KEY), "warehouse": InMemory(held, BY_KEY)}
     whole = {place: digest_batches([has.batch()], BY_KEY.columns) for place, has in inside.items()}
-    found = narrow(dict(inside), BY_KEY, whole, 100, SMALL)
+    found = diff_rows(dict(inside), BY_KEY, whole, 100, SMALL)
     truth = changed + missing
     told = len(found.rows)
     assert all(has.read <= SMALL.by_value for has in inside.values())
     assert (told > 0) is (truth > 0)
-    assert told + found.more == truth if found.exact else told + found.more <= truth
-    assert found.exact or truth > SMALL.by_value
+    assert told + found.omitted == truth if found.omitted_is_exact else told + found.omitted <= truth
+    assert found.omitted_is_exact or truth > SMALL.by_value
 
 
 def test_what_is_not_told_is_counted() -> None:
     rows: list[Row] = [(str(n), "x") for n in range(20)]
-    found = narrowed(BY_KEY, Limits(told=7), source=rows, warehouse=[])
-    assert (len(found.rows), found.more, found.exact) == (7, 13, True)
+    found = row_diff(BY_KEY, Limits(rows=7), source=rows, warehouse=[])
+    assert (len(found.rows), found.omitted, found.omitted_is_exact) == (7, 13, True)
     assert [key_of(d) for d in found.rows] == [str(n) for n in range(7)]
 
 
 def test_two_long_values_are_told_apart_beyond_what_is_shown() -> None:
     here, there = "x" * 5_000, "x" * 4_999 + "y"
-    (difference,) = narrowed(BY_KEY, SMALL, source=[("1", here)], warehouse=[("1", there)]).rows
+    (difference,) = row_diff(BY_KEY, SMALL, source=[("1", here)], warehouse=[("1", there)]).rows
     shown = [cell.shown for cell in difference.cells[0].places.values() if cell is not None]
     assert len(set(shown)) == 2
     assert all(text.startswith("x" * LONGEST_SHOWN + "… (5,000 characters, sha256 ") for text in shown)
@@ -171,13 +171,13 @@ def test_a_place_that_changes_meanwhile_is_said_to_have_changed(rows: int, place
     places = {name: InMemory(list(held), BY_KEY) for name in ("source", "lake", "warehouse")}
     whole = {name: digest_batches([has.batch()], BY_KEY.columns) for name, has in places.items()}
     places[place].rows[0] = ("0", "y")
-    found = narrow(dict(places), BY_KEY, whole, rows, SMALL)
+    found = diff_rows(dict(places), BY_KEY, whole, rows, SMALL)
     assert found.rows == ()
-    assert found.why_not.startswith(f"the {place} changed while it was looked at")
+    assert found.reason.startswith(f"the {place} changed while it was looked at")
 
 
 def test_a_key_that_is_none_is_said_to_be_none() -> None:
     rows: list[Row] = [("same", str(n)) for n in range(10_001)]
-    found = narrowed(BY_KEY, Limits(), source=rows, warehouse=rows[1:])
-    assert "share few keys (No)" in found.why_not
-    assert narrowed(WHOLE, Limits(), source=rows, warehouse=rows[1:]).rows[0].wrong == {"warehouse": "missing"}
+    found = row_diff(BY_KEY, Limits(), source=rows, warehouse=rows[1:])
+    assert "share few keys (No)" in found.reason
+    assert row_diff(WHOLE, Limits(), source=rows, warehouse=rows[1:]).rows[0].status == {"warehouse": "missing"}

@@ -98,7 +98,7 @@ def test_documented_exit_codes_are_those_in_use() -> None:
         return {error.exit_code}.union(*(tree(child) for child in error.__subclasses__()))
 
     raised = tree(errors.SyncError)
-    ends = {0, outcome.TO_MEND, outcome.INTERNAL_DEFECT, outcome.INTERRUPTED, outcome.TERMINATED}
+    ends = {0, outcome.TO_REPAIR, outcome.INTERNAL_DEFECT, outcome.INTERRUPTED, outcome.TERMINATED}
     documented = [code for code, _ in outcome.EXIT_CODES]
     assert set(documented) == raised | ends
     assert documented == sorted(set(documented))

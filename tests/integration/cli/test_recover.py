@@ -40,7 +40,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
     orders, countries = found["tables"]
     assert [(unit["verdict"], unit["next"], unit["rows_to_read"]) for unit in orders["units"]] == [
         ("keep", "skip", 0),
-        ("redo", "load", 8),
+        ("re_extract", "load", 8),
         ("keep", "skip", 0),
     ]
     assert [(unit["verdict"], unit["rows_to_read"]) for unit in countries["units"]] == [("keep", 0)]
@@ -51,7 +51,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
     assert told.status == 12
     assert "Recovery (dry run)" in text
     assert "the next run reads 8 rows" in text
-    assert f"would be set aside: {file} has" in told.stdout
+    assert f"would be moved away: {file} has" in told.stdout
     assert loaded.disk() == before
 
 
@@ -60,8 +60,8 @@ def test_what_a_dry_run_announced_is_what_the_next_run_reads(loaded: Project) ->
     file.write_bytes(file.read_bytes()[:-20])
     lose_warehouse(loaded)
     _, found = loaded.json("recover", "--dry-run")
-    ended, mended = loaded.json("recover")
-    assert (ended.status, mended["dry_run"], mended["rows_to_read"]) == (0, False, found["rows_to_read"])
+    ended, repaired = loaded.json("recover")
+    assert (ended.status, repaired["dry_run"], repaired["rows_to_read"]) == (0, False, found["rows_to_read"])
     assert not file.exists()
     assert list(loaded.root.glob("lake/*/*/_quarantine/**/*.why.json"))
     _, result = loaded.json("run")

@@ -53,15 +53,15 @@ def cleared(project: Project) -> Iterator[None]:
 
 
 ALL = ("--apply", "--including-source-faults")
-"""Histories that are wrong at the source are mended in the warehouse only when that is asked for."""
+"""Histories that are wrong at the source are repaired in the warehouse only when that is asked for."""
 
 
 def repaired(project: Project, *arguments: str) -> dict[str, Any]:
-    """The report. The exit code says whether anything is still to be mended."""
+    """The report. The exit code says whether anything is still to be repaired."""
     ended, report = project.json("repair", "Accounts", *arguments)
-    left = report["findings"] if report["dry_run"] else [f for f in report["findings"] if not f["mended"]]
+    left = report["findings"] if report["dry_run"] else [f for f in report["findings"] if not f["repaired"]]
     assert ended.status == (12 if left else 0), ended.stderr
-    assert report["remaining"] == sum(not finding["mended"] for finding in report["findings"])
+    assert report["remaining"] == sum(not finding["repaired"] for finding in report["findings"])
     return report
 
 
@@ -204,7 +204,7 @@ def test_what_only_the_warehouse_has_wrong_becomes_what_the_source_said(project:
     spoil(project, "\"EndDate\" = TIMESTAMP '2026-01-20'", "gap", "2026-01-01")
     shown = repaired(project)
     assert origins(shown) == {("open twice", "source"), ("sound", "warehouse"), ("gap", "warehouse")}
-    assert not any(finding["remedy"] for finding in shown["findings"] if finding["mended"])
+    assert not any(finding["remedy"] for finding in shown["findings"] if finding["repaired"])
     report = repaired(project, "--apply")
     assert {change["key"]["Account"] for change in report["changes"]} == {"sound", "gap"}
     assert history(project) == before, "the end that was before, not the start of the next version"
@@ -247,9 +247,9 @@ def test_a_person_gets_a_table_and_json_only_when_asked(project: Project) -> Non
     text = " ".join(told.stdout.split())
     assert told.status == 12
     assert not told.stdout.lstrip().startswith("{")
-    assert "key what is wrong origin" in text
+    assert "key fault origin" in text
     assert "correct these rows of" in text
     assert f"-> dltsync repair {project.shop.schema}.Accounts --apply" in text
     assert project.call("repair", "Accounts", "--apply").status == 12, "the source's are left"
     help_text = " ".join(project.call("repair", "--help").stdout.split())
-    assert "Exit code 12 when there are findings that are not mended" in help_text
+    assert "Exit code 12 when findings are left that were not repaired" in help_text

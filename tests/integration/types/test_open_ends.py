@@ -133,7 +133,7 @@ def test_an_open_end_is_known_and_mended(house: HistoryHouse, name: str) -> None
 def test_rows_that_differ_are_named_and_an_open_end_is_none_of_them(house: HistoryHouse) -> None:
     """After the repair the warehouse differs from the source in one value of each table."""
     with house.pipeline() as pipeline:
-        report = pipeline.validate_all_tables([f"{house.schema}.Usual"], fingerprint="sha256", narrow=True)
+        report = pipeline.validate_all_tables([f"{house.schema}.Usual"], fingerprint="sha256", row_diff=True)
     assert not report["valid"]
     assert "9999-12-31 23:59:59.9999999" in str(report)
     assert str(report).count("value differs in the warehouse") >= 1

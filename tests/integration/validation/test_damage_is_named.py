@@ -111,7 +111,7 @@ def test_a_column_of_a_strange_type_is_told_by_a_fingerprint_as_well(synced: Loa
     """It cannot be hashed as the server writes it: it ended in an internal error."""
     synced.warehouse(DAMAGES[name].statement)
     assert synced.messages(fingerprint="sha256") == DAMAGES[name].said
-    assert synced.messages(narrow=True) == DAMAGES[name].said
+    assert synced.messages(row_diff=True) == DAMAGES[name].said
 
 
 def test_what_nobody_touched_is_equal(synced: LoadedShop) -> None:

@@ -40,7 +40,7 @@ def report(house: TypeHouse, **how: Any) -> tuple[list[str], list[str], Any]:
     return table["messages"], table["notes"], table["units"][0]
 
 
-@pytest.mark.parametrize("how", [{}, {"fingerprint": "sha256"}, {"narrow": True}])
+@pytest.mark.parametrize("how", [{}, {"fingerprint": "sha256"}, {"row_diff": True}])
 def test_kept_rows_are_told_and_no_difference(types: TypeHouse, how: dict[str, Any]) -> None:
     merged(types)
     messages, notes, unit = report(types, **how)
@@ -51,11 +51,11 @@ def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeHo
     """The numbers of rows came to the same, and nothing else was compared."""
     merged(types)
     warehouse(types, "DELETE FROM warehouse.Merged WHERE v = 1")
-    messages, notes, unit = report(types, narrow=True)
+    messages, notes, unit = report(types, row_diff=True)
     assert messages == ["all: source 4, lake 4, warehouse 5 (of which 2 kept on purpose) rows"]
     assert notes == [KEPT.format(2)]
-    (row,) = unit["narrowed"]["rows"]
-    assert (row["key"]["k"], row["said"]) == ("ü1 ", "missing in the warehouse")
+    (row,) = unit["row_diff"]["rows"]
+    assert (row["key"]["k"], row["message"]) == ("ü1 ", "missing in the warehouse")
 
 
 def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeHouse) -> None:
@@ -66,10 +66,10 @@ def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeHouse
         types, "UPDATE warehouse.Merged SET v = 4 WHERE v = 40", "UPDATE warehouse.Merged SET v = 3 - v WHERE v < 3"
     )
     assert report(types)[0] == []  # two that changed places
-    messages, _, unit = report(types, narrow=True)
+    messages, _, unit = report(types, row_diff=True)
     assert messages[-1].startswith("all: *: fingerprint source 4|")
-    assert [row["key"]["k"] for row in unit["narrowed"]["rows"]] == ["ü1 ", "ü2 "]
-    assert {row["said"] for row in unit["narrowed"]["rows"]} == {"value differs in the warehouse"}
+    assert [row["key"]["k"] for row in unit["row_diff"]["rows"]] == ["ü1 ", "ü2 "]
+    assert {row["message"] for row in unit["row_diff"]["rows"]} == {"value differs in the warehouse"}
 
 
 def test_a_row_that_is_there_twice_is_none_that_is_kept(types: TypeHouse) -> None:

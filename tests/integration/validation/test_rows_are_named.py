@@ -1,4 +1,4 @@
-"""`dltsync validate --narrow` names the rows that were damaged, and no others: by key, with what is wrong and both values."""
+"""`dltsync validate --row-diff` names the rows that were damaged, and no others: by key, with what is wrong and both values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dltsync_core.run.validation.row_diff import narrow_unit
+from dltsync_core.run.validation.row_diff import diff_unit
 from tests.integration.cli.project import Project
 from tests.integration.forks import Forks
 from tests.integration.server_shop import Server
@@ -21,9 +21,9 @@ MARCH = "[2026-03-01,+inf)"
 Told = dict[tuple[str | None, ...], tuple[str, list[dict[str, Any]]]]
 
 
-def narrowed(report: Mapping[str, Any], table: str, unit: str = "all") -> Mapping[str, Any]:
+def row_diff(report: Mapping[str, Any], table: str, unit: str = "all") -> Mapping[str, Any]:
     (found,) = (
-        u["narrowed"]
+        u["row_diff"]
         for t in report["tables"]
         if t["table"].endswith(f".{table}")
         for u in t["units"]
@@ -35,16 +35,16 @@ def narrowed(report: Mapping[str, Any], table: str, unit: str = "all") -> Mappin
 
 def told(found: Mapping[str, Any]) -> Told:
     """What is said of each row, by its key."""
-    return {tuple(row["key"].values()): (row["said"], row["values"]) for row in found["rows"]}
+    return {tuple(row["key"].values()): (row["message"], row["values"]) for row in found["rows"]}
 
 
 # -- a table of each kind -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_narrowed_where_nothing_differs(synced: LoadedShop) -> None:
-    report = synced.report(narrow=True)
+def test_there_is_no_row_diff_where_nothing_differs(synced: LoadedShop) -> None:
+    report = synced.report(row_diff=True)
     assert report["valid"]
-    assert [u["narrowed"] for t in report["tables"] for u in t["units"]] == [None] * 5
+    assert [u["row_diff"] for t in report["tables"] for u in t["units"]] == [None] * 5
 
 
 def test_a_partition_without_a_key_is_told_by_whole_rows(synced: LoadedShop) -> None:
@@ -53,17 +53,17 @@ def test_a_partition_without_a_key_is_told_by_whole_rows(synced: LoadedShop) -> 
         "UPDATE warehouse.Orders SET Amount = CASE OrderNo WHEN 201 THEN 2020 ELSE 2010 END WHERE OrderNo IN (201, 202)"
     )
     synced.warehouse("INSERT INTO warehouse.Orders SELECT * FROM warehouse.Orders WHERE OrderNo = 1")
-    report = synced.report(narrow=True)
-    found = narrowed(report, "Orders", MARCH)
+    report = synced.report(row_diff=True)
+    found = row_diff(report, "Orders", MARCH)
     at = "2026-03-05 10:00:00.000"
-    assert (found["key"], found["more"], found["exact"]) == (None, 0, True)
+    assert (found["key"], found["omitted"], found["omitted_is_exact"]) == (None, 0, True)
     assert told(found) == {
         ("201", at, "2010.00", "note 201"): ("missing in the warehouse", []),
         ("201", at, "2020.00", "note 201"): ("beyond the source in the warehouse", []),
         ("202", at, "2010.00", "note 202"): ("beyond the source in the warehouse", []),
         ("202", at, "2020.00", "note 202"): ("missing in the warehouse", []),
     }
-    january = told(narrowed(report, "Orders", "(-inf,2026-02-01)"))
+    january = told(row_diff(report, "Orders", "(-inf,2026-02-01)"))
     assert january == {
         ("1", "2026-01-05 10:00:00.123", "10.00", "note 1"): ("2 times in the warehouse, 1 at the source", [])
     }
@@ -72,7 +72,7 @@ def test_a_partition_without_a_key_is_told_by_whole_rows(synced: LoadedShop) -> 
 def test_a_version_is_named_by_business_key_and_effective_date(synced: LoadedShop) -> None:
     synced.warehouse("UPDATE warehouse.Customers SET Name = upper(Name) WHERE CustomerNo = 2")
     synced.warehouse("DELETE FROM warehouse.Customers WHERE CustomerNo = 1 AND IsLatest")
-    found = narrowed(synced.report(narrow=True), "Customers")
+    found = row_diff(synced.report(row_diff=True), "Customers")
     assert found["key"] == ["CustomerNo", "EffectiveDate"]
     assert told(found) == {
         ("1", "2026-01-05 00:00:00.000"): ("missing in the warehouse", []),
@@ -89,7 +89,7 @@ def test_a_doubled_row_and_one_that_nobody_knows_are_told_apart(synced: LoadedSh
         "INSERT INTO warehouse.Countries SELECT * REPLACE ('XX' AS Code) FROM warehouse.Countries WHERE Code = 'FR'"
     )
     synced.warehouse("UPDATE warehouse.Countries SET Name = NULL WHERE Code = 'CH'")
-    assert told(narrowed(synced.report(narrow=True), "Countries")) == {
+    assert told(row_diff(synced.report(row_diff=True), "Countries")) == {
         ("CH",): (
             "value differs in the warehouse",
             [{"column": "Name", "source": "Schweiz", "lake": "Schweiz", "warehouse": None}],
@@ -100,13 +100,15 @@ def test_a_doubled_row_and_one_that_nobody_knows_are_told_apart(synced: LoadedSh
 
 
 @pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink])
-def test_where_a_lake_file_is_damaged_the_other_places_are_narrowed(synced: LoadedShop, damage: Any) -> None:
+def test_where_a_lake_file_is_damaged_the_rows_of_the_other_places_are_compared(
+    synced: LoadedShop, damage: Any
+) -> None:
     damage(synced.lake_file("Countries"))
-    report = synced.report(narrow=True)
+    report = synced.report(row_diff=True)
     assert not report["valid"]
-    assert [u["narrowed"] for t in report["tables"] for u in t["units"]] == [None] * 5
+    assert [u["row_diff"] for t in report["tables"] for u in t["units"]] == [None] * 5
     synced.warehouse("UPDATE warehouse.Countries SET Name = 'France ' WHERE Code = 'FR'")
-    found = narrowed(synced.report(narrow=True), "Countries")
+    found = row_diff(synced.report(row_diff=True), "Countries")
     assert found["places"] == ["source", "warehouse"]
     assert told(found) == {
         ("FR",): ("value differs in the warehouse", [{"column": "Name", "source": "France", "warehouse": "France "}])
@@ -115,13 +117,13 @@ def test_where_a_lake_file_is_damaged_the_other_places_are_narrowed(synced: Load
 
 def test_without_a_column_the_others_are_compared(synced: LoadedShop) -> None:
     synced.warehouse("ALTER TABLE warehouse.Countries DROP COLUMN Area")
-    found = narrowed(synced.report(narrow=True), "Countries")
-    assert (found["rows"], found["why_not"]) == (
+    found = row_diff(synced.report(row_diff=True), "Countries")
+    assert (found["rows"], found["reason"]) == (
         [],
         "every row is the same in the columns that can be compared by value",
     )
     synced.warehouse("DELETE FROM warehouse.Countries WHERE Code = 'FR'")
-    assert told(narrowed(synced.report(narrow=True), "Countries")) == {("FR",): ("missing in the warehouse", [])}
+    assert told(row_diff(synced.report(row_diff=True), "Countries")) == {("FR",): ("missing in the warehouse", [])}
 
 
 def test_the_command_names_the_rows_and_ends_with_nine(synced: LoadedShop, forks: Forks, tmp_path: Path) -> None:
@@ -132,15 +134,15 @@ def test_the_command_names_the_rows_and_ends_with_nine(synced: LoadedShop, forks
     }
     project.values["destination"] = {"path": str(synced.house)}
     synced.warehouse("UPDATE warehouse.Countries SET Name = E'Fr\\x1b[2J''ance\\n' WHERE Code = 'FR'")
-    ended = project.call("validate", "--narrow")
+    ended = project.call("validate", "--row-diff")
     assert ended.status == 9
     said = ended.stdout
-    assert f"{synced.shop.schema}.Countries all: 1 row differs, named by Code" in said
+    assert f"{synced.shop.schema}.Countries all: 1 row differs, key Code" in said
     assert "  Code 'FR': value differs in the warehouse\n" in said
     assert "      Name: source 'France', lake 'France', warehouse 'Fr\\x1b[2J\\'ance\\n'\n" in said
-    ended, report = project.json("validate", "--narrow", "--tables", f"{synced.shop.schema}.Countries")
+    ended, report = project.json("validate", "--row-diff", "--tables", f"{synced.shop.schema}.Countries")
     assert ended.status == 9
-    (value,) = narrowed(report, "Countries")["rows"][0]["values"]
+    (value,) = row_diff(report, "Countries")["rows"][0]["values"]
     assert value["warehouse"] == "Fr\x1b[2J'ance\n"
     ended, report = project.json("validate", "--algorithm", "md5")  # it means the fingerprint
     assert [c["figure"] for t in report["tables"] for u in t["units"] for c in u["columns"]] == ["fingerprint"]
@@ -175,9 +177,9 @@ class Parts:
         with duckdb.connect(str(self.house.root / "house.duckdb")) as connection:
             connection.execute(statement, values)
 
-    def narrowed(self) -> Mapping[str, Any]:
+    def row_diff(self) -> Mapping[str, Any]:
         with self.house.pipeline() as pipeline:
-            return narrowed(pipeline.validate_all_tables(narrow=True), "Parts")
+            return row_diff(pipeline.validate_all_tables(row_diff=True), "Parts")
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -211,7 +213,7 @@ def test_few_rows_among_many_are_found_with_two_statements(parts: Parts) -> None
         "UPDATE warehouse.Parts SET price = NULL, note = repeat('x', 5000) WHERE line = 77 AND code = 'part'"
     )
     parts.warehouse("UPDATE warehouse.Parts SET code = 'part ' WHERE line = 88 AND code = 'part'")
-    found = parts.narrowed()
+    found = parts.row_diff()
     (long,) = (row["values"][0]["warehouse"] for row in found["rows"] if row["key"] == {"code": "part", "line": "77"})
     assert long.startswith("x" * 120 + "… (5,000 characters, sha256 ")
     new = [{"column": "note", "source": None, "lake": None, "warehouse": "new"}]
@@ -236,24 +238,24 @@ def test_few_rows_among_many_are_found_with_two_statements(parts: Parts) -> None
 
 def test_of_very_many_rows_a_hundred_are_told_and_the_rest_counted(parts: Parts) -> None:
     parts.warehouse("UPDATE warehouse.Parts SET price = price + 1 WHERE line < 1200 AND code = 'part'")
-    found = parts.narrowed()
+    found = parts.row_diff()
     assert len(found["rows"]) == 100
-    assert not found["exact"]
-    assert 1_000 < found["more"] <= 1_100
-    assert {row["said"] for row in found["rows"]} == {"value differs in the warehouse"}
+    assert not found["omitted_is_exact"]
+    assert 1_000 < found["omitted"] <= 1_100
+    assert {row["message"] for row in found["rows"]} == {"value differs in the warehouse"}
     assert [level["buckets"] > 0 for level in found["levels"]] == [True, True, False]
 
 
 def test_an_empty_warehouse_lacks_every_row(parts: Parts) -> None:
     parts.warehouse("DELETE FROM warehouse.Parts")
-    found = parts.narrowed()
-    assert len(found["rows"]) + found["more"] == ROWS + len(AWKWARD)
+    found = parts.row_diff()
+    assert len(found["rows"]) + found["omitted"] == ROWS + len(AWKWARD)
 
 
 def test_a_row_that_changed_at_the_source_differs_in_both_other_places(parts: Parts) -> None:
     parts.house.execute("UPDATE {s}.Parts SET price = 1 WHERE line = 5 AND code = N'part'")
     try:
-        found = parts.narrowed()
+        found = parts.row_diff()
     finally:
         parts.house.execute("UPDATE {s}.Parts SET price = 5.25 WHERE line = 5 AND code = N'part'")
     assert told(found) == {
@@ -265,21 +267,21 @@ def test_a_row_that_changed_at_the_source_differs_in_both_other_places(parts: Pa
 
 
 def write_between(monkeypatch: pytest.MonkeyPatch, house: TypeHouse, *statements: str) -> None:
-    """At the source, after the units were compared and before they are narrowed."""
+    """At the source, after the units were compared and before their rows are compared."""
 
     def after_a_write(*arguments: Any) -> Any:
         for statement in statements:
             house.execute(statement)
-        return narrow_unit(*arguments)
+        return diff_unit(*arguments)
 
-    monkeypatch.setattr("dltsync_core.run.validation.table.narrow_unit", after_a_write)
+    monkeypatch.setattr("dltsync_core.run.validation.table.diff_unit", after_a_write)
 
 
 def test_a_snapshot_does_not_see_who_writes_meanwhile(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.warehouse("UPDATE warehouse.Parts SET note = 'new' WHERE line = 77 AND code = 'part'")
     write_between(monkeypatch, parts.house, "UPDATE {s}.Parts SET price = 2 WHERE line = 9 AND code = N'part'")
     try:
-        assert list(told(parts.narrowed())) == [("part", "77")]
+        assert list(told(parts.row_diff())) == [("part", "77")]
     finally:
         parts.house.execute("UPDATE {s}.Parts SET price = 9.25 WHERE line = 9 AND code = N'part'")
 
@@ -293,9 +295,9 @@ def test_without_a_snapshot_it_is_said_that_the_source_changed(
     types.execute("UPDATE {s}.Facts SET note = N'c' WHERE id = 1")
     write_between(monkeypatch, types, "UPDATE {s}.Facts SET note = N'd' WHERE id = 2")
     with types.pipeline() as pipeline:
-        found = narrowed(pipeline.validate_all_tables(narrow=True), "Facts")
+        found = row_diff(pipeline.validate_all_tables(row_diff=True), "Facts")
     assert found["rows"] == []
-    assert found["why_not"].startswith("the source changed while it was looked at: validate again")
+    assert found["reason"].startswith("the source changed while it was looked at: validate again")
 
 
 def test_a_key_that_is_null_and_copies_without_a_key_are_told(types: TypeHouse) -> None:
@@ -314,15 +316,15 @@ def test_a_key_that_is_null_and_copies_without_a_key_are_told(types: TypeHouse) 
         )
         house.execute("INSERT INTO warehouse.Copies VALUES (NULL, NULL), (NULL, NULL)")
     with types.pipeline() as pipeline:
-        report = pipeline.validate_all_tables(narrow=True)
-    assert told(narrowed(report, "Loose")) == {
+        report = pipeline.validate_all_tables(row_diff=True)
+    assert told(row_diff(report, "Loose")) == {
         (None,): (
             "value differs in the warehouse",
             [{"column": "note", "source": "none", "lake": "none", "warehouse": "changed"}],
         ),
         ("~",): ("missing in the warehouse", []),
     }
-    found = narrowed(report, "Copies")
+    found = row_diff(report, "Copies")
     assert told(found) == {
         (None, None): ("beyond the source in the warehouse (2 times there, 0 at the source)", []),
         ("7", "2026-01-01 00:00:00.0000007"): ("3 times in the warehouse, 4 at the source", []),
