@@ -1,4 +1,4 @@
-"""Connection strings: our security keywords first, every value a person gives in braces. And how to show one.
+"""Connection strings: our security keywords first, every value a person gives in braces.
 
 ODBC takes the first of a repeated keyword, so nothing a value smuggles in can weaken what stands before it; braces (`}`
 doubled) keep it from being read as a keyword at all.
@@ -6,12 +6,7 @@ doubled) keep it from being read as a keyword at all.
 
 from __future__ import annotations
 
-import re
-
 from dltsync_core.config.database import DatabaseConfig
-
-HIDDEN = "***"
-_SECRET = re.compile(r"(?i)\b(PWD|Password|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}?|[^;]*)")
 
 
 def control_string(database: DatabaseConfig, driver: str) -> str:
@@ -29,11 +24,6 @@ def data_string(database: DatabaseConfig) -> str:
 def braced(value: str) -> str:
     """A value no character of which can mean anything in a connection string."""
     return "{" + value.replace("}", "}}") + "}"
-
-
-def redacted(connection_string: str) -> str:
-    """A connection string fit to be shown."""
-    return _SECRET.sub(lambda match: f"{match[1]}={HIDDEN}", connection_string)
 
 
 def _security(database: DatabaseConfig) -> list[str]:

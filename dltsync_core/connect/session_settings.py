@@ -5,6 +5,7 @@ from __future__ import annotations
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.connection_advice import Way
 from dltsync_core.connect.faults import Address
+from dltsync_core.redaction import secrets_of
 
 NO_LIMIT = -1
 """SET LOCK_TIMEOUT: wait for as long as it takes."""
@@ -19,12 +20,11 @@ def session_settings(lock_timeout_ms: int) -> str:
 
 def address_of(database: DatabaseConfig) -> Address:
     """Where this config leads, for messages, with what must never stand in one."""
-    secret = database.password.get_secret_value() if database.password is not None else ""
     host, _, instance = database.server.partition("\\")
     return Address(
         server=database.address,
         database=database.database,
-        secrets=(secret,) if secret else (),
+        secrets=secrets_of(database),
         command_timeout=database.command_timeout,
         way=Way(host, database.port, instance or None, database.encrypt),
     )

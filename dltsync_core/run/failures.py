@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import DiskFull, SyncError
-from dltsync_core.lake.storage.object_errors import secrets_in_options
-from dltsync_core.redaction import redacted, secrets_in_url
+from dltsync_core.redaction import redacted, secrets_of
 
 
 @dataclass(frozen=True)
@@ -31,24 +30,9 @@ def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
         tried = f"\n  (after {attempts} attempts)" if isinstance(attempts, int) and attempts > 1 else ""
         return Failure(f"{error}{tried}", type(error).__name__, error.exit_code)
     text = str(error) or "no message"
-    return Failure(without_secrets(text, config), type(error).__name__, SyncError.exit_code)
-
-
-def without_secrets(text: str, config: PipelineConfig) -> str:
-    """The text with the configured password, state URL and storage options blotted out, however they are spelt."""
-    return redacted(text, secrets_of(config))
-
-
-def secrets_of(config: PipelineConfig) -> tuple[str, ...]:
-    """What must never be shown."""
-    password, url, options = config.database.password, config.state.state_url, config.state.storage_options
-    return (
-        *((password.get_secret_value(),) if password is not None else ()),
-        *(secrets_in_url(url.get_secret_value()) if url is not None else ()),
-        *(secrets_in_options(options.get_secret_value()) if options is not None else ()),
-    )
+    return Failure(redacted(text, secrets_of(config)), type(error).__name__, SyncError.exit_code)
 
 
 def traceback_of(error: BaseException, config: PipelineConfig) -> str:
-    """The way to an unexpected error, for the log. Drivers and libraries may have put secrets into what they raised."""
-    return without_secrets("".join(traceback.format_exception(error)), config)
+    """The traceback of an unexpected error for the log, without the secrets that drivers and libraries may have put into it."""
+    return redacted("".join(traceback.format_exception(error)), secrets_of(config))

@@ -15,9 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.errors import ConfigError, DiskFull, LedgerUnavailable, NotWritable, StateError
+from dltsync_core.redaction import redacted, secrets_in_url
 from dltsync_core.state.transient_errors import how_it_passes, sqlstate_of
-
-HIDDEN = "***"
 
 DISK_FULL = "53100"
 
@@ -83,8 +82,7 @@ class Explainer:
         self._path = path
         self._backups = backups
         self.described = str(path) if path else _described(url)
-        values = [v for part in url.query.values() for v in ((part,) if isinstance(part, str) else part)]
-        self._secrets = [s for s in (str(url.password or ""), *values) if len(s) > 3]
+        self._secrets = secrets_in_url(url.render_as_string(hide_password=False))
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -185,9 +183,7 @@ class Explainer:
         )
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+        return redacted(text, self._secrets)
 
 
 def _described(url: sa.URL) -> str:
