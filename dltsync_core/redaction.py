@@ -68,7 +68,7 @@ def secrets_of(config: BaseModel) -> tuple[str, ...]:
 
 
 def secrets_in_url(url: str) -> tuple[str, ...]:
-    """What is secret of a URL: all of it, its password, and the parameters that may hold a key. Any other text is secret itself."""
+    """What is secret of a URL: all of it, its password, and parameters that may hold a key. Any other text: all of it."""
     try:
         parts = urlsplit(url)
         password = parts.password or ""

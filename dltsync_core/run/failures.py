@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from dataclasses import dataclass
 
 from dltsync_core.config import PipelineConfig
-from dltsync_core.errors import DiskFull, SyncError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import SyncError
 from dltsync_core.redaction import redacted, secrets_of
 
 
@@ -21,10 +21,9 @@ class Failure:
 
 
 def failure_of(error: BaseException, config: PipelineConfig) -> Failure:
-    """The failure an error is. A full disk is recognised whoever ran into it."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = f" at {error.filename}" if error.filename else ""
-        error = DiskFull(f"no room left{place}", remedy="free some space and run again")
+    """The failure an error is. A full disk is recognised wherever it was met."""
+    if isinstance(error, OSError) and is_disk_full(error):
+        error = disk_full(f"at {error.filename}" if error.filename else "on the disk", "" if error.filename else error)
     if isinstance(error, SyncError):
         attempts = error.facts.get("attempts", 1)
         tried = f"\n  (after {attempts} attempts)" if isinstance(attempts, int) and attempts > 1 else ""

@@ -17,6 +17,7 @@ FOUNDATION = (
     "checkpoints",
     "display",
     "redaction",
+    "disk_full",
     "process",
     "identity",
     "ranges",

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dltsync_core.errors import DiskFull, LakeError, NotWritable, SyncError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import LakeError, NotWritable, SyncError
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the process may not write files that large (ulimit -f)
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 _READ_SIZE = 1024 * 1024
@@ -35,11 +35,11 @@ def explained(path: Path, doing: str) -> Iterator[None]:
 
 def explain(error: OSError, path: Path, doing: str) -> SyncError:
     """Our error for the operating system's. `doing` completes the sentence "… while <doing> <path>"."""
-    if error.errno in _FULL:
-        return DiskFull(
-            f"no room left on the disk while {doing} {path}{_free_at(path)}",
-            remedy="free some space or move the lake, state or warehouse to a larger disk, then run again; "
-            "nothing was published and the unfinished files have been removed",
+    if is_disk_full(error):
+        return disk_full(
+            f"on the disk while {doing} {path}{_free_at(path)}",
+            move="move the lake, state or warehouse to a larger disk",
+            outcome="nothing was published and the unfinished files have been removed",
             path=str(path),
         )
     if error.errno in _IN_THE_WAY:

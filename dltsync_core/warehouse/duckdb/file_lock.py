@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 import filelock
 
-from dltsync_core.errors import DiskFull, SyncError, WarehouseBusy, WarehouseError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import SyncError, WarehouseBusy, WarehouseError
 from dltsync_core.lake.storage.disk import FILE_MODE, explain, make_directory
 
 TELL_EVERY_SECONDS = 10.0
@@ -135,17 +136,6 @@ def _holder(message: str) -> str:
     return "another connection of this process" if "unique file handle" in message.lower() else "another process"
 
 
-def disk_full(message: str, path: Path) -> DiskFull | None:
-    """Our error when DuckDB's message says that there was no room, or that the file may not grow any more."""
-    if not any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
-        return None
-    return DiskFull(
-        f"no room left on the disk for the warehouse {path}: {message}",
-        remedy="free some space or move the warehouse to a larger disk, then run again; the table is as it was",
-        path=str(path),
-    )
-
-
 def cannot_open(error: duckdb.Error, path: Path) -> SyncError:
     """Our error for a file that DuckDB will not open."""
     refused = refused_by_the_system(error, path, "opening the warehouse")
@@ -159,8 +149,14 @@ def cannot_open(error: duckdb.Error, path: Path) -> SyncError:
 def refused_by_the_system(error: duckdb.Error, path: Path, doing: str) -> SyncError | None:
     """DiskFull or NotWritable when it was the operating system that refused DuckDB; None otherwise."""
     message = str(error)
-    if (full := disk_full(message, path)) is not None:
-        return full
+    if is_disk_full(error):
+        return disk_full(
+            f"on the disk for the warehouse {path}",
+            message,
+            move="move the warehouse to a larger disk",
+            outcome="the table is as it was",
+            path=str(path),
+        )
     for number, sign in ((13, "Permission denied"), (30, "Read-only file system")):
         if sign.lower() in message.lower():
             return explain(OSError(number, sign), path, doing)
