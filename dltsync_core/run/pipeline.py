@@ -26,7 +26,7 @@ from dltsync_core.plan.recovery import Answer
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.plan.steps import TablePlan
-from dltsync_core.process import peak_memory_mb
+from dltsync_core.process import peak_memory_mb, this_process
 from dltsync_core.run.context import RunContext, RunReporter, wait_unless_stopped
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
@@ -47,7 +47,6 @@ from dltsync_core.run.validation.tables import compare_tables
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
-from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
@@ -323,7 +322,7 @@ class IncrementalSQLServerParquetPipeline:
                 leases=Leases(
                     ledger.store,
                     self.config.pipeline_name,
-                    holder=new_holder(),
+                    holder=str(this_process()),
                     seconds=self.config.state.lease_seconds,
                 ),
                 reporter=self._voice,

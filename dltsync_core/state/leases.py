@@ -22,10 +22,11 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import utc_from_epoch
 from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.state.process_identity import described, is_gone
+from dltsync_core.process import read_identity
 from dltsync_core.state.store import Store
 from dltsync_core.state.store_clock import store_time
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
+from dltsync_core.waiting import Blocked, Wait
 
 log = logging.getLogger("dltsync.state")
 
@@ -37,8 +38,6 @@ BEAT_AGAIN_SECONDS = 1.0
 
 POLL_SECONDS = 0.5
 """How often somebody who waits looks again."""
-
-TELL_EVERY_SECONDS = 10.0
 
 KEYS_PER_STATEMENT = 1_000
 """Units that one statement names. A table cut into new partitions changes all of them together, and SQL Server takes 2,100
@@ -78,7 +77,15 @@ class _Other:
 
     def __str__(self) -> str:
         """For a person: which process, on which machine, since when."""
-        return f"{described(self.holder)}, there since {_moment(self.acquired_at)}"
+        return f"{read_identity(self.holder).for_people}, there since {_moment(self.acquired_at)}"
+
+
+class _LeaseTaken(Blocked):
+    """A unit is leased to another run."""
+
+    def __init__(self, table: TableName, by: _Other) -> None:
+        super().__init__(f"{table} {by.unit}", str(by))
+        self.by = by
 
 
 class Held:
@@ -218,20 +225,17 @@ class Leases:
         on_wait: Callable[[str], None],
         raise_if_stopped: Callable[[], None],
     ) -> Lease:
-        started = time.monotonic()
-        told: float | None = None
-        while True:
+        def take() -> Lease:
             raise_if_stopped()
             got = self._try(table, units, at_least)
             if isinstance(got, Lease):
                 return got
-            waited = time.monotonic() - started
-            if waited >= wait_seconds:
-                raise _held_too_long(table, got, wait_seconds)
-            if told is None or waited - told >= TELL_EVERY_SECONDS:
-                told = waited
-                on_wait(f"waiting for {table} {got.unit}: {got} ({waited:.0f} of at most {wait_seconds:g} seconds)")
-            time.sleep(min(POLL_SECONDS, max(wait_seconds - waited, 0.01)))
+            raise _LeaseTaken(table, got)
+
+        def give_up(taken: _LeaseTaken) -> LeaseHeld:
+            return _held_too_long(table, taken.by, wait_seconds)
+
+        return Wait(wait_seconds, on_wait=on_wait).until(take, _LeaseTaken, pause=POLL_SECONDS, give_up=give_up)
 
     def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
         while True:
@@ -326,7 +330,7 @@ def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None
 
 
 def _has_ended(row: Any) -> bool:
-    return (row.unit_key, row.holder, row.fence) in _ended_here or is_gone(row.holder)
+    return (row.unit_key, row.holder, row.fence) in _ended_here or read_identity(row.holder).is_gone
 
 
 def _rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
@@ -364,7 +368,7 @@ def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> Leas
         remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
         table=str(table),
         unit=other.unit,
-        holder=described(other.holder),
+        holder=read_identity(other.holder).for_people,
         since=_moment(other.acquired_at),
     )
 

@@ -15,6 +15,7 @@ FOUNDATION = (
     "errors",
     "clock",
     "checkpoints",
+    "waiting",
     "display",
     "redaction",
     "disk_full",
