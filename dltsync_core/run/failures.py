@@ -11,6 +11,13 @@ from dltsync_core.errors import SyncError
 from dltsync_core.redaction import redacted, secrets_of
 
 
+class Stopped(Exception):
+    """The run was told to stop; this unit published nothing more. No SyncError: nothing went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped before it was done; nothing half finished is visible, run again to go on")
+
+
 @dataclass(frozen=True)
 class Failure:
     """`type` is the error's class, `exit_code` what the command line returns for it."""
