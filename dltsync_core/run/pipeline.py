@@ -264,6 +264,7 @@ class IncrementalSQLServerParquetPipeline:
             self._warehouse,
             alone=self._alone,
             said=self._said,
+            compare=self._source.compare_texts,
         )
 
     def close(self) -> None:

@@ -329,4 +329,4 @@ def test_sound_histories_that_may_be_one_are_told(tmp_path: Path) -> None:
     before = hangar.rows()
     report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
     assert (report["counts"], report["applied"], hangar.rows()) == ({"spelt_differently": 1}, 0, before)
-    assert report["notes"][-1] == "1 key is reported and left alone: only the source can tell what is right"
+    assert report["notes"][-1] == "1 key is reported and left alone"
