@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError, ValidationFailed
-from dltsync_core.lake.decimal_sums import DecimalSums
+from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
 from dltsync_core.lake.resumable_files import ResumableFiles
 from dltsync_core.lake.storage.directory_lock import DirectoryLock
 from dltsync_core.lake.storage.disk import (
+    HashedFile,
     create_file,
     explained,
     remove_tree,
     sync_directory,
     sync_file,
 )
-from dltsync_core.lake.storage.hashed_file import HashedFile
 
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""

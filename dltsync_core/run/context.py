@@ -1,21 +1,22 @@
-"""What every part of one run needs: the rooms it uses, its reporter, and its stop."""
+"""What every part of one run needs: the rooms it uses, its reporter, its stop, and the locks of
+units for what writes outside of a load (a repair, an answer to recovery)."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retry import SharedRetryBudget
-from dltsync_core.identity import slashed
+from dltsync_core.identity import TableName, Target, slashed
 from dltsync_core.lake.lake import Lake
 from dltsync_core.run.failures import Stopped
 from dltsync_core.run.ports import Source
 from dltsync_core.run.reporting import RunReporter
-from dltsync_core.state.leases import Leases
+from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.warehouse.port import Warehouse
 
@@ -70,3 +71,24 @@ class RunContext:
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until the run is told to stop. Raises Stopped then."""
         wait_unless_stopped(self.stop, seconds)
+
+
+def highest_mark(context: RunContext, target: Target) -> int:
+    """The highest fence that the warehouse has seen of a table; 0 for none."""
+    with context.warehouse_turn:
+        found = context.warehouse.markers(target, context.config.pipeline_name)
+    return max((marker.fence for marker in found.values()), default=0)
+
+
+@contextmanager
+def with_unit_lock(context: RunContext, table: TableName, target: Target, units: Sequence[str]) -> Iterator[Held]:
+    """No other run is at the units while the block runs. Waits as a run does; raises LeaseHeld, StateError."""
+    with context.leases.held(
+        table,
+        units,
+        at_least=max(highest_mark(context, target), context.lake.highest_sequence(table)),
+        wait_seconds=context.config.state.lease_wait_seconds,
+        on_wait=context.reporter.waiting,
+        raise_if_stopped=context.raise_if_stopped,
+    ) as held:
+        yield held

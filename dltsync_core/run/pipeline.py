@@ -27,7 +27,7 @@ from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.process import peak_memory_mb, this_process
-from dltsync_core.run.context import RunContext, wait_unless_stopped
+from dltsync_core.run.context import RunContext, wait_unless_stopped, with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
@@ -42,7 +42,6 @@ from dltsync_core.run.result import RunResult
 from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.unit_lock import with_unit_lock
 from dltsync_core.run.validation.partition_totals import notes_on_moved_rows
 from dltsync_core.run.validation.tables import compare_tables
 from dltsync_core.state.leases import Leases

@@ -23,8 +23,7 @@ from dltsync_core.clock import utc_from_epoch
 from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.process import read_identity
-from dltsync_core.state.store import Store
-from dltsync_core.state.store_clock import store_time
+from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
 from dltsync_core.waiting import Blocked, Wait
 

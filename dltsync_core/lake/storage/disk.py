@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dltsync_core.disk_full import disk_full, is_disk_full
 from dltsync_core.errors import LakeError, NotWritable, SyncError
@@ -156,3 +158,32 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(_READ_SIZE):
             digest.update(piece)
     return digest.hexdigest()
+
+
+class HashedFile(io.RawIOBase):
+    """A file whose SHA-256 is computed from what is handed to it, so that what the disk made of it can be compared."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("r+b", buffering=0)
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        self._digest.update(rest)
+        while rest:  # an unbuffered write may take less than it was given
+            rest = rest[self._file.write(rest) or 0 :]
+        return memoryview(data).nbytes
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from dltsync_core.errors import StateConflict, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.run.context import RunContext, log
+from dltsync_core.run.context import RunContext, highest_mark, log
 from dltsync_core.run.events import Event
 from dltsync_core.run.failures import Stopped
 from dltsync_core.run.load.flow import TableRun
@@ -21,7 +21,6 @@ from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.planning.table import plan_table
 from dltsync_core.run.result import UnitResult
-from dltsync_core.run.unit_lock import highest_mark
 from dltsync_core.state.leases import Held
 
 

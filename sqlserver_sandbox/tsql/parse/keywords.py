@@ -218,7 +218,7 @@ REFUSED_STATEMENTS = (
     "CHECKPOINT",
     "RECONFIGURE",
 )
-"""Words that begin a statement which the sandbox does not run. All of them are reserved."""
+"""Words that begin a statement which the sandbox does not run."""
 
 STATEMENT_STARTS = frozenset(
     [

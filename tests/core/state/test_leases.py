@@ -22,8 +22,7 @@ from dltsync_core.process import read_identity, this_process
 from dltsync_core.state import leases as leases_module
 from dltsync_core.state.leases import Held, Leases, verify_lease
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.store import Store
-from dltsync_core.state.store_clock import store_time
+from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import LEDGER, committed_units, loads, versions
 from dltsync_core.state.tables import leases as leases_table
 

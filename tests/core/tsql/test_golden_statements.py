@@ -12,7 +12,7 @@ import pytest
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
-from dltsync_core.connect.session_settings import session_settings
+from dltsync_core.connect.connection_string import session_settings
 from dltsync_core.extract.buckets import BucketedUnit, rows_of_buckets
 from dltsync_core.extract.unit import UnitFilter
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
