@@ -55,8 +55,8 @@ def skip_native_exit() -> None:
     """From now on the process is over, with its own exit status, as soon as the interpreter has ended (flushed its output and
     called `atexit`). Where the C library has no `on_exit` (only glibc has) the end stays as it is.
 
-    For a process in which a thread is caught in the driver. The interpreter ends well beside such a thread. The C library's own way
-    out does not: it frees what the native part of mssql-python holds, which waits for the statement that hangs (two minutes,
+    For a process in which a thread is caught in the driver. The interpreter ends well beside such a thread. The C library's own
+    way out does not: it frees what the native part of mssql-python holds, which waits for the statement that hangs (two minutes,
     measured with 1.16), and when that one returns to an interpreter that is gone the process is aborted. A run whose work is
     committed would end with a crash."""
     if sys.platform != "linux":

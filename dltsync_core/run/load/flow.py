@@ -46,7 +46,8 @@ from dltsync_core.run.load.verify import (
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import with_retries
-from dltsync_core.state.leases import Held, Lease
+from dltsync_core.state.lease_rows import Lease
+from dltsync_core.state.leases import Held
 from dltsync_core.state.records import LoadStatus
 from dltsync_core.validate.counts import difference
 from dltsync_core.warehouse.port import LoadRequest

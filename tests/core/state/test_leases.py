@@ -19,8 +19,10 @@ from dltsync_core.committed import CommitChange
 from dltsync_core.errors import Fenced, LeaseHeld, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.process import read_identity, this_process
+from dltsync_core.state import lease_rows
 from dltsync_core.state import leases as leases_module
-from dltsync_core.state.leases import Held, Leases, verify_lease
+from dltsync_core.state.lease_rows import verify_lease
+from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import LEDGER, committed_units, loads, versions
@@ -87,7 +89,7 @@ def test_a_family_of_any_size_is_taken_renewed_kept_and_given_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQL Server takes 2,100 parameters: units are named by so many a statement. The last of them is as safe as the first."""
-    monkeypatch.setattr(leases_module, "KEYS_PER_STATEMENT", 2)
+    monkeypatch.setattr(lease_rows, "KEYS_PER_STATEMENT", 2)
     units = tuple(f"[{n},{n + 1})" for n in range(7))
     with held(store, units) as family:
         for unit in units:
