@@ -134,8 +134,8 @@ def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
     """The boundary as its shortest text that loses nothing; as it is when its type has only one, or when it is NULL.
 
     Partition keys are made of it. The server writes a boundary with all the digits of the widest type; people read keys, and a
-    key must not change when a server writes differently: midnight is the date alone, a fraction has no trailing zeros, T joins date
-    and time.
+    key must not change when a server writes differently: midnight is the date alone, a fraction has no trailing zeros, T joins
+    date and time.
 
     A datetimeoffset keeps its time even at midnight, and its offset always: without them it would name another moment.
     """
