@@ -17,7 +17,7 @@ import structlog
 
 from dltsync_core.display import indented
 from dltsync_core.errors import NotWritable
-from dltsync_core.redaction import redacted
+from dltsync_core.redaction import HIDDEN, names_a_secret, redacted
 from dltsync_core.run.events import Event
 
 LOGGER_NAME = "dltsync"
@@ -26,15 +26,14 @@ STORE_DRIVERS = ("adlfs", "aiobotocore", "azure", "botocore", "gcsfs", "google",
 """Loggers of the object stores' drivers. What fails there reaches a person as our error, which says what to do; gcsfs logs the
 traceback of it as well."""
 
-_SECRET_NAMES = ("password", "pwd", "secret", "token", "credential", "connection_string")
 _LEVEL_OF_STAGE = {"failed": logging.ERROR, "extracting": logging.DEBUG, "loading": logging.DEBUG}
 
 
 def hide_secrets(_logger: Any, _method: str, entry: Any) -> Any:
-    """A structlog processor: values under names that speak of secrets never reach a line, whoever logged them."""
+    """A structlog processor: a value under the name of a secret never reaches a line."""
     for key in entry:
-        if any(word in key.lower() for word in _SECRET_NAMES):
-            entry[key] = "***"
+        if names_a_secret(key):
+            entry[key] = HIDDEN
     return entry
 
 

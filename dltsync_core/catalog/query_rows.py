@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dltsync_core.catalog.boundary_text import shortest_boundary
 from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
@@ -123,3 +122,35 @@ def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
         is_graph_internal=bool(row["is_hidden"]) and bool(_GRAPH_INTERNAL.fullmatch(row["column_name"])),
         alias_name=row["type_name"] if is_alias else None,
     )
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d+))?(?: ?([+-]\d\d:\d\d))?")
+_TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d+))?")
+_MIDNIGHT = "00:00:00"
+_MOMENTS = frozenset({"datetime", "smalldatetime", "datetime2", "datetimeoffset"})
+
+
+def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
+    """The boundary as its shortest text that loses nothing; as it is when its type has only one, or when it is NULL.
+
+    Partition keys are made of it. The server writes a boundary with all the digits of the widest type; people read keys, and a
+    key must not change when a server writes differently: midnight is the date alone, a fraction has no trailing zeros, T joins
+    date and time.
+
+    A datetimeoffset keeps its time even at midnight, and its offset always: without them it would name another moment.
+    """
+    text = boundary.text
+    if text is None:
+        return boundary
+    if type_name in _MOMENTS and (match := _MOMENT.fullmatch(text)):
+        day, time, fraction, offset = match.groups()
+        clock = _trimmed(time, fraction)
+        return Boundary(day if clock == _MIDNIGHT and offset is None else f"{day}T{clock}{offset or ''}")
+    if type_name == "time" and (match := _TIME.fullmatch(text)):
+        return Boundary(_trimmed(match[1], match[2]))
+    return boundary
+
+
+def _trimmed(time: str, fraction: str | None) -> str:
+    kept = (fraction or "").rstrip("0")
+    return f"{time}.{kept}" if kept else time

@@ -23,8 +23,8 @@ from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging
 from dltsync_core.plan.recovery import Answer
+from dltsync_core.redaction import secrets_of
 from dltsync_core.run.events import EventSink, ignore
-from dltsync_core.run.failures import secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 
 

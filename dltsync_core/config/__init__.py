@@ -5,9 +5,8 @@ from __future__ import annotations
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.files import json_schema, load_config
 from dltsync_core.config.pipeline import PipelineConfig
-from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, StateConfig
+from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, RepresentationConfig, StateConfig
 from dltsync_core.config.quality import QualityRule
-from dltsync_core.config.representation import RepresentationConfig
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 
 __all__ = [

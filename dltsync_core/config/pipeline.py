@@ -10,8 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.model import Listed, Spec
-from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, StateConfig
-from dltsync_core.config.representation import RepresentationConfig
+from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, RepresentationConfig, StateConfig
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.identity import TableName, path_part
 

@@ -14,14 +14,12 @@ import yaml
 
 from dltsync_core.config.pipeline import PipelineConfig
 from dltsync_core.errors import ConfigError
+from dltsync_core.redaction import SECRET_FIELD
 
 _QUOTED = re.compile(r"'(?P<single>[^']*)'|\"[^\"]*\"")
 _TOKENS = re.compile(r"<[a-z ]+>|\\[tnr]|[?,:\-\[\]{}]{1,2}|.?")
 """What a message of PyYAML may quote: its own names of tokens, and characters of structure."""
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-_SECRET_FIELD = re.compile(
-    r"(?P<field>\w*(password|secret|token|storage_options|state_url|_key)\w*)[\"']?\s*[:=]", re.IGNORECASE
-)
 _WORD = re.compile(r"[^\s{}\[\],:=|>&*!#'\"]+")
 _WORDS = re.compile(rf"{_WORD.pattern}|.")
 _BEGINS = re.compile(r"\s*((- *)*[\"']?\w+[\"']?\s*[:=]|(- *)+|[\[\]{},]+|\w+\s*$)")
@@ -91,7 +89,7 @@ def shown_line(text: str, line: int, column: int) -> str:
 def _pieces(line: str) -> list[tuple[str, str]]:
     """The line in pieces, and what is shown of each: fields and structure as they are, values hidden; after a field that holds a
     secret, and in a line that begins with no field (it may go on with a value from above), all of it. Tabs are made visible."""
-    secret = _SECRET_FIELD.search(line)
+    secret = SECRET_FIELD.search(line)
     if secret is not None:
         head, tail = line[: secret.end()], line[secret.end() :]
     elif _BEGINS.match(line):

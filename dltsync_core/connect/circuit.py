@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.session_settings import address_of
+from dltsync_core.connect.connection_string import address_of
 from dltsync_core.errors import CircuitOpen, LoginFailed, ServerUnreachable, SyncError
 
 log = logging.getLogger("dltsync.connect")

@@ -1,17 +1,15 @@
-"""Connection strings: our security keywords first, every value a person gives in braces. And how to show one.
+"""What a session is opened with and set to: connection strings, settings, and the address for messages.
 
-ODBC takes the first of a repeated keyword, so nothing a value smuggles in can weaken what stands before it; braces (`}`
-doubled) keep it from being read as a keyword at all.
+In a connection string our security keywords come first, and every value of the config stands in braces. ODBC takes the first of a
+repeated keyword, so no value can weaken what stands before it; braces (`}` doubled) keep it from being read as a keyword at all.
 """
 
 from __future__ import annotations
 
-import re
-
 from dltsync_core.config.database import DatabaseConfig
-
-HIDDEN = "***"
-_SECRET = re.compile(r"(?i)\b(PWD|Password|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}?|[^;]*)")
+from dltsync_core.connect.connection_advice import Way
+from dltsync_core.connect.faults import Address
+from dltsync_core.redaction import secrets_of
 
 
 def control_string(database: DatabaseConfig, driver: str) -> str:
@@ -29,11 +27,6 @@ def data_string(database: DatabaseConfig) -> str:
 def braced(value: str) -> str:
     """A value no character of which can mean anything in a connection string."""
     return "{" + value.replace("}", "}}") + "}"
-
-
-def redacted(connection_string: str) -> str:
-    """A connection string fit to be shown."""
-    return _SECRET.sub(lambda match: f"{match[1]}={HIDDEN}", connection_string)
 
 
 def _security(database: DatabaseConfig) -> list[str]:
@@ -67,3 +60,26 @@ def _login(database: DatabaseConfig) -> list[str]:
     if database.password is not None:
         parts.append(f"PWD={braced(database.password.get_secret_value())}")
     return parts
+
+
+NO_LIMIT = -1
+"""SET LOCK_TIMEOUT: wait for as long as it takes."""
+CATALOG_LOCK_TIMEOUT_MS = 30_000
+"""Catalogue queries wait for schema changes only, which are short; a longer one should be seen, not waited for."""
+
+
+def session_settings(lock_timeout_ms: int) -> str:
+    """XACT_ABORT so that a cancelled statement leaves no open transaction behind; locks are waited for this long."""
+    return f"SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {int(lock_timeout_ms)};"
+
+
+def address_of(database: DatabaseConfig) -> Address:
+    """Where this config leads, for messages, with what must never stand in one."""
+    host, _, instance = database.server.partition("\\")
+    return Address(
+        server=database.address,
+        database=database.database,
+        secrets=secrets_of(database),
+        command_timeout=database.command_timeout,
+        way=Way(host, database.port, instance or None, database.encrypt),
+    )

@@ -8,11 +8,10 @@ from typing import Any
 
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.circuit import circuit_of
-from dltsync_core.connect.connection_string import control_string
+from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, address_of, control_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
-from dltsync_core.connect.session_settings import CATALOG_LOCK_TIMEOUT_MS, address_of, session_settings
 
 _UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
 """SQLSTATEs of a driver manager that finds or opens no driver."""

@@ -13,12 +13,10 @@ import pyarrow as pa
 
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.circuit import circuit_of
-from dltsync_core.connect.connection_string import data_string
-from dltsync_core.connect.deadline import GRACE_SECONDS, within
+from dltsync_core.connect.connection_string import NO_LIMIT, address_of, data_string, session_settings
+from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, within
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
-from dltsync_core.connect.native_exit import skip_native_exit
-from dltsync_core.connect.session_settings import NO_LIMIT, address_of, session_settings
 from dltsync_core.errors import QueryError, SyncError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)

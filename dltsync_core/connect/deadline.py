@@ -1,4 +1,4 @@
-"""A limit for a call into a driver that knows none.
+"""A limit for a call into a driver that knows none, and the end of a process in which a thread is still caught in one.
 
 Under `Encrypt=strict` Microsoft's driver waits for the server's side of TLS without end, whatever login time-out it was given
 (measured with 18.6: a port that takes connections and says nothing holds it for ever).
@@ -6,11 +6,12 @@ Under `Encrypt=strict` Microsoft's driver waits for the server's side of TLS wit
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
-
-from dltsync_core.connect.native_exit import skip_native_exit
 
 GRACE_SECONDS = 2.0
 """What the driver gets beyond its own time-out, to say itself what happened."""
@@ -47,3 +48,20 @@ def within(seconds: float, connect: Callable[[], Any]) -> Any:
         skip_native_exit()
         raise TimeoutError(f"Login timeout expired: no answer within {seconds:g} seconds")
     return opened[0]
+
+
+@cache
+def skip_native_exit() -> None:
+    """From now on the process is over, with its own exit status, as soon as the interpreter has ended (flushed its output and
+    called `atexit`). Where the C library has no `on_exit` (only glibc has) the end stays as it is.
+
+    For a process in which a thread is caught in the driver. The interpreter ends well beside such a thread. The C library's own
+    way out does not: it frees what the native part of mssql-python holds, which waits for the statement that hangs (two minutes,
+    measured with 1.16), and when that one returns to an interpreter that is gone the process is aborted. A run whose work is
+    committed would end with a crash."""
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    on_exit = getattr(library, "on_exit", None)
+    if on_exit is not None:
+        on_exit(ctypes.cast(library._exit, ctypes.c_void_p), None)

@@ -1,4 +1,4 @@
-"""One policy for trying again: a pure decision about (error, attempt, budget), and one loop that sleeps.
+"""One policy for trying again: a pure decision about (error, attempt, budget). The loop that sleeps is `waiting.try_until_done`.
 
 What is tried again is what the server refused for now, by a policy of the source server's or the ledger's; everything else is
 raised at once. Whoever starts a loop owns it: a loop inside another of the same policy makes one attempt, so that attempts
@@ -24,6 +24,7 @@ from dltsync_core.errors import (
     StatementTimeout,
     SyncError,
 )
+from dltsync_core.waiting import Again, GiveUp, try_until_done
 
 T = TypeVar("T")
 
@@ -69,13 +70,6 @@ class Retry:
 
     after: float
     recourse: RetryKind
-    reason: str
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """Raise the error."""
-
     reason: str
 
 
@@ -194,20 +188,21 @@ def _loop(
     on_failure: Callable[[Failed], None] | None,
 ) -> T:
     attempt, waited, began = 1, 0.0, time.monotonic()
-    while True:
-        try:
-            return work()
-        except SyncError as error:
-            spent = time.monotonic() - began if policy.counts_attempts else waited
-            dice = random.random()  # noqa: S311
-            decision = decide(error, attempt=attempt, waited=spent, budget=budget, dice=dice, policy=policy)
-            if isinstance(decision, Retry) and purse is not None and not purse.spend(decision.after):
-                decision = GiveUp("the run has waited as long as it may in all (run_retry_budget_seconds)")
-            if on_failure is not None and policy.retry_kind_of(error) is not None:
-                on_failure(Failed(attempt, error, decision))
-            if isinstance(decision, GiveUp):
-                error.facts["attempts"] = attempt
-                raise
-        sleep(decision.after)
+
+    def decide_after(error: SyncError) -> Again | SyncError:
+        nonlocal attempt, waited
+        spent = time.monotonic() - began if policy.counts_attempts else waited
+        chance = random.random()  # noqa: S311
+        decision = decide(error, attempt=attempt, waited=spent, budget=budget, dice=chance, policy=policy)
+        if isinstance(decision, Retry) and purse is not None and not purse.spend(decision.after):
+            decision = GiveUp("the run has waited as long as it may in all (run_retry_budget_seconds)")
+        if on_failure is not None and policy.retry_kind_of(error) is not None:
+            on_failure(Failed(attempt, error, decision))
+        if isinstance(decision, GiveUp):
+            error.facts["attempts"] = attempt
+            return error
         waited += decision.after
         attempt += 1
+        return Again(decision.after)
+
+    return try_until_done(work, SyncError, decide_after, sleep=sleep)

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from dltsync_core.disk_full import disk_full
+from dltsync_core.errors import DiskFull
+
 MEMORY_LIMIT_MB = 1024
 """What one scratch database may hold. DuckDB's own limit is 80 % of the machine, and several may be at work."""
 _THREADS = 4
@@ -28,6 +31,14 @@ def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
         }
         with duckdb.connect(":memory:", config=limits) as connection:
             yield connection
+
+
+def scratch_disk_full(error: object, doing: str, *, outcome: str = "") -> DiskFull:
+    """The error for a scratch database that has no room to spill. `doing` completes the sentence "… while <doing>"."""
+    directory = tempfile.gettempdir()
+    return disk_full(
+        f"in {directory} while {doing}", error, move="point TMPDIR to a larger disk", outcome=outcome, path=directory
+    )
 
 
 def distinct_rows(rows: pa.RecordBatchReader) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.probes import Fetch
-from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket, in_buckets
 from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.tsql.fragments import Statement, join

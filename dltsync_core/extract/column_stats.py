@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.probes import Fetch
-from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.tsql.column_stats import summarise
 from dltsync_core.tsql.digest import HashAlgorithm, digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join, sql

@@ -18,14 +18,13 @@ from dltsync_core.extract import probes as probing
 from dltsync_core.extract.batch_size import declared_bytes_per_row, has_unbounded_values, limits_of
 from dltsync_core.extract.buckets import BucketedUnit, bucket_digests, rows_of_buckets
 from dltsync_core.extract.column_stats import fingerprint_units, summarise_units
-from dltsync_core.extract.conditions import condition_of
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.extract.slice_plan import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.slice_reader import SlicedUnit, SliceReader
 from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource
 from dltsync_core.extract.unbounded_rows import UnboundedRows
-from dltsync_core.extract.unit import Extracted, UnitFilter
+from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
 from dltsync_core.tsql.fragments import Statement, join

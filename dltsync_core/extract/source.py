@@ -17,12 +17,13 @@ from dltsync_core.config import (
     SCDTableConfig,
     TableConfig,
 )
-from dltsync_core.connect.control import control_session
+from dltsync_core.connect.control import ControlSession, control_session
 from dltsync_core.connect.retry import Budget, run_with_retries
-from dltsync_core.errors import CatalogError, NotPartitioned
+from dltsync_core.errors import CatalogError, NotPartitioned, QueryError
 from dltsync_core.extract.open_read_view import open_view
 from dltsync_core.extract.read_view import ReadView
 from dltsync_core.identity import TableName
+from dltsync_core.tsql.collations import PAIRS_PER_STATEMENT, TextPair, compare_texts
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.columns import find_column, needed_columns
 
@@ -87,6 +88,18 @@ class SqlServerSource:
         with open_view(self.database, self.processing, ceiling=ceiling) as view:
             yield view
 
+    def compare_texts(self, pairs: Sequence[TextPair]) -> dict[TextPair, bool]:
+        """Whether the server takes the two texts of each pair for equal. Pairs that it refuses to compare are left out. Raises
+        ConnectError, TransientQueryError."""
+
+        def look() -> dict[TextPair, bool]:
+            with control_session(self.database) as session:
+                starts = range(0, len(pairs), PAIRS_PER_STATEMENT)
+                found = [_compared(session, pairs[start : start + PAIRS_PER_STATEMENT]) for start in starts]
+            return {pair: same for part in found for pair, same in part.items()}
+
+        return run_with_retries(look, self._budget)
+
     def close(self) -> None:
         """Nothing stays open between uses, so nothing is left to close."""
 
@@ -97,6 +110,21 @@ class SqlServerSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _compared(session: ControlSession, pairs: Sequence[TextPair]) -> dict[TextPair, bool]:
+    """The answers for one statement's pairs; when the server refuses it, for each half by itself."""
+    statement = compare_texts(pairs)
+    try:
+        rows = session.query(statement.text, statement.parameters)
+    except QueryError as error:
+        if error.is_transient:
+            raise
+        if len(pairs) == 1:
+            return {}
+        half = len(pairs) // 2
+        return _compared(session, pairs[:half]) | _compared(session, pairs[half:])
+    return {pairs[row["pair"]]: bool(row["is_same"]) for row in rows}
 
 
 def check_against_catalogue(facts: TableFacts, table: TableConfig) -> None:

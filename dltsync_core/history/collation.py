@@ -1,8 +1,11 @@
-"""When two spellings of a business key are one entity at the source.
+"""Whether two texts of a business key are one entity at the source.
 
 Only SQL Server knows how a linguistic collation compares; its tables are not public. So there are two answers: `same_as` is
-equal for spellings that are surely one, `like` differs for spellings that are surely two as far as its rules are known. Between
-them lies what only the server could tell: that is reported, and nothing is changed by it.
+equal for texts that are surely one, `like` is a coarse filter, equal for the few texts that may be one. About those the server is
+asked (`server_answers`); where it does not answer they are reported, and nothing is changed.
+
+The filter takes away what collations may ignore: case, accents, width, kana, ligatures, characters that may weigh nothing. It
+does not know the letters that single languages take for others (`aa` and `å` in Danish, `v` and `w` in Finnish): those stay two.
 """
 
 from __future__ import annotations
@@ -25,24 +28,6 @@ _LETTERS = {
 _ACCENTED_ONLY = frozenset("đħłøŧðŋĸƀǥɨƶ")
 """Letters that are their base letter with a stroke: another one wherever accents count."""
 
-_HUNGARIAN = ("cs", "dz", "gy", "ly", "ny", "sz", "ty", "zs")
-_OWN_WAYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("FINNISH_SWEDISH", (("w", "v"), ("ü", "y"))),
-    ("SWEDISH", (("w", "v"), ("ü", "y"))),
-    ("DANISH", (("aa", "å"), ("w", "v"), ("ü", "y"))),
-    ("NORWEGIAN", (("aa", "å"), ("w", "v"), ("ü", "y"))),
-    ("SCANDINAVIAN", (("aa", "å"), ("w", "v"), ("ü", "y"))),
-    ("GERMAN_PHONEBOOK", (("ä", "ae"), ("ö", "oe"), ("ü", "ue"))),
-    ("ESTONIAN", (("w", "v"),)),
-    ("LATVIAN", (("y", "i"),)),
-    ("LITHUANIAN", (("y", "i"),)),
-    ("TURKISH", (("i\u0307", "i"),)),
-    ("LATIN1_GENERAL_CP1254", (("i\u0307", "i"),)),
-    ("AZERI", (("i\u0307", "i"),)),
-    ("HUNGARIAN", (("ddzs", "dzsdzs"), *((f"{two[0]}{two}", two * 2) for two in _HUNGARIAN))),
-)
-"""Letters that some languages' collations take, or may take, for others. They are no more than reasons to doubt."""
-
 _KEPT_MARKS = frozenset(
     "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u031b\u0323\u0327\u0328\u3099\u309a"
 )
@@ -54,9 +39,11 @@ _TO_HIRAGANA = 0x60
 
 @dataclass(frozen=True)
 class CollationRule:
-    """How the source compares a text column. `collation` None: text whose collation is not known."""
+    """How the source compares a text column. `collation` None: text whose collation is not known. `is_unicode`: the column is
+    nchar or nvarchar."""
 
     collation: str | None
+    is_unicode: bool = True
 
     @cached_property
     def is_binary(self) -> bool:
@@ -72,11 +59,6 @@ class CollationRule:
         """Whether upper and lower case of printable ASCII are surely one."""
         return "CI" in self._words and _SETTLED.match(self.collation or "") is not None
 
-    @cached_property
-    def is_plain_in_ascii(self) -> bool:
-        """Whether `like` of printable ASCII is the text without blanks at its end, in lower case unless `keeps_case`."""
-        return not self._own_ways
-
     def same_as(self, text: str) -> str:
         """Equal for two texts: one entity at the source, surely."""
         stripped = text.rstrip(" ")
@@ -88,9 +70,7 @@ class CollationRule:
             return text.rstrip(" ")
         folded = unicodedata.normalize("NFC", text)
         if not self.keeps_case:
-            folded = folded.casefold()
-        for letters, others in self._own_ways:
-            folded = folded.replace(letters, others)
+            folded = folded.casefold().replace("i\u0307", "i")  # İ, which some languages take for i
         return "".join(self._likened(c) for c in unicodedata.normalize("NFKD", folded)).rstrip(" ")
 
     def _likened(self, character: str) -> str:
@@ -122,11 +102,6 @@ class CollationRule:
     @cached_property
     def _keeps_accents(self) -> bool:
         return "AS" in self._words
-
-    @cached_property
-    def _own_ways(self) -> tuple[tuple[str, str], ...]:
-        name = (self.collation or "").upper().removeprefix("SQL_")
-        return next((ways for family, ways in _OWN_WAYS if name.startswith(family)), ())
 
 
 def _may_weigh_nothing(character: str) -> bool:

@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 from dltsync_core.errors import SyncError
 from dltsync_core.history.integrity import VersionIssue
 from dltsync_core.history.repair import RepairPlan, VersionChange, VersionStore, plan_repair
+from dltsync_core.history.server_answers import Answers, pairs_to_ask, with_answers
 from dltsync_core.history.versions import SourceHistory, Version, VersionColumns, moment_text
 from dltsync_core.identity import TableName, dotted
+from dltsync_core.tsql.collations import TextPair
 
 Key: TypeAlias = tuple[str | None, ...]
 """A business key as text, as `Version.key` has it."""
@@ -33,7 +35,8 @@ class ScdTarget:
 class ScdHandler:
     """Checks and repairs scd tables. `resolve` turns what a caller names (a table config or its name) into a target; `alone`
     keeps every run away from it while a repair is written. `said` gives what the source said of some keys, and raises SyncError
-    when that cannot be known; without it nobody asks whose a fault is."""
+    when that cannot be known; without it the origin of a fault stays unknown. `compare` asks the server which keys are equal
+    under their collation, and raises SyncError when it cannot be asked; without it such keys are reported and left alone."""
 
     def __init__(
         self,
@@ -42,11 +45,13 @@ class ScdHandler:
         *,
         alone: Callable[[ScdTarget], AbstractContextManager[object]] = nullcontext,
         said: Callable[[ScdTarget, Collection[Key]], SourceHistory] | None = None,
+        compare: Callable[[Sequence[TextPair]], Answers] | None = None,
     ) -> None:
         self._resolve = resolve
         self._store = store
         self._alone = alone
         self._said = said
+        self._compare = compare
 
     def repair_scd_integrity(
         self, table: Any, dry_run: bool = True, *, including_source_faults: bool = False
@@ -80,28 +85,48 @@ class ScdHandler:
         }
 
     def _planned(self, scd: ScdTarget, *, apply: bool, including_source_faults: bool) -> tuple[RepairPlan, list[str]]:
-        """The plan, carried out or not, and why it is not known what the source said."""
-        decide = partial(plan_repair, columns=scd.columns)
-        if self._said is None:
+        """The plan, carried out or not, and what could not be found out."""
+        if self._said is None and self._compare is None:
+            decide = partial(plan_repair, columns=scd.columns)
             return self._store.revise_versions(scd.target, scd.columns, decide, apply=apply), []
         keys: set[Key] = set()
+        pairs: dict[TextPair, None] = {}
 
         def look(versions: Sequence[Version]) -> RepairPlan:
             keys.update(version.key for version in versions)
+            pairs.update(dict.fromkeys(pairs_to_ask(versions, scd.columns)))
             return plan_repair(versions, scd.columns)
 
         looked = self._store.revise_versions(scd.target, scd.columns, look, apply=False)
         if not looked.findings:
             return looked, []
-        source, unknown = None, list[str]()
+        answers, unknown = self._answers(tuple(pairs))
+        options: dict[str, Any] = {}
+        if self._said is not None:
+            options["including_source_faults"] = including_source_faults
+            try:
+                options["source"] = self._said(scd, keys)
+            except SyncError as error:
+                unknown.append(f"whether the source has these faults itself is not known: {error.problem}")
+
+        def decide_with_answers(versions: Sequence[Version]) -> RepairPlan:
+            return plan_repair(with_answers(versions, scd.columns, answers), scd.columns, **options)
+
+        return self._store.revise_versions(scd.target, scd.columns, decide_with_answers, apply=apply), unknown
+
+    def _answers(self, pairs: Sequence[TextPair]) -> tuple[Answers, list[str]]:
+        """What the server says about pairs of keys that may be one, and why it did not say all."""
+        if not pairs or self._compare is None:
+            return {}, []
         try:
-            source = self._said(scd, keys)
+            answers = self._compare(pairs)
         except SyncError as error:
-            unknown = [f"whether the source has these faults itself is not known: {error.problem}"]
-        decide = partial(
-            plan_repair, columns=scd.columns, source=source, including_source_faults=including_source_faults
-        )
-        return self._store.revise_versions(scd.target, scd.columns, decide, apply=apply), unknown
+            return {}, [f"keys that differ in spelling may be one; the server could not be asked: {error.problem}"]
+        missing = len(pairs) - len(answers)
+        if not missing:
+            return answers, []
+        what = "1 pair of keys differs" if missing == 1 else f"{missing:,} pairs of keys differ"
+        return answers, [f"{what} in spelling and may be one; the server did not compare them"]
 
 
 def _notes(plan: RepairPlan) -> tuple[str, ...]:

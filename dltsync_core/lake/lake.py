@@ -21,7 +21,7 @@ from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live
 from dltsync_core.lake.manifest_index import Manifests, highest_sequence, highest_sequence_of, scan_manifests
 from dltsync_core.lake.publish import nobody_asked, publish
-from dltsync_core.lake.storage.directory_lock import abandoned
+from dltsync_core.lake.storage.directory_lock import is_abandoned
 from dltsync_core.lake.storage.disk import remove_tree
 from dltsync_core.lake.storage.port import LakeStorage, LocalStorage
 from dltsync_core.lake.writer import StagedLoad
@@ -247,7 +247,7 @@ class Lake:
     def sweep(self, now: datetime) -> int:
         """Remove what was staged on this machine (or on this disk) by processes that ended without a word; how many loads
         that were. What may belong to a live run, also on another machine, stays."""
-        left = [directory for directory in self._storage.staged_directories() if abandoned(directory, now)]
+        left = [directory for directory in self._storage.staged_directories() if is_abandoned(directory, now)]
         for directory in left:
             remove_tree(directory)
         return len(left)

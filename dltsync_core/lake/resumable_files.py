@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError
-from dltsync_core.lake.storage.directory_lock import Claim
+from dltsync_core.lake.storage.directory_lock import DirectoryLock
 from dltsync_core.lake.storage.disk import explained, remove_tree
 
 READ_ROWS = 65_536
@@ -26,7 +26,7 @@ class ResumableFiles:
     files: tuple[Path, ...]
     rows: int
     schema: pa.Schema
-    claim: Claim | None = None
+    directory_lock: DirectoryLock | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, in the order they were written. Raises LakeError for a file that does not read back."""
@@ -41,6 +41,6 @@ class ResumableFiles:
 
     def discard(self) -> None:
         """Remove the files. Harmless when called twice."""
-        if self.claim is not None:
-            self.claim.release()
+        if self.directory_lock is not None:
+            self.directory_lock.release()
         remove_tree(self.directory)

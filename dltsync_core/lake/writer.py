@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dltsync_core.errors import LakeError, ValidationFailed
-from dltsync_core.lake.decimal_sums import DecimalSums
+from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import Footer, footer_from
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
 from dltsync_core.lake.resumable_files import ResumableFiles
-from dltsync_core.lake.storage.directory_lock import Claim
+from dltsync_core.lake.storage.directory_lock import DirectoryLock
 from dltsync_core.lake.storage.disk import (
+    HashedFile,
     create_file,
     explained,
     remove_tree,
     sync_directory,
     sync_file,
 )
-from dltsync_core.lake.storage.hashed_file import HashedFile
 
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""
@@ -67,7 +67,7 @@ class StagedLoad:
         self._facts = facts
         self._pipeline = pipeline
         self._directory = open_directory()
-        self._claim: Claim | None = Claim(self._directory)
+        self._directory_lock: DirectoryLock | None = DirectoryLock(self._directory)
         self._files: list[_OpenFile] = []
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
@@ -130,8 +130,8 @@ class StagedLoad:
             self.discard()
             raise
         files, self._files = tuple(aside / file.path.name for file in self._files), []
-        claim, self._claim = self._claim, None  # the rows are still this process's
-        return ResumableFiles(aside, files, self.rows, self._facts.schema, claim)
+        directory_lock, self._directory_lock = self._directory_lock, None  # the rows are still this process's
+        return ResumableFiles(aside, files, self.rows, self._facts.schema, directory_lock)
 
     def discard(self) -> None:
         """Remove what was written. Harmless when called twice."""
@@ -142,8 +142,8 @@ class StagedLoad:
                 file.sink.close()
         self._files = []
         self._waiting = []
-        if self._claim is not None:
-            self._claim.release()
+        if self._directory_lock is not None:
+            self._directory_lock.release()
         remove_tree(self._directory)
 
     def __enter__(self) -> StagedLoad:

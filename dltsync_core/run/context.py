@@ -1,79 +1,32 @@
-"""What every part of one run needs: the rooms it walks through, and one voice to report with."""
+"""What every part of one run needs: the rooms it uses, its reporter, its stop, and the locks of
+units for what writes outside of a load (a repair, an answer to recovery)."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retry import SharedRetryBudget
-from dltsync_core.identity import TableName, slashed
+from dltsync_core.identity import TableName, Target, slashed
 from dltsync_core.lake.lake import Lake
-from dltsync_core.run.events import Event, EventSink
+from dltsync_core.run.failures import Stopped
 from dltsync_core.run.ports import Source
-from dltsync_core.state.leases import Leases
+from dltsync_core.run.reporting import RunReporter
+from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.warehouse.port import Warehouse
 
 log = logging.getLogger("dltsync.run")
 
 
-class Stopped(Exception):
-    """The run was told to stop; this unit published nothing more. No SyncError: nothing went wrong."""
-
-    def __init__(self) -> None:
-        super().__init__("stopped before it was done; nothing half finished is visible, run again to go on")
-
-
 def wait_unless_stopped(stop: threading.Event, seconds: float) -> None:
     """Wait, but not longer than until `stop` is set. Raises Stopped then."""
     if stop.wait(seconds):
         raise Stopped
-
-
-class RunReporter:
-    """Events to the caller's sink, one at a time whatever the thread; a failing sink is logged and never stops a load."""
-
-    def __init__(self, sink: EventSink) -> None:
-        self._sink = sink
-        self._lock = threading.Lock()
-        self._current = threading.local()
-
-    def say(self, event: Event) -> None:
-        with self._lock:
-            try:
-                self._sink(event)
-            except Exception:  # a display that breaks must not cost a load that works
-                log.exception("the event sink failed on %s of %s %s", event.stage, event.table, event.unit)
-
-    @contextmanager
-    def about(self, table: TableName, unit: str, load_id: str | None = None) -> Iterator[None]:
-        """Within the block `waiting` speaks about this unit, in this thread."""
-        before = getattr(self._current, "subject", None)
-        self._current.subject = (table, unit, load_id)
-        try:
-            yield
-        finally:
-            self._current.subject = before
-
-    def waiting(self, message: str) -> None:
-        """What is said while somebody else holds what this run needs: the warehouse's file, or a unit's lease."""
-        log.info("%s", message)
-        self._about_the_subject(message)
-
-    def warning(self, message: str) -> None:
-        """What went wrong on the way and is tried again."""
-        log.warning("%s", message)
-        self._about_the_subject(message)
-
-    def _about_the_subject(self, message: str) -> None:
-        subject = getattr(self._current, "subject", None)
-        if subject is not None:
-            table, unit, load_id = subject
-            self.say(Event("loading", table, unit, load_id, message=message))
 
 
 @dataclass(frozen=True)
@@ -118,3 +71,24 @@ class RunContext:
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until the run is told to stop. Raises Stopped then."""
         wait_unless_stopped(self.stop, seconds)
+
+
+def highest_mark(context: RunContext, target: Target) -> int:
+    """The highest fence that the warehouse has seen of a table; 0 for none."""
+    with context.warehouse_turn:
+        found = context.warehouse.markers(target, context.config.pipeline_name)
+    return max((marker.fence for marker in found.values()), default=0)
+
+
+@contextmanager
+def with_unit_lock(context: RunContext, table: TableName, target: Target, units: Sequence[str]) -> Iterator[Held]:
+    """No other run is at the units while the block runs. Waits as a run does; raises LeaseHeld, StateError."""
+    with context.leases.held(
+        table,
+        units,
+        at_least=max(highest_mark(context, target), context.lake.highest_sequence(table)),
+        wait_seconds=context.config.state.lease_wait_seconds,
+        on_wait=context.reporter.waiting,
+        raise_if_stopped=context.raise_if_stopped,
+    ) as held:
+        yield held

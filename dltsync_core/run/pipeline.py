@@ -26,8 +26,8 @@ from dltsync_core.plan.recovery import Answer
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.plan.steps import TablePlan
-from dltsync_core.process import peak_memory_mb
-from dltsync_core.run.context import RunContext, RunReporter, wait_unless_stopped
+from dltsync_core.process import peak_memory_mb, this_process
+from dltsync_core.run.context import RunContext, wait_unless_stopped, with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
@@ -37,17 +37,16 @@ from dltsync_core.run.planning.probe import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
+from dltsync_core.run.reporting import RunReporter
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.unit_lock import with_unit_lock
 from dltsync_core.run.validation.partition_totals import notes_on_moved_rows
 from dltsync_core.run.validation.tables import compare_tables
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
-from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
@@ -83,13 +82,13 @@ class IncrementalSQLServerParquetPipeline:
             self.config.database, self.config.processing, self.config.representation
         )
         self._lake = open_lake(state, self.config.pipeline_name)
-        self._voice = RunReporter(ignore)
+        self._reporter = RunReporter(self.config)
         self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(
             destination.path,
             pipeline=self.config.pipeline_name,
             work_directory=state.state_directory / "work",
             lock_timeout_seconds=destination.lock_timeout_seconds,
-            on_wait=lambda message: self._voice.waiting(message),
+            on_wait=lambda message: self._reporter.waiting(message),
         )
 
     # -- running ----------------------------------------------------------------------------------------------------
@@ -264,6 +263,7 @@ class IncrementalSQLServerParquetPipeline:
             self._warehouse,
             alone=self._alone,
             said=self._said,
+            compare=self._source.compare_texts,
         )
 
     def close(self) -> None:
@@ -303,7 +303,7 @@ class IncrementalSQLServerParquetPipeline:
         url = state.state_url.get_secret_value() if state.state_url is not None else None
         seconds = state.ledger_retry_seconds if writable else min(state.ledger_retry_seconds, LOOKING_SECONDS)
         patience = Patience(
-            seconds, sleep=partial(wait_unless_stopped, stop or threading.Event()), tell=self._voice.warning
+            seconds, sleep=partial(wait_unless_stopped, stop or threading.Event()), tell=self._reporter.warning
         )
         store = Store(state.state_directory, url, writable=writable, patience=patience)
         with Ledger(store, self.config.pipeline_name) as ledger:
@@ -312,8 +312,10 @@ class IncrementalSQLServerParquetPipeline:
     @contextmanager
     def _context(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[RunContext]:
         with ExitStack() as stack:
-            self._voice, stop = RunReporter(sink), threading.Event()
+            self._reporter, stop = RunReporter(self.config, sink), threading.Event()
             ledger = stack.enter_context(self._ledger(writable=writable, stop=stop))
+            run_id = run_id or new_run_id()
+            self._reporter.attach(ledger, run_id)
             yield RunContext(
                 config=self.config,
                 source=self._source,
@@ -323,11 +325,11 @@ class IncrementalSQLServerParquetPipeline:
                 leases=Leases(
                     ledger.store,
                     self.config.pipeline_name,
-                    holder=new_holder(),
+                    holder=str(this_process()),
                     seconds=self.config.state.lease_seconds,
                 ),
-                reporter=self._voice,
-                run_id=run_id or new_run_id(),
+                reporter=self._reporter,
+                run_id=run_id,
                 stop=stop,
             )
 

@@ -16,6 +16,7 @@ from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.repair import VersionStore
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.buckets import Buckets
+from dltsync_core.tsql.collations import TextPair
 from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.typemap import TableMapping
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
@@ -81,6 +82,8 @@ class Source(Protocol):
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping: ...
 
     def read_view(self, *, ceiling: bool = False) -> AbstractContextManager[View]: ...
+
+    def compare_texts(self, pairs: Sequence[TextPair]) -> Mapping[TextPair, bool]: ...
 
     def close(self) -> None: ...
 

@@ -13,12 +13,11 @@ from dltsync_core.errors import ConfigError, ConnectError, SyncError
 from dltsync_core.plan.recovery import Answer, RecoveryDecision, RecoveryVerdict
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.run.context import RunContext
+from dltsync_core.run.context import RunContext, with_unit_lock
 from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.table import plan_table, read_facts, resolve_table
-from dltsync_core.run.unit_lock import with_unit_lock
-from dltsync_core.state.leases import Lease
+from dltsync_core.state.lease_rows import Lease
 
 
 def recover_tables(

@@ -1,55 +1,153 @@
-"""What a run tells of its units: the ledger's record, the events that somebody listens to, and the failures."""
+"""What a run reports: lines of the ledger, events for the caller, and the log. One reporter for a run and its units."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 from dltsync_core.clock import utc_now
-from dltsync_core.errors import SyncError
-from dltsync_core.identity import TableName
-from dltsync_core.run.context import RunContext, Stopped
-from dltsync_core.run.events import Event, Stage
-from dltsync_core.run.failures import failure_of, traceback_of
-from dltsync_core.run.load.unit import UnitWork
-from dltsync_core.run.result import UnitResult
+from dltsync_core.config import PipelineConfig
+from dltsync_core.errors import StateError, SyncError
+from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.steps import Step
+from dltsync_core.run.events import Event, EventSink, Stage, ignore
+from dltsync_core.run.failures import Failure, Stopped, failure_of, traceback_of
+from dltsync_core.run.result import Status, UnitResult
+from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.records import LoadEvent, LoadStatus
 
 log = logging.getLogger("dltsync.run")
 
 
-class UnitReporter:
-    """Tells of the units of one table."""
+class ReportedUnit(Protocol):
+    """A unit on its way through a run, as far as it is reported."""
 
-    def __init__(self, context: RunContext, table: TableName) -> None:
-        self._context = context
-        self._table = table
+    @property
+    def step(self) -> Step:
+        """What is done with the unit."""
 
-    def event(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> LoadEvent:
-        """A line of the ledger, not written yet."""
-        step, run_id = work.step, self._context.run_id
-        return LoadEvent(step.table, step.kind, step.unit, work.load_id, run_id, status, utc_now(), rows, detail)
+    @property
+    def load_id(self) -> str:
+        """Which load it is now."""
 
-    def record(self, work: UnitWork, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
-        """Write a line into the ledger. Raises StateError."""
-        self._context.ledger.record(self.event(work, status, rows=rows, detail=detail))
+    def result(self, status: Status, failure: Failure | None = None) -> UnitResult:
+        """The outcome as a value."""
 
-    def say(
-        self, stage: Stage, work: UnitWork, *, rows: int | None = None, size: int | None = None, message: str = ""
+
+class RunReporter:
+    """Reports in three places: the ledger (once it is open), the caller's event sink, the log.
+
+    For any number of threads; the sink gets one event at a time. A sink that fails is logged and never stops a load.
+    """
+
+    def __init__(self, config: PipelineConfig, sink: EventSink = ignore) -> None:
+        self._config = config
+        self._sink = sink
+        self._ledger: Ledger | None = None
+        self._run_id = ""
+        self._lock = threading.Lock()
+        self._current = threading.local()
+
+    def attach(self, ledger: Ledger, run_id: str) -> None:
+        """From now on units are recorded in this ledger, as those of this run."""
+        self._ledger, self._run_id = ledger, run_id
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def say(self, event: Event) -> None:
+        """Pass an event to the caller's sink."""
+        with self._lock:
+            try:
+                self._sink(event)
+            except Exception:  # a display that breaks must not cost a load that works
+                log.exception("the event sink failed on %s of %s %s", event.stage, event.table, event.unit)
+
+    def table(self, stage: Stage, table: TableName, message: str = "") -> None:
+        """An event of a table as a whole."""
+        self.say(Event(stage, table, WHOLE_TABLE, message=message))
+
+    def unit(
+        self, stage: Stage, work: ReportedUnit, *, rows: int | None = None, size: int | None = None, message: str = ""
     ) -> None:
-        """Let those who listen know how far a unit is."""
+        """An event of a unit that the ledger does not record."""
         step = work.step
-        self._context.reporter.say(Event(stage, step.table, step.unit, work.load_id, rows, bytes=size, message=message))
+        self.say(Event(stage, step.table, step.unit, work.load_id, rows, bytes=size, message=message))
 
-    def failed(self, works: Sequence[UnitWork], error: Exception) -> tuple[UnitResult, ...]:
-        """Record and tell that units failed, and give their results. Raises nothing."""
-        failure = failure_of(error, self._context.config)
+    @contextmanager
+    def about(self, table: TableName, unit: str, load_id: str | None = None) -> Iterator[None]:
+        """Within the block, in this thread, `waiting` and `warning` are events of this unit too."""
+        before = getattr(self._current, "subject", None)
+        self._current.subject = (table, unit, load_id)
+        try:
+            yield
+        finally:
+            self._current.subject = before
+
+    def waiting(self, message: str) -> None:
+        """This run waits for what another process holds: the warehouse's file, or a unit's lease."""
+        log.info("%s", message)
+        self._about_the_subject(message)
+
+    def warning(self, message: str) -> None:
+        """Something failed and is tried again."""
+        log.warning("%s", message)
+        self._about_the_subject(message)
+
+    def retrying(self, stage: Stage, table: TableName, unit: str, load_id: str | None, message: str) -> None:
+        """An attempt at a unit failed in a way that can pass."""
+        log.warning("%s %s: %s", table, unit, message)
+        self.say(Event(stage, table, unit, load_id, message=message))
+
+    def _about_the_subject(self, message: str) -> None:
+        subject = getattr(self._current, "subject", None)
+        if subject is not None:
+            table, unit, load_id = subject
+            self.say(Event("loading", table, unit, load_id, message=message))
+
+    # -- the ledger -------------------------------------------------------------------------------------------------
+
+    def line(self, work: ReportedUnit, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> LoadEvent:
+        """A line of the ledger, not written yet."""
+        step = work.step
+        return LoadEvent(step.table, step.kind, step.unit, work.load_id, self._run_id, status, utc_now(), rows, detail)
+
+    def record(self, work: ReportedUnit, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
+        """Write a line into the ledger. Raises StateError."""
+        if self._ledger is None:
+            raise StateError("this run has no ledger to write to")
+        self._ledger.record(self.line(work, status, rows=rows, detail=detail))
+
+    def reached(
+        self,
+        work: ReportedUnit,
+        status: LoadStatus,
+        *,
+        rows: int | None = None,
+        size: int | None = None,
+        message: str = "",
+    ) -> None:
+        """A unit reached a stage: first the line of the ledger, then the event. Raises StateError."""
+        self.record(work, status, rows=rows)
+        self.unit(status.value, work, rows=rows, size=size, message=message)
+
+    # -- failures ---------------------------------------------------------------------------------------------------
+
+    def unexpected(self, table: TableName, error: BaseException, doing: str = "") -> None:
+        """The traceback of an error that is a defect, for the log. Errors that dltsync can explain need none."""
         if not isinstance(error, (SyncError, Stopped)):
-            log.error("%s: unexpected error\n%s", self._table, traceback_of(error, self._context.config))
+            log.error("%s: unexpected error%s\n%s", table, doing, traceback_of(error, self._config))
+
+    def failed(self, table: TableName, works: Sequence[ReportedUnit], error: Exception) -> tuple[UnitResult, ...]:
+        """Record and report that units of a table failed, and give their results. Raises nothing."""
+        failure = failure_of(error, self._config)
+        self.unexpected(table, error)
         for work in works:
             try:
                 self.record(work, LoadStatus.FAILED, detail=f"{failure.type}: {failure.message}")
             except SyncError as second:  # the ledger may be what failed; the first error is the one to report
-                log.warning("%s: the failure could not be recorded: %s", self._table, second)
-            self.say("failed", work, message=failure.message)
+                log.warning("%s: the failure could not be recorded: %s", table, second)
+            self.unit("failed", work, message=failure.message)
         return tuple(work.result("failed", failure) for work in works)

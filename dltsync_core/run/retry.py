@@ -1,4 +1,4 @@
-"""Trying again within a run: the policy of `connect.retry`, with the run's patience, its voice and its stop."""
+"""Trying again within a run: the policy of `connect.retry`, with the run's retry budget, its reporter and its stop."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from dltsync_core.connect.retry import Budget, Failed, run_with_retries
 from dltsync_core.identity import TableName
-from dltsync_core.run.context import RunContext, log
-from dltsync_core.run.events import Event, Stage
+from dltsync_core.run.context import RunContext
+from dltsync_core.run.events import Stage
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ def with_retries(
 ) -> T:
     """What `work` returns, tried again while its failure may pass and the run has patience left.
 
-    Every failure that can pass is logged and told as an event of this stage and unit. Raises the last error, and Stopped as
+    Every failure that can pass is logged, and is an event of this stage and unit. Raises the last error, and Stopped as
     soon as the run is told to stop.
     """
     processing = context.config.processing
@@ -27,14 +27,13 @@ def with_retries(
         context.raise_if_stopped()
         return work()
 
-    def tell(failure: Failed) -> None:
-        log.warning("%s %s: %s", table, unit, failure.message)
-        context.reporter.say(Event(stage, table, unit, load_id, message=failure.message))
+    def report(failure: Failed) -> None:
+        context.reporter.retrying(stage, table, unit, load_id, failure.message)
 
     return run_with_retries(
         attempt,
         Budget(processing.retry_attempts, processing.retry_budget_seconds),
         purse=context.patience,
         sleep=context.sleep,
-        on_failure=tell,
+        on_failure=report,
     )

@@ -81,7 +81,7 @@ def _spelling(facts: TableFacts | None, name: str, kind: str) -> CollationRule |
     column = facts.column(name)
     if column is None:
         return CollationRule(None)
-    return CollationRule(column.collation) if column.collation else None
+    return CollationRule(column.collation, column.type_name.startswith("n")) if column.collation else None
 
 
 def _spelt(known: dict[str, str], target: tuple[str, str], names: Iterable[str]) -> list[str]:

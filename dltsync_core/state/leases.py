@@ -16,16 +16,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_from_epoch
 from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.state.process_identity import described, is_gone
-from dltsync_core.state.store import Store
-from dltsync_core.state.store_clock import store_time
+from dltsync_core.process import read_identity
+from dltsync_core.state.lease_rows import (
+    NO_HOLDER,
+    Lease,
+    Raced,
+    insert_row,
+    lock_counter,
+    parts_of,
+    rows_of,
+)
+from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
+from dltsync_core.waiting import Blocked, Wait
 
 log = logging.getLogger("dltsync.state")
 
@@ -38,33 +46,9 @@ BEAT_AGAIN_SECONDS = 1.0
 POLL_SECONDS = 0.5
 """How often somebody who waits looks again."""
 
-TELL_EVERY_SECONDS = 10.0
-
-KEYS_PER_STATEMENT = 1_000
-"""Units that one statement names. A table cut into new partitions changes all of them together, and SQL Server takes 2,100
-parameters."""
-
-_NOBODY = ""
-_TOLD = 5
-
 _ended_here: set[tuple[str, str, int]] = set()
 """Leases of this process that ended and could not be given back: unit key, holder, fence. Nobody writes under them any more, so
 that another run of the same process need not wait until they expire."""
-
-
-@dataclass(frozen=True)
-class Lease:
-    """The right to write some units of a table. `fence` is higher than every one handed out for the table before."""
-
-    table: TableName
-    units: tuple[str, ...]
-    holder: str
-    fence: int
-
-    def __str__(self) -> str:
-        """For a person: the table, and its units as far as they fit into a sentence."""
-        more = f" and {len(self.units) - _TOLD:,} more" if len(self.units) > _TOLD else ""
-        return f"{self.table} {', '.join(self.units[:_TOLD])}{more}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +62,15 @@ class _Other:
 
     def __str__(self) -> str:
         """For a person: which process, on which machine, since when."""
-        return f"{described(self.holder)}, there since {_moment(self.acquired_at)}"
+        return f"{read_identity(self.holder).for_people}, there since {_moment(self.acquired_at)}"
+
+
+class _LeaseTaken(Blocked):
+    """A unit is leased to another run."""
+
+    def __init__(self, table: TableName, by: _Other) -> None:
+        super().__init__(f"{table} {by.unit}", str(by))
+        self.by = by
 
 
 class Held:
@@ -157,11 +149,11 @@ class Leases:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
 
         def put_off(connection: sa.Connection) -> bool:
-            _lock_counter(connection, table_key(self._pipeline, lease.table))
+            lock_counter(connection, table_key(self._pipeline, lease.table))
             until = store_time(connection) + int(self.seconds * 1000)
             renewed = [
                 connection.execute(sa.update(leases).where(*part).values(expires_at=until)).rowcount
-                for part in _rows_of(lease, self._pipeline)
+                for part in rows_of(lease, self._pipeline)
             ]
             return sum(renewed) == len(lease.units)
 
@@ -178,18 +170,18 @@ class Leases:
         first: a holder that wakes up after this finds that it lost its lease. Raises StateError."""
 
         def end(connection: sa.Connection) -> frozenset[int]:
-            _lock_counter(connection, table_key(self._pipeline, table))
+            lock_counter(connection, table_key(self._pipeline, table))
             in_force, abandoned = self._split(connection, table)
             ended = [key for key, fence in abandoned.items() if fence in wanted and fence not in in_force]
             for part in parts_of(ended):
-                gone = {"holder": _NOBODY, "expires_at": 0}
+                gone = {"holder": NO_HOLDER, "expires_at": 0}
                 connection.execute(sa.update(leases).where(leases.c.unit_key.in_(part)).values(**gone))
             return frozenset(wanted) - in_force
 
         while True:
             try:
                 return self._store.write(end)
-            except _Raced:
+            except Raced:
                 continue
 
     def _split(self, connection: sa.Connection, table: TableName) -> tuple[frozenset[int], dict[str, int]]:
@@ -200,7 +192,7 @@ class Leases:
                 leases.c.pipeline == self._pipeline,
                 leases.c.schema_name == table.schema,
                 leases.c.table_name == table.table,
-                leases.c.holder != _NOBODY,
+                leases.c.holder != NO_HOLDER,
             )
         ).all()
         held = [row.expires_at > now and not _has_ended(row) for row in rows]
@@ -218,34 +210,31 @@ class Leases:
         on_wait: Callable[[str], None],
         raise_if_stopped: Callable[[], None],
     ) -> Lease:
-        started = time.monotonic()
-        told: float | None = None
-        while True:
+        def take() -> Lease:
             raise_if_stopped()
             got = self._try(table, units, at_least)
             if isinstance(got, Lease):
                 return got
-            waited = time.monotonic() - started
-            if waited >= wait_seconds:
-                raise _held_too_long(table, got, wait_seconds)
-            if told is None or waited - told >= TELL_EVERY_SECONDS:
-                told = waited
-                on_wait(f"waiting for {table} {got.unit}: {got} ({waited:.0f} of at most {wait_seconds:g} seconds)")
-            time.sleep(min(POLL_SECONDS, max(wait_seconds - waited, 0.01)))
+            raise _LeaseTaken(table, got)
+
+        def give_up(taken: _LeaseTaken) -> LeaseHeld:
+            return _held_too_long(table, taken.by, wait_seconds)
+
+        return Wait(wait_seconds, on_wait=on_wait).until(take, _LeaseTaken, pause=POLL_SECONDS, give_up=give_up)
 
     def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
         while True:
             try:
                 # A lease that was taken by an attempt without an answer is our own: it is taken once more, with a higher fence.
                 return self._store.write(lambda connection: self._take(connection, table, units, at_least))
-            except _Raced:
+            except Raced:
                 continue
 
     def _take(
         self, connection: sa.Connection, table: TableName, units: tuple[str, ...], at_least: int
     ) -> Lease | _Other:
         counter = table_key(self._pipeline, table)
-        highest = _lock_counter(connection, counter)
+        highest = lock_counter(connection, counter)
         now = store_time(connection)
         keys = {unit_key(self._pipeline, table, unit): unit for unit in units}
         rows = {
@@ -254,7 +243,7 @@ class Leases:
             for row in connection.execute(sa.select(leases).where(leases.c.unit_key.in_(part))).all()
         }
         for row in rows.values():
-            if row.holder not in (_NOBODY, self._holder) and row.expires_at > now and not _has_ended(row):
+            if row.holder not in (NO_HOLDER, self._holder) and row.expires_at > now and not _has_ended(row):
                 return _Other(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
         fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
         connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
@@ -269,7 +258,7 @@ class Leases:
                     "table_name": table.table,
                     "unit": unit,
                 }
-                _insert(connection, leases, {"unit_key": key, **named, **ours})
+                insert_row(connection, leases, {"unit_key": key, **named, **ours})
         return Lease(table, units, self._holder, fence)
 
     def _beat(self, held: Held, ended: threading.Event) -> None:
@@ -288,9 +277,9 @@ class Leases:
         """Let others have the units at once. When that fails other processes wait until the lease expires, or this one ends."""
 
         def free(connection: sa.Connection) -> None:
-            _lock_counter(connection, table_key(self._pipeline, lease.table))
-            gone = {"holder": _NOBODY, "expires_at": 0}
-            for part in _rows_of(lease, self._pipeline):
+            lock_counter(connection, table_key(self._pipeline, lease.table))
+            gone = {"holder": NO_HOLDER, "expires_at": 0}
+            for part in rows_of(lease, self._pipeline):
                 connection.execute(sa.update(leases).where(*part).values(**gone))
 
         try:
@@ -305,56 +294,8 @@ class Leases:
         checkpoints.reached(checkpoints.LEASE_RELEASED)
 
 
-class _Raced(Exception):
-    """Somebody else inserted the same row first: the transaction is tried anew."""
-
-
-def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
-    """Within a transaction: the lease is ours and stays so until its end. Raises Fenced."""
-    _lock_counter(connection, table_key(pipeline, lease.table))
-    held = [
-        connection.execute(sa.select(sa.func.count()).select_from(leases).where(*part)).scalar_one()
-        for part in _rows_of(lease, pipeline)
-    ]
-    if sum(held) != len(lease.units):
-        raise Fenced(
-            f"{lease}: another run took over before this one could commit",
-            remedy="nothing was committed; run again, it will see what the other run did",
-            table=str(lease.table),
-            unit=lease.units[0],
-        )
-
-
 def _has_ended(row: Any) -> bool:
-    return (row.unit_key, row.holder, row.fence) in _ended_here or is_gone(row.holder)
-
-
-def _rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
-    """Conditions that together find the lease's rows, as far as they still are the lease's."""
-    for part in parts_of([unit_key(pipeline, lease.table, unit) for unit in lease.units]):
-        yield leases.c.unit_key.in_(part), leases.c.holder == lease.holder, leases.c.fence == lease.fence
-
-
-def parts_of(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many keys at a time as one statement may name."""
-    for start in range(0, len(keys), KEYS_PER_STATEMENT):
-        yield keys[start : start + KEYS_PER_STATEMENT]
-
-
-def _lock_counter(connection: sa.Connection, key: str) -> int:
-    """The highest fence handed out. Everybody who takes, renews, checks or gives back a lease of the table comes through here
-    first and holds the row until the transaction ends: they queue, so none sees another's half, and none waits crosswise."""
-    same = sa.update(fences).where(fences.c.table_key == key).values(fence=fences.c.fence)
-    if connection.execute(same).rowcount != 1:
-        _insert(connection, fences, {"table_key": key, "fence": 0})
-    return int(connection.execute(sa.select(fences.c.fence).where(fences.c.table_key == key)).scalar_one())
-
-
-def _insert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:
-    try:
-        connection.execute(sa.insert(table).values(**values))
-    except IntegrityError:
-        raise _Raced from None
+    return (row.unit_key, row.holder, row.fence) in _ended_here or read_identity(row.holder).is_gone
 
 
 def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> LeaseHeld:
@@ -364,7 +305,7 @@ def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> Leas
         remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
         table=str(table),
         unit=other.unit,
-        holder=described(other.holder),
+        holder=read_identity(other.holder).for_people,
         since=_moment(other.acquired_at),
     )
 

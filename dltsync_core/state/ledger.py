@@ -14,7 +14,7 @@ from dltsync_core.clock import iso, parse_iso
 from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, Probe
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
-from dltsync_core.state.leases import Lease, parts_of, verify_lease
+from dltsync_core.state.lease_rows import Lease, parts_of, verify_lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, loads, unit_key

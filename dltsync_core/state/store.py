@@ -1,7 +1,8 @@
-"""Opening the database of the ledger: an SQLite file by default, any SQLAlchemy URL on request."""
+"""Opening the database of the ledger: an SQLite file by default, any SQLAlchemy URL on request; and its clock."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -188,3 +189,15 @@ def _version(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table(tables.versions.name):
         return 0
     return int(connection.execute(sa.select(sa.func.max(tables.versions.c.version))).scalar() or 0)
+
+
+def store_time(connection: sa.Connection) -> int:
+    """Milliseconds since 1970 by the store's clock: one clock for all machines that share it; for SQLite this machine's."""
+    statement = CLOCKS.get(connection.dialect.name)
+    return time.time_ns() // 1_000_000 if statement is None else int(connection.execute(statement).scalar_one())
+
+
+CLOCKS = {
+    "postgresql": sa.text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)"),
+    "mssql": sa.text("SELECT DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())"),
+}

@@ -14,15 +14,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dltsync_core.connect.error_numbers import RetryKind
-from dltsync_core.errors import ConfigError, DiskFull, LedgerUnavailable, NotWritable, StateError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import ConfigError, LedgerUnavailable, NotWritable, StateError
+from dltsync_core.redaction import redacted, secrets_in_url
 from dltsync_core.state.transient_errors import how_it_passes, sqlstate_of
-
-HIDDEN = "***"
-
-DISK_FULL = "53100"
-
-_FAILED_WRITES = (778, 1034, 1290, 1546, 4874)
-"""SQLITE_IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE and _SHMSIZE (https://sqlite.org/rescode.html)."""
 
 _IS_UP = "check state.state_url and that the database is up"
 
@@ -83,8 +78,7 @@ class Explainer:
         self._path = path
         self._backups = backups
         self.described = str(path) if path else _described(url)
-        values = [v for part in url.query.values() for v in ((part,) if isinstance(part, str) else part)]
-        self._secrets = [s for s in (str(url.password or ""), *values) if len(s) > 3]
+        self._secrets = secrets_in_url(url.render_as_string(hide_password=False))
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -116,10 +110,11 @@ class Explainer:
         if lasting is not None:
             problem, remedy = lasting
             return StateError(f"the ledger {self.described} {problem}: {text}", remedy=remedy)
-        if _is_full(error):
-            return DiskFull(
-                f"no room left for the ledger {self.described}: {text}",
-                remedy="free some space, or raise the quota or the limit of a file's size; where there is room, look at the disk",
+        if is_disk_full(error, sqlstate=sqlstate_of(error)):
+            return disk_full(
+                f"for the ledger {self.described}",
+                text,
+                outcome="where there is room, look at the limit of a file's size and at the disk",
                 path=self.described,
             )
         if "readonly" in folded or "unable to open" in folded:
@@ -169,8 +164,8 @@ class Explainer:
 
     def _about_files(self, error: OSError) -> Exception:
         place = str(error.filename or self.described)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull(f"no room left at {place}", remedy="free some space", path=place)
+        if is_disk_full(error):
+            return disk_full(f"at {place}", path=place)
         if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
             return NotWritable(
                 f"{place} cannot be made: {error.strerror}",
@@ -185,23 +180,10 @@ class Explainer:
         )
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+        return redacted(text, self._secrets)
 
 
 def _described(url: sa.URL) -> str:
     """Dialect, host and database: enough to find it, nothing to log in with."""
     port = f":{url.port}" if url.port else ""
     return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
-
-
-def _is_full(error: BaseException) -> bool:
-    """To SQLite a disk is full when its file system has no room. A quota or a limit of a file's size is an I/O error, as is a
-    disk that fails."""
-    if not isinstance(error, sqlite3.Error):
-        return sqlstate_of(error) == DISK_FULL
-    text = str(error).casefold()
-    if "disk i/o error" in text:
-        return getattr(error, "sqlite_errorcode", None) in (None, *_FAILED_WRITES)  # Python 3.10 has none
-    return "full" in text

@@ -24,6 +24,8 @@ MAX_NAME_UNITS = 128
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\((max|\d{1,4}(,\d{1,2})?)\))?")
 
+_COLLATION = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+
 
 @dataclass(frozen=True)
 class Text:
@@ -63,13 +65,24 @@ class TypeName:
 
 
 @dataclass(frozen=True)
+class CollationName:
+    """The name of a collation, which takes no brackets. Raises ValueError for anything that is not written like one."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _COLLATION.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is not the name of a collation")
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A value that travels beside the text."""
 
     value: str
 
 
-Part: TypeAlias = Text | Identifier | Literal | TypeName | Parameter
+Part: TypeAlias = Text | Identifier | Literal | TypeName | CollationName | Parameter
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ def _render(part: Part) -> str:
         return "[" + part.name.replace("]", "]]") + "]"
     if isinstance(part, Literal):
         return _render_literal(part.value)
-    if isinstance(part, TypeName):
+    if isinstance(part, (TypeName, CollationName)):
         return part.name
     if isinstance(part, Parameter):
         return "?"

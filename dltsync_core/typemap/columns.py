@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
-from dltsync_core.config.representation import RepresentationConfig
+from dltsync_core.config.processing import RepresentationConfig
 from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap.binary import map_octets

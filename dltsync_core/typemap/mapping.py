@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -15,7 +16,6 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.declared_type import shown_type
-from dltsync_core.typemap.origin import origin_of
 
 SQL_TYPE_KEY = b"dltsync.sql_type"
 """Key of the Arrow field metadata that holds the declared SQL Server type."""
@@ -155,3 +155,32 @@ def mapped(
         column.name, arrow_type, nullable=column.is_nullable, metadata={SQL_TYPE_KEY: shown_type(column).encode()}
     )
     return ColumnMapping(column, arrow_field, source, lost, note, dict(hint))
+
+
+_GRAPH_PSEUDO = re.compile(r"\$(node|edge|from|to)_id_[0-9A-F]{32}", re.IGNORECASE)
+_GENERATED = {
+    "row_start": "start of the row's period, set by the server",
+    "row_end": "end of the row's period, set by the server: 9999-12-31 23:59:59.9999999 while the row is current",
+    "transaction": "set by the server: transaction of a ledger table",
+}
+
+
+def origin_of(column: ColumnFacts) -> str:
+    """A sentence part for the contract; empty for an ordinary column."""
+    said: list[str] = []
+    if _GRAPH_PSEUDO.fullmatch(column.name):
+        said.append("graph pseudo-column, JSON text made by the server")
+    elif column.is_computed:
+        how = "persisted" if column.is_persisted else "not persisted: the server works it out at each read"
+        said.append(f"computed ({how})")
+    if column.generated:
+        said.append(_GENERATED[column.generated])
+    if column.is_hidden:
+        said.append("hidden")
+    if column.is_sparse:
+        said.append("sparse")
+    if column.is_filestream:
+        said.append("FILESTREAM, read as varbinary(max)")
+    if column.alias_name is not None and not column.is_clr:
+        said.append(f"declared as {column.alias_name}")
+    return "; ".join(said)

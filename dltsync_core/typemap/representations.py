@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.config.representation import RepresentationConfig
+from dltsync_core.config.processing import RepresentationConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.typemap.declared_type import shown_type
 

@@ -1,4 +1,4 @@
-"""Rows of one unit in the three places.
+"""Rows of one unit in the three places, and of all partitions counted in one look.
 
 Counts are what every load is held to. Sums and fingerprints of the same units will stand beside them: a finer comparison
 is another value with an `equal` of its own, not another way through the run.
@@ -6,7 +6,10 @@ is another value with an `equal` of its own, not another way through the run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from dltsync_core.identity import TableName
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,26 @@ def difference(counts: ThreeCounts) -> str:
     """What differs, as a sentence with all figures. Ask only about counts that are not equal."""
     kept = f" (of which {counts.kept:,} kept on purpose)" if counts.kept else ""
     return f"source {counts.source:,}, lake {counts.lake:,}, warehouse {counts.warehouse:,}{kept} rows"
+
+
+_TOLD_PARTITIONS = 3
+
+
+def moved_rows(table: TableName, committed: Mapping[str, int], counted: Mapping[str, int]) -> str | None:
+    """What a person should know when the two do not agree; None when they do. Both by partition, of the same partitions.
+
+    Each partition is read in a snapshot of its own. A row that moves from one to another in between is in both, or in neither,
+    until the next run, while every partition by itself is equal in all three places. Only rows counted together can tell. An
+    insert or a delete looks the same as a move as long as the rows are not compared: the sentence says that.
+    """
+    different = [unit for unit, rows in committed.items() if rows != counted.get(unit, 0)]
+    if not different:
+        return None
+    told = ", ".join(f"{unit} {committed[unit]:,} → {counted.get(unit, 0):,}" for unit in different[:_TOLD_PARTITIONS])
+    more = f" and {len(different) - _TOLD_PARTITIONS} more" if len(different) > _TOLD_PARTITIONS else ""
+    return (
+        f"{table}: {len(committed):,} partitions were committed with {sum(committed.values()):,} rows in all, and hold "
+        f"{sum(counted.get(unit, 0) for unit in committed):,} rows when counted together at the end of the run ({told}{more}): "
+        "rows were added, removed or moved while the run read. A row that moved from one partition to another meanwhile may be "
+        "in both or in neither until the next run: run again"
+    )

@@ -16,9 +16,10 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.digest.segment import HashAlgorithm, SegmentDigest, digest_batches
+from dltsync_core.disk_full import is_disk_full
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
-from dltsync_core.duckdb.scratch import scratch_database
+from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.file_errors import READ_AGAIN
 from dltsync_core.lake.file_reader import dataset_of
@@ -91,4 +92,6 @@ def lake_rows(loads: Sequence[Sequence[Path]], version_keys: Sequence[str]) -> I
         try:
             yield connection, q.newest(relations, version_keys) if version_keys else relations[-1]
         except (duckdb.Error, OSError) as error:
+            if is_disk_full(error):
+                raise scratch_disk_full(error, "rows of the lake were read") from error
             raise LakeError(f"{loads[-1][0].parent} cannot be read: {error}", remedy=READ_AGAIN) from error

@@ -17,9 +17,10 @@ import pyarrow.dataset as ds
 
 from dltsync_core.config import QualityRule
 from dltsync_core.config.error_messages import nearest
+from dltsync_core.duckdb.scratch import distinct_rows
 from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.lake.file_reader import dataset_of
 from dltsync_core.typemap.mapping import SQL_TYPE_KEY
-from dltsync_core.validate.keys import surplus_rows
 
 _FIXED_LENGTH = re.compile(r"n?char\((\d+)\)")
 
@@ -150,3 +151,14 @@ def _in_type(text: str, kind: pa.DataType) -> Any:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return pa.scalar(bytes.fromhex(text.removeprefix("0x")), type=kind)
     return pc.cast(pa.scalar(text), kind)
+
+
+def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
+    """How many rows there are beyond the first of each key; NULLs count as equal. 0 means the key is unique.
+
+    DuckDB does the work, because it spills to disk where a Python set would hold every key in memory.
+    """
+    dataset = dataset_of(files)
+    rows = dataset.count_rows()
+    reader = dataset.scanner(columns=list(columns)).to_reader()
+    return rows - distinct_rows(reader)

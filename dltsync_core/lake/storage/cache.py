@@ -17,7 +17,7 @@ from pathlib import Path
 from dltsync_core.clock import utc_now
 from dltsync_core.lake.file_errors import changed
 from dltsync_core.lake.manifest import ManifestFile
-from dltsync_core.lake.storage.directory_lock import Claim, abandoned
+from dltsync_core.lake.storage.directory_lock import DirectoryLock, is_abandoned
 from dltsync_core.lake.storage.disk import explained, make_directory, remove_tree, sha256_of
 
 
@@ -28,7 +28,7 @@ class LakeCache:
         self._directory = directory
         self._limit = limit
         self._borrowed: Path | None = None
-        self._claim: Claim | None = None
+        self._directory_lock: DirectoryLock | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -75,15 +75,15 @@ class LakeCache:
     def sweep(self) -> None:
         """Remove what processes left behind that ended without a word."""
         for directory in self._directory.glob("borrowed/*"):
-            if directory != self._borrowed and abandoned(directory, utc_now()):
+            if directory != self._borrowed and is_abandoned(directory, utc_now()):
                 remove_tree(directory)
 
     def close(self) -> None:
         """Give back what this process borrowed."""
-        if self._claim is not None and self._borrowed is not None:
-            self._claim.release()
+        if self._directory_lock is not None and self._borrowed is not None:
+            self._directory_lock.release()
             remove_tree(self._borrowed)
-            self._claim = self._borrowed = None
+            self._directory_lock = self._borrowed = None
 
     def _link_copy(self, file: ManifestFile, link: Path, *, checked: bool) -> bool:
         copy = self._copy(file.sha256)
@@ -115,7 +115,7 @@ class LakeCache:
             if self._borrowed is None:
                 directory = self._directory / "borrowed" / uuid.uuid4().hex
                 make_directory(directory)
-                self._claim = Claim(directory)
+                self._directory_lock = DirectoryLock(directory)
                 self._borrowed = directory
             return self._borrowed
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from dltsync_core.errors import DiskFull, LakeError, NotWritable, SyncError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import LakeError, NotWritable, SyncError
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the process may not write files that large (ulimit -f)
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 _READ_SIZE = 1024 * 1024
@@ -35,11 +37,11 @@ def explained(path: Path, doing: str) -> Iterator[None]:
 
 def explain(error: OSError, path: Path, doing: str) -> SyncError:
     """Our error for the operating system's. `doing` completes the sentence "… while <doing> <path>"."""
-    if error.errno in _FULL:
-        return DiskFull(
-            f"no room left on the disk while {doing} {path}{_free_at(path)}",
-            remedy="free some space or move the lake, state or warehouse to a larger disk, then run again; "
-            "nothing was published and the unfinished files have been removed",
+    if is_disk_full(error):
+        return disk_full(
+            f"on the disk while {doing} {path}{_free_at(path)}",
+            move="move the lake, state or warehouse to a larger disk",
+            outcome="nothing was published and the unfinished files have been removed",
             path=str(path),
         )
     if error.errno in _IN_THE_WAY:
@@ -156,3 +158,32 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(_READ_SIZE):
             digest.update(piece)
     return digest.hexdigest()
+
+
+class HashedFile(io.RawIOBase):
+    """A file whose SHA-256 is computed from what is handed to it, so that what the disk made of it can be compared."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("r+b", buffering=0)
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        self._digest.update(rest)
+        while rest:  # an unbuffered write may take less than it was given
+            rest = rest[self._file.write(rest) or 0 :]
+        return memoryview(data).nbytes
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()

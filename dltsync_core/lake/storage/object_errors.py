@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import errno
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, unquote
 
 from dltsync_core.errors import LakeError, LakeUnreachable, NotWritable, SyncError
-
-HIDDEN = "***"
-
-_MAY_BE_SHOWN = {"endpoint_url", "region_name", "account_name", "account_host", "project", "addressing_style"}
-"""Options that name a place: an error without them helps nobody."""
+from dltsync_core.redaction import redacted, secrets_in_options
 
 _PASSING = {errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO), errno.ETIMEDOUT, errno.ECONNRESET}
 """How the drivers hand on 500, 503 and SlowDown."""
@@ -47,10 +41,6 @@ _NO_LOGIN = (
 )
 _REFUSED = (401, 403)
 _BUSY = (408, 429, 500, 502, 503, 504)
-_SECRET_PARTS = ("accountkey", "sharedaccesskey", "sharedaccesssignature", "sig")
-"""Of a connection string (`AccountName=…;AccountKey=…`) or a shared access signature (`sv=…&sig=…`): quoted alone, too."""
-_LOGIN_WORDS = {"anon", "browser", "cache", "cloud", "google_default"}
-"""What a token option may say instead of a token."""
 
 
 @contextmanager
@@ -67,7 +57,7 @@ def explained_store(url: str, doing: str, options: Mapping[str, Any]) -> Iterato
 
 def explain_store(error: Exception, url: str, doing: str, options: Mapping[str, Any]) -> SyncError:
     """Our error for the driver's. `doing` completes the sentence "… while <doing> <url>"."""
-    said = without_options(" ".join(str(error).split()) or type(error).__name__, options)
+    said = redacted(" ".join(str(error).split()) or type(error).__name__, secrets_in_options(options))
     names = {kind.__name__ for cause in _chain(error) for kind in type(cause).__mro__}
     status = next((code for cause in _chain(error) if (code := _status(cause)) is not None), None)
     if isinstance(error, PermissionError) or status in _REFUSED:
@@ -105,32 +95,6 @@ def explain_store(error: Exception, url: str, doing: str, options: Mapping[str, 
         remedy="check state.parquet_directory and state.storage_options",
         url=url,
     )
-
-
-def without_options(text: str, options: Mapping[str, Any]) -> str:
-    """The text without any value of the storage options, except those that name a place."""
-    for secret in sorted(secrets_in_options(options), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
-def secrets_in_options(options: Mapping[str, Any]) -> set[str]:
-    """The values of storage options that must not be shown: all but those that name a place."""
-    found: set[str] = set()
-    for name, value in options.items():
-        if isinstance(value, Mapping):
-            found |= secrets_in_options(value)
-        elif isinstance(value, str) and len(value) > 1 and name not in _MAY_BE_SHOWN and value not in _LOGIN_WORDS:
-            found |= {value, *_parts(value)}
-    return found
-
-
-def _parts(value: str) -> set[str]:
-    """The secrets inside a connection string or a shared access signature, as they stand there and as they are sent."""
-    pairs = (part.split("=", 1) for part in re.split("[;&?]", value) if "=" in part)
-    secrets = {text for name, text in pairs if name.casefold() in _SECRET_PARTS and len(text) > 1}
-    inner = {part for text in secrets if "sig=" in text for part in _parts(text)}
-    return secrets | {unquote(text) for text in secrets} | {quote(text, safe="") for text in secrets} | inner
 
 
 def _status(error: BaseException) -> int | None:

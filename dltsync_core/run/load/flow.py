@@ -44,10 +44,10 @@ from dltsync_core.run.load.verify import (
     stamps_differ,
 )
 from dltsync_core.run.planning.resolved import PreparedTable
-from dltsync_core.run.reporting import UnitReporter
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.retry import with_retries
-from dltsync_core.state.leases import Held, Lease
+from dltsync_core.state.lease_rows import Lease
+from dltsync_core.state.leases import Held
 from dltsync_core.state.records import LoadStatus
 from dltsync_core.validate.counts import difference
 from dltsync_core.warehouse.port import LoadRequest
@@ -65,7 +65,7 @@ class TableRun:
         self._prepared = prepared
         self._shape = prepared.resolved
         self._committed_units = prepared.committed_units
-        self._report = UnitReporter(context, prepared.resolved.name)
+        self._reporter = context.reporter
 
     def run_group(self, works: Sequence[UnitWork]) -> tuple[UnitResult, ...]:
         """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
@@ -73,7 +73,7 @@ class TableRun:
         try:
             for work in works:
                 work.began()
-                self._report.record(work, LoadStatus.PLANNED, detail=work.reason)
+                self._reporter.record(work, LoadStatus.PLANNED, detail=work.reason)
             checkpoints.reached(checkpoints.PLANNED)
             if all(work.step.action is Action.RELOAD for work in works):
                 for work in works:
@@ -88,8 +88,8 @@ class TableRun:
                 if work.staged is not None:
                     work.staged.load.discard()
         if raised is not None:
-            # Told outside of its handling: a log handler that fails would print what is being handled, secrets and all.
-            return self._report.failed(works, self._overtaken() or raised)
+            # Reported outside of its handling: a log handler that fails would print what is being handled, secrets and all.
+            return self._reporter.failed(self._shape.name, works, self._overtaken() or raised)
         return tuple(work.result("committed") for work in works)
 
     def _overtaken(self) -> Fenced | None:
@@ -145,13 +145,13 @@ class TableRun:
         self._read([work])
 
     def _begin_anew(self, work: UnitWork, reason: str) -> None:
-        self._report.record(work, LoadStatus.FAILED, detail=reason)
+        self._reporter.record(work, LoadStatus.FAILED, detail=reason)
         if work.staged is not None:
             work.staged.load.discard()
         work.load_id, work.in_lake, work.manifest, work.lake_rows = new_load_id(), None, None, None
         work.reason = f"{work.reason}; {reason}"
         work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
-        self._report.record(work, LoadStatus.PLANNED, detail=reason)
+        self._reporter.record(work, LoadStatus.PLANNED, detail=reason)
 
     def _extract(self, work: UnitWork) -> None:
         kept, step = ResumableRows(), work.step
@@ -170,9 +170,12 @@ class TableRun:
         work.rows_read += staged.rows_read
         work.bytes_written += staged.files.bytes
         work.extract_seconds += staged.seconds
-        self._report.record(work, LoadStatus.EXTRACTED, rows=staged.rows_read)
-        self._report.say(
-            "extracted", work, rows=staged.rows_read, size=staged.files.bytes, message="; ".join(staged.warnings)
+        self._reporter.reached(
+            work,
+            LoadStatus.EXTRACTED,
+            rows=staged.rows_read,
+            size=staged.files.bytes,
+            message="; ".join(staged.warnings),
         )
 
     def _add_up(self, work: UnitWork) -> None:
@@ -216,8 +219,7 @@ class TableRun:
             work.files = self._context.lake.addresses(manifest)
             work.contracts = self._shape.contracts
         for work in works:
-            self._report.record(work, LoadStatus.PUBLISHED, rows=work.read.rows_read)
-            self._report.say("published", work, rows=work.read.rows_read, size=work.bytes_written)
+            self._reporter.reached(work, LoadStatus.PUBLISHED, rows=work.read.rows_read, size=work.bytes_written)
         checkpoints.reached(checkpoints.PUBLISHED)
 
     def _load(self, work: UnitWork, *, last: bool = True) -> None:
@@ -225,14 +227,13 @@ class TableRun:
         self._context.raise_if_stopped()
         if work.manifest is None:
             raise StateError(f"{work.step.table} {work.step.unit}: nothing was published to load")
-        self._report.say("loading", work, rows=work.rows_to_load)
+        self._reporter.unit("loading", work, rows=work.rows_to_load)
         retires = work.step.replaces if last else ()
         about = work.step.table, work.step.unit, work.load_id
         with ExitStack() as files, self._context.reporter.about(*about):
             requests = [self._request(files, work, *of_load) for of_load in self._loads(work, retires)]
             self._loader.load(WaitingLoad(self._shape, work, requests, self._may_write))
-        self._report.record(work, LoadStatus.LOADED, rows=work.rows_to_load)
-        self._report.say("loaded", work, rows=work.rows_to_load)
+        self._reporter.reached(work, LoadStatus.LOADED, rows=work.rows_to_load)
         checkpoints.reached(checkpoints.LOADED)
 
     def _loads(
@@ -291,8 +292,7 @@ class TableRun:
             self._read_instead(work, "a stamp changed below what the increment read, so all versions are read again")
             return
         self._compare_load(work)
-        self._report.record(work, LoadStatus.VALIDATED, rows=counts.source)
-        self._report.say("validated", work, rows=counts.source)
+        self._reporter.reached(work, LoadStatus.VALIDATED, rows=counts.source)
         checkpoints.reached(checkpoints.VALIDATED)
 
     def _compare_load(self, work: UnitWork) -> None:
@@ -308,11 +308,11 @@ class TableRun:
         changes = [commit_change(self._context, self._shape, work, self._committed_units) for work in works]
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [CommitChange(unit, self._committed_units.generation(unit), None) for unit in gone]
-        events = [self._report.event(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
+        events = [self._reporter.line(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
         self._context.ledger.commit(self._shape.name, changes, events, lease=self._lease())
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
-            self._report.say("committed", work, rows=work.rows_to_load)
+            self._reporter.unit("committed", work, rows=work.rows_to_load)
 
     def _may_resync(self) -> bool:
         return isinstance(self._shape.config, SCDTableConfig) and self._shape.config.on_count_mismatch == "resync"

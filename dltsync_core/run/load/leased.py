@@ -13,16 +13,15 @@ from dataclasses import replace
 from dltsync_core.errors import StateConflict, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.run.context import RunContext, Stopped, log
+from dltsync_core.run.context import RunContext, highest_mark, log
 from dltsync_core.run.events import Event
+from dltsync_core.run.failures import Stopped
 from dltsync_core.run.load.flow import TableRun
 from dltsync_core.run.load.group_load import GroupLoader
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.planning.table import plan_table
-from dltsync_core.run.reporting import UnitReporter
 from dltsync_core.run.result import UnitResult
-from dltsync_core.run.unit_lock import highest_mark
 from dltsync_core.state.leases import Held
 
 
@@ -59,7 +58,7 @@ class LeasedRun:
                     done = TableRun(self._context, self._prepared, held, self._loader).run_group(works)
         except (SyncError, Stopped) as error:
             if not done:
-                return UnitReporter(self._context, table).failed(works, error)
+                return self._context.reporter.failed(table, works, error)
             log.warning("%s: the lease could not be given back, it expires by itself: %s", table, error)
         return done
 

@@ -14,9 +14,8 @@ from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import check_partition_keys
-from dltsync_core.run.context import RunContext, Stopped, log
-from dltsync_core.run.events import Event
-from dltsync_core.run.failures import failure_of, traceback_of
+from dltsync_core.run.context import RunContext
+from dltsync_core.run.failures import Stopped, failure_of
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.planning.table import plan_table, read_facts
 from dltsync_core.run.result import RunResult, UnitResult
@@ -67,7 +66,7 @@ def failed_tables(context: RunContext, tables: Sequence[TableConfig], planned: P
         if error is None:
             continue
         failure = failure_of(error, context.config)
-        context.reporter.say(Event("failed", table.name, WHOLE_TABLE, message=failure.message))
+        context.reporter.table("failed", table.name, failure.message)
         results.append(
             UnitResult(
                 table=table.name,
@@ -120,7 +119,7 @@ def _narrowed(
 def _prepared(
     context: RunContext, table: TableConfig, facts: TableFacts, options: RunOptions
 ) -> PreparedTable | Exception:
-    context.reporter.say(Event("planning", facts.name, WHOLE_TABLE))
+    context.reporter.table("planning", facts.name)
     try:
         context.raise_if_stopped()
         with context.reporter.about(facts.name, WHOLE_TABLE):  # a plan looks at the warehouse too, and may wait for it
@@ -130,9 +129,9 @@ def _prepared(
     except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan must not stop the other tables
         surprise = error
     else:
-        context.reporter.say(Event("planned", facts.name, WHOLE_TABLE, message=summary([prepared.plan])))
+        context.reporter.table("planned", facts.name, summary([prepared.plan]))
         return prepared
-    log.error("%s: unexpected error while planning\n%s", table.name, traceback_of(surprise, context.config))
+    context.reporter.unexpected(table.name, surprise, " while planning")
     return surprise
 
 

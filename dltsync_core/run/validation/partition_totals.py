@@ -9,7 +9,7 @@ from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.result import UnitResult
-from dltsync_core.validate.partition_totals import moved_rows
+from dltsync_core.validate.counts import moved_rows
 
 _SEVERAL = 2
 

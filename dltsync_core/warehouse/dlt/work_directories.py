@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dltsync_core.clock import utc_now
-from dltsync_core.lake.storage.directory_lock import Claim, abandoned
+from dltsync_core.lake.storage.directory_lock import DirectoryLock, is_abandoned
 from dltsync_core.lake.storage.disk import explained, make_directory, remove_tree
 
 _UNSAFE_FOR_DLT = re.compile(r"['*?\[\]{}=%]")
@@ -33,16 +33,16 @@ class WorkDirectories:
         directory = self._parent / f"{self._prefix}{load_id}-{uuid.uuid4().hex[:8]}"
         with explained(directory, "creating the directory"):
             directory.mkdir(mode=0o700)
-        claim = Claim(directory)
+        directory_lock = DirectoryLock(directory)
         try:
             yield directory
         finally:
-            claim.release()
+            directory_lock.release()
             remove_tree(directory)
 
     def left_behind(self) -> list[Path]:
         """Those of loads that were killed. A load that is at work has its own."""
-        return [directory for directory in self._all() if abandoned(directory, utc_now())]
+        return [directory for directory in self._all() if is_abandoned(directory, utc_now())]
 
     def sweep(self, ours: Path | None = None) -> None:
         """Remove what killed loads left. Only for who holds the warehouse: then nobody else's load is alive."""

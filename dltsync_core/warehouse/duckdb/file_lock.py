@@ -1,14 +1,13 @@
-"""One at a time at the DuckDB file. DuckDB admits one writing process; everybody else is told and waits.
+"""One at a time at the DuckDB file. DuckDB admits one writing process; every other one waits, and says so.
 
-Threads of this process and other processes of ours queue at a lock file beside the database. A stranger (the DuckDB command
-line, a notebook) holds DuckDB's own lock: then opening fails and we wait in the same way.
+Threads of this process and other processes of dltsync queue at a lock file beside the database. Any other program (the DuckDB
+command line, a notebook) holds DuckDB's own lock: then opening fails and is tried again.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,10 @@ from pathlib import Path
 import duckdb
 import filelock
 
-from dltsync_core.errors import DiskFull, SyncError, WarehouseBusy, WarehouseError
+from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.errors import SyncError, WarehouseBusy, WarehouseError
 from dltsync_core.lake.storage.disk import FILE_MODE, explain, make_directory
-
-TELL_EVERY_SECONDS = 10.0
-"""How often a waiting load says that it still waits."""
+from dltsync_core.waiting import Blocked, Wait
 
 _POLL_SECONDS = 0.2
 
@@ -41,13 +39,13 @@ class WarehouseFileLock:
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that nobody else writes beside. Raises WarehouseBusy after the timeout, NotWritable, DiskFull, or
+        """A connection that no other process writes beside. Raises WarehouseBusy after the timeout, NotWritable, DiskFull, or
         WarehouseError for a file that is no DuckDB database of this version."""
-        waiting = _Waiting(self.path, self._timeout, self._on_wait)
+        wait = Wait(self._timeout, on_wait=self._on_wait)
         make_directory(self.path.parent)
-        with self._thread_turn(waiting), self._process_turn(waiting):
+        with self._thread_turn(wait), self._process_turn(wait):
             is_new = not self.path.exists()
-            connection = self._connect(waiting)
+            connection = wait.until(self._connect, _FileHeld, pause=_POLL_SECONDS, give_up=self._busy)
             try:
                 if is_new:
                     self.path.chmod(FILE_MODE)
@@ -56,94 +54,75 @@ class WarehouseFileLock:
                 connection.close()
 
     @contextmanager
-    def _thread_turn(self, waiting: _Waiting) -> Iterator[None]:
+    def _thread_turn(self, wait: Wait) -> Iterator[None]:
         with _threads_guard:
             lock = _threads.setdefault(self.path, threading.Lock())
-        while not lock.acquire(timeout=_POLL_SECONDS):
-            waiting.still("another load of this process")
+
+        def acquire() -> None:
+            if not lock.acquire(timeout=_POLL_SECONDS):
+                raise self._held_by("another load of this process")
+
+        wait.until(acquire, _FileHeld, pause=0, give_up=self._busy)
         try:
             yield
         finally:
             lock.release()
 
     @contextmanager
-    def _process_turn(self, waiting: _Waiting) -> Iterator[None]:
+    def _process_turn(self, wait: Wait) -> Iterator[None]:
         lock_path = self.path.with_name(self.path.name + ".queue")
         lock = filelock.FileLock(lock_path, mode=FILE_MODE)
-        while True:
+
+        def acquire() -> None:
             try:
                 lock.acquire(timeout=_POLL_SECONDS, poll_interval=_POLL_SECONDS / 4)
             except filelock.Timeout:
-                waiting.still("another dltsync process")
+                raise self._held_by("another dltsync process") from None
             except OSError as error:
                 raise explain(error, lock_path, "locking") from error
-            else:
-                break
+
+        wait.until(acquire, _FileHeld, pause=0, give_up=self._busy)
         try:
             yield
         finally:
             lock.release()
 
-    def _connect(self, waiting: _Waiting) -> duckdb.DuckDBPyConnection:
-        while True:
-            try:
-                return duckdb.connect(str(self.path))
-            except (duckdb.IOException, duckdb.BinderException) as error:
-                if not _HELD.search(str(error)):
-                    raise cannot_open(error, self.path) from error
-                waiting.still(_holder(str(error)))
-                time.sleep(_POLL_SECONDS)
-            except duckdb.Error as error:
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(str(self.path))
+        except duckdb.Error as error:
+            in_use = isinstance(error, (duckdb.IOException, duckdb.BinderException)) and _HELD.search(str(error))
+            if not in_use:
                 raise cannot_open(error, self.path) from error
+            raise self._held_by(_holder(str(error))) from error
+
+    def _held_by(self, holder: str) -> _FileHeld:
+        return _FileHeld(self.path, holder)
+
+    def _busy(self, held: _FileHeld) -> WarehouseBusy:
+        return WarehouseBusy(
+            f"{held.holder} has had the warehouse {self.path} open for the {self._timeout:g} seconds we waited",
+            remedy="close it there (a DuckDB shell or a notebook keeps the file until it ends), or raise "
+            "destination.lock_timeout_seconds, and run again",
+            path=str(self.path),
+            holder=held.holder,
+        )
 
 
-class _Waiting:
-    """How long somebody waits, and what is said about it: at once, then every ten seconds."""
+class _FileHeld(Blocked):
+    """The DuckDB file is open elsewhere."""
 
-    def __init__(self, path: Path, timeout: float, on_wait: Callable[[str], None]) -> None:
-        self._path = path
-        self._timeout = timeout
-        self._on_wait = on_wait
-        self._started = time.monotonic()
-        self._told: float | None = None
-
-    def still(self, holder: str) -> None:
-        """Say it when it is time to, and give up when the time is over."""
-        now = time.monotonic()
-        waited = now - self._started
-        if waited >= self._timeout:
-            raise WarehouseBusy(
-                f"{holder} has had the warehouse {self._path} open for the {self._timeout:g} seconds we waited",
-                remedy="close it there (a DuckDB shell or a notebook keeps the file until it ends), or raise "
-                "destination.lock_timeout_seconds, and run again",
-                path=str(self._path),
-                holder=holder,
-            )
-        if self._told is None or now - self._told >= TELL_EVERY_SECONDS:
-            self._told = now
-            self._on_wait(
-                f"waiting for the warehouse {self._path}: {holder} has it open ({waited:.0f} of at most "
-                f"{self._timeout:g} seconds)"
-            )
+    def __init__(self, path: Path, holder: str) -> None:
+        super().__init__(f"the warehouse {path}", f"{holder} has it open")
+        self.holder = holder
 
 
 def _holder(message: str) -> str:
-    """Who holds the file, as DuckDB tells it."""
+    """Which program holds the file, in the words of DuckDB's error."""
     match = _HOLDER.search(message)
     if match:
         return f"process {match['pid']} ({match['program']})"
     return "another connection of this process" if "unique file handle" in message.lower() else "another process"
-
-
-def disk_full(message: str, path: Path) -> DiskFull | None:
-    """Our error when DuckDB's message says that there was no room, or that the file may not grow any more."""
-    if not any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
-        return None
-    return DiskFull(
-        f"no room left on the disk for the warehouse {path}: {message}",
-        remedy="free some space or move the warehouse to a larger disk, then run again; the table is as it was",
-        path=str(path),
-    )
 
 
 def cannot_open(error: duckdb.Error, path: Path) -> SyncError:
@@ -159,8 +138,14 @@ def cannot_open(error: duckdb.Error, path: Path) -> SyncError:
 def refused_by_the_system(error: duckdb.Error, path: Path, doing: str) -> SyncError | None:
     """DiskFull or NotWritable when it was the operating system that refused DuckDB; None otherwise."""
     message = str(error)
-    if (full := disk_full(message, path)) is not None:
-        return full
+    if is_disk_full(error):
+        return disk_full(
+            f"on the disk for the warehouse {path}",
+            message,
+            move="move the warehouse to a larger disk",
+            outcome="the table is as it was",
+            path=str(path),
+        )
     for number, sign in ((13, "Permission denied"), (30, "Read-only file system")):
         if sign.lower() in message.lower():
             return explain(OSError(number, sign), path, doing)

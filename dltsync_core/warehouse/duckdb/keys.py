@@ -8,7 +8,6 @@ by the source's collation is a question about histories (`history.collation`), n
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.disk_full import is_disk_full
 from dltsync_core.duckdb import sql as q
-from dltsync_core.duckdb.scratch import scratch_database
-from dltsync_core.errors import DiskFull, LakeError, SyncError, ValidationFailed
+from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
+from dltsync_core.errors import LakeError, SyncError, ValidationFailed
 from dltsync_core.extract.row_labels import shown
 from dltsync_core.lake.file_reader import dataset_of
 
@@ -31,7 +31,6 @@ _LONGEST_VALUE = 80
 """Characters of a value that an error shows: a key may be a text of any length."""
 
 _LOAD = "dltsync_load"
-_NO_ROOM = ("no space left", "disk quota", "file too large", "failed to offload")
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,8 @@ def _relation(files: Sequence[Path]) -> Iterator[DuckDBPyConnection]:
 
 
 def _explained(error: Exception, files: Sequence[Path]) -> SyncError:
-    if any(sign in str(error).lower() for sign in _NO_ROOM):
-        return DiskFull(
-            f"no room left in {tempfile.gettempdir()} while keys were counted: {error}",
-            remedy="free some space there, or point TMPDIR to a larger disk, then run again; nothing was published",
-        )
+    if is_disk_full(error):
+        return scratch_disk_full(error, "keys were counted", outcome="nothing was published")
     return LakeError(
         f"{files[0].parent} cannot be read while keys are counted: {error}", remedy="check the disk and run again"
     )

@@ -11,10 +11,11 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
+from dltsync_core.disk_full import disk_full, is_disk_full
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.duckdb.partition_scope import duckdb_condition
-from dltsync_core.errors import DiskFull, DriftError, NotWritable, SyncError, WarehouseError
+from dltsync_core.errors import DriftError, NotWritable, SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.dlt.files import TableFiles, deliver
@@ -134,10 +135,12 @@ def _explained(error: Exception, requests: Sequence[LoadRequest]) -> SyncError:
     message = str(cause).strip() or type(cause).__name__
     tables = list(dict.fromkeys(dotted(*request.target) for request in requests))
     table = ", ".join(tables)
-    if any(sign in message.lower() for sign in ("no space left", "disk quota", "file too large")):
-        return DiskFull(
-            f"no room left on the disk while loading {table} into the warehouse: {message}",
-            remedy="free some space or move the warehouse to a larger disk, then run again; the table is as it was",
+    if is_disk_full(cause):
+        return disk_full(
+            f"on the disk while loading {table} into the warehouse",
+            message,
+            move="move the warehouse to a larger disk",
+            outcome="the table is as it was",
             table=table,
         )
     if "permission denied" in message.lower() or "read-only file system" in message.lower():

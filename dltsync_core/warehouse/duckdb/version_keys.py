@@ -68,9 +68,7 @@ class KeySql:
         """One row: of each of the `folded` keys, whether SQL likens all of its spellings by itself."""
         tests = [
             f"coalesce(bool_and({_is_plain(q.identifier(self.columns.business_keys[n]))}), TRUE)"
-            if spelling.is_plain_in_ascii
-            else "bool_or(FALSE)"
-            for n, spelling in self.folded
+            for n, _ in self.folded
         ]
         return f"SELECT {', '.join(tests)} FROM {table}"
 
@@ -96,8 +94,6 @@ class KeySql:
         if spelling.is_binary:
             return trimmed
         asked = f"{likening(number)}({key})"
-        if not spelling.is_plain_in_ascii:
-            return asked
         plain = trimmed if spelling.keeps_case else f"lower({trimmed})"
         return plain if number in self.plain else f"CASE WHEN {_is_plain(key)} THEN {plain} ELSE {asked} END"
 

@@ -7,38 +7,11 @@ from collections.abc import Callable
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import conditions, control, databases, dml, expressions, queries, tables
-from sqlserver_sandbox.tsql.parse.keywords import STATEMENT_STARTS
+from sqlserver_sandbox.tsql.parse.keywords import REFUSED_STATEMENTS, STATEMENT_STARTS
 from sqlserver_sandbox.tsql.parse.reader import Reader
 from sqlserver_sandbox.tsql.refusal import refused
 
-_REFUSED = [
-    "MERGE",
-    "WHILE",
-    "RETURN",
-    "GRANT",
-    "REVOKE",
-    "DENY",
-    "KILL",
-    "DBCC",
-    "BACKUP",
-    "RESTORE",
-    "WAITFOR",
-    "BULK",
-    "SAVE",
-    "OPEN",
-    "CLOSE",
-    "FETCH",
-    "DEALLOCATE",
-    "GOTO",
-    "BREAK",
-    "CONTINUE",
-    "CHECKPOINT",
-    "RECONFIGURE",
-    "ENABLE",
-    "DISABLE",
-    "REVERT",
-    "SHUTDOWN",
-]
+_REFUSED = (*REFUSED_STATEMENTS, "ENABLE", "DISABLE", "REVERT", "SHUTDOWN")
 _NO_EFFECT_OPTIONS = ("RECOMPILE",)
 
 

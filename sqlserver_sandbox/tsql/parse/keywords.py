@@ -194,6 +194,32 @@ RESERVED = frozenset(
     ]
 )
 
+REFUSED_STATEMENTS = (
+    "MERGE",
+    "WHILE",
+    "RETURN",
+    "GRANT",
+    "REVOKE",
+    "DENY",
+    "KILL",
+    "DBCC",
+    "BACKUP",
+    "RESTORE",
+    "WAITFOR",
+    "BULK",
+    "SAVE",
+    "OPEN",
+    "CLOSE",
+    "FETCH",
+    "DEALLOCATE",
+    "GOTO",
+    "BREAK",
+    "CONTINUE",
+    "CHECKPOINT",
+    "RECONFIGURE",
+)
+"""Words that begin a statement which the sandbox does not run."""
+
 STATEMENT_STARTS = frozenset(
     [
         "ALTER",
@@ -216,27 +242,6 @@ STATEMENT_STARTS = frozenset(
         "UPDATE",
         "USE",
         "WITH",
-        "MERGE",
-        "WHILE",
-        "RETURN",
-        "GRANT",
-        "REVOKE",
-        "DENY",
-        "KILL",
-        "DBCC",
-        "BACKUP",
-        "RESTORE",
-        "WAITFOR",
-        "BULK",
-        "SAVE",
-        "OPEN",
-        "CLOSE",
-        "FETCH",
-        "DEALLOCATE",
-        "GOTO",
-        "BREAK",
-        "CONTINUE",
-        "CHECKPOINT",
-        "RECONFIGURE",
+        *REFUSED_STATEMENTS,
     ]
 )

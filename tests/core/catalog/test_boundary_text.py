@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dltsync_core.catalog.boundary_text import shortest_boundary
+from dltsync_core.catalog.query_rows import shortest_boundary
 from dltsync_core.ranges import Boundary
 
 TICKS_PER_DAY = 86_400 * 10_000_000

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StateConfig, StaticTableConfig
 from dltsync_core.config.files import load_config
 from dltsync_core.errors import ConfigError
-from dltsync_core.run.failures import without_secrets
+from dltsync_core.redaction import redacted, secrets_of
 
 SECRET = "wJalrXUtnFEMI/K7MDENG"
 OPTIONS = {"key": "AKIA1", "secret": SECRET, "client_kwargs": {"endpoint_url": "https://s3.example.com"}}
@@ -68,7 +68,7 @@ def test_options_are_shown_to_nobody(tmp_path: Path) -> None:
     for shown in (repr(config), str(config), config.model_dump_json(), repr(config.model_dump())):
         assert SECRET not in shown
         assert "AKIA1" not in shown
-    told = without_secrets(f"signature of {SECRET} at https://s3.example.com", config)
+    told = redacted(f"signature of {SECRET} at https://s3.example.com", secrets_of(config))
     assert told == "signature of *** at https://s3.example.com"
 
 

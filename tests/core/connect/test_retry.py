@@ -11,7 +11,6 @@ from dltsync_core.connect.retry import (
     RHYTHMS,
     Budget,
     Failed,
-    GiveUp,
     Retry,
     SharedRetryBudget,
     decide,
@@ -35,6 +34,7 @@ from dltsync_core.errors import (
     ValidationFailed,
     WarehouseBusy,
 )
+from dltsync_core.waiting import GiveUp
 
 PLENTY = Budget(5, 1000)
 

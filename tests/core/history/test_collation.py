@@ -70,10 +70,10 @@ def test_blanks_at_the_end_never_count_and_others_do(collation: str | None) -> N
         (CI, "a\u3000", "a", DOUBT),
         (CI, "日本", "日木", TWO),
         (CI, "A-1", "A1", TWO),
-        # ways of some languages
-        ("Finnish_Swedish_CI_AS", "v", "W", DOUBT),
-        ("Danish_Norwegian_CI_AS", "Aarhus", "århus", DOUBT),
-        ("German_PhoneBook_CI_AS", "Müller", "Mueller", DOUBT),
+        # letters that one language takes for others: the filter does not know them
+        ("Finnish_Swedish_CI_AS", "v", "W", TWO),
+        ("Danish_Norwegian_CI_AS", "Aarhus", "århus", TWO),
+        ("German_PhoneBook_CI_AS", "Müller", "Mueller", TWO),
         (CI, "v", "W", TWO),
         (CI, "Müller", "Mueller", TWO),
         # not known

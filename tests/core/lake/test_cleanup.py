@@ -15,7 +15,7 @@ from dltsync_core.clock import utc_now
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake import cleanup as clearing
 from dltsync_core.lake.lake import Lake
-from dltsync_core.lake.storage.directory_lock import LONGER_THAN_ANY_LEASE, Claim, abandoned
+from dltsync_core.lake.storage.directory_lock import LONGER_THAN_ANY_LEASE, DirectoryLock, is_abandoned
 from dltsync_core.lake.storage.disk import remove_tree
 from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, publish, stage
 
@@ -83,8 +83,8 @@ def test_rows_that_were_set_aside_belong_to_their_process_until_it_has_judged_th
 def foreign(directory: Path) -> Path:
     """A directory that was claimed on another machine: nobody here can tell whether its owner lives."""
     directory.mkdir()
-    claim = Claim(directory)
-    claim.release()
+    directory_lock = DirectoryLock(directory)
+    directory_lock.release()
     (directory / ".owner").write_text('{"machine": "elsewhere", "boot": "x"}')
     return directory
 
@@ -96,9 +96,9 @@ def test_an_owner_that_cannot_be_asked_is_believed_for_longer_than_any_lease(tmp
         (directory / ".owner").unlink()
     if said == "half a sentence":
         (directory / ".owner").write_text('{"machi')
-    assert not abandoned(directory, utc_now())
-    assert not abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE - timedelta(minutes=5))
-    assert abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE + timedelta(minutes=5))
+    assert not is_abandoned(directory, utc_now())
+    assert not is_abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE - timedelta(minutes=5))
+    assert is_abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE + timedelta(minutes=5))
 
 
 def test_work_on_another_machine_keeps_its_directory_young(tmp_path: Path) -> None:
@@ -106,20 +106,20 @@ def test_work_on_another_machine_keeps_its_directory_young(tmp_path: Path) -> No
     later = time.time() + LONGER_THAN_ANY_LEASE.total_seconds()
     (directory / "0.parquet").touch()
     os.utime(directory / "0.parquet", (later, later))
-    assert not abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE + timedelta(minutes=5))
+    assert not is_abandoned(directory, utc_now() + LONGER_THAN_ANY_LEASE + timedelta(minutes=5))
 
 
 def test_a_machine_that_was_started_anew_holds_nothing(tmp_path: Path) -> None:
     directory = foreign(tmp_path / "staged")
     owner = (directory / ".owner").read_text()
-    claim = Claim(directory)
+    directory_lock = DirectoryLock(directory)
     own = (directory / ".owner").read_text()
-    claim.release()
+    directory_lock.release()
     boot = own.split('"boot": "')[1].split('"')[0]
     if not boot:
         pytest.skip("this system does not tell one start from another")
     (directory / ".owner").write_text(own.replace(boot, "before"))
-    assert abandoned(directory, utc_now())
+    assert is_abandoned(directory, utc_now())
     assert owner != own
 
 

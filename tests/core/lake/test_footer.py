@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.errors import LakeError
-from dltsync_core.lake.decimal_sums import DecimalSums
+from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import footer_from
 from dltsync_core.lake.lake import Lake
 from tests.core.lake.lake_loads import batch_of, facts_of, final_facts

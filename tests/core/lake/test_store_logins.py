@@ -22,7 +22,8 @@ from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.lake.storage import object_drivers as store_drivers
-from dltsync_core.lake.storage.object_errors import explain_store, without_options
+from dltsync_core.lake.storage.object_errors import explain_store
+from dltsync_core.redaction import redacted, secrets_in_options
 from tests.core.lake.lake_loads import ORDERS, publish
 from tests.fixtures_stores import ACCOUNT, ACCOUNT_KEY, ON_AZURE, ON_GCS, TOKEN, Bucket
 
@@ -234,7 +235,8 @@ def test_what_an_error_quotes_from_within_a_login_is_hidden_too(quoted: str) -> 
         "sas_token": "?sv=2024-11-04&sp=rwdl&sig=p%2Fq%2B1%3D",
         "token": "cloud",
     }
-    assert without_options(f"said {quoted} to {ACCOUNT} in the cloud", options) == f"said *** to {ACCOUNT} in the cloud"
+    shown = redacted(f"said {quoted} to {ACCOUNT} in the cloud", secrets_in_options(options))
+    assert shown == f"said *** to {ACCOUNT} in the cloud"
 
 
 class Refused(Exception):

@@ -35,6 +35,7 @@ from dltsync_core.plan.keys import stamped_columns
 from dltsync_core.plan.window import window_after
 from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
 from dltsync_core.tsql.buckets import Buckets
+from dltsync_core.tsql.collations import TextPair
 from dltsync_core.typemap import TableMapping, map_columns
 from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
 from dltsync_core.typemap.mapping import ColumnMapping
@@ -119,6 +120,10 @@ class FakeSource:
     def read_view(self, *, ceiling: bool = False) -> Iterator[FakeView]:
         self.ceilings.append(ceiling)
         yield FakeView(self, {name: [dict(row) for row in table.rows] for name, table in self.tables.items()})
+
+    def compare_texts(self, pairs: Sequence[TextPair]) -> Mapping[TextPair, bool]:
+        self.check()
+        return {pair: pair.left.casefold() == pair.right.casefold() for pair in pairs}
 
     def close(self) -> None:
         self.asked.append("close")

@@ -11,8 +11,8 @@ import pytest
 from dltsync_core.errors import LeaseHeld
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.process import this_process
 from dltsync_core.state.leases import Leases
-from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 from tests.core.run.shop import COUNTRIES, CUSTOMERS, Shop
 
@@ -21,7 +21,7 @@ from tests.core.run.shop import COUNTRIES, CUSTOMERS, Shop
 def somebody_at(shop: Shop, table: TableName) -> Iterator[None]:
     """Another run of the same pipeline is at the table."""
     with closing(Store(shop.root / "state", None, writable=True)) as store:
-        leases = Leases(store, shop.config().pipeline_name, holder=new_holder(), seconds=60)
+        leases = Leases(store, shop.config().pipeline_name, holder=str(this_process()), seconds=60)
         with leases.held(
             table, [WHOLE_TABLE], at_least=0, wait_seconds=0, on_wait=lambda said: None, raise_if_stopped=lambda: None
         ):

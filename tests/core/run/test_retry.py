@@ -10,8 +10,10 @@ import pytest
 from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig, StaticTableConfig
 from dltsync_core.errors import ServerUnreachable, TransientQueryError
 from dltsync_core.identity import TableName
-from dltsync_core.run.context import RunContext, RunReporter, Stopped
+from dltsync_core.run.context import RunContext
 from dltsync_core.run.events import Event
+from dltsync_core.run.failures import Stopped
+from dltsync_core.run.reporting import RunReporter
 from dltsync_core.run.retry import with_retries
 
 TABLE = TableName("sales", "Orders")
@@ -19,18 +21,19 @@ TABLE = TableName("sales", "Orders")
 
 def services_of(heard: list[Event], **processing: Any) -> RunContext:
     nobody: Any = None
+    config = PipelineConfig(
+        database=DatabaseConfig(server="s", database="d", username="u", password="p"),
+        static_tables=[StaticTableConfig(table_name="t")],
+        processing=ProcessingConfig(**processing),
+    )
     return RunContext(
-        config=PipelineConfig(
-            database=DatabaseConfig(server="s", database="d", username="u", password="p"),
-            static_tables=[StaticTableConfig(table_name="t")],
-            processing=ProcessingConfig(**processing),
-        ),
+        config=config,
         source=nobody,
         lake=nobody,
         warehouse=nobody,
         ledger=nobody,
         leases=nobody,
-        reporter=RunReporter(heard.append),
+        reporter=RunReporter(config, heard.append),
         run_id="r",
         stop=threading.Event(),
     )

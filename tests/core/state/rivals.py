@@ -26,12 +26,12 @@ from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange, CommittedUnit, Probe
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
+from dltsync_core.process import this_process
 from dltsync_core.state import leases as leases_module
 from dltsync_core.state import server_store as server
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.ledger_retry import Patience
-from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 
 TABLE = TableName("dbo", "Orders")
@@ -63,7 +63,7 @@ def commit_leased(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     leases_module.POLL_SECONDS = 0.01
     fences, commits = [], 0
     with Ledger(Store(directory, order["url"]), "p") as ledger:
-        leases = Leases(ledger.store, "p", holder=new_holder(), seconds=60)
+        leases = Leases(ledger.store, "p", holder=str(this_process()), seconds=60)
         for _ in range(order["rounds"]):
             family = dice.choice(order["families"])
             with (
@@ -104,7 +104,7 @@ def commit_unleased(order: Mapping[str, Any], number: int) -> dict[str, Any]:
 def hold(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Hold a lease until a line comes, then check it, then commit: says how far it came."""
     ledger = Ledger(Store(Path(order["directory"]), order["url"]), "p")
-    holder = new_holder() if order.get("machine") is None else f"{order['machine']}|b|n|1|1|x"
+    holder = str(this_process()) if order.get("machine") is None else f"{order['machine']}|b|n|1|1|x"
     leases = Leases(ledger.store, "p", holder=holder, seconds=order["seconds"])
     with leases.held(
         TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
@@ -121,7 +121,7 @@ def stand_still_inside(order: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Stop in the middle of the transaction that commits, with the rows of the table's counter locked."""
     server.STANDSTILL_SECONDS = 1
     ledger = Ledger(Store(Path(order["directory"]), order["url"], patience=Patience(30)), "p")
-    leases = Leases(ledger.store, "p", holder=new_holder(), seconds=order["seconds"])
+    leases = Leases(ledger.store, "p", holder=str(this_process()), seconds=order["seconds"])
     with leases.held(
         TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
     ) as held:

@@ -25,8 +25,7 @@ from dltsync_core.state import server_store as server
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.records import LoadEvent, LoadStatus
-from dltsync_core.state.store import Store
-from dltsync_core.state.store_clock import store_time
+from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import LEDGER
 
 TABLE = TableName("dbo", "Orders")

@@ -18,12 +18,13 @@ from dltsync_core.clock import iso, parse_iso, utc_now
 from dltsync_core.committed import CommitChange
 from dltsync_core.errors import Fenced, LeaseHeld, StateError
 from dltsync_core.identity import TableName
+from dltsync_core.process import read_identity, this_process
+from dltsync_core.state import lease_rows
 from dltsync_core.state import leases as leases_module
-from dltsync_core.state.leases import Held, Leases, verify_lease
+from dltsync_core.state.lease_rows import verify_lease
+from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.process_identity import is_gone, new_holder
-from dltsync_core.state.store import Store
-from dltsync_core.state.store_clock import store_time
+from dltsync_core.state.store import Store, store_time
 from dltsync_core.state.tables import LEDGER, committed_units, loads, versions
 from dltsync_core.state.tables import leases as leases_table
 
@@ -40,7 +41,7 @@ def held(
     holder: str | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> AbstractContextManager[Held]:
-    leases = Leases(store, "p", holder=holder or new_holder(), seconds=seconds)
+    leases = Leases(store, "p", holder=holder or str(this_process()), seconds=seconds)
     return leases.held(TABLE, units, at_least=at_least, wait_seconds=wait, on_wait=say, raise_if_stopped=lambda: None)
 
 
@@ -88,7 +89,7 @@ def test_a_family_of_any_size_is_taken_renewed_kept_and_given_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQL Server takes 2,100 parameters: units are named by so many a statement. The last of them is as safe as the first."""
-    monkeypatch.setattr(leases_module, "KEYS_PER_STATEMENT", 2)
+    monkeypatch.setattr(lease_rows, "KEYS_PER_STATEMENT", 2)
     units = tuple(f"[{n},{n + 1})" for n in range(7))
     with held(store, units) as family:
         for unit in units:
@@ -177,13 +178,13 @@ def test_a_lease_that_ended_while_the_ledger_did_not_answer_is_in_nobodys_way(
 
 
 def test_only_what_can_be_shown_counts_as_gone() -> None:
-    ours = new_holder()
+    ours = str(this_process())
     machine, boot, namespace, process, started, tail = ours.split("|")
-    assert not is_gone(ours)
-    assert is_gone(f"{machine}|{boot}|{namespace}|{process}|1|{tail}")
-    assert not is_gone(f"elsewhere|{boot}|{namespace}|999999|{started}|{tail}")
-    assert not is_gone(f"{machine}|{boot}|pid:[1]|999999|{started}|{tail}")
-    assert not is_gone("anything")
+    assert not read_identity(ours).is_gone
+    assert read_identity(f"{machine}|{boot}|{namespace}|{process}|1|{tail}").is_gone
+    assert not read_identity(f"elsewhere|{boot}|{namespace}|999999|{started}|{tail}").is_gone
+    assert not read_identity(f"{machine}|{boot}|pid:[1]|999999|{started}|{tail}").is_gone
+    assert not read_identity("anything").is_gone
 
 
 def test_a_renewal_that_comes_while_another_takes_over_does_not_count(

@@ -16,9 +16,9 @@ import pytest
 
 from dltsync_core.committed import CommitChange
 from dltsync_core.errors import LeaseHeld
+from dltsync_core.process import this_process
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.process_identity import new_holder
 from dltsync_core.state.store import Store
 from tests.core.state.rivals import TABLE, begin, committed_unit, race
 
@@ -35,7 +35,7 @@ SERVER_FIRST = pytest.mark.parametrize(
 
 @contextmanager
 def held(store: Store, *, wait: float = 0) -> Iterator[Held]:
-    leases = Leases(store, "p", holder=new_holder(), seconds=60)
+    leases = Leases(store, "p", holder=str(this_process()), seconds=60)
     with leases.held(
         TABLE, ["all"], at_least=0, wait_seconds=wait, on_wait=lambda _: None, raise_if_stopped=lambda: None
     ) as one:

@@ -7,8 +7,7 @@ import sqlite3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dltsync_core.extract.conditions import condition_of
-from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.ranges import Side
 from dltsync_core.tsql.conditions import window_condition
 from dltsync_core.tsql.fragments import sql

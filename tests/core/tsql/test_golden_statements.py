@@ -12,10 +12,11 @@ import pytest
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
-from dltsync_core.connect.session_settings import session_settings
+from dltsync_core.connect.connection_string import session_settings
 from dltsync_core.extract.buckets import BucketedUnit, rows_of_buckets
 from dltsync_core.extract.unit import UnitFilter
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
+from dltsync_core.tsql.collations import TextPair, compare_texts
 from dltsync_core.tsql.column_stats import summarise
 from dltsync_core.tsql.conditions import is_null, slot_condition, stamped_window, window_condition
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
@@ -169,6 +170,12 @@ def _middle() -> Sql | None:
 WIDE = column("a_wide_one", "decimal", 33, precision=38, scale=4)
 SLOT = slot_number("pf months", DEPARTURE)
 CASES: dict[str, Callable[[], Statement]] = {
+    "compare_texts": lambda: compare_texts(
+        [
+            TextPair("German_PhoneBook_CI_AS", "Straße", "Strasse"),
+            TextPair("SQL_Latin1_General_CP1_CI_AS", "Né", "né", is_unicode=False),
+        ]
+    ),
     "select_all_types": _mapping,
     "select_chosen_representations": _chosen,
     "select_datetime2_as_microseconds": lambda: _mapping("microseconds"),

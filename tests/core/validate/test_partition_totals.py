@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.identity import TableName
-from dltsync_core.validate.partition_totals import moved_rows
+from dltsync_core.validate.counts import moved_rows
 
 ORDERS = TableName("sales", "Orders")
 counts = st.dictionaries(st.sampled_from("abcdefg"), st.integers(0, 9), min_size=2)

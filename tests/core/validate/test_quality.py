@@ -13,8 +13,7 @@ import pytest
 
 from dltsync_core.config.quality import QualityRule
 from dltsync_core.errors import ColumnNotFound, ConfigError
-from dltsync_core.validate.keys import surplus_rows
-from dltsync_core.validate.quality import Finding, check_rules, resolve_rules
+from dltsync_core.validate.quality import Finding, check_rules, resolve_rules, surplus_rows
 
 FIELDS: list[pa.Field[Any]] = [
     pa.field("Code", pa.string()),

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dltsync_core import waiting
 from dltsync_core.errors import NotWritable, WarehouseBusy, WarehouseError
-from dltsync_core.warehouse.duckdb import file_lock as queueing
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
 from tests.core.warehouse.warehouse_files import TARGET, House, orders
 
@@ -89,7 +89,7 @@ def test_whoever_waits_gets_its_turn(tmp_path: Path) -> None:
 
 
 def test_waiting_is_told_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queueing, "TELL_EVERY_SECONDS", 0.3)
+    monkeypatch.setattr(waiting, "NOTICE_EVERY_SECONDS", 0.3)
     path, said = tmp_path / "w.duckdb", list[str]()
     with held(HOLD, path), pytest.raises(WarehouseBusy):
         open_once(WarehouseFileLock(path, timeout_seconds=1.5, on_wait=said.append))

@@ -150,6 +150,19 @@ def test_what_only_the_server_could_tell_is_reported_and_never_touched(project: 
     assert [row for row in history(project) if row[0] != "other"] == [row for row in before if row[0] != "other"]
 
 
+def test_the_server_decides_which_keys_are_one(project: Project) -> None:
+    """Case beyond ASCII is in no documented table: a version ends where the server says that its entity goes on."""
+    loaded(
+        project,
+        "Latin1_General_CI_AS",
+        ("Né", "2026-01-01", None, False),
+        ("né", "2026-01-05", None, True),
+    )
+    report = repaired(project, *ALL)
+    assert (report["counts"], report["applied"]) == ({"superseded_but_open": 1}, 1)
+    assert history(project)[0] == ("Né", "2026-01-01", "2026-01-05", False)
+
+
 def test_without_the_server_the_collation_is_not_guessed(project: Project) -> None:
     """A repair needs no server, as before; what its collation would decide is left alone, and the report says why."""
     loaded(

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from dltsync_core.config import DatabaseConfig
+from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, NO_LIMIT, session_settings
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import open_data_session
 from dltsync_core.connect.error_numbers import TRANSIENT, RetryKind
 from dltsync_core.connect.retry import retry_kind_of
-from dltsync_core.connect.session_settings import CATALOG_LOCK_TIMEOUT_MS, NO_LIMIT, session_settings
 from dltsync_core.errors import LoginFailed, QueryError, ServerUnreachable, SyncError
 from sqlserver_sandbox.model import RowsAffected, SqlError
 from sqlserver_sandbox.server import Server
