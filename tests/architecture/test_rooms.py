@@ -40,6 +40,7 @@ ROOMS = (
     "validate",
     "state",
     "run",
+    "testing",
     "logging",
     "cli",
 )

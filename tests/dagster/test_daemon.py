@@ -14,7 +14,7 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from tests.dagster.test_real_core import ORDERS, SHIPMENTS, RealShop
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 AT_ONCE = {
     "run_launcher": {

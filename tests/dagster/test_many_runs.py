@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from tests.dagster.test_real_core import COUNTRIES, ORDERS, RealShop
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 WITHIN = 240.0
 """Seconds: a run worker takes some to import everything, more when the machine is busy."""

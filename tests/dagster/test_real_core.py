@@ -23,7 +23,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, build_definitions
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 ORDERS, SHIPMENTS = (dg.AssetKey(["warehouse", name]) for name in ("Orders", "Shipments"))
 CUSTOMERS, SUPPLIERS = (dg.AssetKey(["warehouse", name]) for name in ("Customers", "Suppliers"))

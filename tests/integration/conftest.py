@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from dltsync_core.connect.data import DataSession, Rows
-from tests.fixtures_sandbox import SandboxServer, odbc_driver
-from tests.integration.server_shop import Server, ServerShop, Statements
+from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.server_shop import Server, ServerShop, Statements
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

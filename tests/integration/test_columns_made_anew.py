@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from dltsync_core.config import PipelineConfig, SCDTableConfig
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 
 @pytest.fixture
-def house(server: Server, tmp_path: Path) -> Iterator[TypeHouse]:
-    made = TypeHouse(server, tmp_path)
+def house(server: Server, tmp_path: Path) -> Iterator[TypeTables]:
+    made = TypeTables(server, tmp_path)
     yield made
     made.drop()
 
 
-def differences(house: TypeHouse) -> list[str]:
+def differences(house: TypeTables) -> list[str]:
     with house.pipeline() as pipeline:
         report = pipeline.validate_all_tables(fingerprint="sha256")
     return [message for table in report["tables"] for message in table["messages"]]
@@ -31,7 +31,7 @@ def differences(house: TypeHouse) -> list[str]:
     "between", ["no run", "a run of a changed partition", "a run of another partition on each side"]
 )
 def test_partitions_nobody_touched_get_the_values_of_a_column_that_was_added_again(
-    house: TypeHouse, detection: str, between: str
+    house: TypeTables, detection: str, between: str
 ) -> None:
     """The partition kept the values of the column that was dropped: neither counts nor rowversions move when a column goes
     or comes, and afterwards the table looked as it had when that partition was loaded."""
@@ -55,7 +55,7 @@ def test_partitions_nobody_touched_get_the_values_of_a_column_that_was_added_aga
     assert {unit.status for unit in house.run().units} == {"skipped"}
 
 
-def test_a_column_that_was_replaced_is_told_and_stops_no_policy(house: TypeHouse) -> None:
+def test_a_column_that_was_replaced_is_told_and_stops_no_policy(house: TypeTables) -> None:
     house.create("Anew", "id int NOT NULL PRIMARY KEY, x int NULL", schema_drift="freeze")
     house.execute("INSERT INTO {s}.Anew VALUES (1, 100)")
     assert errors(house.run()) == []
@@ -68,7 +68,7 @@ def test_a_column_that_was_replaced_is_told_and_stops_no_policy(house: TypeHouse
     assert house.warehouse("Anew", "x") == [(None,)]
 
 
-class Versions(TypeHouse):
+class Versions(TypeTables):
     def config(self) -> PipelineConfig:
         table = SCDTableConfig(table_name="Anew", schema_name=self.schema, last_modified_column="Changed")
         return super().config().model_copy(update={"static_tables": (), "scd_tables": (table,)})

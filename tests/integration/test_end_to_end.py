@@ -14,7 +14,7 @@ from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.errors import LoginFailed, ServerUnreachable
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, ThreeCounts
-from tests.integration.server_shop import COLUMNS, ServerShop, Statements
+from tests.support.server_shop import COLUMNS, ServerShop, Statements
 
 
 def statuses(result: RunResult) -> dict[str, list[str]]:

@@ -14,8 +14,8 @@ import pytest
 
 from sqlserver_sandbox.certificate import tls_context
 from sqlserver_sandbox.server import Server
-from tests.fixtures_sandbox import braced, odbc_driver
 from tests.sandbox.wire.canned import PASSWORD, USER, CannedEngine
+from tests.support.sandbox_server import braced, odbc_driver
 
 Connect: TypeAlias = Callable[..., Any]
 

@@ -17,13 +17,13 @@ from dltsync_core.lake import cleanup as clearing
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.storage.directory_lock import LONGER_THAN_ANY_LEASE, Claim, abandoned
 from dltsync_core.lake.storage.disk import remove_tree
-from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, publish, stage
+from tests.support.lake_loads import ORDERS, batch_of, facts_of, publish, stage
 
 STAGE_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
 from dltsync_core.lake.lake import Lake
-from tests.core.lake.lake_loads import batch_of, facts_of
+from tests.support.lake_loads import batch_of, facts_of
 load = Lake(Path(sys.argv[1]), "shop", keep_generations=1).stage(facts_of("static", row_group_rows=1))
 load.write(batch_of([1]))
 if sys.argv[2] == "die":

@@ -19,7 +19,7 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, next_fence, publish, stage
+from tests.support.lake_loads import ORDERS, batch_of, facts_of, final_facts, next_fence, publish, stage
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 

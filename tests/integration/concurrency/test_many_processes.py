@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.server_shop import ServerShop
+from tests.support.server_shop import ServerShop
 
 ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 

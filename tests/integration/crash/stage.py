@@ -17,7 +17,7 @@ from tests.integration.crash.attempts import Stop
 from tests.integration.crash.processes import Processes, Told
 from tests.integration.crash.table_kinds import Case, Loss
 from tests.integration.crash.warehouses import Rows, WarehouseUnderTest, plain
-from tests.integration.server_shop import Server
+from tests.support.server_shop import Server
 
 
 @dataclass

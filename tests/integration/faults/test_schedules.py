@@ -12,10 +12,10 @@ import pytest
 from dltsync_core.connect import circuit
 from dltsync_core.errors import SyncError
 from dltsync_core.run.result import RunResult
-from tests.fixtures_faults import FaultControl
 from tests.integration.faults.schedule import COMMAND_TIMEOUT, TABLES, Round, Schedule, make_schedule
 from tests.integration.faults.troubles import FailingStorage, Stranger, troubled
 from tests.integration.faults.world import World, watermark_text
+from tests.support.fault_control import FaultControl
 
 CALM_RUNS = 3
 """Without faults at most so many runs until one succeeds. The second may find what the first could only tidy."""

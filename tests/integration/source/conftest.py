@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.server_shop import Server
 from tests.integration.source.source_tables import SourceTables
+from tests.support.server_shop import Server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pyodbc
 from dltsync_core.config import DatabaseConfig, ProcessingConfig, TableConfig
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
-from tests.integration.server_shop import Server
+from tests.support.server_shop import Server
 
 UNUSED_WITHIN_SECONDS = 5.0
 

@@ -9,8 +9,8 @@ from dltsync_core.config import DatabaseConfig, ProcessingConfig, StaticTableCon
 from dltsync_core.errors import UnsupportedServer
 from dltsync_core.extract.source import SqlServerSource
 from sqlserver_sandbox.faults.plan import Fail, Fault, Where
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import SandboxServer
 
 LACKING = {
     "database": ("is_read_committed_snapshot_on", 207, "Invalid column name 'is_read_committed_snapshot_on'."),

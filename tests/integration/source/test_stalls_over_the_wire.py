@@ -21,9 +21,9 @@ from dltsync_core.extract import read_view as views
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, RefuseLogin, ResetAtAccept, Stall, Where
-from tests.fixtures_faults import FaultControl
-from tests.integration.server_shop import Server
 from tests.integration.source.source_tables import SourceTables
+from tests.support.fault_control import FaultControl
+from tests.support.server_shop import Server
 
 FAULTS = 200
 ROWS = 400

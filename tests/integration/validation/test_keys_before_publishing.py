@@ -28,7 +28,7 @@ from dltsync_core.config import (
 from dltsync_core.run.load import stage as extraction
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
-from tests.integration.server_shop import Rows, Server, Statements, plain_rows
+from tests.support.server_shop import Rows, Server, Statements, plain_rows
 
 VERSIONS = "MemberNo, Since, Until, IsLatest, Name, Changed"
 CODES = "Code, Name"

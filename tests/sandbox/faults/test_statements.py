@@ -11,9 +11,9 @@ import pytest
 from dltsync_core.connect.faults import read_fault
 from sqlserver_sandbox.faults.messages import SEVERITIES_AND_TEXTS
 from sqlserver_sandbox.faults.plan import Drip, Drop, Fail, Failover, Fault, Stall, Tear, Where
-from tests.cancelling import cancelled_after
-from tests.fixtures_faults import FaultControl
 from tests.sandbox.faults.conftest import ERRORS, Open
+from tests.support.cancelling import cancelled_after
+from tests.support.fault_control import FaultControl
 
 SELECT = Where(kind="select", table=r"dbo\.faulty")
 STATES = {1205: "40001"}

@@ -1,0 +1,1 @@
+"""Stand-ins for the source and the warehouse, in memory."""
