@@ -1,7 +1,7 @@
 """A source database in memory, behind the same protocols as the real one.
 
-It holds rows of plain Python values in declared tables; one read view sees the rows as they were when it was opened.
-What it was asked is kept in `asked`, so that a test can say what was read.
+It holds rows of plain Python values in declared tables. A read view sees the rows as they were when it was opened. Every
+operation is written to `FakeSource.asked`, so that a test can say what was read.
 """
 
 from __future__ import annotations
@@ -40,35 +40,43 @@ from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
 from dltsync_core.typemap.mapping import ColumnMapping
 
 Row = dict[str, Any]
+"""A row by column name, in the values that Arrow's `to_pylist` gives."""
 
 
 def int_column(name: str, *, nullable: bool = False) -> ColumnFacts:
+    """A column `int`."""
     return ColumnFacts(name, 0, "int", 4, 10, 0, None, is_nullable=nullable)
 
 
 def bit_column(name: str) -> ColumnFacts:
+    """A column `bit NOT NULL`."""
     return ColumnFacts(name, 0, "bit", 1, 1, 0, None, is_nullable=False)
 
 
 def text_column(name: str, *, nullable: bool = True) -> ColumnFacts:
+    """A column `nvarchar(50)`."""
     return ColumnFacts(name, 0, "nvarchar", 100, 0, 0, "Latin1_General_CI_AS", is_nullable=nullable)
 
 
-def moment_column(name: str, *, nullable: bool = True) -> ColumnFacts:
+def datetime_column(name: str, *, nullable: bool = True) -> ColumnFacts:
+    """A column `datetime2(6)`."""
     return ColumnFacts(name, 0, "datetime2", 8, 26, 6, None, is_nullable=nullable)
 
 
 @dataclass
 class FakeTable:
-    """A table of the fake source. `boundaries` make it partitioned by `partition_column` (int)."""
+    """A table of the source. Change `rows` between runs as an application would."""
 
     columns: tuple[ColumnFacts, ...]
     rows: list[Row]
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
     partition_column: str | None = None
+    """An `int` column; None: the table is not partitioned."""
     boundaries: list[int | None] = field(default_factory=list)
+    """Of the partition function, ascending; None is NULL."""
     side: Side = "right"
+    """Whether a boundary belongs to the partition on its right or on its left."""
 
 
 def inside(range_: PartitionRange, value: int | None) -> bool:
@@ -81,20 +89,29 @@ def inside(range_: PartitionRange, value: int | None) -> bool:
 
 
 class FakeSource:
-    """See the module. `fail` maps an asked operation ("extract sales.Orders [10,20)") to errors raised once each."""
+    """Obeys `run.ports.Source`. Give it to `IncrementalSQLServerParquetPipeline(config, source=...)`."""
 
     def __init__(self, tables: Mapping[TableName, FakeTable]) -> None:
-        self.tables = dict(tables)
+        self.tables: dict[TableName, FakeTable] = dict(tables)
         self.asked: list[str] = []
+        """What was asked, in order: `probe sales.Orders`, `extract sales.Orders [10,20)`, `extract dbo.Countries all`, …"""
         self.fail: dict[str, list[BaseException]] = {}
+        """Errors by operation, spelled as in `asked`; each is raised once. `count <table> <unit>` fails after the rows."""
         self.unreachable: Exception | None = None
+        """Raised by every connection while it is set."""
         self.batch_rows = 2
+        """Rows of an Arrow batch."""
         self.consistency = "snapshot"
+        """What the read views say of themselves."""
         self.watermarks: list[str | None] = []
+        """The committed watermark that each probe of an scd table was given."""
         self.ceilings: list[bool] = []
+        """Of each read view, whether it was opened with a ceiling."""
         self.during_extract: Callable[[], None] | None = None
+        """Called after every batch of an extract, for example to change rows while they are read."""
 
     def check(self) -> DatabaseFacts:
+        """The facts of the database. Raises `unreachable`."""
         if self.unreachable is not None:
             raise self.unreachable
         return DatabaseFacts(
@@ -109,27 +126,32 @@ class FakeSource:
         )
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
+        """The facts of these tables. Raises TableNotFound for one that is not there."""
         self.check()
         return {table.name: self._facts(table.name) for table in tables}
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
+        """As the real source maps them."""
         return map_columns(facts, table)
 
     @contextmanager
     def read_view(self, *, ceiling: bool = False) -> Iterator[FakeView]:
+        """A copy of all rows as they are now."""
         self.ceilings.append(ceiling)
         yield FakeView(self, {name: [dict(row) for row in table.rows] for name, table in self.tables.items()})
 
     def close(self) -> None:
+        """Written to `asked`; the source can be used again."""
         self.asked.append("close")
 
     def extracts(self) -> list[str]:
-        """What was read, table and unit, and forget it."""
+        """What was read since the last call: table and unit of every extract. Empties `asked`."""
         found = [entry.removeprefix("extract ") for entry in self.asked if entry.startswith("extract ")]
         self.asked.clear()
         return found
 
     def ask(self, what: str) -> None:
+        """Write an operation down, then raise its error if there is one in `fail`."""
         self.asked.append(what)
         if self.fail.get(what):
             raise self.fail[what].pop(0)
@@ -144,14 +166,15 @@ class FakeSource:
         if table.partition_column is None:
             return facts
         column = facts.column(table.partition_column)
-        assert column is not None
+        if column is None:
+            raise ValueError(f"{found} is partitioned by {table.partition_column}, which is none of its columns")
         ranges = slots_of([Boundary(None if b is None else str(b)) for b in table.boundaries], table.side)
         slots = tuple(Slot(number, r, 0) for number, r in enumerate(ranges, 1))
         return replace(facts, partitioning=PartitioningFacts("pf", "ps", column, table.side, slots))
 
 
 class FakeView:
-    """The rows of one moment."""
+    """Obeys `run.ports.View`: the rows as they were when it was opened."""
 
     def __init__(self, source: FakeSource, rows: Mapping[TableName, list[Row]]) -> None:
         self._source = source
@@ -162,7 +185,8 @@ class FakeView:
         self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
     ) -> dict[int, Probe]:
         self._source.ask(f"probe {facts.name}")
-        assert facts.partitioning is not None
+        if facts.partitioning is None:
+            raise ValueError(f"{facts.name} is not partitioned: declare it with partition_column and boundaries")
         found = {}
         for slot in facts.partitioning.slots:
             rows = self._select(facts, UnitFilter(slot, facts.partitioning))
@@ -271,7 +295,7 @@ def _text(value: datetime | None) -> str:
 
 
 def _digested(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> str:
-    """As the server digests them."""
+    """As the server digests rows: count and two sums, whatever their order."""
     return digest_batches(batches_of(rows, columns), columns).text.replace("|", ",")
 
 
@@ -286,7 +310,7 @@ def batches_of(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa
 
 
 def summary_of(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:
-    """By plain Python. The shop's moments have six digits of a second."""
+    """What `Warehouse.summaries` and `View.summaries` say of these rows, worked out in Python; datetimes have six decimals."""
     figures: dict[str, dict[str, str | None]] = {}
     for column in columns:
         values = [value for row in rows if (value := row.get(column.name)) is not None]

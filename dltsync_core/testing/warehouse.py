@@ -1,5 +1,5 @@
 """A warehouse in memory, behind the same protocol as the real one. It follows the load dispositions of `warehouse.port` to the
-letter."""
+letter; the same tests hold it and the DuckDB warehouse to that."""
 
 from __future__ import annotations
 
@@ -23,24 +23,35 @@ from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
 
 
 class FakeWarehouse:
-    """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row. `openings`
-    are those asked for, `looks_outside` counts and sums that each would need an opening of their own."""
+    """Obeys `run.ports.VersionedWarehouse`, but keeps no histories: `revise_versions` raises ExtractError.
+    Give it to `IncrementalSQLServerParquetPipeline(config, warehouse=...)`."""
 
     def __init__(self) -> None:
         self.tables: dict[Target, list[Row]] = {}
+        """The rows, by schema and table."""
         self.schemas: dict[Target, pa.Schema] = {}
+        """The Arrow schema of the last load of each table."""
         self.loads: list[str] = []
+        """The ids of the loads, in order."""
         self.marks: dict[tuple[Target, str, str], Marker] = {}
+        """What the loads left written of each unit, by table, pipeline and unit."""
         self.fail: list[BaseException] = []
+        """Errors for the next loads, one each."""
         self.lose = 0
+        """How many rows the next load drops without a word, for a test of the validation."""
         self.tidied = 0
-        self.openings = 0
-        self.looks_outside = 0
-        self._open = threading.local()
+        """How often `tidy` was called."""
         self.tidying_fails: SyncError | None = None
+        """Raised by `tidy` while it is set."""
+        self.openings = 0
+        """How often `opened` was entered."""
+        self.looks_outside = 0
+        """How many counts and summaries were asked for outside of `opened`: each would open the real warehouse once more."""
+        self._open = threading.local()
 
     @contextmanager
     def opened(self) -> Iterator[None]:
+        """Counted in `openings`; there is nothing to open."""
         self.openings += 1
         self._open.here = True
         try:
@@ -49,6 +60,7 @@ class FakeWarehouse:
             self._open.here = False
 
     def load(self, request: LoadRequest) -> Loaded:
+        """By the request's disposition. Raises the next of `fail`, and Fenced for a load that another one has overtaken."""
         if self.fail:
             raise self.fail.pop(0)
         marker = request.marker
@@ -89,6 +101,7 @@ class FakeWarehouse:
         return Loaded(len(rows), 0.01)
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        """All of them, or none."""
         before = dict(self.tables), dict(self.schemas), dict(self.marks), list(self.loads)
         try:
             return [self.load(request) for request in requests]
@@ -97,15 +110,17 @@ class FakeWarehouse:
             raise
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        """Of this pipeline's units of the table."""
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
     def tidy(self) -> None:
-        """Nothing is ever left behind here. Counted, and can be made to fail."""
+        """Counted in `tidied`; nothing is ever left behind here. Raises `tidying_fails`."""
         self.tidied += 1
         if self.tidying_fails is not None:
             raise self.tidying_fails
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        """Rows of the table or of a scope of it."""
         self._look()
         return self._count(target, scope)
 
@@ -117,11 +132,13 @@ class FakeWarehouse:
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
 
     def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
+        """Rows of each scope."""
         return {unit: self._count(target, scope) for unit, scope in scopes.items()}
 
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
+        """Of the rows of each scope, worked out in Python."""
         self._look()
         rows = self.tables.get(target, [])
         return {
@@ -133,6 +150,7 @@ class FakeWarehouse:
     def rows(
         self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
     ) -> Iterator[Iterator[pa.RecordBatch]]:
+        """One batch, or none when there are no rows."""
         rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
         if not rows:
             yield iter(())
@@ -141,9 +159,11 @@ class FakeWarehouse:
         yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
 
     def table_exists(self, target: Target) -> bool:
+        """Whether a load made it."""
         return target in self.tables
 
     def columns(self, target: Target) -> dict[str, str]:
+        """The names in the first row, each of type ANY."""
         rows = self.tables.get(target, [])
         return dict.fromkeys(rows[0], "ANY") if rows else {}
 
@@ -154,10 +174,12 @@ class FakeWarehouse:
         """Rows of Python take any value."""
 
     def drop_table(self, target: Target) -> None:
+        """With what was written of its units."""
         self.tables.pop(target, None)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
 
     def unique_count(self, target: Target, columns: Sequence[str]) -> int:
+        """Distinct keys."""
         return len({_key(row, columns) for row in self.tables.get(target, [])})
 
     def revise_versions(
@@ -168,7 +190,8 @@ class FakeWarehouse:
         *,
         apply: bool,
     ) -> RepairPlan:
-        raise ExtractError("this stand-in keeps no histories")
+        """Raises ExtractError."""
+        raise ExtractError("FakeWarehouse keeps no histories: test repairs with the DuckDB warehouse")
 
 
 def _in_scope(scope: ReplaceScope, row: Row) -> bool:

@@ -64,7 +64,7 @@ def shop_config() -> PipelineConfig:
 
 
 @dataclass
-class Shop:
+class FakeLocation:
     """The location under test and the world it works on."""
 
     world: FakeWorld
@@ -182,7 +182,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop() -> Iterator[Shop]:
+def shop() -> Iterator[FakeLocation]:
     world = FakeWorld(
         {
             "sales.Orders": FakeTable({JANUARY: 10, FEBRUARY: 20, MARCH: 0}),
@@ -195,4 +195,6 @@ def shop() -> Iterator[Shop]:
     )
     settings = LocationSettings(retry_delay_seconds=0)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Shop(world, build_definitions(shop_config(), settings=settings, open_pipeline=world.open), instance)
+        yield FakeLocation(
+            world, build_definitions(shop_config(), settings=settings, open_pipeline=world.open), instance
+        )

@@ -32,7 +32,7 @@ from tests.dagster.conftest import (
     SECRET,
     SHIPMENTS,
     TABLES,
-    Shop,
+    FakeLocation,
     shop_config,
 )
 
@@ -56,7 +56,7 @@ def test_loading_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_table_is_an_asset_below_its_source(shop: Shop) -> None:
+def test_each_table_is_an_asset_below_its_source(shop: FakeLocation) -> None:
     graph = shop.definitions.resolve_asset_graph()
     for key, source in TABLES.items():
         upstream = dg.AssetKey(["sqlserver", "Shop", *source.split("_")])
@@ -78,7 +78,7 @@ def test_description_tags_and_owners_come_from_the_config() -> None:
     assert list(node.owners) == ["team:data"]
 
 
-def test_sources_of_scd_and_static_tables_can_be_observed(shop: Shop) -> None:
+def test_sources_of_scd_and_static_tables_can_be_observed(shop: FakeLocation) -> None:
     graph = shop.definitions.resolve_asset_graph()
     observable = {key.path[-1] for key in graph.observable_asset_keys}
     assert observable == {"Customers", "Suppliers", "Countries", "Currencies"}
@@ -155,7 +155,7 @@ def test_the_password_is_in_no_definition() -> None:
     assert SECRET not in snapshot
 
 
-def test_the_password_is_in_no_event(shop: Shop) -> None:
+def test_the_password_is_in_no_event(shop: FakeLocation) -> None:
     shop.add_partitions()
     for key in (CUSTOMERS, COUNTRIES):
         run = shop.materialize(key)
@@ -164,7 +164,7 @@ def test_the_password_is_in_no_event(shop: Shop) -> None:
     assert shop.world.configs[0].database.password.get_secret_value() == SECRET
 
 
-def test_a_resource_puts_its_value_over_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resource_puts_its_value_over_the_file(shop: FakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_PASSWORD", "another secret")
     replica = SqlServerConnection(server="replica.example", password=dg.EnvVar("REPLICA_PASSWORD"))
     shop.definitions = dg.Definitions(
@@ -237,7 +237,7 @@ def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text
 
 
 SEVERAL = """\
-database: {server: 127.0.0.1, database: Shop, username: reader, password: none}
+database: {server: 127.0.0.1, database: FakeLocation, username: reader, password: none}
 partition_tables:
   - {schema_name: sales, table_name: Orders}
   - {schema_name: sales, table_name: Shipments}

@@ -16,7 +16,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tests.dagster.test_real_core import COUNTRIES, ORDERS, RealShop
+from tests.dagster.sandbox_location import COUNTRIES, ORDERS, SandboxLocation
 from tests.support.sandbox_server import SandboxServer
 
 WITHIN = 240.0
@@ -30,7 +30,7 @@ class Home:
 
     directory: Path
     instance: dg.DagsterInstance
-    shop: RealShop
+    shop: SandboxLocation
 
     @property
     def config(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def home(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Home]:
     directory.mkdir()
     (directory / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     with dg.DagsterInstance.from_config(str(directory)) as instance:
-        shop = RealShop(sandbox, tmp_path / "shop", instance)
+        shop = SandboxLocation(sandbox, tmp_path / "shop", instance)
         shop.look()  # the partitions
         yield Home(directory, instance, shop)
         shop.connection.close()

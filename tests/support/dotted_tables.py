@@ -12,7 +12,6 @@ import duckdb
 import pyarrow.parquet as pq
 
 from dltsync_core.config import (
-    DatabaseConfig,
     DestinationConfig,
     PartitionTableConfig,
     PipelineConfig,
@@ -86,14 +85,7 @@ class DottedTables:
     def config(self) -> PipelineConfig:
         server = self.server
         return PipelineConfig(
-            database=DatabaseConfig(
-                server=server.host,
-                port=server.port,
-                database=server.database,
-                username=server.username,
-                password=server.password,
-                trust_server_certificate=True,
-            ),
+            database=server.database_config(),
             partition_tables=[
                 PartitionTableConfig(table_name=t.table, schema_name=t.schema) for t in self.tables("partition")
             ],

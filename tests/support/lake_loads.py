@@ -77,3 +77,26 @@ def publish(
 
 def next_fence(lake: Lake, staged: StagedFiles) -> int:
     return lake.highest_sequence(staged.facts.table) + 1
+
+
+def manifest_of(unit: str) -> Manifest:
+    return Manifest(
+        table=ORDERS,
+        kind="partition",
+        unit=unit,
+        load_id="L",
+        run_id="r",
+        sequence=1,
+        files=(),
+        rows=0,
+        columns=(),
+        schema_digest="",
+        probe_method="",
+        probe_signature="",
+        watermark_low=None,
+        watermark_high=None,
+        consistency="snapshot",
+        extracted_at="",
+        created_at="",
+        replaces_unit=True,
+    )

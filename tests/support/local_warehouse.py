@@ -92,3 +92,7 @@ def leftovers(house: LocalWarehouse) -> list[str]:
     files = [str(path) for path in house.work.glob("*")] if house.work.exists() else []
     schemas = house.query("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name LIKE '%stag%'")
     return files + [schema for (schema,) in schemas]
+
+
+def one_row(no: int, kind: pa.DataType, value: Any) -> pa.Table:
+    return pa.table({"No": pa.array([no], pa.int32()), "Value": pa.array([value], kind)})

@@ -1,4 +1,4 @@
-"""A small shop on the fakes: one table of each kind, a pipeline over them, and the three places read back."""
+"""A shop in memory: a FakeSource with a table of each kind, a pipeline into a FakeWarehouse, and all three read back."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dltsync_core.config import (
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
-from dltsync_core.testing.source import (
+from dltsync_core.testing import (
     FakeSource,
     FakeTable,
+    FakeWarehouse,
     Row,
     bit_column,
+    datetime_column,
     int_column,
-    moment_column,
     text_column,
 )
-from dltsync_core.testing.warehouse import FakeWarehouse
 
 ORDERS = TableName("sales", "Orders")
 CUSTOMERS = TableName("sales", "Customers")
@@ -76,11 +76,11 @@ def shop() -> FakeSource:
     customers = FakeTable(
         (
             int_column("CustomerNo"),
-            moment_column("EffectiveDate"),
-            moment_column("EndDate"),
+            datetime_column("EffectiveDate"),
+            datetime_column("EndDate"),
             bit_column("IsLatest"),
             text_column("Name"),
-            moment_column("Changed"),
+            datetime_column("Changed"),
         ),
         [version(1, 1, "Ann"), version(1, 5, "Anne"), version(2, 2, "Bob"), version(3, 6, "Cat")],
         primary_key=("CustomerNo", "EffectiveDate"),

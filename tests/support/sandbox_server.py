@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import mssql_python_odbc
 import pytest
+
+from dltsync_core.config import DatabaseConfig
 
 USER = "sa"
 PASSWORD = "Sandbox-Pa55!€;}"
@@ -93,6 +96,18 @@ class SandboxServer:
         """Stop it, and start it again on the same data and port."""
         self.stop()
         self.start()
+
+    def database_config(self, **options: Any) -> DatabaseConfig:
+        """The section `database` of a config for this server; options replace or add fields."""
+        given: dict[str, Any] = {
+            "server": self.host,
+            "port": self.port,
+            "database": self.database,
+            "username": self.user,
+            "password": self.password,
+            "trust_server_certificate": True,
+        }
+        return DatabaseConfig(**{**given, **options})
 
     def connection_string(self, *, database: str | None = None, encrypt: bool | None = None, **options: str) -> str:
         """For mssql-python; with `odbc` for pyodbc. Encrypted, without checking the certificate, unless told otherwise."""

@@ -53,6 +53,18 @@ class Server:
             autocommit=True,
         )
 
+    def database_config(self, **options: Any) -> DatabaseConfig:
+        """The section `database` of a config for this server; options replace or add fields."""
+        given: dict[str, Any] = {
+            "server": self.host,
+            "port": self.port,
+            "database": self.database,
+            "username": self.username,
+            "password": self.password,
+            "trust_server_certificate": True,
+        }
+        return DatabaseConfig(**{**given, **options})
+
 
 @dataclass
 class Statements:
@@ -154,15 +166,6 @@ class ServerShop:
     # -- the pipeline -----------------------------------------------------------------------------------------------
 
     def config(self) -> PipelineConfig:
-        server = self.server
-        login: dict[str, Any] = {
-            "server": server.host,
-            "port": server.port,
-            "database": server.database,
-            "username": server.username,
-            "password": server.password,
-            "trust_server_certificate": True,
-        }
         tables: dict[str, Any] = {
             "partition_tables": [PartitionTableConfig(table_name="Orders", schema_name=self.schema)],
             "scd_tables": [
@@ -171,7 +174,7 @@ class ServerShop:
             "static_tables": [StaticTableConfig(table_name="Countries", schema_name=self.schema)],
         }
         return PipelineConfig(
-            database=DatabaseConfig(**{**login, **self.database}),
+            database=self.server.database_config(**self.database),
             **{"processing": ProcessingConfig(batch_size=4), **tables, **self.overrides},
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
             destination=DestinationConfig(path=self.root / "house.duckdb"),

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pyodbc
 
 from dltsync_core.config import (
-    DatabaseConfig,
     DestinationConfig,
     PartitionTableConfig,
     PipelineConfig,
@@ -65,14 +64,7 @@ class TypeTables:
     def config(self) -> PipelineConfig:
         server = self.server
         return PipelineConfig(
-            database=DatabaseConfig(
-                server=server.host,
-                port=server.port,
-                database=server.database,
-                username=server.username,
-                password=server.password,
-                trust_server_certificate=True,
-            ),
+            database=server.database_config(),
             static_tables=[
                 StaticTableConfig(table_name=name, schema_name=self.schema, **settings)
                 for name, settings in self.tables.items()

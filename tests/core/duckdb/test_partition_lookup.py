@@ -22,7 +22,7 @@ from dltsync_core.plan.disposition import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange, Side, parse_key, slots_of
 from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
 from dltsync_core.typemap.mapping import ColumnMapping
-from tests.core.duckdb.test_partition_scope import FAMILIES, Family, _raw, column
+from tests.core.duckdb.partition_columns import FAMILIES, Family, column, raw_type
 
 RELATION = q.qualified("memory", "main", "t")
 
@@ -34,7 +34,9 @@ def figures_of_n() -> list[SummaryColumn]:
 
 
 def filled(connection: duckdb.DuckDBPyConnection, family: Family, values: Sequence[int | None]) -> None:
-    stored = pa.array([None if v is None else family.stored(v) for v in values], _raw(family.arrow)).cast(family.arrow)
+    stored = pa.array([None if v is None else family.stored(v) for v in values], raw_type(family.arrow)).cast(
+        family.arrow
+    )
     connection.execute("SET TimeZone = 'UTC'")
     connection.register("arriving", pa.table({"n": pa.array(range(len(values)), pa.int32()), "when?": stored}))
     kind = duckdb_type(family.arrow)

@@ -8,19 +8,8 @@ from pathlib import Path
 import pytest
 
 from dltsync_core import checkpoints
+from tests.support.killed import Killed, kill_at
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, MemoryShop, order, version
-
-
-class Killed(BaseException):
-    """Not an Exception: nothing may tidy up after it, as after SIGKILL (but for private staging files)."""
-
-
-def kill_at(name: str) -> Callable[[str], None]:
-    def handler(reached: str) -> None:
-        if reached == name:
-            raise Killed
-
-    return handler
 
 
 def killed_run(shop: MemoryShop, step: str, kind: str) -> None:

@@ -12,8 +12,7 @@ import pytest
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
-from dltsync_core.testing.source import int_column
-from dltsync_core.testing.warehouse import FakeWarehouse
+from dltsync_core.testing import FakeWarehouse, int_column
 from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
 from dltsync_core.warehouse.port import LoadRequest, Warehouse
 

@@ -41,15 +41,7 @@ def session(faulty_server: Server, numbers: None, faults: FaultControl) -> Itera
 
 
 def _config(server: Server, **more: Any) -> DatabaseConfig:
-    return DatabaseConfig(
-        server=server.host,
-        port=server.port,
-        database=server.database,
-        username=server.username,
-        password=server.password,
-        trust_server_certificate=True,
-        **more,
-    )
+    return server.database_config(**more)
 
 
 def by_fetch(session: DataSession) -> int:

@@ -20,8 +20,8 @@ from sqlserver_sandbox.faults.plan import (
     Tear,
     Where,
 )
+from tests.integration.faults.checks import check, check_manifests, check_messages, one_run
 from tests.integration.faults.schedule import ROWS_OF
-from tests.integration.faults.test_schedules import check, check_manifests, check_messages, one_run
 from tests.integration.faults.world import World
 from tests.support.fault_control import FaultControl
 

@@ -11,8 +11,8 @@ import pytest
 
 from sqlserver_sandbox.faults.plan import Fault, Stall
 from tests.integration.source.caught_reader import ENDED_AS_IT_SHOULD
+from tests.integration.source.faulty_tables import AT_ROWS, faulty_tables
 from tests.integration.source.source_tables import SourceTables
-from tests.integration.source.test_stalls_over_the_wire import AT_ROWS, faulty_tables
 from tests.support.fault_control import FaultControl
 
 __all__ = ["faulty_tables"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +18,12 @@ from dltsync_core.errors import SyncError
 from dltsync_core.extract import read_view as views
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
-from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, RefuseLogin, ResetAtAccept, Stall, Where
+from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, RefuseLogin, ResetAtAccept, Stall
+from tests.integration.source.faulty_tables import AT_ROWS, ROWS
 from tests.integration.source.source_tables import SourceTables
 from tests.support.fault_control import FaultControl
-from tests.support.server_shop import Server
 
 FAULTS = 200
-ROWS = 400
-
-
-@pytest.fixture
-def faulty_tables(faults: FaultControl, server: Server) -> Iterator[SourceTables]:
-    """Four hundred rows on a server that misbehaves when it is told to."""
-    place = faults.server
-    faults.clear()
-    tables = SourceTables(
-        replace(
-            server,
-            host=place.host,
-            port=place.port,
-            database=place.database,
-            username=place.user,
-            password=place.password,
-        )
-    )
-    tables.table("t", "id int NOT NULL PRIMARY KEY, name nvarchar(100) NOT NULL")
-    tables.run("INSERT INTO {s}.t VALUES " + ", ".join(f"({n}, N'{'x' * 90}')" for n in range(ROWS)))
-    yield tables
-    faults.clear()
-    tables.drop()
 
 
 def _read(source: SqlServerSource, facts: TableFacts, config: StaticTableConfig) -> int:
@@ -84,8 +59,6 @@ def _settled(what: Any, within: float = 30.0) -> bool:
     return True
 
 
-AT_ROWS = Where(pattern="SELECT \\[id\\]")
-"""A statement for the rows of the table."""
 PLANS = [
     Fault(Drop(rows=100), AT_ROWS),
     Fault(Fail(1205, rows=120), AT_ROWS),

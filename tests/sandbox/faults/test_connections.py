@@ -21,7 +21,7 @@ from sqlserver_sandbox.faults.plan import (
     Where,
 )
 from tests.sandbox.faults.conftest import ERRORS, Open
-from tests.sandbox.faults.test_statements import SELECT, failing, ids
+from tests.sandbox.faults.statements import SELECT, failing, ids
 from tests.support.fault_control import FaultControl
 from tests.support.sandbox_server import SandboxServer
 

@@ -10,7 +10,7 @@ import pytest
 
 from dltsync_core.errors import QueryError
 from dltsync_core.run.result import UnitResult
-from dltsync_core.testing.source import FakeView
+from dltsync_core.testing import FakeView
 from tests.support.memory_shop import CUSTOMERS, ORDERS, MemoryShop, order, version
 
 EARLY = datetime(2026, 1, 1, 7)

@@ -10,7 +10,7 @@ import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.testing.warehouse import FakeWarehouse
+from dltsync_core.testing import FakeWarehouse
 from tests.support.memory_shop import COUNTRIES, MemoryShop
 
 AREA = ColumnFacts("Area", 0, "decimal", 9, 12, 2, None, is_nullable=True)

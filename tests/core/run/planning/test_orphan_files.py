@@ -14,11 +14,8 @@ from dltsync_core import checkpoints
 from dltsync_core.lake.storage.port import LocalStorage
 from dltsync_core.run.result import RunResult
 from dltsync_core.state.leases import Leases
+from tests.support.killed import Killed, kill_at
 from tests.support.memory_shop import ORDERS, MemoryShop
-
-
-class Killed(BaseException):
-    """As SIGKILL: nothing tidies up after it."""
 
 
 def once(name: str, then: Callable[[], None]) -> Callable[[str], None]:
@@ -32,12 +29,8 @@ def once(name: str, then: Callable[[], None]) -> Callable[[str], None]:
     return handler
 
 
-def die() -> None:
-    raise Killed
-
-
 def killed_at(shop: MemoryShop, name: str, **arguments: Any) -> None:
-    with checkpoints.watched(once(name, die)), pytest.raises(Killed):
+    with checkpoints.watched(kill_at(name)), pytest.raises(Killed):
         shop.run(**arguments, parallel_execution=False)
 
 

@@ -14,7 +14,7 @@ import pytest
 from dltsync_core.errors import WarehouseBusy
 from dltsync_core.lake import file_reader as reading
 from dltsync_core.plan.steps import Action
-from dltsync_core.testing.warehouse import FakeWarehouse
+from dltsync_core.testing import FakeWarehouse
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, MemoryShop, outcomes, version
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,8 @@ import pytest
 from dltsync_core import checkpoints
 from dltsync_core.config import PipelineConfig, StaticTableConfig
 from dltsync_core.plan.observation import TableObservation
+from tests.support.killed import Killed, kill_at
 from tests.support.memory_shop import ORDERS, MemoryShop
-
-
-class Killed(BaseException):
-    """As SIGKILL: nothing tidies up after it."""
-
-
-def kill_at_the_second(name: str) -> Callable[[str], None]:
-    left = [2]
-
-    def handler(reached: str) -> None:
-        if reached == name:
-            left[0] -= 1
-            if not left[0]:
-                raise Killed
-
-    return handler
 
 
 class Half(MemoryShop):
@@ -45,7 +29,7 @@ class Half(MemoryShop):
 @pytest.fixture
 def half(tmp_path: Path) -> Half:
     shop = Half(tmp_path, lease_wait_seconds=0)
-    with checkpoints.watched(kill_at_the_second(checkpoints.PUBLISHED)), pytest.raises(Killed):
+    with checkpoints.watched(kill_at(checkpoints.PUBLISHED, time=2)), pytest.raises(Killed):
         shop.run(table_names=["sales.Orders"], parallel_execution=False)
     return shop
 

@@ -13,7 +13,7 @@ import pytest
 import dltsync_core.run.validation.table as comparing
 from dltsync_core.errors import QueryError, ServerUnreachable
 from dltsync_core.identity import TableName
-from dltsync_core.testing.source import FakeView
+from dltsync_core.testing import FakeView
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, MemoryShop, order
 
 

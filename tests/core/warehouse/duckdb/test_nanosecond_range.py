@@ -13,8 +13,7 @@ import pytest
 from dltsync_core.errors import DriftError
 from dltsync_core.plan.disposition import ReplaceTable
 from dltsync_core.warehouse.duckdb.nanosecond_range import far_columns, first_far, too_narrow
-from tests.core.warehouse.duckdb.test_widening import TARGET, one_row
-from tests.support.local_warehouse import LocalWarehouse
+from tests.support.local_warehouse import TARGET, LocalWarehouse, one_row
 
 LAST_US = (2**63 - 1) // 1000
 FIRST_US = -9_223_286_400_000_000

@@ -17,10 +17,9 @@ from dltsync_core.duckdb.widening import widest
 from dltsync_core.errors import DriftError
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
-from tests.support.local_warehouse import LocalWarehouse
+from tests.support.local_warehouse import TARGET, LocalWarehouse, one_row
 from tests.support.table_facts import column
 
-TARGET = ("sales", "Orders")
 TYPES = [
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "BLOB", "DATE", "TIME"),
     *("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
@@ -62,10 +61,6 @@ def test_every_decimal_of_the_narrower_type_survives_in_duckdb(one: str, other: 
         row = connection.execute(f"SELECT CAST(CAST(? AS {one}) AS {wider})", [f"{value:f}"]).fetchone()
     assert row is not None
     assert row[0] == value
-
-
-def one_row(no: int, kind: pa.DataType, value: Any) -> pa.Table:
-    return pa.table({"No": pa.array([no], pa.int32()), "Value": pa.array([value], kind)})
 
 
 def part(key: str) -> ReplaceScope:

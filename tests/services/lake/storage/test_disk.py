@@ -22,6 +22,7 @@ from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.lake.storage.disk import explain
 from tests.support.lake_loads import ORDERS, facts_of, final_facts, publish, stage
 from tests.support.object_stores import Bucket
+from tests.support.small_disk import mounted_disk
 
 WIDE = pa.schema([("bytes", pa.binary())])
 
@@ -29,17 +30,8 @@ WIDE = pa.schema([("bytes", pa.binary())])
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of one megabyte."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    try:
+    with mounted_disk(tmp_path / "small", megabytes=1) as place:
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def noise(size: int) -> pa.RecordBatch:
