@@ -16,6 +16,7 @@ from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
+from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
 from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
 
@@ -96,3 +97,9 @@ def leftovers(house: LocalWarehouse) -> list[str]:
 
 def one_row(no: int, kind: pa.DataType, value: Any) -> pa.Table:
     return pa.table({"No": pa.array([no], pa.int32()), "Value": pa.array([value], kind)})
+
+
+def open_once(lock: WarehouseFileLock) -> None:
+    """Open the file under its lock, and close it."""
+    with lock.opened():
+        pass
