@@ -13,6 +13,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
+    "tests.support.processes",
     "tests.support.sandbox_server",
     "tests.support.fault_control",
     "tests.support.postgres_server",

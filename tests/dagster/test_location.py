@@ -237,7 +237,7 @@ def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text
 
 
 SEVERAL = """\
-database: {server: 127.0.0.1, database: FakeLocation, username: reader, password: none}
+database: {server: 127.0.0.1, database: Shop, username: reader, password: none}
 partition_tables:
   - {schema_name: sales, table_name: Orders}
   - {schema_name: sales, table_name: Shipments}

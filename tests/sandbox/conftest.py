@@ -66,8 +66,10 @@ def canned_plain(certificate_folder: Path) -> Iterator[CannedServer]:
 def _serve(certificate_folder: Path, *, tls: bool) -> Iterator[CannedServer]:
     engine = CannedEngine()
     server = Server(engine, tls=tls_context(certificate_folder) if tls else None)
-    yield CannedServer(engine, server, tls=tls)
-    server.stop()
+    try:
+        yield CannedServer(engine, server, tls=tls)
+    finally:
+        server.stop()
     assert all(session.closed for session in engine.sessions)
 
 

@@ -88,20 +88,27 @@ def faulty_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
     """A sandbox of its own for all tests of this process that need faults."""
     server = SandboxServer(tmp_path_factory.mktemp("faulty_sandbox"), arguments=["--allow-faults"])
     server.start()
-    yield server
-    assert server.stop() == 0
+    try:
+        yield server
+    finally:
+        status = server.stop()
+    assert status == 0
 
 
 @pytest.fixture(scope="session")
 def fault_control(faulty_sandbox: SandboxServer) -> Iterator[FaultControl]:
     control = FaultControl(faulty_sandbox)
-    yield control
-    control.close()
+    try:
+        yield control
+    finally:
+        control.close()
 
 
 @pytest.fixture
 def faults(fault_control: FaultControl) -> Iterator[FaultControl]:
     """The faults of `faulty_sandbox`; none before the test and none after it."""
     fault_control.clear()
-    yield fault_control
-    fault_control.clear()
+    try:
+        yield fault_control
+    finally:
+        fault_control.clear()

@@ -119,8 +119,10 @@ def s3_bucket(s3_endpoint: str) -> Iterator[Bucket]:
     driver = importlib.import_module("s3fs").S3FileSystem
     made = Bucket(_name(), "s3", driver, _s3_options, s3_endpoint, (KEY, SECRET), _reset, _s3_busy)
     made.files.call_s3("create_bucket", Bucket=made.name)
-    yield made
-    made.files.rm(made.name, recursive=True)
+    try:
+        yield made
+    finally:
+        made.files.rm(made.name, recursive=True)
 
 
 # -- Azure --------------------------------------------------------------------------------------------------------------
@@ -169,8 +171,10 @@ def azure_bucket(azure_endpoint: str) -> Iterator[Bucket]:
     driver = importlib.import_module("adlfs").AzureBlobFileSystem
     made = Bucket(_name(), "az", driver, _azure_options, azure_endpoint, (ACCOUNT_KEY,), _azure_silence, _azure_busy)
     made.files.mkdir(made.name)
-    yield made
-    made.files.rm(made.name, recursive=True)
+    try:
+        yield made
+    finally:
+        made.files.rm(made.name, recursive=True)
 
 
 # -- Google -------------------------------------------------------------------------------------------------------------
@@ -216,8 +220,10 @@ def gcs_bucket(gcs_endpoint: str) -> Iterator[Bucket]:
     driver = importlib.import_module("gcsfs.core").GCSFileSystem
     made = Bucket(_name(), "gs", driver, _gcs_options, gcs_endpoint, (TOKEN,), _reset, _gcs_busy)
     made.files.mkdir(made.name)
-    yield made
-    made.files.rm(made.name, recursive=True)
+    try:
+        yield made
+    finally:
+        made.files.rm(made.name, recursive=True)
 
 
 @pytest.fixture(
@@ -247,15 +253,21 @@ def _free_port() -> int:
 def _served(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[None]:
     """A server that runs while the block does."""
     place = Path(tempfile.mkdtemp(prefix="dltsync-store-"))
-    with (place / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=place, env={**os.environ, **environment})
+    server: subprocess.Popen[bytes] | None = None
     try:
+        with (place / "log").open("wb") as log:
+            server = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=place, env={**os.environ, **environment}, start_new_session=True
+            )
         _wait_until_listening(port, server, place / "log")
         yield
     finally:
-        server.terminate()
-        server.wait(60)
-        shutil.rmtree(place, ignore_errors=True)
+        try:
+            if server is not None:
+                server.terminate()
+                server.wait(60)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _wait_until_listening(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

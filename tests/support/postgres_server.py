@@ -15,6 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -27,12 +28,16 @@ class PostgresServer:
     def __init__(self) -> None:
         self._binaries = _binaries()
         self._user = _server_user()
-        self.place = Path(tempfile.mkdtemp(prefix="dltsync-postgres-"))
-        if self._user is not None:
-            shutil.chown(self.place, self._user)
+        self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        self.place = Path(tempfile.mkdtemp(prefix="dltsync-postgres-"))
+
+    def create(self) -> None:
+        """Lay out its data directory."""
+        if self._user is not None:
+            shutil.chown(self.place, self._user)
         subprocess.run(
             [
                 str(self._binaries / "initdb"),
@@ -43,7 +48,6 @@ class PostgresServer:
             user=self._user,
             cwd=self.place,
         )
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def data(self) -> Path:
@@ -64,6 +68,7 @@ class PostgresServer:
                 stderr=log,
                 user=self._user,
                 cwd=self.place,
+                start_new_session=True,  # Ctrl-C is for the tests, which then stop it
             )
         _wait_until_ready(self.port, self._process, self.place / "log")
 
@@ -90,30 +95,36 @@ class PostgresServer:
         self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
 
     def remove(self) -> None:
-        self.stop()
-        shutil.rmtree(self.place, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.place, ignore_errors=True)
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server that runs while the block does, and leaves nothing."""
+    server = PostgresServer()
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """`user@host:port` of a server for all tests of this process."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running_postgres() as server:
         yield server.address
-    finally:
-        server.remove()
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A server to stop and break."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running_postgres() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -122,9 +133,11 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     name = f"ledger_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"postgresql://{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"postgresql+psycopg://{postgres_server}/{name}"
-    with psycopg.connect(f"postgresql://{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    try:
+        yield f"postgresql+psycopg://{postgres_server}/{name}"
+    finally:
+        with psycopg.connect(f"postgresql://{postgres_server}/postgres", autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _binaries() -> Path:

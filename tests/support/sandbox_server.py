@@ -64,20 +64,27 @@ class SandboxServer:
         command = [sys.executable, "-m", "sqlserver_sandbox", "--data", str(self.folder / "data")]
         command += ["--port", str(self.port), "--user", self.user, "--ready-file", str(ready)]
         command += [*(["--tls"] if self.tls else []), *self.arguments]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "SQLSERVER_SANDBOX_PASSWORD": self.password},
-            )
-        deadline = time.monotonic() + START_WITHIN
-        while not ready.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"the sandbox did not start:\n{self.log.read_text(errors='replace')}")
-            time.sleep(0.02)
+        try:
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "SQLSERVER_SANDBOX_PASSWORD": self.password},
+                    start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+                )
+            deadline = time.monotonic() + START_WITHIN
+            while not ready.exists():
+                self._check_alive(deadline)
+                time.sleep(0.02)
+        except BaseException:
+            self.stop()
+            raise
         self.port = int(ready.read_text())
+
+    def _check_alive(self, deadline: float) -> None:
+        if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the sandbox did not start:\n{self.log.read_text(errors='replace')}")
 
     def stop(self) -> int:
         """Stop it as an operator would (SIGTERM); returns its exit status."""
@@ -134,8 +141,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]
     """A sandbox that offers TLS, for all tests of this process."""
     server = SandboxServer(tmp_path_factory.mktemp("sandbox"))
     server.start()
-    yield server
-    assert server.stop() == 0
+    try:
+        yield server
+    finally:
+        status = server.stop()
+    assert status == 0
 
 
 @pytest.fixture
@@ -143,5 +153,7 @@ def own_sandbox(tmp_path: Path) -> Iterator[SandboxServer]:
     """A sandbox for one test that stops or breaks it."""
     server = SandboxServer(tmp_path)
     server.start()
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()

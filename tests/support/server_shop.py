@@ -7,7 +7,8 @@ project to look at what the project did.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -224,6 +225,17 @@ class ServerShop:
             expected = self.source_rows(table)
             assert self.lake_rows(table) == expected, f"lake of {table}"
             assert self.warehouse_rows(table) == expected, f"warehouse of {table}"
+
+
+@contextmanager
+def made_shop(server: Server, directory: Path) -> Iterator[ServerShop]:
+    """A shop with rows in it while the block lasts; nothing of it was loaded yet."""
+    made = ServerShop(server, directory)
+    try:
+        made.create()
+        yield made
+    finally:
+        made.drop()
 
 
 def plain_rows(rows: Sequence[tuple[Any, ...]]) -> Rows:

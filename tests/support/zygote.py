@@ -1,6 +1,7 @@
 """A process that has everything in memory and holds nothing open: each piece of work is a fork of it, which costs milliseconds.
 
-Work arrives as lines on stdin; for each, its name and the exit status of the fork go out on stdout (negative: the signal).
+Work arrives as lines on stdin, each a list of pieces that run at once; for each piece its name and the exit status of its fork
+go out on stdout (negative: the signal), when all of the line have ended. Arguments are modules to import besides.
 Before the first one it loads a stand-in source into directories of its own, so that libraries are imported and statements
 compiled once for all; the SQL Server drivers are not touched by that, and every file and database is closed again.
 See `tests.support.forks` for the other side.
@@ -16,10 +17,13 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import mssql_python
 import pyodbc
 
+import dltsync_core.cli.app
+import dltsync_core.warehouse.duckdb.warehouse  # noqa: F401 -- loaded once for all forks, as dlt and DuckDB are
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from tests.support.memory_shop import MemoryShop
 
@@ -30,16 +34,21 @@ HANGS_AFTER = 180
 def main() -> None:
     pyodbc.pooling = False
     mssql_python.pooling(enabled=False)
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     _warm_up()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
-        name = json.loads(line)["name"]
-        child = os.fork()
-        if child == 0:
-            _live(line)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{name} {os.waitstatus_to_exitcode(status)}\n")
+        children: dict[int, str] = {}
+        for work in json.loads(line):
+            child = os.fork()
+            if child == 0:
+                _live(work)
+            children[child] = work["name"]
+        for child, name in children.items():
+            _, status = os.waitpid(child, 0)
+            sys.stdout.write(f"{name} {os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
@@ -50,13 +59,12 @@ def _warm_up() -> None:
             assert pipeline.run(parallel_execution=False).success
 
 
-def _live(line: str) -> None:
+def _live(work: dict[str, Any]) -> None:
     """The forked process. Never returns."""
     faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent that ignores it must not decide for us
     status = 70
     try:
-        work = json.loads(line)
         for descriptor, name in ((1, work["stdout"]), (2, work["stderr"])):
             file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(file, descriptor)

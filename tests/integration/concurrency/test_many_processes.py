@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.forks import Forks
 from tests.support.server_shop import ServerShop
 
 ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
@@ -52,22 +51,19 @@ def write_config(shop: ServerShop, state_url: str | None) -> Path:
     ],
 )
 def test_processes_over_one_config_bring_every_row_once(
-    shop: ServerShop, ledger: str, processes: int, request: pytest.FixtureRequest
+    shop: ServerShop, forks: Forks, ledger: str, processes: int, request: pytest.FixtureRequest
 ) -> None:
     config = write_config(shop, request.getfixturevalue("postgres_url") if ledger == "postgres" else None)
-    command = [sys.executable, "-m", "dltsync_core.cli", "run", "--config", str(config), "--json"]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    answers = [process.communicate() for process in running]
-    for process, (out, errors) in zip(running, answers, strict=True):
-        failed = [(u["unit"], u["error"]) for u in json.loads(out).get("units", ()) if u["status"] == "failed"]
-        assert process.returncode == 0, (failed, errors[-2000:])
+    command = {"arguments": ["run", "--config", str(config), "--json"]}
+    answers = forks.run_all("tests.support.cli_command:call", [command] * processes, directory=shop.root)
+    for ended in answers:
+        failed = [(u["unit"], u["error"]) for u in json.loads(ended.stdout).get("units", ()) if u["status"] == "failed"]
+        assert ended.status == 0, (failed, ended.stderr[-2000:])
     shop.assert_same()
     loaded = [
         (unit["table"], unit["unit"])
-        for out, _ in answers
-        for unit in json.loads(out)["units"]
+        for ended in answers
+        for unit in json.loads(ended.stdout)["units"]
         if unit["status"] == "committed"
     ]
     assert len(loaded) == len(set(loaded)) == 5

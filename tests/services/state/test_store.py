@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dltsync_core.clock import utc_now
+from dltsync_core.clock import iso, utc_now
 from dltsync_core.errors import NotWritable, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.state import server_store as server
@@ -29,7 +29,7 @@ def files_below(directory: Path) -> list[str]:
 def test_a_server_ledger_of_a_newer_program_is_not_touched(postgres_url: str, tmp_path: Path) -> None:
     store = Store(tmp_path, postgres_url)
     with store.writing() as connection:
-        connection.execute(sa.update(versions).values(version=VERSION + 1))
+        connection.execute(sa.insert(versions).values(version=VERSION + 1, applied_at=iso(utc_now())))
     store.close()
     for writable in (True, False):
         with pytest.raises(StateError, match="newer"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -16,6 +16,7 @@ from dltsync_core.errors import (
 from dltsync_core.plan.disposition import Disposition
 from dltsync_core.warehouse.duckdb import warehouse as dlt_warehouse
 from dltsync_core.warehouse.duckdb.load import load_files
+from tests.support.forks import Forks
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, LocalWarehouse, leftovers, orders, rows
 
 
@@ -42,28 +43,38 @@ def test_a_load_that_fails_on_the_way_changes_nothing_and_the_next_one_works(
     assert leftovers(house) == []
 
 
-KILLED = """
-import sys, os, signal
-from pathlib import Path
-from dltsync_core import checkpoints
-from tests.support.local_warehouse import DISPOSITIONS, TARGET, LocalWarehouse, orders
-house = LocalWarehouse(Path(sys.argv[1]))
-def die(moment):
-    if moment == sys.argv[3]:
-        os.kill(os.getpid(), signal.SIGKILL)
-with checkpoints.watched(die):
-    house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[int(sys.argv[2])])
-"""
+class Kill(TypedDict):
+    """What a process is to load, and where it is killed."""
+
+    root: str
+    disposition: int
+    moment: str
+
+
+def load_and_die(kill: Kill) -> None:
+    """The work of a fork."""
+    house = LocalWarehouse(Path(kill["root"]))
+
+    def die(moment: str) -> None:
+        if moment == kill["moment"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with checkpoints.watched(die):
+        house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[kill["disposition"]])
+
+
+def kill(forks: Forks, house: LocalWarehouse, number: int, moment: str) -> None:
+    ended = forks.run(f"{__name__}:load_and_die", Kill(root=str(house.root), disposition=number, moment=moment))
+    assert ended.status == -signal.SIGKILL, ended.stderr
 
 
 @pytest.mark.parametrize("moment", [checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED])
 @pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
 def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
-    house: LocalWarehouse, number: int, moment: str
+    house: LocalWarehouse, forks: Forks, number: int, moment: str
 ) -> None:
     house.load(TARGET, orders({1: "a"}), how=DISPOSITIONS[number])
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(house.root), str(number), moment], check=False)
-    assert ended.returncode == -9
+    kill(forks, house, number, moment)
     is_committed = moment == checkpoints.WAREHOUSE_COMMITTED
     assert rows(house) == ([(1, "b"), (2, "b")] if is_committed else [(1, "a")])
     house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[number])
@@ -71,20 +82,19 @@ def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
     assert leftovers(house) == []
 
 
-def kill_after_its_commit(house: LocalWarehouse) -> None:
-    arguments = [str(house.root), "0", checkpoints.WAREHOUSE_COMMITTED]
-    assert subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode == -9
+def kill_after_its_commit(forks: Forks, house: LocalWarehouse) -> None:
+    kill(forks, house, 0, checkpoints.WAREHOUSE_COMMITTED)
     assert leftovers(house) != []
 
 
-def test_what_a_killed_load_left_goes_without_another_load(tmp_path: Path) -> None:
+def test_what_a_killed_load_left_goes_without_another_load(tmp_path: Path, forks: Forks) -> None:
     house = LocalWarehouse(tmp_path)
     house.load(TARGET, orders({1: "a"}))
-    kill_after_its_commit(house)
+    kill_after_its_commit(forks, house)
     house.warehouse.tidy()
     assert leftovers(house) == []
     assert rows(house) == [(1, "b"), (2, "b")]
-    kill_after_its_commit(house)
+    kill_after_its_commit(forks, house)
     house.path.unlink()
     house.warehouse.tidy()
     assert list(house.work.glob("*")) == []
