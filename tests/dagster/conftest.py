@@ -21,6 +21,7 @@ from dltsync_core.config import (
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.fakes import FakeTable, FakeWorld
+from tests.support.forks import Forks
 
 SECRET = "Sesame-open-1"
 JANUARY, FEBRUARY, MARCH = "(-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
@@ -179,6 +180,19 @@ class FakeLocation:
 
     def stored_partitions(self, name: str = PARTITIONS) -> list[str]:
         return list(self.instance.get_dynamic_partitions(name))
+
+
+@pytest.fixture(scope="session")
+def dagster_forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Processes that have Dagster loaded when they start."""
+    made = Forks(
+        tmp_path_factory.mktemp("dagster_forks"),
+        imports=["tests.dagster.one_run", "tests.dagster.validate_definitions"],
+    )
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from tests.dagster.conftest import (
     FakeLocation,
     shop_config,
 )
+from tests.support.forks import Ended, Forks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -197,26 +196,22 @@ def test_a_location_of_partition_tables_only_has_no_other_sensor() -> None:
     assert [sensor.name for sensor in definitions.sensors or []] == ["partition_boundaries"]
 
 
-def validate(tmp_path: Path, config: Path | None) -> subprocess.CompletedProcess[str]:
-    """`dagster definitions validate -w workspace.yaml`, as a person would."""
-    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes", "NO_COLOR": "1"}
-    environment.pop("DLT_SYNC_CONFIG", None)
-    if config is not None:
-        environment["DLT_SYNC_CONFIG"] = str(config)
-    return subprocess.run(
-        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def validate(dagster_forks: Forks, tmp_path: Path) -> Callable[[Path | None], Ended]:
+    """`dagster definitions validate -w workspace.yaml` with a config file, or without one."""
+
+    def run(config: Path | None) -> Ended:
+        environment = {"DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes", "NO_COLOR": "1"}
+        if config is not None:
+            environment["DLT_SYNC_CONFIG"] = str(config)
+        return dagster_forks.run("tests.dagster.validate_definitions:call", environment, directory=ROOT)
+
+    return run
 
 
-def test_the_workspace_is_valid_without_a_server(tmp_path: Path) -> None:
-    done = validate(tmp_path, None)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_workspace_is_valid_without_a_server(validate: Callable[[Path | None], Ended]) -> None:
+    done = validate(None)
+    assert done.status == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -227,12 +222,14 @@ def test_the_workspace_is_valid_without_a_server(tmp_path: Path) -> None:
         ("database: {server: s, database: d}\nstatic_tabels: []\n", "did you mean"),
     ],
 )
-def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_wrong_config_fails_the_location_with_its_message(
+    validate: Callable[[Path | None], Ended], tmp_path: Path, text: str | None, message: str
+) -> None:
     config = tmp_path / "dltsync.yaml"
     if text is not None:
         config.write_text(text)
-    done = validate(tmp_path, config)
-    assert done.returncode != 0
+    done = validate(config)
+    assert done.status != 0
     assert message in done.stdout + done.stderr
 
 
@@ -251,11 +248,13 @@ static_tables:
 """
 
 
-def test_a_location_with_several_tables_of_every_kind_is_valid(tmp_path: Path) -> None:
+def test_a_location_with_several_tables_of_every_kind_is_valid(
+    validate: Callable[[Path | None], Ended], tmp_path: Path
+) -> None:
     config = tmp_path / "dltsync.yaml"
     config.write_text(SEVERAL)
-    done = validate(tmp_path, config)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = validate(config)
+    assert done.status == 0, done.stdout + done.stderr
 
 
 def test_the_location_is_named_alike_everywhere() -> None:

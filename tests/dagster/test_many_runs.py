@@ -66,18 +66,16 @@ class Home:
 
 
 @pytest.fixture
-def home(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Home]:
+def home(sandbox: SandboxServer, tmp_path: Path, dagster_forks: Forks) -> Iterator[Home]:
     directory = tmp_path / "home"
     directory.mkdir()
     (directory / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     with dg.DagsterInstance.from_config(str(directory)) as instance:
         shop = SandboxLocation(sandbox, tmp_path / "shop", instance)
         shop.look()  # the partitions
-        forks = Forks(tmp_path, imports=["tests.dagster.one_run"])
         try:
-            yield Home(directory, instance, shop, forks)
+            yield Home(directory, instance, shop, dagster_forks)
         finally:
-            forks.close()
             shop.connection.close()
 
 

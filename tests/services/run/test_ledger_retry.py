@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from dltsync_core import checkpoints
+from dltsync_core.run import pipeline
 from dltsync_core.run.events import Event
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, leases, loads
@@ -59,6 +60,12 @@ def assert_whole(shop: MemoryShop, url: str, *, commits: int) -> None:
     store.read(looked)
     store.close()
     assert set(outcomes(shop.run()).values()) == {"skipped"}
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt comes at once: only the connection was cut, and the server can be reached."""
+    monkeypatch.setattr(pipeline, "wait_unless_stopped", lambda stop, seconds: time.sleep(min(seconds, 0.01)))
 
 
 @contextmanager
@@ -130,7 +137,7 @@ def test_a_run_goes_on_after_restarts_of_the_ledger_s_server(
 )
 @pytest.mark.parametrize("first", [True, False], ids=["first run", "later run"])
 def test_a_run_goes_on_when_the_ledger_s_connections_are_cut_at_every_moment(
-    postgres_url: str, tmp_path: Path, first: bool
+    postgres_url: str, tmp_path: Path, first: bool, short_waits: None
 ) -> None:
     shop = MemoryShop(tmp_path, state_url=postgres_url)
     if not first:
