@@ -46,9 +46,10 @@ class TypeTables:
         self.tables[name] = settings
 
     def create_partitioned(self, name: str, columns: str, **settings: Any) -> None:
-        """On a partition function over `id`, in two partitions: its changes are found by counting, without a hash."""
-        self.execute("CREATE PARTITION FUNCTION pf_{s} (int) AS RANGE RIGHT FOR VALUES (10)")
-        self.execute("CREATE PARTITION SCHEME ps_{s} AS PARTITION pf_{s} ALL TO ([PRIMARY])")
+        """On one partition function over `id`, in two partitions: its changes are found by counting, without a hash."""
+        if not self.partitioned:
+            self.execute("CREATE PARTITION FUNCTION pf_{s} (int) AS RANGE RIGHT FOR VALUES (10)")
+            self.execute("CREATE PARTITION SCHEME ps_{s} AS PARTITION pf_{s} ALL TO ([PRIMARY])")
         self.execute(f"CREATE TABLE {{s}}.{name} ({columns}) ON ps_{{s}}(id)")
         self.partitioned[name] = {"change_detection": "row_count", **settings}
 
