@@ -54,9 +54,10 @@ class Server:
             autocommit=True,
         )
 
-    def database_config(self, **options: Any) -> DatabaseConfig:
-        """The section `database` of a config for this server; options replace or add fields."""
-        given: dict[str, Any] = {
+    @property
+    def database_section(self) -> dict[str, Any]:
+        """The section `database` of a config file for this server."""
+        return {
             "server": self.host,
             "port": self.port,
             "database": self.database,
@@ -64,7 +65,10 @@ class Server:
             "password": self.password,
             "trust_server_certificate": True,
         }
-        return DatabaseConfig(**{**given, **options})
+
+    def database_config(self, **options: Any) -> DatabaseConfig:
+        """The same as a config; options replace or add fields."""
+        return DatabaseConfig(**{**self.database_section, **options})
 
 
 @dataclass

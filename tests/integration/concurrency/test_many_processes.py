@@ -15,17 +15,9 @@ ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
 
 def write_config(shop: ServerShop, state_url: str | None) -> Path:
-    server = shop.server
     path = shop.root / "dltsync.yaml"
     config = {
-        "database": {
-            "server": server.host,
-            "port": server.port,
-            "database": server.database,
-            "username": server.username,
-            "password": server.password,
-            "trust_server_certificate": True,
-        },
+        "database": shop.server.database_section,
         "state": {"state_directory": "state", "parquet_directory": "lake", "state_url": state_url},
         "destination": {"path": "house.duckdb"},
         "partition_tables": [{"schema_name": shop.schema, "table_name": "Orders"}],

@@ -65,17 +65,7 @@ class SourceTables:
 
     def database(self, **values: Any) -> DatabaseConfig:
         """How the project reaches the server."""
-        return DatabaseConfig(
-            **{
-                "server": self.server.host,
-                "port": self.server.port,
-                "database": self.server.database,
-                "username": self.server.username,
-                "password": self.server.password,
-                "trust_server_certificate": True,
-                **values,
-            }
-        )
+        return self.server.database_config(**values)
 
     def source(self, **processing: Any) -> SqlServerSource:
         """The source half over this server."""

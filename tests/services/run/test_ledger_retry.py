@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -20,7 +19,7 @@ from dltsync_core.run.events import Event
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, leases, loads
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, EVERYTHING, ORDERS, MemoryShop, order, outcomes, version
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import PostgresServer, cut_connections
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -221,11 +220,3 @@ def test_a_ledger_that_stays_away_is_waited_for_once(own_postgres: PostgresServe
     again = shop.run()
     assert Counter(outcomes(again).values()) == {"committed": 4, "skipped": 1}
     shop.assert_same()
-
-
-def cut_connections(url: str) -> None:
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )

@@ -19,6 +19,7 @@ from dltsync_core.state.backup import back_up
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import VERSION, fences, versions
+from tests.support.postgres_server import cut_connections
 
 
 def files_below(directory: Path) -> list[str]:
@@ -116,17 +117,6 @@ def test_who_waits_for_a_transaction_that_does_not_end_is_told(
             other.execute(sa.insert(fences).values(table_key="t", fence=1))
     first.close()
     second.close()
-
-
-def cut_connections(url: str) -> None:
-    """As a restart of the server does, or a firewall."""
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    engine.dispose()
 
 
 @pytest.mark.xdist_group("postgres")
