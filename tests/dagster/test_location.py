@@ -209,11 +209,13 @@ def validate(dagster_forks: Forks, tmp_path: Path) -> Callable[[Path | None], En
     return run
 
 
+@pytest.mark.xdist_group("dagster_forks")
 def test_the_workspace_is_valid_without_a_server(validate: Callable[[Path | None], Ended]) -> None:
     done = validate(None)
     assert done.status == 0, done.stdout + done.stderr
 
 
+@pytest.mark.xdist_group("dagster_forks")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -248,6 +250,7 @@ static_tables:
 """
 
 
+@pytest.mark.xdist_group("dagster_forks")
 def test_a_location_with_several_tables_of_every_kind_is_valid(
     validate: Callable[[Path | None], Ended], tmp_path: Path
 ) -> None:

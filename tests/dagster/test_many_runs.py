@@ -18,6 +18,7 @@ from tests.dagster.sandbox_location import COUNTRIES, ORDERS, SandboxLocation
 from tests.support.forks import Forks
 from tests.support.sandbox_server import SandboxServer
 
+pytestmark = pytest.mark.xdist_group("dagster_forks")
 WITHIN = 240.0
 """Seconds: a run worker takes some to import everything, more when the machine is busy."""
 FIRST, SECOND = "(-inf,100)", "[100,200)"

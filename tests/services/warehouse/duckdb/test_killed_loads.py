@@ -19,6 +19,9 @@ from dltsync_core.warehouse.duckdb.load import load_files
 from tests.support.forks import Forks
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, LocalWarehouse, leftovers, orders, rows
 
+pytestmark = pytest.mark.xdist_group("forks")
+"""With the other tests that fork: one process to fork from is enough."""
+
 
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_load_that_fails_on_the_way_changes_nothing_and_the_next_one_works(
