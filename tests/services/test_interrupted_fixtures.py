@@ -30,7 +30,7 @@ def interrupted(seconds):
     print("started")
     raise KeyboardInterrupt
 
-def test_one(request):
+def test_one(request, {running}):
     time.sleep = interrupted
     request.getfixturevalue("{fixture}")
 """
@@ -48,9 +48,16 @@ def temporary() -> Iterator[Path]:
 @pytest.mark.parametrize(
     "test",
     [
-        pytest.param(IN_A_TEST, id="in a test"),
-        pytest.param(WHILE_IT_STARTS.format(fixture="own_sandbox"), id="while the sandbox starts"),
-        pytest.param(WHILE_IT_STARTS.format(fixture="own_postgres"), id="while PostgreSQL starts"),
+        pytest.param(
+            WHILE_IT_STARTS.format(fixture="own_sandbox", running="own_postgres"),
+            id="while the sandbox starts and PostgreSQL runs",
+        ),
+        pytest.param(
+            WHILE_IT_STARTS.format(fixture="own_postgres", running="forks"),
+            id="while PostgreSQL starts and forks wait",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(IN_A_TEST, id="in a test", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, temporary: Path, test: str) -> None:
