@@ -11,11 +11,9 @@ import pytest
 
 from sqlserver_sandbox.faults.plan import Fault, Stall
 from tests.integration.source.caught_reader import ENDED_AS_IT_SHOULD
-from tests.integration.source.faulty_tables import AT_ROWS, faulty_tables
+from tests.integration.source.faulty_tables import AT_ROWS
 from tests.integration.source.source_tables import SourceTables
 from tests.support.fault_control import FaultControl
-
-__all__ = ["faulty_tables"]
 
 STALL_SECONDS = 50.0
 ENDS_WITHIN = 40.0
