@@ -6,15 +6,20 @@ import signal
 
 import mssql_python
 import pyodbc
+import pytest
 from hypothesis import settings
 
+# Tests that several folders share are no test_*.py files: pytest rewrites their assertions only when asked to.
+pytest.register_assert_rewrite("tests.support")
+
 pytest_plugins = [
-    "tests.fixtures_sandbox",
-    "tests.fixtures_faults",
-    "tests.fixtures_postgres",
-    "tests.fixtures_stores",
-    "tests.crash_summary",
-    "tests.integration.forks",
+    "tests.support.processes",
+    "tests.support.sandbox_server",
+    "tests.support.fault_control",
+    "tests.support.postgres_server",
+    "tests.support.object_stores",
+    "tests.support.crash_summary",
+    "tests.support.forks",
 ]
 
 # A shell ignores Ctrl-C for what it starts in the background, and so would every process that a test starts and interrupts.

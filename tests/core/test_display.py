@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from dltsync_core.display import as_markdown, indented, quoted, visible
-from tests.hostile import HOSTILE
+from tests.support.hostile_text import HOSTILE
 
 TEXTS = st.one_of(
     st.sampled_from(HOSTILE), st.text(), st.text("\x00\x1b\r\n\t\x85\u2028\u202e\ud800[]()<>*_`#|!&\\ab ")

@@ -14,7 +14,7 @@ import pytest
 from dltsync_core.identity import TableName
 from dltsync_core.logging import LOGGER_NAME, STORE_DRIVERS, configure_logging, get_logger, log_event
 from dltsync_core.run.events import Event
-from tests.hostile import HOSTILE
+from tests.support.hostile_text import HOSTILE
 
 SECRET = "hunter2;}{'"
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\dT")

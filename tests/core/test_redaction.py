@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StateConfig, StaticTableConfig
 from dltsync_core.connect.connection_string import braced
 from dltsync_core.redaction import HIDDEN, redacted, secrets_in_url, secrets_of
-from tests.hostile import PASSWORDS
+from tests.support.hostile_text import PASSWORDS
 
 SECRETS = st.one_of(st.sampled_from(PASSWORDS), st.text("abcXYZ019 ;{}'\\\"%@/+€😀\x1f\n", min_size=4, max_size=20))
 

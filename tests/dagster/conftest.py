@@ -21,6 +21,7 @@ from dltsync_core.config import (
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.fakes import FakeTable, FakeWorld
+from tests.support.forks import Forks
 
 SECRET = "Sesame-open-1"
 JANUARY, FEBRUARY, MARCH = "(-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
@@ -64,7 +65,7 @@ def shop_config() -> PipelineConfig:
 
 
 @dataclass
-class Shop:
+class FakeLocation:
     """The location under test and the world it works on."""
 
     world: FakeWorld
@@ -181,8 +182,21 @@ class Shop:
         return list(self.instance.get_dynamic_partitions(name))
 
 
+@pytest.fixture(scope="session")
+def dagster_forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Processes that have Dagster loaded when they start."""
+    made = Forks(
+        tmp_path_factory.mktemp("dagster_forks"),
+        imports=["tests.dagster.one_run", "tests.dagster.validate_definitions"],
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
-def shop() -> Iterator[Shop]:
+def shop() -> Iterator[FakeLocation]:
     world = FakeWorld(
         {
             "sales.Orders": FakeTable({JANUARY: 10, FEBRUARY: 20, MARCH: 0}),
@@ -195,4 +209,6 @@ def shop() -> Iterator[Shop]:
     )
     settings = LocationSettings(retry_delay_seconds=0)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Shop(world, build_definitions(shop_config(), settings=settings, open_pipeline=world.open), instance)
+        yield FakeLocation(
+            world, build_definitions(shop_config(), settings=settings, open_pipeline=world.open), instance
+        )

@@ -1,10 +1,11 @@
-"""One Dagster run in a process of its own: what a run worker does, without a daemon. Arguments: a file with the work, as JSON."""
+"""One Dagster run in a process of its own: what a run worker does, without a daemon."""
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -12,8 +13,8 @@ from dltsync_core.config import PipelineConfig
 from dltsync_dagster import LocationSettings, build_definitions
 
 
-def main(work: Path) -> None:
-    facts = json.loads(work.read_text(encoding="utf-8"))
+def execute(facts: Mapping[str, Any]) -> None:
+    """Executes the run that the facts name; prints its id and whether it succeeded, as JSON."""
     definitions = build_definitions(
         PipelineConfig(**facts["config"]), settings=LocationSettings(retry_delay_seconds=0, retries=5)
     )
@@ -25,7 +26,3 @@ def main(work: Path) -> None:
             raise_on_error=False,
         )
     sys.stdout.write(json.dumps({"run_id": done.run_id, "success": done.success}) + "\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

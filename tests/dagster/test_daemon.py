@@ -13,8 +13,8 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, insta
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from tests.dagster.test_real_core import ORDERS, SHIPMENTS, RealShop
-from tests.fixtures_sandbox import SandboxServer
+from tests.dagster.sandbox_location import ORDERS, SHIPMENTS, SandboxLocation
+from tests.support.sandbox_server import SandboxServer
 
 AT_ONCE = {
     "run_launcher": {
@@ -32,7 +32,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def write_config(shop: RealShop, file: Path) -> None:
+def write_config(shop: SandboxLocation, file: Path) -> None:
     """The shop's partition tables as a config file, as a deployment has it."""
     database, state = shop.config.database, shop.config.state
     names = ("server", "port", "database", "username", "trust_server_certificate")
@@ -51,7 +51,7 @@ def test_the_daemon_runs_what_a_sensor_asks_for_of_two_partition_tables(
     sandbox: SandboxServer, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runs of all tables, whatever their partitions, are runs of one job that Dagster makes by itself."""
-    shop = RealShop(sandbox, tmp_path, instance)
+    shop = SandboxLocation(sandbox, tmp_path, instance)
     write_config(shop, tmp_path / "dltsync.yaml")
     monkeypatch.setenv("DLT_SYNC_CONFIG", str(tmp_path / "dltsync.yaml"))
     monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +30,10 @@ from tests.dagster.conftest import (
     SECRET,
     SHIPMENTS,
     TABLES,
-    Shop,
+    FakeLocation,
     shop_config,
 )
+from tests.support.forks import Ended, Forks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +55,7 @@ def test_loading_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_table_is_an_asset_below_its_source(shop: Shop) -> None:
+def test_each_table_is_an_asset_below_its_source(shop: FakeLocation) -> None:
     graph = shop.definitions.resolve_asset_graph()
     for key, source in TABLES.items():
         upstream = dg.AssetKey(["sqlserver", "Shop", *source.split("_")])
@@ -78,7 +77,7 @@ def test_description_tags_and_owners_come_from_the_config() -> None:
     assert list(node.owners) == ["team:data"]
 
 
-def test_sources_of_scd_and_static_tables_can_be_observed(shop: Shop) -> None:
+def test_sources_of_scd_and_static_tables_can_be_observed(shop: FakeLocation) -> None:
     graph = shop.definitions.resolve_asset_graph()
     observable = {key.path[-1] for key in graph.observable_asset_keys}
     assert observable == {"Customers", "Suppliers", "Countries", "Currencies"}
@@ -155,7 +154,7 @@ def test_the_password_is_in_no_definition() -> None:
     assert SECRET not in snapshot
 
 
-def test_the_password_is_in_no_event(shop: Shop) -> None:
+def test_the_password_is_in_no_event(shop: FakeLocation) -> None:
     shop.add_partitions()
     for key in (CUSTOMERS, COUNTRIES):
         run = shop.materialize(key)
@@ -164,7 +163,7 @@ def test_the_password_is_in_no_event(shop: Shop) -> None:
     assert shop.world.configs[0].database.password.get_secret_value() == SECRET
 
 
-def test_a_resource_puts_its_value_over_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resource_puts_its_value_over_the_file(shop: FakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_PASSWORD", "another secret")
     replica = SqlServerConnection(server="replica.example", password=dg.EnvVar("REPLICA_PASSWORD"))
     shop.definitions = dg.Definitions(
@@ -197,28 +196,26 @@ def test_a_location_of_partition_tables_only_has_no_other_sensor() -> None:
     assert [sensor.name for sensor in definitions.sensors or []] == ["partition_boundaries"]
 
 
-def validate(tmp_path: Path, config: Path | None) -> subprocess.CompletedProcess[str]:
-    """`dagster definitions validate -w workspace.yaml`, as a person would."""
-    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes", "NO_COLOR": "1"}
-    environment.pop("DLT_SYNC_CONFIG", None)
-    if config is not None:
-        environment["DLT_SYNC_CONFIG"] = str(config)
-    return subprocess.run(
-        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def validate(dagster_forks: Forks, tmp_path: Path) -> Callable[[Path | None], Ended]:
+    """`dagster definitions validate -w workspace.yaml` with a config file, or without one."""
+
+    def run(config: Path | None) -> Ended:
+        environment = {"DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes", "NO_COLOR": "1"}
+        if config is not None:
+            environment["DLT_SYNC_CONFIG"] = str(config)
+        return dagster_forks.run("tests.dagster.validate_definitions:call", environment, directory=ROOT)
+
+    return run
 
 
-def test_the_workspace_is_valid_without_a_server(tmp_path: Path) -> None:
-    done = validate(tmp_path, None)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.xdist_group("dagster_forks")
+def test_the_workspace_is_valid_without_a_server(validate: Callable[[Path | None], Ended]) -> None:
+    done = validate(None)
+    assert done.status == 0, done.stdout + done.stderr
 
 
+@pytest.mark.xdist_group("dagster_forks")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -227,12 +224,14 @@ def test_the_workspace_is_valid_without_a_server(tmp_path: Path) -> None:
         ("database: {server: s, database: d}\nstatic_tabels: []\n", "did you mean"),
     ],
 )
-def test_a_wrong_config_fails_the_location_with_its_message(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_wrong_config_fails_the_location_with_its_message(
+    validate: Callable[[Path | None], Ended], tmp_path: Path, text: str | None, message: str
+) -> None:
     config = tmp_path / "dltsync.yaml"
     if text is not None:
         config.write_text(text)
-    done = validate(tmp_path, config)
-    assert done.returncode != 0
+    done = validate(config)
+    assert done.status != 0
     assert message in done.stdout + done.stderr
 
 
@@ -251,11 +250,14 @@ static_tables:
 """
 
 
-def test_a_location_with_several_tables_of_every_kind_is_valid(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("dagster_forks")
+def test_a_location_with_several_tables_of_every_kind_is_valid(
+    validate: Callable[[Path | None], Ended], tmp_path: Path
+) -> None:
     config = tmp_path / "dltsync.yaml"
     config.write_text(SEVERAL)
-    done = validate(tmp_path, config)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = validate(config)
+    assert done.status == 0, done.stdout + done.stderr
 
 
 def test_the_location_is_named_alike_everywhere() -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,11 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tests.dagster.test_real_core import COUNTRIES, ORDERS, RealShop
-from tests.fixtures_sandbox import SandboxServer
+from tests.dagster.sandbox_location import COUNTRIES, ORDERS, SandboxLocation
+from tests.support.forks import Forks
+from tests.support.sandbox_server import SandboxServer
 
+pytestmark = pytest.mark.xdist_group("dagster_forks")
 WITHIN = 240.0
 """Seconds: a run worker takes some to import everything, more when the machine is busy."""
 FIRST, SECOND = "(-inf,100)", "[100,200)"
@@ -26,11 +26,12 @@ FIRST, SECOND = "(-inf,100)", "[100,200)"
 
 @dataclass
 class Home:
-    """A DAGSTER_HOME on the disk, and the shop whose runs are kept there."""
+    """A DAGSTER_HOME on the disk, the shop whose runs are kept there, and processes that have Dagster loaded."""
 
     directory: Path
     instance: dg.DagsterInstance
-    shop: RealShop
+    shop: SandboxLocation
+    forks: Forks
 
     @property
     def config(self) -> dict[str, Any]:
@@ -51,38 +52,32 @@ class Home:
             "destination": {"path": str(config.destination.path)},
         }
 
-    def start(self, asset: dg.AssetKey, partition: str | None = None) -> subprocess.Popen[str]:
-        work = self.directory.parent / f"work-{time.monotonic_ns()}.json"
-        work.write_text(json.dumps({"config": self.config, "asset": list(asset.path), "partition": partition}))
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.dagster.one_run", str(work)],
-            env={**os.environ, "DAGSTER_HOME": str(self.directory), "DAGSTER_DISABLE_TELEMETRY": "yes"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+    def run_all(self, *runs: tuple[dg.AssetKey, str | None]) -> list[dict[str, Any]]:
+        """A run of an asset and a partition in each of so many processes, all at once; what each printed."""
+        ended = self.forks.run_all(
+            "tests.dagster.one_run:execute",
+            [{"config": self.config, "asset": list(asset.path), "partition": partition} for asset, partition in runs],
+            environment={"DAGSTER_HOME": str(self.directory), "DAGSTER_DISABLE_TELEMETRY": "yes"},
         )
+        assert [one.status for one in ended] == [0] * len(runs), "\n\n".join(one.stderr for one in ended)
+        return [json.loads(one.stdout.splitlines()[-1]) for one in ended]
 
     def lines(self, run_id: str) -> str:
         return "\n".join(str(entry.user_message) for entry in self.instance.all_logs(run_id))
 
 
 @pytest.fixture
-def home(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Home]:
+def home(sandbox: SandboxServer, tmp_path: Path, dagster_forks: Forks) -> Iterator[Home]:
     directory = tmp_path / "home"
     directory.mkdir()
     (directory / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     with dg.DagsterInstance.from_config(str(directory)) as instance:
-        shop = RealShop(sandbox, tmp_path / "shop", instance)
+        shop = SandboxLocation(sandbox, tmp_path / "shop", instance)
         shop.look()  # the partitions
-        yield Home(directory, instance, shop)
-        shop.connection.close()
-
-
-def result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = process.communicate(timeout=WITHIN)
-    assert process.returncode == 0, err
-    told: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return told
+        try:
+            yield Home(directory, instance, shop, dagster_forks)
+        finally:
+            shop.connection.close()
 
 
 def metadata(home: Home, run_id: str) -> dict[str | None, dict[str, Any]]:
@@ -103,20 +98,17 @@ def test_runs_at_once_lose_and_double_nothing_and_say_that_they_wait(home: Home)
     warehouse = home.shop.config.destination.path
     warehouse.parent.mkdir(exist_ok=True)
     stranger = duckdb.connect(str(warehouse))
-    try:
-        started = [
-            home.start(ORDERS, FIRST),
-            home.start(ORDERS, FIRST),
-            home.start(ORDERS, SECOND),
-            home.start(COUNTRIES),
-        ]
-        deadline = time.monotonic() + WITHIN
-        while not any("waiting for" in home.lines(run.run_id) for run in home.instance.get_runs()):
-            assert time.monotonic() < deadline, "no run said that it waits"
-            time.sleep(0.5)
-    finally:
-        stranger.close()
-    results = [result(process) for process in started]
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            running = pool.submit(home.run_all, (ORDERS, FIRST), (ORDERS, FIRST), (ORDERS, SECOND), (COUNTRIES, None))
+            deadline = time.monotonic() + WITHIN
+            while not any("waiting for" in home.lines(run.run_id) for run in home.instance.get_runs()):
+                assert not running.done(), running.result()
+                assert time.monotonic() < deadline, "no run said that it waits"
+                time.sleep(0.5)
+        finally:
+            stranger.close()
+        results = running.result()
     failed = [home.lines(told["run_id"]) for told in results if not told["success"]]
     assert not failed, "\n\n".join(failed)
     found = home.shop.warehouse("SELECT No, Note FROM warehouse.Orders ORDER BY No")

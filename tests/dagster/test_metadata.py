@@ -10,7 +10,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.run.result import UnitResult
 from dltsync_core.typemap import map_columns
 from dltsync_dagster.metadata import table_metadata
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 MAPPING = map_columns(
     table(column("since", "datetimeoffset"), column("id", "int", 2, is_nullable=False, is_computed=True)),

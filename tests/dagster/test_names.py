@@ -18,9 +18,9 @@ from dltsync_dagster.changes import Change, group_version
 from dltsync_dagster.location import Location
 from dltsync_dagster.translator import key_part
 from tests.dagster.conftest import shop_config
-from tests.fixtures_sandbox import SandboxServer, odbc_driver
-from tests.integration.dotted_tables import DottedTables
-from tests.integration.server_shop import Server
+from tests.support.dotted_tables import DottedTables
+from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.server_shop import Server
 
 NAMES = st.text(alphabet="abAB_._-/% ]é", min_size=1, max_size=5) | st.text(min_size=1, max_size=6)
 TABLES = st.builds(TableName, NAMES, NAMES)

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from dltsync_core.errors import FidelityError, ServerUnreachable
-from tests.dagster.conftest import FEBRUARY, JANUARY, MARCH, ORDERS, Shop
+from tests.dagster.conftest import FEBRUARY, JANUARY, MARCH, ORDERS, FakeLocation
 
 
-def events_of(shop: Shop) -> dict[str, Any]:
+def events_of(shop: FakeLocation) -> dict[str, Any]:
     """Metadata of the newest materialisation of each partition, and how many there were in all."""
     page = shop.instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=ORDERS), limit=100)
     found: dict[str, Any] = {}
@@ -22,11 +22,11 @@ def events_of(shop: Shop) -> dict[str, Any]:
     return found
 
 
-def count_events(shop: Shop) -> int:
+def count_events(shop: FakeLocation) -> int:
     return len(shop.instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=ORDERS), limit=100).records)
 
 
-def test_every_partition_gets_its_own_row_count(shop: Shop) -> None:
+def test_every_partition_gets_its_own_row_count(shop: FakeLocation) -> None:
     """Dagster repeats a run's metadata on every partition of a range unless told otherwise."""
     shop.add_partitions()
     assert shop.materialize(ORDERS, between=(JANUARY, MARCH)).success
@@ -36,14 +36,14 @@ def test_every_partition_gets_its_own_row_count(shop: Shop) -> None:
     assert events_of(shop)[JANUARY]["dagster/row_count"] == 30
 
 
-def test_the_button_loads_also_what_did_not_change(shop: Shop) -> None:
+def test_the_button_loads_also_what_did_not_change(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.materialize(ORDERS, partition=JANUARY)
     shop.materialize(ORDERS, partition=JANUARY)
     assert [call.read for call in shop.world.calls] == [(JANUARY,), (JANUARY,)]
 
 
-def test_only_if_changed_reads_nothing_and_shows_what_is_committed(shop: Shop) -> None:
+def test_only_if_changed_reads_nothing_and_shows_what_is_committed(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.materialize(ORDERS, between=(JANUARY, MARCH))
     shop.orders.change(FEBRUARY, rows=21)
@@ -54,7 +54,7 @@ def test_only_if_changed_reads_nothing_and_shows_what_is_committed(shop: Shop) -
     assert events_of(shop)[FEBRUARY]["dagster/partition_row_count"] == 21
 
 
-def test_a_range_that_fails_half_way_keeps_the_partitions_that_are_done(shop: Shop) -> None:
+def test_a_range_that_fails_half_way_keeps_the_partitions_that_are_done(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.world.failing[FEBRUARY] = FidelityError("a value does not fit", remedy="choose text")
     result = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
@@ -64,7 +64,7 @@ def test_a_range_that_fails_half_way_keeps_the_partitions_that_are_done(shop: Sh
     assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, MARCH}
 
 
-def test_the_failure_shows_the_message_and_is_not_tried_again(shop: Shop) -> None:
+def test_the_failure_shows_the_message_and_is_not_tried_again(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.world.failing[FEBRUARY] = FidelityError("a value does not fit", remedy="choose text")
     result = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
@@ -75,7 +75,7 @@ def test_the_failure_shows_the_message_and_is_not_tried_again(shop: Shop) -> Non
     assert len(shop.world.calls) == 1
 
 
-def test_a_passing_failure_is_tried_again_without_loading_twice(shop: Shop) -> None:
+def test_a_passing_failure_is_tried_again_without_loading_twice(shop: FakeLocation) -> None:
     """The retry goes on where the first attempt stopped, and every partition ends with its own metadata."""
     shop.add_partitions()
     shop.world.failing[FEBRUARY] = ServerUnreachable("nobody answers")
@@ -91,7 +91,7 @@ def test_a_passing_failure_is_tried_again_without_loading_twice(shop: Shop) -> N
     assert rows == {JANUARY: 10, FEBRUARY: 20, MARCH: 0}
 
 
-def test_retries_end(shop: Shop) -> None:
+def test_retries_end(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.world.failing[FEBRUARY] = ServerUnreachable("nobody answers")
     result = shop.materialize(ORDERS, partition=FEBRUARY, raise_on_error=False)
@@ -101,7 +101,7 @@ def test_retries_end(shop: Shop) -> None:
     assert "nobody answers" in str(failure.step_failure_data.user_failure_data)
 
 
-def test_a_run_that_is_cut_off_reports_what_was_committed(shop: Shop) -> None:
+def test_a_run_that_is_cut_off_reports_what_was_committed(shop: FakeLocation) -> None:
     shop.add_partitions()
     shop.world.crash_at = (MARCH, RuntimeError("killed"))
     result = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
@@ -112,7 +112,7 @@ def test_a_run_that_is_cut_off_reports_what_was_committed(shop: Shop) -> None:
     }
 
 
-def test_an_empty_range_fails_instead_of_succeeding_with_nothing(shop: Shop) -> None:
+def test_an_empty_range_fails_instead_of_succeeding_with_nothing(shop: FakeLocation) -> None:
     """The keys of a split stand at the end of Dagster's list until the order is rewritten."""
     shop.add_partitions([MARCH, FEBRUARY, JANUARY])
     result = shop.materialize(ORDERS, between=(JANUARY, MARCH), raise_on_error=False)
@@ -120,7 +120,7 @@ def test_an_empty_range_fails_instead_of_succeeding_with_nothing(shop: Shop) -> 
     assert shop.world.calls == []
 
 
-def test_a_partition_that_is_gone_is_refused_by_name(shop: Shop) -> None:
+def test_a_partition_that_is_gone_is_refused_by_name(shop: FakeLocation) -> None:
     shop.add_partitions()
     del shop.orders.units[FEBRUARY]
     result = shop.materialize(ORDERS, partition=FEBRUARY, raise_on_error=False)
@@ -129,7 +129,7 @@ def test_a_partition_that_is_gone_is_refused_by_name(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_the_row_count_check_speaks_for_each_partition(shop: Shop, failing: bool) -> None:
+def test_the_row_count_check_speaks_for_each_partition(shop: FakeLocation, failing: bool) -> None:
     shop.add_partitions()
     if failing:
         shop.world.failing[FEBRUARY] = FidelityError("no")

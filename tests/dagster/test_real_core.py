@@ -2,152 +2,35 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import duckdb
-import pyodbc
 import pytest
 
-from dltsync_core.config import (
-    DatabaseConfig,
-    DestinationConfig,
-    PartitionTableConfig,
-    PipelineConfig,
-    SCDTableConfig,
-    StateConfig,
-    StaticTableConfig,
-)
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_dagster import LocationSettings, build_definitions
-from tests.fixtures_sandbox import SandboxServer
-
-ORDERS, SHIPMENTS = (dg.AssetKey(["warehouse", name]) for name in ("Orders", "Shipments"))
-CUSTOMERS, SUPPLIERS = (dg.AssetKey(["warehouse", name]) for name in ("Customers", "Suppliers"))
-COUNTRIES, CURRENCIES = (dg.AssetKey(["warehouse", name]) for name in ("Countries", "Currencies"))
-ALL_TABLES = (ORDERS, SHIPMENTS, CUSTOMERS, SUPPLIERS, COUNTRIES, CURRENCIES)
-SENSORS = ("partition_boundaries", "scd_timestamps", "static_hashes")
-
-
-class RealShop:
-    """Two tables of each kind in a database of their own, and the location over them."""
-
-    def __init__(self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance) -> None:
-        self.database = f"shop_{uuid.uuid4().hex[:8]}"
-        self.instance, self.root = instance, root
-        with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as master:
-            master.execute(f"CREATE DATABASE {self.database}")
-            master.execute(f"ALTER DATABASE {self.database} SET ALLOW_SNAPSHOT_ISOLATION ON")
-        self.connection = pyodbc.connect(sandbox.odbc(database=self.database), autocommit=True)
-        for statement in TABLES:
-            self.connection.execute(statement)
-        self.config = config = PipelineConfig(
-            database=DatabaseConfig(
-                server=sandbox.host,
-                port=sandbox.port,
-                database=self.database,
-                username=sandbox.user,
-                password=sandbox.password,
-                trust_server_certificate=True,
-            ),
-            partition_tables=[PartitionTableConfig(table_name=name) for name in ("Orders", "Shipments")],
-            scd_tables=[
-                SCDTableConfig(table_name=name, last_modified_column="Changed") for name in ("Customers", "Suppliers")
-            ],
-            static_tables=[StaticTableConfig(table_name=name) for name in ("Countries", "Currencies")],
-            state=StateConfig(state_directory=root / "state", parquet_directory=root / "lake"),
-            destination=DestinationConfig(path=root / "house.duckdb"),
-        )
-        self.secret = sandbox.password
-        self.definitions = build_definitions(config, settings=LocationSettings(retry_delay_seconds=0))
-
-    def look(self) -> list[dg.RunRequest]:
-        """What all sensors ask for."""
-        found: list[dg.RunRequest] = []
-        for name in SENSORS:
-            context = dg.build_sensor_context(
-                instance=self.instance, definitions=self.definitions, resources=dict(self.definitions.resources or {})
-            )
-            with dg.partition_loading_context(dynamic_partitions_store=self.instance):
-                found += self.definitions.resolve_sensor_def(name).evaluate_tick(context).run_requests or []
-        return found
-
-    def execute(self, requests: list[dg.RunRequest]) -> None:
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        for request in requests:
-            asked = job.get_subset(
-                asset_selection=set(request.asset_selection or []),
-                asset_check_selection=set(request.asset_check_keys or []),
-            )
-            assert asked.execute_in_process(
-                instance=self.instance,
-                partition_key=request.partition_key,
-                tags=dict(request.tags),
-                run_config=dict(request.run_config),
-            ).success
-
-    def validate(self, partition: str | None = None, **options: object) -> dict[str | None, dg.AssetCheckEvaluation]:
-        """The check of the orders, executed by itself; what it says, by partition."""
-        check = dg.AssetCheckKey(ORDERS, "three_way_validation")
-        job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
-            asset_selection=set(), asset_check_selection={check}
-        )
-        done = job.execute_in_process(
-            instance=self.instance,
-            tags={"dagster/partition": partition} if partition is not None else {},
-            run_config={"ops": {"validate_dbo_Orders": {"config": options}}},
-        )
-        said = [
-            e.asset_check_evaluation_data for e in done.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"
-        ]
-        return {one.partition: one for one in said}
-
-    def warehouse(self, query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(self.root / "house.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
-    def metadata(self, key: dg.AssetKey) -> dict[str, object]:
-        event = self.instance.get_latest_materialization_event(key)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
-
-
-VERSIONS = """CREATE TABLE dbo.{0} (No int NOT NULL, EffectiveDate datetime2(3) NOT NULL, EndDate datetime2(3) NULL,
-    IsLatest bit NOT NULL, Name nvarchar(20) NULL, Changed datetime2(3) NOT NULL,
-    CONSTRAINT pk_{0} PRIMARY KEY (No, EffectiveDate))"""
-TABLES = (
-    "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (100, 200)",
-    "CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])",
-    "CREATE TABLE dbo.Orders (No int NOT NULL, Note nvarchar(20) NULL, CONSTRAINT pk_o PRIMARY KEY (No)) ON ps(No)",
-    "CREATE PARTITION FUNCTION by_day (date) AS RANGE LEFT FOR VALUES ('2024-01-31', '2024-02-29', '2024-03-31')",
-    "CREATE PARTITION SCHEME by_day AS PARTITION by_day ALL TO ([PRIMARY])",
-    "CREATE TABLE dbo.Shipments (Day date NOT NULL, No int NOT NULL, CONSTRAINT pk_s PRIMARY KEY (Day, No)) ON by_day(Day)",
-    VERSIONS.format("Customers"),
-    VERSIONS.format("Suppliers"),
-    "CREATE TABLE dbo.Countries (Code char(2) NOT NULL CONSTRAINT pk_l PRIMARY KEY, Name nvarchar(40) NOT NULL)",
-    "CREATE TABLE dbo.Currencies (Code char(3) NOT NULL CONSTRAINT pk_m PRIMARY KEY)",
-    "INSERT INTO dbo.Shipments (Day, No) VALUES ('2024-01-31', 1), ('2024-02-01', 2), ('2024-02-29', 3), ('2024-05-01', 4)",
-    "INSERT INTO dbo.Suppliers VALUES (7, '2024-01-01', NULL, 1, N'Bob', '2024-01-01')",
-    "INSERT INTO dbo.Currencies (Code) VALUES ('CHF'), ('JPY'), ('EUR')",
-    "INSERT INTO dbo.Orders (No, Note) VALUES (1, N'a'), (2, N'b'), (150, N'c'), (250, N'd')",
-    "INSERT INTO dbo.Customers VALUES (1, '2024-01-01', NULL, 1, N'Ann', '2024-01-01')",
-    "INSERT INTO dbo.Countries (Code, Name) VALUES ('CH', N'Schweiz'), ('JP', N'日本')",
+from tests.dagster.sandbox_location import (
+    ALL_TABLES,
+    COUNTRIES,
+    CUSTOMERS,
+    ORDERS,
+    SHIPMENTS,
+    SUPPLIERS,
+    SandboxLocation,
 )
+from tests.support.sandbox_server import SandboxServer
 
 
 @pytest.fixture
-def real(sandbox: SandboxServer, tmp_path: Path) -> Iterator[RealShop]:
+def real(sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxLocation]:
     with dg.DagsterInstance.ephemeral() as instance:
-        shop = RealShop(sandbox, tmp_path, instance)
+        shop = SandboxLocation(sandbox, tmp_path, instance)
         yield shop
         shop.connection.close()
 
 
-def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: RealShop) -> None:
+def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: SandboxLocation) -> None:
     real.execute(real.look())
     assert real.look() == []
     assert real.warehouse("SELECT No, Note FROM warehouse.Orders ORDER BY No") == [
@@ -169,7 +52,7 @@ def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: RealShop) -
     assert real.warehouse("SELECT count(*) FROM warehouse.Currencies") == [(3,)]
 
 
-def test_only_what_changed_is_read(real: RealShop) -> None:
+def test_only_what_changed_is_read(real: SandboxLocation) -> None:
     real.execute(real.look())
     real.connection.execute("UPDATE dbo.Orders SET Note = N'changed' WHERE No = 150")
     real.connection.execute("UPDATE dbo.Shipments SET No = 33 WHERE No = 3")
@@ -186,7 +69,7 @@ def test_only_what_changed_is_read(real: RealShop) -> None:
     assert real.warehouse("SELECT Note FROM warehouse.Orders WHERE No = 150") == [("changed",)]
 
 
-def test_a_split_is_followed_in_boundary_order(real: RealShop) -> None:
+def test_a_split_is_followed_in_boundary_order(real: SandboxLocation) -> None:
     real.execute(real.look())
     real.connection.execute("ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]")
     real.connection.execute("ALTER PARTITION FUNCTION pf() SPLIT RANGE (2)")
@@ -203,7 +86,7 @@ def test_a_split_is_followed_in_boundary_order(real: RealShop) -> None:
     assert real.look() == []
 
 
-def test_a_load_shows_columns_with_their_declared_types(real: RealShop) -> None:
+def test_a_load_shows_columns_with_their_declared_types(real: SandboxLocation) -> None:
     real.execute(real.look())
     schema = real.metadata(COUNTRIES)["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
@@ -218,7 +101,9 @@ def test_a_load_shows_columns_with_their_declared_types(real: RealShop) -> None:
     assert contracts["Name"]["lossless"] is True
 
 
-def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(real: RealShop) -> None:
+def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(
+    real: SandboxLocation,
+) -> None:
     real.execute(real.look())
     assert {key: one.passed for key, one in real.validate(fingerprint="sha256").items()} == dict.fromkeys(
         ("(-inf,100)", "[100,200)", "[200,+inf)", None), True
@@ -242,7 +127,7 @@ def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_lo
     assert real.validate("[100,200)")["[100,200)"].passed
 
 
-def test_a_load_shows_what_it_compared(real: RealShop) -> None:
+def test_a_load_shows_what_it_compared(real: SandboxLocation) -> None:
     real.execute(real.look())
     said = [
         record.get_dagster_event().asset_check_evaluation_data
@@ -256,13 +141,13 @@ def test_a_load_shows_what_it_compared(real: RealShop) -> None:
     assert "`Note`" in str(first.metadata["dltsync/columns"].value)
 
 
-def test_no_event_holds_the_password(real: RealShop) -> None:
+def test_no_event_holds_the_password(real: SandboxLocation) -> None:
     real.execute(real.look())
     for run in real.instance.get_runs():
         assert real.secret not in str(real.instance.all_logs(run.run_id))
 
 
-def test_versions_are_checked_in_the_warehouse(real: RealShop) -> None:
+def test_versions_are_checked_in_the_warehouse(real: SandboxLocation) -> None:
     real.execute(real.look())
     runs = real.instance.get_runs()
     evaluations = [

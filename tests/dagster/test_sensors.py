@@ -23,7 +23,7 @@ from tests.dagster.conftest import (
     ROUTES,
     SHIPMENTS,
     SOUTH,
-    Shop,
+    FakeLocation,
     shop_config,
 )
 from tests.dagster.fakes import FakeTable
@@ -37,7 +37,7 @@ def skip_reason(found: SensorExecutionData) -> str:
     return found.skip_message
 
 
-def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: Shop) -> None:
+def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: FakeLocation) -> None:
     (request,) = shop.asked(BOUNDARIES, ORDERS)
     assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
     assert (request.tags[RANGE[0]], request.tags[RANGE[1]]) == (JANUARY, MARCH)
@@ -45,7 +45,7 @@ def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: S
     assert shop.world.calls[-1].read == (JANUARY, FEBRUARY, MARCH)
 
 
-def test_every_table_gets_its_partitions_and_runs_of_its_own(shop: Shop) -> None:
+def test_every_table_gets_its_partitions_and_runs_of_its_own(shop: FakeLocation) -> None:
     """Two tables of a kind in one tick: their partitions are not the same ones, and a run is about one table only."""
     requests = shop.look(BOUNDARIES).run_requests or []
     assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
@@ -70,7 +70,7 @@ def test_every_table_gets_its_partitions_and_runs_of_its_own(shop: Shop) -> None
     ]
 
 
-def test_a_run_says_which_table_it_is_for_and_why(shop: Shop) -> None:
+def test_a_run_says_which_table_it_is_for_and_why(shop: FakeLocation) -> None:
     """The runs of all tables belong to one job: its name says nothing."""
     shop.load_what_is_asked(BOUNDARIES)
     shop.orders.change(JANUARY, rows=11)
@@ -82,21 +82,21 @@ def test_a_run_says_which_table_it_is_for_and_why(shop: Shop) -> None:
 
 
 @pytest.fixture
-def hurried(shop: Shop) -> Shop:
+def hurried(shop: FakeLocation) -> FakeLocation:
     """Three runs a tick, of one partition each."""
     settings = LocationSettings(requests_per_tick=3, partitions_per_run=1)
     shop.definitions = build_definitions(shop_config(), settings=settings, open_pipeline=shop.world.open)
     return shop
 
 
-def test_a_table_with_much_to_do_leaves_room_for_the_others(hurried: Shop) -> None:
+def test_a_table_with_much_to_do_leaves_room_for_the_others(hurried: FakeLocation) -> None:
     """It used to take all runs of a tick: a table that changes all the time would have kept the others waiting for ever."""
     hurried.orders.units = {JANUARY: 1, **{f"[{n},{n + 1})": 1 for n in range(50)}, MARCH: 1}
     asked = [list(request.asset_selection or []) for request in hurried.look(BOUNDARIES).run_requests or []]
     assert asked == [[ORDERS], [ORDERS], [SHIPMENTS]]
 
 
-def test_tables_that_were_left_out_come_first_at_the_next_tick(hurried: Shop) -> None:
+def test_tables_that_were_left_out_come_first_at_the_next_tick(hurried: FakeLocation) -> None:
     """Even when those before them change again in between."""
     tables = {f"dbo.T{n}": FakeTable({WHOLE_TABLE: n}) for n in range(7)}
     hurried.world.tables = tables
@@ -127,7 +127,7 @@ def test_tables_that_were_left_out_come_first_at_the_next_tick(hurried: Shop) ->
     ("sensor", "table", "other"), [(BOUNDARIES, "sales.Orders", SHIPMENTS), (HASHES, "dbo.Countries", CURRENCIES)]
 )
 def test_a_table_that_cannot_be_looked_at_does_not_hide_the_others(
-    shop: Shop, sensor: str, table: str, other: dg.AssetKey
+    shop: FakeLocation, sensor: str, table: str, other: dg.AssetKey
 ) -> None:
     shop.world.broken[table] = CatalogError(f"{table} is gone", remedy="look for it")
     (request,) = shop.look(sensor).run_requests or []
@@ -137,14 +137,14 @@ def test_a_table_that_cannot_be_looked_at_does_not_hide_the_others(
         shop.look(sensor)
 
 
-def test_nothing_changed_asks_for_nothing(shop: Shop) -> None:
+def test_nothing_changed_asks_for_nothing(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     found = shop.look(BOUNDARIES)
     assert not found.run_requests
     assert skip_reason(found) == "sales.Orders: unchanged; sales.Shipments: unchanged"
 
 
-def test_only_the_changed_partition_is_asked_for(shop: Shop) -> None:
+def test_only_the_changed_partition_is_asked_for(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     shop.orders.change(FEBRUARY)
     (request,) = shop.look(BOUNDARIES).run_requests or []
@@ -153,7 +153,7 @@ def test_only_the_changed_partition_is_asked_for(shop: Shop) -> None:
     assert shop.world.calls[-1].read == (FEBRUARY,)
 
 
-def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: Shop) -> None:
+def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: FakeLocation) -> None:
     """A range names only its ends: everything between them would be loaded too."""
     shop.load_what_is_asked(BOUNDARIES)
     shop.orders.change(JANUARY)
@@ -162,7 +162,7 @@ def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: Shop) ->
     assert [request.partition_key for request in requests] == [JANUARY, MARCH]
 
 
-def test_a_split_in_the_middle_keeps_boundary_order(shop: Shop) -> None:
+def test_a_split_in_the_middle_keeps_boundary_order(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     first, second = "[2024-02-01,2024-02-15)", "[2024-02-15,2024-03-01)"
     shop.orders.units = {JANUARY: 10, first: 12, second: 8, MARCH: 0}
@@ -174,7 +174,7 @@ def test_a_split_in_the_middle_keeps_boundary_order(shop: Shop) -> None:
     assert event.metadata["dltsync/vanished"].value == [FEBRUARY]
 
 
-def test_the_order_is_not_rewritten_under_a_running_load(shop: Shop) -> None:
+def test_the_order_is_not_rewritten_under_a_running_load(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     run = shop.instance.create_run_for_job(job, asset_selection=frozenset([ORDERS]), status=dg.DagsterRunStatus.STARTED)
@@ -190,7 +190,9 @@ def test_the_order_is_not_rewritten_under_a_running_load(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("sensor", "table", "key"), [(TIMESTAMPS, "dbo.Customers", CUSTOMERS), (HASHES, "dbo.Countries", COUNTRIES)]
 )
-def test_a_whole_table_is_asked_for_once_per_version(shop: Shop, sensor: str, table: str, key: dg.AssetKey) -> None:
+def test_a_whole_table_is_asked_for_once_per_version(
+    shop: FakeLocation, sensor: str, table: str, key: dg.AssetKey
+) -> None:
     (request,) = shop.asked(sensor, key)
     assert shop.execute(request).success
     assert shop.asked(sensor, key) == []
@@ -201,7 +203,7 @@ def test_a_whole_table_is_asked_for_once_per_version(shop: Shop, sensor: str, ta
     assert [(call.table, call.read) for call in shop.world.calls] == [(table, (WHOLE_TABLE,)), (table, (WHOLE_TABLE,))]
 
 
-def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: Shop) -> None:
+def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: FakeLocation) -> None:
     for request in shop.look(TIMESTAMPS).run_requests or []:
         assert shop.execute(request).success
     shop.world.tables["dbo.Customers"].held_back = HeldBack(2, "0x00000000000007D2", refused="no VIEW SERVER STATE")
@@ -211,7 +213,7 @@ def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: Shop) -> 
     assert "no VIEW SERVER STATE" in str(event.metadata["dltsync/held_back"].value)
 
 
-def test_a_table_that_changes_back_is_asked_for_again(shop: Shop) -> None:
+def test_a_table_that_changes_back_is_asked_for_again(shop: FakeLocation) -> None:
     """Dagster ignores a run key it has seen: the same content after another load must not have the same key."""
     keys = []
     for change in (0, 1, 0):
@@ -222,18 +224,18 @@ def test_a_table_that_changes_back_is_asked_for_again(shop: Shop) -> None:
     assert len(set(keys)) == 3
 
 
-def test_the_same_version_has_the_same_run_key(shop: Shop) -> None:
+def test_the_same_version_has_the_same_run_key(shop: FakeLocation) -> None:
     first, second = (shop.look(HASHES).run_requests or [], shop.look(HASHES).run_requests or [])
     assert [r.run_key for r in first] == [r.run_key for r in second]
 
 
-def test_a_load_under_way_is_not_asked_for_twice(shop: Shop) -> None:
+def test_a_load_under_way_is_not_asked_for_twice(shop: FakeLocation) -> None:
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     shop.instance.create_run_for_job(job, asset_selection=frozenset([COUNTRIES]), status=dg.DagsterRunStatus.STARTING)
     assert [request.asset_selection for request in shop.look(HASHES).run_requests or []] == [[CURRENCIES]]
 
 
-def test_the_job_for_everything_holds_all_sensors_back(shop: Shop) -> None:
+def test_the_job_for_everything_holds_all_sensors_back(shop: FakeLocation) -> None:
     shop.instance.create_run_for_job(
         shop.definitions.resolve_job_def("sync_everything"), status=dg.DagsterRunStatus.STARTED
     )
@@ -241,7 +243,7 @@ def test_the_job_for_everything_holds_all_sensors_back(shop: Shop) -> None:
         assert not shop.look(sensor).run_requests
 
 
-def test_the_job_for_everything_of_another_location_holds_nobody_back(shop: Shop) -> None:
+def test_the_job_for_everything_of_another_location_holds_nobody_back(shop: FakeLocation) -> None:
     """Locations that share an instance have jobs of the same name."""
     other = shop_config().model_copy(update={"pipeline_name": "another"})
     job = build_definitions(other, settings=LocationSettings()).resolve_job_def("sync_everything")
@@ -249,7 +251,7 @@ def test_the_job_for_everything_of_another_location_holds_nobody_back(shop: Shop
     assert len(shop.look(BOUNDARIES).run_requests or []) == 2
 
 
-def test_a_load_by_a_job_of_somebody_else_is_under_way_too(shop: Shop) -> None:
+def test_a_load_by_a_job_of_somebody_else_is_under_way_too(shop: FakeLocation) -> None:
     """A run of a job that was made of assets selects none of them: it is the whole job."""
     mine = dg.define_asset_job("mine", selection=dg.AssetSelection.assets(COUNTRIES))
     own = dg.Definitions.merge(shop.definitions, dg.Definitions(jobs=[mine])).resolve_job_def("mine")
@@ -259,7 +261,7 @@ def test_a_load_by_a_job_of_somebody_else_is_under_way_too(shop: Shop) -> None:
     assert len(shop.asked(HASHES, CURRENCIES)) == 1
 
 
-def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: Shop) -> None:
+def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: FakeLocation) -> None:
     """A run key that Dagster has seen is ignored for ever: a version whose load failed would never arrive."""
     shop.world.failing[WHOLE_TABLE] = FidelityError("a value does not fit")
     for request in shop.look(HASHES).run_requests or []:
@@ -267,20 +269,20 @@ def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: Shop) ->
     assert skip_reason(shop.look(HASHES)).count("failed 1 times; asked for again after") == 2
 
 
-def test_a_server_that_does_not_answer_is_a_reason_not_a_failure(shop: Shop) -> None:
+def test_a_server_that_does_not_answer_is_a_reason_not_a_failure(shop: FakeLocation) -> None:
     shop.world.down = ServerUnreachable("nobody answers at db.example:1433", remedy="start it")
     found = shop.look(BOUNDARIES)
     assert "nobody answers at db.example:1433" in skip_reason(found)
     assert shop.stored_partitions() == []
 
 
-def test_a_refused_login_turns_the_tick_red(shop: Shop) -> None:
+def test_a_refused_login_turns_the_tick_red(shop: FakeLocation) -> None:
     shop.world.down = LoginFailed("reader may not log in to Shop", remedy="check the password")
     with pytest.raises(dg.Failure, match="reader may not log in"):
         shop.look(HASHES)
 
 
-def test_a_sensor_records_what_it_saw_on_the_source(shop: Shop) -> None:
+def test_a_sensor_records_what_it_saw_on_the_source(shop: FakeLocation) -> None:
     shop.world.tables["dbo.Currencies"].change()
     events = [event for event in shop.look(HASHES).asset_events if isinstance(event, dg.AssetObservation)]
     assert {event.asset_key.path[-1]: event.tags for event in events} == {
@@ -290,7 +292,7 @@ def test_a_sensor_records_what_it_saw_on_the_source(shop: Shop) -> None:
     assert all(event.asset_key.path[:-1] == ["sqlserver", "Shop", "dbo"] for event in events)
 
 
-def test_sensors_and_schedule_start_stopped(shop: Shop) -> None:
+def test_sensors_and_schedule_start_stopped(shop: FakeLocation) -> None:
     for name in (BOUNDARIES, TIMESTAMPS, HASHES):
         assert shop.definitions.resolve_sensor_def(name).default_status is dg.DefaultSensorStatus.STOPPED
     assert shop.definitions.resolve_schedule_def("daily_sync").default_status is dg.DefaultScheduleStatus.STOPPED

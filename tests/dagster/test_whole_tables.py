@@ -17,20 +17,20 @@ from tests.dagster.conftest import (
     ROUTES,
     SHIPMENTS,
     SOUTH,
-    Shop,
+    FakeLocation,
 )
 
 SOURCE = dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
 
 
-def latest(shop: Shop, key: dg.AssetKey) -> dg.AssetMaterialization:
+def latest(shop: FakeLocation, key: dg.AssetKey) -> dg.AssetMaterialization:
     event = shop.instance.get_latest_materialization_event(key)
     assert event is not None
     assert event.asset_materialization is not None
     return event.asset_materialization
 
 
-def test_a_load_shows_its_rows_and_its_version(shop: Shop) -> None:
+def test_a_load_shows_its_rows_and_its_version(shop: FakeLocation) -> None:
     assert shop.materialize(COUNTRIES).success
     event = latest(shop, COUNTRIES)
     assert event.metadata["dagster/row_count"].value == 7
@@ -38,7 +38,7 @@ def test_a_load_shows_its_rows_and_its_version(shop: Shop) -> None:
     assert (event.tags or {})["dagster/data_version"] == "v0"
 
 
-def test_notes_of_a_run_are_shown_with_what_it_loaded(shop: Shop) -> None:
+def test_notes_of_a_run_are_shown_with_what_it_loaded(shop: FakeLocation) -> None:
     shop.world.notes = ("sales.Orders: rows were added, removed or moved while the run read",)
     shop.materialize(COUNTRIES)
     assert latest(shop, COUNTRIES).metadata["dltsync/notes"].value == shop.world.notes[0]
@@ -47,7 +47,7 @@ def test_notes_of_a_run_are_shown_with_what_it_loaded(shop: Shop) -> None:
     assert latest(shop, ORDERS).metadata["dltsync/notes"].value == shop.world.notes[0]
 
 
-def test_the_button_loads_and_the_sensor_only_what_changed(shop: Shop) -> None:
+def test_the_button_loads_and_the_sensor_only_what_changed(shop: FakeLocation) -> None:
     shop.materialize(COUNTRIES)
     shop.materialize(COUNTRIES)
     shop.materialize(COUNTRIES, options={"only_if_changed": True})
@@ -55,12 +55,12 @@ def test_the_button_loads_and_the_sensor_only_what_changed(shop: Shop) -> None:
     assert latest(shop, COUNTRIES).metadata["dagster/row_count"].value == 7
 
 
-def test_a_full_refresh_is_passed_on(shop: Shop) -> None:
+def test_a_full_refresh_is_passed_on(shop: FakeLocation) -> None:
     shop.materialize(CUSTOMERS, options={"full_refresh": True})
     assert shop.world.calls[0].full_refresh
 
 
-def test_observing_a_source_gives_the_probe_as_its_version(shop: Shop) -> None:
+def test_observing_a_source_gives_the_probe_as_its_version(shop: FakeLocation) -> None:
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     assert job.execute_in_process(instance=shop.instance, asset_selection=[SOURCE]).success
     (record,) = shop.instance.fetch_observations(SOURCE, limit=10).records
@@ -68,25 +68,25 @@ def test_observing_a_source_gives_the_probe_as_its_version(shop: Shop) -> None:
     assert record.asset_observation.tags["dagster/data_version"] == "v0"
 
 
-def checks(shop: Shop, run: dg.ExecuteInProcessResult) -> dict[str, bool]:
+def checks(shop: FakeLocation, run: dg.ExecuteInProcessResult) -> dict[str, bool]:
     records = shop.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     found = [record.get_dagster_event().asset_check_evaluation_data for record in records]
     return {evaluation.check_name: evaluation.passed for evaluation in found}
 
 
-def test_versions_are_checked_with_each_load(shop: Shop) -> None:
+def test_versions_are_checked_with_each_load(shop: FakeLocation) -> None:
     assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": True}
     shop.world.findings.append("several_latest")
     assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": False}
 
 
-def everything(shop: Shop) -> dg.ExecuteInProcessResult:
+def everything(shop: FakeLocation) -> dg.ExecuteInProcessResult:
     return shop.definitions.resolve_job_def("sync_everything").execute_in_process(
         instance=shop.instance, resources=shop.definitions.resources, raise_on_error=False
     )
 
 
-def test_the_job_for_everything_needs_no_sensor(shop: Shop) -> None:
+def test_the_job_for_everything_needs_no_sensor(shop: FakeLocation) -> None:
     assert everything(shop).success
     assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
     assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, FEBRUARY, MARCH}
@@ -96,14 +96,14 @@ def test_the_job_for_everything_needs_no_sensor(shop: Shop) -> None:
     assert shop.world.calls[-1].read == (FEBRUARY,)
 
 
-def test_the_job_for_everything_keeps_the_partitions_of_each_table_apart(shop: Shop) -> None:
+def test_the_job_for_everything_keeps_the_partitions_of_each_table_apart(shop: FakeLocation) -> None:
     assert everything(shop).success
     assert shop.stored_partitions(ROUTES) == [NORTH, SOUTH]
     assert shop.instance.get_materialized_partitions(SHIPMENTS) == {NORTH, SOUTH}
     assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, FEBRUARY, MARCH}
 
 
-def test_a_table_that_cannot_be_looked_at_stops_no_other(shop: Shop) -> None:
+def test_a_table_that_cannot_be_looked_at_stops_no_other(shop: FakeLocation) -> None:
     shop.world.broken["sales.Orders"] = CatalogError("sales.Orders is gone", remedy="look for it")
     run = everything(shop)
     (failure,) = [event for event in run.all_events if event.is_step_failure]
@@ -112,7 +112,7 @@ def test_a_table_that_cannot_be_looked_at_stops_no_other(shop: Shop) -> None:
     assert latest(shop, COUNTRIES).metadata["dagster/row_count"].value == 7
 
 
-def test_the_job_reports_what_is_done_when_a_table_fails(shop: Shop) -> None:
+def test_the_job_reports_what_is_done_when_a_table_fails(shop: FakeLocation) -> None:
     shop.world.failing[FEBRUARY] = FidelityError("a value does not fit")
     assert not everything(shop).success
     assert shop.instance.get_materialized_partitions(ORDERS) == {JANUARY, MARCH}

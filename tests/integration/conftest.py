@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from dltsync_core.connect.data import DataSession, Rows
-from tests.fixtures_sandbox import SandboxServer, odbc_driver
-from tests.integration.server_shop import Server, ServerShop, Statements
+from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.server_shop import Server, ServerShop, Statements, made_shop
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,19 +120,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
 @pytest.fixture
 def shop(snapshot_server: Server, tmp_path: Path) -> Iterator[ServerShop]:
     """A shop with rows in it, gone afterwards."""
-    yield from _shop(snapshot_server, tmp_path)
+    with made_shop(snapshot_server, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def shop_without_snapshot(server: Server, tmp_path: Path) -> Iterator[ServerShop]:
     """The same in a database that may not allow SNAPSHOT isolation (the sandbox's master does not)."""
-    yield from _shop(server, tmp_path)
-
-
-def _shop(server: Server, directory: Path) -> Iterator[ServerShop]:
-    made = ServerShop(server, directory)
-    try:
-        made.create()
+    with made_shop(server, tmp_path) as made:
         yield made
-    finally:
-        made.drop()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dltsync_core.run.result import RunResult, UnitResult
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 ID = "id int NOT NULL PRIMARY KEY"
 
@@ -100,7 +100,7 @@ SHAPED = [name for name in KINDS if name != "reordered"]
 class Matrix:
     """The tables under one policy, and what the runs after the change said."""
 
-    def __init__(self, house: TypeHouse, policy: str) -> None:
+    def __init__(self, house: TypeTables, policy: str) -> None:
         self.house, self.policy = house, policy
         for name, kind in KINDS.items():
             house.create(name, f"{ID}, {kind.before}", schema_drift=policy)
@@ -140,7 +140,7 @@ def found(result: RunResult, name: str) -> tuple[tuple[str, str], ...]:
 def matrix(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Matrix]:
-    house = TypeHouse(server, tmp_path_factory.mktemp("drift"))
+    house = TypeTables(server, tmp_path_factory.mktemp("drift"))
     yield Matrix(house, request.param)
     house.drop()
 

@@ -11,10 +11,10 @@ import pyodbc
 import pytest
 
 from sqlserver_sandbox.faults.plan import Fail, Fault, Where
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import odbc_driver
-from tests.integration.server_shop import Server, ServerShop, Statements
-from tests.integration.stamped_shop import StampedShop, only
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import odbc_driver
+from tests.support.server_shop import Server, ServerShop, Statements
+from tests.support.stamped_shop import StampedShop, only
 
 CLOSED = "UPDATE {s}.Customers SET Name = N'Bobby' WHERE CustomerNo = 2"
 REFUSED = "VIEW SERVER PERFORMANCE STATE permission was denied on object 'server', database 'master'."

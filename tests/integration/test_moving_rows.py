@@ -6,7 +6,7 @@ import pytest
 
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult
-from tests.integration.server_shop import ServerShop
+from tests.support.server_shop import ServerShop
 
 
 def interrupted_by(shop: ServerShop, statement: str, *, stage: str = "extracted", count: int = 1) -> RunResult:

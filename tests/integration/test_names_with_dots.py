@@ -11,8 +11,8 @@ import pytest
 
 from dltsync_core.errors import ConfigError
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from tests.integration.dotted_tables import LETTERS, DottedTables
-from tests.integration.server_shop import Server
+from tests.support.dotted_tables import LETTERS, DottedTables
+from tests.support.server_shop import Server
 
 KEYS = ["(-inf,10]", "(10,20]", "(20,+inf)"]
 

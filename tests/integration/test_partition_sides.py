@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dltsync_core.config import PartitionTableConfig
-from tests.integration.server_shop import Server, ServerShop
+from tests.support.server_shop import Server, ServerShop
 
 CASES = {
     "int left": ("int", "LEFT", ["10", "20"], ["9", "10", "11", "20", "21", "-5"]),

@@ -11,7 +11,7 @@ import pytest
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.errors import DriftError
 from dltsync_core.run.result import RunResult
-from tests.integration.server_shop import ServerShop
+from tests.support.server_shop import ServerShop
 
 ALL = ("Orders", "Customers", "Countries")
 

@@ -20,7 +20,7 @@ import pyodbc
 from dltsync_core.config import DatabaseConfig, ProcessingConfig, StaticTableConfig
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE, Extracted
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 ROWS = 400_000
 ROUNDS = 3

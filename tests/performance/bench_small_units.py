@@ -36,7 +36,7 @@ from dltsync_core.config import (
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.run.load.leased import LeasedRun
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 PARTITIONS = 100
 FEWER = 10

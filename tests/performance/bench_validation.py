@@ -34,8 +34,8 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.column_stats import summary_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
 from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
-from tests.fixtures_sandbox import SandboxServer
 from tests.performance.bench_slices import fill
+from tests.support.sandbox_server import SandboxServer
 
 ROWS = 200_000
 ROUNDS = 3

@@ -14,8 +14,8 @@ import pytest
 
 from sqlserver_sandbox.certificate import tls_context
 from sqlserver_sandbox.server import Server
-from tests.fixtures_sandbox import braced, odbc_driver
 from tests.sandbox.wire.canned import PASSWORD, USER, CannedEngine
+from tests.support.sandbox_server import braced, odbc_driver
 
 Connect: TypeAlias = Callable[..., Any]
 
@@ -66,8 +66,10 @@ def canned_plain(certificate_folder: Path) -> Iterator[CannedServer]:
 def _serve(certificate_folder: Path, *, tls: bool) -> Iterator[CannedServer]:
     engine = CannedEngine()
     server = Server(engine, tls=tls_context(certificate_folder) if tls else None)
-    yield CannedServer(engine, server, tls=tls)
-    server.stop()
+    try:
+        yield CannedServer(engine, server, tls=tls)
+    finally:
+        server.stop()
     assert all(session.closed for session in engine.sessions)
 
 

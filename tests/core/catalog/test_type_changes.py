@@ -18,7 +18,7 @@ from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.duckdb.widening import widest
 from dltsync_core.identity import TableName
 from dltsync_core.typemap import ColumnMapping, map_columns
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 
 @dataclass(frozen=True)

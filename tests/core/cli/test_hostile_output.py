@@ -20,7 +20,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RunResult, UnitResult
-from tests.hostile import HOSTILE
+from tests.support.hostile_text import HOSTILE
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202a-\u202e]")
 

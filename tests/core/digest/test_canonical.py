@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.digest.canonical import canonical_texts
 from dltsync_core.typemap.columns import map_columns
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 
 def text(kind: str, value: Any, held: pa.DataType, **facts: Any) -> str | None:

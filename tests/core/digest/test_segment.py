@@ -15,7 +15,7 @@ from dltsync_core.digest.segment import ROWS_AT_ONCE, SegmentDigest, digest_batc
 from dltsync_core.errors import FidelityError
 from dltsync_core.typemap.columns import map_columns
 from dltsync_core.typemap.mapping import ColumnMapping
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 COLUMNS = map_columns(
     table(column("No", "int"), column("Note", "nvarchar", 2)),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dltsync_core.config import ProcessingConfig, StaticTableConfig
 from dltsync_core.extract.batch_size import ExtractLimits, declared_bytes_per_row, limits_of
 from dltsync_core.typemap import map_columns
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 MB = 1024 * 1024
 

@@ -15,7 +15,7 @@ from dltsync_core.errors import ExtractError, FidelityError
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.tsql.select import remainder_columns
 from dltsync_core.typemap import map_columns
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 KEY = column("id", "int", is_nullable=False)
 

@@ -12,7 +12,7 @@ from dltsync_core.errors import CatalogError, NotPartitioned
 from dltsync_core.extract.probes import change_method, probe_partitions, probe_scd, probe_static
 from dltsync_core.tsql.fragments import Statement
 from dltsync_core.typemap import map_columns
-from tests.table_facts import column, partitioned, table
+from tests.support.table_facts import column, partitioned, table
 
 BY = column("d", "date")
 RV = column("rv", "rowversion", 2, is_nullable=False)

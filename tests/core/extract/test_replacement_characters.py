@@ -11,7 +11,7 @@ from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.select import count_replacements
 from dltsync_core.typemap import map_columns
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 NAME = TableName("dbo", "t")
 MAPPING = map_columns(

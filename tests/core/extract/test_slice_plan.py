@@ -18,7 +18,7 @@ from dltsync_core.extract.slice_plan import (
     next_rows,
     slice_limits,
 )
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 ID = column("Id", "bigint", is_nullable=False)
 CODE = column("Code", "varchar", 2)

@@ -21,8 +21,7 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, forgettable, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.core.lake.lake_loads import ORDERS, facts_of, stage
-from tests.core.lake.test_publish import manifest_of
+from tests.support.lake_loads import ORDERS, facts_of, manifest_of, stage
 
 A, B, C = "[1,2)", "[2,3)", "[3,4)"
 

@@ -16,7 +16,7 @@ from dltsync_core.errors import LakeError
 from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import footer_from
 from dltsync_core.lake.lake import Lake
-from tests.core.lake.lake_loads import batch_of, facts_of, final_facts
+from tests.support.lake_loads import batch_of, facts_of, final_facts
 
 _WIDE = Context(prec=80)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.lake import Lake
-from tests.core.lake.lake_loads import ORDERS, facts_of, next_fence, publish, stage
+from tests.support.lake_loads import ORDERS, facts_of, next_fence, publish, stage
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
 JANUARY, FEBRUARY = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)"

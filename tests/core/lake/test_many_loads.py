@@ -17,7 +17,7 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.manifest import Manifest, ManifestFile, forgettable, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
 from dltsync_core.run.planning.reconcile import committed_unit_of
-from tests.core.lake.lake_loads import ORDERS, publish
+from tests.support.lake_loads import ORDERS, publish
 
 FEW, MANY = 500, 4_000
 GROWTH = 4 * MANY / FEW

@@ -17,9 +17,9 @@ from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
-from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
+from dltsync_core.lake.manifest import in_order, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, next_fence, publish, stage
+from tests.support.lake_loads import ORDERS, batch_of, facts_of, final_facts, manifest_of, next_fence, publish, stage
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 
@@ -317,26 +317,3 @@ def test_clearing_up_never_changes_what_is_live(history: Sequence[tuple[str, boo
     for cleared in range(len(replaced) + 1):
         assert live(m for m in manifests if m not in replaced[:cleared]) == current
     assert live(reversed(manifests)) == current
-
-
-def manifest_of(unit: str) -> Manifest:
-    return Manifest(
-        table=ORDERS,
-        kind="partition",
-        unit=unit,
-        load_id="L",
-        run_id="r",
-        sequence=1,
-        files=(),
-        rows=0,
-        columns=(),
-        schema_digest="",
-        probe_method="",
-        probe_signature="",
-        watermark_low=None,
-        watermark_high=None,
-        consistency="snapshot",
-        extracted_at="",
-        created_at="",
-        replaces_unit=True,
-    )

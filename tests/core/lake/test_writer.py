@@ -15,7 +15,7 @@ from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.footer import footer_from
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.writer import dictionary_columns
-from tests.core.lake.lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
+from tests.support.lake_loads import SCHEMA, batch_of, facts_of, final_facts, stage
 
 
 def test_rows_arrive_unchanged_whatever_the_batches_were(lake: Lake) -> None:

@@ -129,10 +129,14 @@ def edits(draw: st.DrawFn) -> list[tuple[str, int, int | None]]:
 
 def edited(source: Rows, changes: list[tuple[str, int, int | None]], fresh: Iterable[int], low: int) -> Rows:
     """The rows after these edits. Every one gives a row a content that no row had before. A row that is stamped is stamped anew
-    by an update, early or late; `touch` leaves the stamp as it is where a coarse clock may: above `low`."""
+    by an update, early or late, and never as it was stamped before; `touch` leaves the stamp as it is where a coarse clock may:
+    above `low`."""
     found = dict(source)
+    had = {(key, row.stamp) for key, row in source.items()}
     for (kind, key, stamp), content in zip(changes, fresh, strict=False):
         row = found.get(key)
+        if kind in ("insert", "update") and stamp is not None and (key, stamp) in had:
+            continue
         if kind == "insert" and row is None:
             found[key] = Row(stamp, content)
         elif row is None:
@@ -143,6 +147,8 @@ def edited(source: Rows, changes: list[tuple[str, int, int | None]], fresh: Iter
             found[key] = Row(stamp, content)
         elif kind == "touch" and (row.stamp is None or row.stamp > low):
             found[key] = replace(row, content=content)
+        if key in found:
+            had.add((key, found[key].stamp))
     return found
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.run.context import RunContext
-from tests.core.run.shop import Shop
+from tests.support.memory_shop import MemoryShop
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
+def place(tmp_path: Path) -> MemoryShop:
+    return MemoryShop(tmp_path)
 
 
 @pytest.fixture
-def synced(place: Shop) -> Shop:
+def synced(place: MemoryShop) -> MemoryShop:
     assert place.run().success
     place.source.asked.clear()
     return place

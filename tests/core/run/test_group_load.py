@@ -11,9 +11,9 @@ from dltsync_core.errors import Fenced, WarehouseError
 from dltsync_core.run.events import Event
 from dltsync_core.run.load import group_load
 from dltsync_core.run.result import RunResult
+from dltsync_core.testing import FakeWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
-from tests.core.run.fake_warehouse import FakeWarehouse
-from tests.core.run.shop import EVERYTHING, ORDERS, Shop, outcomes
+from tests.support.memory_shop import EVERYTHING, ORDERS, MemoryShop, outcomes
 
 
 class BusyWarehouse(FakeWarehouse):
@@ -40,26 +40,26 @@ class BusyWarehouse(FakeWarehouse):
         return super().load_group(requests)
 
 
-def run(place: Shop, warehouse: BusyWarehouse) -> RunResult:
+def run(place: MemoryShop, warehouse: BusyWarehouse) -> RunResult:
     place.warehouse = warehouse
     return place.run(on_event=warehouse.heard)
 
 
-def test_units_that_wait_come_in_by_one_group(place: Shop) -> None:
+def test_units_that_wait_come_in_by_one_group(place: MemoryShop) -> None:
     warehouse = BusyWarehouse(units=5)
     assert outcomes(run(place, warehouse)) == EVERYTHING
     assert sorted(len(group) for group in warehouse.groups) == [1, 4]
     place.assert_same()
 
 
-def test_a_group_is_bounded(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_bounded(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_load, "MOST_UNITS", 2)
     warehouse = BusyWarehouse(units=5)
     assert run(place, warehouse).success
     assert max(len(group) for group in warehouse.groups) == 2
 
 
-def test_rows_bound_a_group_too(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_bound_a_group_too(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_load, "MOST_ROWS", 5)
     warehouse = BusyWarehouse(units=5)
     assert run(place, warehouse).success
@@ -71,7 +71,7 @@ def test_rows_bound_a_group_too(place: Shop, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "error", [WarehouseError("no such type"), Fenced("another run was faster"), RuntimeError("odd")]
 )
-def test_only_the_guilty_unit_of_a_group_fails(place: Shop, error: Exception) -> None:
+def test_only_the_guilty_unit_of_a_group_fails(place: MemoryShop, error: Exception) -> None:
     warehouse = BusyWarehouse(units=5)
     warehouse.refuses["[10,20)"] = error
     result = run(place, warehouse)
@@ -84,7 +84,7 @@ def test_only_the_guilty_unit_of_a_group_fails(place: Shop, error: Exception) ->
     place.assert_same()
 
 
-def test_a_warehouse_that_does_not_open_fails_all_that_wait(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warehouse_that_does_not_open_fails_all_that_wait(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(self: FakeWarehouse) -> None:
         raise WarehouseError("the file is on a disk that is gone")
 
@@ -98,7 +98,7 @@ def test_a_warehouse_that_does_not_open_fails_all_that_wait(place: Shop, monkeyp
     place.assert_same()
 
 
-def test_reading_is_limited_while_units_wait(place: Shop) -> None:
+def test_reading_is_limited_while_units_wait(place: MemoryShop) -> None:
     """Units that wait for the warehouse are not counted as readers, and no more are read than the config allows."""
     place.processing = {"max_workers": 2, "partition_parallel_limit": 1}
     reading: set[tuple[str, str]] = set()

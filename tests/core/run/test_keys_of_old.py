@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.ranges import PartitionRange
-from tests.core.run.shop import ORDERS, Shop
+from tests.support.memory_shop import ORDERS, MemoryShop
 
 
 def closed_key(range_: PartitionRange) -> str:
@@ -19,9 +19,9 @@ def closed_key(range_: PartitionRange) -> str:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
     """Its orders were loaded under the old keys."""
-    made = Shop(tmp_path)
+    made = MemoryShop(tmp_path)
     with monkeypatch.context() as old:
         old.setattr(PartitionRange, "key", property(closed_key))
         units = {unit.unit for unit in made.run(table_names=["sales.Orders"]).units}
@@ -31,7 +31,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 @pytest.mark.parametrize("boundaries", [[10, 20], [15], [], [5, 10, 20]], ids=str)
 @pytest.mark.parametrize("lost", ["nothing", "the ledger"])
-def test_the_slots_of_now_take_over_what_lies_under_old_keys(shop: Shop, boundaries: list[int], lost: str) -> None:
+def test_the_slots_of_now_take_over_what_lies_under_old_keys(
+    shop: MemoryShop, boundaries: list[int], lost: str
+) -> None:
     shop.source.tables[ORDERS].boundaries[:] = boundaries
     if lost == "the ledger":
         shutil.rmtree(shop.root / "state")

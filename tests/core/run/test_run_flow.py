@@ -11,11 +11,21 @@ from dltsync_core.config.quality import QualityRule
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import ThreeCounts
-from tests.core.run.shop import COUNTRIES, CUSTOMERS, EPOCH, EVERYTHING, ORDERS, Shop, order, outcomes, version
+from tests.support.memory_shop import (
+    COUNTRIES,
+    CUSTOMERS,
+    EPOCH,
+    EVERYTHING,
+    ORDERS,
+    MemoryShop,
+    order,
+    outcomes,
+    version,
+)
 
 
 @pytest.mark.parametrize("parallel", [True, False])
-def test_the_first_run_brings_everything_over(place: Shop, parallel: bool) -> None:
+def test_the_first_run_brings_everything_over(place: MemoryShop, parallel: bool) -> None:
     result = place.run(parallel_execution=parallel)
     assert outcomes(result) == EVERYTHING
     assert (result["tables_processed"], result["total_records"], result["success"]) == (3, 36, True)
@@ -25,21 +35,21 @@ def test_the_first_run_brings_everything_over(place: Shop, parallel: bool) -> No
     place.assert_same()
 
 
-def test_a_second_run_reads_no_table(synced: Shop) -> None:
+def test_a_second_run_reads_no_table(synced: MemoryShop) -> None:
     result = synced.run()
     assert outcomes(result) == dict.fromkeys(EVERYTHING, "skipped")
     assert (result["total_records"], result["tables_processed"], result["tables_skipped"]) == (0, 0, 3)
     assert synced.source.extracts() == []
 
 
-def test_a_plan_says_what_a_run_does_and_writes_nothing(place: Shop, tmp_path: Path) -> None:
+def test_a_plan_says_what_a_run_does_and_writes_nothing(place: MemoryShop, tmp_path: Path) -> None:
     with place.pipeline() as pipeline:
         steps = [step for plan in pipeline.plan() for step in plan.steps]
     assert [step.action for step in steps] == [Action.LOAD] * 5
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_changed_partition_is_read(synced: Shop) -> None:
+def test_only_the_changed_partition_is_read(synced: MemoryShop) -> None:
     synced.rows(ORDERS)[11]["Note"] = "edited"
     synced.rows(ORDERS).append(order(15, "late"))
     result = synced.run()
@@ -48,14 +58,14 @@ def test_only_the_changed_partition_is_read(synced: Shop) -> None:
     synced.assert_same()
 
 
-def test_an_emptied_partition_is_emptied_everywhere(synced: Shop) -> None:
+def test_an_emptied_partition_is_emptied_everywhere(synced: MemoryShop) -> None:
     rows = synced.rows(ORDERS)
     rows[:] = [row for row in rows if not 10 <= row["OrderNo"] < 20]
     synced.run()
     synced.assert_same()
 
 
-def test_rows_with_null_follow_the_slot_that_holds_them(synced: Shop) -> None:
+def test_rows_with_null_follow_the_slot_that_holds_them(synced: MemoryShop) -> None:
     synced.rows(ORDERS).append(order(None, "nowhere"))
     synced.run()
     assert synced.source.extracts() == ["sales.Orders (-inf,10)"]
@@ -63,7 +73,7 @@ def test_rows_with_null_follow_the_slot_that_holds_them(synced: Shop) -> None:
 
 
 @pytest.mark.parametrize("boundaries", [[5, 10, 20], [10], [15], [], [10, 13, 16, 20, 25]])
-def test_new_boundaries_lose_and_double_nothing(synced: Shop, boundaries: list[int | None]) -> None:
+def test_new_boundaries_lose_and_double_nothing(synced: MemoryShop, boundaries: list[int | None]) -> None:
     synced.source.tables[ORDERS].boundaries[:] = boundaries
     assert synced.run().success
     synced.assert_same()
@@ -73,7 +83,7 @@ def test_new_boundaries_lose_and_double_nothing(synced: Shop, boundaries: list[i
     synced.assert_same()
 
 
-def test_half_of_a_split_failing_keeps_the_whole_as_it_was(synced: Shop) -> None:
+def test_half_of_a_split_failing_keeps_the_whole_as_it_was(synced: MemoryShop) -> None:
     synced.source.tables[ORDERS].boundaries[:] = [10, 15, 20]
     synced.source.fail["extract sales.Orders [15,20)"] = [RuntimeError("gone")]
     result = synced.run()
@@ -83,7 +93,7 @@ def test_half_of_a_split_failing_keeps_the_whole_as_it_was(synced: Shop) -> None
     synced.assert_same()
 
 
-def test_new_and_changed_versions_are_read_and_nothing_else(synced: Shop) -> None:
+def test_new_and_changed_versions_are_read_and_nothing_else(synced: MemoryShop) -> None:
     synced.rows(CUSTOMERS).append(version(3, 8, "Kat"))
     result = synced.run(table_types=["scd"])
     (unit,) = result.units
@@ -95,7 +105,7 @@ def test_new_and_changed_versions_are_read_and_nothing_else(synced: Shop) -> Non
     assert synced.run()["total_records"] == 0
 
 
-def test_a_deleted_version_leads_to_one_full_load(synced: Shop) -> None:
+def test_a_deleted_version_leads_to_one_full_load(synced: MemoryShop) -> None:
     del synced.rows(CUSTOMERS)[0]
     result = synced.run()
     assert synced.source.extracts() == ["sales.Customers all"]
@@ -103,7 +113,7 @@ def test_a_deleted_version_leads_to_one_full_load(synced: Shop) -> None:
     synced.assert_same()
 
 
-def test_a_deletion_hidden_by_new_versions_is_found_by_counting(synced: Shop) -> None:
+def test_a_deletion_hidden_by_new_versions_is_found_by_counting(synced: MemoryShop) -> None:
     rows = synced.rows(CUSTOMERS)
     del rows[0]
     rows += [version(4, 9, "Dan"), version(5, 9, "Eve")]
@@ -116,7 +126,7 @@ def test_a_deletion_hidden_by_new_versions_is_found_by_counting(synced: Shop) ->
     synced.assert_same()
 
 
-def test_a_count_mismatch_can_be_told_to_fail(place: Shop) -> None:
+def test_a_count_mismatch_can_be_told_to_fail(place: MemoryShop) -> None:
     place.scd = {"on_count_mismatch": "fail"}
     place.run()
     rows = place.rows(CUSTOMERS)
@@ -136,7 +146,7 @@ def test_a_count_mismatch_can_be_told_to_fail(place: Shop) -> None:
     place.assert_same([CUSTOMERS])
 
 
-def test_a_late_commit_below_the_watermark_is_read(synced: Shop) -> None:
+def test_a_late_commit_below_the_watermark_is_read(synced: MemoryShop) -> None:
     late = version(7, 3, "Late")
     late["Changed"] = EPOCH.replace(day=6) - timedelta(seconds=100)
     synced.rows(CUSTOMERS).append(late)
@@ -144,7 +154,7 @@ def test_a_late_commit_below_the_watermark_is_read(synced: Shop) -> None:
     synced.assert_same()
 
 
-def test_versions_that_repeat_a_key_are_refused_before_anything_is_visible(place: Shop) -> None:
+def test_versions_that_repeat_a_key_are_refused_before_anything_is_visible(place: MemoryShop) -> None:
     place.rows(CUSTOMERS).append(version(1, 5, "Twice"))
     result = place.run()
     unit = next(u for u in result.units if u.kind == "scd")
@@ -157,7 +167,7 @@ def test_versions_that_repeat_a_key_are_refused_before_anything_is_visible(place
     place.assert_same([ORDERS, COUNTRIES])
 
 
-def test_a_watermark_of_another_column_is_forgotten(synced: Shop) -> None:
+def test_a_watermark_of_another_column_is_forgotten(synced: MemoryShop) -> None:
     """Compared with a column of another type the server would refuse it, or worse, convert it."""
     synced.scd = {"last_modified_column": "EffectiveDate"}
     synced.source.watermarks.clear()
@@ -166,14 +176,14 @@ def test_a_watermark_of_another_column_is_forgotten(synced: Shop) -> None:
     assert synced.source.watermarks[:2] == [None, None]
 
 
-def test_an_edited_static_row_loads_that_table_only(synced: Shop) -> None:
+def test_an_edited_static_row_loads_that_table_only(synced: MemoryShop) -> None:
     synced.rows(COUNTRIES)[1]["Name"] = "République française"
     synced.run()
     assert synced.source.extracts() == ["dbo.Countries all"]
     synced.assert_same()
 
 
-def test_an_upsert_keeps_what_the_source_deleted_and_says_so(place: Shop) -> None:
+def test_an_upsert_keeps_what_the_source_deleted_and_says_so(place: MemoryShop) -> None:
     place.static = {"load_strategy": "upsert"}
     place.run()
     del place.rows(COUNTRIES)[0]
@@ -192,7 +202,7 @@ def test_an_upsert_keeps_what_the_source_deleted_and_says_so(place: Shop) -> Non
         (QualityRule(column="Code", allowed=("ch", "fr")), "Code: holds a value that is not allowed: 1 row"),
     ],
 )
-def test_a_broken_quality_rule_keeps_the_old_rows(place: Shop, rule: QualityRule, text: str) -> None:
+def test_a_broken_quality_rule_keeps_the_old_rows(place: MemoryShop, rule: QualityRule, text: str) -> None:
     place.run()
     before = place.warehouse_rows(COUNTRIES)
     place.static = {"quality": [rule]}
@@ -204,7 +214,7 @@ def test_a_broken_quality_rule_keeps_the_old_rows(place: Shop, rule: QualityRule
     assert len(place.lake_rows(COUNTRIES)) == 3
 
 
-def test_a_quality_rule_can_only_warn(place: Shop) -> None:
+def test_a_quality_rule_can_only_warn(place: MemoryShop) -> None:
     place.static = {"quality": [QualityRule(column="Name", allowed=("France", "Japan"), severity="warn")]}
     events: list[Event] = []
     (unit,) = place.run(table_types=["static"], on_event=events.append).units
@@ -212,21 +222,21 @@ def test_a_quality_rule_can_only_warn(place: Shop) -> None:
     assert any("not allowed" in event.message for event in events)
 
 
-def test_force_loads_what_did_not_change(synced: Shop) -> None:
+def test_force_loads_what_did_not_change(synced: MemoryShop) -> None:
     result = synced.run(force=True, table_names=["orders"], partition_keys=["[10,20)"])
     assert synced.source.extracts() == ["sales.Orders [10,20)"]
     assert outcomes(result) == {"Orders [10,20)": "committed"}
     synced.assert_same()
 
 
-def test_a_full_refresh_forgets_the_watermark(synced: Shop) -> None:
+def test_a_full_refresh_forgets_the_watermark(synced: MemoryShop) -> None:
     synced.run(full_refresh=True, table_types=["scd"])
     assert synced.source.extracts() == ["sales.Customers all"]
     synced.assert_same()
 
 
 @pytest.mark.parametrize("place_lost", ["lake", "warehouse", "state"])
-def test_a_place_that_was_lost_is_filled_again(synced: Shop, tmp_path: Path, place_lost: str) -> None:
+def test_a_place_that_was_lost_is_filled_again(synced: MemoryShop, tmp_path: Path, place_lost: str) -> None:
     if place_lost == "warehouse":
         synced.warehouse.tables.clear()
     else:
@@ -236,7 +246,7 @@ def test_a_place_that_was_lost_is_filled_again(synced: Shop, tmp_path: Path, pla
 
 
 def test_without_healing_a_loss_is_told_for_each_table(tmp_path: Path) -> None:
-    place = Shop(tmp_path, enable_self_healing=False)
+    place = MemoryShop(tmp_path, enable_self_healing=False)
     place.run()
     place.warehouse.tables.clear()
     result = place.run()
@@ -244,7 +254,7 @@ def test_without_healing_a_loss_is_told_for_each_table(tmp_path: Path) -> None:
     assert place.source.extracts()[5:] == []
 
 
-def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: Shop) -> None:
+def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: MemoryShop) -> None:
     synced.rows(ORDERS)[11]["Note"] = "edited"
     synced.warehouse.lose = 1
     unit = next(u for u in synced.run().units if u.unit == "[10,20)")
@@ -254,7 +264,7 @@ def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: Shop) -> Non
     synced.assert_same()
 
 
-def test_a_unit_opens_the_warehouse_once(place: Shop) -> None:
+def test_a_unit_opens_the_warehouse_once(place: MemoryShop) -> None:
     """For its load, its count and its sums: opening costs as much as loading a small unit."""
     place.run()
     assert place.warehouse.openings == len(EVERYTHING)

@@ -8,64 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from dltsync_core.clock import iso, utc_now
-from dltsync_core.state.store import Store
-from dltsync_core.state.tables import loads
-from tests.core.run.shop import COUNTRIES, ORDERS, Shop, outcomes
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
-def state_url(request: pytest.FixtureRequest) -> str | None:
-    return str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+from dltsync_core.clock import utc_now
+from tests.support.contracts.retention import *  # noqa: F403
+from tests.support.contracts.retention import age, committed, told_loads
+from tests.support.memory_shop import COUNTRIES, ORDERS, MemoryShop, outcomes
 
 
-def age(place: Shop, days: int) -> None:
-    """As if everything so far had happened so long ago."""
-    url = place.config().state.state_url
-    store = Store(place.root / "state", url.get_secret_value() if url is not None else None)
-    with store.writing() as connection:
-        connection.execute(sa.update(loads).values(at=iso(utc_now() - timedelta(days=days))))
-    store.close()
-
-
-def told_loads(place: Shop) -> set[str]:
-    """Loads of which the ledger still tells something."""
-    url = place.config().state.state_url
-    store = Store(place.root / "state", url.get_secret_value() if url is not None else None)
-    with store.reading() as connection:
-        found = {str(row.load_id) for row in connection.execute(sa.select(loads.c.load_id).distinct())}
-    store.close()
-    return found
-
-
-def committed(place: Shop, table: str) -> str:
-    with place.pipeline() as pipeline:
-        (committed_unit,) = pipeline.committed(table).values()
-    return committed_unit.load_id
-
-
-@pytest.mark.parametrize(("kept_days", "forgotten"), [(90, True), (365, False)])
-def test_events_older_than_the_retention_are_forgotten_but_no_state(
-    tmp_path: Path, state_url: str | None, kept_days: int, forgotten: bool
-) -> None:
-    place = Shop(tmp_path, state_url=state_url, state_retention_days=kept_days)
-    place.run()
-    replaced, standing = committed(place, "Countries"), committed(place, "Customers")
-    place.rows(COUNTRIES).pop()
-    place.run()
-    age(place, 100)
-    result = place.run()
-    assert set(outcomes(result).values()) == {"skipped"}
-    told = told_loads(place)
-    assert standing in told
-    assert (replaced not in told) is forgotten
-    place.assert_same()
+@pytest.fixture
+def state_url() -> str | None:
+    """The SQLite file in the state directory."""
+    return None
 
 
 def test_what_a_run_forgets_is_in_the_copy_it_made_before(tmp_path: Path) -> None:
-    place = Shop(tmp_path)
+    place = MemoryShop(tmp_path)
     place.run()
     replaced = committed(place, "Countries")
     place.rows(COUNTRIES).pop()
@@ -81,7 +38,7 @@ def test_what_a_run_forgets_is_in_the_copy_it_made_before(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("kept_days", "left"), [(90, 10), (365, 13)])
 def test_copies_older_than_the_retention_go_with_the_next_run(tmp_path: Path, kept_days: int, left: int) -> None:
-    place = Shop(tmp_path, state_retention_days=kept_days)
+    place = MemoryShop(tmp_path, state_retention_days=kept_days)
     copies = tmp_path / "state" / "backups"
     copies.mkdir(parents=True)
     for days in range(100, 112):
@@ -90,19 +47,11 @@ def test_copies_older_than_the_retention_go_with_the_next_run(tmp_path: Path, ke
     assert len(list(copies.iterdir())) == left
 
 
-@pytest.mark.xdist_group("postgres")
-def test_a_ledger_on_a_server_is_left_to_its_administrator(tmp_path: Path, postgres_url: str) -> None:
-    place = Shop(tmp_path, state_url=postgres_url, backup_state_before_run=True)
-    assert place.run().success
-    place.assert_same()
-    assert not (tmp_path / "state" / "backups").exists()
-
-
-def lose_warehouse_rows(place: Shop) -> None:
+def lose_warehouse_rows(place: MemoryShop) -> None:
     place.warehouse.tables[("warehouse", "Orders")].clear()
 
 
-def lose_lake_table(place: Shop) -> None:
+def lose_lake_table(place: MemoryShop) -> None:
     (directory,) = (place.root / "lake").glob("*/sales_Orders*")
     shutil.rmtree(directory)
 
@@ -110,7 +59,7 @@ def lose_lake_table(place: Shop) -> None:
 @pytest.mark.parametrize("lose", [lose_warehouse_rows, lose_lake_table])
 def test_losses_are_seen_by_the_comparison_and_by_nothing_else(tmp_path: Path, lose: object) -> None:
     """Off: the ledger is believed, so nothing is to be done. On again: the next run makes good what is missing."""
-    believing, comparing = Shop(tmp_path, validate_state_consistency=False), Shop(tmp_path)
+    believing, comparing = MemoryShop(tmp_path, validate_state_consistency=False), MemoryShop(tmp_path)
     comparing.source, comparing.warehouse = believing.source, believing.warehouse
     believing.run()
     assert callable(lose)

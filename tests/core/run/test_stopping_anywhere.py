@@ -8,27 +8,16 @@ from pathlib import Path
 import pytest
 
 from dltsync_core import checkpoints
-from tests.core.run.shop import COUNTRIES, CUSTOMERS, ORDERS, Shop, order, version
+from tests.support.killed import Killed, kill_at
+from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, MemoryShop, order, version
 
 
-class Killed(BaseException):
-    """Not an Exception: nothing may tidy up after it, as after SIGKILL (but for private staging files)."""
-
-
-def kill_at(name: str) -> Callable[[str], None]:
-    def handler(reached: str) -> None:
-        if reached == name:
-            raise Killed
-
-    return handler
-
-
-def killed_run(shop: Shop, step: str, kind: str) -> None:
+def killed_run(shop: MemoryShop, step: str, kind: str) -> None:
     with checkpoints.watched(kill_at(step)), pytest.raises(Killed):
         shop.run(table_types=[kind], parallel_execution=False)
 
 
-def change(shop: Shop) -> None:
+def change(shop: MemoryShop) -> None:
     """Something new in every table."""
     shop.rows(ORDERS)[11]["Note"] = "edited"
     shop.rows(ORDERS).append(order(17, "late"))
@@ -36,7 +25,7 @@ def change(shop: Shop) -> None:
     shop.rows(COUNTRIES)[0]["Name"] = "Helvetia"
 
 
-def change_more(shop: Shop) -> None:
+def change_more(shop: MemoryShop) -> None:
     """And, while the pipeline lies dead, more: an edit back, a deletion, boundaries moved."""
     shop.rows(ORDERS)[11]["Note"] = "x"
     del shop.rows(ORDERS)[0]
@@ -51,9 +40,9 @@ def change_more(shop: Shop) -> None:
 @pytest.mark.parametrize("kind", ["partition", "scd", "static"])
 @pytest.mark.parametrize("step", checkpoints.OF_EVERY_UNIT)
 def test_the_run_after_a_stop_converges(
-    tmp_path: Path, step: str, kind: str, first: bool, meanwhile: Callable[[Shop], None] | None
+    tmp_path: Path, step: str, kind: str, first: bool, meanwhile: Callable[[MemoryShop], None] | None
 ) -> None:
-    shop = Shop(tmp_path)
+    shop = MemoryShop(tmp_path)
     if not first:
         assert shop.run().success
         change(shop)
@@ -68,7 +57,7 @@ def test_the_run_after_a_stop_converges(
 
 @pytest.mark.parametrize("step", checkpoints.OF_EVERY_UNIT)
 def test_a_stop_in_the_middle_of_new_boundaries_converges(tmp_path: Path, step: str) -> None:
-    shop = Shop(tmp_path)
+    shop = MemoryShop(tmp_path)
     shop.run()
     shop.source.tables[ORDERS].boundaries[:] = [5, 15, 20]
     killed_run(shop, step, "partition")
@@ -79,7 +68,7 @@ def test_a_stop_in_the_middle_of_new_boundaries_converges(tmp_path: Path, step: 
 
 @pytest.mark.parametrize("step", checkpoints.OF_EVERY_UNIT)
 def test_a_stop_before_the_commit_leaves_the_committed_state_in_the_ledger(tmp_path: Path, step: str) -> None:
-    shop = Shop(tmp_path)
+    shop = MemoryShop(tmp_path)
     shop.run()
     with shop.pipeline() as pipeline:
         before = pipeline.committed("Countries")
@@ -91,7 +80,7 @@ def test_a_stop_before_the_commit_leaves_the_committed_state_in_the_ledger(tmp_p
 
 
 def test_every_checkpoint_is_passed_by_every_kind_in_order(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+    shop = MemoryShop(tmp_path)
     for kind in ("partition", "scd", "static"):
         seen: list[str] = []
         with checkpoints.watched(seen.append):

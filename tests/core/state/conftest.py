@@ -1,4 +1,4 @@
-"""Every store a ledger can be kept in: an SQLite file, and a real PostgreSQL."""
+"""A ledger in an SQLite file. The same tests run on a real PostgreSQL in tests/services/state."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import pytest
 from dltsync_core.state.store import Store
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
-def store_url(request: pytest.FixtureRequest) -> str | None:
+@pytest.fixture
+def store_url() -> str | None:
     """`state.state_url`: None is the SQLite file in the state directory, which is `tmp_path`."""
-    return str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    return None
 
 
 @pytest.fixture
 def store(store_url: str | None, tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path, store_url)
-    yield opened
-    opened.close()
+    try:
+        yield opened
+    finally:
+        opened.close()

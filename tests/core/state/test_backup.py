@@ -7,9 +7,6 @@ import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
-
-from dltsync_core.errors import StateError
 from dltsync_core.state.backup import back_up, superfluous
 from dltsync_core.state.store import Store
 
@@ -33,17 +30,6 @@ def test_a_copy_holds_what_the_ledger_held_and_is_private(tmp_path: Path) -> Non
 
 def test_there_is_nothing_to_copy_before_the_first_run(tmp_path: Path) -> None:
     assert back_up(Store(tmp_path, writable=False), tmp_path / "b", now=NOON, retention_days=90) is None
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.xdist_group("postgres")
-def test_a_ledger_on_a_server_is_not_copied_and_says_whose_work_that_is(postgres_url: str, tmp_path: Path) -> None:
-    store = Store(tmp_path, postgres_url)
-    assert back_up(store, tmp_path / "b", now=NOON, retention_days=90) is None
-    with pytest.raises(StateError, match=r"(?s)makes no copies of it.*that server's own means") as caught:
-        store.copy_to(tmp_path / "b" / "copy.db")
-    store.close()
-    assert "postgresql://" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.ranges import Side
 from dltsync_core.tsql.conditions import window_condition
 from dltsync_core.tsql.fragments import sql
-from tests.table_facts import column, partitioned
+from tests.support.table_facts import column, partitioned
 
 VALUES = st.integers(-50, 50)
 SIDES: st.SearchStrategy[Side] = st.sampled_from(["left", "right"])

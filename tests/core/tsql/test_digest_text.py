@@ -9,7 +9,7 @@ import pytest
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.digest import digest_rows
 from dltsync_core.tsql.values import as_text, from_text
-from tests.table_facts import column
+from tests.support.table_facts import column
 
 
 def _concat_sizes(text: str) -> list[int]:

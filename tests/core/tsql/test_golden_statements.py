@@ -33,7 +33,7 @@ from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSAC
 from dltsync_core.tsql.slices import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.typemap import map_columns
 from dltsync_core.typemap.column_stats import summary_columns
-from tests.table_facts import column, partitioned, table
+from tests.support.table_facts import column, partitioned, table
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql"
 

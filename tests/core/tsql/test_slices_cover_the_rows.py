@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.tsql.fragments import Sql
 from dltsync_core.tsql.slices import KeyText, after_key, upto_key
-from tests.table_facts import column
+from tests.support.table_facts import column
 
 VALUES = st.one_of(st.none(), st.integers(-3, 3))
 COLUMNS = [column(name, "int", position) for position, name in enumerate("abc", start=1)]

@@ -12,7 +12,7 @@ from dltsync_core.catalog.facts import PartitioningFacts, TableFacts
 from dltsync_core.config import PartitionTableConfig, RepresentationConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, UnsupportedColumn
 from dltsync_core.typemap import ColumnMapping, SourceForm, map_columns
-from tests.table_facts import column, partitioned, table
+from tests.support.table_facts import column, partitioned, table
 
 
 def _one(type_name: str, representation: str | None = None, **facts: Any) -> ColumnMapping:

@@ -18,7 +18,7 @@ from dltsync_core.typemap.columns import map_columns
 from dltsync_core.validate.differing_rows import RowDifference
 from dltsync_core.validate.row_diff import Limits, Place, RowDiff, diff_rows
 from dltsync_core.validate.row_sample import LONGEST_SHOWN, HeldRows, hold
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 Row = tuple[str | None, str | None]
 NO, NOTE = map_columns(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.warehouse.warehouse_files import House
+from tests.support.local_warehouse import LocalWarehouse
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def house(tmp_path: Path) -> LocalWarehouse:
+    return LocalWarehouse(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.typemap import map_columns
 from dltsync_core.warehouse.sqlserver_columns import sqlserver_type
-from tests.table_facts import column, table
+from tests.support.table_facts import column, table
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.project import Project
-from tests.integration.forks import Forks
-from tests.integration.server_shop import ServerShop
+from tests.support.cli_project import CliProject
+from tests.support.forks import Forks
+from tests.support.server_shop import ServerShop
 
 
 @pytest.fixture
-def project(shop: ServerShop, forks: Forks, tmp_path: Path) -> Project:
+def project(shop: ServerShop, forks: Forks, tmp_path: Path) -> CliProject:
     """Commands over a shop with rows in it; nothing was loaded yet."""
-    return Project(shop, forks, tmp_path / "project")
+    return CliProject(shop, forks, tmp_path / "project")

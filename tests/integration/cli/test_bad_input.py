@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from dltsync_core.cli.outcome import EXIT_CODES
-from tests.integration.cli.project import Project
-from tests.integration.forks import Ended
+from tests.support.cli_project import CliProject
+from tests.support.forks import Ended
 
 WRONG_PASSWORD = "Wr0ng-§ecret;}x"
 
 
-def check(project: Project, ended: Ended, code: int, *words: str) -> None:
+def check(project: CliProject, ended: Ended, code: int, *words: str) -> None:
     """The message is there, in words; the code is right and on the list; no traceback, no secret, nothing on stdout."""
     text = ended.stdout + ended.stderr
     assert ended.status == code, text
@@ -29,8 +29,8 @@ def check(project: Project, ended: Ended, code: int, *words: str) -> None:
     assert not [secret for secret in project.secrets if secret in text]
 
 
-def without(*path: str) -> Callable[[Project], None]:
-    def change(project: Project) -> None:
+def without(*path: str) -> Callable[[CliProject], None]:
+    def change(project: CliProject) -> None:
         part: Any = project.values
         for name in path[:-1]:
             part = part[name]
@@ -39,8 +39,8 @@ def without(*path: str) -> Callable[[Project], None]:
     return change
 
 
-def with_value(value: Any, *path: str | int) -> Callable[[Project], None]:
-    def change(project: Project) -> None:
+def with_value(value: Any, *path: str | int) -> Callable[[CliProject], None]:
+    def change(project: CliProject) -> None:
         part: Any = project.values
         for name in path[:-1]:
             part = part[name]
@@ -49,22 +49,22 @@ def with_value(value: Any, *path: str | int) -> Callable[[Project], None]:
     return change
 
 
-def with_text(text: str) -> Callable[[Project], None]:
-    def change(project: Project) -> None:
+def with_text(text: str) -> Callable[[CliProject], None]:
+    def change(project: CliProject) -> None:
         project.text = text
 
     return change
 
 
-def wrong_password(project: Project) -> None:
+def wrong_password(project: CliProject) -> None:
     project.environment["DLT_SYNC_PASSWORD"] = WRONG_PASSWORD
 
 
-def twice(project: Project) -> None:
+def twice(project: CliProject) -> None:
     project.values["static_tables"] *= 2
 
 
-BEFORE_ANYTHING: dict[str, tuple[Callable[[Project], None], int, tuple[str, ...]]] = {
+BEFORE_ANYTHING: dict[str, tuple[Callable[[CliProject], None], int, tuple[str, ...]]] = {
     "YAML that is none": (with_text("database: [unclosed"), 2, ("dltsync.yaml", "line")),
     "an empty file": (with_text(""), 2, ("dltsync.yaml",)),
     "a list at the top": (with_text("- a\n- b\n"), 2, ("dltsync.yaml", "fields at the top level")),
@@ -93,37 +93,37 @@ BEFORE_ANYTHING: dict[str, tuple[Callable[[Project], None], int, tuple[str, ...]
     "not a byte on the disk changed",
 )
 @pytest.mark.parametrize("case", BEFORE_ANYTHING)
-def test_what_is_wrong_before_anything_is_read_changes_nothing(project: Project, case: str) -> None:
+def test_what_is_wrong_before_anything_is_read_changes_nothing(project: CliProject, case: str) -> None:
     spoil, code, words = BEFORE_ANYTHING[case]
     spoil(project)
     check(project, project.call("run"), code, *words)
     assert project.disk() == {}
 
 
-def test_a_missing_config_file_is_named(project: Project) -> None:
+def test_a_missing_config_file_is_named(project: CliProject) -> None:
     check(project, project.call("run", "--config", "nowhere.yaml"), 2, "nowhere.yaml", "--config")
 
 
-def test_an_unknown_table_or_kind_or_partition_on_the_command_line_is_told(project: Project) -> None:
+def test_an_unknown_table_or_kind_or_partition_on_the_command_line_is_told(project: CliProject) -> None:
     check(project, project.call("run", "--tables", "Contries"), 2, "Contries", "Countries")
     check(project, project.call("run", "--kinds", "statik"), 2, "statik", "static")
     check(project, project.call("run", "--partitions", "January"), 2, "January", "dltsync plan")
     assert project.disk() == {}
 
 
-def with_table(section: str, **fields: Any) -> Callable[[Project], None]:
-    def change(project: Project) -> None:
+def with_table(section: str, **fields: Any) -> Callable[[CliProject], None]:
+    def change(project: CliProject) -> None:
         project.values[section][0].update(fields)
 
     return change
 
 
-def a_key_that_is_none(project: Project) -> None:
+def a_key_that_is_none(project: CliProject) -> None:
     project.shop.add_version(9, "2026-01-05", "Also since the fifth", "2026-01-05T09:00:00")
     project.values["scd_tables"][0]["business_key_columns"] = ["IsLatest"]
 
 
-ONE_TABLE: dict[str, tuple[Callable[[Project], None], int, tuple[str, ...]]] = {
+ONE_TABLE: dict[str, tuple[Callable[[CliProject], None], int, tuple[str, ...]]] = {
     "a table that is not there": (with_table("static_tables", table_name="Contries"), 2, ("Contries", "Countries")),
     "a column that is not there": (with_table("static_tables", exclude_columns=["Aera"]), 2, ("Aera", "Area")),
     "a watermark column that is not there": (
@@ -137,9 +137,9 @@ ONE_TABLE: dict[str, tuple[Callable[[Project], None], int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", ONE_TABLE)
-def test_what_is_wrong_with_one_table_stops_that_table(project: Project, case: str) -> None:
+def test_what_is_wrong_with_one_table_stops_that_table(project: CliProject, case: str) -> None:
     spoil, code, words = ONE_TABLE[case]
-    untouched = Project(project.shop, project.forks, project.root).values
+    untouched = CliProject(project.shop, project.forks, project.root).values
     spoil(project)
     for kind in ("partition_tables", "scd_tables", "static_tables"):
         if project.values[kind] == untouched[kind]:
@@ -150,7 +150,7 @@ def test_what_is_wrong_with_one_table_stops_that_table(project: Project, case: s
 
 
 @pytest.mark.parametrize("place", ["lake", "house.duckdb", "state"])
-def test_a_file_in_the_way_is_named(project: Project, place: str) -> None:
+def test_a_file_in_the_way_is_named(project: CliProject, place: str) -> None:
     """As root every directory can be written, so something that is no directory stands in for one that cannot."""
     project.root.mkdir()
     in_the_way = project.root / "in_the_way"
@@ -171,7 +171,7 @@ def test_a_file_in_the_way_is_named(project: Project, place: str) -> None:
     "no room left, with the path and the remedy; exit code 3",
     "the next run with room finishes; source, lake and warehouse equal",
 )
-def test_a_full_disk_is_told_and_costs_nothing(project: Project) -> None:
+def test_a_full_disk_is_told_and_costs_nothing(project: CliProject) -> None:
     project.values["static_tables"], project.values["scd_tables"] = [], []
     project.shop.execute(
         "INSERT INTO {s}.Orders (OrderNo, PlacedAt, Amount, Note) SELECT 1000 + a.OrderNo * 100 + b.OrderNo, a.PlacedAt, 1, "
@@ -184,7 +184,7 @@ def test_a_full_disk_is_told_and_costs_nothing(project: Project) -> None:
     project.shop.assert_same(["Orders"])
 
 
-def test_a_missing_odbc_library_is_told_with_what_to_install(project: Project, tmp_path: Path) -> None:
+def test_a_missing_odbc_library_is_told_with_what_to_install(project: CliProject, tmp_path: Path) -> None:
     """A new interpreter, in which the import of pyodbc fails as it does without unixODBC."""
     stub = tmp_path / "stub"
     stub.mkdir()

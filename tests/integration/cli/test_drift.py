@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 
 @pytest.fixture
-def loaded(project: Project) -> Project:
+def loaded(project: CliProject) -> CliProject:
     """Countries, loaded, and then with one column more and one less."""
     countries = {"table_name": "Countries", "schema_name": project.shop.schema, "schema_drift": "ask"}
     project.values.update(partition_tables=[], scd_tables=[], static_tables=[countries])
@@ -27,7 +27,7 @@ def drift(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 EXPECTED = [("Area", "dropped", "bigint NULL", ""), ("Extra", "added", "", "int NULL")]
 
 
-def test_ask_stops_plan_and_run_with_eleven_until_it_is_answered(loaded: Project) -> None:
+def test_ask_stops_plan_and_run_with_eleven_until_it_is_answered(loaded: CliProject) -> None:
     table = f"{loaded.shop.schema}.Countries"
     before = loaded.disk()
     told = loaded.call("plan")
@@ -57,7 +57,7 @@ def test_ask_stops_plan_and_run_with_eleven_until_it_is_answered(loaded: Project
     assert (ended.status, found["drift"], found["units"][0]["status"]) == (0, [], "skipped")
 
 
-def test_a_plan_shows_the_other_tables_beside_those_that_are_stopped(loaded: Project) -> None:
+def test_a_plan_shows_the_other_tables_beside_those_that_are_stopped(loaded: CliProject) -> None:
     schema = loaded.shop.schema
     loaded.values["static_tables"].append({"table_name": "Nowhere", "schema_name": schema})
     loaded.values["partition_tables"] = [{"table_name": "Orders", "schema_name": schema}]
@@ -78,7 +78,7 @@ def test_a_plan_shows_the_other_tables_beside_those_that_are_stopped(loaded: Pro
     assert drift(found) == EXPECTED
 
 
-def test_freeze_takes_no_answer(loaded: Project) -> None:
+def test_freeze_takes_no_answer(loaded: CliProject) -> None:
     loaded.values["static_tables"][0]["schema_drift"] = "freeze"
     table = f"{loaded.shop.schema}.Countries"
     ended, found = loaded.json("run", "--accept-drift", table)
@@ -86,7 +86,7 @@ def test_freeze_takes_no_answer(loaded: Project) -> None:
     assert "schema_drift is freeze" in found["errors"][0]
 
 
-def test_evolve_goes_on_and_says_what_changed(loaded: Project) -> None:
+def test_evolve_goes_on_and_says_what_changed(loaded: CliProject) -> None:
     loaded.values["static_tables"][0]["schema_drift"] = "evolve"
     told = loaded.call("plan")
     assert told.status == 0
@@ -95,7 +95,7 @@ def test_evolve_goes_on_and_says_what_changed(loaded: Project) -> None:
     assert (ended.status, drift(found)) == (0, EXPECTED)
 
 
-def test_an_answer_for_a_table_that_is_not_there_is_refused(loaded: Project) -> None:
+def test_an_answer_for_a_table_that_is_not_there_is_refused(loaded: CliProject) -> None:
     ended, found = loaded.json("run", "--accept-drift", "sales.Nowhere")
     assert ended.status == 2
     assert "Nowhere" in found["error"]["message"]

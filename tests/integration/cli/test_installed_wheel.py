@@ -17,7 +17,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_module_statement_and_type_marker(wheel: Path) -> 
     assert names == expected
 
 
-def test_the_core_plans_and_runs_without_dagster(installed: Path, project: Project) -> None:
+def test_the_core_plans_and_runs_without_dagster(installed: Path, project: CliProject) -> None:
     project.root.mkdir()
     (project.root / "dltsync.yaml").write_text(yaml.safe_dump(project.values), encoding="utf-8")
 

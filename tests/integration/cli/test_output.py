@@ -11,7 +11,7 @@ import typer
 from dltsync_core import errors
 from dltsync_core.cli import app, outcome
 from dltsync_core.errors import SyncError
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 NEEDED = {"repair": ["Customers"]}
 """What a command must be given besides the config."""
@@ -22,7 +22,7 @@ def commands() -> list[str]:
     return sorted(command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands)
 
 
-def test_every_command_gives_one_json_object_and_says_the_rest_on_stderr(project: Project) -> None:
+def test_every_command_gives_one_json_object_and_says_the_rest_on_stderr(project: CliProject) -> None:
     first, result = project.json("run")
     assert (first.status, result["success"]) == (0, True)
     for command in commands():
@@ -34,7 +34,7 @@ def test_every_command_gives_one_json_object_and_says_the_rest_on_stderr(project
             assert json.loads(line), f"{command} wrote to stderr what is no log line"
 
 
-def test_every_command_gives_one_json_object_when_it_fails(project: Project) -> None:
+def test_every_command_gives_one_json_object_when_it_fails(project: CliProject) -> None:
     project.values["database"]["port"] = 1
     for command in ("run", "plan", "validate"):
         ended, found = project.json(command)
@@ -46,7 +46,7 @@ def test_every_command_gives_one_json_object_when_it_fails(project: Project) -> 
     assert (ended.status, found["database_connected"]) == (0, False)
 
 
-def test_a_config_that_cannot_be_read_is_one_json_object_for_every_command(project: Project) -> None:
+def test_a_config_that_cannot_be_read_is_one_json_object_for_every_command(project: CliProject) -> None:
     project.text = "database: ["
     for command in commands():
         if command == "schema":
@@ -55,28 +55,28 @@ def test_a_config_that_cannot_be_read_is_one_json_object_for_every_command(proje
         assert (ended.status, found["exit_code"], found["error"]["type"]) == (2, 2, "ConfigError"), command
 
 
-def test_a_failed_unit_is_in_the_json_and_in_the_exit_code(project: Project) -> None:
+def test_a_failed_unit_is_in_the_json_and_in_the_exit_code(project: CliProject) -> None:
     project.values["static_tables"][0]["table_name"] = "Contries"
     ended, found = project.json("run")
     assert (ended.status, found["success"], found["tables_failed"], found["tables_processed"]) == (2, False, 1, 2)
     assert "Countries" in found["errors"][0]
 
 
-def test_validation_that_disagrees_ends_with_nine(project: Project) -> None:
+def test_validation_that_disagrees_ends_with_nine(project: CliProject) -> None:
     assert project.call("run").status == 0
     project.shop.add_orders(900, "2026-01-07T00:00:00", 1)
     ended, found = project.json("validate")
     assert (ended.status, found["valid"]) == (9, False)
 
 
-def test_a_plan_changes_nothing(project: Project) -> None:
+def test_a_plan_changes_nothing(project: CliProject) -> None:
     ended, _ = project.json("plan")
     assert ended.status == 0
     assert project.disk() == {}
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
-def test_no_output_of_a_run_holds_the_password(project: Project, level: str) -> None:
+def test_no_output_of_a_run_holds_the_password(project: CliProject, level: str) -> None:
     project.values["log_level"] = level
     project.values["log_file"] = "run.log"
     ended = project.call("run")
@@ -86,7 +86,7 @@ def test_no_output_of_a_run_holds_the_password(project: Project, level: str) -> 
         assert secret not in ended.stdout + ended.stderr + written
 
 
-def test_help_lists_every_exit_code(project: Project) -> None:
+def test_help_lists_every_exit_code(project: CliProject) -> None:
     text = project.call("--help").stdout
     for code, meaning in outcome.EXIT_CODES:
         assert re.search(rf"(?m)^\s*{code}\s", text), f"{code} is not in --help"
@@ -121,7 +121,7 @@ def test_a_defect_is_told_without_a_traceback_and_with_its_code(capsys: pytest.C
 )
 @pytest.mark.parametrize(("sent", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 @pytest.mark.parametrize("step", ["first_batch", "file_in_place", "warehouse_evolved"])
-def test_a_run_that_is_told_to_end_tidies_up(project: Project, sent: str, code: int, step: str) -> None:
+def test_a_run_that_is_told_to_end_tidies_up(project: CliProject, sent: str, code: int, step: str) -> None:
     ended, found = project.json("run", stop=step, signal=sent)
     assert (ended.status, found["exit_code"], found["success"]) == (code, code, False)
     left = [name for name in project.disk() if "/_staging/" in name or "/work/" in name or name.endswith(".partial")]

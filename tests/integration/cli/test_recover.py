@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 
-def data_files(project: Project, table: str) -> list[Path]:
+def data_files(project: CliProject, table: str) -> list[Path]:
     return sorted(project.root.glob(f"lake/*/{project.shop.schema}_{table}*/data/**/*.parquet"))
 
 
-def lose_warehouse(project: Project) -> None:
+def lose_warehouse(project: CliProject) -> None:
     for path in project.root.glob("house.duckdb*"):
         path.unlink()
 
 
 @pytest.fixture
-def loaded(project: Project) -> Project:
+def loaded(project: CliProject) -> CliProject:
     """Orders and Countries in all three places."""
     project.values["scd_tables"] = []
     assert project.call("run").status == 0
     return project
 
 
-def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing(loaded: Project) -> None:
+def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing(loaded: CliProject) -> None:
     assert loaded.call("recover", "--dry-run").status == 0
     file = data_files(loaded, "Orders")[1]
     file.write_bytes(file.read_bytes()[:-20])
@@ -55,7 +55,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
     assert loaded.disk() == before
 
 
-def test_what_a_dry_run_announced_is_what_the_next_run_reads(loaded: Project) -> None:
+def test_what_a_dry_run_announced_is_what_the_next_run_reads(loaded: CliProject) -> None:
     file = data_files(loaded, "Orders")[1]
     file.write_bytes(file.read_bytes()[:-20])
     lose_warehouse(loaded)
@@ -71,7 +71,7 @@ def test_what_a_dry_run_announced_is_what_the_next_run_reads(loaded: Project) ->
     loaded.shop.assert_same(["Orders", "Countries"])
 
 
-def test_a_question_waits_for_its_answer(loaded: Project) -> None:
+def test_a_question_waits_for_its_answer(loaded: CliProject) -> None:
     manifest = next(loaded.root.glob(f"lake/*/{loaded.shop.schema}_Countries*/_manifests/*.json"))
     facts = {**json.loads(manifest.read_text(encoding="utf-8")), "pipeline": "other", "load_id": "x"}
     manifest.with_name("x.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -106,7 +106,7 @@ def test_a_question_waits_for_its_answer(loaded: Project) -> None:
     ],
 )
 def test_what_cannot_be_understood_is_one_json_object_or_one_message(
-    project: Project, arguments: tuple[str, ...]
+    project: CliProject, arguments: tuple[str, ...]
 ) -> None:
     if arguments[-1] == "--tables":
         ended = project.call(arguments[0], "--json", *arguments[1:])

@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 Version = tuple[str, str, str | None, bool]
 """Key, start, end, latest."""
 
 
-def loaded(project: Project, collation: str, *versions: Version) -> None:
+def loaded(project: CliProject, collation: str, *versions: Version) -> None:
     """A history at the source, its key under that collation, brought into the warehouse."""
     shop = project.shop
     shop.execute(
@@ -46,7 +46,7 @@ def loaded(project: Project, collation: str, *versions: Version) -> None:
 
 
 @pytest.fixture(autouse=True)
-def cleared(project: Project) -> Iterator[None]:
+def cleared(project: CliProject) -> Iterator[None]:
     """The schema is dropped when the test ends."""
     yield
     project.shop.execute("DROP TABLE IF EXISTS {s}.Accounts")
@@ -56,7 +56,7 @@ ALL = ("--apply", "--including-source-faults")
 """Histories that are wrong at the source are repaired in the warehouse only when that is asked for."""
 
 
-def repaired(project: Project, *arguments: str) -> dict[str, Any]:
+def repaired(project: CliProject, *arguments: str) -> dict[str, Any]:
     """The report. The exit code says whether anything is still to be repaired."""
     ended, report = project.json("repair", "Accounts", *arguments)
     left = report["findings"] if report["dry_run"] else [f for f in report["findings"] if not f["repaired"]]
@@ -65,7 +65,7 @@ def repaired(project: Project, *arguments: str) -> dict[str, Any]:
     return report
 
 
-def spoil(project: Project, assignment: str, key: str, start: str) -> None:
+def spoil(project: CliProject, assignment: str, key: str, start: str) -> None:
     """What somebody does to the warehouse alone."""
     with duckdb.connect(str(project.root / "house.duckdb")) as connection:
         changed = connection.execute(
@@ -79,11 +79,11 @@ def origins(report: dict[str, Any]) -> set[tuple[str, str]]:
     return {(finding["key"]["Account"], finding["origin"]) for finding in report["findings"]}
 
 
-def valid(project: Project) -> bool:
+def valid(project: CliProject) -> bool:
     return project.call("validate", "--tables", "Accounts").status == 0
 
 
-def history(project: Project) -> list[Version]:
+def history(project: CliProject) -> list[Version]:
     with duckdb.connect(str(project.root / "house.duckdb"), read_only=True) as connection:
         found = connection.execute("SELECT table_schema FROM information_schema.tables WHERE table_name = 'Accounts'")
         (schema,) = found.fetchone() or ("",)
@@ -93,7 +93,7 @@ def history(project: Project) -> list[Version]:
         ).fetchall()
 
 
-def test_spellings_of_one_entity_are_one_history(project: Project) -> None:
+def test_spellings_of_one_entity_are_one_history(project: CliProject) -> None:
     """Under a case-insensitive collation acme, ACME and 'acme ' are one: no version lacks a successor or an end."""
     loaded(
         project,
@@ -105,7 +105,7 @@ def test_spellings_of_one_entity_are_one_history(project: Project) -> None:
     assert repaired(project)["findings"] == []
 
 
-def test_a_version_ends_where_another_spelling_begins(project: Project) -> None:
+def test_a_version_ends_where_another_spelling_begins(project: CliProject) -> None:
     loaded(
         project,
         "Latin1_General_CI_AS",
@@ -119,7 +119,7 @@ def test_a_version_ends_where_another_spelling_begins(project: Project) -> None:
     assert repaired(project)["valid"] is True
 
 
-def test_case_makes_another_entity_where_the_collation_says_so(project: Project) -> None:
+def test_case_makes_another_entity_where_the_collation_says_so(project: CliProject) -> None:
     loaded(
         project,
         "Latin1_General_100_BIN2",
@@ -131,7 +131,7 @@ def test_case_makes_another_entity_where_the_collation_says_so(project: Project)
     assert (report["valid"], report["findings"]) == (True, [])
 
 
-def test_what_only_the_server_could_tell_is_reported_and_never_touched(project: Project) -> None:
+def test_what_only_the_server_could_tell_is_reported_and_never_touched(project: CliProject) -> None:
     """ß and ss are one in most collations, in some they are not: neither grouping may be taken for true."""
     loaded(
         project,
@@ -150,7 +150,7 @@ def test_what_only_the_server_could_tell_is_reported_and_never_touched(project: 
     assert [row for row in history(project) if row[0] != "other"] == [row for row in before if row[0] != "other"]
 
 
-def test_the_server_decides_which_keys_are_one(project: Project) -> None:
+def test_the_server_decides_which_keys_are_one(project: CliProject) -> None:
     """Case beyond ASCII is in no documented table: a version ends where the server says that its entity goes on."""
     loaded(
         project,
@@ -163,7 +163,7 @@ def test_the_server_decides_which_keys_are_one(project: Project) -> None:
     assert history(project)[0] == ("Né", "2026-01-01", "2026-01-05", False)
 
 
-def test_without_the_server_the_collation_is_not_guessed(project: Project) -> None:
+def test_without_the_server_the_collation_is_not_guessed(project: CliProject) -> None:
     """A repair needs no server, as before; what its collation would decide is left alone, and the report says why."""
     loaded(
         project,
@@ -185,7 +185,7 @@ SOUND = (("sound", "2026-01-01", "2026-01-05", False), ("sound", "2026-01-05", N
 GAP = (("gap", "2026-01-01", "2026-01-05", False), ("gap", "2026-01-07", None, True))
 
 
-def test_what_the_source_has_wrong_is_left_to_the_source(project: Project) -> None:
+def test_what_the_source_has_wrong_is_left_to_the_source(project: CliProject) -> None:
     """A repair of it would be a difference for validation, and the next load would undo it."""
     loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
     before = history(project)
@@ -198,7 +198,7 @@ def test_what_the_source_has_wrong_is_left_to_the_source(project: Project) -> No
     assert valid(project)
 
 
-def test_what_the_source_has_wrong_is_mended_on_demand_and_the_price_is_told(project: Project) -> None:
+def test_what_the_source_has_wrong_is_mended_on_demand_and_the_price_is_told(project: CliProject) -> None:
     loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
     report = repaired(project, *ALL)
     assert (report["applied"], report["remaining"]) == (1, 0)
@@ -210,7 +210,7 @@ def test_what_the_source_has_wrong_is_mended_on_demand_and_the_price_is_told(pro
     assert origins(repaired(project)) == {("open twice", "source")}
 
 
-def test_what_only_the_warehouse_has_wrong_becomes_what_the_source_said(project: Project) -> None:
+def test_what_only_the_warehouse_has_wrong_becomes_what_the_source_said(project: CliProject) -> None:
     loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND, *GAP)
     before = history(project)
     spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
@@ -225,7 +225,7 @@ def test_what_only_the_warehouse_has_wrong_becomes_what_the_source_said(project:
     assert origins(repaired(project)) == {("open twice", "source"), ("gap", "source")}
 
 
-def test_a_version_that_only_the_warehouse_has_is_told_and_not_made_to_fit(project: Project) -> None:
+def test_a_version_that_only_the_warehouse_has_is_told_and_not_made_to_fit(project: CliProject) -> None:
     loaded(project, "Latin1_General_BIN2", *SOUND)
     with duckdb.connect(str(project.root / "house.duckdb")) as connection:
         connection.execute(
@@ -241,7 +241,7 @@ def test_a_version_that_only_the_warehouse_has_is_told_and_not_made_to_fit(proje
     assert repaired(project)["findings"] == []
 
 
-def test_without_the_lake_nobody_knows_whose_fault_it_is(project: Project) -> None:
+def test_without_the_lake_nobody_knows_whose_fault_it_is(project: CliProject) -> None:
     loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
     spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
     shutil.rmtree(project.root / "lake")
@@ -253,7 +253,7 @@ def test_without_the_lake_nobody_knows_whose_fault_it_is(project: Project) -> No
     assert repaired(project, *ALL)["remaining"] == 0
 
 
-def test_a_person_gets_a_table_and_json_only_when_asked(project: Project) -> None:
+def test_a_person_gets_a_table_and_json_only_when_asked(project: CliProject) -> None:
     loaded(project, "Latin1_General_BIN2", *OPEN_TWICE, *SOUND)
     spoil(project, '"IsLatest" = true', "sound", "2026-01-01")
     told = project.call("repair", "Accounts")

@@ -8,13 +8,13 @@ import pytest
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from tests.integration.cli.project import Project
+from tests.support.cli_project import CliProject
 
 pytestmark = pytest.mark.timeout(900)
 """A dozen commands, each a process: on a machine that is busy with other things each takes seconds."""
 
 
-def last_errors(project: Project, *, on_terminal: bool = False) -> dict[str, str | None]:
+def last_errors(project: CliProject, *, on_terminal: bool = False) -> dict[str, str | None]:
     """By table, the first line; the same from Python, and on the terminal."""
     ended, found = project.json("status")
     assert ended.status == 0
@@ -32,7 +32,7 @@ def last_errors(project: Project, *, on_terminal: bool = False) -> dict[str, str
     return lines
 
 
-def in_python(project: Project) -> dict[str, Any]:
+def in_python(project: CliProject) -> dict[str, Any]:
     values = {**project.values}
     values["database"] = {**values["database"], "password": project.shop.server.password}
     values["state"] = {name: str(project.root / place) for name, place in values["state"].items()}
@@ -40,13 +40,13 @@ def in_python(project: Project) -> dict[str, Any]:
     return values
 
 
-def rules(project: Project, **rule: Any) -> None:
+def rules(project: CliProject, **rule: Any) -> None:
     (countries,) = project.values["static_tables"]
     countries["quality"] = [{"column": "Area", **rule}]
 
 
 @pytest.mark.parametrize("loaded_before", [True, False], ids=["loaded before", "first run"])
-def test_each_table_tells_its_own_last_error_until_it_succeeds(project: Project, loaded_before: bool) -> None:
+def test_each_table_tells_its_own_last_error_until_it_succeeds(project: CliProject, loaded_before: bool) -> None:
     """One table fails when it is planned, one when it is loaded, one succeeds."""
     schema = project.shop.schema
     if loaded_before:
@@ -86,7 +86,7 @@ def test_each_table_tells_its_own_last_error_until_it_succeeds(project: Project,
     assert last_errors(project) == {"Orders": None, "Customers": None, "Countries": None}
 
 
-def test_a_partition_table_that_cannot_be_planned_tells_so_until_it_can(project: Project) -> None:
+def test_a_partition_table_that_cannot_be_planned_tells_so_until_it_can(project: CliProject) -> None:
     """Its partitions have no failures of their own: all of them are up to date when the columns are as before."""
     project.values["partition_tables"][0]["schema_drift"] = "freeze"
     assert project.call("run").status == 0
@@ -103,7 +103,7 @@ def test_a_partition_table_that_cannot_be_planned_tells_so_until_it_can(project:
     assert set(last_errors(project).values()) == {None}
 
 
-def test_a_config_that_a_table_refuses_is_its_last_error(project: Project) -> None:
+def test_a_config_that_a_table_refuses_is_its_last_error(project: CliProject) -> None:
     project.values["static_tables"][0]["exclude_columns"] = ["Nowhere"]
     project.values["scd_tables"][0]["last_modified_column"] = "Moved"
     assert project.call("run").status == 2

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.project import Project
-from tests.integration.dotted_tables import DottedTables
-from tests.integration.server_shop import Server
+from tests.support.cli_project import CliProject
+from tests.support.dotted_tables import DottedTables
+from tests.support.server_shop import Server
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def tables(snapshot_server: Server, tmp_path: Path) -> Iterator[DottedTables]:
         made.drop()
 
 
-def test_commands_print_and_take_names_in_brackets(project: Project, tables: DottedTables) -> None:
+def test_commands_print_and_take_names_in_brackets(project: CliProject, tables: DottedTables) -> None:
     one, other = tables.all
     project.values |= {
         "partition_tables": [{"schema_name": t.schema, "table_name": t.table} for t in tables.all],
@@ -52,7 +52,7 @@ def test_commands_print_and_take_names_in_brackets(project: Project, tables: Dot
     assert "'(-inf,10]'" in refused["error"]["message"]
 
 
-def test_a_command_that_an_error_names_can_be_pasted_into_a_shell(project: Project, tables: DottedTables) -> None:
+def test_a_command_that_an_error_names_can_be_pasted_into_a_shell(project: CliProject, tables: DottedTables) -> None:
     one = tables.all[0]
     project.values |= {
         "partition_tables": [

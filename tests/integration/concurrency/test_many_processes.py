@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.integration.server_shop import ServerShop
+from tests.support.forks import Forks
+from tests.support.server_shop import ServerShop
 
 ON_POSTGRES = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
 
 def write_config(shop: ServerShop, state_url: str | None) -> Path:
-    server = shop.server
     path = shop.root / "dltsync.yaml"
     config = {
-        "database": {
-            "server": server.host,
-            "port": server.port,
-            "database": server.database,
-            "username": server.username,
-            "password": server.password,
-            "trust_server_certificate": True,
-        },
+        "database": shop.server.database_section,
         "state": {"state_directory": "state", "parquet_directory": "lake", "state_url": state_url},
         "destination": {"path": "house.duckdb"},
         "partition_tables": [{"schema_name": shop.schema, "table_name": "Orders"}],
@@ -46,28 +37,25 @@ def write_config(shop: ServerShop, state_url: str | None) -> Path:
 @pytest.mark.parametrize(
     ("ledger", "processes"),
     [
-        ("sqlite", 3),
+        pytest.param("sqlite", 3, marks=pytest.mark.xdist_group("forks")),
         pytest.param("sqlite", 8, marks=pytest.mark.slow),
         pytest.param("postgres", 8, marks=ON_POSTGRES),
     ],
 )
 def test_processes_over_one_config_bring_every_row_once(
-    shop: ServerShop, ledger: str, processes: int, request: pytest.FixtureRequest
+    shop: ServerShop, forks: Forks, ledger: str, processes: int, request: pytest.FixtureRequest
 ) -> None:
     config = write_config(shop, request.getfixturevalue("postgres_url") if ledger == "postgres" else None)
-    command = [sys.executable, "-m", "dltsync_core.cli", "run", "--config", str(config), "--json"]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    answers = [process.communicate() for process in running]
-    for process, (out, errors) in zip(running, answers, strict=True):
-        failed = [(u["unit"], u["error"]) for u in json.loads(out).get("units", ()) if u["status"] == "failed"]
-        assert process.returncode == 0, (failed, errors[-2000:])
+    command = {"arguments": ["run", "--config", str(config), "--json"]}
+    answers = forks.run_all("tests.support.cli_command:call", [command] * processes, directory=shop.root)
+    for ended in answers:
+        failed = [(u["unit"], u["error"]) for u in json.loads(ended.stdout).get("units", ()) if u["status"] == "failed"]
+        assert ended.status == 0, (failed, ended.stderr[-2000:])
     shop.assert_same()
     loaded = [
         (unit["table"], unit["unit"])
-        for out, _ in answers
-        for unit in json.loads(out)["units"]
+        for ended in answers
+        for unit in json.loads(ended.stdout)["units"]
         if unit["status"] == "committed"
     ]
     assert len(loaded) == len(set(loaded)) == 5

@@ -12,8 +12,8 @@ from tests.integration.crash.processes import Processes
 from tests.integration.crash.stage import Stage
 from tests.integration.crash.table_kinds import Case
 from tests.integration.crash.warehouses import WarehouseUnderTest
-from tests.integration.forks import Forks
-from tests.integration.server_shop import Server
+from tests.support.forks import Forks
+from tests.support.server_shop import Server
 
 
 @pytest.fixture

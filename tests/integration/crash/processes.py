@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.crash.attempts import Attempt, Stop
-from tests.integration.forks import Forks
+from tests.support.forks import Forks
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests.integration.crash.attempts import Stop
 from tests.integration.crash.processes import Processes, Told
 from tests.integration.crash.table_kinds import Case, Loss
 from tests.integration.crash.warehouses import Rows, WarehouseUnderTest, plain
-from tests.integration.server_shop import Server
+from tests.support.server_shop import Server
 
 
 @dataclass
@@ -89,16 +89,8 @@ class Stage:
         return self.processes.run(self.config(place), runs=[arguments] * times, stop=stop)
 
     def config(self, place: Path) -> dict[str, Any]:
-        server = self.server
         return {
-            "database": {
-                "server": server.host,
-                "port": server.port,
-                "database": server.database,
-                "username": server.username,
-                "password": server.password,
-                "trust_server_certificate": True,
-            },
+            "database": self.server.database_section,
             "processing": {"batch_size": 4},
             "state": {"state_directory": str(place / "state"), "parquet_directory": str(place / "lake")},
             "destination": self.warehouse.destination(place),

@@ -14,13 +14,13 @@ import pytest
 
 import dltsync_core
 from dltsync_core import checkpoints
-from tests.crash_summary import CELLS
 from tests.integration.crash.attempts import Stop
 from tests.integration.crash.rehearsal import REHEARSED, rehearsed, steps_of_kind
 from tests.integration.crash.stage import Stage
 from tests.integration.crash.table_kinds import CASES, KINDS, Case
 from tests.integration.crash.verdicts import half_visible, not_converged
 from tests.integration.crash.warehouses import WAREHOUSES, WarehouseUnderTest
+from tests.support.crash_summary import CELLS
 
 StageOf = Callable[[Case, WarehouseUnderTest], Stage]
 Record = Callable[[str, object], None]

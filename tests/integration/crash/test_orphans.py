@@ -18,7 +18,6 @@ import pytest
 from dltsync_core import checkpoints
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from tests.fixtures_stores import Bucket
 from tests.integration.crash.attempts import Stop
 from tests.integration.crash.lake_reader import manifests, rows_by_glob
 from tests.integration.crash.stage import Stage
@@ -32,6 +31,7 @@ from tests.integration.crash.table_kinds import (
 )
 from tests.integration.crash.verdicts import not_converged
 from tests.integration.crash.warehouses import WAREHOUSES, WarehouseUnderTest
+from tests.support.object_stores import Bucket
 
 StageOf = Callable[[Case, WarehouseUnderTest], Stage]
 

@@ -11,11 +11,11 @@ import pytest
 from dltsync_core.connect import circuit
 from dltsync_core.connect import retry as retrying
 from dltsync_core.state import sqlite_store as sqlite
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import odbc_driver
 from tests.integration.faults.troubles import Stranger
 from tests.integration.faults.world import World
-from tests.integration.server_shop import Server
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import odbc_driver
+from tests.support.server_shop import Server
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import QueryError, ServerUnreachable, StatementTimeout, SyncError
 from dltsync_core.extract.open_read_view import open_view
 from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, Stall, Where
-from tests.fixtures_faults import FaultControl
-from tests.integration.server_shop import Server
+from tests.support.fault_control import FaultControl
+from tests.support.server_shop import Server
 
 TABLE = "dbo.broken_reads"
 READ = f"SELECT n FROM {TABLE}"
@@ -41,15 +41,7 @@ def session(faulty_server: Server, numbers: None, faults: FaultControl) -> Itera
 
 
 def _config(server: Server, **more: Any) -> DatabaseConfig:
-    return DatabaseConfig(
-        server=server.host,
-        port=server.port,
-        database=server.database,
-        username=server.username,
-        password=server.password,
-        trust_server_certificate=True,
-        **more,
-    )
+    return server.database_config(**more)
 
 
 def by_fetch(session: DataSession) -> int:

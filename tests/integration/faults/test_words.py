@@ -20,10 +20,10 @@ from sqlserver_sandbox.faults.plan import (
     Tear,
     Where,
 )
-from tests.fixtures_faults import FaultControl
+from tests.integration.faults.checks import check, check_manifests, check_messages, one_run
 from tests.integration.faults.schedule import ROWS_OF
-from tests.integration.faults.test_schedules import check, check_manifests, check_messages, one_run
 from tests.integration.faults.world import World
+from tests.support.fault_control import FaultControl
 
 LOGINS = Where(times=None)
 ROWS = Where(pattern=ROWS_OF, table="Countries", times=None)

@@ -18,7 +18,7 @@ import duckdb
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from tests.integration.server_shop import COLUMNS, Rows, Server, ServerShop, plain_rows
+from tests.support.server_shop import COLUMNS, Rows, Server, ServerShop, plain_rows
 
 BOUNDARIES = 2
 MOMENTS = frozenset({"PlacedAt", "EffectiveDate", "EndDate", "Changed"})

@@ -17,7 +17,7 @@ from dltsync_core.config import StateConfig
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.lake.storage.object_store import ObjectStorage
-from tests.core.lake.lake_loads import batch_of, facts_of, final_facts, next_fence
+from tests.support.lake_loads import batch_of, facts_of, final_facts, next_fence
 
 UNIT = "[2024-01-01,2024-02-01)"
 

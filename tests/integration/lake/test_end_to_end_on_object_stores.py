@@ -14,8 +14,8 @@ import pytest
 
 from dltsync_core.config import PipelineConfig, StateConfig
 from dltsync_core.run.result import RunResult, ThreeCounts
-from tests.fixtures_stores import Bucket
-from tests.integration.server_shop import COLUMNS, Server, ServerShop, Statements, plain_rows
+from tests.support.object_stores import Bucket
+from tests.support.server_shop import COLUMNS, Server, ServerShop, Statements, plain_rows
 
 
 class BucketShop(ServerShop):

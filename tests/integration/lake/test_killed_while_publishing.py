@@ -17,9 +17,9 @@ from dltsync_core.clock import utc_now
 from dltsync_core.config import StateConfig
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.open_lake import open_lake
-from tests.core.lake.lake_loads import ORDERS, publish
-from tests.fixtures_stores import Bucket
 from tests.integration.lake.dying import UNIT
+from tests.support.lake_loads import ORDERS, publish
+from tests.support.object_stores import Bucket
 
 
 @pytest.fixture(scope="module")

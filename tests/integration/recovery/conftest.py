@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.server_shop import Server, ServerShop
+from tests.support.server_shop import Server, ServerShop
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from dltsync_core import checkpoints
 from dltsync_core.config import PipelineConfig
-from tests.fixtures_postgres import PostgresServer
-from tests.integration.server_shop import ServerShop
+from tests.support.postgres_server import PostgresServer
+from tests.support.server_shop import ServerShop
 
 
 @pytest.mark.survives(

@@ -19,7 +19,7 @@ import pytest
 
 from dltsync_core.run.result import RunResult
 from tests.integration.recovery.conftest import History, change
-from tests.integration.server_shop import ServerShop, Statements
+from tests.support.server_shop import ServerShop, Statements
 
 ORDERS, CUSTOMERS, COUNTRIES = 24, 4, 3
 EVERYTHING = ORDERS + CUSTOMERS + COUNTRIES

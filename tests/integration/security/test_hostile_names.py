@@ -18,8 +18,8 @@ from dltsync_core.connect.control import control_session
 from dltsync_core.errors import ConnectError
 from dltsync_core.logging import configure_logging
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from tests.hostile import HOSTILE, PASSWORDS
-from tests.integration.server_shop import Server
+from tests.support.hostile_text import HOSTILE, PASSWORDS
+from tests.support.server_shop import Server
 
 
 def bracketed(name: str) -> str:

@@ -18,8 +18,8 @@ from dltsync_core.errors import LoginFailed
 from dltsync_core.redaction import encodings_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, build_definitions
-from tests.hostile import PASSWORDS
-from tests.integration.server_shop import Server, ServerShop
+from tests.support.hostile_text import PASSWORDS
+from tests.support.server_shop import Server, ServerShop
 
 
 def _nowhere(secret: str, *texts: str) -> None:

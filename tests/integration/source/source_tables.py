@@ -12,7 +12,7 @@ import pyodbc
 from dltsync_core.config import DatabaseConfig, ProcessingConfig, TableConfig
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
-from tests.integration.server_shop import Server
+from tests.support.server_shop import Server
 
 UNUSED_WITHIN_SECONDS = 5.0
 
@@ -65,17 +65,7 @@ class SourceTables:
 
     def database(self, **values: Any) -> DatabaseConfig:
         """How the project reaches the server."""
-        return DatabaseConfig(
-            **{
-                "server": self.server.host,
-                "port": self.server.port,
-                "database": self.server.database,
-                "username": self.server.username,
-                "password": self.server.password,
-                "trust_server_certificate": True,
-                **values,
-            }
-        )
+        return self.server.database_config(**values)
 
     def source(self, **processing: Any) -> SqlServerSource:
         """The source half over this server."""

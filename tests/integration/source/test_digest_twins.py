@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.digest.segment import HashAlgorithm, digest_batches
+from dltsync_core.extract.unit import WHOLE
 from tests.integration.source.source_tables import SourceTables
+from tests.support.server_shop import Server
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 LETTERS = st.text(st.sampled_from("aäßÉ ~:0'€"), max_size=12)
@@ -80,7 +83,7 @@ WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 """Every example is a round trip to the server: shrinking takes minutes and a seed reproduces the failure anyway."""
 
 Row = tuple[str | None, ...]
-ROWS = st.lists(st.tuples(*(st.none() | values for values in VALUES.values())), max_size=4)
+ROWS = st.lists(st.tuples(*(st.none() | values for values in VALUES.values())), max_size=6)
 
 
 class Twins:
@@ -89,8 +92,11 @@ class Twins:
     def __init__(self, tables: SourceTables) -> None:
         self.tables = tables
         self.name = f"t{uuid.uuid4().hex[:8]}"
-        self.config = StaticTableConfig(table_name=self.name, schema_name=tables.schema)
         tables.table(self.name, ", ".join(f"c{i} {kind} NULL" for i, kind in enumerate(TYPES)))
+        self.config = StaticTableConfig(table_name=self.name, schema_name=tables.schema)
+        self.source = tables.source()
+        self.facts = self.source.read_tables([self.config])[self.config.name]
+        self.mapping = self.source.map_columns(self.facts, self.config)
 
     def fill(self, rows: Sequence[Row]) -> None:
         self.tables.run(f"DELETE FROM {{s}}.{self.name}")
@@ -100,14 +106,13 @@ class Twins:
 
     def both(self, algorithm: HashAlgorithm = "hashbytes_sha256") -> tuple[str, str]:
         """As computed by the server, and over what arrived."""
-        source = self.tables.source()
         config = self.config.model_copy(update={"hash_algorithm": algorithm})
-        facts = source.read_tables([config])[config.name]
-        mapping = source.map_columns(facts, config)
-        with source.read_view() as view:
-            server = view.probe_static(facts, mapping, config).signature.removesuffix(f"|{mapping.schema_digest}")
-        arrived, _ = self.tables.read(config)
-        return server, digest_batches(arrived.to_batches(), mapping.columns, algorithm=algorithm).text
+        arrived: list[pa.RecordBatch] = []
+        with self.source.read_view() as view:
+            server = view.probe_static(self.facts, self.mapping, config).signature
+            view.extract(self.facts, self.mapping, WHOLE, arrived.append)
+        arrow = digest_batches(arrived, self.mapping.columns, algorithm=algorithm).text
+        return server.removesuffix(f"|{self.mapping.schema_digest}"), arrow
 
 
 def _placeholder(kind: str) -> str:
@@ -116,9 +121,14 @@ def _placeholder(kind: str) -> str:
     return f"CAST(? AS {kind})"
 
 
-@pytest.fixture
-def twins(tables: SourceTables) -> Twins:
-    return Twins(tables)
+@pytest.fixture(scope="module")
+def twins(server: Server) -> Iterator[Twins]:
+    """One table for all tests of the module: each fills it anew."""
+    tables = SourceTables(server)
+    try:
+        yield Twins(tables)
+    finally:
+        tables.drop()
 
 
 @pytest.mark.parametrize("algorithm", ["hashbytes_sha256", "hashbytes_md5"])
@@ -132,7 +142,7 @@ def test_no_rows_and_rows_of_nothing_are_different(twins: Twins, algorithm: Hash
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     phases=WITHOUT_SHRINKING,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

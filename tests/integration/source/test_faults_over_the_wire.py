@@ -25,8 +25,8 @@ from dltsync_core.errors import (
     SyncError,
 )
 from dltsync_core.extract.source import SqlServerSource
-from tests.fixtures_sandbox import SandboxServer
 from tests.integration.source.source_tables import SourceTables
+from tests.support.sandbox_server import SandboxServer
 
 WRONG = "wr;}{=on'g €😀 pass"
 

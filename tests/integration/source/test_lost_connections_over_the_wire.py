@@ -22,9 +22,9 @@ from dltsync_core.errors import ServerUnreachable, TransientQueryError
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
-from tests.integration.server_shop import Server, Statements
 from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
+from tests.support.server_shop import Server, Statements
 
 ROWS = 100
 LOST = "the connection broke"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from dltsync_core.catalog.queries import query
-from dltsync_core.config import DatabaseConfig, ProcessingConfig, StaticTableConfig
+from dltsync_core.config import ProcessingConfig, StaticTableConfig
 from dltsync_core.errors import UnsupportedServer
 from dltsync_core.extract.source import SqlServerSource
 from sqlserver_sandbox.faults.plan import Fail, Fault, Where
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import SandboxServer
 
 LACKING = {
     "database": ("is_read_committed_snapshot_on", 207, "Invalid column name 'is_read_committed_snapshot_on'."),
@@ -26,14 +26,7 @@ LACKING = {
 
 @pytest.fixture
 def source(faulty_sandbox: SandboxServer, faults: FaultControl) -> SqlServerSource:
-    database = DatabaseConfig(
-        server=faulty_sandbox.host,
-        port=faulty_sandbox.port,
-        database=faulty_sandbox.database,
-        username=faulty_sandbox.user,
-        password=faulty_sandbox.password,
-        trust_server_certificate=True,
-    )
+    database = faulty_sandbox.database_config()
     with faults._connection.cursor() as cursor:
         cursor.execute("IF OBJECT_ID('dbo.OldServer') IS NULL CREATE TABLE dbo.OldServer (Id int NOT NULL PRIMARY KEY)")
     return SqlServerSource(database, ProcessingConfig(retry_attempts=1))

@@ -10,12 +10,10 @@ import time
 import pytest
 
 from sqlserver_sandbox.faults.plan import Fault, Stall
-from tests.fixtures_faults import FaultControl
 from tests.integration.source.caught_reader import ENDED_AS_IT_SHOULD
+from tests.integration.source.faulty_tables import AT_ROWS
 from tests.integration.source.source_tables import SourceTables
-from tests.integration.source.test_stalls_over_the_wire import AT_ROWS, faulty_tables
-
-__all__ = ["faulty_tables"]
+from tests.support.fault_control import FaultControl
 
 STALL_SECONDS = 50.0
 ENDS_WITHIN = 40.0

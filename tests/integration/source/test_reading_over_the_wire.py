@@ -18,9 +18,9 @@ from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
-from tests.cancelling import cancelled_after
-from tests.integration.server_shop import Server
 from tests.integration.source.source_tables import SourceTables
+from tests.support.cancelling import cancelled_after
+from tests.support.server_shop import Server
 
 
 def _lanes(*rows: str, algorithm: str = "sha256") -> tuple[int, int]:

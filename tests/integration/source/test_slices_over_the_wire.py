@@ -21,9 +21,9 @@ from dltsync_core.extract.unit import WHOLE, Extracted, UnitFilter
 from dltsync_core.tsql.select import select_rows
 from dltsync_core.tsql.slices import in_key_order
 from dltsync_core.typemap.mapping import TableMapping
-from tests.integration.server_shop import Server, Statements
 from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
+from tests.support.server_shop import Server, Statements
 
 STATIC = "t"
 

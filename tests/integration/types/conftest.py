@@ -10,9 +10,9 @@ from pathlib import Path
 import pyodbc
 import pytest
 
-from tests.fixtures_sandbox import SandboxServer, odbc_driver
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse
+from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables
 
 _numbers = itertools.count(1)
 
@@ -27,7 +27,7 @@ def canned_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 
 
 @pytest.fixture
-def canned_house(canned_sandbox: SandboxServer, tmp_path: Path) -> TypeHouse:
+def canned_house(canned_sandbox: SandboxServer, tmp_path: Path) -> TypeTables:
     """Tables in a database of their own: tins belong to one."""
     name = f"tins{next(_numbers)}"
     with closing(pyodbc.connect(canned_sandbox.odbc(), autocommit=True)) as master:
@@ -41,4 +41,4 @@ def canned_house(canned_sandbox: SandboxServer, tmp_path: Path) -> TypeHouse:
         driver=str(odbc_driver()),
         described="the sandbox, answering from tins",
     )
-    return TypeHouse(server, tmp_path)
+    return TypeTables(server, tmp_path)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from tests.integration.types.house import TypeHouse
 from tests.integration.types.random_columns import KINDS, Kind
+from tests.support.type_tables import TypeTables
 
 Row = tuple[Any, ...]
 
@@ -139,7 +139,7 @@ def changed(table: Table, data: st.DataObject) -> tuple[str, Table]:
 class Places:
     """One table of a house in its three places. DuckDB and pyodbc only; none of the project's code."""
 
-    def __init__(self, house: TypeHouse, name: str, table: Table) -> None:
+    def __init__(self, house: TypeTables, name: str, table: Table) -> None:
         self.house = house
         self.name = name
         self.table = table

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.config import PipelineConfig, RepresentationConfig
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 
-class ChoosingHouse(TypeHouse):
+class ChoosingHouse(TypeTables):
     """A house whose config makes choices for all tables."""
 
     choices: RepresentationConfig = RepresentationConfig()

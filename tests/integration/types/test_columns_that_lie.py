@@ -13,14 +13,14 @@ from dltsync_core.cli.app import app
 from dltsync_core.errors import CatalogError, UnsupportedColumn
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.typemap import TableMapping
-from tests.integration.types import tins
-from tests.integration.types.house import TypeHouse
+from tests.support import canned_answers as canned
+from tests.support.type_tables import TypeTables
 
-UNMASK = tins.answer(r".*HAS_PERMS_BY_NAME.*'UNMASK'.*", {"unmask": tins.INT}, [tins.integer(0)], is_pattern=True)
+UNMASK = canned.answer(r".*HAS_PERMS_BY_NAME.*'UNMASK'.*", {"unmask": canned.INT}, [canned.integer(0)], is_pattern=True)
 NODE = "A1B2C3D4E5F60718293A4B5C6D7E8F90"
 
 
-def _mapping(house: TypeHouse, **settings: Any) -> TableMapping:
+def _mapping(house: TypeTables, **settings: Any) -> TableMapping:
     house.tables["t"] = settings
     config = house.config()
     source = SqlServerSource(config.database, config.processing)
@@ -28,9 +28,9 @@ def _mapping(house: TypeHouse, **settings: Any) -> TableMapping:
     return source.map_columns(source.read_tables([table])[table.name], table)
 
 
-def _flags(house: TypeHouse, declared: str, **columns: dict[str, Any]) -> None:
+def _flags(house: TypeTables, declared: str, **columns: dict[str, Any]) -> None:
     house.create("t", f"id int NOT NULL PRIMARY KEY, {declared}")
-    tins.put_up(house.connection, answers=[UNMASK], columns={f"{house.schema}.t": columns})
+    canned.put_up(house.connection, answers=[UNMASK], columns={f"{house.schema}.t": columns})
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def _flags(house: TypeHouse, declared: str, **columns: dict[str, Any]) -> None:
         ({"encryption_type": 1}, "encrypted (Always Encrypted): it would read ciphertext"),
     ],
 )
-def test_values_that_would_be_fake_are_refused(canned_house: TypeHouse, flags: dict[str, Any], said: str) -> None:
+def test_values_that_would_be_fake_are_refused(canned_house: TypeTables, flags: dict[str, Any], said: str) -> None:
     _flags(canned_house, "c nvarchar(20) NULL", c=flags)
     with pytest.raises(UnsupportedColumn) as caught:
         _mapping(canned_house)
@@ -49,19 +49,19 @@ def test_values_that_would_be_fake_are_refused(canned_house: TypeHouse, flags: d
     assert _mapping(canned_house, exclude_columns=["c"]).schema.names == ["id"]
 
 
-def test_a_login_that_sees_through_the_mask_reads_the_column(canned_house: TypeHouse) -> None:
+def test_a_login_that_sees_through_the_mask_reads_the_column(canned_house: TypeTables) -> None:
     _flags(canned_house, "c nvarchar(20) NULL", c={"is_masked": True})
-    tins.put_up(canned_house.connection, columns={f"{canned_house.schema}.t": {"c": {"is_masked": True}}})
+    canned.put_up(canned_house.connection, columns={f"{canned_house.schema}.t": {"c": {"is_masked": True}}})
     assert _mapping(canned_house).schema.names == ["id", "c"]
 
 
-def test_rows_hidden_by_a_security_policy_are_refused_or_accepted_by_name(canned_house: TypeHouse) -> None:
+def test_rows_hidden_by_a_security_policy_are_refused_or_accepted_by_name(canned_house: TypeTables) -> None:
     house = canned_house
     house.create("t", "id int NOT NULL PRIMARY KEY")
     (number,) = house.connection.execute("SELECT OBJECT_ID(?)", f"{house.schema}.t").fetchone()
     policy = {"name": "p", "object_id": 77, "schema_id": 1, "is_enabled": True, "is_not_for_replication": False}
     predicate = {"object_id": 77, "security_predicate_id": 1, "target_object_id": number, "predicate_type": 0}
-    tins.put_up(
+    canned.put_up(
         house.connection,
         rows={"sys.security_policies": [policy | {"is_schema_bound": True}], "sys.security_predicates": [predicate]},
     )
@@ -85,7 +85,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _all_kinds(house: TypeHouse) -> None:
+def _all_kinds(house: TypeTables) -> None:
     declared = ", ".join(f"{name} {kind}" for name, (kind, _) in KINDS.items())
     house.create("t", f"id int NOT NULL PRIMARY KEY, {declared}")
     (number,) = house.connection.execute("SELECT OBJECT_ID(?)", f"{house.schema}.t").fetchone()
@@ -101,14 +101,14 @@ def _all_kinds(house: TypeHouse) -> None:
         "uses_database_collation",
     )
     row |= dict.fromkeys((*zero, "default_object_id", "rule_object_id"), 0) | dict.fromkeys(flags, False)
-    tins.put_up(
+    canned.put_up(
         house.connection,
         columns={f"{house.schema}.t": {name.strip("[]"): flags for name, (_, flags) in KINDS.items()}},
         rows={"sys.computed_columns": [row]},
     )
 
 
-def test_what_is_not_simply_stored_is_said_in_the_contract(canned_house: TypeHouse) -> None:
+def test_what_is_not_simply_stored_is_said_in_the_contract(canned_house: TypeTables) -> None:
     _all_kinds(canned_house)
     mapping = _mapping(canned_house)
     assert {name: contract["origin"] for name, contract in mapping.contracts().items()} == {
@@ -131,7 +131,7 @@ def test_what_is_not_simply_stored_is_said_in_the_contract(canned_house: TypeHou
     assert (types["valid_from"], types["valid_to"], types["stamp"]) == ("timestamp[ns]", "string", "binary")
 
 
-def test_the_plan_shows_the_contract_of_every_column(canned_house: TypeHouse) -> None:
+def test_the_plan_shows_the_contract_of_every_column(canned_house: TypeTables) -> None:
     house = canned_house
     _all_kinds(house)
     house.execute("ALTER TABLE {s}.t ADD since datetimeoffset(7) NULL")

@@ -12,8 +12,8 @@ from dltsync_core.config import ProcessingConfig
 from dltsync_core.extract.batch_size import MEGABYTE
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 SIZE = 8 * MEGABYTE
 ROWS = 2
@@ -35,9 +35,9 @@ STORED: dict[str, str | bytes] = {
 
 
 @pytest.fixture(scope="module")
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
     """Each of two rows has 8 MB in two columns, so that every column has one; small rows lie around them."""
-    made = TypeHouse(server, tmp_path_factory.mktemp("large"))
+    made = TypeTables(server, tmp_path_factory.mktemp("large"))
     declared = ", ".join(f"{name} {kind} NULL" for name, kind in COLUMNS.items())
     made.create_partitioned("large", f"id int NOT NULL PRIMARY KEY, {declared}")
     names = list(COLUMNS)
@@ -51,7 +51,7 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.drop()
 
 
-def test_every_large_value_arrives_whole(house: TypeHouse) -> None:
+def test_every_large_value_arrives_whole(house: TypeTables) -> None:
     assert errors(house.run()) == []
     items = ", ".join(f"sha256({name})" for name in COLUMNS)
     found = house.warehouse("large", items)
@@ -64,7 +64,7 @@ def test_every_large_value_arrives_whole(house: TypeHouse) -> None:
         assert digests == {hashlib.sha256(data).hexdigest()}, name
 
 
-def test_no_batch_is_much_larger_than_it_may_be(house: TypeHouse) -> None:
+def test_no_batch_is_much_larger_than_it_may_be(house: TypeTables) -> None:
     """batch_bytes_mb is less than one value here: a large row travels with no more than the small rows before it."""
     sizes: list[int] = []
     config = house.config()

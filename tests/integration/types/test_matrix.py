@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.integration.server_shop import Server
 from tests.integration.types.facts import BITS, MATRIX, Column
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 NULL_ROWS = 3
 """The first batch has this many rows, all NULL: no type may be guessed from it."""
 
 
 @pytest.fixture(scope="module")
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
     """All tables of the matrix, brought over in one run."""
-    made = TypeHouse(server, tmp_path_factory.mktemp("types"))
+    made = TypeTables(server, tmp_path_factory.mktemp("types"))
     made.processing = {"batch_size": NULL_ROWS}
     for name, columns in MATRIX.items():
         declared = ", ".join(f"{column.name} {column.declared} NULL" for column in columns)
@@ -47,7 +47,7 @@ def _bits(value: Any) -> str | None:
 
 @pytest.mark.parametrize("place", ["lake", "warehouse"])
 @pytest.mark.parametrize("name", MATRIX)
-def test_every_cell_is_found_as_it_was_stored(house: TypeHouse, name: str, place: str) -> None:
+def test_every_cell_is_found_as_it_was_stored(house: TypeTables, name: str, place: str) -> None:
     columns = MATRIX[name]
     items = ", ".join("CAST({c} AS DOUBLE)" if c.shown == BITS else c.shown for c in columns)
     for column in columns:
@@ -65,12 +65,12 @@ def test_every_cell_is_found_as_it_was_stored(house: TypeHouse, name: str, place
 
 
 @pytest.mark.parametrize("name", MATRIX)
-def test_the_warehouse_has_the_exact_types(house: TypeHouse, name: str) -> None:
+def test_the_warehouse_has_the_exact_types(house: TypeTables, name: str) -> None:
     expected = {"id": "INTEGER", **{column.name: column.warehouse for column in MATRIX[name]}}
     assert house.warehouse_types(name) == expected
 
 
-def test_the_footer_has_the_contract_of_every_column(house: TypeHouse) -> None:
+def test_the_footer_has_the_contract_of_every_column(house: TypeTables) -> None:
     for name, columns in MATRIX.items():
         for footer in house.footers(name):
             contracts = json.loads(footer[b"dltsync.contracts"])
@@ -79,7 +79,7 @@ def test_the_footer_has_the_contract_of_every_column(house: TypeHouse) -> None:
             assert lossy == ({"offset7utc": "the offset"} if name == "moments" else {})
 
 
-def test_other_data_does_not_change_the_shape(house: TypeHouse) -> None:
+def test_other_data_does_not_change_the_shape(house: TypeTables) -> None:
     """Each column's form is chosen from catalogue and config: the next file of a table is like the first."""
     before = house.footers("moments")[0][b"dltsync.schema_digest"]
     house.execute(

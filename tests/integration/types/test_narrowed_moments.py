@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 
 @pytest.fixture
-def narrowed(server: Server, tmp_path: Path) -> Iterator[TypeHouse]:
-    house = TypeHouse(server, tmp_path)
+def narrowed(server: Server, tmp_path: Path) -> Iterator[TypeTables]:
+    house = TypeTables(server, tmp_path)
     house.create("Terms", "TermNo int NOT NULL PRIMARY KEY, EndsAt datetime2(7) NULL")
     house.execute("INSERT INTO {s}.Terms VALUES (1, '2020-01-01T00:00:00.1234567')")
     assert errors(house.run()) == []
@@ -25,7 +25,7 @@ def narrowed(server: Server, tmp_path: Path) -> Iterator[TypeHouse]:
     house.drop()
 
 
-def test_the_load_stops_before_anything_is_published_and_names_row_and_way_out(narrowed: TypeHouse) -> None:
+def test_the_load_stops_before_anything_is_published_and_names_row_and_way_out(narrowed: TypeTables) -> None:
     files, rows = narrowed.lake_files("Terms"), narrowed.warehouse("Terms", "*", "1")
     result = narrowed.run()
     (unit,) = result.failed
@@ -49,7 +49,7 @@ def test_the_load_stops_before_anything_is_published_and_names_row_and_way_out(n
     assert shown == [("2020-01-01 00:00:00.123",), ("9999-12-31 23:59:59.999",)]
 
 
-def test_the_other_way_out_is_the_source(narrowed: TypeHouse) -> None:
+def test_the_other_way_out_is_the_source(narrowed: TypeTables) -> None:
     assert len(errors(narrowed.run())) == 1
     narrowed.execute("UPDATE {s}.Terms SET EndsAt = '2262-04-11T00:00:00' WHERE TermNo = 7")
     assert errors(narrowed.run()) == []

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dltsync_core.config import PartitionTableConfig, PipelineConfig
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 ROWS = ("2024-01-01T00:00:00+02:00", "2023-12-31T23:30:00-05:30", "2024-06-30T23:59:59.123456+14:00")
 READ = [
@@ -23,13 +23,13 @@ READ = [
 
 
 @pytest.fixture
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
-    made = TypeHouse(server, tmp_path_factory.mktemp("offsets"))
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
+    made = TypeTables(server, tmp_path_factory.mktemp("offsets"))
     yield made
     made.drop()
 
 
-def test_the_text_is_read_by_duckdb_and_by_python(house: TypeHouse) -> None:
+def test_the_text_is_read_by_duckdb_and_by_python(house: TypeTables) -> None:
     columns = ", ".join(f"at{n} datetimeoffset({n}) NULL" for n in (0, 3, 6, 7))
     house.create("Calls", f"id int NOT NULL PRIMARY KEY, {columns}")
     for number, value in enumerate(ROWS, start=1):
@@ -50,7 +50,7 @@ def test_the_text_is_read_by_duckdb_and_by_python(house: TypeHouse) -> None:
         assert pipeline.validate_all_tables(fingerprint="sha256")["valid"]
 
 
-class InstantHouse(TypeHouse):
+class InstantHouse(TypeTables):
     """A table on a partition function over instants. A boundary lies between two microseconds where `scale` is 7."""
 
     scale = 7

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dltsync_core.config import PipelineConfig, SCDTableConfig
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 ENDS: dict[str, tuple[str, str | None, str, str | None]] = {
     "Usual": ("datetime2(7)", "9999-12-31T23:59:59.9999999", "TIMESTAMP", "9999-12-31 23:59:59.999999"),
@@ -42,7 +42,7 @@ ENDS: dict[str, tuple[str, str | None, str, str | None]] = {
 REPRESENTATIONS = {"Instant": {"EndDate": "utc_open_end"}, "Whole": {"EndDate": "text"}}
 
 
-class HistoryHouse(TypeHouse):
+class HistoryHouse(TypeTables):
     """Scd tables: key 1 has two versions, the earlier one left open, key 2 is as it should be."""
 
     def config(self) -> PipelineConfig:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ CHANGES = {
 
 
 @pytest.fixture
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
-    made = TypeHouse(server, tmp_path_factory.mktemp("types"))
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
+    made = TypeTables(server, tmp_path_factory.mktemp("types"))
     for name, change in CHANGES.items():
         made.create(name, f"id int NOT NULL PRIMARY KEY, v {change.before} NULL")
         fill(made, name, change.before, change.stored)
@@ -65,13 +65,13 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.drop()
 
 
-def fill(house: TypeHouse, name: str, declared: str, values: tuple[str, ...]) -> None:
+def fill(house: TypeTables, name: str, declared: str, values: tuple[str, ...]) -> None:
     for number, value in enumerate(values, start=1):
         house.execute(f"INSERT INTO {{s}}.{name} VALUES ({number}, CAST('{value}' AS {declared}))")
     house.execute(f"INSERT INTO {{s}}.{name} VALUES (99, NULL)")
 
 
-def test_a_type_that_holds_every_value_goes_through(house: TypeHouse) -> None:
+def test_a_type_that_holds_every_value_goes_through(house: TypeTables) -> None:
     for name, change in CHANGES.items():
         house.execute(f"DROP TABLE {{s}}.{name}")
         house.execute(f"CREATE TABLE {{s}}.{name} (id int NOT NULL PRIMARY KEY, v {change.after} NULL)")
@@ -89,7 +89,7 @@ def test_a_type_that_holds_every_value_goes_through(house: TypeHouse) -> None:
     assert report["valid"], report
 
 
-def test_a_day_beyond_nanoseconds_is_refused_with_its_row(house: TypeHouse) -> None:
+def test_a_day_beyond_nanoseconds_is_refused_with_its_row(house: TypeTables) -> None:
     """The source went from datetime2(7), which the warehouse keeps, to a date that reaches further."""
     for declared, value in (("datetime2(7)", "2024-01-01T00:00:00.1234567"), ("date", "9999-12-31")):
         house.execute("DROP TABLE {s}.DateToSeven")
@@ -105,7 +105,7 @@ def test_a_day_beyond_nanoseconds_is_refused_with_its_row(house: TypeHouse) -> N
 
 
 def test_a_system_alias_type_is_the_type_below_it(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
-    house = TypeHouse(server, tmp_path_factory.mktemp("sysname"))
+    house = TypeTables(server, tmp_path_factory.mktemp("sysname"))
     house.create("Hosts", "id int NOT NULL PRIMARY KEY, host sysname NOT NULL, other sysname NULL")
     house.execute("INSERT INTO {s}.Hosts VALUES (1, N'Łódź', NULL)")
     assert errors(house.run()) == []

@@ -16,9 +16,9 @@ from dltsync_core.digest.segment import digest_batches
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.validate.fingerprint import SHA256
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
 from tests.integration.types.random_tables import Places, Table, changed, tables
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 FEW = settings(
     max_examples=2,  # the first is the smallest there is
@@ -33,7 +33,7 @@ MANY = settings(FEW, max_examples=25)
 class Fingerprints:
     """The number of each table of a house: asked of the server, and computed over rows of the lake or the warehouse."""
 
-    def __init__(self, house: TypeHouse) -> None:
+    def __init__(self, house: TypeTables) -> None:
         config = house.config()
         self._source = SqlServerSource(config.database, config.processing)
         facts = self._source.read_tables(config.tables)
@@ -54,7 +54,7 @@ class Fingerprints:
 
 def loaded(server: Server, root: Path, drawn: Sequence[Table]) -> list[Places]:
     """All tables in a house of their own, brought over in one run."""
-    house = TypeHouse(server, root)
+    house = TypeTables(server, root)
     places = [Places(house, f"t{number}", table) for number, table in enumerate(drawn)]
     for place in places:
         place.create()
@@ -62,7 +62,7 @@ def loaded(server: Server, root: Path, drawn: Sequence[Table]) -> list[Places]:
     return places
 
 
-def invalid(house: TypeHouse) -> dict[str, list[str]]:
+def invalid(house: TypeTables) -> dict[str, list[str]]:
     """What `dltsync validate --fingerprint` says of the tables that are not equal."""
     with house.pipeline() as pipeline:
         report = pipeline.validate_all_tables(fingerprint="sha256")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.server_shop import Server, ServerShop
-from tests.integration.types.house import TypeHouse
 from tests.integration.validation.loaded import LoadedShop
+from tests.support.server_shop import Server, ServerShop
+from tests.support.type_tables import TypeTables
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def synced(loaded: LoadedShop) -> Iterator[LoadedShop]:
 
 
 @pytest.fixture
-def types(server: Server, tmp_path: Path) -> Iterator[TypeHouse]:
+def types(server: Server, tmp_path: Path) -> Iterator[TypeTables]:
     """Tables of any columns, and a pipeline over them."""
-    house = TypeHouse(server, tmp_path)
+    house = TypeTables(server, tmp_path)
     yield house
     house.drop()

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from tests.integration.server_shop import ServerShop
+from tests.support.server_shop import ServerShop
 
 
 class LoadedShop:

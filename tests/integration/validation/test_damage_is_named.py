@@ -11,9 +11,9 @@ import pytest
 
 from dltsync_core.config import ProcessingConfig
 from dltsync_core.errors import ConfigError
-from tests.integration.cli.project import Project
-from tests.integration.forks import Forks
 from tests.integration.validation.loaded import LoadedShop, flip_a_byte, truncate
+from tests.support.cli_project import CliProject
+from tests.support.forks import Forks
 
 FEBRUARY, MARCH = "[2026-02-01,2026-03-01)", "[2026-03-01,+inf)"
 
@@ -143,7 +143,7 @@ def test_a_damaged_lake_file_is_named(synced: LoadedShop, damage: Callable[[Path
 
 
 def test_the_command_ends_with_nine_and_says_it(synced: LoadedShop, forks: Forks, tmp_path: Path) -> None:
-    project = Project(synced.shop, forks, tmp_path)
+    project = CliProject(synced.shop, forks, tmp_path)
     project.values["state"] = {
         "state_directory": str(synced.shop.root / "state"),
         "parquet_directory": str(synced.shop.root / "lake"),

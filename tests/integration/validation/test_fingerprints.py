@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dltsync_core.errors import ConfigError
-from tests.integration.types.house import TypeHouse
 from tests.integration.validation.loaded import LoadedShop
+from tests.support.type_tables import TypeTables
 
 UNSEEN_BY_SUMS = {
     "two values that changed rows": (
@@ -43,7 +43,7 @@ def test_checksum_is_refused_with_the_reason(synced: LoadedShop) -> None:
         synced.report(fingerprint="checksum")
 
 
-def test_columns_without_a_twin_are_named_and_the_others_compared(types: TypeHouse) -> None:
+def test_columns_without_a_twin_are_named_and_the_others_compared(types: TypeTables) -> None:
     types.create(
         "Facts",
         "id int NOT NULL PRIMARY KEY, at_utc datetimeoffset(3) NULL, until_utc datetimeoffset(3) NULL, raw nvarchar(20) NULL, "

@@ -7,12 +7,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.type_tables import TypeTables, errors
 
 KEPT = "all: the warehouse keeps {0} rows that the source no longer has: they were not compared"
 
 
-def merged(house: TypeHouse) -> None:
+def merged(house: TypeTables) -> None:
     """Rows 1 to 4 at the source, 5 and 6 besides in the warehouse."""
     house.create(
         "Merged",
@@ -28,26 +28,26 @@ def merged(house: TypeHouse) -> None:
     assert errors(house.run()) == []
 
 
-def warehouse(house: TypeHouse, *statements: str) -> None:
+def warehouse(house: TypeTables, *statements: str) -> None:
     with duckdb.connect(str(house.root / "house.duckdb")) as connection:
         for statement in statements:
             connection.execute(statement)
 
 
-def report(house: TypeHouse, **how: Any) -> tuple[list[str], list[str], Any]:
+def report(house: TypeTables, **how: Any) -> tuple[list[str], list[str], Any]:
     with house.pipeline() as pipeline:
         (table,) = pipeline.validate_all_tables(**how)["tables"]
     return table["messages"], table["notes"], table["units"][0]
 
 
 @pytest.mark.parametrize("how", [{}, {"fingerprint": "sha256"}, {"row_diff": True}])
-def test_kept_rows_are_told_and_no_difference(types: TypeHouse, how: dict[str, Any]) -> None:
+def test_kept_rows_are_told_and_no_difference(types: TypeTables, how: dict[str, Any]) -> None:
     merged(types)
     messages, notes, unit = report(types, **how)
     assert (messages, notes, unit["kept"], unit["warehouse"]) == ([], [KEPT.format(2)], 2, 6)
 
 
-def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeHouse) -> None:
+def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeTables) -> None:
     """The numbers of rows came to the same, and nothing else was compared."""
     merged(types)
     warehouse(types, "DELETE FROM warehouse.Merged WHERE v = 1")
@@ -58,7 +58,7 @@ def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeHo
     assert (row["key"]["k"], row["message"]) == ("ü1 ", "missing in the warehouse")
 
 
-def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeHouse) -> None:
+def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeTables) -> None:
     merged(types)
     warehouse(types, "UPDATE warehouse.Merged SET v = 40 WHERE v = 4", "UPDATE warehouse.Merged SET v = 60 WHERE v = 6")
     assert report(types)[0] == ["all: v: sum source 10, lake 10, warehouse 46"]
@@ -72,13 +72,13 @@ def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeHouse
     assert {row["message"] for row in unit["row_diff"]["rows"]} == {"value differs in the warehouse"}
 
 
-def test_a_row_that_is_there_twice_is_none_that_is_kept(types: TypeHouse) -> None:
+def test_a_row_that_is_there_twice_is_none_that_is_kept(types: TypeTables) -> None:
     merged(types)
     warehouse(types, "INSERT INTO warehouse.Merged SELECT * FROM warehouse.Merged WHERE v = 1")
     assert report(types)[0] == ["all: source 4, lake 4, warehouse 7 (of which 2 kept on purpose) rows"]
 
 
-def test_without_the_key_in_the_warehouse_they_cannot_be_told_apart(types: TypeHouse) -> None:
+def test_without_the_key_in_the_warehouse_they_cannot_be_told_apart(types: TypeTables) -> None:
     merged(types)
     warehouse(types, "ALTER TABLE warehouse.Merged DROP COLUMN k")
     assert report(types)[0] == ["all: k: column source present, lake present, warehouse missing"]

@@ -17,7 +17,6 @@ import pyodbc
 import pytest
 
 from dltsync_core.config import (
-    DatabaseConfig,
     DestinationConfig,
     PipelineConfig,
     ProcessingConfig,
@@ -28,7 +27,7 @@ from dltsync_core.config import (
 from dltsync_core.run.load import stage as extraction
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
-from tests.integration.server_shop import Rows, Server, Statements, plain_rows
+from tests.support.server_shop import Rows, Server, Statements, plain_rows
 
 VERSIONS = "MemberNo, Since, Until, IsLatest, Name, Changed"
 CODES = "Code, Name"
@@ -97,14 +96,7 @@ class Registers:
         }
         codes = {"load_strategy": "upsert", "key_columns": ["Code"], **self.static}
         return PipelineConfig(
-            database=DatabaseConfig(
-                server=server.host,
-                port=server.port,
-                database=server.database,
-                username=server.username,
-                password=server.password,
-                trust_server_certificate=True,
-            ),
+            database=server.database_config(),
             scd_tables=[
                 SCDTableConfig(table_name=table, schema_name=self.schema, **versions)
                 for table in ("Members", "Partners")

@@ -8,7 +8,7 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from dltsync_core.typemap.column_stats import Summary, summary_columns
-from tests.integration.types.house import TypeHouse
+from tests.support.type_tables import TypeTables
 
 NINES = "9" * 38
 COLUMNS: dict[str, tuple[str, list[str | None], dict[str, str | None]]] = {
@@ -59,7 +59,7 @@ COLUMNS: dict[str, tuple[str, list[str | None], dict[str, str | None]]] = {
 }
 
 
-def fill(house: TypeHouse) -> None:
+def fill(house: TypeTables) -> None:
     described = ", ".join(f"[{name}] {kind} NULL" for name, (kind, _, _) in COLUMNS.items())
     house.create("Facts", f"id int NOT NULL PRIMARY KEY, {described}", column_representation={"utc": "utc"})
     for row in range(3):
@@ -70,7 +70,7 @@ def fill(house: TypeHouse) -> None:
         house.execute(f"INSERT INTO {{s}}.Facts VALUES ({row}, {places})", *values)
 
 
-def at_the_source(house: TypeHouse) -> Summary:
+def at_the_source(house: TypeTables) -> Summary:
     config = house.config()
     table = config.static_tables[0]
     source = SqlServerSource(config.database, config.processing)
@@ -80,7 +80,7 @@ def at_the_source(house: TypeHouse) -> Summary:
         return view.summaries(facts, columns, {"all": WHOLE})["all"]
 
 
-def test_every_type_comes_to_the_same_in_three_places(types: TypeHouse) -> None:
+def test_every_type_comes_to_the_same_in_three_places(types: TypeTables) -> None:
     fill(types)
     found = at_the_source(types)
     assert found.rows == 3
@@ -90,7 +90,7 @@ def test_every_type_comes_to_the_same_in_three_places(types: TypeHouse) -> None:
     assert report(types) == {"valid": True, "columns": []}
 
 
-def test_nothing_comes_to_nothing(types: TypeHouse) -> None:
+def test_nothing_comes_to_nothing(types: TypeTables) -> None:
     fill(types)
     types.execute("DELETE FROM {s}.Facts")
     assert at_the_source(types).figures["wide"] == {"nulls": "0", "sum": "0"}
@@ -98,7 +98,7 @@ def test_nothing_comes_to_nothing(types: TypeHouse) -> None:
     assert report(types) == {"valid": True, "columns": []}
 
 
-def report(house: TypeHouse) -> dict[str, Any]:
+def report(house: TypeTables) -> dict[str, Any]:
     with house.pipeline() as pipeline:
         answer = pipeline.validate_all_tables()
     (table,) = answer["tables"]

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.integration.server_shop import Server
-from tests.integration.types.house import TypeHouse, errors
+from tests.support.server_shop import Server
+from tests.support.type_tables import TypeTables, errors
 
 NINES = "9" * 38
 
@@ -64,9 +64,9 @@ COARSER: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeHouse]:
+def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
     """Loaded, then changed, then loaded again when of the widened table only the second of its two partitions had changed."""
-    made = TypeHouse(server, tmp_path_factory.mktemp("widened"))
+    made = TypeTables(server, tmp_path_factory.mktemp("widened"))
     made.create_partitioned("Wide", columns(WIDENED, 0))
     made.create("Coarse", columns(COARSER, 0))
     for key in (1, 11):
@@ -94,7 +94,7 @@ def columns(changes: Mapping[str, tuple[str, ...]], when: int) -> str:
     return ", ".join(["id int NOT NULL", *(f"{name} {change[when]}" for name, change in changes.items())])
 
 
-def remake(house: TypeHouse, table: str, declared: str, where: str = "") -> None:
+def remake(house: TypeTables, table: str, declared: str, where: str = "") -> None:
     """The same rows in other columns, as ALTER COLUMN would leave them."""
     house.execute(f"CREATE TABLE {{s}}.Anew ({declared})")
     house.execute(f"INSERT INTO {{s}}.Anew SELECT * FROM {{s}}.{table}")
@@ -104,7 +104,7 @@ def remake(house: TypeHouse, table: str, declared: str, where: str = "") -> None
     house.execute("DROP TABLE {s}.Anew")
 
 
-def differences(house: TypeHouse, *, fingerprint: bool = True) -> list[str]:
+def differences(house: TypeTables, *, fingerprint: bool = True) -> list[str]:
     """What `dltsync validate` (`--fingerprint`) says is not equal."""
     with house.pipeline() as pipeline:
         report = pipeline.validate_all_tables(fingerprint="sha256" if fingerprint else None)
@@ -112,7 +112,7 @@ def differences(house: TypeHouse, *, fingerprint: bool = True) -> list[str]:
 
 
 @contextmanager
-def changed(house: TypeHouse, statement: str) -> Iterator[None]:
+def changed(house: TypeTables, statement: str) -> Iterator[None]:
     """Within the block the warehouse is another one."""
     file: Path = house.root / "house.duckdb"
     whole = file.read_bytes()
@@ -125,7 +125,7 @@ def changed(house: TypeHouse, statement: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fingerprint", [False, True])
-def test_what_is_equal_is_said_to_be_equal(house: TypeHouse, fingerprint: bool) -> None:
+def test_what_is_equal_is_said_to_be_equal(house: TypeTables, fingerprint: bool) -> None:
     assert differences(house, fingerprint=fingerprint) == []
 
 
@@ -144,7 +144,7 @@ SUMMED = {
 """Column: what is added in the warehouse, the sum before and after, of the partition with the older files."""
 
 
-def test_a_sum_that_differs_is_named_with_its_column_in_the_partition_with_the_older_files(house: TypeHouse) -> None:
+def test_a_sum_that_differs_is_named_with_its_column_in_the_partition_with_the_older_files(house: TypeTables) -> None:
     added = ", ".join(f"{name} = {name} + {more}" for name, (more, *_) in SUMMED.items())
     with changed(house, f'UPDATE warehouse."Wide" SET {added} WHERE id = 1'):
         assert differences(house, fingerprint=False) == [
@@ -166,7 +166,7 @@ def test_a_sum_that_differs_is_named_with_its_column_in_the_partition_with_the_o
     ],
 )
 @pytest.mark.parametrize(("key", "unit"), [(1, OLDER), (11, NEWER)])
-def test_a_value_that_differs_is_seen_in_either_partition(house: TypeHouse, change: str, key: int, unit: str) -> None:
+def test_a_value_that_differs_is_seen_in_either_partition(house: TypeTables, change: str, key: int, unit: str) -> None:
     with changed(house, f'UPDATE warehouse."Wide" SET {change} WHERE id = {key}'):
         found = differences(house)
     assert found, "something differs"
@@ -188,7 +188,7 @@ def test_a_value_that_differs_is_seen_in_either_partition(house: TypeHouse, chan
         "less_float = less_float + 1e-9",
     ],
 )
-def test_what_only_the_wider_type_can_hold_is_seen(house: TypeHouse, change: str) -> None:
+def test_what_only_the_wider_type_can_hold_is_seen(house: TypeTables, change: str) -> None:
     """Below the digits that the source declares: a value that it cannot have."""
     with changed(house, f'UPDATE warehouse."Coarse" SET {change}'):
         found = differences(house)
@@ -196,7 +196,7 @@ def test_what_only_the_wider_type_can_hold_is_seen(house: TypeHouse, change: str
     assert found[-1].startswith("all: *: fingerprint source ")
 
 
-def test_a_sum_shows_digits_that_the_declared_type_does_not_have(house: TypeHouse) -> None:
+def test_a_sum_shows_digits_that_the_declared_type_does_not_have(house: TypeTables) -> None:
     """Of more than 26 digits the halves that are added up were rounded to the declared scale first."""
     change = (
         "less_fraction = less_fraction + 0.0001, wide_fraction = wide_fraction - 0.0049999999, "
@@ -211,7 +211,7 @@ def test_a_sum_shows_digits_that_the_declared_type_does_not_have(house: TypeHous
         ]
 
 
-def test_a_sum_too_large_for_any_type_of_the_warehouse_is_still_a_sum(house: TypeHouse) -> None:
+def test_a_sum_too_large_for_any_type_of_the_warehouse_is_still_a_sum(house: TypeTables) -> None:
     """The warehouse keeps 38 digits where the source declares 20: two damaged values can come to more than 38 digits."""
     nines = "9" * 28
     more = f'INSERT INTO warehouse."Coarse" SELECT * FROM warehouse."Coarse"; UPDATE warehouse."Coarse" SET fewer_wide = {nines}'

@@ -10,7 +10,7 @@ from contextlib import closing
 import pyodbc
 import pytest
 
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.sandbox_server import SandboxServer
 
 _numbers = itertools.count(1)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyodbc
 import pytest
 
-from tests.fixtures_sandbox import PASSWORD, SandboxServer, braced, odbc_driver
+from tests.support.sandbox_server import PASSWORD, SandboxServer, braced, odbc_driver
 
 COMMAND = [sys.executable, "-m", "sqlserver_sandbox"]
 

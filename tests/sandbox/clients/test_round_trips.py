@@ -14,8 +14,8 @@ import pyodbc
 import pytds
 import pytest
 
-from tests.fixtures_sandbox import SandboxServer
 from tests.sandbox.wire.fast_client import insert
+from tests.support.sandbox_server import SandboxServer
 
 MANY = 200_000
 EMOJI = "naïve 😀 Łódź"

@@ -10,8 +10,8 @@ from contextlib import closing
 import pyodbc
 import pytest
 
-from tests.cancelling import cancelled_after
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.cancelling import cancelled_after
+from tests.support.sandbox_server import SandboxServer
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def decimals(draw: st.DrawFn) -> tuple[Decimal, int, int]:
     return Decimal(unscaled).scaleb(-scale, WIDE), precision, scale
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(left=decimals(), right=decimals(), operator=st.sampled_from("+-*/"))
 def test_decimal_arithmetic_is_exact_to_the_documented_scale(
     shared: Client, left: tuple[Decimal, int, int], right: tuple[Decimal, int, int], operator: str

@@ -9,8 +9,8 @@ from contextlib import closing
 import pyodbc
 import pytest
 
-from tests.fixtures_sandbox import SandboxServer
-from tests.integration.types import tins
+from tests.support import canned_answers as canned
+from tests.support.sandbox_server import SandboxServer
 
 _numbers = itertools.count(1)
 
@@ -34,23 +34,28 @@ def connection(server: SandboxServer) -> Iterator[pyodbc.Connection]:
 
 
 def test_a_declared_statement_gets_its_bytes(connection: pyodbc.Connection) -> None:
-    cyrillic = tins.answer(
+    cyrillic = canned.answer(
         "SELECT [x] FROM [dbo].[t]",
-        {"x": tins.varchar(20, tins.CYRILLIC)},
-        [tins.short("Привет".encode("cp1251"))],
-        [tins.short(None)],
+        {"x": canned.varchar(20, canned.CYRILLIC)},
+        [canned.short("Привет".encode("cp1251"))],
+        [canned.short(None)],
     )
-    tins.put_up(connection, answers=[cyrillic])
+    canned.put_up(connection, answers=[cyrillic])
     assert [row[0] for row in connection.execute("SELECT [x]\n  FROM [dbo].[t] ").fetchall()] == ["Привет", None]
     with pytest.raises(pyodbc.Error, match="208"):
         connection.execute("SELECT [x], 1 FROM [dbo].[t]")
 
 
 def test_a_pattern_must_match_the_whole_statement(connection: pyodbc.Connection) -> None:
-    tins.put_up(
+    canned.put_up(
         connection,
         answers=[
-            tins.answer(r"SELECT COUNT.* FROM \[dbo\]\.\[t\]", {"n": tins.BIGINT}, [tins.bigint(7)], is_pattern=True)
+            canned.answer(
+                r"SELECT COUNT.* FROM \[dbo\]\.\[t\]",
+                {"n": canned.BIGINT},
+                [canned.bigint(7)],
+                is_pattern=True,
+            )
         ],
     )
     assert connection.execute("SELECT COUNT_BIG(*) AS n FROM [dbo].[t]").fetchone()[0] == 7
@@ -60,7 +65,7 @@ def test_a_pattern_must_match_the_whole_statement(connection: pyodbc.Connection)
 
 def test_the_catalogue_shows_what_was_declared(connection: pyodbc.Connection) -> None:
     connection.execute("CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, x nvarchar(10) NULL)")
-    tins.put_up(
+    canned.put_up(
         connection,
         columns={"dbo.t": {"x": {"is_masked": True}}},
         rows={"sys.types": [{"name": "json", "system_type_id": 244, "user_type_id": 244, "is_user_defined": False,
@@ -75,7 +80,10 @@ def test_the_catalogue_shows_what_was_declared(connection: pyodbc.Connection) ->
 
 
 def test_another_database_has_no_part_in_it(server: SandboxServer, connection: pyodbc.Connection) -> None:
-    tins.put_up(connection, answers=[tins.answer("SELECT tinned", {"n": tins.INT}, [tins.integer(1)])])
+    canned.put_up(
+        connection,
+        answers=[canned.answer("SELECT tinned", {"n": canned.INT}, [canned.integer(1)])],
+    )
     assert connection.execute("SELECT tinned").fetchone()[0] == 1
     with (
         closing(pyodbc.connect(server.odbc(), autocommit=True)) as master,

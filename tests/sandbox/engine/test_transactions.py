@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from sqlserver_sandbox.model import Cancelled, ResultSet, TransactionChange
-from tests.cancelling import cancelled_after
 from tests.sandbox.engine.client import Client
+from tests.support.cancelling import cancelled_after
 
 Connect = Callable[..., Client]
 

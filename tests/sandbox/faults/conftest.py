@@ -12,8 +12,8 @@ import mssql_python
 import pyodbc
 import pytest
 
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import SandboxServer
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import SandboxServer
 
 Open: TypeAlias = Callable[..., Any]
 _numbers = itertools.count(1)

@@ -20,10 +20,10 @@ from sqlserver_sandbox.faults.plan import (
     ResetAtAccept,
     Where,
 )
-from tests.fixtures_faults import FaultControl
-from tests.fixtures_sandbox import SandboxServer
 from tests.sandbox.faults.conftest import ERRORS, Open
-from tests.sandbox.faults.test_statements import SELECT, failing, ids
+from tests.sandbox.faults.statements import SELECT, failing, ids
+from tests.support.fault_control import FaultControl
+from tests.support.sandbox_server import SandboxServer
 
 
 @pytest.mark.parametrize(

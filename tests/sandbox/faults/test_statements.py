@@ -11,33 +11,13 @@ import pytest
 from dltsync_core.connect.faults import read_fault
 from sqlserver_sandbox.faults.messages import SEVERITIES_AND_TEXTS
 from sqlserver_sandbox.faults.plan import Drip, Drop, Fail, Failover, Fault, Stall, Tear, Where
-from tests.cancelling import cancelled_after
-from tests.fixtures_faults import FaultControl
 from tests.sandbox.faults.conftest import ERRORS, Open
+from tests.sandbox.faults.statements import SELECT, failing, ids
+from tests.support.cancelling import cancelled_after
+from tests.support.fault_control import FaultControl
 
-SELECT = Where(kind="select", table=r"dbo\.faulty")
 STATES = {1205: "40001"}
 ENDS_TRANSACTION = [1205, 3960, 3961]
-
-
-def ids(connection: Any, table: str) -> list[int]:
-    """Read row by row, so that what arrived before an error is seen to have arrived."""
-    cursor = connection.cursor()
-    cursor.execute(f"SELECT id, name FROM {table} ORDER BY id")
-    return [row[0] for row in iter(cursor.fetchone, None)]
-
-
-def failing(connection: Any, sql: str) -> BaseException:
-    cursor = connection.cursor()
-
-    def run() -> None:
-        cursor.execute(sql)
-        cursor.fetchall()
-
-    with pytest.raises(ERRORS) as caught:
-        run()
-    found: BaseException = caught.value
-    return found
 
 
 @pytest.mark.parametrize("number", sorted(SEVERITIES_AND_TEXTS))

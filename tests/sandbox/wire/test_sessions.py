@@ -22,9 +22,9 @@ from sqlserver_sandbox.wire.fields import FieldReader, b_varchar
 from sqlserver_sandbox.wire.greeting import Greeting
 from sqlserver_sandbox.wire.login import parse_login
 from sqlserver_sandbox.wire.transactions import transaction_request
-from tests.cancelling import cancelled_after
 from tests.sandbox.conftest import CannedServer
 from tests.sandbox.wire.canned import ENDLESS, INT, PASSWORD, SLOW, USER, CannedEngine, Table
+from tests.support.cancelling import cancelled_after
 
 ONE_ROW = Table((INT,), pa.RecordBatch.from_arrays([pa.array([7], pa.int32())], names=["n"]))
 

@@ -17,10 +17,10 @@ import pyodbc
 import pytds
 import pytest
 
-from tests.fixtures_sandbox import braced
 from tests.sandbox.conftest import CannedServer
 from tests.sandbox.wire.canned import PASSWORD, USER
 from tests.sandbox.wire.type_cases import CASES, Case, tables
+from tests.support.sandbox_server import braced
 
 SQL = "SELECT v FROM t"
 

@@ -1,0 +1,202 @@
+"""A warehouse in memory, behind the same protocol as the real one. It follows the load dispositions of `warehouse.port` to the
+letter; the same tests hold it and the DuckDB warehouse to that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dltsync_core.errors import ExtractError, Fenced, SyncError
+from dltsync_core.history.repair import RepairPlan
+from dltsync_core.history.versions import VersionColumns
+from dltsync_core.identity import Target
+from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.testing.source import Row, inside, summary_of
+from dltsync_core.typemap.column_stats import Summary, SummaryColumn
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
+
+
+class FakeWarehouse:
+    """Obeys `run.ports.VersionedWarehouse`, but keeps no histories: `revise_versions` raises ExtractError.
+    Give it to `IncrementalSQLServerParquetPipeline(config, warehouse=...)`."""
+
+    def __init__(self) -> None:
+        self.tables: dict[Target, list[Row]] = {}
+        """The rows, by schema and table."""
+        self.schemas: dict[Target, pa.Schema] = {}
+        """The Arrow schema of the last load of each table."""
+        self.loads: list[str] = []
+        """The ids of the loads, in order."""
+        self.marks: dict[tuple[Target, str, str], Marker] = {}
+        """What the loads left written of each unit, by table, pipeline and unit."""
+        self.fail: list[BaseException] = []
+        """Errors for the next loads, one each."""
+        self.lose = 0
+        """How many rows the next load drops without a word, for a test of the validation."""
+        self.tidied = 0
+        """How often `tidy` was called."""
+        self.tidying_fails: SyncError | None = None
+        """Raised by `tidy` while it is set."""
+        self.openings = 0
+        """How often `opened` was entered."""
+        self.looks_outside = 0
+        """How many counts and summaries were asked for outside of `opened`: each would open the real warehouse once more."""
+        self._open = threading.local()
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Counted in `openings`; there is nothing to open."""
+        self.openings += 1
+        self._open.here = True
+        try:
+            yield
+        finally:
+            self._open.here = False
+
+    def load(self, request: LoadRequest) -> Loaded:
+        """By the request's disposition. Raises the next of `fail`, and Fenced for a load that another one has overtaken."""
+        if self.fail:
+            raise self.fail.pop(0)
+        marker = request.marker
+        if marker is not None:
+            stored = self.marks.get((request.target, marker.pipeline, marker.unit))
+            if stored is not None and stored.fence > marker.fence:
+                raise Fenced(f"load {stored.load_id} reached the warehouse in between")
+        rows = [row for path in request.files for row in pq.read_table(path).to_pylist()]
+        self.loads.append(request.load_id)
+        held = self.tables.get(request.target, [])
+        how = request.disposition
+        if isinstance(how, ReplaceTable):
+            held = []
+        elif isinstance(how, ReplaceScope):
+            held = [row for row in held if not _in_scope(how, row)]
+        elif isinstance(how, (MergeKeys, UpsertKeys)):
+            new = {_key(row, how.columns) for row in rows}
+            if len(new) != len(rows):
+                raise AssertionError(
+                    f"keys {how.columns} repeat in load {request.load_id}: the key check was not asked"
+                )
+            held = [row for row in held if _key(row, how.columns) not in new]
+        kept = rows[: len(rows) - self.lose] if self.lose else rows
+        self.lose = 0
+        self.tables[request.target] = [*held, *kept]
+        self.schemas[request.target] = request.schema
+        if marker is not None:
+            for unit in (marker.unit, *request.retires):
+                self.marks.pop((request.target, marker.pipeline, unit), None)
+            scope = how if isinstance(how, ReplaceScope) else None
+            counted = replace(marker, rows=self._count(request.target, scope))
+            self.marks[request.target, marker.pipeline, marker.unit] = counted
+            ours = {unit for where, whose, unit in self.marks if (where, whose) == (request.target, marker.pipeline)}
+            for where, whose, unit in self.marks:
+                if where == request.target and whose != marker.pipeline and unit not in ours - {marker.unit}:
+                    stranger = self.marks[where, whose, unit]
+                    self.marks[where, whose, unit] = replace(stranger, load_id=marker.load_id, lake="", watermark=None)
+        return Loaded(len(rows), 0.01)
+
+    def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
+        """All of them, or none."""
+        before = dict(self.tables), dict(self.schemas), dict(self.marks), list(self.loads)
+        try:
+            return [self.load(request) for request in requests]
+        except BaseException:
+            self.tables, self.schemas, self.marks, self.loads = before
+            raise
+
+    def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        """Of this pipeline's units of the table."""
+        return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
+
+    def tidy(self) -> None:
+        """Counted in `tidied`; nothing is ever left behind here. Raises `tidying_fails`."""
+        self.tidied += 1
+        if self.tidying_fails is not None:
+            raise self.tidying_fails
+
+    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        """Rows of the table or of a scope of it."""
+        self._look()
+        return self._count(target, scope)
+
+    def _look(self) -> None:
+        self.looks_outside += not getattr(self._open, "here", False)
+
+    def _count(self, target: Target, scope: ReplaceScope | None) -> int:
+        rows = self.tables.get(target, [])
+        return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
+
+    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
+        """Rows of each scope."""
+        return {unit: self._count(target, scope) for unit, scope in scopes.items()}
+
+    def summaries(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
+    ) -> dict[str, Summary]:
+        """Of the rows of each scope, worked out in Python."""
+        self._look()
+        rows = self.tables.get(target, [])
+        return {
+            unit: summary_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)
+            for unit, scope in scopes.items()
+        }
+
+    @contextmanager
+    def rows(
+        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+    ) -> Iterator[Iterator[pa.RecordBatch]]:
+        """One batch, or none when there are no rows."""
+        rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
+        if not rows:
+            yield iter(())
+            return
+        schema = pa.schema([self.schemas[target].field(name) for name in columns])
+        yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
+
+    def table_exists(self, target: Target) -> bool:
+        """Whether a load made it."""
+        return target in self.tables
+
+    def columns(self, target: Target) -> dict[str, str]:
+        """The names in the first row, each of type ANY."""
+        rows = self.tables.get(target, [])
+        return dict.fromkeys(rows[0], "ANY") if rows else {}
+
+    def check_names(self, target: Target, schema: pa.Schema) -> None:
+        """A dictionary takes any name."""
+
+    def check_shape(self, target: Target, schema: pa.Schema) -> None:
+        """Rows of Python take any value."""
+
+    def drop_table(self, target: Target) -> None:
+        """With what was written of its units."""
+        self.tables.pop(target, None)
+        self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
+
+    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
+        """Distinct keys."""
+        return len({_key(row, columns) for row in self.tables.get(target, [])})
+
+    def revise_versions(
+        self,
+        target: Target,
+        columns: VersionColumns,
+        decide: Callable[[Sequence[Any]], RepairPlan],
+        *,
+        apply: bool,
+    ) -> RepairPlan:
+        """Raises ExtractError."""
+        raise ExtractError("FakeWarehouse keeps no histories: test repairs with the DuckDB warehouse")
+
+
+def _in_scope(scope: ReplaceScope, row: Row) -> bool:
+    return any(inside(range_, row[scope.column.name]) for range_ in scope.ranges)
+
+
+def _key(row: Row, columns: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row[column] for column in columns)

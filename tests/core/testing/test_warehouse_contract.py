@@ -1,0 +1,93 @@
+"""What stands in for the warehouse keeps the same contract as the warehouse itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.ranges import parse_key
+from dltsync_core.testing import FakeWarehouse, int_column
+from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.port import LoadRequest, Warehouse
+
+TARGET = ("shop", "Orders")
+FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]
+Load = Callable[[Sequence[tuple[int, str]], Disposition], None]
+
+
+def scope(key: str) -> Disposition:
+    return scope_for(int_column("No"), pa.int32(), [parse_key(key)])
+
+
+@pytest.fixture(params=["stand-in", "duckdb"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    if request.param == "stand-in":
+        return FakeWarehouse()
+    real: Warehouse = DltWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
+    return real
+
+
+@pytest.fixture
+def load(warehouse: Warehouse, tmp_path: Path) -> Load:
+    count = iter(range(100))
+
+    def bring(rows: Sequence[tuple[int, str]], how: Disposition) -> None:
+        number = next(count)
+        path = tmp_path / f"{number}.parquet"
+        table = pa.table({"No": [r[0] for r in rows], "Note": [r[1] for r in rows]}, schema=pa.schema(FIELDS))
+        pq.write_table(table, path)
+        loaded = warehouse.load(LoadRequest(TARGET, (path,), pa.schema(FIELDS), how, f"load-{number}"))
+        assert loaded.rows == len(rows)
+
+    return bring
+
+
+def test_nothing_is_there_before_the_first_load(warehouse: Warehouse) -> None:
+    assert warehouse.table_exists(TARGET) is False
+    assert warehouse.count(TARGET) == 0
+    assert warehouse.columns(TARGET) == {}
+    assert warehouse.unique_count(TARGET, ["No"]) == 0
+
+
+def test_a_scope_replaces_its_rows_only_and_twice_changes_nothing(warehouse: Warehouse, load: Load) -> None:
+    load([(1, "a"), (2, "b")], scope("(-inf,10)"))
+    load([(10, "c"), (15, "d")], scope("[10,+inf)"))
+    for _ in range(2):
+        load([(11, "e")], scope("[10,+inf)"))
+    scopes = {key: scope_for(int_column("No"), pa.int32(), [parse_key(key)]) for key in ("(-inf,10)", "[10,+inf)")}
+    assert warehouse.counts(TARGET, scopes) == {"(-inf,10)": 2, "[10,+inf)": 1}
+    assert warehouse.count(TARGET) == 3
+
+
+def test_an_empty_load_empties_its_scope(warehouse: Warehouse, load: Load) -> None:
+    load([(1, "a"), (12, "b")], ReplaceTable())
+    load([], scope("[10,+inf)"))
+    assert warehouse.count(TARGET) == 1
+
+
+def test_a_table_is_replaced_whole(warehouse: Warehouse, load: Load) -> None:
+    load([(1, "a"), (2, "b")], ReplaceTable())
+    load([(3, "c")], ReplaceTable())
+    assert warehouse.count(TARGET) == 1
+
+
+@pytest.mark.parametrize("how", [MergeKeys(("No",)), UpsertKeys(("No",))])
+def test_keys_replace_their_rows_and_others_stay(warehouse: Warehouse, load: Load, how: Disposition) -> None:
+    load([(1, "a"), (2, "b")], how)
+    for _ in range(2):
+        load([(2, "changed"), (3, "c")], how)
+    assert warehouse.count(TARGET) == warehouse.unique_count(TARGET, ["No"]) == 3
+    assert warehouse.unique_count(TARGET, ["Note"]) == 3
+
+
+def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:
+    load([(1, "a")], ReplaceTable())
+    warehouse.drop_table(TARGET)
+    assert warehouse.table_exists(TARGET) is False
+    warehouse.drop_table(TARGET)

@@ -1,0 +1,98 @@
+"""The warehouse's own word on each unit: in the rows' transaction, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dltsync_core.clock import utc_now
+from dltsync_core.committed import Probe
+from dltsync_core.errors import Fenced, WarehouseError
+from dltsync_core.identity import TableName
+from dltsync_core.warehouse.port import LoadRequest, Marker
+from tests.support.local_warehouse import LocalWarehouse, orders
+
+TARGET = ("sales", "Orders")
+MARKER = Marker(
+    pipeline="p",
+    table=TableName("dbo", "Orders"),
+    unit="all",
+    kind="static",
+    load_id="load-1",
+    run_id="run-1",
+    fence=7,
+    rows=99,
+    probe=Probe("hashbytes_sha256", 2, "2|17", None),
+    watermark="2026-01-15 12:00:00.1234567",
+    shape="shape",
+    source="server/database",
+    lake="digest",
+    written_at=utc_now(),
+)
+
+
+@pytest.fixture
+def house(tmp_path_factory: pytest.TempPathFactory) -> LocalWarehouse:
+    return LocalWarehouse(tmp_path_factory.mktemp("house"))
+
+
+def request(
+    house: LocalWarehouse, rows: dict[int, str | None], marker: Marker, retires: tuple[str, ...] = ()
+) -> LoadRequest:
+    return replace(house.request(TARGET, orders(rows)), marker=marker, retires=retires)
+
+
+def rows(house: LocalWarehouse) -> list[tuple[object, ...]]:
+    return house.query('SELECT "No", "Note" FROM sales."Orders" ORDER BY ALL')
+
+
+def test_a_load_leaves_its_marker_with_the_rows_counted_in_the_warehouse(house: LocalWarehouse) -> None:
+    house.warehouse.load(request(house, {1: "a", 2: "b"}, MARKER))
+    assert house.warehouse.markers(TARGET, "p") == {"all": replace(MARKER, rows=2)}
+    assert house.warehouse.markers(("SALES", "orders"), "p")
+    assert house.warehouse.markers(TARGET, "another pipeline") == {}
+    assert house.query("SELECT load_id, rows FROM _dltsync.markers") == [("load-1", 2)]
+
+
+def test_a_later_load_replaces_the_marker_and_takes_those_of_vanished_units_along(house: LocalWarehouse) -> None:
+    house.warehouse.load(request(house, {1: "a"}, replace(MARKER, unit="[1,2)")))
+    house.warehouse.load(request(house, {1: "a"}, replace(MARKER, unit="[2,3)")))
+    house.warehouse.load(request(house, {1: "b"}, replace(MARKER, unit="[1,3)", fence=8), ("[1,2)", "[2,3)")))
+    assert set(house.warehouse.markers(TARGET, "p")) == {"[1,3)"}
+
+
+def test_a_writer_that_comes_too_late_changes_nothing(house: LocalWarehouse) -> None:
+    """A process that was paused, lost its lease and wakes up again."""
+    house.warehouse.load(request(house, {1: "new"}, replace(MARKER, fence=8, load_id="load-2")))
+    with pytest.raises(Fenced, match="load-2 of another run reached the warehouse"):
+        house.warehouse.load(request(house, {1: "old", 2: "old"}, MARKER))
+    assert rows(house) == [(1, "new")]
+    assert house.warehouse.markers(TARGET, "p")["all"].load_id == "load-2"
+
+
+def test_the_same_load_may_come_twice(house: LocalWarehouse) -> None:
+    for _ in range(2):
+        house.warehouse.load(request(house, {1: "a"}, MARKER))
+    assert rows(house) == [(1, "a")]
+
+
+def test_a_load_that_fails_leaves_the_old_marker(house: LocalWarehouse) -> None:
+    house.warehouse.load(request(house, {1: "a"}, MARKER))
+    broken = request(house, {1: "b"}, replace(MARKER, fence=8, load_id="load-2"))
+    broken.files[0].write_bytes(b"PAR1 torn")
+    with pytest.raises((WarehouseError, ValueError)):
+        house.warehouse.load(broken)
+    assert house.warehouse.markers(TARGET, "p")["all"].load_id == "load-1"
+    assert rows(house) == [(1, "a")]
+
+
+def test_a_table_that_is_dropped_has_no_markers(house: LocalWarehouse) -> None:
+    house.warehouse.load(request(house, {1: "a"}, MARKER))
+    house.warehouse.drop_table(TARGET)
+    assert house.warehouse.markers(TARGET, "p") == {}
+
+
+def test_a_warehouse_that_is_not_there_has_no_markers_and_is_not_made(house: LocalWarehouse) -> None:
+    assert house.warehouse.markers(TARGET, "p") == {}
+    assert not list(house.root.glob("*.duckdb"))

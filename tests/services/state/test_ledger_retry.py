@@ -1,0 +1,397 @@
+"""A ledger that is away for a moment is waited for, what was written is written once, and what stays wrong is said at once."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from dltsync_core.clock import utc_now
+from dltsync_core.committed import CommitChange
+from dltsync_core.connect.error_numbers import RetryKind
+from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
+from dltsync_core.state import sqlite_store as sqlite
+from dltsync_core.state.lease_rows import Lease
+from dltsync_core.state.leases import Held, Leases
+from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.ledger_retry import Patience
+from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.store import Store
+from dltsync_core.state.tables import fences, leases, loads
+from dltsync_core.state.transient_errors import SENTENCES, how_it_passes
+from tests.services.state.breaking_wire import BreakingWire, Moment
+from tests.services.state.rivals import TABLE, committed_unit
+from tests.support.postgres_server import PostgresServer
+
+on_postgres = pytest.mark.xdist_group("postgres")
+
+
+def event(load_id: str, status: LoadStatus = LoadStatus.COMMITTED) -> LoadEvent:
+    return LoadEvent(TABLE, "partition", "all", load_id, "r", status, utc_now())
+
+
+def put(store: Store, key: str, at: Callable[[], None] = lambda: None) -> None:
+    """One row, with something that happens in the middle of its transaction."""
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(fences).values(table_key=key, fence=1))
+        at()
+
+    store.write(work)
+
+
+def keys(store: Store) -> list[str]:
+    return store.read(lambda connection: sorted(connection.execute(sa.select(fences.c.table_key)).scalars()))
+
+
+def once(work: Callable[[], None]) -> Callable[[], None]:
+    left = [work]
+    return lambda: left.pop()() if left else None
+
+
+@pytest.fixture
+def wire(postgres_server: str) -> Iterator[BreakingWire]:
+    wire = BreakingWire(int(postgres_server.rpartition(":")[2]))
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def wired(wire: BreakingWire, postgres_url: str, postgres_server: str, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger behind the wire."""
+    store = Store(
+        tmp_path, postgres_url.replace(postgres_server, f"ledger@127.0.0.1:{wire.port}"), patience=Patience(30)
+    )
+    yield Ledger(store, "p")
+    store.close()
+
+
+def stored(ledger: Ledger) -> tuple[dict[str, int], list[str]]:
+    """Generations, and the load of each event."""
+    told = ledger.store.read(lambda c: list(c.execute(sa.select(loads.c.load_id).order_by(loads.c.id)).scalars()))
+    return dict(ledger.committed_units(TABLE).generations), told
+
+
+@on_postgres
+def test_a_server_that_restarts_in_the_middle_of_a_transaction_is_waited_for(
+    own_postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(60))
+
+    starting = threading.Timer(1.0, own_postgres.start)
+
+    def stop() -> None:
+        own_postgres.stop()
+        starting.start()
+
+    put(store, "before")
+    with caplog.at_level(logging.WARNING):
+        put(store, "inside", once(stop))
+    starting.join()  # the ledger may be quicker to see that the server is up
+    assert keys(store) == ["before", "inside"]
+    store.close()
+    said = [record.message for record in caplog.records]
+    assert any("terminating connection" in text for text in said), said
+    assert any("Connection refused" in text for text in said), said
+
+
+@on_postgres
+@pytest.mark.parametrize("breaks", [["before"], ["after"], ["after", "before", "after"]], ids=", ".join)
+def test_a_commit_without_an_answer_is_made_once(wired: Ledger, wire: BreakingWire, breaks: list[Moment]) -> None:
+    wired.commit(TABLE, [CommitChange("all", 0, committed_unit("all", "first"))], [event("first")])
+    wire.breaks[:] = breaks
+    wired.commit(TABLE, [CommitChange("all", 1, committed_unit("all", "second"))], [event("second")])
+    assert wire.breaks == []
+    assert stored(wired) == ({"all": 2}, ["first", "second"])
+    wire.breaks[:] = breaks
+    wired.commit(TABLE, [CommitChange("all", 2, None)])
+    assert wire.breaks == []
+    assert wired.committed_units(TABLE).live == {}
+
+
+@on_postgres
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_event_without_an_answer_is_recorded_once(wired: Ledger, wire: BreakingWire, moment: Moment) -> None:
+    wire.breaks[:] = [moment]
+    wired.record(event("one"), event("two"))
+    assert (wire.broken, stored(wired)[1]) == (1, ["one", "two"])
+
+
+@on_postgres
+@pytest.mark.parametrize(("moment", "ours"), [("after", True), ("before", False)])
+def test_a_commit_without_an_answer_that_others_have_gone_beyond_is_told_from_one_that_never_was(
+    wired: Ledger, wire: BreakingWire, postgres_url: str, tmp_path: Path, moment: Moment, ours: bool
+) -> None:
+    """What ours left in the committed units is gone; what it left among the events is not."""
+    other = Ledger(Store(tmp_path, postgres_url), "p")
+
+    def meanwhile(_: float) -> None:
+        seen = other.committed_units(TABLE).generation("all")
+        other.commit(TABLE, [CommitChange("all", seen, committed_unit("all", "theirs"))], [event("theirs")])
+
+    wired.store.patience = Patience(30, sleep=meanwhile)
+    wire.breaks[:] = [moment]
+    change = [CommitChange("all", 0, committed_unit("all", "ours"))]
+    if ours:
+        wired.commit(TABLE, change, [event("ours")])
+    else:
+        with pytest.raises(StateConflict, match="another run committed it in between"):
+            wired.commit(TABLE, change, [event("ours")])
+    assert stored(other) == ({"all": 1 + ours}, ["ours", "theirs"] if ours else ["theirs"])
+    other.store.close()
+
+
+def held(store: Store, holder: str, seconds: float = 60) -> Any:
+    return Leases(store, "p", holder=holder, seconds=seconds).held(
+        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda _: None, raise_if_stopped=lambda: None
+    )
+
+
+@on_postgres
+def test_a_lease_that_may_have_been_taken_over_meanwhile_is_not_believed(
+    wired: Ledger, wire: BreakingWire, postgres_url: str, tmp_path: Path
+) -> None:
+    """The commit was not carried out, and while it was waited for the lease ran out and went to somebody else."""
+    other = Store(tmp_path, postgres_url)
+    taken: list[Lease] = []
+
+    def meanwhile(_: float) -> None:
+        with other.writing() as connection:
+            connection.execute(sa.update(leases).values(expires_at=0))
+        with held(other, "m|b|n|1|1|other") as one:
+            taken.append(one.lease)
+
+    with held(wired.store, "m|b|n|1|1|we") as mine:
+        wired.store.patience = Patience(30, sleep=once_called(meanwhile))
+        wire.breaks[:] = ["before"]
+        with pytest.raises(Fenced):
+            wired.commit(
+                TABLE, [CommitChange("all", 0, committed_unit("all", "ours"))], [event("ours")], lease=mine.lease
+            )
+    assert taken[0].fence > mine.lease.fence
+    assert stored(wired) == ({}, [])
+    other.close()
+
+
+def once_called(work: Callable[[float], None]) -> Callable[[float], None]:
+    left = [work]
+    return lambda seconds: left.pop()(seconds) if left else None
+
+
+@on_postgres
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_leases_are_taken_renewed_and_given_back_over_commits_without_an_answer(
+    wired: Ledger, wire: BreakingWire, postgres_url: str, tmp_path: Path, moment: Moment
+) -> None:
+    wire.breaks[:] = [moment]
+    with held(wired.store, "m|b|n|1|1|we") as one:
+        wire.breaks[:] = [moment]
+        one.renew()
+        one.check()
+        wire.breaks[:] = [moment]
+    assert wire.broken == 3
+    with held(wired.store, "m|b|n|1|1|other") as next_one:
+        assert next_one.lease.fence > one.lease.fence
+
+
+@on_postgres
+def test_a_renewal_that_failed_is_tried_again_soon(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    """A beat is a third of the lease: two failed ones and the lease would hang by a thread."""
+    store = Store(tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(30))
+
+    def expiry() -> int:
+        return store.read(lambda connection: int(connection.execute(sa.select(leases.c.expires_at)).scalar_one()))
+
+    with held(store, "m|b|n|1|1|we", seconds=12):
+        first = expiry()
+        own_postgres.stop()
+        time.sleep(4.5)  # the beat at 4 s fails, the next one would come at 8 s
+        own_postgres.start()
+        began = time.monotonic()
+        while expiry() == first:
+            assert time.monotonic() - began < 3
+            time.sleep(0.05)
+    store.close()
+
+
+@on_postgres
+def test_once_waiting_was_in_vain_everything_is_tried_once_until_something_succeeds(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(seconds)
+
+    store = Store(
+        tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(1.5, sleep=sleep)
+    )
+    own_postgres.stop()
+    began = time.monotonic()
+    with pytest.raises(LedgerUnavailable, match=r"(?s)cannot be used for now.*Connection refused.*database is up"):
+        put(store, "first")
+    assert len(slept) >= 1
+    assert time.monotonic() - began < 5
+    slept.clear()
+    with pytest.raises(LedgerUnavailable):
+        put(store, "second")
+    assert slept == []
+    own_postgres.start()
+    put(store, "third")
+    put(store, "fourth", once(lambda: own_postgres.cut_connections("postgres")))
+    assert slept != []
+    assert keys(store) == ["fourth", "third"]
+    store.close()
+
+
+WRONG: list[tuple[str, str, type[StateError | NotWritable], str]] = [
+    ("//ledger@", "//nobody@", StateError, "refused the login.*correct user and password"),
+    ("//ledger@", "//locked:hunter22@", StateError, "refused the login.*correct user and password"),
+    ("/ledger_", "/nosuch_", StateError, "has no such database.*create it"),
+]
+
+
+@on_postgres
+@pytest.mark.parametrize(("part", "wrong", "kind", "words"), WRONG, ids=["user", "password", "database"])
+def test_what_stays_wrong_is_said_at_once_with_its_remedy(
+    own_postgres: PostgresServer, tmp_path: Path, part: str, wrong: str, kind: type[Exception], words: str
+) -> None:
+    own_postgres.execute("CREATE DATABASE ledger_here")
+    own_postgres.execute("CREATE ROLE locked LOGIN PASSWORD 'other'")
+    access = own_postgres.data / "pg_hba.conf"
+    access.write_text("host all locked 127.0.0.1/32 scram-sha-256\n" + access.read_text())
+    own_postgres.execute("SELECT pg_reload_conf()")
+    time.sleep(0.3)
+    url = f"postgresql+psycopg://{own_postgres.address}/ledger_here"
+    Store(tmp_path, url).close()
+    told: list[str] = []
+    with pytest.raises(kind, match=f"(?s){words}") as caught:
+        Store(tmp_path, url.replace(part, wrong), patience=Patience(30, tell=told.append))
+    assert not isinstance(caught.value, LedgerUnavailable)
+    assert "hunter22" not in str(caught.value)
+    assert told == []
+
+
+@on_postgres
+def test_a_table_that_is_missing_and_a_right_that_is_missing_are_said_at_once(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, postgres_url, patience=Patience(30, tell=told.append))
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE dltsync_fences")
+    with pytest.raises(StateError, match=r"(?s)lacks one of its tables.*dltsync_fences.*backup"):
+        put(store, "x")
+    with pytest.raises(NotWritable):
+        store.read(
+            lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY; DELETE FROM dltsync_loads")
+        )
+    assert told == []
+    store.close()
+
+
+class Refused(Exception):
+    """As a driver of PostgreSQL raises it."""
+
+    def __init__(self, text: str, sqlstate: str | None = None) -> None:
+        super().__init__(text)
+        self.sqlstate = sqlstate
+
+
+def told(text: str, state: str | None = None, *, broken: bool = False) -> sa.exc.DBAPIError:
+    return sa.exc.OperationalError("", {}, Refused(text, state), connection_invalidated=broken)
+
+
+@pytest.mark.parametrize(
+    ("error", "recourse"),
+    [
+        (told("terminating connection due to administrator command", "57P01"), RetryKind.NEW_CONNECTION),
+        (told("could not serialize access due to concurrent update", "40001"), RetryKind.NEW_TRANSACTION),
+        (told("deadlock detected", "40P01"), RetryKind.NEW_TRANSACTION),
+        (told("canceling statement due to lock timeout", "55P03"), RetryKind.SAME_CONNECTION),
+        (told("sorry, too many clients already", "53300"), RetryKind.THROTTLED),
+        (told("FATAL:  sorry, too many clients already"), RetryKind.THROTTLED),
+        (told("FATAL:  the database system is starting up"), RetryKind.LOGIN),
+        (told('connection to server at "h", port 1 failed: Connection refused'), RetryKind.NEW_CONNECTION),
+        (told("connection timeout expired"), RetryKind.NEW_CONNECTION),
+        (told("no sentence of ours", broken=True), RetryKind.NEW_CONNECTION),
+        (told("could not extend file: No space left on device", "53100"), None),
+        (told("permission denied for table dltsync_loads", "42501"), None),
+        (told('relation "dltsync_heads" does not exist', "42P01"), None),
+        (told("duplicate key value violates unique constraint", "23505"), None),
+        (told('FATAL:  password authentication failed for user "bob"'), None),
+        (told("FATAL:  Passwort-Authentifizierung für Benutzer »bob« fehlgeschlagen"), None),
+        (told('FATAL:  no pg_hba.conf entry for host "h", user "bob", database "d", no encryption'), None),
+        (told("failed to resolve host 'nosuchhost': [Errno -2] Name or service not known"), None),
+        (sa.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached"), RetryKind.SAME_CONNECTION),
+    ],
+    ids=str,
+)
+def test_what_passes_and_what_stays(error: BaseException, recourse: RetryKind | None) -> None:
+    assert how_it_passes(error) is recourse
+
+
+def test_the_sentences_of_one_kind_are_not_another_kind_s() -> None:
+    assert not SENTENCES[RetryKind.NEW_CONNECTION].search("FATAL:  the database system is starting up")
+    assert not SENTENCES[RetryKind.LOGIN].search("Connection refused")
+
+
+@on_postgres
+def test_a_disk_without_room_is_said_at_once(postgres_url: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, postgres_url, patience=Patience(30, tell=told.append))
+    full = (
+        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
+    )
+    with pytest.raises(DiskFull, match="no room left for the ledger"):
+        store.write(lambda connection: connection.exec_driver_sql(full))
+    assert told == []
+    store.close()
+
+
+def test_an_sqlite_ledger_that_is_locked_for_longer_than_sqlite_waits_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    store = Store(tmp_path, patience=Patience(30))
+    somebody = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+    somebody.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.8, lambda: somebody.execute("ROLLBACK"))
+    timer.start()
+    put(store, "waited")
+    timer.join()
+    somebody.close()
+    assert keys(store) == ["waited"]
+    store.close()
+
+
+def test_a_lease_is_given_up_even_when_the_waiting_for_the_store_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is told to stop while the ledger is away: the next run of this process need not wait for the lease."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+
+    class Stop(Exception):
+        pass
+
+    def stop(_: float) -> None:
+        raise Stop
+
+    store = Store(tmp_path, patience=Patience(30, sleep=stop))
+    somebody = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    one: Held
+    with pytest.raises(Stop), held(store, "m|b|n|1|1|we") as one:
+        somebody.execute("BEGIN IMMEDIATE")
+    somebody.execute("ROLLBACK")
+    somebody.close()
+    with held(store, "m|b|n|1|1|other") as other:
+        assert other.lease.fence > one.lease.fence
+    store.close()
