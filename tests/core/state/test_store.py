@@ -186,7 +186,7 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(tmp_path: P
 @pytest.mark.survives(
     "state",
     "a login that may read the tables of a PostgreSQL ledger and not change them",
-    "the right that is missing, and what to give",
+    "the missing right, and what to grant",
     "nothing was written; planning works",
 )
 def test_a_login_that_may_only_read_can_plan_and_is_told_what_it_lacks(postgres_url: str, tmp_path: Path) -> None:

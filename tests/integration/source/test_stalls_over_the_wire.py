@@ -105,7 +105,7 @@ PLANS = [
     "network",
     "two hundred faults one after the other: connections reset before, in and after rows, killed sessions, deadlocks, lock "
     "time-outs, refused logins",
-    "each ends one read with an error that may pass; the next read has every row",
+    "each ends one read with a transient error; the next read has every row",
     "no thread and no socket is left",
 )
 def test_two_hundred_faults_leave_no_thread_and_no_socket(faults: FaultControl, faulty_tables: SourceTables) -> None:
@@ -139,7 +139,7 @@ def test_two_hundred_faults_leave_no_thread_and_no_socket(faults: FaultControl, 
             marks=pytest.mark.survives(
                 "network",
                 "the server stalls in the middle of rows",
-                "cancelled after command_timeout; tried once more on a new connection",
+                "cancelled after command_timeout; retried on a new connection",
                 "the next read has every row; no thread is left",
             ),
         ),
@@ -147,9 +147,9 @@ def test_two_hundred_faults_leave_no_thread_and_no_socket(faults: FaultControl, 
             True,
             marks=pytest.mark.survives(
                 "network",
-                "the server stalls in the middle of rows and does not hear the cancel",
-                "the run goes on without waiting for it; tried once more on a new connection",
-                "the next read has every row; the reader left behind ends with its connection",
+                "the server stalls in the middle of rows and ignores the cancel",
+                "the run goes on without waiting for it; retried on a new connection",
+                "the next read has every row; the abandoned reader ends with its connection",
             ),
         ),
     ],
