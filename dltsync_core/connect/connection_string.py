@@ -1,7 +1,7 @@
-"""Connection strings: our security keywords first, every value a person gives in braces. And how to show one.
+"""Connection strings: security keywords first, every configured value in braces. And how to show one without secrets.
 
-ODBC takes the first of a repeated keyword, so nothing a value smuggles in can weaken what stands before it; braces (`}`
-doubled) keep it from being read as a keyword at all.
+ODBC takes the first of a repeated keyword, so no text inside a value can weaken the keywords before it; braces (`}`
+doubled) prevent it from being read as a keyword at all.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _SECRET = re.compile(r"(?i)\b(PWD|Password|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\
 def control_string(database: DatabaseConfig, driver: str) -> str:
     """For pyodbc. `driver` is a path or a registered name. Holds the password: never log it."""
     application = f"APP={braced(database.application_name)}"
-    parts = [f"Driver={braced(driver)}", *_security(database), *_place(database), application, *_login(database)]
+    parts = [f"Driver={braced(driver)}", *_security(database), *_server_parts(database), application, *_login(database)]
     return ";".join(parts)
 
 
 def data_string(database: DatabaseConfig) -> str:
     """For mssql-python, which brings its own driver and names the application itself. Holds the password: never log it."""
-    return ";".join([*_security(database), *_place(database), *_login(database)])
+    return ";".join([*_security(database), *_server_parts(database), *_login(database)])
 
 
 def braced(value: str) -> str:
-    """A value no character of which can mean anything in a connection string."""
+    """A value in braces, so that none of its characters has a meaning in the connection string."""
     return "{" + value.replace("}", "}}") + "}"
 
 
 def redacted(connection_string: str) -> str:
-    """A connection string fit to be shown."""
+    """A connection string without secrets, for messages."""
     return _SECRET.sub(lambda match: f"{match[1]}={HIDDEN}", connection_string)
 
 
@@ -44,7 +44,7 @@ def _security(database: DatabaseConfig) -> list[str]:
     return parts
 
 
-def _place(database: DatabaseConfig) -> list[str]:
+def _server_parts(database: DatabaseConfig) -> list[str]:
     named = "\\" in database.server
     address = f"tcp:{database.server}" if named else f"tcp:{database.server},{database.port}"
     parts = [f"Server={braced(address)}", f"Database={braced(database.database)}"]
@@ -52,7 +52,7 @@ def _place(database: DatabaseConfig) -> list[str]:
         parts.append("ApplicationIntent=ReadOnly")
     if database.multi_subnet_failover:
         parts.append("MultiSubnetFailover=yes")
-    # A session that the driver silently opens again has lost its snapshot and its settings.
+    # A session that the driver reopens without notice has lost its snapshot and its settings.
     return [*parts, "ConnectRetryCount=0"]
 
 

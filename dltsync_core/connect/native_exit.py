@@ -1,8 +1,8 @@
-"""The end of a process in which a thread is still caught in the driver.
+"""The end of a process in which a thread is still blocked in the driver.
 
-The interpreter ends well beside such a thread. The C library's own way out does not: it frees what the native part of
-mssql-python holds, which waits for the statement that hangs (two minutes, measured with 1.16), and when that one returns to an
-interpreter that is gone the process is aborted. A run whose work is long committed would end with a crash.
+The interpreter ends well beside such a thread. The C library's exit does not: it frees the memory of the native part of
+mssql-python, which waits for the hanging statement (two minutes, measured with 1.16); when that statement returns to an
+interpreter that no longer exists, the process aborts. A run that committed all its work would end with a crash.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cache
 
 @cache
 def skip_native_exit() -> None:
-    """From now on the process is over, with its own exit status, as soon as the interpreter has ended (flushed its output and
-    called `atexit`). Where the C library cannot be told so (only glibc can) the end stays as it is."""
+    """From now on the process exits, with its own exit status, as soon as the interpreter has ended (flushed its output and
+    called `atexit`). This needs glibc; with another C library the exit is unchanged."""
     if sys.platform != "linux":
         return
     library = ctypes.CDLL(None)

@@ -1,24 +1,24 @@
-"""What every session is set to right after it is opened, and how errors of a configured server are told."""
+"""Settings of every session, and the address of a configured server for error messages."""
 
 from __future__ import annotations
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.connection_advice import Way
+from dltsync_core.connect.connection_advice import Route
 from dltsync_core.connect.faults import Address
 
 NO_LIMIT = -1
-"""SET LOCK_TIMEOUT: wait for as long as it takes."""
+"""SET LOCK_TIMEOUT: wait without limit."""
 CATALOG_LOCK_TIMEOUT_MS = 30_000
-"""Catalogue queries wait for schema changes only, which are short; a longer one should be seen, not waited for."""
+"""Catalogue queries wait for schema changes only, which are short; a longer one is an error."""
 
 
 def session_settings(lock_timeout_ms: int) -> str:
-    """XACT_ABORT so that a cancelled statement leaves no open transaction behind; locks are waited for this long."""
+    """XACT_ABORT, so that a cancelled statement leaves no open transaction; statements wait this long for locks."""
     return f"SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {int(lock_timeout_ms)};"
 
 
 def address_of(database: DatabaseConfig) -> Address:
-    """Where this config leads, for messages, with what must never stand in one."""
+    """The server of this config for messages, with the secrets that must not appear in them."""
     secret = database.password.get_secret_value() if database.password is not None else ""
     host, _, instance = database.server.partition("\\")
     return Address(
@@ -26,5 +26,5 @@ def address_of(database: DatabaseConfig) -> Address:
         database=database.database,
         secrets=(secret,) if secret else (),
         command_timeout=database.command_timeout,
-        way=Way(host, database.port, instance or None, database.encrypt),
+        route=Route(host, database.port, instance or None, database.encrypt),
     )

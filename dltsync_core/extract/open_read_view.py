@@ -81,7 +81,7 @@ def _close_quietly(view: ReadView, session: DataSession) -> None:
             session.close()
 
     if view.abandoned is not None:
-        session.leave_behind()
+        session.abandon()
         view.abandoned.when_over(close)
     else:
         close()

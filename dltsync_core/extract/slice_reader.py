@@ -199,7 +199,7 @@ class SliceReader:
             attempt=self._failures,
             waited=self._waited,
             budget=self._budget,
-            dice=random.random(),  # noqa: S311
+            jitter=random.random(),  # noqa: S311
         )
         if not isinstance(decision, Retry):
             raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dltsync_core.connect.retry import Budget, Failed, run_with_retries
+from dltsync_core.connect.retry import Budget, FailedAttempt, run_with_retries
 from dltsync_core.identity import TableName
 from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.events import Event, Stage
@@ -27,14 +27,14 @@ def with_retries(
         context.raise_if_stopped()
         return work()
 
-    def tell(failure: Failed) -> None:
+    def tell(failure: FailedAttempt) -> None:
         log.warning("%s %s: %s", table, unit, failure.message)
         context.reporter.say(Event(stage, table, unit, load_id, message=failure.message))
 
     return run_with_retries(
         attempt,
         Budget(processing.retry_attempts, processing.retry_budget_seconds),
-        purse=context.patience,
+        shared_budget=context.patience,
         sleep=context.sleep,
         on_failure=tell,
     )

@@ -148,7 +148,7 @@ def _extract(tables: SourceTables, **processing: Any) -> tuple[list[int], Extrac
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sliced, "decide", lambda error, **facts: decide(error, **{**facts, "dice": 0.0}))
+    monkeypatch.setattr(sliced, "decide", lambda error, **facts: decide(error, **{**facts, "jitter": 0.0}))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
