@@ -22,7 +22,7 @@ def schema_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
 
 def schema_result(result: RunResult | None) -> dg.AssetCheckResult:
     """The check over one run of one table; None when nothing had to be looked at."""
-    findings = [finding for finding in result.drift if finding.changes_shape] if result is not None else []
+    findings = [finding for finding in result.drift if finding.changes_schema] if result is not None else []
     refused = result is not None and any(unit.error_type == DriftError.__name__ for unit in result.failed)
     return dg.AssetCheckResult(
         check_name=SCHEMA,

@@ -1,7 +1,7 @@
-"""One spelling for each boundary of a date or time, the shortest that loses nothing: partition keys are made of it.
+"""The shortest lossless text of a boundary that is a date or time. Partition keys are made of it.
 
-The server spells a boundary with all the digits of the widest type. People read keys, and a key must not change when a
-server spells differently: midnight is the date alone, a fraction has no trailing zeros, date and time are joined by T.
+The server writes a boundary with all the digits of the widest type. People read keys, and a key must not change when
+another server writes it differently: midnight is the date alone, a fraction has no trailing zeros, T joins date and time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _MOMENTS = frozenset({"datetime", "smalldatetime", "datetime2", "datetimeoffset"
 
 
 def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
-    """The boundary in its shortest spelling; as it is when its type has only one, or when it is NULL.
+    """The boundary in its shortest text; unchanged when its type has only one, or when it is NULL.
 
-    A datetimeoffset keeps its time even at midnight, and its offset always: without them it would name another moment.
+    A datetimeoffset has its time even at midnight, and always its offset: without them it would be another value.
     """
     text = boundary.text
     if text is None:
@@ -34,5 +34,5 @@ def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
 
 
 def _trimmed(time: str, fraction: str | None) -> str:
-    kept = (fraction or "").rstrip("0")
-    return f"{time}.{kept}" if kept else time
+    digits = (fraction or "").rstrip("0")
+    return f"{time}.{digits}" if digits else time

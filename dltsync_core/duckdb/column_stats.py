@@ -46,14 +46,14 @@ def summarise_relation(
     that it has in a type of another family are `strange`."""
     described = connection.sql(q.everything(relation))
     held = {name.casefold(): str(kind) for name, kind in zip(described.columns, described.types, strict=True)}
-    wanted, strange = list[_Held](), dict[str, str]()
+    wanted, unexpected_types = list[_Held](), dict[str, str]()
     for column in columns:
         kind = held.get(column.name.casefold())
         if kind is not None and same_family(kind, duckdb_type(column.mapping.field.type)):
             wanted.append(_Held(column, kind))
         elif kind is not None:
-            strange[column.name] = kind
-    found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), strange=strange))
+            unexpected_types[column.name] = kind
+    found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), unexpected_types=unexpected_types))
     figures = [expression for one in wanted for expression in one.expressions]
     for share in shares(connection, conditions, starts):
         if len(share.units) == 1:
@@ -62,7 +62,7 @@ def summarise_relation(
             statement = q.summarise(relation, share.condition, share.number, figures)
         answer = connection.sql(statement).to_arrow_table()
         for number, summary in _summaries(answer, wanted):
-            found[share.units[number]] = replace(summary, strange=strange)
+            found[share.units[number]] = replace(summary, unexpected_types=unexpected_types)
     return found
 
 

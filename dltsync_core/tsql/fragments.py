@@ -1,9 +1,9 @@
 """The only file that quotes T-SQL.
 
-A statement is composed from marked parts: constant text (a literal in our source, so typed LiteralString), identifiers,
+A statement is composed from marked parts: constant text (a literal in the source code, so typed LiteralString), identifiers,
 literals for DDL, declared types, and parameters. Values and names never meet an f-string; parts become text once, in
 `Sql.render`. Parameters always travel as text and are converted to their column's type by the statement itself, because a
-driver binds Python values as types of its own choosing, and then partitions are not eliminated.
+driver binds Python values as types of its own choice, which prevents partition elimination.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]*(\((max|\d{1,4}(,\d{1,2})?)\))?")
 
 @dataclass(frozen=True)
 class Text:
-    """Constant text of ours."""
+    """Constant text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A name, delimited with brackets. Raises ValueError for what can be no name."""
+    """A name, delimited with brackets. Raises ValueError for text that cannot be a name."""
 
     name: str
 
@@ -53,7 +53,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class TypeName:
-    """A declared type such as `decimal(18,2)`. Raises ValueError for anything that is not spelt like one."""
+    """A declared type such as `decimal(18,2)`. Raises ValueError for any other text."""
 
     name: str
 
@@ -64,7 +64,7 @@ class TypeName:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that travels beside the text."""
+    """A value that is sent separately from the text."""
 
     value: str
 
@@ -74,7 +74,7 @@ Part: TypeAlias = Text | Identifier | Literal | TypeName | Parameter
 
 @dataclass(frozen=True)
 class Statement:
-    """What a driver takes: text with `?` markers, and their values in order."""
+    """The input of a driver: text with `?` markers, and their values in order."""
 
     text: str
     parameters: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Sql:
-    """Composed parts. Two are added by putting one behind the other."""
+    """Composed parts. `+` concatenates two."""
 
     parts: tuple[Part, ...]
 

@@ -1,4 +1,4 @@
-"""Where the values of a column come from, when that is not simply what somebody stored there."""
+"""Where the values of a column come from, when they are not simply stored values."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _GENERATED = {
 
 def origin_of(column: ColumnFacts) -> str:
     """A sentence part for the contract; empty for an ordinary column."""
-    said: list[str] = []
+    parts: list[str] = []
     if _GRAPH_PSEUDO.fullmatch(column.name):
-        said.append("graph pseudo-column, JSON text made by the server")
+        parts.append("graph pseudo-column, JSON text made by the server")
     elif column.is_computed:
-        how = "persisted" if column.is_persisted else "not persisted: the server works it out at each read"
-        said.append(f"computed ({how})")
+        how = "persisted" if column.is_persisted else "not persisted: the server computes it at each read"
+        parts.append(f"computed ({how})")
     if column.generated:
-        said.append(_GENERATED[column.generated])
+        parts.append(_GENERATED[column.generated])
     if column.is_hidden:
-        said.append("hidden")
+        parts.append("hidden")
     if column.is_sparse:
-        said.append("sparse")
+        parts.append("sparse")
     if column.is_filestream:
-        said.append("FILESTREAM, read as varbinary(max)")
+        parts.append("FILESTREAM, read as varbinary(max)")
     if column.alias_name is not None and not column.is_clr:
-        said.append(f"declared as {column.alias_name}")
-    return "; ".join(said)
+        parts.append(f"declared as {column.alias_name}")
+    return "; ".join(parts)

@@ -90,8 +90,8 @@ def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | 
 
 
 def _presence(column: str, place: Summary) -> str:
-    if column in place.strange:
-        return f"of type {place.strange[column]}"
+    if column in place.unexpected_types:
+        return f"of type {place.unexpected_types[column]}"
     return "present" if column in place.figures else "missing"
 
 

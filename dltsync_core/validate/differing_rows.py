@@ -109,7 +109,7 @@ def _difference(
         for position, column in enumerate(keyed.columns)
         if len({row.cells[position] for row in present.values()}) > 1
     )
-    key = {keyed.columns[position].name: first.cells[position] for position in keyed.places}
+    key = {keyed.columns[position].name: first.cells[position] for position in keyed.key_positions}
     return RowDifference(key, times, wrong, tuple(cells))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dltsync_core.digest.canonical import why_no_twin
+from dltsync_core.digest.canonical import reason_without_fingerprint
 from dltsync_core.digest.segment import HashAlgorithm
 from dltsync_core.errors import ConfigError
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
@@ -49,7 +49,7 @@ def fingerprinted(mapping: TableMapping) -> Fingerprinted:
     reasons: dict[str, list[str]] = {}
     covered = []
     for column in mapping.columns:
-        reason = why_no_twin(column)
+        reason = reason_without_fingerprint(column)
         if reason is None:
             covered.append(column)
         else:

@@ -188,7 +188,7 @@ def test_stamps_that_the_warehouse_does_not_hold_exactly_are_read_whole(
         assert made.run(table_names=["Customers"]).success
         made.execute(ORDINARY)
         unit = only(made.run(table_names=["Customers"]), "Customers")
-        assert "Changed: the offset of a datetimeoffset kept as UTC is not in the lake" in unit.reason
+        assert "Changed: the offset of a datetimeoffset with representation utc is not in the lake" in unit.reason
         assert unit.rows_read == 4
         assert {u.status for u in made.run(table_names=["Customers"]).units} == {"skipped"}
     finally:

@@ -118,7 +118,7 @@ class _Source:
         self._view = view
         self._keyed = keyed
         self._bucketed = BucketedUnit(
-            resolved.facts, resolved.filter_of(unit), keyed.columns, keyed.places, keyed.algorithm
+            resolved.facts, resolved.filter_of(unit), keyed.columns, keyed.key_positions, keyed.algorithm
         )
 
     def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:

@@ -212,22 +212,22 @@ def test_a_connection_that_cannot_be_made_is_told(
         pytest.param(
             Fault(Tear(-1), ROWS),
             "ExtractError",
-            "the server counts 3 rows, 2 came in the same snapshot",
+            "the server counts 3 rows, 2 were received in the same snapshot",
             marks=pytest.mark.survives(
                 "answers",
                 "a row missing from the rows that come",
-                "the server counts 3 rows, 2 came in the same snapshot",
+                "the server counts 3 rows, 2 were received in the same snapshot",
                 "the unit as before; nothing of it was published",
             ),
         ),
         pytest.param(
             Fault(Tear(1), ROWS),
             "ExtractError",
-            "the server counts 3 rows, 4 came in the same snapshot",
+            "the server counts 3 rows, 4 were received in the same snapshot",
             marks=pytest.mark.survives(
                 "answers",
                 "a row that comes twice",
-                "the server counts 3 rows, 4 came in the same snapshot",
+                "the server counts 3 rows, 4 were received in the same snapshot",
                 "the unit as before; nothing of it was published",
             ),
         ),

@@ -59,7 +59,8 @@ def test_columns_without_a_twin_are_named_and_the_others_compared(types: TypeHou
         plans = pipeline.plan()
     assert report["valid"]
     said = (
-        "the fingerprint leaves out at_utc, until_utc (the offset of a datetimeoffset kept as UTC is not in the lake); "
+        "the fingerprint leaves out at_utc, until_utc (the offset of a datetimeoffset with representation utc is not in "
+        "the lake); "
         "raw (its text is in the lake as bytes)"
     )
     assert {table["table"].split(".")[1]: table["notes"] for table in report["tables"]} == {
