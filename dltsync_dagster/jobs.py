@@ -10,13 +10,13 @@ from dltsync_dagster.checks import ROW_COUNTS, load_verdicts
 from dltsync_dagster.evaluations import log_evaluations
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
-from dltsync_dagster.history import EVERYTHING_JOB, PIPELINE_TAG
 from dltsync_dagster.location import Location, schedule_status
 from dltsync_dagster.partition_store import align
 from dltsync_dagster.partitions import reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.reporting import finished_materializations
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.run_history import EVERYTHING_JOB, PIPELINE_TAG
 
 
 class EverythingOptions(dg.Config):

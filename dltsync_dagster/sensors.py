@@ -10,14 +10,14 @@ from dltsync_core.committed import TableKind
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster.changes import Change, changes_of, fair_shares, group_reason, group_version, pause_after
+from dltsync_dagster.changed_units import Change, changes_of, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
-from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
 from dltsync_dagster.partition_store import align
 from dltsync_dagster.partitions import Reconciliation, contiguous_groups, reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.run_history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.sources import observation
 
 RANGE_START = "dagster/asset_partition_range_start"

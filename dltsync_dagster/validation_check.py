@@ -12,15 +12,15 @@ from pydantic import Field
 
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_dagster.check_outcomes import beside_load, verdicts_of
 from dltsync_dagster.compat import check_spec
 from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
-from dltsync_dagster.history import tables_under_way
 from dltsync_dagster.location import Location
 from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
-from dltsync_dagster.verdicts import beside_load, verdicts_of
+from dltsync_dagster.run_history import tables_under_way
 
 THREE_WAY_VALIDATION = "three_way_validation"
 

@@ -12,10 +12,10 @@ from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfi
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import ThreeCounts, UnitResult
 from dltsync_core.validate.column_stats import LoadedFigure
+from dltsync_dagster.check_outcomes import verdicts_of
 from dltsync_dagster.checks import load_verdict
 from dltsync_dagster.markdown import code
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
-from dltsync_dagster.verdicts import verdicts_of
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

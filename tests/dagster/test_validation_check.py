@@ -11,8 +11,8 @@ from dltsync_core.errors import CatalogError, FidelityError, ServerUnreachable, 
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.result import UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference
+from dltsync_dagster.check_outcomes import verdicts_of
 from dltsync_dagster.checks import load_verdicts
-from dltsync_dagster.verdicts import verdicts_of
 from tests.dagster.conftest import (
     COUNTRIES,
     CUSTOMERS,
