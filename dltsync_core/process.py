@@ -1,4 +1,4 @@
-"""How much memory this process ever used."""
+"""The memory that this process used at most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if sys.platform != "win32":
 
 
 def peak_memory_mb() -> float | None:
-    """The largest resident size of this process so far, in megabytes (10^6 bytes); None where the system does not tell."""
+    """The largest resident size of this process so far, in megabytes (10^6 bytes); None where the system does not report it."""
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")

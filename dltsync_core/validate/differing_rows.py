@@ -1,4 +1,4 @@
-"""The rows that are not the same everywhere, by key: which place lacks them, has more of them, or has other values."""
+"""The rows that differ, by key: the side that lacks them, has more of them, or has other values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SOURCE, LAKE, WAREHOUSE = "source", "lake", "warehouse"
 OTHERS = (LAKE, WAREHOUSE)
 
 MISSING, BEYOND, TIMES, DIFFERS = "missing", "beyond the source", "times", "value differs"
-"""What can be wrong with a row in a place."""
+"""How a row can differ on a side."""
 
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A value that is not the same everywhere. `places` are those that have the row; None is NULL."""
+    """A value that differs. `places` are the sides that have the row; None is NULL."""
 
     column: str
     places: Mapping[str, Cell | None]
@@ -28,8 +28,8 @@ class CellDifference:
 
 @dataclass(frozen=True)
 class RowDifference:
-    """A row that is not the same everywhere. `key` names it by column (None is NULL); without a key it is the whole row.
-    `wrong` says by place what is: missing, beyond the source, times (there so often, see `times`), value differs."""
+    """A row that differs. `key` names it by column (None is NULL); without a key it is the whole row.
+    `wrong` gives the difference by side: missing, beyond the source, times (its count there, see `times`), value differs."""
 
     key: Mapping[str, Cell | None]
     times: Mapping[str, int]
@@ -38,11 +38,11 @@ class RowDifference:
 
     @property
     def said(self) -> str:
-        """What is wrong, without any value."""
+        """The difference as a sentence, without values."""
         return ", ".join(self._said(place, what) for place, what in self.wrong.items())
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready. A value that is NULL is null; a place that has no such row is not among the values."""
+        """JSON-ready. A value that is NULL is null; a side without the row is not among the values."""
         return {
             "key": {name: _shown(cell) for name, cell in self.key.items()},
             "times": dict(self.times),
@@ -63,7 +63,7 @@ class RowDifference:
 
 
 def row_differences(held: Mapping[str, HeldRows], keyed: RowKeySpec) -> list[RowDifference]:
-    """Every row that is not as often, or not with the same values, in another place as at the source, ordered by key."""
+    """Every row whose count or values differ from the source, ordered by key."""
     by_key: dict[bytes, dict[str, Counter[bytes]]] = {}
     for place, rows in held.items():
         for digest, row in rows.rows.items():
@@ -81,7 +81,7 @@ def row_differences(held: Mapping[str, HeldRows], keyed: RowKeySpec) -> list[Row
 def _of_key(
     counted: Mapping[str, Counter[bytes]], known: Mapping[bytes, HeldRow], keyed: RowKeySpec
 ) -> Iterator[RowDifference]:
-    """Of one key. Where it is a key, every place has one row of it at most, or the same one several times."""
+    """The differences of one key. A real key has at most one row on each side, or the same one several times."""
     if all(len(rows) <= 1 for rows in counted.values()):
         yield _difference({p: next(iter(rows.items()), None) for p, rows in counted.items()}, known, keyed)
         return

@@ -1,7 +1,7 @@
-"""The partitions of a table as they were committed, one by one, against the table counted in one look at the end of the run.
+"""The committed counts of a table's partitions against one count of all of them at the end of the run.
 
 Each partition is read in a snapshot of its own. A row that moves from one to another in between is in both, or in neither, until
-the next run, while every partition by itself is equal in all three places. Only rows counted together can tell.
+the next run, while every partition by itself is equal in source, lake and warehouse. Only rows counted together show it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _TOLD_PARTITIONS = 3
 
 
 def moved_rows(table: TableName, committed: Mapping[str, int], counted: Mapping[str, int]) -> str | None:
-    """What a person should know when the two do not agree; None when they do. Both by partition, of the same partitions.
+    """The note when the two differ; None when they agree. Both by partition, of the same partitions.
 
-    An insert or a delete looks the same as a move as long as nobody compares the rows: the sentence says that.
+    Counts do not show whether rows were inserted, deleted or moved: the sentence says so.
     """
     different = [unit for unit, rows in committed.items() if rows != counted.get(unit, 0)]
     if not different:

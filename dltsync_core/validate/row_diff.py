@@ -1,9 +1,9 @@
-"""From "this unit differs" to the rows that do: buckets are compared in all places, those that differ are parted again, and few
-rows are compared by value.
+"""The row diff: buckets are compared on all sides, those that differ are divided again, and the few rows left are compared by
+value.
 
-Nothing here reads: a place is whoever answers for its rows. Each place is asked at most three times, however many rows there are
-and however many differ: what is more than can be told is counted, never looked at. What a bucket came to must be what its parts
-come to; where it is not, the place changed meanwhile and nothing is said of its rows.
+This module does not read: a `Side` gives access to its rows. Each side is read at most three times, however many rows there are
+and however many differ: rows beyond the limits are counted, never read. The digest of a bucket must equal the sum of its parts;
+otherwise the side changed meanwhile and no rows are reported.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from dltsync_core.validate.differing_rows import SOURCE, RowDifference, row_diff
 from dltsync_core.validate.row_sample import MOST_HELD, HeldRows
 
 BYTES = 2
-"""By so many bytes of the hash a bucket is parted: into 65,536."""
+"""Bytes of the hash that divide a bucket: into 65,536."""
 _DEEPEST = 2 * BYTES
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of at most `at_once` rows nothing is parted any more. `by_value` rows of a place are compared by value: few enough for a
-    small result, enough that two partings suffice for a billion rows. `to_part` are parted again: the answer has at most as many
-    lines. `buckets` are named by one statement, which takes 2,100 parameters at most. `told` rows are told of one unit."""
+    """Up to `at_once` rows are not divided any more. `by_value` rows of a side are compared by value: few enough for a
+    small result, enough that two divisions suffice for a billion rows. `to_part` rows are divided again: the result has at most
+    as many lines. One statement names at most `buckets`, because it has at most 2,100 parameters. `told` rows of a unit are
+    reported."""
 
     at_once: int = 1_000
     by_value: int = 1_000
@@ -39,8 +40,8 @@ class Limits:
 LIMITS = Limits()
 
 
-class Place(Protocol):
-    """The rows of a unit in one place, as they are throughout."""
+class Side(Protocol):
+    """The rows of a unit on one side (source, lake or warehouse)."""
 
     def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:
         """The digest of every bucket of `length` bytes that has rows; with `within` of the parts of these buckets only."""
@@ -51,25 +52,25 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Segment:
-    """A bucket that is not the same everywhere."""
+    """A bucket that differs."""
 
     number: int
     digests: Mapping[str, SegmentDigest]
 
     @property
     def rows(self) -> int:
-        """What the place with the most of them has."""
+        """The rows of the side with the most of them."""
         return max(digest.rows for digest in self.digests.values())
 
     @property
     def least(self) -> int:
-        """So many rows differ here at least."""
+        """A lower bound of the rows that differ."""
         return max(1, *(abs(digest.rows - self.digests[SOURCE].rows) for digest in self.digests.values()))
 
 
 @dataclass(frozen=True)
 class Level:
-    """What one look at all places came to: so many buckets (0: rows themselves), those that differ, and the rows in these."""
+    """The result of one pass over all sides: the number of buckets (0: rows themselves), those that differ, and their rows."""
 
     buckets: int
     differing: int
@@ -78,9 +79,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Narrowed:
-    """The rows that differ: at most `Limits.told`. `more` were not told, `exact` says whether that is their number or the
-    least it can be. `key` are the columns that name a row; without any each is told whole. Where `why_not` is not empty no row
-    can be told; `moved` is the place whose parts did not add up. The source got one statement per level."""
+    """The rows that differ: at most `Limits.told`. `more` were not reported, `exact` is False when that is a lower bound.
+    `key` are the columns that name a row; without any each is reported whole. When `why_not` is not empty no row can be
+    reported; `moved` is the side that changed meanwhile. The source got one statement per level."""
 
     key: tuple[str, ...]
     places: tuple[str, ...]
@@ -93,7 +94,7 @@ class Narrowed:
 
     @staticmethod
     def refused(why: str) -> Narrowed:
-        """Nothing was looked at, for this reason."""
+        """Nothing was read, for this reason."""
         return Narrowed((), (), why_not=why)
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,13 +111,13 @@ class Narrowed:
 
 
 class _Moved(Exception):
-    """The place is not what it was."""
+    """A side changed during the comparison."""
 
     def __init__(self, place: str) -> None:
         self.place = place
         super().__init__(
-            f"the {place} changed while it was looked at: validate again"
-            + (", when nobody writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
+            f"the {place} changed during the comparison: validate again"
+            + (", while no application writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
         )
 
 
@@ -127,14 +128,14 @@ class _KeyRepeats(Exception):
 
 
 def narrow(
-    places: Mapping[str, Place],
+    places: Mapping[str, Side],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
     limits: Limits = LIMITS,
 ) -> Narrowed:
-    """The rows that differ. `whole` are the digests of the unit as far as they are known, by place; `rows` is what the place with
-    the most rows has."""
+    """The rows that differ. `whole` are the known digests of the unit, by side; `rows` is the count of the side with the most
+    rows."""
     looked: list[Level] = []
     try:
         return _narrow(places, keyed, whole, rows, looked, limits)
@@ -144,7 +145,7 @@ def narrow(
 
 
 def _narrow(
-    places: Mapping[str, Place],
+    places: Mapping[str, Side],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
@@ -184,7 +185,7 @@ def _key_names(keyed: RowKeySpec) -> tuple[str, ...]:
 
 
 def differing(looks: Mapping[str, Mapping[int, SegmentDigest]]) -> list[Segment]:
-    """The buckets that are not the same in every place, in order."""
+    """The buckets that differ, in order."""
     segments = (
         Segment(number, {place: look.get(number, SegmentDigest()) for place, look in looks.items()})
         for number in sorted(set().union(*looks.values()))
@@ -193,7 +194,7 @@ def differing(looks: Mapping[str, Mapping[int, SegmentDigest]]) -> list[Segment]
 
 
 def first_of(segments: Sequence[Segment], rows: int, most: int) -> list[Segment]:
-    """The first of them that have at most so many rows together, and are not too many for a statement; one in any case."""
+    """The first of them with at most `rows` rows together, at most `most`, and at least one."""
     chosen: list[Segment] = []
     for segment in segments[:most]:
         rows -= segment.rows
@@ -209,7 +210,7 @@ def _check_sums(
     parents: Mapping[str, Mapping[int, SegmentDigest]],
     within: Buckets | None,
 ) -> None:
-    """Raises _Moved where parts do not add up to what they are parts of."""
+    """Raises _Moved when the parts of a bucket do not sum up to its digest."""
     for place, expected in parents.items():
         shift = 8 * (length - (within.length if within else 0))
         sums: dict[int, SegmentDigest] = {}

@@ -22,7 +22,7 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.validate.differing_rows import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.lake_rows import lake_batches
-from dltsync_core.validate.row_diff import Narrowed, Place, narrow
+from dltsync_core.validate.row_diff import Narrowed, Side, narrow
 from dltsync_core.validate.row_sample import HeldRows, hold
 
 UNLIKE_ITS_HASH = (
@@ -76,7 +76,7 @@ def narrow_unit(
     return replace(found, why_not=f"every row is the same in the columns that can be compared by value{beside}")
 
 
-def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToNarrow, keyed: RowKeySpec) -> dict[str, Place]:
+def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToNarrow, keyed: RowKeySpec) -> dict[str, Side]:
     names = [column.name for column in keyed.columns]
     version_keys = resolved.keys if resolved.config.kind == "scd" else ()
 

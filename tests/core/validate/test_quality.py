@@ -178,7 +178,7 @@ def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
     for written in (GUID, GUID.lower(), "{" + GUID.lower() + "}"):
         assert _strangers(tmp_path, "uniqueidentifier", [written], GUID, None) == 0
         assert _strangers(tmp_path, "uniqueidentifier", [written], GUID.replace("6", "7"), GUID) == 1
-    with pytest.raises(ConfigError, match="which is none") as caught:
+    with pytest.raises(ConfigError, match="which is not a uniqueidentifier") as caught:
         _strangers(tmp_path, "uniqueidentifier", ["abc"], GUID)
     assert "32 hexadecimal digits" in caught.value.remedy
 

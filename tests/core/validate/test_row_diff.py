@@ -16,7 +16,7 @@ from dltsync_core.digest.segment import SegmentDigest, digest_batches
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.columns import map_columns
 from dltsync_core.validate.differing_rows import RowDifference
-from dltsync_core.validate.row_diff import Limits, Narrowed, Place, narrow
+from dltsync_core.validate.row_diff import Limits, Narrowed, Side, narrow
 from dltsync_core.validate.row_sample import LONGEST_SHOWN, HeldRows, hold
 from tests.table_facts import column, table
 
@@ -55,7 +55,7 @@ class InMemory:
 def narrowed(keyed: RowKeySpec, limits: Limits, **rows: list[Row]) -> Narrowed:
     inside = {place: InMemory(some, keyed) for place, some in rows.items()}
     whole = {place: digest_batches([has.batch()], keyed.columns) for place, has in inside.items()}
-    places: Mapping[str, Place] = {**inside}
+    places: Mapping[str, Side] = {**inside}
     found = narrow(places, keyed, whole, max(len(some) for some in rows.values()), limits)
     assert all(has.asked <= 3 for has in inside.values())
     return found
@@ -173,7 +173,7 @@ def test_a_place_that_changes_meanwhile_is_said_to_have_changed(rows: int, place
     places[place].rows[0] = ("0", "y")
     found = narrow(dict(places), BY_KEY, whole, rows, SMALL)
     assert found.rows == ()
-    assert found.why_not.startswith(f"the {place} changed while it was looked at")
+    assert found.why_not.startswith(f"the {place} changed during the comparison")
 
 
 def test_a_key_that_is_none_is_said_to_be_none() -> None:

@@ -39,7 +39,7 @@ def test_what_nobody_touched_has_the_same_fingerprint_everywhere(synced: LoadedS
 
 
 def test_checksum_is_refused_with_the_reason(synced: LoadedShop) -> None:
-    with pytest.raises(ConfigError, match="nothing outside SQL Server computes it"):
+    with pytest.raises(ConfigError, match="no other program computes it"):
         synced.report(fingerprint="checksum")
 
 
