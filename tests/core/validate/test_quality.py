@@ -14,7 +14,7 @@ import pytest
 from dltsync_core.config.quality import QualityRule
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.validate.keys import surplus_rows
-from dltsync_core.validate.quality import Finding, check_rules, resolve_rules
+from dltsync_core.validate.quality import RuleViolation, check_rules, resolve_rules
 
 FIELDS: list[pa.Field[Any]] = [
     pa.field("Code", pa.string()),
@@ -146,8 +146,8 @@ def test_a_bound_that_is_no_value_of_the_column_is_a_config_error(rule: QualityR
 
 
 def test_a_finding_reads_like_a_sentence() -> None:
-    assert str(Finding("Qty", "must not be NULL", 1, "error")) == "Qty: must not be NULL: 1 row"
-    assert str(Finding("Qty", "must not be NULL", 1200, "warn")) == "Qty: must not be NULL: 1,200 rows"
+    assert str(RuleViolation("Qty", "must not be NULL", 1, "error")) == "Qty: must not be NULL: 1 row"
+    assert str(RuleViolation("Qty", "must not be NULL", 1200, "warn")) == "Qty: must not be NULL: 1,200 rows"
 
 
 def test_surplus_counts_whole_keys_and_nulls_are_equal(tmp_path: Path) -> None:
