@@ -1,7 +1,7 @@
 """Named moments of a run. Nothing happens at them, unless a test installs a handler: a crash harness stops the process there.
 
 A moment is worth a name where a stop leaves something that the next run must understand. A new one needs an entry in `ALL`
-and a call of `reached`; the crash matrix (tests/integration/crash) then stops there without being told.
+and a call of `reached`; the crash matrix (tests/integration/crash) then stops there too.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ BACKING_UP = "backing_up"
 LEDGER_WRITING = "ledger_writing"
 """A transaction of the ledger is complete and not committed."""
 LEDGER_WRITTEN = "ledger_written"
-"""A transaction of the ledger is committed, nobody was told."""
+"""A transaction of the ledger is committed, its caller does not know yet."""
 
 LEASED = "leased"
-"""A unit is leased, nothing of it was looked at again."""
+"""A unit is leased, nothing of it was read again."""
 LEASE_RELEASED = "lease_released"
-"""The unit is committed and free for others, nobody was told."""
+"""The unit is committed and its lease released, the caller does not know yet."""
 
 # -- of every unit ------------------------------------------------------------------------------------------------------
 
 PLANNED = "planned"
 """The decision is recorded, nothing was read."""
 STAGED = "staged"
-"""A private place in the lake is open, no row is in it."""
+"""A private directory of the lake is open, no row is in it."""
 FIRST_BATCH = "first_batch"
 """The first rows are written."""
 EXTRACTED = "extracted"
@@ -36,18 +36,18 @@ EXTRACTED = "extracted"
 PUBLISHED = "published"
 """The lake shows the new load, the warehouse does not."""
 LOADED = "loaded"
-"""The warehouse holds the new load, nobody has counted it."""
+"""The warehouse holds the new load, it is not counted yet."""
 VALIDATED = "validated"
-"""All three places agree, the ledger does not know."""
+"""Source, lake and warehouse agree, the ledger does not have the load yet."""
 COMMITTED = "committed"
-"""The ledger knows."""
+"""The ledger has the load."""
 
 # -- inside the lake's publication --------------------------------------------------------------------------------------
 
 FILE_IN_PLACE = "file_in_place"
 """A file of the load has its public name, no manifest names it."""
 MANIFEST_WRITTEN = "manifest_written"
-"""The manifest is there, nothing it replaces was moved away."""
+"""The manifest exists, nothing it replaces was moved away."""
 RETIRING = "retiring"
 """One object that the load replaces was moved away."""
 
@@ -60,19 +60,19 @@ WAREHOUSE_STATEMENT = "warehouse_statement"
 WAREHOUSE_WRITTEN = "warehouse_written"
 """The load's last statement was executed, its transaction is not committed."""
 WAREHOUSE_COMMITTED = "warehouse_committed"
-"""The load's transaction is committed, its staging schema is still there and nobody was told."""
+"""The load's transaction is committed, its caller does not know yet."""
 
 # -- where ledger, lake and warehouse did not agree ---------------------------------------------------------------------
 
 SETTING_ASIDE = "setting_aside"
-"""One object that lies wrong in the lake was moved to quarantine; others are still to be moved."""
+"""One object was moved to quarantine; others are still to be moved."""
 ADOPTING = "adopting"
-"""Lake and warehouse agree upon a load that the ledger does not know; it is about to be told."""
+"""Lake and warehouse agree on a load that the ledger does not have; it is about to be adopted."""
 RELOADING = "reloading"
 """The loads of a unit were found whole in the lake, the warehouse has yet to be filled from them."""
 
 OF_RECOVERY = (SETTING_ASIDE, ADOPTING, RELOADING)
-"""No load comes by these while the three places agree."""
+"""Loads do not pass these while ledger, lake and warehouse agree."""
 
 OF_EVERY_UNIT = (PLANNED, STAGED, FIRST_BATCH, EXTRACTED, PUBLISHED, LOADED, VALIDATED, COMMITTED)
 """In the order a unit passes them, whatever its kind and its warehouse."""
@@ -98,7 +98,7 @@ _handler: Callable[[str], None] | None = None
 
 
 def reached(name: str) -> None:
-    """Tell the handler, if there is one. What it raises goes through the run like any other failure at that moment."""
+    """Call the handler, if there is one. Its exceptions pass through the run like any other failure at that moment."""
     if _handler is not None:
         _handler(name)
 

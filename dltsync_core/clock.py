@@ -1,4 +1,4 @@
-"""The only place that asks what time it is. Always UTC, always aware."""
+"""The current time: only this module reads the clock. Always UTC, always aware."""
 
 from __future__ import annotations
 

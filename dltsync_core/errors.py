@@ -1,4 +1,4 @@
-"""One error tree. The message is what a person reads: what was wrong, where, and what to do about it.
+"""One error tree. Each message says what is wrong, where, and what to do about it.
 
 Everything dltsync raises on purpose derives from `SyncError`. Facts ride along as attributes, `is_transient` says
 whether the same thing tried again can succeed, and `exit_code` is what the command line returns for it.
@@ -10,9 +10,9 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """Something dltsync can explain.
+    """An error that dltsync can explain.
 
-    `problem` says what was wrong and where; `remedy` says what to do. Neither may hold a secret: messages reach logs,
+    `problem` says what is wrong and where; `remedy` says what to do. Neither may hold a secret: messages reach logs,
     terminals and Dagster metadata. Extra keyword facts (table, column, partition, number …) are kept in `facts`.
     """
 
@@ -27,7 +27,7 @@ class SyncError(Exception):
 
 
 class ConfigError(SyncError):
-    """What was asked for cannot be understood or cannot be done. Nothing was read or written."""
+    """The request or the config is invalid or impossible. Nothing was read or written."""
 
     exit_code = 2
 
@@ -47,7 +47,7 @@ class NotWritable(EnvironmentProblem):
 
 
 class DiskFull(EnvironmentProblem):
-    """No room was left while writing. What was written privately has been removed; nothing was published."""
+    """The disk was full while writing. Private files have been removed; nothing was published."""
 
 
 class ConnectError(SyncError):
@@ -61,13 +61,13 @@ class LoginFailed(ConnectError):
 
 
 class ServerUnreachable(ConnectError):
-    """Nobody answered at this address within the connection timeout, or the connection broke."""
+    """No server answered at this address within the connection timeout, or the connection broke."""
 
     is_transient = True
 
 
 class CircuitOpen(ServerUnreachable):
-    """So many connections to this server failed in a row that none is tried for a while. Nothing was sent."""
+    """Several connections to this server failed in a row, so none is tried for a while. Nothing was sent."""
 
 
 class CertificateNotTrusted(ConnectError):
@@ -95,11 +95,11 @@ class UnsupportedServer(QueryError):
 
 
 class OutcomeUnknown(QueryError):
-    """The connection broke while a change was under way: it may or may not have been committed."""
+    """The connection broke during a change: it may or may not have been committed."""
 
 
 class CatalogError(SyncError):
-    """The server does not have what the config names, or not in the shape it names."""
+    """The server does not have the object that the config names, or it differs from the config."""
 
     exit_code = 2
 
@@ -113,11 +113,11 @@ class ColumnNotFound(CatalogError):
 
 
 class NotPartitioned(CatalogError):
-    """A table configured as partition table does not lie on a partition scheme."""
+    """A table configured as partition table is not on a partition scheme."""
 
 
 class UnsupportedColumn(CatalogError):
-    """A column cannot be brought over exactly (yet). Exclude it, or choose another representation."""
+    """A column cannot be loaded exactly (yet). Exclude it, or choose another representation."""
 
 
 class FidelityError(SyncError):
@@ -127,21 +127,21 @@ class FidelityError(SyncError):
 
 
 class ExtractError(SyncError):
-    """Rows could not be read completely: the count and the stream disagree, or the source changed under the read."""
+    """Rows could not be read completely: the count and the stream disagree, or the source changed during the read."""
 
 
 class LakeError(SyncError):
-    """A lake file or manifest is missing, torn or not ours."""
+    """A lake file or manifest is missing, torn or of another pipeline."""
 
     exit_code = 7
 
 
 class NewerFormat(LakeError):
-    """A file of the lake was written by a newer program than this one. It may be right: only a person can tell."""
+    """A file of the lake was written by a newer program than this one. It may be valid: only a person can decide."""
 
 
 class LakeUnreachable(LakeError):
-    """The lake's object store did not answer, or refused for now (throttled, unavailable). Nothing was made visible."""
+    """The lake's object store did not answer, or refused for now (throttled, unavailable). Nothing was published."""
 
     is_transient = True
 
@@ -153,13 +153,13 @@ class WarehouseError(SyncError):
 
 
 class WarehouseBusy(WarehouseError):
-    """Another process holds the warehouse file and did not let go in time."""
+    """Another process has the warehouse file open and did not close it in time."""
 
     is_transient = True
 
 
 class ValidationFailed(SyncError):
-    """Rows are not what a load must hold (keys, counts, quality rules: nothing was published), or source, lake and warehouse
+    """The rows of a load violate a check (keys, counts, quality rules: nothing was published), or source, lake and warehouse
     differ after it. The load was not committed."""
 
     exit_code = 9
@@ -172,8 +172,8 @@ class StateError(SyncError):
 
 
 class LedgerUnavailable(StateError):
-    """The ledger's database is away or refused for now. What was under way is written whole or not at all; when it cannot be
-    told which, the next look at the ledger tells."""
+    """The ledger's database is away or refused for now. A running transaction is written whole or not at all; the next read of
+    the ledger shows which."""
 
     is_transient = True
 
@@ -185,21 +185,21 @@ class StateConflict(StateError):
 
 
 class NeedsAnswer(StateError):
-    """What is found could mean different things, and only a person can tell which. Nothing was changed."""
+    """The state is ambiguous, and only a person can decide. Nothing was changed."""
 
 
 class LeaseHeld(StateError):
-    """Another run is at work on the same table or partition, for longer than this one would wait. Nothing was touched."""
+    """Another run holds the lease on the same table or partition for longer than this one waits. Nothing was changed."""
 
     is_transient = True
 
 
 class Fenced(StateConflict):
-    """Another run took this unit over; nothing of ours was made visible."""
+    """Another run took this unit over; this run published nothing."""
 
 
 class DriftError(SyncError):
-    """The source table changed shape in a way that its policy does not allow."""
+    """The columns of the source table changed in a way that its policy does not allow."""
 
     exit_code = 11
 

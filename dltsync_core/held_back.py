@@ -1,4 +1,5 @@
-"""Committed rows at or above MIN_ACTIVE_ROWVERSION(): what holds the watermark back below them, as far as the login may see."""
+"""Committed rows at or above MIN_ACTIVE_ROWVERSION(), and the transactions that hold the watermark back below them, as far as
+the login may see them."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class OpenTransaction:
 
     @property
     def described(self) -> str:
-        """Who it is, and since when."""
+        """Its session, and since when it is open."""
         who = (
             "a transaction without a session"
             if self.session is None
@@ -46,7 +47,7 @@ class HeldBack:
 
     @property
     def sentence(self) -> str:
-        """How many rows, since when and by what."""
+        """The number of rows, the transaction, and since when."""
         plural = "s lie" if self.rows != 1 else " lies"
         return (
             f"{self.rows:,} committed row{plural} at or above {self.ceiling}, the lowest rowversion of an open transaction: the "

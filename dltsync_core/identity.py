@@ -18,7 +18,7 @@ from typing import TypeAlias
 from dltsync_core.clock import utc_now
 
 Target: TypeAlias = tuple[str, str]
-"""Schema and table in the warehouse, as the user spelt them."""
+"""Schema and table in the warehouse, as the user wrote them."""
 
 
 WHOLE_TABLE = "all"
@@ -30,9 +30,9 @@ _LOOKS_DIGESTED = re.compile(r"[-_][0-9a-f]{8}(?:[0-9a-f]{8})?$")
 _READABLE_LENGTH = 60
 _DIGEST_LENGTH = 8
 _LONG_DIGEST_LENGTH = 16
-"""For texts of which the readable part says little, so that thousands of one table may share it."""
+"""For texts whose readable part is short, so that thousands of one table may share it."""
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9_\[\]().,:+%-]")
-"""Characters whose loss may make many texts look alike. What dates, numbers and plain names consist of does not."""
+"""Characters whose replacement may make many texts equal, unlike those of dates, numbers and plain names."""
 
 _PLAIN = re.compile(r"[\w@#$-]+")
 _IN_BRACKETS = r"\[((?:[^\]]|\]\])+)\]"
@@ -43,7 +43,7 @@ _QUALIFIED = re.compile(
 
 @dataclass(frozen=True, order=True)
 class TableName:
-    """A table in one database, in the catalogue's own spelling once it has been looked up."""
+    """A table in one database, with the catalogue's own name once it has been resolved."""
 
     schema: str
     table: str
@@ -53,7 +53,7 @@ class TableName:
 
     @property
     def folded(self) -> TableName:
-        """The same for names that differ in case only: how what a person wrote is compared."""
+        """Equal for names that differ in case only: names of users are compared so."""
         return TableName(self.schema.casefold(), self.table.casefold())
 
 
@@ -66,12 +66,12 @@ def dotted(*names: str) -> str:
 
 
 def in_shell(table: TableName) -> str:
-    """The table as an argument of a command that a person copies into a shell, where brackets would mean something."""
+    """The table as an argument of a shell command, quoted where it has brackets."""
     return shlex.quote(str(table))
 
 
 def parsed_name(text: str) -> tuple[str | None, str] | None:
-    """Schema (None when it is not given) and table of a text that `dotted` made or a person wrote; None when it is no name.
+    """Schema (None when it is not given) and table of a text that `dotted` made or a user wrote; None when it is not a name.
 
     Each name may stand in brackets or without. Without, it ends at a dot or bracket, and blanks around it do not belong to it.
     """
@@ -87,8 +87,8 @@ def parsed_name(text: str) -> tuple[str | None, str] | None:
 
 
 def joined(*names: str, separator: str = "\x1f") -> str:
-    """The names as one text to hash: different for different lists of names. A name without control characters stays as it
-    is; in others the separator and the escape before it are escaped."""
+    """The names as one text to hash: different for different lists of names. A name without control characters is unchanged;
+    in others the separator and the escape character are escaped."""
     return separator.join(name.replace("\x1e", "\x1e\x1e").replace(separator, f"\x1e{separator}") for name in names)
 
 
@@ -98,7 +98,7 @@ def slashed(*names: str) -> str:
 
 
 def digest_of(text: str) -> str:
-    """SHA-256, hexadecimal. Also of text that is no valid Unicode, as names on a server may be."""
+    """SHA-256, hexadecimal. Also of invalid Unicode text, which names on a server may contain."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -117,8 +117,8 @@ def path_part(text: str) -> str:
 
 
 def identifier_part(text: str) -> str:
-    """A text as letters, digits and underscores, readable, and different for different texts: as it is where it can be, with a
-    digest otherwise. Upper and lower case are two."""
+    """A text as letters, digits and underscores, readable, and different for different texts: unchanged where possible, with a
+    digest otherwise. Upper and lower case differ."""
     readable = _NOT_IN_IDENTIFIERS.sub("_", text).strip("_")[:_READABLE_LENGTH]
     if readable == text and not _LOOKS_DIGESTED.search(text):
         return text

@@ -119,7 +119,7 @@ def log_event(event: Event) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Create the file, and the directories above it that are missing, for their owner alone. What is there stays as it is."""
+    """Create the file, and the directories above it that are missing, for their owner alone. Existing ones are unchanged."""
     missing = [directory for directory in path.parents if not directory.exists()]
     for directory in reversed(missing):
         directory.mkdir(mode=0o700, exist_ok=True)

@@ -81,7 +81,7 @@ def identity_from(facts: Mapping[str, object]) -> ProcessIdentity:
 
 
 def peak_memory_mb() -> float | None:
-    """The largest resident size of this process so far, in megabytes (10^6 bytes); None where the system does not tell."""
+    """The largest resident size of this process so far, in megabytes (10^6 bytes); None where the system does not report it."""
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")

@@ -1,4 +1,4 @@
-"""Partition ranges and their keys. Of two finite ends exactly one belongs, and the side says which; an infinite end is open.
+"""Partition ranges and their keys. Of two finite ends exactly one is included, and the side says which; an infinite end is open.
 
 RANGE RIGHT slots are `[lower, upper)`, RANGE LEFT slots are `(lower, upper]` (CREATE PARTITION FUNCTION). The key of a
 slot is made of its boundaries, never of its number: numbers move when a neighbour is split or merged. Keys are what the
@@ -41,7 +41,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class PartitionRange:
-    """The values of one slot. `lower` or `upper` None means open at that end; `holds_null` says where NULL rows lie."""
+    """The values of one slot. `lower` or `upper` None means open at that end; `holds_null`: NULL rows lie in this slot."""
 
     lower: Boundary | None
     upper: Boundary | None

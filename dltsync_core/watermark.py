@@ -37,7 +37,7 @@ def position(text: str) -> int:
 
 
 def oldest(watermarks: Iterable[str | None]) -> str | None:
-    """The watermark behind which all of them lie; None when any of them is None: that witness has seen nothing.
+    """The lowest watermark; None when any of them is None: nothing is loaded there.
 
     This is what recovery may believe: of several answers the earliest. Raises ValueError for text that is no watermark.
     """
@@ -48,13 +48,13 @@ def oldest(watermarks: Iterable[str | None]) -> str | None:
 
 
 def is_rowversion(text: str) -> bool:
-    """Whether the watermark counts instead of telling a time."""
+    """Whether the watermark is a counter instead of a time."""
     return text.startswith("0x")
 
 
 def lowered(text: str, *, type_name: str, seconds: int) -> str | None:
-    """The moment `seconds` earlier as a value of `type_name`, every digit of the fraction kept and never a later moment than
-    asked for; None when the calendar ends before. Raises ValueError for text that is no moment."""
+    """The moment `seconds` earlier as a value of `type_name`, with every digit of the fraction and never later than
+    requested; None when the calendar ends before. Raises ValueError for text that is not a date and time."""
     match = _match(text)
     try:
         moment = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00:00'}") - timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""One asset per configured table. The body asks the core and reports; it decides nothing about data."""
+"""One asset per configured table. The body calls the core and reports; it decides nothing about data."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -9,9 +9,15 @@ from pydantic import Field
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import ROW_COUNTS, load_verdict, load_verdicts, row_counts_spec
+from dltsync_dagster.checks import ROW_COUNTS, load_outcome, load_outcomes, row_counts_spec
 from dltsync_dagster.drift_checks import schema_event, schema_result, schema_spec
-from dltsync_dagster.evaluations import Verdict, evaluations, given_in_run, log_evaluations, materializations_of
+from dltsync_dagster.evaluations import (
+    CheckOutcome,
+    evaluations,
+    log_evaluations,
+    materializations_of,
+    outcomes_reported_in_run,
+)
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
@@ -28,12 +34,12 @@ from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateSto
 
 
 class SyncOptions(dg.Config):
-    """How a materialisation behaves. The defaults are those of the Materialize button: load what was asked for."""
+    """Options of a materialisation. The defaults are those of the Materialize button: load the selection."""
 
     only_if_changed: bool = Field(
         default=False,
-        description="Look at the source first and read nothing when the table or partition did not change. "
-        "Sensors and the daily schedule ask for this.",
+        description="Probe the source first and read nothing when the table or partition did not change. "
+        "Sensors and the daily schedule set this.",
     )
     full_refresh: bool = Field(default=False, description="Forget watermarks and read the whole table or partition.")
 
@@ -91,8 +97,8 @@ def _whole_table_body(
     )
     units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
     if result.failed:
-        verdicts = [load_verdict(unit) for unit in result.failed]
-        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, verdicts)
+        outcomes = [load_outcome(unit) for unit in result.failed]
+        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, outcomes)
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     (unit,) = units
@@ -106,7 +112,7 @@ def _whole_table_body(
             **notes_metadata(result),
         },
         data_version=dg.DataVersion(version) if version else None,
-        check_results=[load_verdict(unit).as_result(ROW_COUNTS), schema_result(result)],
+        check_results=[load_outcome(unit).as_result(ROW_COUNTS), schema_result(result)],
     )
 
 
@@ -129,10 +135,12 @@ def _partitions_body(
         data_version=dg.DataVersion(version) if version and len(keys) == 1 else None,
         check_results=[schema_result(result)],
     )
-    # After the materializations, for a check is about the newest one; those of earlier attempts have a new one now.
-    spoken = given_in_run(context.instance, context.run.run_id, _row_counts(location, table)) if done else {}
-    verdicts = [*(spoken[key] for key in done if key in spoken), *load_verdicts(units)]
-    yield from _row_count_events(context, location, table, verdicts)
+    # After the materializations, because a check is about the newest one; those of earlier attempts have a new one now.
+    earlier = (
+        outcomes_reported_in_run(context.instance, context.run.run_id, _row_counts(location, table)) if done else {}
+    )
+    outcomes = [*(earlier[key] for key in done if key in earlier), *load_outcomes(units)]
+    yield from _row_count_events(context, location, table, outcomes)
 
 
 def _row_counts(location: Location, table: TableConfig) -> dg.AssetCheckKey:
@@ -140,12 +148,12 @@ def _row_counts(location: Location, table: TableConfig) -> dg.AssetCheckKey:
 
 
 def _row_count_events(
-    context: dg.AssetExecutionContext, location: Location, table: TableConfig, verdicts: list[Verdict]
+    context: dg.AssetExecutionContext, location: Location, table: TableConfig, outcomes: list[CheckOutcome]
 ) -> Results:
     """The check of each partition as results of the step."""
     yield dg.Output(None, output_name=row_counts_spec(location, table).get_python_identifier())
-    about = materializations_of(location, context.instance, table, [verdict.unit for verdict in verdicts])
-    yield from evaluations(location, table, ROW_COUNTS, verdicts, about)
+    about = materializations_of(location, context.instance, table, [outcome.unit for outcome in outcomes])
+    yield from evaluations(location, table, ROW_COUNTS, outcomes, about)
 
 
 def _run_partitions(
@@ -156,7 +164,7 @@ def _run_partitions(
     pipeline: Pipeline,
     keys: list[str],
 ) -> tuple[RunResult | None, list[UnitResult], str | None]:
-    """Load the partitions and put their metadata on the step's output. On failure: events for those that are done."""
+    """Load the partitions and put their metadata on the step's output. On failure: events for those that are committed."""
     if not keys:
         return None, [], None
     log, name = StepLog(context.log), str(table.name)
@@ -169,7 +177,7 @@ def _run_partitions(
             on_event=log,
             run_id=context.run.run_id,
         )
-    except BaseException:  # a cancelled or crashing run, too: what is committed stays committed, and is reported
+    except BaseException:  # also for a cancelled or crashed run: committed units stay committed, and are reported
         for event in interrupted_materializations(
             location, table, log, pipeline.committed(name) if log.committed else {}
         ):
@@ -180,7 +188,7 @@ def _run_partitions(
     if result.failed:
         for event in finished_materializations(location, table, units, committed_units):
             context.log_event(event)
-        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, load_verdicts(units, keys))
+        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, load_outcomes(units, keys))
         context.log_event(schema_event(location.asset_key(table), result))
         raise failure_of_units(result.failed, context.op_execution_context, location.settings)
     asked = set(keys)
@@ -190,7 +198,7 @@ def _run_partitions(
             context.add_asset_metadata(
                 {**unit_metadata(unit, committed_units.get(unit.unit)), **whole}, partition_key=unit.unit
             )
-    # Partitions that had to be loaded together with those asked for (both halves of a split take over its rows).
+    # Partitions that had to be loaded together with the requested ones (both halves of a split take over its rows).
     for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], committed_units):
         context.log_event(event)
     return result, units, version_of(units[0], committed_units)
@@ -199,7 +207,7 @@ def _run_partitions(
 def _reported_before(
     context: dg.AssetExecutionContext, location: Location, table: TableConfig, keys: list[str]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """What earlier attempts of this step have done: a retry goes on, it does not begin anew."""
+    """The units of earlier attempts of this step: a retry continues, it does not start over."""
     if context.op_execution_context.retry_number == 0:
         return {}
     return reported_in_run(context.instance, context.run.run_id, location.asset_key(table), keys)

@@ -1,4 +1,4 @@
-"""Asset checks that come with a load: what it compared in the three places, and versions that neither overlap nor gap (scd)."""
+"""Asset checks of a load: its comparison of source, lake and warehouse, and the integrity of versions (scd)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import difference
 from dltsync_dagster.compat import check_spec
 from dltsync_dagster.drift_checks import SCHEMA
-from dltsync_dagster.evaluations import Verdict
+from dltsync_dagster.evaluations import CheckOutcome
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
 from dltsync_dagster.markdown import code, grid
@@ -30,24 +30,26 @@ _HEADINGS = {NULLS: "NULLs", SUM: "sum"}
 
 
 def row_counts_spec(location: Location, table: TableConfig) -> dg.AssetCheckSpec:
-    """What every load compares before it commits. Not blocking: the load itself already refuses to commit what differs."""
+    """The comparison of every load before its commit. Not blocking: the load itself commits nothing that differs."""
     return check_spec(
         ROW_COUNTS,
         location.asset_key(table),
         "Compared by the load itself: rows at the source, in the lake and in the warehouse; NULLs of every column and exact "
-        "sums of decimals in the lake and in the warehouse, where the load replaced what was there.",
+        "sums of decimals in the lake and in the warehouse, where the load replaced its unit.",
         location.partitions_of(table),
     )
 
 
-def load_verdict(unit: UnitResult) -> Verdict:
-    """The check over one unit. A unit without counts (skipped: nothing was read) says so."""
+def load_outcome(unit: UnitResult) -> CheckOutcome:
+    """The check over one unit. For a skipped unit the sentence says that nothing was read."""
     if unit.status == "failed":
-        return Verdict(unit.unit, passed=False, sentence=_why_failed(unit), metadata=_metadata(unit))
+        return CheckOutcome(unit.unit, passed=False, sentence=_why_failed(unit), metadata=_metadata(unit))
     if unit.counts is None:
-        return Verdict(unit.unit, passed=True, sentence="unchanged since the last load: nothing was read or compared")
+        return CheckOutcome(
+            unit.unit, passed=True, sentence="unchanged since the last load: nothing was read or compared"
+        )
     different = [figure for figure in unit.compared if not figure.equal]
-    return Verdict(
+    return CheckOutcome(
         unit.unit,
         passed=unit.counts.equal and not different,
         sentence=_sentence(unit.counts, unit.compared, different),
@@ -55,19 +57,19 @@ def load_verdict(unit: UnitResult) -> Verdict:
     )
 
 
-def load_verdicts(units: Sequence[UnitResult], asked: Sequence[str] = ()) -> list[Verdict]:
+def load_outcomes(units: Sequence[UnitResult], asked: Sequence[str] = ()) -> list[CheckOutcome]:
     """The check over the units of one run of a partition table. A failure of the table as a whole is one of each partition."""
-    verdicts = [load_verdict(unit) for unit in units]
+    outcomes = [load_outcome(unit) for unit in units]
     return [
-        replace(verdict, unit=key)
-        for verdict in verdicts
-        for key in (asked if verdict.unit == WHOLE_TABLE and asked else (verdict.unit,))
+        replace(outcome, unit=key)
+        for outcome in outcomes
+        for key in (asked if outcome.unit == WHOLE_TABLE and asked else (outcome.unit,))
     ]
 
 
 def _why_failed(unit: UnitResult) -> str:
-    said = unit.error or "no reason was given"
-    return said if unit.error_type == ValidationFailed.__name__ else f"the load failed before it was compared: {said}"
+    error = unit.error or "no reason was given"
+    return error if unit.error_type == ValidationFailed.__name__ else f"the load failed before the comparison: {error}"
 
 
 def _sentence(counts: ThreeCounts, compared: Sequence[LoadedFigure], different: Sequence[LoadedFigure]) -> str:
@@ -76,12 +78,12 @@ def _sentence(counts: ThreeCounts, compared: Sequence[LoadedFigure], different: 
     if different:
         return "; ".join(str(figure) for figure in different[:_SHOWN])
     rows = f"{counts.source:,} rows in source, lake and warehouse"
-    kept = f" (which keeps {counts.kept:,} more on purpose)" if counts.kept else ""
+    retained = f" (and {counts.kept:,} retained rows)" if counts.kept else ""
     if not compared:
-        return f"{rows}{kept}; columns were not compared: what was loaded was merged into rows that stay"
+        return f"{rows}{retained}; columns were not compared: the load was merged into existing rows"
     columns, sums = ({figure.column for figure in compared if figure.figure == name} for name in (NULLS, SUM))
     also = f" and the sums of {len(sums)}" if sums else ""
-    return f"{rows}{kept}; lake and warehouse agree on the NULLs of {len(columns)} columns{also}"
+    return f"{rows}{retained}; lake and warehouse agree on the NULLs of {len(columns)} columns{also}"
 
 
 def _metadata(unit: UnitResult) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _metadata(unit: UnitResult) -> dict[str, Any]:
 
 
 def _columns_table(compared: Sequence[LoadedFigure]) -> str:
-    """One row a column, what differs first; a column too many is only counted."""
+    """One row per column, differences first; columns beyond the limit are counted."""
     columns: dict[str, dict[str, LoadedFigure]] = {}
     for figure in compared:
         columns.setdefault(figure.column, {})[figure.figure] = figure
@@ -111,14 +113,14 @@ def _pair(figure: LoadedFigure | None) -> tuple[str, str]:
 
 
 def checks_with_load(location: Location, table: TableConfig) -> list[dg.AssetCheckKey]:
-    """The checks that belong to a load. Who asks for one without naming them gets `three_way_validation`, too, as a step that
-    finds nothing to do."""
+    """The checks that belong to a load. A run request without them also selects `three_way_validation`, as a step that
+    does nothing."""
     names = [ROW_COUNTS, SCHEMA, *([VERSION_INTEGRITY] if table.kind == "scd" else [])]
     return [dg.AssetCheckKey(location.asset_key(table), name) for name in names]
 
 
 def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.AssetChecksDefinition:
-    """Of every business key: one latest version, no overlap, no gap. Looks at the warehouse, changes nothing."""
+    """Of every business key: one latest version, no overlap, no gap. Reads the warehouse, changes nothing."""
 
     spec = dg.AssetCheckSpec(
         VERSION_INTEGRITY,
@@ -126,7 +128,7 @@ def version_integrity_check(location: Location, table: SCDTableConfig) -> dg.Ass
         description="Every business key has one latest version, and its versions neither overlap nor leave gaps.",
     )
 
-    # Not `asset_check`: that names its step after the asset, and takes a-b for a_b.
+    # Not `asset_check`: that names its step after the asset, and maps a-b and a_b to one name.
     @dg.multi_asset_check(name=location.op_name("check", table), specs=[spec], pool=location.warehouse_pool)
     def version_integrity(
         context: dg.AssetCheckExecutionContext,

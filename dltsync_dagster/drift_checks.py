@@ -1,4 +1,4 @@
-"""The asset check on a table's shape: what changed in its columns, and whether that stopped the load."""
+"""The asset check on a table's columns: what changed, and whether that stopped the load."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,13 +16,13 @@ _SHOWN = 50
 
 
 def schema_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
-    """The columns are those of the last load. WARN when they changed and the load went on, ERROR when they stopped it."""
+    """Compares the columns with those of the last load. WARN when the load accepted changes, ERROR when they stopped it."""
     return dg.AssetCheckSpec(SCHEMA, asset=key, description="The table's columns are those that were loaded before.")
 
 
 def schema_result(result: RunResult | None) -> dg.AssetCheckResult:
-    """The check over one run of one table; None when nothing had to be looked at."""
-    findings = [finding for finding in result.drift if finding.changes_shape] if result is not None else []
+    """The check over one run of one table; None when nothing had to be run."""
+    findings = [finding for finding in result.drift if finding.changes_schema] if result is not None else []
     refused = result is not None and any(unit.error_type == DriftError.__name__ for unit in result.failed)
     return dg.AssetCheckResult(
         check_name=SCHEMA,
@@ -34,7 +34,7 @@ def schema_result(result: RunResult | None) -> dg.AssetCheckResult:
 
 
 def schema_event(key: dg.AssetKey, result: RunResult) -> Any:
-    """The same as an event, for a run that failed and has no output to put it on."""
+    """The same as an event, for a failed run without an output."""
     check = schema_result(result)
     return dg.AssetCheckEvaluation(
         asset_key=key,
@@ -51,11 +51,11 @@ def _sentence(findings: list[ColumnChange], *, refused: bool) -> str:
         return (
             f"{len(findings)} changes of the columns stopped the load"
             if findings
-            else "the warehouse cannot take the table"
+            else "the warehouse cannot hold the table"
         )
     if not findings:
         return "the columns are those that were loaded before"
-    return f"{len(findings)} changes of the columns, which the load went along with"
+    return f"{len(findings)} changes of the columns, which the load accepted"
 
 
 def _table(findings: Iterable[ColumnChange]) -> str:

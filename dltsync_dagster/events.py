@@ -1,4 +1,4 @@
-"""Events of the core while it works: into the step's log, and remembered in case the run does not live to give a result."""
+"""Writes the core's events to the step's log, and records committed units in case the run ends without a result."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class Log(Protocol):
     """The part of Dagster's log that is used."""
 
     def info(self, msg: object) -> None:
-        """A line for everybody."""
+        """A line at level INFO."""
         ...
 
     def debug(self, msg: object) -> None:
-        """A line for who looks closely."""
+        """A line at level DEBUG."""
         ...
 
     def error(self, msg: object) -> None:
-        """A line in red."""
+        """A line at level ERROR."""
         ...
 
 

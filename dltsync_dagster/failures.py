@@ -1,4 +1,4 @@
-"""The core's errors as Dagster failures: the message a person reads, and another attempt only where one can help."""
+"""The core's errors as Dagster failures: the message, and a retry only for transient errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dltsync_dagster.settings import LocationSettings
 
 
 class Attempt(Protocol):
-    """What an op's context knows about its attempts."""
+    """The attempts of an op's context."""
 
     @property
     def retry_number(self) -> int:
@@ -25,28 +25,28 @@ class Attempt(Protocol):
 
 @contextmanager
 def explained(attempt: Attempt, settings: LocationSettings) -> Iterator[None]:
-    """Turn a SyncError into Dagster's failure or request for another attempt. Other errors are bugs and pass as they are."""
+    """Turn a SyncError into Dagster's failure or retry request. Other errors are bugs and pass unchanged."""
     try:
         yield
     except SyncError as error:
-        # `from None`: the message is complete; the way it took through the code helps nobody who reads the UI.
-        raise outcome(
+        # `from None`: the message is complete; a traceback does not help a user of the UI.
+        raise failure_for(
             str(error), {"dltsync/error": type(error).__name__}, attempt, settings, transient=error.is_transient
         ) from None
 
 
 def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: LocationSettings) -> Exception:
-    """One failure for all units that failed. Tried again only when every one of them may pass the next time."""
+    """One failure for all failed units. It is retried only when the error of each one is transient."""
     lines = [f"{unit.table} {unit.unit}: {unit.error}" for unit in failed]
     metadata: Mapping[str, str | list[str]] = {
         "dltsync/error": ", ".join(sorted({unit.error_type or "unknown" for unit in failed})),
         "dltsync/failed_units": [unit.unit for unit in failed],
     }
     transient = all(is_transient(unit.error_type) for unit in failed)
-    return outcome("\n".join(lines), metadata, attempt, settings, transient=transient)
+    return failure_for("\n".join(lines), metadata, attempt, settings, transient=transient)
 
 
-def outcome(
+def failure_for(
     message: str,
     metadata: Mapping[str, str | list[str]],
     attempt: Attempt,
@@ -54,7 +54,7 @@ def outcome(
     *,
     transient: bool,
 ) -> Exception:
-    """What to raise: RetryRequested while attempts are left for a failure that may pass, else a final Failure."""
+    """The exception to raise: RetryRequested for a transient error while attempts are left, else a final Failure."""
     failure = dg.Failure(description=message, metadata=metadata, allow_retries=False)
     if not transient or attempt.retry_number >= settings.retries:
         return failure
@@ -67,6 +67,6 @@ def outcome(
 
 
 def is_transient(error_type: str | None) -> bool:
-    """Whether an error of that name, from a unit's result, may pass."""
+    """Whether an error of that name, from a unit's result, is transient."""
     found = getattr(errors, error_type or "", None)
     return isinstance(found, type) and issubclass(found, SyncError) and found.is_transient

@@ -6,28 +6,28 @@ from pydantic import Field
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import ROW_COUNTS, load_verdicts
+from dltsync_dagster.checks import ROW_COUNTS, load_outcomes
 from dltsync_dagster.evaluations import log_evaluations
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
-from dltsync_dagster.history import EVERYTHING_JOB, PIPELINE_TAG
 from dltsync_dagster.location import Location, schedule_status
 from dltsync_dagster.partition_store import align
 from dltsync_dagster.partitions import reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.reporting import finished_materializations
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.run_history import EVERYTHING_JOB, PIPELINE_TAG
 
 
 class EverythingOptions(dg.Config):
-    """How the job behaves."""
+    """Options of the job."""
 
     force: bool = Field(default=False, description="Load every table and partition, also those that did not change.")
     full_refresh: bool = Field(default=False, description="Forget watermarks and read everything whole.")
 
 
 def everything_job(location: Location) -> dg.JobDefinition:
-    """Sync all tables in one step. What did not change is not read; partitions are brought in line with the server first."""
+    """Sync all tables in one step. Unchanged units are not read; partitions are aligned with the server first."""
 
     @dg.op(name="sync_all_tables", pool=location.server_pool)
     def sync(
@@ -74,7 +74,7 @@ def daily_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefi
 
 
 def _align_partitions(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline) -> None:
-    """Of every partition table. One that cannot be looked at stops no other: the run that follows says what is wrong with it."""
+    """Of every partition table. An error of one table stops no other: the run that follows reports it."""
     for table in location.config.partition_tables:
         partitions = location.partitions_of(table)
         if partitions is None:
@@ -84,14 +84,14 @@ def _align_partitions(context: dg.OpExecutionContext, location: Location, pipeli
         except ConnectError:
             raise
         except SyncError as error:
-            context.log.warning(f"{table.name}: its partitions are left as they are: {error}")
+            context.log.warning(f"{table.name}: its partitions stay unchanged: {error}")
             continue
         name = str(partitions.name)
         align(context.instance, name, reconcile(context.instance.get_dynamic_partitions(name), live))
 
 
 def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline, result: RunResult) -> None:
-    """Events of what was loaded. Units that were left alone have no news, so they get no event."""
+    """Events of the loaded units. Skipped units get no event."""
     by_table = {table.name.folded: table for table in location.config.tables}
     units: dict[TableName, list[UnitResult]] = {}
     for unit in result.units:
@@ -101,4 +101,4 @@ def _report(context: dg.OpExecutionContext, location: Location, pipeline: Pipeli
         table = by_table[name]
         for event in finished_materializations(location, table, touched, pipeline.committed(str(table.name))):
             context.log_event(event)
-        log_evaluations(context, location, table, ROW_COUNTS, load_verdicts(touched))
+        log_evaluations(context, location, table, ROW_COUNTS, load_outcomes(touched))

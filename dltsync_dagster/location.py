@@ -1,4 +1,4 @@
-"""What every factory of the location shares: the config, the settings, how things are named and how a pipeline is opened."""
+"""Shared by all factories of the location: config, settings, names, and how a pipeline is opened."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dltsync_dagster.settings import LocationSettings, Switch
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
 _TAKEN = {"all_tables"}
-"""What the steps of the jobs over all tables are called after their verb."""
+"""Names of the steps of jobs over all tables, after their verb."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """One config as a code location. Holds nothing open."""
+    """One config as a code location. Opens nothing."""
 
     config: PipelineConfig
     settings: LocationSettings
@@ -28,7 +28,7 @@ class Location:
 
     @property
     def server_pool(self) -> str:
-        """The pool of every op that asks the source server."""
+        """The pool of every op that queries the source server."""
         return f"mssql:{_without_spaces(self.config.database.server)}"
 
     @property
@@ -38,12 +38,12 @@ class Location:
 
     @property
     def scope(self) -> str:
-        """What tells versions of this location's tables from those of another pipeline's or database's of the same names."""
+        """Separates versions of this location's tables from those of another pipeline or database with the same names."""
         database = self.config.database
         return joined(database.server, database.database, self.config.pipeline_name)
 
     def data_of(self, table: TableConfig) -> TableTranslatorData:
-        """What the translator sees of a table."""
+        """The translator's data of a table."""
         return TableTranslatorData(config=self.config, table=table, owners=self.settings.owners)
 
     def asset_key(self, table: TableConfig) -> dg.AssetKey:
@@ -57,7 +57,8 @@ class Location:
     def partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
         """The partitions of a partition table, named `<server>/<database>/<schema>/<table>`; None for the other kinds.
 
-        The keys live in Dagster's instance: none before the boundaries sensor (or the job `sync_everything`) first looked.
+        The keys live in Dagster's instance: none before the first tick of the boundaries sensor (or the first run of
+        `sync_everything`).
         """
         if table.kind != "partition":
             return None

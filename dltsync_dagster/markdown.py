@@ -1,4 +1,4 @@
-"""Text of strangers as code inside Markdown: boundaries and names come from a database; the UI shows and never obeys them."""
+"""Untrusted text as code inside Markdown: boundaries and names come from a database; the UI shows them as plain text."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def code(text: str) -> str:
     line = " ".join(visible(text).split())
     fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(line)), default=0))
     space = " " if line.startswith("`") or line.endswith("`") or not line else ""
-    # A table is cut at its bars before anything else is read, so they are escaped in code as well.
+    # Markdown splits a table at its bars first, so they are escaped in code as well.
     return f"{fence}{space}{line}{space}{fence}".replace("|", "\\|")
 
 

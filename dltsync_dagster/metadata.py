@@ -1,4 +1,4 @@
-"""What a load did, as Dagster metadata: `dltsync/…` is ours, `dagster/…` are the names the UI plots and renders."""
+"""A load as Dagster metadata: `dltsync/…` are dltsync's names, `dagster/…` are the names that the UI plots and renders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA_VERSION_TAG = "dagster/data_version"
 
 
 def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dict[str, Any]:
-    """One unit's load. A unit that was not read (skipped) shows the rows of what is committed, `committed_unit`."""
+    """One unit's load. A skipped unit shows the rows of `committed_unit`."""
     values: dict[str, Any] = {
         "dltsync/status": unit.status,
         "dltsync/reason": unit.reason,
@@ -48,22 +48,26 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
 def _count_metadata(counts: ThreeCounts | None) -> dict[str, Any]:
     if counts is None:
         return {}
-    kept = {"dltsync/kept_rows": counts.kept} if counts.kept else {}
-    return {**kept, **rows_metadata(counts.source, counts.lake, counts.warehouse), "dltsync/counts_equal": counts.equal}
+    retained = {"dltsync/retained_rows": counts.kept} if counts.kept else {}
+    return {
+        **retained,
+        **rows_metadata(counts.source, counts.lake, counts.warehouse),
+        "dltsync/counts_equal": counts.equal,
+    }
 
 
 def rows_metadata(source: int, lake: int, warehouse: int) -> dict[str, int]:
-    """Rows in the three places, under the names that the UI plots."""
+    """Rows in source, lake and warehouse, under the names that the UI plots."""
     return {"dltsync/source_rows": source, "dltsync/lake_rows": lake, "dltsync/warehouse_rows": warehouse}
 
 
 def notes_metadata(result: RunResult) -> dict[str, str]:
-    """What the run has to say beside its units, such as rows that moved between partitions while it read."""
+    """The notes of a run, such as rows that moved between partitions while it read."""
     return {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
 
 
 def committed_metadata(event: Event, committed_unit: CommittedUnit | None) -> dict[str, Any]:
-    """A unit that was committed by a run that did not live to give its result."""
+    """A unit that was committed by a run that ended without a result."""
     rows = committed_unit.rows if committed_unit is not None else event.rows
     known = {
         "dltsync/status": "committed",
@@ -98,7 +102,7 @@ def table_metadata(
 
 
 def column_schema(contracts: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
-    """The columns with their Arrow type; as description the SQL Server type they came from and what is promised about them."""
+    """The columns with their Arrow type; as description the SQL Server type and the fidelity contract."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

@@ -1,4 +1,4 @@
-"""Partitions as Dagster has them: brought in line with the server, and those that a run is about."""
+"""Partitions in Dagster's instance: aligned with the server; and the partitions of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dltsync_dagster.partitions import Reconciliation, portions
 
 
 def align(instance: dg.DagsterInstance, name: str, change: Reconciliation) -> None:
-    """Make the stored partitions of a definition what they should be, order included.
+    """Apply a reconciliation to the stored partitions of a definition, order included.
 
     Written directly: a sensor's result may not delete and add the same key, which is what moving a key means.
     """
@@ -19,13 +19,13 @@ def align(instance: dg.DagsterInstance, name: str, change: Reconciliation) -> No
 
 
 def partitions_of_run(context: dg.OpExecutionContext) -> list[str]:
-    """The partitions that a run is about. A range whose start lies behind its end is empty, and Dagster would call the run a
-    success: that raises Failure."""
+    """The partitions of a run. A range whose start lies behind its end is empty, and Dagster would report success: that
+    raises Failure."""
     keys = list(context.partition_keys)
     if not keys:
         raise dg.Failure(
-            description="The partition range of this run is empty: the order of the partitions changed after it was asked "
-            "for. Let the sensor partition_boundaries look once, then ask again.",
+            description="The partition range of this run is empty: the order of the partitions changed after the request. "
+            "Wait for one tick of the sensor partition_boundaries, then request the run again.",
             allow_retries=False,
         )
     return keys

@@ -1,8 +1,8 @@
-"""Keeping Dagster's partitions like the server's, and naming ranges of them. Pure: who stores and who asks is elsewhere.
+"""Aligns Dagster's partitions with the server's, and forms ranges of them. Pure.
 
 Dagster keeps dynamic partitions in the order they were added, and a ranged run walks that order. After a SPLIT the new keys
-would stand at the end, and a range over them would be empty: such a run succeeds having done nothing. So the list is written
-anew from the first key that is out of order.
+would stand at the end, and a range over them would be empty: such a run succeeds without any work. So the list is rewritten
+from the first key that is out of order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KEYS_PER_REQUEST = 10_000
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What to delete from and then add to Dagster's list. `appeared` and `vanished` are what changed for a reader."""
+    """What to delete from and then add to Dagster's list. `appeared` and `vanished` are the changes for users."""
 
     delete: tuple[str, ...]
     add: tuple[str, ...]
@@ -26,7 +26,7 @@ class Reconciliation:
 
     @property
     def appends_only(self) -> bool:
-        """Nothing is deleted: safe while runs of the table are under way."""
+        """Nothing is deleted: safe while runs of the table are active."""
         return not self.delete
 
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 def portions(keys: Sequence[T], size: int = KEYS_PER_REQUEST) -> list[Sequence[T]]:
-    """Keys, or what stands for them, in pieces that one request may hold."""
+    """Keys, or other items, in pieces that fit one request."""
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 

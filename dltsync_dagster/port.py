@@ -1,4 +1,4 @@
-"""What the location needs from the core: the surface of `IncrementalSQLServerParquetPipeline`, for fakes to obey too."""
+"""The interface that the location uses of the core's `IncrementalSQLServerParquetPipeline`. Fakes implement it too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VersionRepair(Protocol):
 
 
 class Pipeline(Protocol):
-    """The methods of the core's pipeline that the location calls. See the core for what they promise."""
+    """The methods of the core's pipeline that the location calls. The core documents them."""
 
     def run(
         self,
@@ -41,11 +41,11 @@ class Pipeline(Protocol):
         ...
 
     def probe(self, table_name: str) -> Mapping[str, Probe]:
-        """A cheap look at each unit of the source."""
+        """The probe of each unit of the source."""
         ...
 
     def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
-        """What is committed, from the ledger only."""
+        """The committed units, from the ledger only."""
         ...
 
     def validate_all_tables(
@@ -56,7 +56,7 @@ class Pipeline(Protocol):
         fingerprint: str | None = None,
         row_diff: bool = False,
     ) -> dict[str, Any]:
-        """Source, lake and warehouse compared as they are now, as a report."""
+        """A report that compares source, lake and warehouse as they are now."""
         ...
 
     @property
@@ -66,4 +66,4 @@ class Pipeline(Protocol):
 
 
 OpenPipeline: TypeAlias = Callable[[PipelineConfig], AbstractContextManager[Pipeline]]
-"""Makes a pipeline for a config; leaving the context closes its connections."""
+"""Opens a pipeline for a config; the end of the context closes its connections."""

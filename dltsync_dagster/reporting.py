@@ -1,4 +1,4 @@
-"""From what the core did to Dagster's events, one exact event per partition, also when the run fails half way."""
+"""From the core's results to Dagster's events, one exact event per partition, also when the run fails half way."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def finished_materializations(
 def interrupted_materializations(
     location: Location, table: TableConfig, log: StepLog, committed_units: Mapping[str, CommittedUnit]
 ) -> list[dg.AssetMaterialization]:
-    """Events for the units that were committed before the run was cut off without a result."""
+    """Events for the units that were committed before the run ended without a result."""
     return [
         materialization(
             location,
@@ -61,7 +61,7 @@ def interrupted_materializations(
 
 
 def version_of(unit: UnitResult, committed_units: Mapping[str, CommittedUnit]) -> str | None:
-    """The data version of a unit: what the source looked like when it was read."""
+    """The data version of a unit: the probe signature of the source when it was read."""
     return unit.probe_signature or _signature(committed_units.get(unit.unit))
 
 

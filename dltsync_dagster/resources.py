@@ -1,6 +1,6 @@
-"""The four things a deployment may exchange: source connection, lake, warehouse, state.
+"""The four resources that a deployment may replace: source connection, lake, warehouse, state.
 
-A field that is not given means: as in the config file. That is how a password given there (by `${VARIABLE}`) stays in the
+A field that is left out is taken from the config file. So a password given there (by `${VARIABLE}`) stays in the
 process that reads the file: resource config is shown in the Dagster UI, so a password belongs here only as `EnvVar(...)`.
 """
 
@@ -33,7 +33,7 @@ class ParquetLake(dg.ConfigurableResource[None]):
 
 
 class Warehouse(dg.ConfigurableResource[None]):
-    """The warehouse that dlt loads."""
+    """The warehouse."""
 
     path: str | None = Field(default=None, description="The DuckDB file.")
     lock_timeout_seconds: float | None = Field(default=None, description="Wait this long while it is in use.")
@@ -49,7 +49,7 @@ class StateStore(dg.ConfigurableResource[None]):
 
 
 def configured_resources(config: PipelineConfig) -> dict[str, dg.ConfigurableResource[None]]:
-    """The resources as the config file has them, without its secrets, by the names that ops and sensors ask for."""
+    """The resources as the config file has them, without its secrets, by the names that ops and sensors use."""
     database = config.database
     return {
         "sqlserver": SqlServerConnection(
@@ -72,7 +72,7 @@ def configured_resources(config: PipelineConfig) -> dict[str, dg.ConfigurableRes
 def compose_config(
     config: PipelineConfig, sqlserver: SqlServerConnection, lake: ParquetLake, warehouse: Warehouse, state: StateStore
 ) -> PipelineConfig:
-    """The core's config with what the resources say put over it. Raises ConfigError when a value cannot be."""
+    """The core's config, overridden by the resources. Raises ConfigError for an invalid value."""
     database = config.database.model_dump() | _given(
         server=sqlserver.server,
         port=sqlserver.port,
@@ -84,7 +84,7 @@ def compose_config(
         application_intent=sqlserver.application_intent,
     )
     processing = config.processing.model_dump() | _given(compression=lake.compression)
-    keeping = config.state.model_dump() | _given(
+    state_fields = config.state.model_dump() | _given(
         parquet_directory=lake.directory,
         state_directory=state.directory,
         state_url=SecretStr(state.url) if state.url is not None else None,
@@ -92,8 +92,8 @@ def compose_config(
     destination = config.destination.model_dump() | _given(
         path=warehouse.path, lock_timeout_seconds=warehouse.lock_timeout_seconds
     )
-    parts = {"database": database, "processing": processing, "state": keeping, "destination": destination}
-    # Built anew, not copied: what a resource says must pass the same checks as what a file says.
+    parts = {"database": database, "processing": processing, "state": state_fields, "destination": destination}
+    # Built again, not copied: a resource's values pass the same checks as a file's.
     return PipelineConfig(**{**{name: getattr(config, name) for name in PipelineConfig.model_fields}, **parts})
 
 

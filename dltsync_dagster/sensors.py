@@ -1,4 +1,5 @@
-"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). Each looks, compares, asks for runs."""
+"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). Each probes its tables and requests
+runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from dltsync_core.committed import TableKind
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster.changes import Change, changes_of, fair_shares, group_reason, group_version, pause_after
+from dltsync_dagster.changed_units import Change, changes_of, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
-from dltsync_dagster.history import VERSION_TAG, attempts_at, tables_under_way
 from dltsync_dagster.location import Location, sensor_status
 from dltsync_dagster.partition_store import align
 from dltsync_dagster.partitions import Reconciliation, contiguous_groups, reconcile
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.run_history import VERSION_TAG, failed_attempts, tables_in_runs
 from dltsync_dagster.sources import observation
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -28,52 +29,55 @@ TIMESTAMPS = "scd_timestamps"
 HASHES = "static_hashes"
 
 _DESCRIPTIONS: dict[str, str] = {
-    BOUNDARIES: "Keeps the partitions of every partition table like the server's, in boundary order, and asks for new and "
-    "changed ones.",
-    TIMESTAMPS: "Asks for an increment when the last-modified column of an scd table moved.",
-    HASHES: "Asks for a load when the content hash of a static table is another one, or its load too old.",
+    BOUNDARIES: "Aligns the partitions of every partition table with the server's, in boundary order, and requests runs of new "
+    "and changed ones.",
+    TIMESTAMPS: "Requests an increment when the last-modified column of an scd table changed.",
+    HASHES: "Requests a load when the content hash of a static table changed, or its load is too old.",
 }
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The runs that one table needs, and what is recorded when one of them is asked for."""
+class RunsOfTable:
+    """The runs that one table needs, and the observation that is recorded with them."""
 
     table: TableConfig
     runs: Sequence[dg.RunRequest]
-    seen: dg.AssetObservation | None = None
+    observed: dg.AssetObservation | None = None
 
 
 @dataclass
-class Findings:
-    """What one tick found, over all tables."""
+class TickFindings:
+    """The result of one tick, over all tables."""
 
-    wanted: list[Wanted] = field(default_factory=list)
+    runs_by_table: list[RunsOfTable] = field(default_factory=list)
     events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
-    quiet: list[str] = field(default_factory=list)
+    skip_reasons: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    lasting: bool = False
-    """Whether one of the problems will not pass by itself."""
+    permanent: bool = False
+    """Whether one of the problems is not transient."""
 
-    def trouble(self, table: TableConfig, error: SyncError) -> None:
-        """A table that could not be looked at."""
+    def add_problem(self, table: TableConfig, error: SyncError) -> None:
+        """A table that could not be probed."""
         self.problems.append(f"{table.name}: {error}")
-        self.lasting = self.lasting or not error.is_transient
+        self.permanent = self.permanent or not error.is_transient
 
     def result(self, limit: int) -> dg.SensorResult:
         """For Dagster; with a reason when there is nothing to run. Of more than `limit` runs every table gets its share, and the
-        cursor names the table with which the next tick begins. Raises Failure, so that the tick turns red, when there is nothing
-        but a problem that will not pass by itself."""
-        shares = fair_shares([wanted.runs for wanted in self.wanted], limit)
+        cursor names the table with which the next tick begins. Raises Failure, so that the tick turns red, when the only
+        result is a permanent problem."""
+        shares = fair_shares([table.runs for table in self.runs_by_table], limit)
         runs = [run for share in shares for run in share]
-        events = [*self.events, *(w.seen for w, share in zip(self.wanted, shares, strict=True) if share and w.seen)]
-        left_out = (w for w, share in zip(self.wanted, shares, strict=True) if len(share) < len(w.runs))
-        first = next((str(wanted.table.name) for wanted in left_out), None)
+        events = [
+            *self.events,
+            *(w.observed for w, share in zip(self.runs_by_table, shares, strict=True) if share and w.observed),
+        ]
+        left_out = (w for w, share in zip(self.runs_by_table, shares, strict=True) if len(share) < len(w.runs))
+        first = next((str(w.table.name) for w in left_out), None)
         if runs or events:
             return dg.SensorResult(run_requests=runs, asset_events=events, cursor=first)
-        if self.lasting:
+        if self.permanent:
             raise dg.Failure(description="\n".join(self.problems))
-        return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.quiet]) or "no tables")
+        return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.skip_reasons]) or "no tables")
 
 
 def build_sensors(location: Location) -> list[dg.SensorDefinition]:
@@ -87,12 +91,12 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
     @dg.sensor(
         name=name,
         description=_DESCRIPTIONS[name],
-        # Not `target=`: that makes one job of the tables, which cannot be when their partitions are not the same ones.
+        # Not `target=`: that makes one job of the tables, which is impossible when their partitions differ.
         asset_selection=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
         minimum_interval_seconds=location.settings.sensor_interval_seconds,
         default_status=sensor_status(location.settings.sensors),
     )
-    def look(
+    def evaluate(
         context: dg.SensorEvaluationContext,
         sqlserver: SqlServerConnection,
         lake: ParquetLake,
@@ -101,37 +105,37 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
     ) -> dg.SensorResult:
         config = compose_config(location.config, sqlserver, lake, warehouse, state)
         keys = [location.asset_key(table) for table in tables]
-        busy = tables_under_way(context.instance, keys, location.config.pipeline_name)
-        findings = Findings()
+        busy = tables_in_runs(context.instance, keys, location.config.pipeline_name)
+        found = TickFindings()
         with location.open_pipeline(config) as pipeline:
-            for table in _beginning_with(tables, context.cursor):
+            for table in _starting_at(tables, context.cursor):
                 try:
-                    under_way = location.asset_key(table) in busy
-                    _look_at(location, context.instance, pipeline, table, findings, under_way=under_way)
-                except SyncError as error:  # the other tables are looked at all the same
-                    findings.trouble(table, error)
+                    running = location.asset_key(table) in busy
+                    _evaluate_table(location, context.instance, pipeline, table, found, running=running)
+                except SyncError as error:  # the other tables are probed all the same
+                    found.add_problem(table, error)
                     context.log.warning(f"{table.name}: {error}")
-                    if isinstance(error, ConnectError):  # nobody answers; asking for each table would only take longer
+                    if isinstance(error, ConnectError):  # the server does not answer, for the other tables neither
                         break
-        return findings.result(location.settings.requests_per_tick)
+        return found.result(location.settings.requests_per_tick)
 
-    return look
+    return evaluate
 
 
-def _beginning_with(tables: Sequence[TableConfig], name: str | None) -> list[TableConfig]:
-    """All tables in their order, from the one of that name on; as they are when there is none."""
+def _starting_at(tables: Sequence[TableConfig], name: str | None) -> list[TableConfig]:
+    """All tables in order, starting with the one of that name; unchanged when there is none."""
     start = next((n for n, table in enumerate(tables) if str(table.name) == name), 0)
     return [*tables[start:], *tables[:start]]
 
 
-def _look_at(
+def _evaluate_table(
     location: Location,
     instance: dg.DagsterInstance,
     pipeline: Pipeline,
     table: TableConfig,
-    findings: Findings,
+    found: TickFindings,
     *,
-    under_way: bool,
+    running: bool,
 ) -> None:
     name = str(table.name)
     partitions = location.partitions_of(table)
@@ -139,29 +143,29 @@ def _look_at(
     if partitions is not None:
         order = pipeline.partition_keys(name)
         change = reconcile(instance.get_dynamic_partitions(str(partitions.name)), order)
-        if under_way and not change.appends_only:
-            findings.quiet.append(
-                f"{name}: boundaries changed; waiting for the run under way before the order is rewritten"
+        if running and not change.appends_only:
+            found.skip_reasons.append(
+                f"{name}: boundaries changed; waiting for the running load before the order is rewritten"
             )
             return
         align(instance, str(partitions.name), change)
-        findings.events += _boundary_events(location, table, change)
-    if under_way:
-        findings.quiet.append(f"{name}: a run is under way")
+        found.events += _boundary_events(location, table, change)
+    if running:
+        found.skip_reasons.append(f"{name}: a run already loads it")
         return
     probes = pipeline.probe(name)
     changed = changes_of(table, probes, pipeline.committed(name), utc_now())
     if not changed:
         held = "".join(f"; {probe.held_back.sentence}" for probe in probes.values() if probe.held_back is not None)
-        findings.quiet.append(f"{name}: unchanged{held}")
+        found.skip_reasons.append(f"{name}: unchanged{held}")
         return
-    runs = _runs(location, instance, table, order, changed, findings)
-    seen = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
-    findings.wanted.append(Wanted(table, runs, seen))
+    runs = _runs(location, instance, table, order, changed, found)
+    observed = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
+    found.runs_by_table.append(RunsOfTable(table, runs, observed))
 
 
 def _boundary_events(location: Location, table: TableConfig, change: Reconciliation) -> list[dg.AssetObservation]:
-    """One line in the source's history when boundaries came or went."""
+    """An observation of the source asset when boundaries appeared or vanished."""
     if not change.appeared and not change.vanished:
         return []
     return [
@@ -181,9 +185,9 @@ def _runs(
     table: TableConfig,
     order: Sequence[str],
     changed: Sequence[Change],
-    findings: Findings,
+    found: TickFindings,
 ) -> list[dg.RunRequest]:
-    """The runs for what changed, as many as one tick may ask for. Empty when nothing can be asked for now."""
+    """The runs for changed units, as many as one tick may request. Empty when none can be requested now."""
     by_unit = {change.unit: change for change in changed}
     groups = contiguous_groups(order, by_unit, size=location.settings.partitions_per_run)
     runs: list[dg.RunRequest] = []
@@ -192,7 +196,7 @@ def _runs(
             break  # the rest follows at the next tick
         request = _request(location, instance, table, [by_unit[unit] for unit in group])
         if isinstance(request, str):
-            findings.quiet.append(request)
+            found.skip_reasons.append(request)
         else:
             runs.append(request)
     return runs
@@ -203,11 +207,11 @@ def _request(
 ) -> dg.RunRequest | str:
     """One run for neighbouring units, or the reason why not now."""
     version = group_version(changes, location.scope)
-    attempts = attempts_at(instance, version)
+    attempts = failed_attempts(instance, version)
     if attempts.last_end is not None:
         again_at = attempts.last_end + pause_after(attempts.failures)
         if utc_now() < again_at:
-            return f"{table.name}: failed {attempts.failures} times; asked for again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
+            return f"{table.name}: failed {attempts.failures} times; requested again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
     tags = {VERSION_TAG: version, "dltsync/table": str(table.name), "dltsync/reason": group_reason(changes)}
     first, last = changes[0].unit, changes[-1].unit
     if len(changes) > 1:

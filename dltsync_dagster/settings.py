@@ -1,4 +1,4 @@
-"""How the location behaves, apart from what is synced: environment variables `DLT_SYNC_DAGSTER_<FIELD>`."""
+"""Settings of the code location: environment variables `DLT_SYNC_DAGSTER_<FIELD>`."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ Switch = Literal["stopped", "running"]
 
 
 class LocationSettings(EnvironmentSpec):
-    """Every field that is not given comes from `DLT_SYNC_DAGSTER_<FIELD>` in the environment."""
+    """A field that is left out is taken from `DLT_SYNC_DAGSTER_<FIELD>` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     sensors: Switch = "stopped"
-    """How the sensors start. A switch thrown in the UI wins from then on."""
+    """How the sensors start. A switch in the UI wins from then on."""
     schedules: Switch = "stopped"
     """How the daily schedule starts."""
     sensor_interval_seconds: int = Field(default=60, ge=5)
-    """Seconds between two looks of a sensor, at least."""
+    """Seconds between two ticks of a sensor, at least."""
     partitions_per_run: int = Field(default=16, ge=1)
-    """Partitions one run takes at most, in sensors' requests and in backfills."""
+    """Partitions of one run, at most, in sensors' requests and in backfills."""
     requests_per_tick: int = Field(default=20, ge=1)
-    """Runs one sensor asks for at a time, at most, shared fairly among its tables; the rest follows at the next ticks."""
+    """Runs that one tick requests, at most, shared fairly among its tables; the rest follows at the next ticks."""
     daily_cron: str = "0 5 * * *"
     """When the daily schedule syncs everything."""
     daily_timezone: str = "UTC"
     """Time zone of `daily_cron` (IANA name)."""
     validation: Switch = "stopped"
-    """How the schedule starts that compares every table in all three places. It reads much: aggregates over the whole source, and
-    every file of the lake."""
+    """How the schedule starts that compares every table in source, lake and warehouse. It reads much: aggregates over the whole
+    source, and every file of the lake."""
     validation_cron: str = "0 7 * * 0"
-    """When that schedule does so, in `daily_timezone`."""
+    """When that schedule runs, in `daily_timezone`."""
     parallel_steps: int = Field(default=2, ge=1)
     """Tables one run syncs at the same time, each in a process of its own with the memory limit of the config."""
     retries: int = Field(default=2, ge=0)
-    """How often a step is tried again after a failure that may pass. Others are not tried again."""
+    """How often a step is retried after a transient error. Other errors are not retried."""
     retry_delay_seconds: float = Field(default=30, ge=0)
     """Seconds before the first retry; doubled for each further one."""
     owners: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class LocationSettings(EnvironmentSpec):
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> LocationSettings:
-    """The settings of this process. Raises ConfigError for a wrong value, and for a variable that means nothing."""
+    """The settings of this process. Raises ConfigError for a wrong value, and for an unknown variable."""
     variables = os.environ if environment is None else environment
     known = {PREFIX + field.upper() for field in LocationSettings.model_fields}
     for name in variables:

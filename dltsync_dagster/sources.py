@@ -1,4 +1,4 @@
-"""Tables at the source as upstream assets. Those of scd and static tables can be observed: their data version is the probe."""
+"""Source tables as upstream assets. Those of scd and static tables can be observed: their data version is the probe."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -24,7 +24,7 @@ def source_table(location: Location, table: TableConfig) -> dg.AssetSpec | dg.As
 
 
 def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> dg.AssetsDefinition:
-    """An observation is one cheap statement, so it does without the pool that this decorator cannot take. (The other one,
+    """An observation is one cheap statement, so it needs no pool, which this decorator does not accept. (The other one,
     `observable_source_asset`, names its step after the key: tables `a.b` and `a_b` would collide.)"""
     with preview_accepted():
 
@@ -50,7 +50,7 @@ def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> d
 
 
 def probe_metadata(probe: Probe) -> dict[str, str | int]:
-    """What a look at the source said."""
+    """A probe as metadata."""
     values: dict[str, str | int] = {"dltsync/probe_method": probe.method, "dagster/row_count": probe.rows}
     if probe.watermark_high is not None:
         values["dltsync/watermark"] = probe.watermark_high
@@ -60,7 +60,7 @@ def probe_metadata(probe: Probe) -> dict[str, str | int]:
 
 
 def observation(location: Location, table: TableConfig, probe: Probe) -> dg.AssetObservation:
-    """What a sensor saw, for the history of the source asset."""
+    """A sensor's probe, as an observation of the source asset."""
     return dg.AssetObservation(
         asset_key=location.source_key(table),
         metadata=probe_metadata(probe),

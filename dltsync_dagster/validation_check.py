@@ -1,7 +1,7 @@
-"""The asset check `three_way_validation`: source, lake and warehouse compared as they are now, when somebody asks for it.
+"""The asset check `three_way_validation`: source, lake and warehouse compared as they are now, on demand.
 
-It reads: the source by aggregates, the lake's files whole. So it never runs along with a load, which Dagster would have it do:
-there it leaves its result open, for the load has compared what it loaded.
+It computes aggregates at the source and reads the lake's files whole. So it does not run along with a load, although Dagster
+selects it there: then it reports no result, because the load compares its own rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,25 +12,25 @@ from pydantic import Field
 
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_dagster.check_outcomes import during_load, outcomes_of
 from dltsync_dagster.compat import check_spec
 from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
-from dltsync_dagster.history import tables_under_way
 from dltsync_dagster.location import Location
 from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
-from dltsync_dagster.verdicts import beside_load, verdicts_of
+from dltsync_dagster.run_history import tables_in_runs
 
 THREE_WAY_VALIDATION = "three_way_validation"
 
 
 class ValidationOptions(dg.Config):
-    """How thoroughly the three places are compared."""
+    """How thoroughly source, lake and warehouse are compared."""
 
     fingerprint: str | None = Field(
         default=None,
-        description="sha256 or md5: also compare a hash of every value. It is computed row by row, in all three places.",
+        description="sha256 or md5: also compare a hash of every value, computed row by row in source, lake and warehouse.",
     )
     row_diff: bool = Field(
         default=False,
@@ -42,13 +42,13 @@ Events: TypeAlias = Iterator[dg.Output[None] | dg.AssetCheckEvaluation]
 
 
 def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDefinition:
-    """The check of one table. Of a partition table it looks at the partitions of its run; of a run without any at all of them."""
+    """The check of one table. For a partition table it compares the partitions of its run; in a run without any, all of them."""
     key = location.asset_key(table)
     spec = check_spec(
         THREE_WAY_VALIDATION,
         key,
         "Source, lake and warehouse as they are now: rows, NULLs of every column, exact sums, the least and the greatest "
-        "moments, checksums of the lake's files. Runs when it is asked for by itself, not with a load.",
+        "dates and times, checksums of the lake's files. Runs on demand only, not with a load.",
         location.partitions_of(table),
     )
 
@@ -65,7 +65,7 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
     ) -> Events:
         run = context.op_execution_context
         if _loads_too(run, location.op_name("sync", table)):
-            context.log.info(f"{table.name}: this run loads the table; ask for the check by itself to compare again")
+            context.log.info(f"{table.name}: this run loads the table; run the check alone to compare again")
             return
         chosen = partitions_of_run(run) if run.has_partition_key or run.has_partition_key_range else None
         composed = compose_config(location.config, sqlserver, lake, warehouse, state)
@@ -89,19 +89,19 @@ def compared(
     chosen: Sequence[str] | None,
     options: ValidationOptions,
 ) -> tuple[Sequence[str], list[dg.AssetCheckEvaluation]]:
-    """Compare one table: what differs, in sentences, and a result for each of its units. `chosen` are those asked for (None: all,
+    """Compare one table: the differences as sentences, and a result for each of its units. `chosen` limits the units (None: all,
     and the table as a whole)."""
     key = location.asset_key(table)
     about = materializations_of(location, instance, table, [*units, WHOLE_TABLE])
     (report,) = pipeline.validate_all_tables(
         [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, row_diff=options.row_diff
     )["tables"]
-    verdicts = verdicts_of(report, chosen)
-    if not all(verdict.passed for verdict in verdicts) and key in tables_under_way(
+    outcomes = outcomes_of(report, chosen)
+    if not all(outcome.passed for outcome in outcomes) and key in tables_in_runs(
         instance, [key], location.config.pipeline_name
     ):
-        verdicts = [beside_load(verdict) for verdict in verdicts]
-    return report["messages"], list(evaluations(location, table, THREE_WAY_VALIDATION, verdicts, about))
+        outcomes = [during_load(outcome) for outcome in outcomes]
+    return report["messages"], list(evaluations(location, table, THREE_WAY_VALIDATION, outcomes, about))
 
 
 def _loads_too(context: dg.OpExecutionContext, sync: str) -> bool:

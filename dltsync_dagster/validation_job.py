@@ -1,4 +1,5 @@
-"""One job and one schedule that compare every table in all three places. Each result is shown on its asset and partition."""
+"""One job and one schedule that compare every table in source, lake and warehouse. Each result is shown on its asset and
+partition."""
 
 from collections.abc import Sequence
 
@@ -18,11 +19,11 @@ from dltsync_dagster.validation_check import ValidationOptions, compared
 
 VALIDATION_JOB = "validate_everything"
 
-_TOLD = 20
+_LISTED = 20
 
 
 class EverythingValidationOptions(ValidationOptions):
-    """What is compared, and how thoroughly. Without a choice: everything."""
+    """The tables and partitions to compare, and how thoroughly. Default: everything."""
 
     tables: list[str] = Field(default=[], description="Only these tables, as schema.table or [schema].[table].")
     partitions: list[str] = Field(
@@ -31,7 +32,7 @@ class EverythingValidationOptions(ValidationOptions):
 
 
 def validate_everything_job(location: Location) -> dg.JobDefinition:
-    """All tables in one step. The run fails when anything differs, so that who watches runs learns of it."""
+    """All tables in one step. The run fails when anything differs, so that run failure sensors report it."""
 
     @dg.op(name="validate_all_tables", pool=location.server_pool)
     def validate(
@@ -50,8 +51,8 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
                 log_events(context, events)
                 wrong += [f"{table.name}: {message}" for message in messages]
         if wrong:
-            more = [f"and {len(wrong) - _TOLD:,} more"] if len(wrong) > _TOLD else []
-            raise dg.Failure(description="\n".join([*wrong[:_TOLD], *more]), allow_retries=False)
+            more = [f"and {len(wrong) - _LISTED:,} more"] if len(wrong) > _LISTED else []
+            raise dg.Failure(description="\n".join([*wrong[:_LISTED], *more]), allow_retries=False)
 
     @dg.job(name=VALIDATION_JOB, description="Compares every table at the source, in the lake and in the warehouse.")
     def job() -> None:
@@ -63,8 +64,8 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
 def _chosen(
     location: Location, pipeline: Pipeline, options: EverythingValidationOptions
 ) -> list[tuple[TableConfig, list[str], list[str] | None]]:
-    """The tables with their partitions, and those of them that are asked for (None: all). Raises ConfigError for a table or a
-    partition that there is not."""
+    """The tables with their partitions, and the chosen ones among them (None: all). Raises ConfigError for an unknown table or
+    partition."""
     tables = select_tables(location.config.tables, names=options.tables or None)
     known, problems = _partitions(pipeline, tables)
     if not options.partitions:
@@ -79,8 +80,8 @@ def _chosen(
 def _partitions(
     pipeline: Pipeline, tables: Sequence[TableConfig]
 ) -> tuple[dict[TableName, list[str]], list[SyncError]]:
-    """The partitions of each partition table, and what is wrong with those that cannot be looked at: they stop no other, and
-    their own comparison says it, too."""
+    """The partitions of each partition table, and the errors of tables that cannot be read: they stop no other table, and
+    their own comparison reports the error too."""
     known: dict[TableName, list[str]] = {}
     problems: list[SyncError] = []
     for table in tables:
@@ -96,7 +97,7 @@ def _partitions(
 
 
 def validation_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """Once a week, where somebody switched it on."""
+    """Once a week, when it is switched on."""
     return dg.ScheduleDefinition(
         name="weekly_validation",
         job=job,

@@ -14,16 +14,17 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 HEAD = """# Configuration
 
 One file, YAML (`dltsync.yaml`) or TOML. `--config` or `$DLT_SYNC_CONFIG` names it; otherwise `./dltsync.yaml` is read. Relative
-paths are relative to the file. An unknown field is an error that names the nearest known one.
+paths are relative to the file. An unknown field is an error that names the nearest known one. The [glossary](glossary.md)
+explains the terms.
 
-Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. Two kinds of environment variables count besides:
-`DLT_SYNC_SERVER`, `DLT_SYNC_PASSWORD` and so on fill what the file leaves out of `database`; `DLT_SYNC_<SECTION>__<FIELD>`
+Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. Two kinds of environment variables apply too:
+`DLT_SYNC_SERVER`, `DLT_SYNC_PASSWORD` and so on fill fields that `database` leaves out; `DLT_SYNC_<SECTION>__<FIELD>`
 (`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file.
 
 Editors that understand JSON Schema complete and check the file: `dltsync schema > dltsync.schema.json`, then put
 `# yaml-language-server: $schema=dltsync.schema.json` on its first line.
 
-This page is made by `scripts/configuration_docs.py`; a test keeps it current.
+`scripts/configuration_docs.py` writes this page from the config models; a test fails while it is out of date.
 """
 
 

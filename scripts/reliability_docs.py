@@ -18,7 +18,7 @@ TESTS = ROOT / "tests"
 CATEGORIES = {
     "network": "Network and connections",
     "server": "Errors of the server",
-    "answers": "Answers that are not true",
+    "answers": "Wrong answers",
     "crash": "Runs that die",
     "rivals": "Several runs at once",
     "lake": "The lake and its disk",
@@ -32,9 +32,10 @@ CATEGORIES = {
 
 HEAD = """# What it survives
 
-Every row is a test: what was done, what a person sees, how things stand afterwards. The page is made from the tests' own
-markers by `scripts/reliability_docs.py`, and a test keeps it current, so a row cannot outlive its proof. How the pipeline
-promises this is in [architecture.md](architecture.md); how to break things oneself is in [sandbox.md](sandbox.md#faults).
+Every row is a test: the fault, what the user sees, the state afterwards. `scripts/reliability_docs.py` writes the page from the
+tests' own markers, and a test fails while it is out of date, so a row never outlives its test. The mechanisms are in
+[architecture.md](architecture.md), the terms in the [glossary](glossary.md), and [sandbox.md](sandbox.md#faults) shows how to
+inject faults.
 """
 
 

@@ -1,1 +1,1 @@
-"""What the server has: facts about databases, tables, columns, keys and partitions."""
+"""Facts about the databases, tables, columns, keys and partitions of the server."""

@@ -1,4 +1,4 @@
-"""What a server told us about its tables. Values only: how they are read is `catalog.reader`'s business."""
+"""Facts about a server's tables, as values. `catalog.reader` reads them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Generated = Literal["", "row_start", "row_end", "transaction"]
 class ColumnFacts:
     """One column as `sys.columns` and `sys.types` describe it.
 
-    `type_name` is the system type in lower case (alias types resolved; `timestamp` is spelt `rowversion`; a CLR type of the
-    database's own keeps its name and has `is_clr`); `max_length` is in bytes, -1 for (max). `generated` says what the server
-    itself puts there: row_start and row_end of a period, or a transaction id or sequence number.
+    `type_name` is the system type in lower case (alias types resolved; `timestamp` is called `rowversion`; a CLR type of the
+    database's own has its name and `is_clr`); `max_length` is in bytes, -1 for (max). `generated` names values that the server
+    sets itself: row_start and row_end of a period, or a transaction id or sequence number.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class Slot:
-    """One physical partition now: `number` is good only until the next SPLIT or MERGE; `approx_rows` is a hint."""
+    """One physical partition now: `number` is valid only until the next SPLIT or MERGE; `approx_rows` is an estimate."""
 
     number: int
     range: PartitionRange
@@ -78,7 +78,7 @@ class TableFacts:
     description: str | None = None
 
     def column(self, name: str) -> ColumnFacts | None:
-        """The column of that name, compared the way most databases do: ignoring case."""
+        """The column of that name, ignoring case as most databases do."""
         folded = name.casefold()
         return next((c for c in self.columns if c.name.casefold() == folded), None)
 

@@ -1,4 +1,4 @@
-"""Which table a configured name means, and what to say when it means none. Pure."""
+"""Finds the table of a configured name, and explains a name without one. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHER_THINGS = {"V": "a view", "SN": "a synonym"}
 
 @dataclass(frozen=True)
 class ObjectFacts:
-    """Something in the database that a person may call a table. `type` is U (table), V (view) or SN (synonym)."""
+    """An object of the database that a config may name as a table. `type` is U (table), V (view) or SN (synonym)."""
 
     name: TableName
     object_id: int
@@ -22,7 +22,7 @@ class ObjectFacts:
 
 
 def resolve_name(wanted: TableName, objects: Sequence[ObjectFacts], database: str) -> ObjectFacts:
-    """The table of that name: spelt exactly so, else the only one that differs in case alone.
+    """The table of exactly that name, else the only one that differs in case alone.
 
     Raises TableNotFound with the nearest name, CatalogError for a view or synonym and for a name that is ambiguous.
     """
@@ -31,9 +31,9 @@ def resolve_name(wanted: TableName, objects: Sequence[ObjectFacts], database: st
     if not same:
         raise _not_found(wanted, (o.name for o in objects if o.type == "U"), database)
     if len(same) > 1:
-        spellings = ", ".join(str(o.name) for o in same)
+        candidates = ", ".join(str(o.name) for o in same)
         raise CatalogError(
-            f"{wanted} could be any of {spellings} in database {database}", remedy="write the name in its exact case"
+            f"{wanted} could be any of {candidates} in database {database}", remedy="write the name in its exact case"
         )
     found = same[0]
     if found.type != "U":

@@ -18,7 +18,7 @@ Row: TypeAlias = Mapping[str, Any]
 _GRAPH_INTERNAL = re.compile(r"(graph_id|from_obj_id|from_id|to_obj_id|to_id)_[0-9A-F]{32}", re.IGNORECASE)
 
 _SYSTEM_ALIASES = frozenset({"sysname"})
-"""Alias types that SQL Server itself brings along; sys.types does not call them user-defined."""
+"""Alias types of SQL Server itself; sys.types does not mark them as user-defined."""
 _GENERATED: dict[int, Generated] = {0: "", 1: "row_start", 2: "row_end"}
 
 
@@ -31,7 +31,7 @@ def columns_by_table(rows: Iterable[Row], *, unmasked: bool) -> dict[int, tuple[
 
 
 def any_masked(rows: Iterable[Row]) -> bool:
-    """Whether columns.sql found a masked column, so that asking for UNMASK is worth a round trip."""
+    """Whether columns.sql found a masked column, so that the query for UNMASK is needed."""
     return any(row["is_masked"] for row in rows)
 
 
@@ -75,7 +75,8 @@ def partitioning_of(
     boundaries: list[Boundary],
     approx_rows: Mapping[int, int],
 ) -> PartitioningFacts:
-    """One row of partitioning.sql. Raises CatalogError when its column is not visible or its partitions do not add up."""
+    """One row of partitioning.sql. Raises CatalogError when its column is not visible or the numbers of partitions and
+    boundaries do not match."""
     column = next((c for c in columns if c.column_id == row["column_id"]), None)
     if column is None:
         raise CatalogError(
@@ -84,7 +85,7 @@ def partitioning_of(
     side: Side = "right" if row["boundary_value_on_right"] else "left"
     ranges = slots_of([shortest_boundary(boundary, column.type_name) for boundary in boundaries], side)
     if approx_rows and len(approx_rows) != len(ranges):
-        # SPLIT or MERGE between two of our queries.
+        # SPLIT or MERGE between two of these queries.
         raise CatalogError(
             f"{table}: {len(approx_rows)} partitions but {len(boundaries)} boundaries in partition function "
             f"{row['function_name']}",
@@ -96,7 +97,7 @@ def partitioning_of(
 
 def _column(row: Row, *, unmasked: bool) -> ColumnFacts:
     declared = row["type_name"].lower()
-    # An alias type has the system type below it; a CLR type, the database's own or one of the system's, has none.
+    # An alias type has a system type as its base; a CLR type, the database's own or one of the system's, has none.
     is_alias = bool(row["is_user_defined"]) or declared in _SYSTEM_ALIASES
     base = (row["base_name"] or declared).lower() if is_alias else declared
     return ColumnFacts(

@@ -33,14 +33,14 @@ _PURPOSES = {
     "row_filters": "row-level security, which hides rows without an error",
     "descriptions": "the descriptions of tables",
 }
-"""What each query is for, in an error."""
+"""The purpose of each query, for errors."""
 
 IDS_PER_QUERY = 1000
 """Ids in one IN list. A request takes 2100 parameters."""
 
 
 class Session(Protocol):
-    """Something that answers a query with rows by column name."""
+    """Runs a query and returns its rows by column name."""
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]: ...
 
@@ -105,7 +105,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
             description=descriptions.get(object_id),
         )
 
-    return {asked: facts(o.name, o.object_id) for asked, o in found.items()}
+    return {wanted: facts(o.name, o.object_id) for wanted, o in found.items()}
 
 
 def _query_ids(session: Session, name: str, ids: Sequence[int]) -> list[Row]:
@@ -122,10 +122,10 @@ def _ask(session: Session, name: str, ids: Sequence[int] = ()) -> list[Row]:
     try:
         return session.query(statement, ids)
     except SyncError as error:
-        told = explained(error, lambda: _server(session), _PURPOSES[name])
-        if told is error:
+        translated = explained(error, lambda: _server(session), _PURPOSES[name])
+        if translated is error:
             raise
-        raise told from error
+        raise translated from error
 
 
 def _server(session: Session) -> Server:

@@ -1,6 +1,6 @@
-"""Servers that lack something dltsync reads: which it is, what is missing, what to do. Pure.
+"""Errors for servers that lack something dltsync reads: product, missing object, remedy. Pure.
 
-What the catalogue queries and the read view ask of a server came with SQL Server 2016: row-level security
+The catalogue queries and the read view need SQL Server 2016: row-level security
 (`sys.security_predicates`), the columns of `sys.columns` for temporal, masked and encrypted data. Version and edition numbers:
 SERVERPROPERTY in Microsoft's reference.
 """
@@ -42,13 +42,13 @@ _SERVICES = {
     12: "SQL database in Fabric",
 }
 _WAREHOUSES = {6, 11}
-"""Services that take SQL and are another engine."""
+"""Services that accept SQL and are another engine."""
 _NAME = re.compile(r"'([^']+)'")
 
 
 @dataclass(frozen=True)
 class Server:
-    """What a server says of itself (`queries/server.sql`)."""
+    """Version and edition of a server (`queries/server.sql`)."""
 
     product_version: str
     engine_edition: int
@@ -60,7 +60,7 @@ class Server:
         return int(found[0]) if found else 0
 
     def __str__(self) -> str:
-        if self.engine_edition in _SERVICES:  # their version is always 12, and says nothing
+        if self.engine_edition in _SERVICES:  # their version is always 12
             return _SERVICES[self.engine_edition]
         year = f" {_YEARS[self.major]}" if self.major in _YEARS else ""
         edition = f", {_BOX[self.engine_edition]} edition" if self.engine_edition in _BOX else ""
@@ -68,7 +68,7 @@ class Server:
 
 
 def explained(error: SyncError, ask: Callable[[], Server], doing: str) -> SyncError:
-    """The error for a statement of ours on the server's own views: UnsupportedServer when it lacks one, else the error itself."""
+    """The error for a statement on the server's own views: UnsupportedServer when it lacks one, else the error itself."""
     number = error.facts.get("number")
     if number not in MISSING:
         return error
@@ -95,6 +95,6 @@ def _remedy(server: Server | None) -> str:
     if server is not None and server.engine_edition not in _SERVICES and 0 < server.major < _OLDEST_MAJOR:
         return f"dltsync reads {MINIMUM}: upgrade the server, or restore the database on a newer one and name that"
     return (
-        f"dltsync reads {MINIMUM}. If this is one, a program in between or a compatible engine may answer in its place: "
+        f"dltsync reads {MINIMUM}. If this is one, a proxy or a compatible engine may answer instead: "
         "compare with SELECT @@VERSION, and report it"
     )

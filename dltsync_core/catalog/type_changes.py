@@ -1,7 +1,7 @@
-"""How one declared type relates to another: does it hold more, does it hold less, may stored values have changed on the way.
+"""How one declared type relates to another: whether it holds more or less, and whether stored values may have changed.
 
-Types are text as `typemap.declared_type.shown_type` writes it. What ALTER COLUMN does to stored values is taken from SQL
-Server: it refuses to cut text, bytes and integers, and rounds decimals and moments without a word.
+Types are text as `typemap.declared_type.shown_type` writes it. The effect of ALTER COLUMN on stored values is SQL
+Server's: it refuses to cut text, bytes and integers, and rounds decimals, dates and times without an error.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _UNBOUNDED = 2**31
 _INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _MONEY_DIGITS = {"smallmoney": (6, 4), "money": (15, 4)}
 _FLOATS = ("real", "float")
-_FINENESS = {"date": -2.0, "smalldatetime": -1.0, "datetime": 2.5}
-"""Digits of a second. Days and minutes have none; a datetime counts 1/300 s, which holds every datetime2(2) and which every
-datetime2(3) holds as it is shown."""
-_CALENDARS = {"smalldatetime": 0, "datetime": 1}
-"""Moments that do not have all years: 1900 to 2079, and from 1753 on."""
+_PRECISION = {"date": -2.0, "smalldatetime": -1.0, "datetime": 2.5}
+"""Digits of a second. Days and minutes have none; a datetime counts 1/300 s: it holds every datetime2(2), and every
+datetime2(3) holds it as it is shown."""
+_YEARS = {"smalldatetime": 0, "datetime": 1}
+"""Types without all years: 1900 to 2079, and from 1753 on."""
 _ALL_YEARS = 2
 _SCALED = frozenset({"time", "datetimeoffset"})
 _TEXT = frozenset({"char", "varchar", "text", "nchar", "nvarchar", "ntext"})
@@ -28,13 +28,12 @@ _WITHOUT_LENGTH = frozenset({"text", "ntext", "image"})
 MOST_DIGITS = 38
 """Digits of the widest decimal, at the source, in the lake and in the warehouse."""
 CODE_PAGE = frozenset({"char", "varchar", "text"})
-"""Types whose bytes mean what their collation's code page says."""
+"""Types whose bytes are in the code page of their collation."""
 
 
 @dataclass(frozen=True)
 class Relation:
-    """From one type to another. `rereads` says that values that were stored before may be other ones, or be written otherwise
-    in the lake, although nobody touched their rows."""
+    """From one type to another. `rereads`: stored values of unchanged rows may have changed, or have another text in the lake."""
 
     grows: bool = False
     shrinks: bool = False
@@ -49,12 +48,12 @@ class _Type:
 
 
 def relation(before: str, after: str, *, as_text: bool = False) -> Relation | None:
-    """How `after` relates to `before`; None when no type of their family holds both. `as_text` says that the lake keeps the
-    column as text although it is a moment."""
+    """How `after` relates to `before`; None when no type of their family holds both. `as_text`: the lake stores the
+    date or time as text."""
     if before == after:
         return Relation()
     old, new = _parsed(before), _parsed(after)
-    for family in (_numbers, _floats, _moments, _characters, _octets):
+    for family in (_numbers, _floats, _datetimes, _texts, _binaries):
         found = family(old, new, as_text)
         if found is not None:
             return found
@@ -105,14 +104,14 @@ def _floats(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     return Relation(grows=not shrinks, shrinks=shrinks, rereads=shrinks)
 
 
-def _moments(old: _Type, new: _Type, as_text: bool) -> Relation | None:
+def _datetimes(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     if old.name != new.name and (old.name in _SCALED or new.name in _SCALED):
         return None
-    one, other = _fineness(old), _fineness(new)
+    one, other = _precision(old), _precision(new)
     if one is None or other is None:
         return None
-    years, new_years = _CALENDARS.get(old.name, _ALL_YEARS), _CALENDARS.get(new.name, _ALL_YEARS)
-    # A datetime becomes a datetime2 with digits that its grid of 1/300 s only hinted at.
+    years, new_years = _YEARS.get(old.name, _ALL_YEARS), _YEARS.get(new.name, _ALL_YEARS)
+    # A datetime becomes a datetime2 with digits that its grid of 1/300 s does not show.
     return Relation(
         grows=other > one or new_years > years,
         shrinks=other < one or new_years < years,
@@ -120,11 +119,11 @@ def _moments(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     )
 
 
-def _fineness(kind: _Type) -> float | None:
-    return float(kind.size) if kind.name == "datetime2" or kind.name in _SCALED else _FINENESS.get(kind.name)
+def _precision(kind: _Type) -> float | None:
+    return float(kind.size) if kind.name == "datetime2" or kind.name in _SCALED else _PRECISION.get(kind.name)
 
 
-def _characters(old: _Type, new: _Type, as_text: bool) -> Relation | None:
+def _texts(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     if old.name not in _TEXT or new.name not in _TEXT:
         return None
     was_unicode, is_unicode = old.name not in CODE_PAGE, new.name not in CODE_PAGE
@@ -135,12 +134,12 @@ def _characters(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     )
 
 
-def _octets(old: _Type, new: _Type, as_text: bool) -> Relation | None:
+def _binaries(old: _Type, new: _Type, as_text: bool) -> Relation | None:
     if old.name not in _BYTES or new.name not in _BYTES:
         return None
     return Relation(grows=new.size > old.size, shrinks=new.size < old.size, rereads=_padded(old, new))
 
 
 def _padded(old: _Type, new: _Type) -> bool:
-    """Whether stored values are filled up to a length they had not before."""
+    """Whether stored values are padded to a new length."""
     return new.name in _FIXED and (old.name not in _FIXED or old.size != new.size)

@@ -1,4 +1,4 @@
-"""What was asked for: the config, from Python, a file and the environment."""
+"""The config, from Python, a file and the environment."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _WITHOUT = {
     "ActiveDirectoryInteractive": ("password",),
     "ActiveDirectoryMsi": ("password",),
 }
-"""Ways to log in, and what they have no use for."""
+"""Authentication methods, and the fields that they exclude."""
 
 
 def _is_true(value: Any) -> bool:
@@ -52,9 +52,9 @@ def _encryption_word(value: Any) -> Any:
 
 
 class DatabaseConfig(EnvironmentSpec):
-    """The source database. Every field that is not given is taken from `DLT_SYNC_<FIELD>` in the environment
-    (`DLT_SYNC_SERVER`, `DLT_SYNC_DATABASE`, `DLT_SYNC_USERNAME`, `DLT_SYNC_PASSWORD`, `DLT_SYNC_PORT` …); a value that is
-    given wins over the environment, and a given way to log in rules out the environment's: with `integrated_security: true`
+    """The source database. A field that the config leaves out is taken from `DLT_SYNC_<FIELD>` in the environment
+    (`DLT_SYNC_SERVER`, `DLT_SYNC_DATABASE`, `DLT_SYNC_USERNAME`, `DLT_SYNC_PASSWORD`, `DLT_SYNC_PORT` …). A field in the config
+    wins over the environment, and a login in the config excludes the environment's: with `integrated_security: true`
     DLT_SYNC_PASSWORD is not used, and a warning says so. An empty environment variable counts as not set.
     """
 
@@ -68,13 +68,13 @@ class DatabaseConfig(EnvironmentSpec):
     username: str | None = None
     """SQL login, or the client id for ActiveDirectoryServicePrincipal and ActiveDirectoryMsi."""
     password: SecretStr | None = None
-    """Password or client secret. Never shown; prefer `${VARIABLE}` or DLT_SYNC_PASSWORD to writing it down."""
+    """Password or client secret. Never shown; use `${VARIABLE}` or DLT_SYNC_PASSWORD instead of writing it into the file."""
     port: int = Field(default=1433, ge=1, le=65535)
     """TCP port."""
     integrated_security: bool = False
     """Log in as the operating system's user (Kerberos on Linux). Excludes username and password."""
     trust_server_certificate: bool = False
-    """Accept a certificate that this machine cannot verify. Anyone between here and the server can then read the password."""
+    """Accept a certificate that this machine cannot verify. An attacker on the network path can then read the password."""
     encrypt: Annotated[
         Encryption,
         BeforeValidator(_encryption_word),
@@ -86,22 +86,22 @@ class DatabaseConfig(EnvironmentSpec):
     command_timeout: int = Field(default=0, ge=0)
     """Seconds one statement may run before it is cancelled; 0 is no limit."""
     application_intent: Literal["ReadWrite", "ReadOnly"] = "ReadWrite"
-    """`ReadOnly` asks an availability group listener for a readable secondary."""
+    """`ReadOnly` requests a readable secondary from an availability group listener."""
     multi_subnet_failover: bool = False
-    """Try all addresses of the name at once. Right for availability group listeners."""
+    """Try all addresses of the name at once, for availability group listeners."""
     host_name_in_certificate: str | None = None
-    """The name the certificate must carry when it is not the server's name."""
+    """Name in the server's certificate when it is not the server's name."""
     authentication: Authentication | None = None
     """The ODBC driver's `Authentication` keyword, for Microsoft Entra ID logins."""
     application_name: str = Field(default="dltsync", min_length=1, max_length=128)
-    """Shown to the server's administrator as the program's name."""
+    """Program name that the server shows for the session."""
     driver: str | None = None
     """Path or registered name of the ODBC driver for the control connection. None: Microsoft's driver 18 from the package
     mssql-python-odbc, else one registered in odbcinst.ini."""
 
     @classmethod
-    def not_wanted(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
-        """What the environment must not add: another way to log in than the chosen one, another port than the server's."""
+    def excluded_fields(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """Fields that the environment must not add: another login than the config's, another port than the one in `server`."""
         found: dict[str, str] = {}
         if _is_true(given.get("integrated_security")):
             found |= dict.fromkeys(("username", "password", "authentication"), "the config says `integrated_security`")
@@ -122,7 +122,7 @@ class DatabaseConfig(EnvironmentSpec):
         try:
             address = parse_address(values["server"])
         except ValueError:
-            return values  # the field says it, with its name
+            return values  # the validator of `server` reports it with the field's name
         if address.port is None:
             return values
         if values.get("port") is not None and str(values["port"]) != str(address.port):
@@ -138,14 +138,14 @@ class DatabaseConfig(EnvironmentSpec):
     @classmethod
     def _no_zero_character(cls, value: str | None) -> str | None:
         if value is not None and "\0" in value:
-            raise ValueError("holds a zero character, which no connection string can carry")
+            raise ValueError("holds a zero character, which a connection string cannot contain")
         return value
 
     @field_validator("password")
     @classmethod
     def _no_zero_character_in_password(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and "\0" in value.get_secret_value():
-            raise ValueError("holds a zero character, which no connection string can carry")
+            raise ValueError("holds a zero character, which a connection string cannot contain")
         return value
 
     @model_validator(mode="after")
@@ -175,7 +175,7 @@ class DatabaseConfig(EnvironmentSpec):
 
     @property
     def address(self) -> str:
-        """What a message calls the server: `host:port`, or `host\\INSTANCE`."""
+        """The server as messages name it: `host:port`, or `host\\INSTANCE`."""
         if "\\" in self.server:
             return self.server
         return f"[{self.server}]:{self.port}" if ":" in self.server else f"{self.server}:{self.port}"

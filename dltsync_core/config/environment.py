@@ -1,7 +1,7 @@
-"""What the environment has to say about a config: which variables there are, and what each of them means. Pure.
+"""Environment variables of a config: their names, and the field that each one sets. Pure.
 
-`DLT_SYNC_<SECTION>__<FIELD>` wins over the file; `DLT_SYNC_<FIELD>` fills what is left out of `database`. Any other variable
-that begins so is a mistake, unless the file refers to it.
+`DLT_SYNC_<SECTION>__<FIELD>` wins over the file; `DLT_SYNC_<FIELD>` fills fields that `database` leaves out. Any other variable
+with this prefix is an error, unless the file refers to it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PREFIX = "DLT_SYNC_"
 CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
 """Environment variable with the path of the config file."""
 DEBUG_VARIABLE = "DLT_SYNC_DEBUG"
-"""Environment variable that asks for the traceback of a defect."""
+"""Environment variable that shows the traceback of a defect."""
 SECTIONS = ("database", "processing", "representation", "state", "destination")
 
 _OF_DAGSTER = "DLT_SYNC_DAGSTER_"
@@ -30,7 +30,7 @@ _OF_KUBERNETES = re.compile(r"DLT_SYNC_(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP
 
 
 def overridden(values: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[dict[str, Any], Origins, list[str]]:
-    """The values with DLT_SYNC_<SECTION>__<FIELD> put over them, where each came from, and a line for each that means nothing."""
+    """The values overridden by DLT_SYNC_<SECTION>__<FIELD>, the variable of each, and a line for each unknown variable."""
     result = dict(values)
     origins: Origins = {}
     problems: list[str] = []
@@ -53,8 +53,8 @@ def overridden(values: Mapping[str, Any], variables: Mapping[str, str]) -> tuple
 
 
 def unknown_variables(variables: Mapping[str, str], referenced: Collection[str]) -> list[str]:
-    """A line for each variable that begins with DLT_SYNC_ and means nothing. `referenced` are those that the file names itself;
-    an empty one counts as not set."""
+    """A line for each unknown variable with the prefix DLT_SYNC_. `referenced` are the variables that the file names; an empty
+    variable counts as not set."""
     return [
         _unknown(
             name,
@@ -83,9 +83,9 @@ def section_model(section: str) -> type[BaseModel]:
 
 
 def misspelt_config_variable(variables: Mapping[str, str]) -> str | None:
-    """A variable that was probably meant to be DLT_SYNC_CONFIG."""
-    strange = [n for n, text in variables.items() if text and n.upper().startswith(PREFIX) and n.upper() not in _PLAIN]
-    return next((name for name in sorted(strange) if _nearest(name, _PLAIN) == CONFIG_VARIABLE), None)
+    """A variable whose name is probably a misspelling of DLT_SYNC_CONFIG."""
+    unknown = [n for n, text in variables.items() if text and n.upper().startswith(PREFIX) and n.upper() not in _PLAIN]
+    return next((name for name in sorted(unknown) if _nearest(name, _PLAIN) == CONFIG_VARIABLE), None)
 
 
 def _is_foreign(name: str) -> bool:
@@ -98,7 +98,7 @@ def _unknown(name: str, problem: str, known: Collection[str], otherwise: str) ->
 
 
 def _nearest(name: str, known: Collection[str]) -> str | None:
-    """The known variable that was most likely meant. The prefix, which all share, must not make them alike."""
+    """The known variable with the nearest name. The prefix, which all share, does not count."""
     found = nearest(name.upper().removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known])
     return PREFIX + found if found else None
 

@@ -1,6 +1,6 @@
-"""What is wrong with a config, in words: pydantic's findings become one ConfigError that names every field.
+"""Error messages for a config: pydantic's errors become one ConfigError that names every field.
 
-Input values are never repeated, because one of them may be a password in the wrong field.
+Input values are never repeated: one of them may be a password in the wrong field.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Origins: TypeAlias = dict[tuple[type[BaseModel], str], str]
 
 
 def explain(error: ValidationError, model: type[BaseModel], origins: Origins | None = None) -> ConfigError:
-    """One ConfigError for all findings. `facts["problems"]` holds the lines, so that a reader of a file can add its path.
-    A value that came from the environment is told with its variable: the file does not show it."""
+    """One ConfigError for all problems. `facts["problems"]` holds the lines, so that the reader of a file can add its path.
+    A value from the environment is named with its variable, because it is not in the file."""
     lines = tuple(
         _line(finding["loc"], finding["type"], finding["msg"], model)
         + _origin(finding["loc"], finding["type"], finding["msg"], model, origins or {})
@@ -32,7 +32,7 @@ def explain(error: ValidationError, model: type[BaseModel], origins: Origins | N
 
 
 def config_error(where: str, lines: Sequence[str]) -> ConfigError:
-    """A ConfigError whose message lists every problem under the place they were found in."""
+    """A ConfigError whose message lists every problem under `where` they were found."""
     if len(lines) == 1:
         return ConfigError(f"{where}: {lines[0]}", problems=tuple(lines))
     listed = "\n".join(f"  - {line}" for line in lines)
@@ -40,7 +40,7 @@ def config_error(where: str, lines: Sequence[str]) -> ConfigError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name a person most likely meant, or None when none is close. Case does not count."""
+    """The known name nearest to `name`, or None when none is near. Case does not count."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
@@ -63,7 +63,7 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseM
 
 
 def _origin(loc: tuple[int | str, ...], kind: str, message: str, model: type[BaseModel], origins: Origins) -> str:
-    """Which environment variables have a part in the finding, in brackets; empty when none has."""
+    """The environment variables that the problem is about, in brackets; empty when there is none."""
     if kind in {"extra_forbidden", "missing"}:
         return ""
     owner = _model_at(model, loc)
@@ -72,7 +72,7 @@ def _origin(loc: tuple[int | str, ...], kind: str, message: str, model: type[Bas
         for (part, field), variable in origins.items()
         if (loc and part is _model_at(model, loc[:-1]) and field == loc[-1])
     }
-    if not names and owner is not None:  # a finding about fields together
+    if not names and owner is not None:  # a problem of several fields together
         words = set(re.findall(r"\w+", message))
         names = {variable for (part, field), variable in origins.items() if part is owner and field in words}
     return f" ({', '.join(sorted(names))} in the environment)" if names else ""

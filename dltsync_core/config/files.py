@@ -37,14 +37,14 @@ def load_config(path: Path | str | None = None, environment: Mapping[str, str] |
 
     Without `path`: the file DLT_SYNC_CONFIG names, else ./dltsync.yaml. `${VARIABLE}` in strings is replaced; a variable
     DLT_SYNC_<SECTION>__<FIELD> (sections: database, processing, representation, state, destination) wins over the file, while
-    plain DLT_SYNC_<FIELD> only fills what the file leaves out of `database`. Any other DLT_SYNC_ variable is an error, unless the
+    plain DLT_SYNC_<FIELD> only fills fields that `database` leaves out. Any other DLT_SYNC_ variable is an error, unless the
     file refers to it. Raises ConfigError naming the file and the fields.
     """
     variables = os.environ if environment is None else environment
     file = Path(path) if path is not None else Path(variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)
     if path is None and not file.exists() and (meant := misspelt_config_variable(variables)):
         raise ConfigError(
-            f"there is no config file {file}; {meant} is set in the environment, and means nothing",
+            f"there is no config file {file}; {meant} is set in the environment and unknown",
             remedy=f"did you mean {CONFIG_VARIABLE}? Or give the file's path with --config",
         )
     written = _parse(file, _read(file))
@@ -93,9 +93,9 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
         raise ConfigError(f"{file}: unknown kind of config file", remedy="name it .yaml, .yml or .toml")
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected fields at the top level, such as `database:`, found {_kind_of(values)}")
-    strangers = [key for key in values if not isinstance(key, str)]
-    if strangers:
-        raise ConfigError(f"{file}: field names are text; {strangers[0]!r} is not")
+    other = [key for key in values if not isinstance(key, str)]
+    if other:
+        raise ConfigError(f"{file}: field names are text; {other[0]!r} is not")
     return values
 
 

@@ -1,4 +1,4 @@
-"""Where the lake may be: a directory, or a prefix of an object store. Pure: nothing is looked at."""
+"""Where the lake may be: a directory, or a prefix of an object store. Pure: no file system or store is accessed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ OBJECT_STORES: Mapping[str, str] = {
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
 
 
-def scheme_of(place: Path | str) -> str | None:
+def scheme_of(location: Path | str) -> str | None:
     """The scheme of an object store's URL; None for a directory."""
-    match = _SCHEME.fullmatch(place) if isinstance(place, str) else None
+    match = _SCHEME.fullmatch(location) if isinstance(location, str) else None
     return match["scheme"].lower() if match else None
 
 
-def _place(value: Any) -> Any:
+def _lake_location(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     match = _SCHEME.fullmatch(value)
@@ -41,7 +41,7 @@ def _place(value: Any) -> Any:
         raise ValueError("write a directory as a path, without file://")
     if scheme not in OBJECT_STORES:
         known = ", ".join(f"{name}://" for name in OBJECT_STORES)
-        raise ValueError(f"{scheme}:// is no place where a lake can be kept; use a directory, or one of {known}")
+        raise ValueError(f"a lake cannot be stored at {scheme}://; use a directory, or one of {known}")
     bucket, _, prefix = rest.partition("/")
     login = "@" in prefix or ":" in bucket or ("@" in bucket and not scheme.startswith("abfs"))
     if not bucket or login or "?" in rest or "#" in rest:
@@ -57,13 +57,13 @@ def _options(value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError("not a JSON object") from None  # what was given may hold a key: it is not repeated
+        raise ValueError("not a JSON object") from None  # the value may hold a key: it is not repeated
 
 
-LakePlace: TypeAlias = Annotated[Path | str, BeforeValidator(_place), WithJsonSchema({"type": "string"})]
+LakeLocation: TypeAlias = Annotated[Path | str, BeforeValidator(_lake_location), WithJsonSchema({"type": "string"})]
 """A directory as Path, or the URL of a prefix in an object store as text, without a slash at its end."""
 
 StorageOptions: TypeAlias = Annotated[
     Secret[dict[str, Any]], BeforeValidator(_options), WithJsonSchema({"type": "object", "additionalProperties": True})
 ]
-"""What an object store's driver is given. A mapping, or JSON text of one (an environment variable). Never shown."""
+"""Options for an object store's driver. A mapping, or JSON text of one (an environment variable). Never shown."""

@@ -1,4 +1,4 @@
-"""What every config model shares: immutable, no unknown fields, and mistakes told as ConfigError."""
+"""What every config model shares: immutable, no unknown fields, and mistakes raised as ConfigError."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = logging.getLogger("dltsync.config")
 
 T = TypeVar("T")
 Listed = Annotated[Sequence[T], AfterValidator(tuple)]
-"""A list as a person writes it, kept as a tuple."""
+"""A list in the config, stored as a tuple."""
 
 
 @dataclass
 class _Building:
-    """What is known while a config is built: the environment it is built in, and what was taken from there."""
+    """The environment that a config is built in, and which fields were taken from it."""
 
     variables: Mapping[str, str]
     origins: Origins = field(default_factory=dict)
@@ -38,8 +38,8 @@ _environment: ContextVar[_Building | None] = ContextVar("dltsync_config_environm
 
 @contextmanager
 def reading_environment(variables: Mapping[str, str], origins: Origins) -> Iterator[None]:
-    """Within the block missing fields are filled from these variables, not from the process's own. `origins` tells of values
-    that were taken from variables already."""
+    """Within the block missing fields are filled from these variables, not from the process's own. `origins` names the variables
+    of values that were taken before."""
     token = _environment.set(_Building(variables, dict(origins)))
     try:
         yield
@@ -49,7 +49,7 @@ def reading_environment(variables: Mapping[str, str], origins: Origins) -> Itera
 
 @contextmanager
 def _outermost(model: type[BaseModel]) -> Iterator[None]:
-    """Translate once, at the outside: an inner model's findings must first get the path of the outer one."""
+    """Translate errors once, in the outermost model: errors of an inner model need the path of the outer one."""
     if _building.get() is not None:
         yield
         return
@@ -59,14 +59,14 @@ def _outermost(model: type[BaseModel]) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        # `from None`: pydantic's own message would repeat what explain() says, with less to go by.
+        # `from None`: pydantic's own message repeats that of explain(), with less detail.
         raise explain(error, model, building.origins) from None
     finally:
         _building.reset(token)
 
 
 class Spec(BaseModel):
-    """A part of the config. Raises ConfigError, with every finding, when it cannot be built."""
+    """A part of the config. Raises ConfigError with every problem when it cannot be built."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -98,8 +98,8 @@ class EnvironmentSpec(BaseSettings):
             super().__init__(**values)
 
     @classmethod
-    def not_wanted(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
-        """Fields that the environment must not fill, and what of the `given` values rules them out."""
+    def excluded_fields(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """Fields that the environment must not fill, each with the reason: which of the `given` values excludes it."""
         return {}
 
     @classmethod
@@ -111,21 +111,21 @@ class EnvironmentSpec(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Fill(settings_cls, cls.not_wanted, init_settings, env_settings)
+        return init_settings, _EnvironmentSource(settings_cls, cls.excluded_fields, init_settings, env_settings)
 
 
-class _Fill(PydanticBaseSettingsSource):
-    """What the environment says of the fields that are not given and that it may fill."""
+class _EnvironmentSource(PydanticBaseSettingsSource):
+    """Values from the environment for fields that are not given and not excluded."""
 
     def __init__(
         self,
         settings_cls: type[BaseSettings],
-        not_wanted: Callable[[Mapping[str, Any]], Mapping[str, str]],
+        excluded_fields: Callable[[Mapping[str, Any]], Mapping[str, str]],
         given: PydanticBaseSettingsSource,
         environment: PydanticBaseSettingsSource,
     ) -> None:
         super().__init__(settings_cls)
-        self._not_wanted = not_wanted
+        self._excluded_fields = excluded_fields
         self._given = given
         self._environment = environment
 
@@ -134,20 +134,20 @@ class _Fill(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         building = _building.get()
-        if building is None:  # cannot be: __init__ is the only way here
+        if building is None:  # cannot happen: only __init__ calls this
             raise RuntimeError("a model is built outside its constructor")
         if isinstance(self._environment, EnvSettingsSource):
             self._environment.env_vars = {name.lower(): text for name, text in building.variables.items() if text}
         given = self._given()
         prefix = str(self.config.get("env_prefix", ""))
-        unwanted = self._not_wanted(given)
+        excluded = self._excluded_fields(given)
         result: dict[str, Any] = {}
         for name, value in self._environment().items():
             variable = f"{prefix}{name}".upper()
             if name in given:
                 continue
-            if name in unwanted:
-                _say_once(f"environment variable {variable} is not used: {unwanted[name]}")
+            if name in excluded:
+                _warn_once(f"environment variable {variable} is not used: {excluded[name]}")
                 continue
             result[name] = value
             building.origins[self.settings_cls, name] = variable
@@ -155,5 +155,5 @@ class _Fill(PydanticBaseSettingsSource):
 
 
 @cache
-def _say_once(message: str) -> None:
+def _warn_once(message: str) -> None:
     log.warning(message)

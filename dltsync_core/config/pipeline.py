@@ -1,4 +1,4 @@
-"""The whole config: one source database, its tables, and how they are brought over."""
+"""The whole config: one source database, its tables, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from dltsync_core.identity import TableName, path_part
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# Built without arguments it takes everything from the environment; the type checker only sees required fields.
+# Without arguments it is built from the environment; the type checker only sees required fields.
 _database_from_environment = cast("Callable[[], DatabaseConfig]", DatabaseConfig)
 
 
 class PipelineConfig(Spec):
-    """What to bring over, from where, to where. Raises ConfigError naming every field that is wrong."""
+    """What to load, from where, to where. Raises ConfigError naming every field that is wrong."""
 
     database: DatabaseConfig = Field(default_factory=_database_from_environment)
-    """The source database; without it everything comes from DLT_SYNC_* environment variables."""
+    """The source database. Default: taken from the DLT_SYNC_* environment variables."""
     partition_tables: Listed[PartitionTableConfig] = ()
     """Tables on a partition function."""
     scd_tables: Listed[SCDTableConfig] = ()
-    """Tables of versions (SCD2)."""
+    """Tables of versions (SCD type 2)."""
     static_tables: Listed[StaticTableConfig] = ()
     """Reference tables."""
     processing: ProcessingConfig = Field(default_factory=ProcessingConfig)
-    """Limits and habits of a run."""
+    """Batch sizes, parallelism, retries and checks of a run."""
     representation: RepresentationConfig = Field(default_factory=RepresentationConfig)
-    """How types that leave a choice are kept, in all tables."""
+    """Form of types that leave a choice, in all tables."""
     state: StateConfig = Field(default_factory=StateConfig)
-    """What is remembered between runs, and where the lake is."""
+    """Where ledger and lake are, leases, backups and retention."""
     destination: DestinationConfig = Field(default_factory=DestinationConfig)
-    """The warehouse."""
+    """Where the warehouse is."""
     pipeline_name: str = Field(default="dltsync", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-    """Name of this set of tables in the lake, the ledger and the logs: letters, digits, `_` and `-`."""
+    """Name of the pipeline in the lake, the ledger and the logs: letters, digits, `_` and `-`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """How much is logged."""
+    """Lowest level that is logged."""
     enable_structured_logging: bool = True
     """Log JSON objects, one per line; False: plain lines."""
     log_file: Path | None = None
@@ -52,7 +52,7 @@ class PipelineConfig(Spec):
     @model_validator(mode="before")
     @classmethod
     def _database_has_a_place(cls, values: Any) -> Any:
-        """So that what the environment does not give either is missing in `database`, not somewhere."""
+        """An empty `database`, so that errors about fields that the environment lacks too name `database`."""
         return {**values, "database": {}} if isinstance(values, dict) and values.get("database") is None else values
 
     @field_validator("log_level", mode="before")
@@ -76,14 +76,14 @@ class PipelineConfig(Spec):
             if other is not table:
                 raise ValueError(
                     f"tables {other.name} and {table.name} would both become {target}"
-                    f"{_in_its_spelling(TableName(*self.target_of(other)), target)}; "
+                    f"{_case_note(TableName(*self.target_of(other)), target)}; "
                     "give one of them another target_table or target_schema"
                 )
             other = folders.setdefault(path_part(str(table.name)), table)
             if other is not table:
                 raise ValueError(
                     f"tables {other.name} and {table.name} would share a folder of the lake; "
-                    "bring one of them over by a config with another pipeline_name"
+                    "load one of them by a config with another pipeline_name"
                 )
         return self
 
@@ -116,14 +116,14 @@ class PipelineConfig(Spec):
 
 
 def _twice(one: TableName, other: TableName) -> str:
-    """What to say of two entries that dltsync takes for one table. A database may tell them apart, most do not."""
+    """The message about two entries that dltsync takes for one table. Some databases distinguish them, most do not."""
     if one == other:
         return f"table {one} is listed twice"
     return (
-        f"tables {one} and {other} differ in case only, which one pipeline does not tell apart; remove one of them, or, when the "
-        "database has both, bring it over by a config with another pipeline_name and another target_table"
+        f"tables {one} and {other} differ in case only, which one pipeline does not distinguish; remove one of them, or, when "
+        "the database has both, load it by a config with another pipeline_name and another target_table"
     )
 
 
-def _in_its_spelling(one: TableName, other: TableName) -> str:
-    return "" if one == other else " (the warehouse does not tell upper and lower case apart)"
+def _case_note(one: TableName, other: TableName) -> str:
+    return "" if one == other else " (the warehouse does not distinguish upper and lower case)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from dltsync_core.config.lake_location import LakePlace, StorageOptions, scheme_of
+from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
 from dltsync_core.config.model import Spec
 
 if TYPE_CHECKING:
@@ -16,33 +16,32 @@ if TYPE_CHECKING:
 
 
 class ProcessingConfig(Spec):
-    """Limits and habits of a run."""
+    """Limits of a run: sizes, parallelism, retries, checks."""
 
     batch_size: int = Field(default=65536, ge=1, le=1_000_000)
     """Rows per Arrow batch, at most. Wide tables get fewer, so that a batch stays near batch_bytes_mb."""
     batch_bytes_mb: int = Field(default=16, ge=1, le=1024)
-    """Megabytes one Arrow batch should not exceed, estimated from the declared column widths."""
+    """Target size of one Arrow batch in megabytes, estimated from the declared column widths."""
     max_workers: int = Field(default=4, ge=1, le=64)
     """Units (partitions or tables) extracted at the same time, over all tables."""
     memory_limit_mb: int = Field(default=1024, ge=64)
     """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top. A single row may be
-    larger than this: one of 200 MB takes about 1.5 GB on its way."""
+    larger than this: one of 200 MB takes about 1.5 GB while it is read and written."""
     retry_attempts: int = Field(default=3, ge=1, le=20)
-    """How often a look at the source, or the reading of a unit, is tried when the failure may pass (connection lost, deadlock,
-    throttling, failover): attempts in all, the first one included. What will not pass, such as a wrong password, is never
-    tried again."""
+    """Attempts, the first one included, to query the source or to read a unit while failures are transient (connection lost,
+    deadlock, throttling, failover). A permanent failure, such as a wrong password, is never retried."""
     retry_budget_seconds: float = Field(default=300, ge=0)
-    """Seconds one unit may spend waiting between its attempts. Waits grow with chance in them: seconds after a deadlock, 10 and
-    more when the server asks for patience, up to a minute during a failover."""
+    """Seconds that one unit may spend waiting between its attempts. Waits grow, with jitter: seconds after a deadlock, 10 and
+    more when the server throttles, up to a minute during a failover."""
     run_retry_budget_seconds: float = Field(default=1800, ge=0)
-    """Seconds that all units of one run together may spend so. Then failures are final at once."""
+    """Seconds that all units of one run together may spend waiting between attempts. After that every failure is final."""
     statement_rows_limit: int = Field(default=1_000_000, ge=1)
     """Rows that one statement reads, at most: a unit with more is read in slices along its primary key or another unique key.
-    Wide rows make slices shorter. A unit of a table without a usable key is read by one statement."""
+    Wide rows make slices shorter. Without a usable key one statement reads the whole unit."""
     statement_seconds_limit: int = Field(default=600, ge=1)
-    """Seconds that one statement of a unit read in slices may run. Slices are made so short that they take half of it; one that
-    takes longer is ended and continued after the last row that came (under SNAPSHOT isolation). One that brings nothing for so
-    long is given up."""
+    """Seconds that one statement of a unit read in slices may run. The size of slices aims at half of it; a statement that takes
+    longer is ended, and reading continues after the last row (under SNAPSHOT isolation). A statement that returns no row for so
+    long is cancelled."""
     partition_parallel_limit: int = Field(default=2, ge=1, le=64)
     """Partitions of one table extracted at the same time."""
     row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)
@@ -50,14 +49,14 @@ class ProcessingConfig(Spec):
     compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
     """Parquet compression."""
     enable_sql_server_partition_switching: bool = True
-    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. Has no effect on a DuckDB warehouse, the only
-    destination there is so far."""
+    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. It has no effect on a DuckDB warehouse, the only
+    destination so far."""
     validate_precision_end_to_end: bool = True
-    """Hold the exact sums of decimal and money columns against each other: those of the lake's files and the warehouse after each
-    load, those of all three places in `dltsync validate`. False leaves the sums out; types stay exact either way."""
+    """Compare the exact sums of decimal and money columns: lake and warehouse after each load, source, lake and warehouse in
+    `dltsync validate`. False leaves the sums out; types stay exact either way."""
     require_snapshot: bool = False
-    """Fail when the database does not allow SNAPSHOT isolation. Otherwise such a database is read under READ COMMITTED, counted
-    before and after, and the load says so."""
+    """Fail when the database does not allow SNAPSHOT isolation. False: such a database is read under READ COMMITTED with counts
+    before and after, and every load reports it."""
 
     @field_validator("compression", mode="before")
     @classmethod
@@ -66,41 +65,42 @@ class ProcessingConfig(Spec):
 
 
 class StateConfig(Spec):
-    """What is remembered between runs, and where the lake is."""
+    """The ledger, the lake, and how long their records are stored."""
 
     state_directory: Path = Path(".dltsync/state")
     """Directory of the ledger and of working files. Relative to the config file."""
-    parquet_directory: LakePlace = Path(".dltsync/lake")
+    parquet_directory: LakeLocation = Path(".dltsync/lake")
     """Directory of the Parquet lake, relative to the config file; or the URL of a prefix in an object store (extras `s3`,
     `azure`, `gcs`): `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `az://container/prefix`,
     `gs://bucket/prefix`."""
     storage_options: StorageOptions | None = None
-    """What the object store's driver (s3fs, adlfs, gcsfs) is given: keys, endpoint, region. Kept secret as a whole. Leave it
-    out where the machine has its own credentials (instance role, workload identity, ~/.aws; docs/lake.md)."""
+    """Options for the object store's driver (s3fs, adlfs, gcsfs): keys, endpoint, region. All of it is secret. Leave it out where
+    the machine has its own credentials (instance role, workload identity, ~/.aws; docs/lake.md)."""
     lake_cache_mb: int = Field(default=4096, ge=0)
-    """Megabytes of files of an object store kept in state_directory, so that they are not fetched again. What a load needs at the
-    same time is kept for as long as it needs it, also when that is more."""
+    """Megabytes of an object store's files that are cached in state_directory. A load may use more while it runs: the files it
+    needs stay cached until it ends."""
     state_url: SecretStr | None = None
     """SQLAlchemy URL of the ledger, when several machines share it; default: an SQLite file in state_directory."""
     enable_self_healing: bool = True
-    """Load again what the ledger calls committed but the lake or the warehouse no longer has. False: stop with an error."""
+    """Load units again that are committed in the ledger and missing or damaged in lake or warehouse. False: stop with an
+    error."""
     state_retention_days: int = Field(default=90, ge=1)
-    """Days that ledger events and backups are kept. The newest state of every table is always kept."""
+    """Days after which ledger events and backups are deleted. The newest state of every table is never deleted."""
     lease_seconds: float = Field(default=120, ge=1, le=86_400)
-    """Seconds after which a run that stopped renewing its hold on a partition or table (killed, paused, cut off) is
-    overtaken by the next. A run that died on this machine is overtaken at once."""
+    """Seconds without renewal after which the lease on a partition or table expires and another run may take it (the holder was
+    killed, paused or cut off). The lease of a run that died on this machine ends at once."""
     lease_wait_seconds: float = Field(default=600, ge=0)
-    """Seconds to wait for another run that is at work on the same partition or table."""
+    """Seconds to wait for another run that holds the lease on the same partition or table."""
     ledger_retry_seconds: float = Field(default=60, ge=0)
     """Seconds that a run waits for a ledger that is away for a moment (its server restarts, a connection was cut, the file is
-    locked) before a unit fails. Looking (`plan`, `status`) waits 5 seconds at the most. 0: not at all."""
+    locked) before a unit fails. `plan` and `status` wait at most 5 seconds. 0: no wait."""
     validate_state_consistency: bool = True
-    """Compare the ledger with the lake and the warehouse before deciding that nothing is to be done."""
+    """Compare the ledger with the lake and the warehouse before a unit counts as unchanged."""
     backup_state_before_run: bool = True
     """Copy the SQLite ledger before each run (state_directory/backups). A ledger on a server (`state_url`) is not copied: its
     administrator backs it up."""
     keep_generations: int = Field(default=1, ge=0, le=1000)
-    """Superseded generations of lake files to keep per unit."""
+    """Superseded generations of lake files to retain per unit."""
 
     @model_validator(mode="after")
     def _options_have_a_store(self) -> Self:
@@ -110,13 +110,13 @@ class StateConfig(Spec):
 
 
 class DestinationConfig(Spec):
-    """The warehouse."""
+    """The warehouse: the DuckDB file that the rows are loaded into."""
 
     type: Literal["duckdb"] = "duckdb"
-    """Kind of warehouse. DuckDB is the one that works so far."""
+    """Kind of warehouse. DuckDB is the only one so far."""
     path: Path = Path(".dltsync/dltsync.duckdb")
-    """The DuckDB file. Relative to the config file. DuckDB calls the database by the file's name: when a schema is called so as
-    well, its tables must be named in full (`sales.sales.orders`)."""
+    """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
+    name, queries must name its tables in full (`sales.sales.orders`)."""
     dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)

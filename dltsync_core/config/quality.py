@@ -1,4 +1,4 @@
-"""Quality rules of a static table: checked on the staged lake file, before anybody can see it."""
+"""Quality rules of a static table, checked on the staged files before they are published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _as_text(value: Any) -> Any:
-    """Dates, which TOML reads on its own, become ISO text again: the column's type decides what they are."""
+    """Dates, which TOML parses itself, become ISO text again: the type of the column decides what they are."""
     return value.isoformat() if isinstance(value, (date, datetime, time)) else value
 
 
@@ -24,20 +24,20 @@ Scalar: TypeAlias = Annotated[bool | int | Decimal | float | str, BeforeValidato
 
 
 class QualityRule(Spec):
-    """What must hold for one column. Rows are counted per check; NULL only matters to `not_null`."""
+    """Conditions on one column. Violating rows are counted per check; only `not_null` considers NULL."""
 
     column: str = Field(min_length=1)
     """Column of the table."""
     not_null: bool = False
-    """No row may hold NULL."""
+    """No row has NULL."""
     unique: bool = False
-    """No two rows may hold the same value; NULLs do not count as the same."""
+    """No two rows have the same value; NULLs do not count as equal."""
     min: Scalar | None = None
-    """No value may be smaller. Dates and times as ISO text."""
+    """Smallest allowed value. Dates and times as ISO text."""
     max: Scalar | None = None
-    """No value may be larger. Dates and times as ISO text."""
+    """Largest allowed value. Dates and times as ISO text."""
     allowed: Listed[Scalar] | None = None
-    """Only these values (and NULL) may occur; compared exactly, case included. A uniqueidentifier may be written in either case,
+    """The allowed values (NULL is allowed too), compared exactly, with case. A uniqueidentifier may be written in either case,
     a char(n) without the blanks at its end."""
     severity: Literal["error", "warn"] = "error"
     """`error` stops the load before anything is published; `warn` is reported and the load goes on."""

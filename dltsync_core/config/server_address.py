@@ -20,7 +20,7 @@ _PARTS = "write the host in `server`, and port, database, username and password 
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """A host, by name or number, and what was written with it: a named instance, or a port."""
+    """A host, by name or address, with its named instance or its port."""
 
     host: str
     instance: str | None = None
@@ -28,13 +28,13 @@ class ServerAddress:
 
     @property
     def server(self) -> str:
-        """As the config keeps it: `host`, or `host\\INSTANCE`. Numbers of IPv6 stand without brackets, as the driver wants."""
+        """As the config stores it: `host`, or `host\\INSTANCE`. IPv6 addresses stand without brackets, as the driver expects."""
         return self.host if self.instance is None else f"{self.host}\\{self.instance}"
 
 
 def parse_address(text: str) -> ServerAddress:
-    """Taken are `host`, `host\\INSTANCE`, `host,port`, each after `tcp:` as well; a host is a name, or a number of IPv4 or IPv6
-    (in brackets or not). Raises ValueError with what to write instead."""
+    """The parts of `host`, `host\\INSTANCE` or `host,port`, each also after `tcp:`; a host is a name or an IPv4 or IPv6 address
+    (in brackets or not). Raises ValueError that says what to write instead."""
     name = text.strip()
     if not name:
         raise ValueError("is empty")
@@ -52,7 +52,7 @@ def parse_address(text: str) -> ServerAddress:
         )
     if name.lower().startswith("(localdb)"):
         raise ValueError(
-            "names a LocalDB, which answers on its own Windows machine by a pipe only; "
+            "names a LocalDB, which accepts pipes on its own Windows machine only; "
             "dltsync speaks TCP: use an instance of SQL Server (Express will do) with TCP/IP enabled"
         )
     return _without_protocol(name)
@@ -63,12 +63,12 @@ def _over_tcp(protocol: str, rest: str) -> str:
         return rest
     if protocol == "admin":
         raise ValueError(
-            "asks for the dedicated administrator connection (admin:), of which a server has one; dltsync opens several: "
+            "requests the dedicated administrator connection (admin:), of which a server has one; dltsync opens several: "
             "leave `admin:` out"
         )
     kinds = {"np": "named pipes (np:)", "lpc": "shared memory (lpc:)", "via": "VIA (via:)"}
     raise ValueError(
-        f"asks for {kinds[protocol]}, and dltsync speaks TCP only: enable TCP/IP for the server (SQL Server Configuration "
+        f"requests {kinds[protocol]}, and dltsync speaks TCP only: enable TCP/IP for the server (SQL Server Configuration "
         "Manager), and write `server: host`"
     )
 
@@ -78,7 +78,7 @@ def _without_protocol(name: str) -> ServerAddress:
     port = _port(port_text) if comma else None
     if bracketed := re.fullmatch(r"\[([^\]]*)\](?::(.*))?", place):
         if not _is_ipv6(bracketed[1]):
-            raise ValueError("holds brackets, which belong around a number of IPv6 only")
+            raise ValueError("holds brackets, which belong around an IPv6 address only")
         if bracketed[2] is not None:
             if port is not None:
                 raise ValueError("gives two ports; write one, in `port`")
@@ -90,7 +90,7 @@ def _without_protocol(name: str) -> ServerAddress:
     if not backslash:
         return ServerAddress(_host(host), port=port)
     if instance.startswith("\\"):
-        raise ValueError(r"holds two backslashes; outside double quotes YAML takes one as it is: host\INSTANCE")
+        raise ValueError(r"holds two backslashes; outside double quotes YAML needs no escape: host\INSTANCE")
     if not _INSTANCE.fullmatch(instance):
         raise ValueError(r"names no instance after its backslash; write host\INSTANCE, or the host alone")
     if port is not None:
@@ -100,7 +100,7 @@ def _without_protocol(name: str) -> ServerAddress:
 
 def _host(text: str) -> str:
     if text.lower() in _THIS_MACHINE:
-        raise ValueError(f"is {text}, this machine in the words of Windows; write `localhost`")
+        raise ValueError(f"is {text}, the name of this machine on Windows; write `localhost`")
     if "/" in text:
         raise ValueError(
             r"holds a slash; a named instance is written host\INSTANCE, and a database goes into `database`"
@@ -111,20 +111,20 @@ def _host(text: str) -> str:
             raise ValueError(f"holds a colon; write `server: {host}` and `port: {port}`")
         raise ValueError("holds a colon; write the host alone, and the port in `port`")
     if not _HOST.fullmatch(text) or ".." in text:
-        raise ValueError("is no host name or address: letters, digits, dots and hyphens make one")
+        raise ValueError("is not a host name or address: use letters, digits, dots and hyphens")
     if re.fullmatch(r"[\d.]+", text) and not _is_ipv4(text):
-        raise ValueError("is no address of IPv4: four numbers from 0 to 255 with dots in between make one")
+        raise ValueError("is not an IPv4 address: write four numbers from 0 to 255 with dots in between")
     return text
 
 
 def _port(text: str) -> int:
     if not re.fullmatch(r"\d{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ValueError("gives a port that is none; write the host alone, and a number from 1 to 65535 in `port`")
+        raise ValueError("has an invalid port; write the host alone, and a number from 1 to 65535 in `port`")
     return int(text)
 
 
 def _host_of(rest: str) -> str:
-    """The host of a URL as advice, where nothing else can be meant."""
+    """The host of a URL as advice, where it is unambiguous."""
     host, colon, port = re.split(r"[/;?#]", rest, maxsplit=1)[0].partition(":")
     if "@" in rest or not _HOST.fullmatch(host) or (colon and not re.fullmatch(r"\d{1,5}", port)):
         return ""

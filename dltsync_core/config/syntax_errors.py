@@ -1,4 +1,4 @@
-"""A config file that cannot be parsed: the line that is to blame, without what anyone may not see. Pure.
+"""Errors for a config file that cannot be parsed: they show the line with its values hidden. Pure.
 
 A parser's own message quotes the file, and the file may hold a password. So the line is shown with its fields and the characters
 that give YAML and TOML their structure, while values become `…`; after a field that holds a secret everything does.
@@ -18,7 +18,7 @@ from dltsync_core.redaction import SECRET_FIELD
 
 _QUOTED = re.compile(r"'(?P<single>[^']*)'|\"[^\"]*\"")
 _TOKENS = re.compile(r"<[a-z ]+>|\\[tnr]|[?,:\-\[\]{}]{1,2}|.?")
-"""What a message of PyYAML may quote: its own names of tokens, and characters of structure."""
+"""Quotes that a message of PyYAML may contain: its own token names, and characters of structure."""
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 _WORD = re.compile(r"[^\s{}\[\],:=|>&*!#'\"]+")
 _WORDS = re.compile(rf"{_WORD.pattern}|.")
@@ -30,7 +30,7 @@ _MEANINGS = (
     (re.compile(r"character '\\t'|found a tab"), "a tab; YAML is indented with spaces"),
     (
         re.compile(r"mapping values are not allowed"),
-        "a second `: ` where one value is expected; put the value in quotes, or look at the indentation",
+        "a second `: ` where one value is expected; put the value in quotes, or check the indentation",
     ),
     (re.compile(r"expected <block end>"), "the indentation of this line does not fit the lines above it"),
     (re.compile(r"expected the node content"), "a value, or the bracket that closes, is missing"),
@@ -45,7 +45,7 @@ _OPENED = {
 
 
 def explain_yaml(file: str, text: str, error: yaml.MarkedYAMLError) -> ConfigError:
-    """Line, column, what is wrong there, and the line itself; where something was opened and not closed, that line."""
+    """Line, column, problem, and the line itself; for a bracket or quote that is not closed, the line that opens it."""
     opened = _OPENED.get(error.context or "") if error.context_mark is not None else None
     mark = error.context_mark if opened else (error.problem_mark or error.context_mark)
     words = _without_values(error.problem or "not valid YAML")
@@ -55,14 +55,14 @@ def explain_yaml(file: str, text: str, error: yaml.MarkedYAMLError) -> ConfigErr
     noticed = error.problem_mark
     if opened and noticed is not None and noticed.line != mark.line:
         words += f", noticed in line {noticed.line + 1}"
-    told = f"{meaning} ({words})" if meaning else words
+    problem = f"{meaning} ({words})" if meaning else words
     return ConfigError(
-        f"{file}: line {mark.line + 1}, column {mark.column + 1}: {told}\n{shown_line(text, mark.line, mark.column)}"
+        f"{file}: line {mark.line + 1}, column {mark.column + 1}: {problem}\n{shown_line(text, mark.line, mark.column)}"
     )
 
 
 def explain_toml(file: str, text: str, message: str) -> ConfigError:
-    """The parser's words and the line that they are about."""
+    """The parser's message and the line that it is about."""
     words = _without_values(message)
     found = _AT.search(message)
     line = shown_line(text, int(found[1]) - 1, int(found[2]) - 1) if found else ""
@@ -113,7 +113,7 @@ def _indentation(line: str) -> str:
 
 
 def _without_values(message: str) -> str:
-    """A parser's message without what it quotes from the file."""
+    """A parser's message without its quotes from the file."""
 
     def quoted(found: re.Match[str]) -> str:
         inner = found["single"]
@@ -124,7 +124,7 @@ def _without_values(message: str) -> str:
 
 @cache
 def field_names() -> frozenset[str]:
-    """Every name that a field of the config has, folded."""
+    """The name of every config field, case-folded."""
     schema: dict[str, Any] = PipelineConfig.model_json_schema()
     models = [schema, *schema.get("$defs", {}).values()]
     return frozenset(name.casefold() for model in models for name in model.get("properties", {}))

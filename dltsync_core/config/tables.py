@@ -1,4 +1,4 @@
-"""The tables to bring over: partition, scd and static."""
+"""The tables to load: partition, scd and static."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Duration: TypeAlias = Annotated[
 
 
 class TableConfigBase(Spec):
-    """What every table says about itself."""
+    """Fields that every kind of table has."""
 
     kind: ClassVar[TableKind]
 
@@ -51,25 +51,20 @@ class TableConfigBase(Spec):
     target_schema: Name | None = None
     """Schema in the warehouse; default: `destination.dataset_name`."""
     include_columns: Listed[Name] | None = None
-    """Bring over only these columns; default: all. Hidden columns come only when named here."""
+    """Load only these columns; default: all. Hidden columns are loaded only when named here."""
     exclude_columns: Listed[Name] = ()
     """Leave these columns out, for instance because their type is not supported."""
     column_representation: dict[str, Representation] = Field(default_factory=dict)
-    """How single columns are kept when their type has no single exact counterpart; it wins over `representation`, which
-    says it for all tables. datetime2(7): `nanoseconds` (default; 1677 to 2262), `microseconds` (refuses a value whose
-    seventh digit is not 0), `open_end` (as `microseconds`, and takes the type's maximum; the default for end_date_column
-    of an scd table) or `text` (every value; the default for the end of a period). time(7): `text` (default) or
-    `microseconds`. datetimeoffset: `text` (default, keeps the offset), `utc` (an instant; the offset is lost, by your
-    decision) or, with seven digits, `utc_open_end` (as `utc`, and takes the type's maximum). Character types: `bytes`, as
-    stored. hierarchyid: `text` (default) or `bytes`. geometry and geography: `bytes` (default, the server's own form),
-    `wkb` or `text` (both lose the SRID). sql_variant and vector come only as `text`, which loses something: see
-    docs/types.md."""
+    """Form of single columns, by column name, where the type leaves a choice. It wins over `representation`, which sets the
+    form for all tables; RepresentationConfig describes the choices of each type. Three more choices exist for single columns
+    only: `open_end` (datetime2(7)) and `utc_open_end` (datetimeoffset(7)) also hold the type's maximum, `bytes` loads character
+    types as stored. See docs/types.md."""
     accept_row_filter: bool = False
-    """Bring over a table although row-level security filters its rows for this login; otherwise such a table is refused."""
+    """Load a table although row-level security filters its rows for this login; otherwise such a table is refused."""
     schema_drift: SchemaDrift = "evolve"
-    """What happens when the columns of the source table changed since the last load (docs/drift.md). `evolve`: new and wider
-    columns go through, and what the warehouse cannot hold exactly is refused. `freeze`: any change stops the table. `ask`: any
-    change stops the table until a run answers with `--accept-drift schema.table`. Other tables go on."""
+    """Policy for columns of the source table that changed since the last load (docs/drift.md). `evolve`: new and wider columns
+    are accepted, and a change that the warehouse cannot hold exactly is refused. `freeze`: any change stops the table. `ask`: any
+    change stops the table until a run accepts it with `--accept-drift schema.table`. Other tables go on."""
     description: str | None = None
     """Shown in the Dagster UI."""
     tags: dict[str, str] = Field(default_factory=dict)
@@ -82,7 +77,7 @@ class TableConfigBase(Spec):
         if both:
             raise ValueError(f"include_columns and exclude_columns both name {', '.join(both)}")
         if self.include_columns is not None and not self.include_columns:
-            raise ValueError("include_columns is empty; leave it out to bring over all columns")
+            raise ValueError("include_columns is empty; leave it out to load all columns")
         return self
 
     @property
@@ -102,14 +97,15 @@ class PartitionTableConfig(TableConfigBase):
     kind: ClassVar[TableKind] = "partition"
 
     partition_column: Name | None = None
-    """Checked against the catalogue when given; otherwise the catalogue's own."""
+    """Partitioning column, as a check: the table is refused when the catalogue names another one. Default: the catalogue's."""
     change_detection: Literal["auto", "rowversion", "last_modified", "fingerprint", "row_count"] = "auto"
-    """How a changed partition is recognised. `auto`: rowversion when the table has one, else `last_modified_column` when given,
-    else fingerprint. `rowversion` compares count, maximum and sum of that column per partition, `last_modified` count,
-    maximum and a digest of key and column, and the whole content of rows where it is NULL. `fingerprint` hashes every row on
-    the server. `row_count` is cheap and weak: an update, or an insert with a delete, goes unseen. See docs/changes.md."""
+    """How a changed partition is detected. `auto`: rowversion when the table has one, else `last_modified` when
+    `last_modified_column` is given, else fingerprint. `rowversion` compares count, maximum and sum of that column per partition.
+    `last_modified` compares count, maximum and a digest of key and column, and the whole content of rows where it is NULL.
+    `fingerprint` hashes every row on the server. `row_count` is cheap and weak: it misses an update, and an insert with a delete.
+    See docs/changes.md."""
     last_modified_column: Name | None = None
-    """Column that is set anew by every insert and update: a date-and-time type. An update that does not touch it goes unseen."""
+    """Column that every insert and update sets: a date-and-time type. An update that does not set it goes unseen."""
 
     @model_validator(mode="after")
     def _last_modified_needs_its_column(self) -> Self:
@@ -119,36 +115,36 @@ class PartitionTableConfig(TableConfigBase):
 
 
 class SCDTableConfig(TableConfigBase):
-    """Master data kept as versions (SCD2) at the source, read by increments of a last-modified column."""
+    """Master data stored as versions (SCD type 2) at the source, read by increments of a last-modified column."""
 
     kind: ClassVar[TableKind] = "scd"
 
     business_key_columns: Listed[Name] | None = None
-    """What identifies the thing a version is about, without the effective date; with it no two versions may be equal, and no part
-    may be NULL. None: found from the unique keys that contain the effective date, else the
-    primary key without the effective date. Texts that the column's collation takes for equal are one key (docs/validation.md)."""
+    """Columns that identify the thing a version is about, without the effective date. Together with the effective date they are
+    unique, and none is NULL. Default: taken from the unique keys that contain the effective date, else the primary key without
+    the effective date. Texts that the column's collation takes for equal are one key (docs/validation.md)."""
     last_modified_column: Name
     """Column that grows with every change: a date-and-time type or rowversion."""
     is_latest_column: Name = "IsLatest"
-    """Marks the newest version of its business key."""
+    """Flag of the newest version of a business key."""
     effective_date_column: Name = "EffectiveDate"
-    """Start of a version, included."""
+    """Start of a version, inclusive."""
     end_date_column: Name = "EndDate"
-    """End of a version, excluded; NULL (or the far future) while it is open."""
+    """End of a version, exclusive; NULL or the type's maximum while the version is open."""
     lag_seconds: int = Field(default=300, ge=0)
-    """How far below the watermark each increment reads again. What commits later than that is found by the digest of all stamps,
-    and then all versions are read (docs/changes.md): so make it longer than your longest write transaction, and than the stamps'
-    clock may go back, which is an hour where they are local time with summer time. Not used with rowversion."""
+    """Seconds below the watermark that each increment reads again. The digest of all stamps finds changes that commit later
+    than that, and then all versions are read (docs/changes.md). Make it longer than your longest write transaction, and longer
+    than the clock of the stamps may go back: an hour for local time with summer time. Not used with rowversion."""
     on_count_mismatch: Literal["resync", "fail"] = "resync"
-    """What to do when an increment and what was loaded before do not make as many versions as the source has (rows were deleted
-    there). It is counted before anything is published. `resync`: all versions are read in its place. `fail`: the table stops,
-    unchanged, until it is run with --full-refresh."""
+    """Policy for an increment that, with the committed loads, does not make as many versions as the source has (rows were deleted
+    there). The count is compared before anything is published. `resync`: all versions are read instead. `fail`: the table stops,
+    unchanged, until a run with --full-refresh."""
 
     @model_validator(mode="after")
     def _keys_are_named_once(self) -> Self:
         keys = self.business_key_columns
         if keys is not None and not keys:
-            raise ValueError("business_key_columns is empty; leave it out to have the keys detected")
+            raise ValueError("business_key_columns is empty; leave it out to detect the keys")
         if keys is not None and len({k.casefold() for k in keys}) != len(keys):
             raise ValueError("business_key_columns names a column twice")
         if self.effective_date_column.casefold() in {k.casefold() for k in keys or ()}:
@@ -160,31 +156,32 @@ class SCDTableConfig(TableConfigBase):
 
 
 class StaticTableConfig(TableConfigBase):
-    """Reference data: a hash computed on the server decides whether anything is read at all."""
+    """Reference data: a hash computed on the server decides whether the table is read."""
 
     kind: ClassVar[TableKind] = "static"
 
     hash_algorithm: Literal["hashbytes_sha256", "hashbytes_md5", "checksum"] = "hashbytes_sha256"
-    """How content is compared. `checksum` is fast and weak: SQL Server's CHECKSUM family misses some changes (swapped columns,
-    rows changed in pairs, most of a long text), so an unchanged result proves nothing; pair it with force_reload_after."""
+    """Hash that detects a change of content. `checksum` is fast and weak: SQL Server's CHECKSUM family misses some changes
+    (swapped columns, rows changed in pairs, most of a long text), so an equal result proves nothing; combine it with
+    force_reload_after."""
     load_strategy: Literal["replace", "upsert"] = "replace"
-    """`replace`: the warehouse table becomes the source table. `upsert`: rows are merged by key; rows deleted at the source
+    """`replace`: the load replaces all rows of the warehouse table. `upsert`: rows are merged by key; rows deleted at the source
     stay in the warehouse."""
     key_columns: Listed[Name] | None = None
-    """Key of an upsert; default: the primary key. No two rows may be equal in it, and none may hold NULL there."""
+    """Key of an upsert; default: the primary key. It is unique, and no part is NULL."""
     force_reload_after: Duration | None = None
-    """Load again when the last load is older than this, even if the hash says unchanged: `30m`, `12h`, `7d`, `2w`."""
+    """Load again when the last load is older than this, even if the hash is equal: `30m`, `12h`, `7d`, `2w`."""
     quality: Listed[QualityRule] = ()
-    """Rules checked before the new rows become visible."""
+    """Rules that are checked before the new rows become visible."""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if self.force_reload_after is not None and self.force_reload_after <= timedelta(0):
-            raise ValueError("force_reload_after must be longer than nothing")
+            raise ValueError("force_reload_after must be longer than zero")
         if self.key_columns is not None and not self.key_columns:
             raise ValueError("key_columns is empty; leave it out to use the primary key")
         if self.key_columns is not None and self.load_strategy != "upsert":
-            raise ValueError("key_columns only means something with load_strategy upsert")
+            raise ValueError("key_columns needs load_strategy upsert")
         if self.key_columns is not None and len({k.casefold() for k in self.key_columns}) != len(self.key_columns):
             raise ValueError("key_columns names a column twice")
         return self

@@ -1,9 +1,9 @@
-"""YAML as people mean it: the plain scalars of YAML 1.2, and no field given twice.
+"""YAML with the plain scalars of YAML 1.2, which refuses a field given twice.
 
 PyYAML reads YAML 1.1, where `NO` is false, `012` is ten, `12:30` is 750, `1_000` is a number and `2024-01-01` is a date. Here
-words are words, as in YAML 1.2 and in the editors that check a config: only true and false are boolean (fields that are boolean
-take yes, no, on and off as well), numbers are decimal or hexadecimal, dates stay text. A number with a leading zero is refused:
-nobody can tell whether its text or its value is meant.
+words are words, as in YAML 1.2 and in the editors that check a config: only true and false are boolean (boolean fields
+accept yes, no, on and off as well), numbers are decimal or hexadecimal, dates stay text. A number with a leading zero is refused,
+because it is ambiguous: its text or its value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """A safe loader with the core schema of YAML 1.2 that refuses a field given twice (PyYAML keeps the last one)."""
+    """A safe loader with the core schema of YAML 1.2 that refuses a field given twice (PyYAML takes the last one)."""
 
 
 def _mapping(loader: PlainLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -43,7 +43,7 @@ def _int(loader: PlainLoader, node: yaml.ScalarNode) -> int:
         raise yaml.constructor.ConstructorError(
             None,
             None,
-            "a number with a leading zero: put it in quotes for its text, or leave the zero out",
+            "a number with a leading zero: put it in quotes for its text, or remove the zero",
             node.start_mark,
         )
     return int(text, 0)
@@ -61,7 +61,7 @@ for _tag, _pattern, _first in (
     ("null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
     ("merge", re.compile(r"<<"), "<"),
 ):
-    # Full matches only: PyYAML asks its patterns with `match`.
+    # Full matches only: PyYAML calls `match` on its patterns.
     PlainLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern.pattern})\Z"), list(_first)
     )

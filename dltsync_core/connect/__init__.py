@@ -1,1 +1,1 @@
-"""How we talk to a server: connection strings, control and data sessions, faults translated, connecting retried."""
+"""Connections to SQL Server: connection strings, control and data sessions, translated errors, retries."""

@@ -1,7 +1,7 @@
-"""A circuit breaker per server, for the whole process: a server that is down is not hammered by every unit of every run.
+"""A circuit breaker per server, for the whole process: units of a run do not all try a server that is down.
 
-Closed, connections go through. After so many failures in a row it opens: for a pause nothing is tried, and whoever asks is
-told at once. Then one caller may try (half open): success closes the circuit, failure opens it for another pause.
+While it is closed, connections go through. After ten failures in a row it opens: for a pause every attempt fails at once
+without a connection. Then one caller may try (half open): success closes the circuit, failure opens it for another pause.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from dltsync_core.errors import CircuitOpen, LoginFailed, ServerUnreachable, Syn
 log = logging.getLogger("dltsync.connect")
 
 FAILURES_TO_OPEN = 10
-"""In a row. More than the attempts of a few workers during one failover, far fewer than a run of hundreds of units would make.
-A refused login counts as well: servers lock accounts after a handful."""
+"""In a row. More than the attempts of a few workers during one failover, far fewer than those of a run of hundreds of units.
+A refused login counts as well: servers lock accounts after a few of them."""
 PAUSE_SECONDS = 30.0
-"""How long an open circuit lets nobody try."""
+"""Seconds for which an open circuit refuses all attempts."""
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """The state: failures in a row, since when it is open (None: closed), and since when somebody tries (None: nobody)."""
+    """The state: failures in a row, since when it is open (None: closed), and since when a caller tries (None: no caller)."""
 
     failures: int = 0
     opened_at: float | None = None
@@ -42,12 +42,12 @@ class Circuit:
 
 @dataclass(frozen=True)
 class Go:
-    """Try to connect; tell how it ended."""
+    """Try to connect, and report the outcome."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Do not try for so many more seconds."""
+    """Do not try for `seconds` more."""
 
     seconds: float
 
@@ -55,8 +55,8 @@ class Wait:
 CircuitDecision: TypeAlias = Go | Wait
 
 
-def asked(circuit: Circuit, now: float, pause: float = PAUSE_SECONDS) -> tuple[Circuit, CircuitDecision]:
-    """Somebody wants to connect. A try that never told its end is forgotten after another pause."""
+def request_attempt(circuit: Circuit, now: float, pause: float = PAUSE_SECONDS) -> tuple[Circuit, CircuitDecision]:
+    """A caller wants to connect. An attempt without a reported outcome expires after another pause."""
     if circuit.opened_at is None:
         return circuit, Go()
     left = circuit.opened_at + pause - now
@@ -81,15 +81,15 @@ def failed(circuit: Circuit, now: float, threshold: int = FAILURES_TO_OPEN) -> C
 
 
 def abandoned(circuit: Circuit) -> Circuit:
-    """The try ended in a way that says nothing about the server."""
+    """The attempt ended for a reason that does not concern the server."""
     return replace(circuit, trying_since=None)
 
 
 class Breaker:
     """The circuit of one server, for any number of threads. `now` is a clock that never goes back."""
 
-    def __init__(self, place: str, now: Callable[[], float] = time.monotonic) -> None:
-        self._place = place
+    def __init__(self, server: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._server = server
         self._now = now
         self._lock = threading.Lock()
         self._circuit = Circuit()
@@ -99,13 +99,13 @@ class Breaker:
     def attempt(self) -> Iterator[None]:
         """Connect inside the block. Raises CircuitOpen without entering it while the circuit is open."""
         with self._lock:
-            self._circuit, verdict = asked(self._circuit, self._now())
-            if isinstance(verdict, Wait):
-                raise self._open_error(verdict.seconds)
+            self._circuit, decision = request_attempt(self._circuit, self._now())
+            if isinstance(decision, Wait):
+                raise self._open_error(decision.seconds)
         try:
             yield
         except (ServerUnreachable, LoginFailed) as error:
-            self._tell_failed(error)
+            self._record_failure(error)
             raise
         except BaseException:
             with self._lock:
@@ -115,9 +115,9 @@ class Breaker:
             was_closed = self._circuit.is_closed
             self._circuit = succeeded(self._circuit)
         if not was_closed:
-            log.warning("%s answers again", self._place)
+            log.warning("%s answers again", self._server)
 
-    def _tell_failed(self, error: SyncError) -> None:
+    def _record_failure(self, error: SyncError) -> None:
         with self._lock:
             was_closed = self._circuit.is_closed
             self._circuit = failed(self._circuit, self._now())
@@ -126,7 +126,7 @@ class Breaker:
         if was_closed and is_open:
             log.warning(
                 "%s: %d connections failed in a row; none is tried for %.0f s: %s",
-                self._place,
+                self._server,
                 failures,
                 PAUSE_SECONDS,
                 error.problem,
@@ -134,10 +134,10 @@ class Breaker:
 
     def _open_error(self, seconds: float) -> CircuitOpen:
         return CircuitOpen(
-            f"{self._place}: {self._circuit.failures} connections failed in a row, so none is tried for another "
-            f"{max(seconds, 1):.0f} s; the last one said: {self._last}",
-            remedy="mend what the last one said, then run again",
-            server=self._place,
+            f"{self._server}: {self._circuit.failures} connections failed in a row, so none is tried for another "
+            f"{max(seconds, 1):.0f} s; the last error: {self._last}",
+            remedy="correct the cause of the last error, then run again",
+            server=self._server,
         )
 
 

@@ -7,7 +7,7 @@ repeated keyword, so no value can weaken what stands before it; braces (`}` doub
 from __future__ import annotations
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.connection_advice import Way
+from dltsync_core.connect.connection_advice import Route
 from dltsync_core.connect.faults import Address
 from dltsync_core.redaction import secrets_of
 
@@ -15,17 +15,17 @@ from dltsync_core.redaction import secrets_of
 def control_string(database: DatabaseConfig, driver: str) -> str:
     """For pyodbc. `driver` is a path or a registered name. Holds the password: never log it."""
     application = f"APP={braced(database.application_name)}"
-    parts = [f"Driver={braced(driver)}", *_security(database), *_place(database), application, *_login(database)]
+    parts = [f"Driver={braced(driver)}", *_security(database), *_server_parts(database), application, *_login(database)]
     return ";".join(parts)
 
 
 def data_string(database: DatabaseConfig) -> str:
     """For mssql-python, which brings its own driver and names the application itself. Holds the password: never log it."""
-    return ";".join([*_security(database), *_place(database), *_login(database)])
+    return ";".join([*_security(database), *_server_parts(database), *_login(database)])
 
 
 def braced(value: str) -> str:
-    """A value no character of which can mean anything in a connection string."""
+    """A value in braces, so that none of its characters has a meaning in the connection string."""
     return "{" + value.replace("}", "}}") + "}"
 
 
@@ -37,7 +37,7 @@ def _security(database: DatabaseConfig) -> list[str]:
     return parts
 
 
-def _place(database: DatabaseConfig) -> list[str]:
+def _server_parts(database: DatabaseConfig) -> list[str]:
     named = "\\" in database.server
     address = f"tcp:{database.server}" if named else f"tcp:{database.server},{database.port}"
     parts = [f"Server={braced(address)}", f"Database={braced(database.database)}"]
@@ -45,7 +45,7 @@ def _place(database: DatabaseConfig) -> list[str]:
         parts.append("ApplicationIntent=ReadOnly")
     if database.multi_subnet_failover:
         parts.append("MultiSubnetFailover=yes")
-    # A session that the driver silently opens again has lost its snapshot and its settings.
+    # A session that the driver reopens without notice has lost its snapshot and its settings.
     return [*parts, "ConnectRetryCount=0"]
 
 
@@ -81,5 +81,5 @@ def address_of(database: DatabaseConfig) -> Address:
         database=database.database,
         secrets=secrets_of(database),
         command_timeout=database.command_timeout,
-        way=Way(host, database.port, instance or None, database.encrypt),
+        route=Route(host, database.port, instance or None, database.encrypt),
     )

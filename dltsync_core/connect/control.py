@@ -25,7 +25,7 @@ class ControlSession:
         self._address = address_of(database)
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
-        """All rows by column name. Raises QueryError and its kin."""
+        """All rows by column name. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
             cursor = self._connection.cursor()
@@ -39,7 +39,7 @@ class ControlSession:
             raise query_error(error, self._address, "reading the catalogue") from error
 
     def execute(self, statement: str) -> None:
-        """Run a statement that returns no rows. Raises QueryError and its kin."""
+        """Run a statement that returns no rows. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
             self._connection.execute(statement).close()
@@ -53,7 +53,7 @@ class ControlSession:
 
 @contextmanager
 def control_session(database: DatabaseConfig) -> Iterator[ControlSession]:
-    """A session for catalogue queries, closed at the end; one attempt. Raises ConnectError and its kin, DriverMissing."""
+    """A session for catalogue queries, closed at the end; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
     with circuit_of(database).attempt():
         session = _open(database)
     try:

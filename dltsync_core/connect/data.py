@@ -20,14 +20,14 @@ from dltsync_core.connect.faults import connect_error, query_error
 from dltsync_core.errors import QueryError, SyncError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)
-"""What mssql-python raises besides its own errors: RuntimeError from its native part for what never reached the server, and
+"""Errors of mssql-python besides its own: RuntimeError from its native part for statements that never reached the server, and
 ValueError where it fails to shorten a driver's message."""
-_ENDED_BADLY = re.compile(r"\[(08\w{3}|HYT0\d|HY008)\]")
-"""SQLSTATEs of a result that did not come to its end: connection broken, timeout, cancelled."""
+_INCOMPLETE = re.compile(r"\[(08\w{3}|HYT0\d|HY008)\]")
+"""SQLSTATEs of a result that is incomplete: connection broken, timeout, cancelled."""
 
 
 class DataSession:
-    """One open mssql-python connection in autocommit. Use from one thread at a time; only `Rows.cancel` is for others."""
+    """One open mssql-python connection in autocommit. Use from one thread at a time; only `Rows.cancel` is for other threads."""
 
     def __init__(self, module: ModuleType, connection: Any, database: DatabaseConfig) -> None:
         self._module = module
@@ -36,7 +36,7 @@ class DataSession:
         self.command_timeout = database.command_timeout
 
     def execute(self, statement: str, doing: str) -> None:
-        """Run a statement without rows. `doing` says what for, in an error."""
+        """Run a statement without rows. `doing` is its purpose, for an error."""
         with self.translated(doing):
             cursor = self._connection.cursor()
             try:
@@ -51,7 +51,7 @@ class DataSession:
             try:
                 cursor.execute(statement, *parameters)
                 found = [tuple(row) for row in cursor.fetchall()]
-                self.refuse_broken_end(cursor, doing)
+                self.raise_if_incomplete(cursor, doing)
                 return found
             finally:
                 cursor.close()
@@ -67,20 +67,21 @@ class DataSession:
         with self.translated("closing the connection"):
             self._connection.close()
 
-    def leave_behind(self) -> None:
-        """A thread is caught in the driver and calls `close` when it returns; until then nobody else may. mssql-python closes
-        every connection that it knows when the process ends: it would wait for the server, then free what is in use."""
+    def abandon(self) -> None:
+        """Leave the session to a thread that is blocked in the driver, which calls `close` when the driver returns; no other
+        thread may. mssql-python closes all its connections when the process ends: it would wait for the server, then free
+        memory in use."""
         skip_native_exit()
         known = getattr(self._module, "_active_connections", None)
         if known is not None:
             known.discard(self._connection)
 
-    def refuse_broken_end(self, cursor: Any, doing: str) -> None:
+    def raise_if_incomplete(self, cursor: Any, doing: str) -> None:
         """mssql-python's block fetch takes a connection that breaks between two rows, or a timeout there, for the end of the
-        rows (measured with 1.16): no error, only fewer rows. What the ODBC driver said stands among the cursor's messages."""
+        rows (measured with 1.16): no error, only fewer rows. The ODBC driver's error is among the cursor's messages."""
         for origin, text in cursor.messages:
-            if badly := _ENDED_BADLY.match(origin):
-                raise query_error(ConnectionError(badly[1], text), self._address, doing)
+            if incomplete := _INCOMPLETE.match(origin):
+                raise query_error(ConnectionError(incomplete[1], text), self._address, doing)
 
     @contextmanager
     def translated(self, doing: str) -> Iterator[None]:
@@ -91,7 +92,7 @@ class DataSession:
 
 
 class Rows:
-    """The rows of one statement on their way. Everything but `cancel` belongs to one thread."""
+    """The rows of one statement while they are read. Everything but `cancel` belongs to one thread."""
 
     def __init__(
         self, session: DataSession, cursor: Any, statement: str, parameters: Sequence[str], doing: str
@@ -103,10 +104,10 @@ class Rows:
         self._doing = doing
         self._executed = False
         self._cancelled = False
-        self._handle_in_use = threading.Lock()  # freeing a statement under its SQLCancel takes the whole process down
+        self._handle_in_use = threading.Lock()  # freeing a statement during its SQLCancel crashes the process
 
     def next_batch(self, rows: int) -> pa.RecordBatch | None:
-        """At most `rows` rows as the driver types them; None at the end. After a `cancel`, nothing more is sent."""
+        """At most `rows` rows in the driver's types; None at the end. After a `cancel`, nothing more is sent."""
         if self._cancelled and not self._executed:
             raise QueryError(f"{self._doing}: cancelled")
         with self._session.translated(self._doing):
@@ -114,7 +115,7 @@ class Rows:
                 self._cursor.execute(self._statement, *self._parameters)
                 self._executed = True
             batch: pa.RecordBatch = self._cursor.arrow_batch(rows)
-            self._session.refuse_broken_end(self._cursor, self._doing)
+            self._session.raise_if_incomplete(self._cursor, self._doing)
             return batch if batch.num_rows else None
 
     def cancel(self) -> None:
@@ -125,13 +126,13 @@ class Rows:
                 handle._cancel()  # SQLCancel, made for other threads; the module has no public name for it
 
     def close(self) -> None:
-        """Give up the rest of the result. Waits for a `cancel` under way, which returns when the fetch that it ends has."""
+        """Drop the rest of the result. Waits for a running `cancel`, which returns after the fetch that it ends."""
         with self._handle_in_use, self._session.translated(self._doing):
             self._cursor.close()
 
 
 def open_data_session(database: DatabaseConfig) -> DataSession:
-    """A session for rows; one attempt. Raises ConnectError and its kin, DriverMissing."""
+    """A session for rows; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
     with circuit_of(database).attempt():
         session = _open(database)
     try:
@@ -146,7 +147,7 @@ def open_data_session(database: DatabaseConfig) -> DataSession:
 def _open(database: DatabaseConfig) -> DataSession:
     module = load_mssql_python()
     if not module.PoolingManager.is_initialized():
-        # A pooled connection keeps its isolation level and its place at the server after close.
+        # A pooled connection retains its isolation level and its session at the server after close.
         module.pooling(enabled=False)
 
     def connect() -> Any:
@@ -158,7 +159,7 @@ def _open(database: DatabaseConfig) -> DataSession:
     except TimeoutError as error:
         raise connect_error(error, address_of(database)) from error
     except module.ConnectionStringParseError:
-        # `from None`: the module's error may quote what it could not read.
+        # `from None`: the module's error may quote the connection string.
         raise connect_error(ValueError("the connection string was refused"), address_of(database)) from None
     except (module.Error, module.Warning, *_NATIVE_ERRORS) as error:
         raise connect_error(error, address_of(database)) from error

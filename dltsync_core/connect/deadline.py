@@ -1,7 +1,7 @@
 """A limit for a call into a driver that knows none, and the end of a process in which a thread is still caught in one.
 
-Under `Encrypt=strict` Microsoft's driver waits for the server's side of TLS without end, whatever login time-out it was given
-(measured with 18.6: a port that takes connections and says nothing holds it for ever).
+Under `Encrypt=strict` Microsoft's driver waits for the server's side of TLS without end, whatever its login time-out is
+(measured with 18.6: a port that accepts connections and sends nothing blocks it for ever).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import cache
 from typing import Any
 
 GRACE_SECONDS = 2.0
-"""What the driver gets beyond its own time-out, to say itself what happened."""
+"""Seconds beyond the driver's own time-out, so that the driver can report the cause itself."""
 
 
 def within(seconds: float, connect: Callable[[], Any]) -> Any:
-    """The connection that `connect` opens. Raises what it raises, and TimeoutError when it does not come back in time: its thread
-    is left behind then, and closes the connection should there be one some day."""
+    """The connection that `connect` opens. Raises what it raises, and TimeoutError when it does not return in time: its thread
+    is then abandoned, and closes the connection if it opens one later."""
     turn = threading.Lock()
     opened: list[Any] = []
     failures: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""Finding Microsoft's ODBC driver, and saying what to install when something it needs is missing."""
+"""Finds Microsoft's ODBC driver, and says what to install when a library is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from dltsync_core.errors import DriverMissing
 
 DEBIAN_PACKAGES = "unixodbc libltdl7 libgssapi-krb5-2"
-"""What pyodbc (unixodbc), and Microsoft's driver and mssql-python (libltdl7, libgssapi-krb5-2) link."""
+"""Libraries that pyodbc (unixodbc), and Microsoft's driver and mssql-python (libltdl7, libgssapi-krb5-2) link."""
 
 _REMEDY_DEBIAN = f"apt-get update && apt-get install -y {DEBIAN_PACKAGES}"
 _REMEDY_RPM = "dnf install -y unixODBC libtool-ltdl krb5-libs"
@@ -74,7 +74,7 @@ def packaged_driver(libraries: Path | None = None) -> Path | None:
             return None
         libraries = Path(str(package.__file__)).parent / "libs"
     if sys.platform == "win32":
-        return None  # Windows' driver manager only takes registered names
+        return None  # Windows' driver manager accepts registered names only
     if sys.platform == "darwin":
         return next(iter(sorted(libraries.glob("macos/*/lib/libmsodbcsql*.dylib"))), None)
     machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())

@@ -1,4 +1,5 @@
-"""Engine error numbers as data: what they mean for us. Microsoft calls its list of transient errors unstable; so is this."""
+"""Engine error numbers as data: their meaning and how each is retried. Microsoft calls its list of transient errors unstable;
+so is this one."""
 
 from __future__ import annotations
 
@@ -6,33 +7,33 @@ import re
 from enum import Enum
 
 CANNOT_LOG_IN = frozenset({18452, 18456, 18470, 18486, 18487, 18488, 4060, 4064, 916, 40532, 40615})
-"""Login refused, or the database is not there for this login. Never tried again: repeating a wrong password locks the account."""
+"""Login refused, or the database does not exist for this login. Never retried: repeating a wrong password locks the account."""
 
 IS_MISSING = frozenset({208, 1088, 4902})
-"""No such object, or not visible to this login: the server does not tell which."""
+"""No such object, or not visible to this login: the server does not say which."""
 
 IS_REFUSED = frozenset({229, 230, 262, 297, 300})
 """Permission denied."""
 
 
 class RetryKind(Enum):
-    """How a failure that may pass is got past. The values are for people."""
+    """How a transient failure is retried. The values appear in messages."""
 
     SAME_CONNECTION = "the statement failed for want of a lock or memory"
     """The connection is good, and so is the transaction unless the server says otherwise."""
     NEW_TRANSACTION = "the server rolled the transaction back"
     """The connection is good; everything read in the transaction is void."""
     NEW_CONNECTION = "the connection broke or was not made"
-    THROTTLED = "the server is busy and asks for patience"
-    """Coming back at once makes it worse: the service says ten seconds."""
-    FAILOVER = "the database is on its way to another place"
+    THROTTLED = "the server is throttling"
+    """An immediate retry makes it worse: the service recommends ten seconds."""
+    FAILOVER = "the database is failing over"
     """Takes up to a minute."""
-    LOGIN = "the server does not take logins yet"
+    LOGIN = "the server does not accept logins yet"
     STALLED = "the statement did not end within command_timeout"
-    """It hangs, or it is too slow for its limit: one more try on a new connection tells which."""
+    """It hangs, or it is too slow for its limit: one more attempt on a new connection shows which."""
 
 
-_BY_RECOURSE: dict[RetryKind, dict[int, str | None]] = {
+_BY_RETRY_KIND: dict[RetryKind, dict[int, str | None]] = {
     RetryKind.SAME_CONNECTION: {
         1222: r"Lock request time out period exceeded",
         1204: r"cannot obtain a LOCK resource at this time",
@@ -68,7 +69,7 @@ _BY_RECOURSE: dict[RetryKind, dict[int, str | None]] = {
     },
     RetryKind.FAILOVER: {
         40613: r"on server .* is not currently available",
-        # 40540 and 40143 say the same sentence: it is read as 40197, which is retried alike.
+        # 40540 and 40143 have the same sentence: it is read as 40197, which is retried in the same way.
         40197: r"The service has encountered an error processing your request",
         40540: None,
         40143: None,
@@ -85,13 +86,13 @@ _BY_RECOURSE: dict[RetryKind, dict[int, str | None]] = {
     },
     RetryKind.NEW_CONNECTION: {
         596: r"Cannot continue the execution because the session is in the kill state",
-        # The operating system's numbers, as the drivers hand them on; mssql-python writes them in hexadecimal.
+        # The operating system's numbers, as the drivers report them; mssql-python writes them in hexadecimal.
         **dict.fromkeys((20, 64, 121, 233, 997, 10053, 10054, 10060, 10061, 11001)),
     },
 }
 
-TRANSIENT = {number: recourse for recourse, numbers in _BY_RECOURSE.items() for number in numbers}
-"""The same thing tried again can succeed, and how."""
+TRANSIENT = {number: kind for kind, numbers in _BY_RETRY_KIND.items() for number in numbers}
+"""Error numbers that may succeed when retried, and the kind of retry."""
 
 UNREACHABLE_STATES = frozenset({"08S01", "08001", "08003", "08006", "08007", "HYT01"})
 """SQLSTATEs of a broken or never made connection."""
@@ -127,12 +128,12 @@ SENTENCES = {
     number: re.compile(sentence, re.IGNORECASE | re.DOTALL)
     # Transient ones first: the server mode of 18401 stands behind the "Login failed for user" of 18456.
     for number, sentence in [
-        *((n, s) for numbers in _BY_RECOURSE.values() for n, s in numbers.items()),
+        *((n, s) for numbers in _BY_RETRY_KIND.values() for n, s in numbers.items()),
         *_LASTING.items(),
     ]
     if sentence is not None
 }
-"""The servers' own English sentences, for a driver that does not hand on the number. The first that fits is the one."""
+"""The servers' own English sentences, for a driver that does not report the number. The first match wins."""
 
 REMEDIES = {
     195: "the server lacks a function that dltsync uses: it needs SQL Server 2016 (13.0) or newer, or Azure SQL",
@@ -141,8 +142,8 @@ REMEDIES = {
     823: "the server cannot read its disk: run DBCC CHECKDB and look at the server's error log",
     824: "the database is damaged: run DBCC CHECKDB and restore what it names",
     916: "create a user for this login in the database: CREATE USER … FOR LOGIN …",
-    3958: "the version store ran full (tempdb, or the database's own under ADR): give it room, or read in smaller units",
-    18452: "the server takes Windows logins only: use integrated_security, or let it take SQL logins",
+    3958: "the version store is full (tempdb, or the database's own under ADR): enlarge it, or read in smaller units",
+    18452: "the server accepts Windows logins only: use integrated_security, or enable SQL logins on it",
     18470: "the login is disabled: ALTER LOGIN … ENABLE",
     18486: "the login is locked out: have it unlocked (ALTER LOGIN … WITH PASSWORD = … UNLOCK) before trying again",
     18487: "the login's password has expired: change it on the server, then in password or DLT_SYNC_PASSWORD",
@@ -153,4 +154,4 @@ REMEDIES = {
     40615: "the server's firewall refuses this machine's address: add a rule for it",
     4060: "check the name of the database, and that the login has a user in it (CREATE USER … FOR LOGIN …)",
 }
-"""What to do about errors that stay."""
+"""What to do about permanent errors."""

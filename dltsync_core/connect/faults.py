@@ -1,8 +1,8 @@
-"""Driver errors become ours, here and nowhere else.
+"""Translates driver errors into dltsync's errors, in this file only.
 
-pyodbc carries SQLSTATE and ends its text with the engine's number: `… (208) (SQLExecDirectW)`. mssql-python carries neither,
-only the server's sentence and its own words for the SQLSTATE; the sentences of the errors that matter are known below, in
-English: a session in another language reports an unknown number, which is then no transient error.
+pyodbc has the SQLSTATE and ends its text with the engine's number: `… (208) (SQLExecDirectW)`. mssql-python has neither,
+only the server's sentence and its own text for the SQLSTATE. The sentences of the relevant errors are listed in `error_numbers`,
+in English: in a session of another language the number stays unknown, and the error then counts as permanent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dltsync_core.connect.connection_advice import Advice, Way, advice, needs_a_look
+from dltsync_core.connect.connection_advice import Advice, Route, advice, needs_reachability_check
 from dltsync_core.connect.error_numbers import (
     CANNOT_LOG_IN,
     IS_MISSING,
@@ -23,7 +23,7 @@ from dltsync_core.connect.error_numbers import (
     UNREACHABLE_STATES,
     RetryKind,
 )
-from dltsync_core.connect.reachability import look
+from dltsync_core.connect.reachability import check_reachability
 from dltsync_core.errors import (
     CertificateNotTrusted,
     LoginFailed,
@@ -57,7 +57,7 @@ _AZURE = (
     ".database.fabric.microsoft.com",
 )
 _UNKNOWN_STATE = re.compile(r"SQLSTATE code: ([0-9A-Z]{5})")
-_WORDS_FOR_STATE = {
+_STATE_OF_MESSAGE = {
     "client unable to establish connection": "08001",
     "communication link failure": "08S01",
     "connection not open": "08003",
@@ -75,7 +75,7 @@ _WORDS_FOR_STATE = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What a driver error says, once read. `number` is the engine's, None when unknown."""
+    """The parts of a driver error. `number` is the engine's, None when unknown."""
 
     message: str
     state: str | None
@@ -84,22 +84,23 @@ class Fault:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the error came from, and what must not appear in its text. With a `way`, failed connections are looked into."""
+    """The server of an error, and the secrets that must not appear in its text. With a `route`, failed connections are
+    diagnosed."""
 
     server: str
     database: str
     secrets: tuple[str, ...] = ()
     command_timeout: int = 0
-    way: Way | None = None
+    route: Route | None = None
 
 
 def read_fault(error: BaseException) -> Fault:
     """The parts of a pyodbc or mssql-python error."""
-    driver_words = getattr(error, "driver_error", None)
-    if driver_words is not None:  # mssql-python
-        text = str(getattr(error, "ddbc_error", "") or driver_words)
-        state = _WORDS_FOR_STATE.get(str(driver_words).strip().casefold())
-        found = _UNKNOWN_STATE.search(str(driver_words))
+    driver_error = getattr(error, "driver_error", None)
+    if driver_error is not None:  # mssql-python
+        text = str(getattr(error, "ddbc_error", "") or driver_error)
+        state = _STATE_OF_MESSAGE.get(str(driver_error).strip().casefold())
+        found = _UNKNOWN_STATE.search(str(driver_error))
         state = found[1] if found else state
     else:
         arguments = [str(a) for a in error.args]
@@ -119,21 +120,21 @@ def read_fault(error: BaseException) -> Fault:
 
 
 def connect_error(error: BaseException, address: Address) -> SyncError:
-    """The error for a connection that could not be made. Where the driver leaves open what happened, and `address` has a way,
-    name and port are tried from here (a few seconds, no login)."""
+    """The error for a connection that could not be made. When the driver does not show the cause, and `address` has a route,
+    name and port are checked from this machine (a few seconds, no login)."""
     fault = _scrubbed(read_fault(error), address.secrets)
-    place = f"{address.server}, database {address.database}"
+    where = f"{address.server}, database {address.database}"
     facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
     if fault.number == 4060 and address.server.partition(":")[0].lower().endswith(_AZURE):
-        # There the same number also stands for a database that is moving; a wrong name fails when the attempts are used up.
+        # Azure uses the same number for a database that is moving; a wrong name fails when the attempts are used up.
         return ServerUnreachable(
-            f"{place} cannot be opened: {fault.message}",
+            f"{where} cannot be opened: {fault.message}",
             remedy="check the name of the database, and run again",
             **facts,
         )
     if fault.number not in TRANSIENT and (fault.number in CANNOT_LOG_IN or fault.state == "28000"):
         return LoginFailed(
-            f"login to {place} failed: {fault.message}",
+            f"login to {where} failed: {fault.message}",
             remedy=REMEDIES.get(
                 fault.number or 0,
                 "check username, password and the name of the database, and that the login may use it",
@@ -149,15 +150,17 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
         )
     if TRANSIENT.get(fault.number or 0, RetryKind.NEW_CONNECTION) is not RetryKind.NEW_CONNECTION:
         return ServerUnreachable(
-            f"{place} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
+            f"{where} does not take connections now: {fault.message}", remedy="wait a little and run again", **facts
         )
-    told = _unreached(fault, address.way) if address.way is not None else None
-    if told is not None:
+    advised = _reach_advice(fault, address.route) if address.route is not None else None
+    if advised is not None:
         return ServerUnreachable(
-            f"no connection to {place}: {told.happened} ({fault.message.rstrip('. ')})", remedy=told.remedy, **facts
+            f"no connection to {where}: {advised.happened} ({fault.message.rstrip('. ')})",
+            remedy=advised.remedy,
+            **facts,
         )
     return ServerUnreachable(
-        f"no connection to {place}: {fault.message}",
+        f"no connection to {where}: {fault.message}",
         remedy="check server and port, that the server runs, and that a firewall lets this machine through; "
         "a database that has paused may need a longer connection_timeout",
         **facts,
@@ -169,42 +172,46 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     fault = _scrubbed(read_fault(error), address.secrets)
     facts: dict[str, Any] = {"number": fault.number, "sqlstate": fault.state, "server": address.server}
     number = "" if fault.number is None else f" (error {fault.number})"
-    said = f"{doing}: {fault.message}{number}"
+    text = f"{doing}: {fault.message}{number}"
     if fault.number in IS_MISSING:
         return TableNotFound(
             f"{doing}: not found or not permitted: {fault.message}{number}",
-            remedy="it was there when the catalogue was read: check that it was not dropped or renamed since, "
+            remedy="it existed when the catalogue was read: check that it was not dropped or renamed since, "
             "and that the login still has SELECT on it (`dltsync plan` names the nearest table)",
             **facts,
         )
     if fault.number in IS_REFUSED:
-        return QueryError(said, remedy=_grant(fault.message), **facts)
-    recourse = TRANSIENT.get(fault.number or 0)
-    if recourse is RetryKind.NEW_CONNECTION or (recourse is None and fault.state in UNREACHABLE_STATES):
+        return QueryError(text, remedy=_grant(fault.message), **facts)
+    kind = TRANSIENT.get(fault.number or 0)
+    if kind is RetryKind.NEW_CONNECTION or (kind is None and fault.state in UNREACHABLE_STATES):
         return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
-    if recourse is not None or fault.state == "40001":
-        return TransientQueryError(said, remedy="the server refused it for now; run again", **facts)
+    if kind is not None or fault.state == "40001":
+        return TransientQueryError(text, remedy="the server refused it for now; run again", **facts)
     if fault.number == 3952:
         return QueryError(
-            said, remedy=f"ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON for {address.database}", **facts
+            text, remedy=f"ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON for {address.database}", **facts
         )
-    # A time-out or a cancel in the middle of rows: the driver has ended the statement, and the next fetch is out of turn.
+    # A time-out or a cancel in the middle of rows: the driver has ended the statement, and the next fetch is out of sequence.
     broken_off = fault.state == "HY010"
     if fault.state == "HY008" or (broken_off and not address.command_timeout):
         return QueryError(f"{doing}: cancelled", **facts)
     if fault.state == "HYT00" or broken_off:
         limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
         return StatementTimeout(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
-    return QueryError(said, remedy=REMEDIES.get(fault.number or 0, ""), **facts)
+    return QueryError(text, remedy=REMEDIES.get(fault.number or 0, ""), **facts)
 
 
-def _unreached(fault: Fault, way: Way) -> Advice | None:
-    looked = look(way.host, way.port, way.instance) if needs_a_look(fault.message, fault.number) else None
-    return advice(fault.message, fault.number, way, looked)
+def _reach_advice(fault: Fault, route: Route) -> Advice | None:
+    reached = (
+        check_reachability(route.host, route.port, route.instance)
+        if needs_reachability_check(fault.message, fault.number)
+        else None
+    )
+    return advice(fault.message, fault.number, route, reached)
 
 
 def _grant(message: str) -> str:
-    """The statement that an administrator has to run; the server names the object in its sentence."""
+    """The statement that an administrator has to run; the server's message names the object."""
     if found := _REFUSED_OBJECT.search(message):
         return (
             f"an administrator runs GRANT {found['right']} ON {found['schema']}.{found['object']} "

@@ -1,8 +1,7 @@
 """One policy for trying again: a pure decision about (error, attempt, budget). The loop that sleeps is `waiting.try_until_done`.
 
-What is tried again is what the server refused for now, by a policy of the source server's or the ledger's; everything else is
-raised at once. Whoever starts a loop owns it: a loop inside another of the same policy makes one attempt, so that attempts
-never multiply.
+Transient errors are retried by a policy, the source server's or the ledger's; every other error is raised at once. The
+outermost loop of a policy retries: a loop inside it of the same policy makes one attempt, so that attempts never multiply.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ T = TypeVar("T")
 class Backoff:
     """Pauses in seconds: at least `floor`, plus anything from 0 to a span that doubles from `first` up to `longest`.
 
-    `attempts` is the most that makes sense, whatever was configured.
+    `attempts` is an upper limit, whatever is configured.
     """
 
     floor: float
@@ -42,23 +41,23 @@ class Backoff:
     attempts: int | None = None
 
 
-RHYTHMS: Final = {
+BACKOFFS: Final = {
     RetryKind.SAME_CONNECTION: Backoff(0.0, 1.0, 30.0),
     RetryKind.NEW_TRANSACTION: Backoff(0.0, 1.0, 30.0),
     RetryKind.NEW_CONNECTION: Backoff(0.0, 1.0, 30.0),
     RetryKind.THROTTLED: Backoff(10.0, 5.0, 60.0),
     RetryKind.FAILOVER: Backoff(5.0, 10.0, 60.0),
     RetryKind.LOGIN: Backoff(1.0, 5.0, 30.0),
-    # A statement too slow for its limit is too slow the second time as well.
+    # A statement that is too slow for its limit is too slow the second time as well.
     RetryKind.STALLED: Backoff(0.0, 1.0, 30.0, attempts=2),
 }
-"""Full jitter, so that workers thrown out together do not come back together."""
+"""Full jitter, so that workers that failed together do not retry together."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: attempts in all, the first included, and seconds of waiting between them (the policy may count the
-    attempts' own seconds, too)."""
+    """Attempts in all, the first included, and seconds of waiting between them (a policy may count the attempts' own seconds
+    too)."""
 
     attempts: int
     seconds: float
@@ -69,7 +68,7 @@ class Retry:
     """Try once more, `after` seconds from now."""
 
     after: float
-    recourse: RetryKind
+    kind: RetryKind
     reason: str
 
 
@@ -77,7 +76,7 @@ Decision: TypeAlias = Retry | GiveUp
 
 
 def retry_kind_of(error: BaseException) -> RetryKind | None:
-    """How this error is got past; None when it stays, or when it is not the source server's."""
+    """How this error is retried; None when it is permanent, or not the source server's."""
     if not isinstance(error, (ConnectError, QueryError)) or not error.is_transient or isinstance(error, CircuitOpen):
         return None
     if isinstance(error, StatementTimeout):
@@ -90,34 +89,34 @@ def retry_kind_of(error: BaseException) -> RetryKind | None:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """Which errors pass, and the pauses of each kind. `counts_attempts`: the seconds of a budget run during the attempts as well,
-    not in the pauses only."""
+    """Which errors are transient, and the pauses of each kind. `counts_attempts`: a budget's seconds include the attempts, not
+    the pauses only."""
 
     retry_kind_of: Callable[[BaseException], RetryKind | None]
-    rhythms: Mapping[RetryKind, Backoff]
+    backoffs: Mapping[RetryKind, Backoff]
     counts_attempts: bool = False
 
 
-SOURCE: Final = Policy(retry_kind_of, RHYTHMS)
-"""The source server's."""
+SOURCE: Final = Policy(retry_kind_of, BACKOFFS)
+"""The policy for the source server."""
 
 
 def decide(
-    error: BaseException, *, attempt: int, waited: float, budget: Budget, dice: float, policy: Policy = SOURCE
+    error: BaseException, *, attempt: int, waited: float, budget: Budget, jitter: float, policy: Policy = SOURCE
 ) -> Decision:
-    """What to do after the `attempt`-th attempt (from 1) failed with `error`. `waited` counts the seconds spent so far;
-    `dice` is a number from 0 to 1, the chance in the pause."""
-    recourse = policy.retry_kind_of(error)
-    if recourse is None:
-        return GiveUp("the same thing would fail again")
-    rhythm = policy.rhythms[recourse]
-    attempts = budget.attempts if rhythm.attempts is None else min(budget.attempts, rhythm.attempts)
+    """What to do after attempt number `attempt` (from 1) failed with `error`. `waited` counts the seconds spent so far;
+    `jitter` is a random number from 0 to 1."""
+    kind = policy.retry_kind_of(error)
+    if kind is None:
+        return GiveUp("the error is permanent")
+    backoff = policy.backoffs[kind]
+    attempts = budget.attempts if backoff.attempts is None else min(budget.attempts, backoff.attempts)
     if attempt >= attempts:
         return GiveUp(f"{attempt} of {attempts} attempts are used up")
-    after = rhythm.floor + dice * min(rhythm.longest, rhythm.first * 2 ** min(attempt - 1, 16))
+    after = backoff.floor + jitter * min(backoff.longest, backoff.first * 2 ** min(attempt - 1, 16))
     if waited + after > budget.seconds:
         return GiveUp(f"another {after:.1f} s of waiting would exceed the budget of {budget.seconds:.0f} s")
-    return Retry(after, recourse, recourse.value)
+    return Retry(after, kind, kind.value)
 
 
 class SharedRetryBudget:
@@ -128,7 +127,7 @@ class SharedRetryBudget:
         self._lock = threading.Lock()
 
     def spend(self, seconds: float) -> bool:
-        """Take `seconds` out; False, and nothing taken, when there are not so many left."""
+        """Take `seconds` out; False, and nothing taken, when fewer are left."""
         with self._lock:
             if seconds > self._left:
                 return False
@@ -137,8 +136,8 @@ class SharedRetryBudget:
 
 
 @dataclass(frozen=True)
-class Failed:
-    """An attempt that failed, and what was decided. For whoever listens."""
+class FailedAttempt:
+    """A failed attempt and the decision, for the callback `on_failure`."""
 
     attempt: int
     error: SyncError
@@ -152,7 +151,7 @@ class Failed:
         return f"given up after {self.attempt} attempts ({self.decision.reason}): {self.error}"
 
 
-_trying: ContextVar[tuple[Policy, ...]] = ContextVar("dltsync_trying", default=())
+_active_policies: ContextVar[tuple[Policy, ...]] = ContextVar("dltsync_trying", default=())
 
 
 def run_with_retries(
@@ -160,32 +159,32 @@ def run_with_retries(
     budget: Budget,
     *,
     policy: Policy = SOURCE,
-    purse: SharedRetryBudget | None = None,
+    shared_budget: SharedRetryBudget | None = None,
     sleep: Callable[[float], None] = time.sleep,
-    on_failure: Callable[[Failed], None] | None = None,
+    on_failure: Callable[[FailedAttempt], None] | None = None,
 ) -> T:
-    """What `work` returns, tried again as `decide` says; then the last error, with the number of attempts in its facts.
+    """The result of `work`, retried as `decide` says; in the end the last error, with the number of attempts in its facts.
 
-    `on_failure` hears of failures that can pass: of those that will be tried again, and of the last one. `sleep` may raise to
-    end the waiting.
+    `on_failure` gets every transient failure: those that are retried, and the last one. `sleep` may raise to
+    end the wait.
     """
-    under_way = _trying.get()
-    if policy in under_way:
+    active = _active_policies.get()
+    if policy in active:
         return work()
-    token = _trying.set((*under_way, policy))
+    token = _active_policies.set((*active, policy))
     try:
-        return _loop(work, budget, policy, purse, sleep, on_failure)
+        return _loop(work, budget, policy, shared_budget, sleep, on_failure)
     finally:
-        _trying.reset(token)
+        _active_policies.reset(token)
 
 
 def _loop(
     work: Callable[[], T],
     budget: Budget,
     policy: Policy,
-    purse: SharedRetryBudget | None,
+    shared_budget: SharedRetryBudget | None,
     sleep: Callable[[float], None],
-    on_failure: Callable[[Failed], None] | None,
+    on_failure: Callable[[FailedAttempt], None] | None,
 ) -> T:
     attempt, waited, began = 1, 0.0, time.monotonic()
 
@@ -193,11 +192,11 @@ def _loop(
         nonlocal attempt, waited
         spent = time.monotonic() - began if policy.counts_attempts else waited
         chance = random.random()  # noqa: S311
-        decision = decide(error, attempt=attempt, waited=spent, budget=budget, dice=chance, policy=policy)
-        if isinstance(decision, Retry) and purse is not None and not purse.spend(decision.after):
+        decision = decide(error, attempt=attempt, waited=spent, budget=budget, jitter=chance, policy=policy)
+        if isinstance(decision, Retry) and shared_budget is not None and not shared_budget.spend(decision.after):
             decision = GiveUp("the run has waited as long as it may in all (run_retry_budget_seconds)")
         if on_failure is not None and policy.retry_kind_of(error) is not None:
-            on_failure(Failed(attempt, error, decision))
+            on_failure(FailedAttempt(attempt, error, decision))
         if isinstance(decision, GiveUp):
             error.facts["attempts"] = attempt
             return error

@@ -1,1 +1,1 @@
-"""The digest of rows over Arrow: the same bytes as the server computes (`tsql/digest.py`)."""
+"""Digests of rows over Arrow: the same numbers as the server computes (`tsql/digest.py`)."""

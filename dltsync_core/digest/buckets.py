@@ -1,4 +1,4 @@
-"""Buckets over Arrow: rows parted by the digest of their key. Twin of `tsql/buckets.py`: the same numbers."""
+"""Buckets over Arrow: rows grouped by the digest of their key. Twin of `tsql/buckets.py`: the same numbers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _HEAD = 8
 
 @dataclass(frozen=True)
 class RowKeySpec:
-    """What rows are compared by: these columns of them, told apart by `key`, which are some or all of the columns."""
+    """How rows are compared: by these columns, identified by `key`, which are some or all of the columns."""
 
     columns: tuple[ColumnMapping, ...]
     key: tuple[ColumnMapping, ...]
     algorithm: HashAlgorithm = "hashbytes_sha256"
 
     @property
-    def places(self) -> tuple[int, ...]:
-        """Where the columns of the key are among the columns."""
+    def key_positions(self) -> tuple[int, ...]:
+        """Positions of the key columns among the columns."""
         return tuple(self.columns.index(column) for column in self.key)
 
 
@@ -55,7 +55,7 @@ def hashed_rows(batches: Iterable[pa.RecordBatch], keyed: RowKeySpec, within: Bu
             if within is not None:
                 here = np.isin(_numbers(keys, within.length), np.array(within.numbers, dtype=np.uint64))
                 part = part.filter(pa.array(here))
-                keys = [key for key, kept in zip(keys, here, strict=True) if kept]
+                keys = [key for key, inside in zip(keys, here, strict=True) if inside]
             if not keys:
                 continue
             same = keyed.key == keyed.columns

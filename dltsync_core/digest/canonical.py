@@ -1,6 +1,6 @@
 """A column's values as the server's own lossless text, made from Arrow. Twin of `tsql/values.py`: the same characters.
 
-Every rule here stands beside one there; `tests/integration/source/test_digest_twins.py` holds them together over the wire.
+Every rule here has a twin there; `tests/integration/source/test_digest_twins.py` compares them over the wire.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dltsync_core.typemap.datetimes import TYPE_MAXIMUM
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm
 
 Texts: TypeAlias = Any
-"""An Arrow array of text. The stubs of pyarrow.compute know only its concrete classes."""
+"""An Arrow array of text. The stubs of pyarrow.compute have only its concrete classes."""
 
 Values: TypeAlias = Any
 """An Arrow array of the column's type in the lake."""
@@ -35,7 +35,7 @@ _CHARACTERS = frozenset(
 _INTEGERS = frozenset({"tinyint", "smallint", "int", "bigint"})
 _DECIMALS = frozenset({"decimal", "numeric", "money", "smallmoney"})
 _BYTES = frozenset({"binary", "varbinary", "rowversion", "image"})
-_MOMENTS = frozenset({"datetime2", "time"})
+_DATETIMES = frozenset({"datetime2", "time"})
 _WITHOUT_ZERO_FRACTION = frozenset({"datetime", "smalldatetime"})
 _NANOSECONDS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _NANOSECOND_DIGITS = 9
@@ -43,28 +43,28 @@ _EXPONENT_DIGITS = 3
 _DATE_ALONE = len("yyyy-mm-dd")
 
 
-def why_no_twin(mapping: ColumnMapping) -> str | None:
-    """Why the lake's values of a column cannot give the server's text again; None when they can."""
+def reason_without_fingerprint(mapping: ColumnMapping) -> str | None:
+    """Why the server's text cannot be made from the lake's values of a column; None when it can."""
     if mapping.column.type_name == "datetimeoffset" and not mapping.source.is_text:
-        return "the offset of a datetimeoffset kept as UTC is not in the lake"
+        return "the offset of a datetimeoffset with representation utc is not in the lake"
     if mapping.source in {SourceForm.AS_WKB, SourceForm.AS_WKT}:
-        return f"a {mapping.column.type_name} kept without its SRID is not the server's own form"
+        return f"a {mapping.column.type_name} without its SRID is not the server's own form"
     if mapping.source is SourceForm.AS_BYTES and (mapping.column.type_name in _CHARACTERS):
         return "its text is in the lake as bytes"
     return None
 
 
 def bytes_per_character(column: ColumnFacts) -> int:
-    """What one UTF-16 unit of the column's canonical text adds to DATALENGTH: 2 for character columns and xml, else 1."""
+    """Bytes in DATALENGTH of one UTF-16 unit of the column's canonical text: 2 for character columns and xml, else 1."""
     return _WIDE if column.type_name in _CHARACTERS else _NARROW
 
 
 def canonical_texts(values: Values, mapping: ColumnMapping) -> Texts:
     """The values as text (large_string), NULL for NULL. `values` are of the lake's type, or the warehouse's equal of it.
 
-    Raises FidelityError for a column that has no twin (`why_no_twin`) and for a type that no rule knows.
+    Raises FidelityError for a column without a fingerprint (`reason_without_fingerprint`) and for a type without a rule.
     """
-    reason = why_no_twin(mapping)
+    reason = reason_without_fingerprint(mapping)
     if reason is not None:
         raise FidelityError(
             f"column {mapping.name} has no fingerprint outside the server: {reason}", column=mapping.name
@@ -87,17 +87,17 @@ def _rule_of(column: ColumnFacts) -> Rule | None:
     if name in _CHARACTERS:
         return None
     if column.is_clr:
-        return _octets
+        return _binary
     families: tuple[tuple[frozenset[str], Rule], ...] = (
         (frozenset({"bit"}), _bit),
         (_INTEGERS, _integer),
         (_DECIMALS, _decimal),
         (frozenset({"float", "real"}), _float),
         (frozenset({"date"}), _date),
-        (_MOMENTS, _moment),
-        (_WITHOUT_ZERO_FRACTION, _grid_moment),
+        (_DATETIMES, _datetime),
+        (_WITHOUT_ZERO_FRACTION, _grid_datetime),
         (frozenset({"uniqueidentifier"}), _guid),
-        (_BYTES, _octets),
+        (_BYTES, _binary),
     )
     for names, rule in families:
         if name in names:
@@ -118,7 +118,7 @@ def _decimal(values: Values, column: ColumnFacts) -> Texts:
 
 
 def _exact(values: Values, scale: int) -> Texts:
-    """Plain digits with that scale, whatever integer or decimal they are kept as; with more digits only where there are more.
+    """Plain digits with that scale, from any integer or decimal type; with more digits only where the value has more.
     Arrow's own text of a decimal turns to exponents for small numbers."""
     kind: Any = values.type
     if pa.types.is_integer(kind):
@@ -137,7 +137,7 @@ def _exact(values: Values, scale: int) -> Texts:
 
 def _with_fraction(whole: Texts, fraction: Texts, held: int, scale: int) -> Texts:
     """`whole` with the first `scale` of its `held` digits, or with all of them where the others are not zero: a value that the
-    declared type does not have must not look like one that it has."""
+    declared type cannot have must not look like one that it can have."""
     if held < scale:
         fraction, held = _joined(fraction, pa.scalar("0" * (scale - held)), ""), scale
     declared = _joined(whole, pc.utf8_slice_codeunits(fraction, 0, scale), ".") if scale else whole
@@ -148,7 +148,8 @@ def _with_fraction(whole: Texts, fraction: Texts, held: int, scale: int) -> Text
 
 
 def _float(values: Values, column: ColumnFacts) -> Texts:
-    """CONVERT style 3: seventeen digits and an exponent of three. Arrow has no such format: one value at a time."""
+    """CONVERT style 3: seventeen digits and an exponent of three. Arrow has no such format, so values are formatted one by
+    one."""
     return pa.array([None if v is None else _seventeen_digits(v) for v in values.to_pylist()], pa.string())
 
 
@@ -166,13 +167,13 @@ def _date(values: Values, column: ColumnFacts) -> Texts:
     return pc.if_else(pc.ends_with(shown, " 00:00:00"), pc.utf8_slice_codeunits(shown, 0, _DATE_ALONE), shown)
 
 
-def _moment(values: Values, column: ColumnFacts) -> Texts:
+def _datetime(values: Values, column: ColumnFacts) -> Texts:
     """Style 121 with exactly the declared digits of a second."""
     seconds, nanoseconds = _seconds_and_nanoseconds(values)
     return _with_fraction(seconds, nanoseconds, _NANOSECOND_DIGITS, column.scale)
 
 
-def _grid_moment(values: Values, column: ColumnFacts) -> Texts:
+def _grid_datetime(values: Values, column: ColumnFacts) -> Texts:
     """Style 126: with a T, and three digits unless they are all zero."""
     seconds, nanoseconds = _seconds_and_nanoseconds(values)
     text = pc.replace_substring(seconds, " ", "T")
@@ -201,12 +202,12 @@ def _seconds_and_nanoseconds(values: Values) -> tuple[Texts, Texts]:
 
 
 def _guid(values: Values, column: ColumnFacts) -> Texts:
-    """Upper case at the server and in the lake: another case is another text."""
+    """Upper case on the server and in the lake: another case is another text."""
     return values.cast(pa.string())
 
 
-def _octets(values: Values, column: ColumnFacts) -> Texts:
-    """0x and upper case digits. Arrow has no function for it: one value at a time."""
+def _binary(values: Values, column: ColumnFacts) -> Texts:
+    """0x and upper case digits. Arrow has no function for it, so values are formatted one by one."""
     return pa.array([None if v is None else f"0x{v.hex().upper()}" for v in values.to_pylist()], pa.large_string())
 
 

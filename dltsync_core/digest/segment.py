@@ -41,7 +41,7 @@ class SegmentDigest:
 
     @property
     def text(self) -> str:
-        """As the ledger and the footer keep it: `rows|lane|lane`, empty lanes for no rows, like the server's SUM."""
+        """As ledger and footer store it: `rows|lane|lane`, empty lanes for no rows, like the server's SUM."""
         return f"{self.rows}|{self.lane_1}|{self.lane_2}" if self.rows else "0||"
 
     @staticmethod
@@ -58,8 +58,8 @@ def digest_batches(
 ) -> SegmentDigest:
     """The digest of all rows. Batches hold the columns under their names, in any order, beside others.
 
-    Raises FidelityError for a column without a twin. About a microsecond and a half per row and thread: the hash is computed
-    row by row, this is validation and not the way of the rows.
+    Raises FidelityError for a column without a fingerprint. About a microsecond and a half per row and thread: the hash is
+    computed row by row, which is for validation only.
     """
     total = SegmentDigest()
     for batch in batches:
@@ -82,15 +82,15 @@ def segment_of(digests: Sequence[bytes]) -> SegmentDigest:
 
 
 def halves(digests: Sequence[bytes]) -> Any:
-    """One row per digest: the upper and the lower half of each lane. A sum of 64-bit numbers leaves 64 bits after two of them: so
-    the halves are summed apart."""
+    """One row per digest: the upper and the lower half of each lane. A sum of 64-bit numbers overflows 64 bits after two of
+    them, so the halves are summed separately."""
     heads = b"".join(digest[: _LANES * _LANE_BYTES] for digest in digests)
     lanes = np.frombuffer(heads, dtype=">i8").astype(np.int64).reshape(-1, _LANES)
     return np.stack([lanes >> _HALF_BITS, lanes & _HALF], axis=2).reshape(-1, 2 * _LANES)
 
 
 def segment_from(rows: int, sums: Any) -> SegmentDigest:
-    """The digest, from the sums of the `halves`, which become Python's whole numbers."""
+    """The digest from the sums of the `halves`, which become Python integers."""
     lanes = [int(sums[2 * lane]) * (1 << _HALF_BITS) + int(sums[2 * lane + 1]) for lane in range(_LANES)]
     return SegmentDigest(rows, *lanes)
 

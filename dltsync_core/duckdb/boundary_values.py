@@ -22,7 +22,7 @@ from dltsync_core.typemap.datetimes import HIGHEST_NANOSECONDS, LOWEST_NANOSECON
 
 
 class Reach(Enum):
-    """Where a boundary lies relative to all values its column can hold."""
+    """The position of a boundary among all values of its column."""
 
     WITHIN = "within"
     BELOW = "below"
@@ -32,7 +32,7 @@ class Reach(Enum):
 @dataclass(frozen=True)
 class Edge:
     """A boundary as the column sees it. `literal` is the largest value the column can hold that is not above the boundary;
-    `exact` says that it is the boundary itself."""
+    `exact`: it is the boundary itself."""
 
     literal: str
     exact: bool = True
@@ -54,11 +54,11 @@ _HEX = re.compile(r"0[xX]((?:[0-9A-Fa-f]{2})*)")
 _EPOCH = date(1970, 1, 1).toordinal()
 _NS_LOWEST = LOWEST_NANOSECONDS // 100
 _NS_HIGHEST = HIGHEST_NANOSECONDS // 100
-"""Ticks since 1970 that DuckDB's TIMESTAMP_NS works with: no value outside them is loaded."""
+"""The range of DuckDB's TIMESTAMP_NS in ticks since 1970: no value outside it is loaded."""
 
 
 def edge_maker(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
-    """What turns the server's text of a boundary into an edge; None when the column's order differs in the warehouse.
+    """The function from the server's text of a boundary to an edge; None when the column's order differs in the warehouse.
 
     The returned function raises ValueError for text that is no value of the column's type.
     """
@@ -90,7 +90,7 @@ def _plain(pattern: re.Pattern[str], type_name: str) -> Callable[[str], Edge]:
 
 
 def _binary(text: str, length: int) -> Edge:
-    """binary(n) values are padded to n bytes; so is a boundary that lost its trailing zeros on the way."""
+    """binary(n) values are padded to n bytes; so is a boundary whose trailing zeros are missing."""
     content = bytes.fromhex(_matched(_HEX, text)[1])
     return Edge(q.blob(content.ljust(length, b"\0")))
 
@@ -99,7 +99,7 @@ def _moments(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Ed
     if pa.types.is_timestamp(arrow_type):
         return _nanos_edge if arrow_type.unit == "ns" else _micros_edge
     if column.type_name == "datetime2" and pa.types.is_string(arrow_type):
-        # Text of one width, most significant digit first: sorts like the moments themselves.
+        # Text of one width, most significant digit first: sorts like the times themselves.
         return lambda text: Edge(q.text(_digits_text(_moment_ticks(text), column.scale)))
     return None
 
@@ -155,7 +155,7 @@ def _moment_ticks(text: str) -> int:
 def _ticks_of_day(hour: str | None, minute: str | None, second: str | None, fraction: str | None) -> int:
     whole = (int(hour or 0) * 60 + int(minute or 0)) * 60 + int(second or 0)
     if int(hour or 0) > 23 or int(minute or 0) > 59 or int(second or 0) > 59:
-        raise ValueError(f"{hour}:{minute}:{second} is no time of day")
+        raise ValueError(f"{hour}:{minute}:{second} is not a time of day")
     return whole * _TICKS_PER_SECOND + int((fraction or "0").ljust(7, "0"))
 
 
@@ -164,7 +164,7 @@ def _date_text(ticks: int) -> str:
 
 
 def _micros_text(ticks: int) -> str:
-    """Down to the microsecond; what lies below is cut off, for moments before 1970 too."""
+    """Down to the microsecond; the rest is cut off, before 1970 too."""
     return _digits_text(ticks, 6)
 
 
@@ -181,5 +181,5 @@ def _digits_text(ticks: int, digits: int) -> str:
 def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
     match = pattern.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no value of that type")
+        raise ValueError(f"{text!r} is not a value of that type")
     return match

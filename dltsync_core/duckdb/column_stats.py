@@ -43,17 +43,17 @@ def summarise_relation(
 ) -> dict[str, Summary]:
     """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other; with `starts` (of
     `scope.starts_of`) a row is not held against all of them. Columns that the relation lacks are left out of the summaries; those
-    that it has in a type of another family are `strange`."""
+    that it has in a type of another family are in `unexpected_types`."""
     described = connection.sql(q.everything(relation))
     held = {name.casefold(): str(kind) for name, kind in zip(described.columns, described.types, strict=True)}
-    wanted, strange = list[_Held](), dict[str, str]()
+    wanted, unexpected_types = list[_Held](), dict[str, str]()
     for column in columns:
         kind = held.get(column.name.casefold())
         if kind is not None and same_family(kind, duckdb_type(column.mapping.field.type)):
             wanted.append(_Held(column, kind))
         elif kind is not None:
-            strange[column.name] = kind
-    found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), strange=strange))
+            unexpected_types[column.name] = kind
+    found = dict.fromkeys(conditions, replace(no_rows(one.column for one in wanted), unexpected_types=unexpected_types))
     figures = [expression for one in wanted for expression in one.expressions]
     for share in shares(connection, conditions, starts):
         if len(share.units) == 1:
@@ -62,7 +62,7 @@ def summarise_relation(
             statement = q.summarise(relation, share.condition, share.number, figures)
         answer = connection.sql(statement).to_arrow_table()
         for number, summary in _summaries(answer, wanted):
-            found[share.units[number]] = replace(summary, strange=strange)
+            found[share.units[number]] = replace(summary, unexpected_types=unexpected_types)
     return found
 
 
@@ -75,22 +75,22 @@ def read_rows(
 
 @dataclass(frozen=True)
 class _Held:
-    """A column with the type in which the place keeps it. Its numbers are added up with all the digits of that type, which can be
-    wider than the source declares: rounded to the declared ones, a damaged value would come to the same."""
+    """A column with its type in the relation. Its numbers are added up with all the digits of that type, which can be wider than
+    the source declares: rounding would hide a damaged value."""
 
     asked: SummaryColumn
     kind: str
 
     @property
     def column(self) -> SummaryColumn:
-        """What is answered: a sum is one figure here, in however many parts it is computed."""
+        """The figures of the result: a sum is one figure here, however many parts compute it."""
         if Figure.TOTAL_HIGH not in self.asked.figures:
             return self.asked
         return replace(self.asked, figures=(Figure.NULLS, Figure.TOTAL))
 
     @property
     def expressions(self) -> list[str]:
-        """What DuckDB computes."""
+        """DuckDB's expressions of the figures."""
         return [expression for figure in self.column.figures for expression in self._of(figure)]
 
     def _of(self, figure: Figure) -> list[str]:
@@ -125,7 +125,7 @@ class _Held:
 
 
 def _summaries(answer: pa.Table, wanted: Sequence[_Held]) -> list[tuple[int, Summary]]:
-    """Unit, rows, then what was asked for in order; rows of no unit are not looked at."""
+    """Unit, rows, then the figures in order; rows outside of all units are not read."""
     numbers, rows, *figures = answer.columns
     rest = iter(figures)
     values = [answers for one in wanted for answers in one.answers(rest)]

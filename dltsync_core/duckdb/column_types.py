@@ -1,4 +1,4 @@
-"""What an Arrow column becomes in DuckDB, through dlt: the type, and the hint that makes dlt choose exactly that type."""
+"""The DuckDB type of an Arrow column, and the dlt hint for exactly that type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTEGERS = {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT"}
 
 
 def duckdb_type(arrow_type: pa.DataType) -> str:
-    """The DuckDB type, as its catalogue spells it. Raises UnsupportedColumn for types no source column is mapped to."""
+    """The DuckDB type, as its catalogue writes it. Raises UnsupportedColumn for types no source column is mapped to."""
     return _described(arrow_type)[0]
 
 

@@ -1,4 +1,4 @@
-"""In which partition a row of the warehouse lies, found by halving: of thousands of partitions a dozen comparisons tell.
+"""The partition of a warehouse row, found by bisection: a dozen comparisons decide among thousands of partitions.
 
 Partitions are put in the order of their beginnings, by DuckDB itself, and taken some at a time, so that one statement looks at
 the row groups of its own partitions only. Every row is held against the full condition of the partition that it is led to: the
@@ -16,14 +16,14 @@ from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.partition_scope import Start
 
 UNITS_PER_STATEMENT = 200
-"""Partitions that one statement tells apart: enough that a table of thousands takes few statements, few enough that their groups
+"""Partitions of one statement: enough that a table of thousands needs few statements, few enough that their groups
 stay in the processor's cache and that the statement parses quickly."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one statement looks at: the rows that meet `condition`; `number` is the place in `units` of the one in which a row
-    lies, NULL for none."""
+    """The rows of one statement: those that meet `condition`; `number` is the position in `units` of a row's unit, NULL for
+    none."""
 
     units: tuple[str, ...]
     condition: str
@@ -55,7 +55,7 @@ def shares(
 
 
 def _one_by_one(conditions: Mapping[str, str], units: Sequence[str]) -> Share:
-    """Of one unit DuckDB skips what cannot meet its condition."""
+    """For one unit DuckDB skips row groups that cannot meet its condition."""
     if len(units) == 1:
         return Share(tuple(units), conditions[units[0]], "0")
     return Share(tuple(units), q.EVERYTHING, q.first_met([(conditions[u], n) for n, u in enumerate(units)]))

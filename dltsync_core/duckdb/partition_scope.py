@@ -18,7 +18,7 @@ from dltsync_core.ranges import Boundary, PartitionRange
 
 def scope_for(column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
     """The rows of `ranges`. Raises CatalogError when the column's type sorts differently in the warehouse, or when a
-    boundary is no value of that type."""
+    boundary is not a value of that type."""
     scope = ReplaceScope(column, arrow_type, tuple(ranges))
     duckdb_condition(scope)
     return scope
@@ -37,7 +37,7 @@ def duckdb_condition(scope: ReplaceScope) -> str:
 
 @dataclass(frozen=True)
 class Start:
-    """Where the rows of a scope begin: at this literal of DuckDB (`>=`) or beyond it (`>`)."""
+    """The start of a scope's rows: at this literal of DuckDB (`>=`) or after it (`>`)."""
 
     column: str
     operator: Literal[">=", ">"]
@@ -45,7 +45,7 @@ class Start:
 
     @property
     def reached(self) -> str:
-        """The condition on rows that do not lie before it. NULL for NULL rows, which lie before everything."""
+        """The condition on rows at or after the start. NULL for NULL rows, which sort first."""
         return q.compared(self.column, self.operator, self.literal)
 
     @property
@@ -70,7 +70,7 @@ def starts_of(scopes: Mapping[str, ReplaceScope | None]) -> dict[str, Start | No
 
 
 def holds_null_rows(range_: PartitionRange) -> bool:
-    """Whether NULL rows lie in this slot. A slot's boundaries tell, also where only its key is left of it: the first slot
+    """Whether NULL rows lie in this slot, by its boundaries, which its key has too: the first slot
     does, unless NULL itself is the first boundary of a RANGE RIGHT function; then the slot that begins there does."""
     if range_.lower is None:
         return range_.holds_null or not (range_.side == "right" and _is_null(range_.upper))
@@ -133,7 +133,7 @@ def _edge(column: ColumnFacts, text: str, make: Callable[[str], Edge]) -> Edge:
         return make(text)
     except ValueError as error:
         raise CatalogError(
-            f"the boundary {text!r} of partition column {column.name} ({column.type_name}) is not understood: {error}",
+            f"the boundary {text!r} of partition column {column.name} ({column.type_name}) cannot be read: {error}",
             column=column.name,
         ) from error
 
@@ -149,8 +149,8 @@ def _different_order(column: ColumnFacts, arrow_type: pa.DataType) -> CatalogErr
     elif column.type_name in {"datetime", "smalldatetime"}:
         remedy = f"leave {column.name} out of column_representation, or {remedy}"
     return CatalogError(
-        f"the table is partitioned by {column.name} of type {column.type_name} (kept as {arrow_type}), which sorts "
-        "differently in the warehouse: a partition's rows could not be told from its neighbours'",
+        f"the table is partitioned by {column.name} of type {column.type_name} (stored as {arrow_type}), which sorts "
+        "differently in the warehouse: a partition's rows could not be separated from its neighbours'",
         remedy=remedy,
         column=column.name,
     )

@@ -14,14 +14,14 @@ from dltsync_core.disk_full import disk_full
 from dltsync_core.errors import DiskFull
 
 MEMORY_LIMIT_MB = 1024
-"""What one scratch database may hold. DuckDB's own limit is 80 % of the machine, and several may be at work."""
+"""Memory limit of one scratch database. DuckDB's own limit is 80 % of the machine, and several may run at once."""
 _THREADS = 4
-"""What it needs before it can spill grows with its threads, whatever the limit says: a big machine has many."""
+"""The memory that DuckDB needs before it can spill grows with its threads, whatever the limit is."""
 
 
 @contextmanager
 def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Beyond MEMORY_LIMIT_MB it spills, into a directory that goes with it: left alone, DuckDB would make one where we stand."""
+    """Beyond MEMORY_LIMIT_MB it spills into a directory that is removed with it: by default DuckDB uses the current directory."""
     with tempfile.TemporaryDirectory(prefix="dltsync-") as spill:
         threads = min(_THREADS, os.cpu_count() or 1)
         limits: dict[str, str | bool | int | float | list[str]] = {
@@ -42,7 +42,7 @@ def scratch_disk_full(error: object, doing: str, *, outcome: str = "") -> DiskFu
 
 
 def distinct_rows(rows: pa.RecordBatchReader) -> int:
-    """How many different rows there are; NULLs count as equal. Raises duckdb.Error, also for what the reader raised."""
+    """How many different rows there are; NULLs count as equal. Raises duckdb.Error, also for errors of the reader."""
     with scratch_database() as connection:
         counted = connection.from_arrow(rows).distinct().count("*").fetchone()
     return int(counted[0]) if counted else 0

@@ -29,7 +29,7 @@ def qualified(*parts: str) -> str:
 
 
 def text(value: str) -> str:
-    """The value in single quotes; a quote inside is doubled. DuckDB knows no escapes in plain literals."""
+    """The value in single quotes; a quote inside is doubled. DuckDB has no escapes in plain literals."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -78,7 +78,7 @@ def count_where(catalog: str, target: Target, condition: str) -> str:
 
 
 def describe(catalog: str, target: Target) -> str:
-    """Name, type and whether NULL is admitted (YES or NO), then more, for each column in order."""
+    """Name, type and whether NULL is allowed (YES or NO), then more, for each column in order."""
     return f"DESCRIBE {qualified(catalog, *target)}"
 
 
@@ -108,7 +108,8 @@ def change_type(catalog: str, target: Target, column: str, type_name: str) -> st
 
 
 def count_inexact(catalog: str, target: Target, column: str, held: str, wider: str) -> str:
-    """The number of values that are not the same there and back. An error for a value that the wider type cannot hold."""
+    """The number of values that differ after a conversion there and back. An error for a value that the wider type cannot
+    hold."""
     name = identifier(column)
     there = f"TRY_CAST({name} AS {wider})"
     if wider in {"TIMESTAMP_MS", "TIMESTAMP_NS"}:
@@ -128,12 +129,12 @@ def delete_where(catalog: str, target: Target, condition: str) -> str:
 
 
 def parquet(path: str) -> str:
-    """A Parquet file as a relation. Folders called `key=value` on the way to it are no columns."""
+    """A Parquet file as a relation. Folders named `key=value` in its path are not columns."""
     return f"read_parquet({text(path)}, hive_partitioning = false)"
 
 
 def delete_keys_of(catalog: str, target: Target, relation: str, keys: Sequence[str]) -> str:
-    """Delete the rows of which the relation has the key. Keys with NULL equal no other."""
+    """Delete the rows whose key is in the relation. Keys with NULL equal no other."""
     same = all_of([f"held.{identifier(key)} = given.{identifier(key)}" for key in keys])
     given = f"(SELECT DISTINCT {identifiers(keys)} FROM {relation}) AS given"
     return f"DELETE FROM {qualified(catalog, *target)} AS held USING {given} WHERE {same}"
@@ -146,7 +147,7 @@ def insert_from(catalog: str, target: Target, relation: str, columns: Sequence[s
 
 
 def create_table(catalog: str, target: Target, columns: Mapping[str, str]) -> str:
-    """A table that may be there already, from names and types."""
+    """A table that may exist already, from names and types."""
     described = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
     return f"CREATE TABLE IF NOT EXISTS {qualified(catalog, *target)} ({described})"
 
@@ -206,7 +207,7 @@ def summarise_all(relation: str, condition: str, figures: Sequence[str]) -> str:
 
 
 def everything(relation: str) -> str:
-    """All columns and rows; asked only what the columns are, DuckDB reads no row."""
+    """All columns and rows; DESCRIBE of it reads no row."""
     return f"SELECT * FROM {relation}"
 
 
@@ -225,8 +226,8 @@ def total(column: str, *, whole: bool = False) -> str:
 
 
 def half_of_total(column: str, digits: int, *, upper: bool) -> str:
-    """The sum, as text, of what stands before (or of) the last digits of an exact number, read as a whole number with its sign:
-    so many units of the last digit of its own type."""
+    """The sum, as text, of the digits before (or of) the last digits of an exact number, as a whole number with its sign, in
+    units of the last digit of its own type."""
     units = f"CAST(replace(CAST({identifier(column)} AS VARCHAR), '.', '') AS HUGEINT)"
     return f"CAST(sum({units} {'//' if upper else '%'} CAST({10**digits} AS HUGEINT)) AS VARCHAR)"
 
@@ -240,7 +241,7 @@ def greatest(column: str) -> str:
 
 
 def newest(loads: Sequence[str], keys: Sequence[str]) -> str:
-    """A relation of rows in which every key is once: as the last of these relations has it. NULLs count as equal."""
+    """A relation with every key once: the row of the last of these relations that has it. NULLs count as equal."""
     numbered = " UNION ALL BY NAME ".join(
         f"SELECT *, {number} AS dltsync_load FROM {load}" for number, load in enumerate(loads)
     )
@@ -249,7 +250,7 @@ def newest(loads: Sequence[str], keys: Sequence[str]) -> str:
 
 
 def with_keys_of(relation: str, other: str, keys: Sequence[str]) -> str:
-    """The rows of a relation, repeated ones as often as they are there, of which the other one has the key."""
+    """The rows of a relation, with repetitions, whose key is in the other one."""
     same = all_of([f"one.{identifier(key)} = two.{identifier(key)}" for key in keys])
     return f"(SELECT one.* FROM {relation} AS one SEMI JOIN {other} AS two ON {same})"
 
@@ -261,7 +262,7 @@ def set_to(setting: str, value: str) -> str:
 
 def count_keys(relation: str, columns: Sequence[str]) -> str:
     """One row: the rows, those with no NULL in these columns, the different values of the columns among the latter, and how many
-    of these values more than one row has."""
+    of these values occur in more than one row."""
     whole = _whole_keys(columns)
     return (
         f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE {whole}), 0), count(*) FILTER (WHERE {whole}), "
@@ -270,7 +271,7 @@ def count_keys(relation: str, columns: Sequence[str]) -> str:
 
 
 def repeated_keys(relation: str, columns: Sequence[str], limit: int) -> str:
-    """The first keys (without NULL) that more than one row has, in order, and last the number of their rows."""
+    """The first keys (without NULL) of more than one row, in order, and last the number of their rows."""
     return f"SELECT * FROM {_keys(relation, columns)} WHERE n > 1 AND {_whole_keys(columns)} ORDER BY ALL LIMIT {limit}"
 
 

@@ -10,8 +10,8 @@ MAX_DIGITS = 38
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 _MOMENTS = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
-"""From coarse to fine: a day is its midnight. TIMESTAMP_NS reaches less far than the others: DuckDB is asked whether the values
-fit that are there."""
+"""From coarse to fine: a day is its midnight. TIMESTAMP_NS has a smaller range than the others: DuckDB checks whether the
+present values fit."""
 
 _FLOATS = ("FLOAT", "DOUBLE")
 
@@ -19,7 +19,7 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 def widest(held: str, wanted: str) -> str | None:
-    """The narrowest type that holds both exactly; None when there is none, or values would have to be written otherwise.
+    """The narrowest type that holds both exactly; None when there is none, or values would change their text.
 
     Integers and decimals are one family, dates and moments without time zone another. Text, bytes, booleans, floats and times of
     day only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
@@ -37,8 +37,8 @@ def widest(held: str, wanted: str) -> str | None:
 
 
 def same_family(held: str, wanted: str) -> bool:
-    """Whether a column of one type is compared with a column of the other by value: exact numbers, moments, floats, or the same
-    type. What somebody made of a column that was loaded as `wanted` can be of any other type."""
+    """Whether a column of one type is compared with a column of the other by value: exact numbers, dates and times, floats, or
+    the same type. Another program may have given a column any other type than `wanted`."""
     families = (_MOMENTS, _FLOATS)
     return (
         held == wanted

@@ -1,4 +1,4 @@
-"""How many rows to ask for at once, so that a batch stays near its size in bytes whatever the table is like. Pure."""
+"""The number of rows to fetch at once, so that a batch stays near its size in bytes for every table. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 MEGABYTE = 1024 * 1024
 QUEUED_BATCHES = 4
-"""Batches that may wait for the writer: enough to ride out its row-group pauses."""
+"""Batches that may wait for the writer: enough to bridge its row-group pauses."""
 LARGE_VALUE_GUESS = 8192
-"""Bytes assumed for a (max) value until the first batch has shown what they are like."""
+"""Bytes assumed for a (max) value until the first batch shows their size."""
 SHARES = 4
-"""Parts of one worker's memory: a batch being read (in the driver's and in our types), one being written, and the queue."""
+"""Parts of one worker's memory: a batch being read (in the driver's types and converted), one being written, and the queue."""
 
 _FIXED = {
     "bit": 1, "tinyint": 2, "smallint": 2, "int": 4, "bigint": 8, "decimal": 16, "numeric": 16, "money": 16,
@@ -27,7 +27,7 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class ExtractLimits:
-    """Bounds of one extraction. `queue_bytes` and `queue_batches` bound what waits between reader and writer."""
+    """Bounds of one extraction. `queue_bytes` and `queue_batches` bound the queue between reader and writer."""
 
     batch_rows: int
     batch_bytes: int
@@ -52,7 +52,7 @@ def declared_bytes_per_row(mapping: TableMapping) -> int:
 
 
 def has_unbounded_values(mapping: TableMapping) -> bool:
-    """Whether a row may be far larger than it is declared: (max) and old large types, documents, shapes."""
+    """Whether a row may be far larger than declared: (max) and old large types, documents, geometries."""
     return any(_is_unbounded(m) for m in mapping.columns)
 
 

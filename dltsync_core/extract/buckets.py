@@ -16,7 +16,7 @@ from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 @dataclass(frozen=True)
 class BucketedUnit:
-    """What is parted: these columns of the rows of a unit, by a key. `key` are places in `columns`, from 0."""
+    """The rows to divide into buckets: these columns of a unit, by a key. `key` are positions in `columns`, from 0."""
 
     facts: TableFacts
     unit: UnitFilter
@@ -26,7 +26,7 @@ class BucketedUnit:
 
     @property
     def mapping(self) -> TableMapping:
-        """Of the columns alone."""
+        """The mapping of these columns only."""
         return TableMapping(self.columns)
 
 

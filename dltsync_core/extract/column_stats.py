@@ -1,4 +1,4 @@
-"""Summaries and fingerprints of units: one statement for all of them, or for those that are asked for."""
+"""Summaries and fingerprints of units: one statement for all of them, or for the given ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows, s
 from dltsync_core.typemap.mapping import ColumnMapping
 
 MOST_CONDITIONS = 100
-"""Slots that are named in the statement. Of more of them the whole table is summarised: 2,100 parameters are the most there
-can be, and long alternatives are slow to compile."""
+"""Slots that one statement names. For more of them the whole table is summarised: a statement has at most 2,100 parameters, and
+long alternatives are slow to compile."""
 
 
 def summarise_units(
@@ -63,8 +63,8 @@ def _ask(
     units: Mapping[str, UnitFilter],
     statement: Callable[[Sql | None, Sql | None], Statement],
 ) -> dict[str, tuple[Any, ...]]:
-    """What one statement answers of each unit; units without rows may not be in it. The statement is made of a condition and of
-    what tells the slots apart."""
+    """The row of each unit from one statement; units without rows may be missing. The statement is made from a condition and the
+    expression of the slot number."""
     partitioning, slots = facts.partitioning, {u.slot.number: name for name, u in units.items() if u.slot is not None}
     if partitioning is None or not slots:
         ((name, unit),) = units.items()

@@ -1,4 +1,4 @@
-"""From what the driver hands over to the mapped Arrow schema: every value the same, or FidelityError."""
+"""From the driver's batches to the mapped Arrow schema: every value the same, or FidelityError."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class BatchConverter:
         """The batch in the mapped schema. Raises FidelityError for a value that does not fit its type."""
         expected = len(self._mapping.columns) + len(self._remainder_at)
         if batch.num_columns != expected:
-            raise ExtractError(f"{self._facts.name}: {batch.num_columns} columns came, {expected} were asked for")
+            raise ExtractError(f"{self._facts.name}: {batch.num_columns} columns received, {expected} requested")
         columns = [self._column(batch, position, m) for position, m in enumerate(self._mapping.columns)]
         converted = pa.RecordBatch.from_arrays(columns, schema=self._mapping.schema)
-        self.replacements.look(converted, lambda row: self._row_named(batch, row))
+        self.replacements.count_in(converted, lambda row: self._row_named(batch, row))
         return converted
 
     def _column(self, batch: pa.RecordBatch, position: int, mapping: ColumnMapping) -> pa.Array[Any]:
@@ -48,7 +48,7 @@ class BatchConverter:
         if values.null_count and not mapping.field.nullable:
             row = first_true(pc.is_null(values)) or 0
             raise ExtractError(
-                f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL came; "
+                f"{self._facts.name}: column {mapping.name} is declared NOT NULL, but a NULL was received; "
                 f"{self._row_named(batch, row)}",
                 remedy="the table changed while it was read; run again",
                 table=str(self._facts.name),
@@ -63,10 +63,10 @@ class BatchConverter:
             raise self._unfit(
                 batch,
                 mapping,
-                f"holds {shown(values, row)}, which {mapping.field.type} cannot keep ({error})",
+                f"holds {shown(values, row)}, which {mapping.field.type} cannot hold ({error})",
                 row,
-                f"put {mapping.name} under exclude_columns of this table, and report this message: "
-                "the driver handed over a value that the column's type does not have",
+                f"add {mapping.name} to exclude_columns of this table, and report this message: "
+                "the driver returned a value that the column's type does not have",
             ) from error
 
     def _fitting(self, batch: pa.RecordBatch, values: pa.Array[Any], mapping: ColumnMapping) -> pa.Array[Any]:
@@ -104,7 +104,7 @@ class BatchConverter:
 
 
 def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
-    """The first value that a cast refuses, found by halving."""
+    """The first value that a cast refuses, found by bisection."""
     start, length = 0, len(values)
     while length > 1:
         half = length // 2
@@ -118,8 +118,8 @@ def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
 
 
 def _exactly(values: pa.Array[Any], row: int, nanoseconds: int) -> str:
-    """A moment with the digits below the microsecond that stand beside it, and without the zeros at the end. The driver hands
-    over times of day with nine digits of their own."""
+    """A date or time with its digits below the microsecond, and without zeros at the end. The driver returns times of day
+    with nine digits of their own."""
     said = shown(values, row)
     text, zone = (said, "") if (found := _ZONE.search(said)) is None else (said[: found.start()], "Z")
     whole, _, fraction = text.partition(".")

@@ -1,6 +1,6 @@
-"""Dates and times with a seventh digit: checked, joined with it, and what to write in the config when one does not fit.
+"""Dates and times with a seventh digit: checked, joined with it, and the config setting for a value that does not fit.
 
-The driver hands over microseconds (of a datetimeoffset in UTC); the nanoseconds below them, 0 to 900, come beside them.
+The driver returns microseconds (of a datetimeoffset in UTC); the nanoseconds below them, 0 to 900, are in a column beside them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dltsync_core.typemap.datetimes import (
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm
 
 Values: TypeAlias = Any
-"""An Arrow array. The stubs of pyarrow.compute know only its concrete classes."""
+"""An Arrow array. The stubs of pyarrow.compute have only its concrete classes."""
 
 _NS_PER_US = 1000
 _LOWEST_US, _LOWEST_REMAINDER = divmod(LOWEST_NANOSECONDS, _NS_PER_US)
@@ -56,7 +56,7 @@ class Moments:
         return pc.add(pc.multiply(self.micros, _whole(_NS_PER_US)), self.remainder).cast(pa.timestamp("ns"))
 
     def outside_nanoseconds(self) -> int | None:
-        """The first row whose value lies too far for nanoseconds."""
+        """The first row whose value is outside the range of nanoseconds."""
         micros = self.micros
         ends: Any = pc.min_max(micros).as_py()
         if ends["min"] is None or _LOWEST_US < ends["min"] <= ends["max"] < _HIGHEST_US:
@@ -73,27 +73,28 @@ class Moments:
         return first_true(pc.not_equal(self.remainder, _whole(0)))
 
     def beside_open_end(self) -> int | None:
-        """The first row whose value has a seventh digit and is not the type's maximum, or looks as that is stored."""
+        """The first row whose value has a seventh digit and is not the type's maximum, or equals the stored form of that
+        maximum."""
         last = pc.equal(self.micros, _whole(LAST_MICROSECOND))
         expected = pc.if_else(last, _whole(_LAST_REMAINDER), _whole(0))
         return first_true(pc.not_equal(self.remainder, expected))
 
     def is_stored_open_end(self, row: int) -> bool:
-        """Whether the value in that row is the one as which the type's maximum is stored."""
+        """Whether the value in that row equals the stored form of the type's maximum."""
         return bool(self.micros[row].as_py() == LAST_MICROSECOND and self.remainder[row].as_py() == 0)
 
     def remedy(self) -> str:
-        """What to write in the config, for the form that keeps every value of this batch and is most like a date and time."""
+        """The config setting for the form that holds every value of this batch and is nearest to a date and time."""
         found = self._fitting()
         if found is None:
             return (
                 "correct the value at the source, or configure the table as static with column_representation: "
-                f"{{{self.mapping.name}: text}}: as text it sorts otherwise than its partitions do"
+                f"{{{self.mapping.name}: text}}: as text it sorts differently than its partitions"
             )
         written = f"under this table in the config write column_representation: {{{self.mapping.name}: {found}}}"
         if found == "text":
             return written
-        more = "" if self.by_partition and self._with_offset else "; text takes them all"
+        more = "" if self.by_partition and self._with_offset else "; text holds every value"
         return f"{written} (the load stops again {_STOPS_AT[found]}{more})"
 
     @property
@@ -115,7 +116,7 @@ class Moments:
 
 
 def unfit_row(moments: Moments) -> tuple[int, str] | None:
-    """The first row whose value the column's form does not hold, and why; None when it holds all of them."""
+    """The first row whose value the column's form cannot hold, and why; None when it holds all of them."""
     kind, source = moments.mapping.field.type, moments.mapping.source
     if source is SourceForm.WITH_NANOSECONDS:
         row = moments.outside_nanoseconds()
@@ -125,7 +126,7 @@ def unfit_row(moments: Moments) -> tuple[int, str] | None:
         return None
     if source is SourceForm.OPEN_END and moments.is_stored_open_end(row):
         return row, "which is how the type's maximum is stored"
-    return row, f"whose seventh digit {kind} cannot keep"
+    return row, f"whose seventh digit {kind} cannot hold"
 
 
 def first_true(condition: Values) -> int | None:

@@ -1,4 +1,4 @@
-"""Opening a read view and closing it, whatever happens in between."""
+"""Opens a read view and closes it in every case."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ log = logging.getLogger("dltsync.extract")
 
 @contextmanager
 def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling: bool = False) -> Iterator[ReadView]:
-    """A read view on a connection of its own, which is closed at the end whatever happens. With `ceiling` it knows the lowest
-    rowversion of the transactions that are open, without which no table can be probed by a rowversion watermark."""
+    """A read view on a connection of its own, which is closed at the end in every case. With `ceiling` it reads the lowest
+    rowversion of the open transactions, which a probe by a rowversion watermark needs."""
     session = open_data_session(database)
     view = ReadView(session, processing, "read_committed")
     try:
@@ -37,8 +37,8 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling
         _close_quietly(view, session)
         raise
     try:
-        # What was read is complete and nothing was written: a connection that breaks only now costs nothing. An answer that
-        # there is no transaction to end is another matter: then the rows were not of one moment.
+        # The rows are complete and nothing was written: a connection that breaks only now costs nothing. An error that
+        # there is no transaction to end is different: then the rows were not from one snapshot.
         if snapshot:
             session.execute(END_SNAPSHOT, "closing a read view")
     except ServerUnreachable as error:
@@ -48,20 +48,20 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling
 
 
 def _view_facts(session: DataSession, *, ceiling: bool) -> tuple[Any, ...]:
-    """Whether SNAPSHOT is allowed (1), and with `ceiling` that of rowversions. Raises UnsupportedServer."""
+    """Whether SNAPSHOT is allowed (1), and with `ceiling` the rowversion ceiling. Raises UnsupportedServer."""
     facts = view_facts(ceiling=ceiling)
     try:
         (row,) = session.fetch(facts.text, facts.parameters, "opening a read view")
     except SyncError as error:
-        told = explained(error, lambda: _server(session), "a consistent view of the rows")
-        if told is error:
+        translated = explained(error, lambda: _server(session), "a consistent view of the rows")
+        if translated is error:
             raise
-        raise told from error
+        raise translated from error
     return tuple(row)
 
 
 def _server(session: DataSession) -> Server:
-    ((version, edition),) = session.fetch(query("server"), (), "asking what the server is")
+    ((version, edition),) = session.fetch(query("server"), (), "reading the version of the server")
     return Server(str(version), int(edition))
 
 
@@ -73,15 +73,15 @@ def _refuse_weaker_view(database: DatabaseConfig) -> None:
 
 
 def _close_quietly(view: ReadView, session: DataSession) -> None:
-    """The connection may be gone; whatever there was to tell has been told. A reader that is still caught in the
-    driver closes the connection when it returns."""
+    """Close without an error: the connection may be gone, and its failure was raised already. A reader that is still blocked in
+    the driver closes the connection when the driver returns."""
 
     def close() -> None:
         with suppress(SyncError):
             session.close()
 
     if view.abandoned is not None:
-        session.leave_behind()
+        session.abandon()
         view.abandoned.when_over(close)
     else:
         close()

@@ -1,4 +1,4 @@
-"""Probes: which statement to send for a table, and what its answer says."""
+"""Probes: the statement for each kind of table, and the probe from its result."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Fetch: TypeAlias = Callable[[Statement], list[tuple[Any, ...]]]
 
 
 def change_method(facts: TableFacts, table: PartitionTableConfig) -> tuple[str, ColumnFacts | None]:
-    """How changes of a partition are recognised, and by which column. `auto`: rowversion, else last_modified, else fingerprint.
+    """How changes of a partition are detected, and by which column. `auto`: rowversion, else last_modified, else fingerprint.
 
-    Raises ColumnNotFound, CatalogError when rowversion is asked for and the table has none.
+    Raises ColumnNotFound, CatalogError when rowversion is configured and the table has none.
     """
     rowversion = next((c for c in facts.columns if c.type_name == "rowversion"), None)
     modified = table.last_modified_column
@@ -60,7 +60,7 @@ def probe_partitions(
     """The probe of every slot, by slot number, with one statement, and another one when rows are not stamped; a slot without
     rows has a probe of 0 rows.
 
-    Rows whose change column is NULL are seen by no maximum, sum or digest of that column: their whole content is digested.
+    No maximum, sum or digest of the change column covers rows where it is NULL: their whole content is digested.
     """
     partitioning = facts.partitioning
     if partitioning is None:
@@ -70,7 +70,7 @@ def probe_partitions(
     if method == "rowversion" and column is not None:
         statement = rowversion_by_slot(facts.name, slot, column)
     elif method == "last_modified" and column is not None:
-        # The key beside the stamp: a row that takes the place of another one may have its stamp.
+        # The key beside the stamp: a row that replaces another one may have the same stamp.
         keys = [find_column(facts, key, "key") for key in row_key(facts) if key != column.name]
         statement = digest_by_slot(facts.name, [*keys, column], slot, high=column)
     elif method == "row_count":
@@ -97,7 +97,7 @@ def _unstamped_by_slot(
     column: ColumnFacts,
     answers: Mapping[int, tuple[Any, ...]],
 ) -> dict[int, str]:
-    """The digest of the whole content of the rows that no stamp speaks for, of the slots that have such rows. `answers` begin
+    """The digest of the whole content of the rows without a stamp, of the slots that have such rows. `answers` begin
     with all rows and end with the stamped ones."""
     if all(rows == stamped for rows, *_, stamped in answers.values()):
         return {}
@@ -117,10 +117,10 @@ def probe_scd(
 ) -> Probe:
     """Count, highest change position, and evidence of every row: by a date or time the digest of keys and stamps of all rows and
     of the whole content of those that an increment after `committed` reads again; by a rowversion, which no row has twice, the
-    count and the sum of those at or above `ceiling`, below which the highest position stays: there no transaction is open. Rows
-    without a stamp or rowversion are judged by their whole content.
+    count and the sum of those at or above `ceiling`, below which the highest position stays: no transaction is open there. Rows
+    without a stamp or rowversion are compared by their whole content.
 
-    Raises ValueError for a rowversion without a ceiling, and what asking raises.
+    Raises ValueError for a rowversion without a ceiling, and the errors of the query.
     """
     modified = find_column(facts, table.last_modified_column, "last_modified_column")
     content = [m.column for m in mapping.columns]
@@ -150,7 +150,7 @@ def probe_scd(
 
 
 def find_held_back(fetch: Fetch, rows: int, ceiling: str) -> HeldBack:
-    """What holds the watermark back. A login that may not see other sessions gets that as the answer."""
+    """The transactions that hold the watermark back. For a login without the right to see other sessions the reason says so."""
     try:
         found = fetch(open_transactions())
     except TransientQueryError:

@@ -37,9 +37,9 @@ Consistency = Literal["snapshot", "read_committed"]
 
 
 class ReadView:
-    """One look at the database. Use from one thread at a time.
+    """A view of the database. Use from one thread at a time.
 
-    `consistency` is `snapshot` when everything read here is of one moment, `read_committed` when the database does not allow
+    `consistency` is `snapshot` when everything read here is from one snapshot, `read_committed` when the database does not allow
     that: then rows are counted before and after, and a difference is an error.
     """
 
@@ -67,8 +67,8 @@ class ReadView:
     def probe_scd(
         self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
     ) -> Probe:
-        """Count, highest change position, and evidence of every row. Asked again with another watermark the view answers what it
-        has answered already from memory. A rowversion needs a view that was opened with its ceiling."""
+        """Count, highest change position, and evidence of every row. A second call with another watermark repeats no
+        statement. A rowversion needs a view that was opened with its ceiling."""
         return probing.probe_scd(
             self._once(self._fetch_for(facts, "probing")),
             facts,
@@ -90,7 +90,7 @@ class ReadView:
     def summaries(
         self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
     ) -> dict[str, Summary]:
-        """What the rows of each unit come to, by one statement over all of them."""
+        """The column statistics of each unit, by one statement over all of them."""
         return summarise_units(self._fetch_for(facts, "summarising"), facts, columns, units)
 
     def fingerprints(
@@ -112,7 +112,7 @@ class ReadView:
     def rows_of_buckets(
         self, bucketed: BucketedUnit, within: Buckets | None, write: Callable[[pa.RecordBatch], None]
     ) -> None:
-        """The rows of these buckets (None: of the unit), as `extract` hands them on, but not counted: whoever asks has
+        """The rows of these buckets (None: of the unit), as `extract` returns them, but not counted: the caller has
         their digests. Raises as `extract` does."""
         statement, mapping = rows_of_buckets(bucketed, within), bucketed.mapping
         source = self._session.rows(statement.text, statement.parameters, f"reading {bucketed.facts.name}")
@@ -154,8 +154,8 @@ class ReadView:
     ) -> Extracted:
         """Every row of a unit, in batches of the mapped schema handed to `write` in the caller's thread.
 
-        `on_rows` hears the rows so far after each batch. Raises FidelityError, QueryError and its kin, ExtractError when the
-        rows are not as many as the server counts, and whatever `write` raises; in each case reading has ended.
+        `on_rows` gets the rows so far after each batch. Raises FidelityError, QueryError and its subclasses, ExtractError when
+        the rows are not as many as the server counts, and the errors of `write`; in each case reading has ended.
         """
         return self._extract(facts, mapping, unit, write, on_rows, after=None, staged_rows=0)
 
@@ -169,7 +169,7 @@ class ReadView:
         after: KeyText,
         staged_rows: int,
     ) -> Extracted:
-        """As `extract`, but only the rows beyond the key that `reached` gave; the report covers the `staged_rows` as well."""
+        """As `extract`, but only the rows after the key that `reached` returned; the report covers the `staged_rows` as well."""
         return self._extract(facts, mapping, unit, write, None, after=after, staged_rows=staged_rows)
 
     def _extract(
@@ -226,7 +226,7 @@ class ReadView:
     def _rows_of(
         self, facts: TableFacts, mapping: TableMapping, unit: UnitFilter, counted: int, after: KeyText | None
     ) -> RowSource:
-        """By one statement when the rows are few or no key can be followed; else slice by slice, from `after` on."""
+        """By one statement when the rows are few or there is no usable key; else slice by slice, from `after` on."""
         condition, name = condition_of(unit), facts.name
         limits = slice_limits(self._processing, declared_bytes_per_row(mapping))
         key = continuation_key(facts)
@@ -245,7 +245,8 @@ class ReadView:
         )
 
     def _stall_seconds(self) -> float | None:
-        """How long the writer waits for a batch. The driver's own time-out comes first where the server answers at all."""
+        """How long the writer waits for a batch. The driver's own time-out is shorter and comes first, unless the driver
+        hangs."""
         limit = self._session.command_timeout
         if not limit and self._in_key_order:
             limit = self._processing.statement_seconds_limit
@@ -257,34 +258,34 @@ class ReadView:
             return
         if self.consistency == "snapshot":
             raise ExtractError(
-                f"{facts.name}: the server counts {counted:,} rows, {rows:,} came in the same snapshot",
-                remedy="run again; if it stays so, check the table with DBCC CHECKTABLE",
+                f"{facts.name}: the server counts {counted:,} rows, {rows:,} were received in the same snapshot",
+                remedy="run again; if it happens again, check the table with DBCC CHECKTABLE",
                 table=str(facts.name),
             )
         raise ExtractError(
-            f"{facts.name}: {counted:,} rows were counted before reading and {after:,} after it, {rows:,} came: "
+            f"{facts.name}: {counted:,} rows were counted before reading and {after:,} after it, {rows:,} were received: "
             "the table changed meanwhile",
             remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
-            "or run when nobody writes",
+            "or run while no application writes",
             table=str(facts.name),
         )
 
     def _verify_text(
         self, facts: TableFacts, unit: UnitFilter, replacements: Replacements, after: KeyText | None
     ) -> None:
-        """A pass over the rows that were read, only when U+FFFD came at all."""
-        if not (suspects := replacements.suspects):
+        """A pass over the rows that were read, only when U+FFFD was received at all."""
+        if not (columns_found := replacements.columns_found):
             return
         key = continuation_key(facts)
         parts = [condition_of(unit), after_key(key, after) if key is not None and after is not None else None]
         present = [part for part in parts if part is not None]
-        statement = count_replacements(facts.name, suspects, join(" AND ", present) if present else None)
+        statement = count_replacements(facts.name, columns_found, join(" AND ", present) if present else None)
         (stored,) = self._fetch_for(facts, "counting U+FFFD in")(statement)
         replacements.compare(facts.name, stored)
 
     def _once(self, fetch: probing.Fetch) -> probing.Fetch:
-        """The same statement has one answer in a view; without SNAPSHOT isolation the earlier one is the safe one, as rows that
-        changed after it are told by the next probe."""
+        """The same statement has one answer in a view; without SNAPSHOT isolation the earlier one is safe: the next probe
+        detects rows that changed after it."""
 
         def fetch_once(statement: Statement) -> list[tuple[Any, ...]]:
             if statement not in self._probed:

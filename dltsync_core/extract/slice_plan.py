@@ -14,9 +14,9 @@ from dltsync_core.config.processing import ProcessingConfig
 from dltsync_core.tsql.slices import KeyText
 
 SLICE_BYTES = 1024 * 1024 * 1024
-"""Of rows as wide as declared: what even a slow line brings over within minutes."""
+"""Of rows as wide as declared: a slow line transfers this within minutes."""
 LONGEST_KEY_BYTES = 1700
-"""What an index key may hold. Also keeps binary keys within what their text may be long."""
+"""The limit of an index key. It also limits the text of binary keys."""
 
 _EXACT = frozenset(
     {
@@ -25,14 +25,14 @@ _EXACT = frozenset(
         "char", "varchar", "nchar", "nvarchar",
     }
 )  # fmt: skip
-"""Types whose values survive the way to text and back bit by bit, so that a comparison finds the same place again."""
+"""Types whose values are the same bit by bit after conversion to text and back, so that a comparison finds the same row."""
 _CODE_PAGE = frozenset({"char", "varchar"})
 _REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
 class SliceLimits:
-    """What one statement may take: rows, and seconds."""
+    """The limits of one statement: rows and seconds."""
 
     rows: int
     seconds: float
@@ -47,7 +47,7 @@ def slice_limits(processing: ProcessingConfig, bytes_per_row: float) -> SliceLim
 
 
 def next_rows(limits: SliceLimits, rows: int, took: float) -> int:
-    """How many rows the next slice should have, when the last one had `rows` and took so many seconds.
+    """The rows of the next slice, when the last one had `rows` and took `took` seconds.
 
     Aims at half the time a statement may take, grows at most twofold, and stays within the row limit.
     """
@@ -68,8 +68,8 @@ def continuation_key(facts: TableFacts) -> tuple[ColumnFacts, ...] | None:
 
 
 def is_exact(key: Sequence[ColumnFacts], values: KeyText) -> bool:
-    """Whether these values find the same place again. Not text that the way here has changed (half of a surrogate pair), nor
-    letters outside ASCII in a column with a code page, which need not be the database's, through which parameters go."""
+    """Whether these values find the same row again. False for text that the driver has changed (half of a surrogate pair), and
+    for letters outside ASCII in a column whose code page may differ from the database's, which parameters use."""
     return all(value is None or _survives(column, value) for column, value in zip(key, values, strict=True))
 
 

@@ -1,8 +1,8 @@
 """The rows of a unit as one stream, read slice by slice along a unique key by statements that stay short.
 
-First the server is asked for the key at the end of the slice, then for the rows up to it: slices cover the keys without gap or
-overlap whatever happens in between. Within a live snapshot a statement that failed for now, or that takes too long, is
-continued after the last row that came: rows come in key order, so their number names the place. Without a snapshot such a
+A query finds the key at the end of the slice, then the rows up to it are read: slices cover the keys without gap or
+overlap, whatever changes in between. Within a live snapshot a statement with a transient error, or that takes too long, is
+continued after the last row: rows arrive in key order, so their number gives the position. Without a snapshot such a
 failure is final, because rows may have moved.
 """
 
@@ -42,7 +42,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class SlicedUnit:
-    """What is read: the rows of `table` under `condition`, along `key`. `select` makes the statement for a condition."""
+    """The rows of `table` under `condition`, along `key`. `select` makes the statement for a condition."""
 
     table: TableName
     condition: Sql | None
@@ -53,7 +53,7 @@ class SlicedUnit:
 class SliceReader:
     """A RowSource over many statements of one session. `start` begins after that key, None at the first row.
 
-    `live_snapshot` says that everything sent here sees one moment; `now` is a clock that never goes back.
+    `live_snapshot`: all statements see the same snapshot; `now` is a clock that never goes back.
     """
 
     def __init__(
@@ -134,26 +134,26 @@ class SliceReader:
         return self._send(self._unit.select(self._where(end)))
 
     def _end(self) -> None:
-        """The slice came whole."""
+        """The slice is complete."""
         self._close_current()
         self._rows_wanted = next_rows(self._limits, self._came, self._now() - self._began)
         self._after, self._upto, self._came = self._upto, None, 0
         self._finished = self._whole_rest
 
     def _cut(self) -> None:
-        """The statement took as long as it may: the rest of the slice is asked for anew."""
+        """The statement reached its time limit: another statement reads the rest of the slice."""
         self._rows_wanted = next_rows(self._limits, self._came, self._now() - self._began)
         self._move_on()
 
     def _move_on(self) -> None:
-        """Continue after the last row that came, which in this snapshot is the one at its position."""
+        """Continue after the last row that was read, which in this snapshot is the one at its position."""
         self._close_current()
         if self._came:
             reached = self._key_after(self._came)
             if reached is None or not is_exact(self._unit.key, reached):
                 raise ExtractError(
-                    f"{self._unit.table}: reading cannot go on after {self._came:,} rows of a slice: the key there cannot be "
-                    "named exactly",
+                    f"{self._unit.table}: reading cannot continue after {self._came:,} rows of a slice: the key there has no "
+                    "exact text",
                     remedy="run again; a larger statement_seconds_limit avoids it",
                     table=str(self._unit.table),
                 )
@@ -161,7 +161,7 @@ class SliceReader:
         self.continued += 1
 
     def _key_after(self, rows: int) -> KeyText | None:
-        """The key so many rows further on; None when there are fewer."""
+        """The key `rows` rows further on; None when there are fewer."""
         batch = self._send(key_at(self._unit.table, self._unit.key, self._where(), rows)).next_batch(1)
         self._close_current()
         if batch is None:
@@ -174,7 +174,7 @@ class SliceReader:
         return join(" AND ", found) if found else None
 
     def _send(self, statement: Statement) -> RowSource:
-        """The statement that is now under way; one that a `cancel` would have missed is cancelled here."""
+        """Start a statement; after a `cancel` it is cancelled at once."""
         self.statements += 1
         current = self._sender.rows(statement.text, statement.parameters, f"reading {self._unit.table}")
         self._current = current
@@ -190,7 +190,7 @@ class SliceReader:
     # -- when something fails ---------------------------------------------------------------------------------------
 
     def _recover(self, error: SyncError) -> None:
-        """Go on within the same snapshot, or raise the error."""
+        """Continue within the same snapshot, or raise the error."""
         if self._cancelled.is_set() or not self._live_snapshot or retry_kind_of(error) not in _ON_THIS_CONNECTION:
             raise error
         self._failures += 1
@@ -199,13 +199,13 @@ class SliceReader:
             attempt=self._failures,
             waited=self._waited,
             budget=self._budget,
-            dice=random.random(),  # noqa: S311
+            jitter=random.random(),  # noqa: S311
         )
         if not isinstance(decision, Retry):
             raise error
         came = self._came
         log.warning(
-            "%s: a statement failed after %d rows of a slice, going on in the same snapshot in %.0f s: %s",
+            "%s: a statement failed after %d rows of a slice, continuing in the same snapshot in %.0f s: %s",
             self._unit.table, came, decision.after, error,
         )  # fmt: skip
         if self._cancelled.wait(decision.after):
@@ -221,7 +221,7 @@ class SliceReader:
             raise error from second
 
     def _snapshot_lives(self) -> bool:
-        """Whether the transaction of the view is still open. It is the only one that is ever begun on this session."""
+        """Whether the transaction of the view is still open. It is the only one of this session."""
         batch = self._send(OPEN_TRANSACTIONS).next_batch(1)
         self._close_current()
         return batch is not None and batch.column(0)[0].as_py() == 1

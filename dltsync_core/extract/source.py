@@ -1,4 +1,4 @@
-"""The source database as the rest of the house sees it: check, facts, mapping, read views."""
+"""The source database for the other rooms: check, facts, mapping, read views."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _CHANGE_TYPES = frozenset({"date", "smalldatetime", "datetime", "datetime2", "da
 
 
 class SqlServerSource:
-    """A way to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it.
+    """Access to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it.
 
-    Looks at the catalogue are tried again when their failure may pass. A read view is one attempt: what it reads is only good
-    within it, so whoever opens it starts over with a new one (`connect.retry.retried`).
+    Catalogue queries are retried after transient errors. A read view is one attempt: its rows are valid only
+    within it, so its caller retries with a new one (`run.retry.with_retries`).
     """
 
     def __init__(
@@ -54,37 +54,38 @@ class SqlServerSource:
         self._budget = Budget(processing.retry_attempts, processing.retry_budget_seconds)
 
     def check(self) -> DatabaseFacts:
-        """Log in and say what database this is. Raises LoginFailed, ServerUnreachable, CertificateNotTrusted, DriverMissing."""
+        """Log in and read the facts of the database. Raises LoginFailed, ServerUnreachable, CertificateNotTrusted,
+        DriverMissing."""
 
-        def look() -> DatabaseFacts:
+        def read() -> DatabaseFacts:
             with control_session(self.database) as session:
                 return read_database(session)
 
-        return run_with_retries(look, self._budget)
+        return run_with_retries(read, self._budget)
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
-        """Facts of every table, keyed by the name in its config; `facts.name` has the catalogue's spelling.
+        """Facts of every table, keyed by the name in its config; `facts.name` is the catalogue's name.
 
         Raises TableNotFound and ColumnNotFound (with the nearest name), NotPartitioned, CatalogError, ConnectError.
         """
 
-        def look() -> dict[TableName, TableFacts]:
+        def read() -> dict[TableName, TableFacts]:
             with control_session(self.database) as session:
                 return read_tables(session, [table.name for table in tables], self.database.database)
 
-        found = run_with_retries(look, self._budget)
+        found = run_with_retries(read, self._budget)
         for table in tables:
             check_against_catalogue(found[table.name], table)
         return found
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
-        """What the table's columns become (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""
+        """The mapping of the table's columns (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""
         return map_columns(facts, table, self._representation)
 
     @contextmanager
     def read_view(self, *, ceiling: bool = False) -> Iterator[ReadView]:
-        """One consistent look at the database on a connection of its own, closed at the end. One attempt. `ceiling` asks for
-        the lowest rowversion of open transactions first: a table whose watermark is a rowversion is probed with it."""
+        """A consistent view of the database on a connection of its own, closed at the end. One attempt. With `ceiling` it reads
+        the lowest rowversion of open transactions first, which the probe of a table with a rowversion watermark needs."""
         with open_view(self.database, self.processing, ceiling=ceiling) as view:
             yield view
 
@@ -101,7 +102,7 @@ class SqlServerSource:
         return run_with_retries(look, self._budget)
 
     def close(self) -> None:
-        """Nothing stays open between uses, so nothing is left to close."""
+        """Does nothing: no connection stays open between uses."""
 
     def __enter__(self) -> Self:
         return self
@@ -128,11 +129,11 @@ def _compared(session: ControlSession, pairs: Sequence[TextPair]) -> dict[TextPa
 
 
 def check_against_catalogue(facts: TableFacts, table: TableConfig) -> None:
-    """Raises CatalogError and its kin when the table is not what the config takes it for."""
+    """Raises CatalogError and its subclasses when the table does not match its config."""
     if facts.has_row_filter and not table.accept_row_filter:
         raise CatalogError(
             f"{facts.name} has a row-level security filter: rows this login may not see are missing without an error",
-            remedy="exempt the login in the security policy, or set accept_row_filter: true to bring over what it sees",
+            remedy="exempt the login in the security policy, or set accept_row_filter: true to load the rows that it sees",
             table=str(facts.name),
         )
     for name, setting in needed_columns(facts, table):
@@ -146,7 +147,7 @@ def check_against_catalogue(facts: TableFacts, table: TableConfig) -> None:
 def _check_partitioning(facts: TableFacts, table: PartitionTableConfig) -> None:
     if facts.partitioning is None:
         raise NotPartitioned(
-            f"{facts.name} is configured under partition_tables, but it does not lie on a partition scheme",
+            f"{facts.name} is configured under partition_tables, but it is not on a partition scheme",
             remedy="move it to static_tables or scd_tables, or partition it",
             table=str(facts.name),
         )

@@ -1,10 +1,10 @@
 """A reader thread ahead of the writer, with a bounded queue between them.
 
 The driver releases the interpreter lock while it fetches, so reading the next batch overlaps writing the last one. The queue
-is bounded by bytes and by batches. Whoever fails first stops the other: no side ever waits for one that is gone, nor for a
-driver that does not come back: a cancel can hang as long as the fetch it is to end, until the server answers or the network
-gives up. Then the reader is left behind with its session, which nobody else may touch before it returns (closing a connection
-under a fetch takes the whole process down), and the run goes on.
+is bounded by bytes and by batches. A failure on one side stops the other: no side waits for one that has ended, nor for a
+driver that does not return: a cancel can hang as long as the fetch it is to end, until the server answers or the network
+times out. Then the reader is abandoned with its session, which no other thread may use before the driver returns (closing a
+connection during a fetch crashes the process), and the run goes on.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from dltsync_core.errors import StatementTimeout, SyncError
 from dltsync_core.extract.batch_size import ExtractLimits
 
 STOP_WITHIN_SECONDS = 30.0
-"""How long a cancelled fetch may take to return before the thread is given up (it is a daemon and holds only its own session)."""
+"""Seconds for a cancelled fetch to return before the thread is abandoned (it is a daemon and holds only its own session)."""
 
 LAST_WAIT_SECONDS = 2.0
-"""How long the end of the process waits for a reader that was left behind. One whose cancel was just heard returns within that,
-and must find an interpreter that still runs: the native part of the driver aborts the process otherwise."""
+"""Seconds that the end of the process waits for an abandoned reader. One whose cancel just took effect returns within that,
+and needs a running interpreter: the native part of the driver aborts the process otherwise."""
 
 
 class RowSource(Protocol):
@@ -53,7 +53,7 @@ class BatchStream:
         stall_seconds: float | None = None,
         stop_within: float = STOP_WITHIN_SECONDS,
     ) -> None:
-        """`stall_seconds`: when nothing comes for so long while the writer waits, reading is over (None: wait for ever)."""
+        """`stall_seconds`: reading fails when no batch arrives for so long while the writer waits (None: wait for ever)."""
         self._source = source
         self._convert = convert
         self._limits = limits
@@ -85,13 +85,13 @@ class BatchStream:
     ) -> None:
         ended = self._stop()
         if not ended and error is None:
-            raise self._stalled("the driver did not stop reading when asked to")
+            raise self._stalled("the driver did not stop reading after a cancel")
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while True:
             with self._state:
                 if not self._state.wait_for(lambda: self._queue or self._finished, self._stall_seconds):
-                    raise self._stalled(f"nothing came for {self._stall_seconds:.0f} seconds")
+                    raise self._stalled(f"no rows arrived for {self._stall_seconds:.0f} seconds")
                 if not self._queue:
                     if self._error is not None:
                         raise self._error
@@ -103,12 +103,12 @@ class BatchStream:
 
     @property
     def is_over(self) -> bool:
-        """Whether the reader has ended. It may not have, whatever way the `with` was left: it is caught in the driver, or an
-        interrupt cut the waiting for it short."""
+        """Whether the reader has ended. After the `with` it may still run: it is blocked in the driver, or an interrupt ended
+        the wait for it."""
         return self._finished
 
     def when_over(self, last: Callable[[], None]) -> None:
-        """Call `last` when the reader has ended: now, or in its thread. For what a reader that is left behind still uses."""
+        """Call `last` when the reader has ended: now, or in its thread. For resources that an abandoned reader still uses."""
         with self._state:
             if not self._finished:
                 self._last = last
@@ -118,7 +118,7 @@ class BatchStream:
         last()
 
     def _stop(self) -> bool:
-        """End the reader. False when it is still caught in the driver."""
+        """End the reader. False when it is still blocked in the driver."""
         with self._state:
             self._ask_to_stop()
         self._thread.join(self._stop_within)
@@ -134,15 +134,15 @@ class BatchStream:
             self._cancelling = cancelling
 
     def _cancel(self) -> None:
-        with contextlib.suppress(SyncError):  # what the cancelled side says is not why we stop
+        with contextlib.suppress(SyncError):  # an error of the cancelled side is not the cause
             self._source.cancel()
 
     @staticmethod
     def _stalled(problem: str) -> StatementTimeout:
         return StatementTimeout(
             f"reading stalled: {problem}",
-            remedy="look at the server's sessions (blocked, or waiting for I/O?) and at the network between; "
-            "command_timeout and statement_seconds_limit say how long is waited",
+            remedy="check the server's sessions (blocked, or waiting for I/O?) and the network; "
+            "command_timeout and statement_seconds_limit set the limit",
         )
 
     def _read(self) -> None:
@@ -159,10 +159,10 @@ class BatchStream:
         with self._state:
             self._reading, cancelling = False, self._cancelling
         if cancelling is not None:
-            cancelling.join()  # it uses what is closed next, and returns when the fetch has
+            cancelling.join()  # it uses the source, which is closed next, and returns with the fetch
         try:
             self._source.close()
-        except Exception as raised:  # noqa: BLE001 - the first error is the one to tell
+        except Exception as raised:  # noqa: BLE001 - the first error is the one to raise
             error = error or raised
         with self._state:
             self._error = error
@@ -176,7 +176,7 @@ class BatchStream:
         return self._limits.rows_for(self._bytes_per_row)
 
     def _put(self, batch: pa.RecordBatch, size: int) -> bool:
-        """Wait for room, then queue. One batch alone always fits. False when the other side is gone."""
+        """Wait for room, then queue. One batch alone always fits. False when the other side has stopped."""
         limits = self._limits
         with self._state:
             self._state.wait_for(

@@ -1,7 +1,7 @@
-"""Rows with values of unbounded size, pulled a few at a time, so that a batch is bounded by bytes whatever the values are.
+"""Rows with values of unbounded size, fetched a few at a time, so that a batch is bounded by bytes whatever the values are.
 
-A driver is asked for a number of rows, and the sizes of (max) values are known only once they are here. So few rows are asked
-for at once and joined until there are enough bytes: what can be too much is one pull, never a batch.
+A fetch names a number of rows, and the sizes of (max) values are known only afterwards. So few rows are fetched
+at once and joined until there are enough bytes: a single fetch may be too large, never a batch.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import pyarrow as pa
 from dltsync_core.extract.stream import RowSource
 
 MOST_ROWS_PER_PULL = 64
-"""Enough that asking costs little beside the values; few enough that a sudden run of large ones is noticed soon."""
+"""Enough that a fetch costs little beside the values; few enough that a sudden series of large ones is noticed soon."""
 FILL = 0.5
-"""A pull is meant to bring at most this part of a batch, by the largest rows seen lately."""
+"""A fetch aims at most at this part of a batch, by the largest recent rows."""
 
 
 class UnboundedRows:
-    """A RowSource over another whose batches stay near `batch_bytes`. One row is always asked for first."""
+    """A RowSource over another whose batches stay near `batch_bytes`. The first fetch is one row."""
 
     def __init__(self, source: RowSource, batch_bytes: int) -> None:
         self._source = source
@@ -50,6 +50,6 @@ class UnboundedRows:
         return max(1, min(MOST_ROWS_PER_PULL, int(self._batch_bytes * FILL / self._bytes_per_row)))
 
     def _learn(self, batch: pa.RecordBatch) -> None:
-        """A larger row is believed at once, smaller ones only by halves."""
+        """A larger row counts at once, smaller ones lower the estimate by half at most."""
         self.largest_pull_bytes = max(self.largest_pull_bytes, batch.nbytes)
         self._bytes_per_row = max(batch.nbytes / batch.num_rows, self._bytes_per_row / 2, 1.0)

@@ -14,7 +14,7 @@ class UnitFilter:
     """A part of a table: one slot of a partitioned table, a window of a change column, or (all None) the whole table.
 
     The window is `window_low` (exclusive) to `window_high` (inclusive), both server text in the column's own type, either may
-    be None for open. Rows whose window column is NULL belong to every window: nobody could say when they changed.
+    be None for open. Rows whose window column is NULL belong to every window: the time of their change is unknown.
     """
 
     slot: Slot | None = None
@@ -25,7 +25,7 @@ class UnitFilter:
 
     def __post_init__(self) -> None:
         if (self.slot is None) != (self.partitioning is None):
-            raise ValueError("a slot needs the partitioning it belongs to, and the other way round")
+            raise ValueError("a slot needs its partitioning, and the partitioning needs a slot")
         if self.window_column is None and (self.window_low is not None or self.window_high is not None):
             raise ValueError("a window needs its column")
 
@@ -36,9 +36,9 @@ WHOLE = UnitFilter()
 
 @dataclass(frozen=True)
 class Extracted:
-    """What one extraction did. `rows` crossed the wire, `counted_rows` is the server's own count in the same read view (they are
-    equal, or ExtractError was raised). `peak_queue_bytes` is the most that ever waited between reader and writer, `statements`
-    how many asked for the rows (and for the ends of slices)."""
+    """The report of one extraction. `rows` were read, `counted_rows` is the server's own count in the same read view (they are
+    equal, or ExtractError was raised). `peak_queue_bytes` is the maximum of the queue between reader and writer, `statements`
+    the number of statements for rows (and for the ends of slices)."""
 
     rows: int
     counted_rows: int

@@ -1,1 +1,1 @@
-"""SCD2: what must hold between the versions of one key, what is wrong, and how to put it right."""
+"""SCD type 2: the rules for versions of one key, version issues, and their repair."""

@@ -1,4 +1,4 @@
-"""What must hold between the versions of one key, and what does not.
+"""The rules for the versions of one key, and the issues that break them.
 
 One latest version, and it is the last; each version ends where the next begins; a version ends after it begins; latest and
 open are the same thing.
@@ -15,7 +15,7 @@ from dltsync_core.history.collation import CollationRule
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
 
 _SHOWN = 5
-"""So many spellings are told in full."""
+"""Number of keys that a message lists."""
 
 FindingKind: TypeAlias = Literal[
     "several_latest",
@@ -34,13 +34,13 @@ FindingKind: TypeAlias = Literal[
 
 
 Origin: TypeAlias = Literal["source", "warehouse", "unknown"]
-"""Who has it wrong: the source itself, only the warehouse, or the lake, which holds what the source said, cannot tell."""
+"""Where the issue comes from: the source has it too, only the warehouse has it, or the lake cannot show which."""
 
 
 @dataclass(frozen=True)
 class VersionIssue:
-    """One rule that one key breaks, or a doubt which keys are one (`spelt_differently`). `valid_from` tells which version (None:
-    the key as a whole). `is_mended`: the changes that are planned put it right."""
+    """One rule that one key breaks, or keys that may be one (`spelt_differently`). `valid_from` identifies the version (None:
+    the key as a whole). `is_mended`: the planned changes repair it."""
 
     kind: FindingKind
     key: tuple[str | None, ...]
@@ -67,7 +67,7 @@ def by_entity(versions: Iterable[Version]) -> Iterator[tuple[Version, ...]]:
 
 
 def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None) -> VersionIssue:
-    """That these entities may be one: only the server could tell. Whatever else is said of them may be wrong."""
+    """These entities may be one: only the server can compare their keys. Other issues of them could be wrong."""
     keys = sorted(
         {version.key for versions in entities for version in versions}, key=lambda key: [part or "" for part in key]
     )
@@ -75,7 +75,7 @@ def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None)
     more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
     under = "".join(f" under {_named(*column)}" for column in _in_doubt(entities, columns))
     return VersionIssue(
-        "spelt_differently", keys[0], None, f"{shown}{more} are spelt differently; may be one entity{under}"
+        "spelt_differently", keys[0], None, f"{shown}{more} are written differently and may be one entity{under}"
     )
 
 
@@ -95,7 +95,7 @@ def _named(column: str, spelling: CollationRule) -> str:
 
 
 def find_violations(versions: Sequence[Version]) -> tuple[VersionIssue, ...]:
-    """Everything that is wrong with one entity's versions, ordered by valid_from. Empty when all rules hold."""
+    """The issues of one entity's versions, ordered by valid_from. Empty when all rules hold."""
     return (
         *_of_key(versions),
         *(finding for version in versions if (finding := _of_version(version))),

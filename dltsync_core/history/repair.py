@@ -1,12 +1,12 @@
-"""From versions to the changes that mend them: pure, cautious, and nothing left to do the second time.
+"""From versions to the changes that repair them: pure, cautious, and idempotent.
 
-Repaired is what has one right answer: a version that another one follows ends at the latest where that one begins, and is
-not the latest; the last version, when open, is. Left alone, and reported, is what only the source can know: a gap may be a
-thing that was deleted and came back; a last version that is closed may be a deletion; two versions with the same start have
-no order; keys that are spelt differently may be one or several, and a change that is right for one is wrong for the other.
+An issue with one right answer is repaired: a version with a successor ends at the latest where the successor begins, and is
+not the latest; the last version, when open, is. Issues that only the source can answer are reported and not changed: a gap may be
+a thing that was deleted and came back; a last version that is closed may be a deletion; two versions with the same start have
+no order; keys that are written differently may be one or several, and a change that is right for one is wrong for the other.
 
-Where it is known what the source said, a version that the warehouse has otherwise becomes what the source said. A fault that the
-source has itself is left alone unless its repair is asked for: validation would find the difference, and the next load undo it.
+Where the source's version is known, a version that differs in the warehouse is set to the source's. An issue that the source
+has too is not changed without a request: validation would find the difference, and the next load would undo the change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dltsync_core.history.versions import SourceHistory, Version, VersionColumns
 
 
 class VersionStore(Protocol):
-    """A warehouse that holds versions."""
+    """A warehouse with versions."""
 
     def revise_versions(
         self,
@@ -32,14 +32,14 @@ class VersionStore(Protocol):
         *,
         apply: bool,
     ) -> RepairPlan:
-        """Show `decide` all versions of every key that may break a rule or be another's spelling (grouped by likeness, in it by
-        entity, ordered by valid_from), and change what it plans when `apply`. All in one transaction. The plan that was (or
+        """Give `decide` all versions of every key that may break a rule or equal another key (grouped by possible match, in it by
+        entity, ordered by valid_from), and make the planned changes when `apply`. All in one transaction. The plan that was (or
         would be) carried out, with the store's notes."""
 
 
 @dataclass(frozen=True)
 class VersionChange:
-    """A version as it is and as it should be."""
+    """A version before and after its repair."""
 
     before: Version
     after: Version
@@ -47,8 +47,8 @@ class VersionChange:
 
 @dataclass(frozen=True)
 class RepairPlan:
-    """What is wrong and what would be changed. `notes` are sentences about how the table writes its history; `left_alone`
-    counts the keys with findings of which nothing is changed."""
+    """Issues and planned changes. `notes` are sentences about how the table writes its history; `left_alone` counts the keys
+    with issues and without changes."""
 
     findings: tuple[VersionIssue, ...] = ()
     changes: tuple[VersionChange, ...] = ()
@@ -88,7 +88,7 @@ def plan_repair(
 def _wanted(
     versions: Sequence[Version], source: SourceHistory | None, *, including_source_faults: bool
 ) -> tuple[Version, ...]:
-    """The versions of one entity as they should be: what the source said, and the rules upon it when that is asked for."""
+    """The repaired versions of one entity: the source's values, and the rules applied to them on request."""
     after = tuple(versions) if source is None else tuple(_restored(versions, source))
     if not including_source_faults or any(finding.kind == "same_start" for finding in find_violations(after)):
         return after
@@ -96,8 +96,8 @@ def _wanted(
 
 
 def _restored(versions: Sequence[Version], source: SourceHistory) -> Iterator[Version]:
-    """Each version with the end and the flag that the source said; as it is where the source does not have it, or the warehouse
-    has it several times."""
+    """Each version with the source's end and flag; unchanged where the source does not have it, or the warehouse has it several
+    times."""
     times = Counter((version.key, version.valid_from) for version in versions)
     for version in versions:
         said = [each for each in source.get(version.key, ()) if each.valid_from == version.valid_from]
@@ -109,7 +109,7 @@ def _restored(versions: Sequence[Version], source: SourceHistory) -> Iterator[Ve
 
 
 def _as_source(versions: Sequence[Version], source: SourceHistory | None) -> tuple[Version, ...] | None:
-    """The entity as the source has it. None: not known."""
+    """The entity at the source. None: unknown."""
     if source is None:
         return None
     pattern = {version.key: version for version in versions}
@@ -130,7 +130,7 @@ def _as_source(versions: Sequence[Version], source: SourceHistory | None) -> tup
 def _judged(
     found: Sequence[VersionIssue], after: Sequence[Version], said: Sequence[Version] | None
 ) -> Iterator[VersionIssue]:
-    """The findings with their origin, and whether they are over afterwards."""
+    """The issues with their origin, and whether the changes repair them."""
     left = {(finding.kind, finding.valid_from) for finding in find_violations(after)}
     at_source = {(finding.kind, finding.valid_from) for finding in find_violations(said)} if said else set()
     for finding in found:
@@ -140,7 +140,7 @@ def _judged(
 
 
 def _origin_of_doubt(entities: Sequence[Sequence[Version]], source: SourceHistory | None) -> Origin:
-    """Keys that are spelt differently: the source's doing when it has them in several spellings as well."""
+    """Keys that are written differently: origin source when the source has several of them too."""
     if source is None:
         return "unknown"
     there = [versions for versions in entities if any(source.get(version.key) for version in versions)]
@@ -148,18 +148,18 @@ def _origin_of_doubt(entities: Sequence[Sequence[Version]], source: SourceHistor
 
 
 def repaired_versions(versions: Sequence[Version]) -> Iterator[Version]:
-    """The versions of one entity as they should be. No two begin at the same moment; they are ordered by valid_from."""
+    """The repaired versions of one entity. No two begin at the same moment; they are ordered by valid_from."""
     for version, following in pairwise(versions):
         yield _changed(version, _end_before(version, following), is_latest=False)
     last = versions[-1]
     if last.valid_to is not None and last.valid_to <= last.valid_from and last.is_latest:
-        yield _changed(last, None, is_latest=True)  # it cannot have ended before it began, and it claims to be valid
+        yield _changed(last, None, is_latest=True)  # it cannot end before its start, and its flag marks it as valid
     else:
         yield _changed(last, last.valid_to, is_latest=last.is_latest or last.valid_to is None)
 
 
 def _end_before(version: Version, following: Version) -> int:
-    """Where a version ends that another follows. An end of its own that leaves a gap stays."""
+    """The end of a version with a successor. An end of its own that leaves a gap stays."""
     if version.valid_to is not None and version.valid_from < version.valid_to <= following.valid_from:
         return version.valid_to
     return following.valid_from

@@ -1,4 +1,4 @@
-"""Versions of history as values, and the door through which a warehouse shows and changes them."""
+"""Versions of history as values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class VersionColumns:
-    """Which columns of a table make its history. `spellings` says for each business key how the source compares its text; None
-    where every difference makes another key (no text). Left out: none is text."""
+    """The columns of a table's history. `spellings` gives for each business key how the source compares its text; None
+    for keys that are not text. Left out: none is text."""
 
     business_keys: tuple[str, ...]
     effective_date: str
@@ -29,7 +29,7 @@ class VersionColumns:
 
     @property
     def compared(self) -> tuple[tuple[str, CollationRule | None], ...]:
-        """Each business key with its spelling."""
+        """Each business key with its collation rule."""
         spellings = self.spellings or (None,) * len(self.business_keys)
         return tuple(zip(self.business_keys, spellings, strict=True))
 
@@ -38,10 +38,10 @@ class VersionColumns:
 class Version:
     """One row of history, valid in [valid_from, valid_to).
 
-    Moments are nanoseconds since 1970, UTC, exact whatever the column's type. `valid_to` None means open: whatever a table
-    writes there (NULL, 9999-12-31) and whether its ends belong to the version is the store's knowledge. `row` is the store's
-    handle, good within one transaction. `key` is for people, as spelt. Versions of one `entity` are surely versions of one thing;
-    versions of several entities that are alike in `like` may be (`Spelling.same_as` and `.like` of the key). Empty: the key.
+    Moments are nanoseconds since 1970, UTC, exact whatever the column's type. `valid_to` None means open: the store translates
+    a table's open ends (NULL, 9999-12-31) and inclusive ends. `row` is the store's handle, valid within one transaction. `key`
+    is for people, as written. Versions of one `entity` are surely versions of one thing; versions of several entities that are
+    alike in `like` may be (`Spelling.same_as` and `.like` of the key). Empty: the key.
     """
 
     row: int
@@ -52,12 +52,12 @@ class Version:
     entity: tuple[str | None, ...] = ()
     like: tuple[str | None, ...] = ()
     step: int = 0
-    """What is added to the end that the table writes to make `valid_to`: where ends belong to their version."""
+    """Added to the table's end to get `valid_to`, where ends are inclusive."""
 
 
 @dataclass(frozen=True)
 class SourceVersion:
-    """A version as the source said it at the last load. `written_to` is the end as it is written there; None means open."""
+    """A version of the source at the last load. `written_to` is the end as written there; None means open."""
 
     valid_from: int
     written_to: int | None
@@ -65,11 +65,11 @@ class SourceVersion:
 
 
 SourceHistory: TypeAlias = Mapping[tuple[str | None, ...], Sequence[SourceVersion]]
-"""The source's versions by business key, spelt as in `Version.key`."""
+"""The source's versions by business key, written as in `Version.key`."""
 
 
 def moment_text(moment: int | None) -> str | None:
-    """A moment for people: ISO with as many digits as it needs. None stays None (open)."""
+    """A date and time as ISO text with as many digits as needed. None stays None (open)."""
     if moment is None:
         return None
     seconds, nanos = divmod(moment, _SECOND)

@@ -13,7 +13,7 @@ from dltsync_core.identity import TableName, in_shell
 def check_policy(table: TableName, policy: SchemaDrift, findings: Sequence[ColumnChange], *, accepted: bool) -> None:
     """Raises DriftError when the policy stops the table. `evolve` stops nothing here: what the warehouse cannot take exactly
     is refused by the warehouse."""
-    changes = [finding for finding in findings if finding.changes_shape]
+    changes = [finding for finding in findings if finding.changes_schema]
     if not changes or policy == "evolve" or (policy == "ask" and accepted):
         return
     if policy == "ask":
@@ -31,7 +31,7 @@ def check_policy(table: TableName, policy: SchemaDrift, findings: Sequence[Colum
 
 def refusal(table: TableName, findings: Sequence[ColumnChange], why: str, remedy: str) -> DriftError:
     """A DriftError that names every finding; they ride along as the fact `findings`."""
-    said = "; ".join(finding.sentence for finding in findings if finding.changes_shape)
+    said = "; ".join(finding.sentence for finding in findings if finding.changes_schema)
     changed = f"changed shape: {said}; " if said else "cannot be loaded in its present shape: "
     return DriftError(
         f"{table} {changed}{why}. Nothing was read or written",

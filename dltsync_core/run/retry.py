@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dltsync_core.connect.retry import Budget, Failed, run_with_retries
+from dltsync_core.connect.retry import Budget, FailedAttempt, run_with_retries
 from dltsync_core.identity import TableName
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.events import Stage
@@ -27,13 +27,13 @@ def with_retries(
         context.raise_if_stopped()
         return work()
 
-    def report(failure: Failed) -> None:
+    def report(failure: FailedAttempt) -> None:
         context.reporter.retrying(stage, table, unit, load_id, failure.message)
 
     return run_with_retries(
         attempt,
         Budget(processing.retry_attempts, processing.retry_budget_seconds),
-        purse=context.patience,
+        shared_budget=context.patience,
         sleep=context.sleep,
         on_failure=report,
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from dltsync_core.connect.retry import Budget, Failed, Retry, run_with_retries
+from dltsync_core.connect.retry import Budget, FailedAttempt, Retry, run_with_retries
 from dltsync_core.errors import LedgerUnavailable
 from dltsync_core.state.transient_errors import LEDGER
 
@@ -58,6 +58,6 @@ class Patience:
         self._in_vain = False
         return result
 
-    def _say(self, failure: Failed) -> None:
+    def _say(self, failure: FailedAttempt) -> None:
         if isinstance(failure.decision, Retry):  # the last one is raised
             self._tell(f"the ledger is away: {failure.message}")

@@ -104,7 +104,7 @@ def _recourse_of(error: BaseException) -> RetryKind | None:
 
 LEDGER: Final = Policy(
     retry_kind_of=_recourse_of,
-    rhythms={
+    backoffs={
         RetryKind.SAME_CONNECTION: Backoff(0.0, 0.5, 5.0),
         RetryKind.NEW_TRANSACTION: Backoff(0.0, 0.2, 2.0),
         RetryKind.NEW_CONNECTION: Backoff(0.1, 0.5, 5.0),

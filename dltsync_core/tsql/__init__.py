@@ -1,1 +1,1 @@
-"""The text of statements, as pure functions. `fragments` is the only file that quotes."""
+"""The text of T-SQL statements, as pure functions. `fragments` is the only file that quotes."""

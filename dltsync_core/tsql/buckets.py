@@ -1,7 +1,7 @@
-"""Buckets: the parts that rows fall into by the digest of their key. Few of them hold what differs. Twin of `digest/buckets.py`.
+"""Buckets: rows grouped by the digest of their key, so that few buckets contain the differences. Twin of `digest/buckets.py`.
 
 The key of a row is hashed as a whole row is (tsql/digest.py). The first bytes of that hash, read as a number, are the bucket.
-Keys are compared nowhere: not their order nor a collation decides, and a key may be of any type that has a lossless text.
+Keys are not compared: neither their order nor a collation matters, and a key may be of any type that has a lossless text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGEST = 7
 
 @dataclass(frozen=True)
 class Buckets:
-    """Some buckets: `length` bytes of the hash tell them apart, `numbers` are those bytes as numbers. Not empty."""
+    """Some buckets: the first `length` bytes of the hash as `numbers`. Not empty."""
 
     length: int
     numbers: tuple[int, ...]
@@ -42,8 +42,8 @@ def digest_by_bucket(
     *,
     algorithm: HashAlgorithm,
 ) -> Statement:
-    """One row per bucket that has rows: bucket, n, s1, s2. `key` are places in `columns`, from 0. With `within` only the rows of
-    these buckets are looked at, and only their own values are hashed."""
+    """One row per bucket that has rows: bucket, n, s1, s2. `key` are positions in `columns`, from 0. With `within` only the
+    rows of these buckets are read, and only their own values are hashed."""
     texts = numbered(len(columns))
     of_key = hashed([texts[place] for place in key], algorithm)
     return sql(
@@ -65,7 +65,7 @@ def in_buckets(key: Sequence[ColumnFacts], within: Buckets, algorithm: HashAlgor
 
 
 def _bucket(digest: Sql, length: int) -> Sql:
-    # By way of binary(n): a conversion from varbinary to bigint takes the bytes from the other end.
+    # Through binary(n): a conversion from varbinary to bigint takes the bytes from the other end.
     return sql(
         "CAST(CAST(SUBSTRING({digest}, 1, {length}) AS {kind}) AS bigint)",
         digest=digest,
@@ -75,7 +75,7 @@ def _bucket(digest: Sql, length: int) -> Sql:
 
 
 def _among(digest: Sql, within: Buckets) -> Sql:
-    # Joined with the numbers, not compared with one after the other: a list is a chain of alternatives, and each would hash anew.
+    # A join with the numbers: an IN list is a chain of comparisons, and each would compute the hash again.
     numbers = [sql("(CAST({number} AS bigint))", number=Parameter(str(number))) for number in within.numbers]
     return sql(
         "{bucket} IN (SELECT w.number FROM (VALUES {numbers}) AS w(number))",

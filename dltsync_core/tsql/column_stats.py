@@ -1,4 +1,4 @@
-"""Figures of a table or of each of its slots, in one pass: rows, NULLs, exact sums, the least and the greatest moment."""
+"""Figures of a table or of each of its slots, in one pass: rows, NULLs, exact sums, the least and the greatest date or time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _figure(column: SummaryColumn, figure: Figure) -> Sql:
 
 
 def _half(column: SummaryColumn, figure: Figure) -> Sql:
-    """By its digits: no arithmetic of the server keeps all 38 of them and their scale."""
+    """By its digits: no arithmetic of the server preserves all 38 of them and their scale."""
     half = Literal(HALF_DIGITS)
     digits = sql("REPLACE(REPLACE({text}, '-', ''), '.', '')", text=as_text(column.column))
     # Zeros in front of it, as many as a half has: without the last half, so many characters are left as it has digits.

@@ -11,7 +11,8 @@ from dltsync_core.tsql.values import from_text
 def slot_condition(column: ColumnFacts, slot: PartitionRange) -> Sql | None:
     """The condition that holds for exactly the rows of a slot; None when it holds for every row of the table.
 
-    Comparisons never hold for NULL, so the slot that NULL rows lie in asks for them. A NULL boundary is below every value.
+    Comparisons never hold for NULL, so the condition of the slot with the NULL rows includes them. A NULL boundary is below
+    every value.
     """
     name = Identifier(column.name)
     nulls = slot.holds_null and column.is_nullable

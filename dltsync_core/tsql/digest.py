@@ -3,7 +3,7 @@
 Canonical row text: for each column in order `~` for NULL, else `<bytes>:<text>`, where <bytes> is DATALENGTH of the column's
 lossless text (tsql/values.py). That is unambiguous whatever the data holds. The row digest is HASHBYTES over the row text
 as UTF-16LE; its first two groups of eight bytes, read as signed big-endian numbers, are summed over all rows. A sum does not
-depend on order and sees duplicates, which an XOR would not.
+depend on order and shows duplicates, which an XOR would not.
 """
 
 from __future__ import annotations
@@ -87,16 +87,18 @@ def _row_digests(
     high: ColumnFacts | None = None,
 ) -> Sql:
     texts = named_texts(columns)
-    kept: list[Sql] = []
+    columns_of_row: list[Sql] = []
     if slot is not None:
         texts.insert(0, sql("{slot} AS slot", slot=slot))
-        kept.append(sql("x.slot"))
+        columns_of_row.append(sql("x.slot"))
     if high is not None:
         texts.append(sql("{high} AS high", high=Identifier(high.name)))
-        kept.append(sql("x.high"))
+        columns_of_row.append(sql("x.high"))
     return sql(
-        "\n  SELECT {kept}\n  FROM (\n    SELECT {texts}\n    FROM {table}{where}) AS x",
-        kept=join(", ", [*kept, sql("{digest} AS d", digest=hashed(numbered(len(columns)), algorithm))]),
+        "\n  SELECT {columns_of_row}\n  FROM (\n    SELECT {texts}\n    FROM {table}{where}) AS x",
+        columns_of_row=join(
+            ", ", [*columns_of_row, sql("{digest} AS d", digest=hashed(numbered(len(columns)), algorithm))]
+        ),
         texts=join(",\n      ", texts),
         table=table(name),
         where=where([condition]),

@@ -1,9 +1,9 @@
 """The only file that quotes T-SQL.
 
-A statement is composed from marked parts: constant text (a literal in our source, so typed LiteralString), identifiers,
+A statement is composed from marked parts: constant text (a literal in the source code, so typed LiteralString), identifiers,
 literals for DDL, declared types, and parameters. Values and names never meet an f-string; parts become text once, in
 `Sql.render`. Parameters always travel as text and are converted to their column's type by the statement itself, because a
-driver binds Python values as types of its own choosing, and then partitions are not eliminated.
+driver binds Python values as types of its own choice, which prevents partition elimination.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _COLLATION = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 
 @dataclass(frozen=True)
 class Text:
-    """Constant text of ours."""
+    """Constant text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A name, delimited with brackets. Raises ValueError for what can be no name."""
+    """A name, delimited with brackets. Raises ValueError for text that cannot be a name."""
 
     name: str
 
@@ -55,7 +55,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class TypeName:
-    """A declared type such as `decimal(18,2)`. Raises ValueError for anything that is not spelt like one."""
+    """A declared type such as `decimal(18,2)`. Raises ValueError for any other text."""
 
     name: str
 
@@ -77,7 +77,7 @@ class CollationName:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that travels beside the text."""
+    """A value that is sent separately from the text."""
 
     value: str
 
@@ -87,7 +87,7 @@ Part: TypeAlias = Text | Identifier | Literal | TypeName | CollationName | Param
 
 @dataclass(frozen=True)
 class Statement:
-    """What a driver takes: text with `?` markers, and their values in order."""
+    """The input of a driver: text with `?` markers, and their values in order."""
 
     text: str
     parameters: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Sql:
-    """Composed parts. Two are added by putting one behind the other."""
+    """Composed parts. `+` concatenates two."""
 
     parts: tuple[Part, ...]
 

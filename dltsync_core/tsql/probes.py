@@ -1,4 +1,4 @@
-"""Cheap looks at a table: has anything changed since the last commit?"""
+"""Probes: cheap queries that show whether a table changed since the last commit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dltsync_core.tsql.values import from_text
 
 
 def slot_number(function: str, column: ColumnFacts) -> Sql:
-    """The number of the slot a row lies in; also right for NULL."""
+    """The number of the slot of a row; also correct for NULL."""
     return sql("$PARTITION.{function}({column})", function=Identifier(function), column=Identifier(column.name))
 
 
@@ -62,7 +62,7 @@ def rowversions(name: TableName, column: ColumnFacts, ceiling: str) -> Statement
 
 
 def checksum_table(name: TableName, columns: Sequence[ColumnFacts]) -> Statement:
-    """One row: n, and the CHECKSUM_AGG of BINARY_CHECKSUM over the columns as text. Weak: equal proves nothing."""
+    """One row: n, and the CHECKSUM_AGG of BINARY_CHECKSUM over the columns as text. Weak: equal results prove nothing."""
     return sql(
         "SELECT COUNT_BIG(*) AS n, CONVERT(varchar(20), CHECKSUM_AGG(BINARY_CHECKSUM({columns}))) AS s1\nFROM {table}",
         columns=join(", ", [Identifier(c.name) for c in columns]),

@@ -54,7 +54,7 @@ def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condit
         )
         for position, _ in enumerate(columns, start=1)
     ]
-    # The texts in a table of their own: that of a variant is a subquery, which no aggregate takes (error 130).
+    # The texts in a derived table: that of a variant is a subquery, which no aggregate accepts (error 130).
     texts = [
         sql(
             "CAST({value} AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 AS {alias}",
@@ -73,7 +73,7 @@ def count_replacements(name: TableName, columns: Sequence[ColumnMapping], condit
 
 
 def where(conditions: Iterable[Sql | None]) -> Sql:
-    """A WHERE clause of the conditions there are, on a line of its own; nothing when there are none."""
+    """A WHERE clause of the given conditions, on a line of its own; empty without any."""
     present = [c for c in conditions if c is not None]
     return sql("\nWHERE {all}", all=join(" AND ", present)) if present else Sql(())
 
@@ -100,7 +100,7 @@ def _expression(mapping: ColumnMapping) -> Sql:
 
 
 def _cast_to(mapping: ColumnMapping) -> str:
-    """The type a column is cast to. A size that is known keeps a value out of the server's and the driver's way for (max)."""
+    """The type a column is cast to. A known size avoids the server's and the driver's slower handling of (max)."""
     column = mapping.column
     if mapping.source is SourceForm.AS_MAX:
         return "varbinary(max)" if column.type_name == "image" else "nvarchar(max)"

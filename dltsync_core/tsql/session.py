@@ -8,7 +8,7 @@ from dltsync_core.tsql.fragments import Sql, Statement, sql
 def view_facts(*, ceiling: bool) -> Statement:
     """One row: snapshot_state (1: SNAPSHOT transactions are allowed), and with `ceiling` the rowversion ceiling.
 
-    `ceiling` is MIN_ACTIVE_ROWVERSION(): no transaction still open will commit a rowversion below it. It is read before the
+    `ceiling` is MIN_ACTIVE_ROWVERSION(): no open transaction will commit a rowversion below it. It is read before the
     snapshot begins, because it ignores isolation: read later it would cover commits the snapshot does not see.
     """
     lowest = sql(",\n  CONVERT(varchar(18), MIN_ACTIVE_ROWVERSION(), 1) AS ceiling") if ceiling else Sql(())
@@ -22,7 +22,7 @@ def view_facts(*, ceiling: bool) -> Statement:
 
 def open_transactions() -> Statement:
     """One row per transaction that has written to this database and is still open, oldest first and at most three: session_id
-    (NULL without one), login_name, program_name, host_name, since (server local time), seconds. Our own is not among them.
+    (NULL without one), login_name, program_name, host_name, since (server local time), seconds. The own one is excluded.
 
     Needs VIEW SERVER STATE (VIEW SERVER PERFORMANCE STATE from 2022 on, VIEW DATABASE STATE in Azure SQL Database), else error
     300 or 297. `database_transaction_begin_time` is NULL until the transaction writes its first log record

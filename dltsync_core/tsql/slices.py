@@ -1,7 +1,7 @@
-"""Reading in slices along a unique key: what lies beyond a key, up to a key, and which key is so many rows further.
+"""Reading in slices along a unique key: conditions for rows after a key and up to a key, and the key at a row position.
 
 NULL sorts below every value, as ORDER BY puts it. Only the server compares: texts by the column's own collation, which is
-the one it sorts by. Keys travel as the server's own text and come back in exactly the column's type.
+the one it sorts by. Keys are sent as the server's own text and converted to exactly the column's type.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ KeyText = tuple[str | None, ...]
 
 
 def after_key(key: Sequence[ColumnFacts], values: KeyText) -> Sql:
-    """The rows beyond this key, in key order."""
+    """The rows after this key, in key order."""
     terms = [join(" AND ", [*_equal(key, values, i), _greater(key[i], values[i])]) for i in range(len(key))]
     if len(terms) == 1:
         return terms[0]
-    # The server looks up an index by a plain bound on the first column; from the alternatives alone it would scan.
+    # The server seeks an index by a plain bound on the first column; with the alternatives alone it would scan.
     lead = [] if values[0] is None else [_compared(key[0], ">=", values[0])]
     return join(" AND ", [*lead, _either(terms)])
 
 
 def upto_key(key: Sequence[ColumnFacts], values: KeyText) -> Sql:
-    """The rows up to this key and at it."""
+    """The rows up to this key, inclusive."""
     last = len(key) - 1
     terms = []
     for i, column in enumerate(key):
@@ -58,7 +58,7 @@ def key_at(name: TableName, key: Sequence[ColumnFacts], condition: Sql | None, p
 
 
 def in_key_order(key: Sequence[ColumnFacts]) -> Sql:
-    """ORDER BY, on a line of its own, by the columns of the table `t`: a bare name would mean an alias of the same name."""
+    """ORDER BY, on a line of its own, by the columns of the table `t`: a bare name could be an alias of the same name."""
     return sql("\nORDER BY {columns}", columns=join(", ", [sql("t.{name}", name=Identifier(c.name)) for c in key]))
 
 

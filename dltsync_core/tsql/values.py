@@ -2,9 +2,9 @@
 
 CONVERT's default styles lose: datetime minutes, float all but six digits, money all but two decimals. The styles that are used
 (23, 121 and 126 of dates and times, 1 of bytes, 3 of floats) are defined to the last character. Those of money are not the
-same in every engine that speaks T-SQL, so money goes by way of the decimal that holds it exactly. A datetimeoffset is its
+same in every engine that speaks T-SQL, so money is converted through the decimal that holds it exactly. A datetimeoffset is its
 local time and its offset as ISO 8601 writes them: style 121 puts a blank before the offset, which DuckDB and other readers do
-not take.
+not accept.
 """
 
 from __future__ import annotations
@@ -49,10 +49,9 @@ _CONVERSIONS: dict[str, LiteralString] = {
 _LOCAL_AND_OFFSET: LiteralString = (
     "CONVERT(varchar(27), CAST({value} AS {local}), 121) + RIGHT(CONVERT(varchar(40), {value}, 121), 6)"
 )
-"""As datetime2 the local time is left of it, with all its digits; the offset is the last six characters of any style that has
-it."""
+"""As datetime2 it is the local time with all its digits; the offset is the last six characters of any style that has one."""
 _CLR_BYTES: LiteralString = "CONVERT(varchar(max), CAST({value} AS varbinary(max)), 1)"
-"""geometry, geography and the types of the database's own: what they are serialised as."""
+"""geometry, geography and the types of the database's own: their serialised bytes."""
 _VARIANT: LiteralString = """(SELECT t.base + N':' + CASE
       WHEN t.base IN (N'bit', N'tinyint', N'smallint', N'int', N'bigint') THEN CONVERT(nvarchar(4000), CAST(t.v AS bigint))
       WHEN t.base IN (N'decimal', N'numeric') THEN CONVERT(nvarchar(4000), t.v)
@@ -72,7 +71,8 @@ _VARIANT: LiteralString = """(SELECT t.base + N':' + CASE
     FROM (SELECT {value} AS v, CAST(SQL_VARIANT_PROPERTY({value}, 'BaseType') AS nvarchar(128)) + CASE
       WHEN CAST(SQL_VARIANT_PROPERTY({value}, 'BaseType') AS nvarchar(128)) IN (N'char', N'varchar')
         AND DATALENGTH({value}) > 4000 THEN N' bytes' ELSE N'' END AS base) AS t)"""
-"""A variant cannot be cast to a (max) type, and code page text cut to nvarchar(4000) would be cut without a word: its bytes."""
+"""A variant cannot be cast to a (max) type, and a cast of code page text to nvarchar(4000) would cut it without an error: so
+its bytes are used."""
 LONGEST_NVARCHAR = 4000
 _DATE_ALONE = len("yyyy-mm-dd")
 _LARGEST_HEX = 3999
@@ -119,7 +119,7 @@ def from_text(column: ColumnFacts, text: str) -> Sql:
     if column.type_name in {"binary", "varbinary", "rowversion"}:
         return sql("CONVERT({exact}, {value}, 1)", exact=exact, value=value)
     if column.type_name in {"datetime", "smalldatetime"}:
-        # Without the style the reading of the text would depend on the session's language; it wants the time as well.
+        # Without the style the conversion depends on the session's language; style 126 needs the time as well.
         value = Parameter(f"{text}T00:00:00" if len(text) == _DATE_ALONE else text)
         return sql("CONVERT({exact}, {value}, 126)", exact=exact, value=value)
     return sql("CAST({value} AS {exact})", exact=exact, value=value)

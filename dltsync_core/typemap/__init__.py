@@ -1,4 +1,4 @@
-"""What a column becomes: SQL Server type -> Arrow field, exact or refused, with a contract that says which."""
+"""Maps columns: SQL Server type -> Arrow field, exact or refused, with a fidelity contract."""
 
 from __future__ import annotations
 

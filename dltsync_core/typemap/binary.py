@@ -1,8 +1,8 @@
 """Bytes: binary, varbinary (also FILESTREAM), image, rowversion, and uniqueidentifier as the text of its sixteen.
 
-binary keeps its zero bytes at the end; an empty value is not NULL. rowversion (`timestamp` by its old name) is no moment: eight
+binary has its zero bytes at the end; an empty value is not NULL. rowversion (`timestamp` by its old name) is not a time: eight
 bytes that grow with every change in the database. A uniqueidentifier is 36 upper-case characters, as the server and the driver
-write it; as text it sorts otherwise than SQL Server sorts it.
+write it; as text it sorts differently than in SQL Server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HINT = {"data_type": "binary"}
 _OCTETS = frozenset({"binary", "varbinary", "image", "rowversion", "uniqueidentifier"})
 
 
-def map_octets(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+def map_binary(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
     """The mapping of bytes, None for another type. (max) types use Arrow's 64-bit offsets."""
     name = column.type_name
     if name not in _OCTETS:

@@ -1,9 +1,9 @@
-"""CLR types: hierarchyid, geometry, geography, and those a database brings along itself.
+"""CLR types: hierarchyid, geometry, geography, and types that a database defines itself.
 
-hierarchyid as text (`/1/2.1/`) is the whole value and reads well; `bytes` is its stored form, which sorts as the server does.
-geometry and geography are kept as the server serialises them, which is the only form that has everything: SRID, Z, M, arcs and
-all bits of every coordinate. `wkb` and `text` are what other programs read; both come with Z and M and without the SRID, and
-text writes coordinates in decimal. Types of the database's own come as their serialised bytes.
+hierarchyid as text (`/1/2.1/`) is the whole value and readable; `bytes` is its stored form, which sorts as on the server.
+geometry and geography are loaded as the server serialises them, the only complete form: SRID, Z, M, arcs and all bits of every
+coordinate. `wkb` and `text` are for other programs; both have Z and M and no SRID, and
+text writes coordinates in decimal. Types of the database's own are loaded as their serialised bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def map_clr(column: ColumnFacts, representation: str | None) -> ColumnMapping | 
     if column.type_name == "hierarchyid":
         if chosen(column, representation, ("text", "bytes")) == "bytes":
             return _bytes(column)
-        note = "the path, for instance /1/2.1/; as text it sorts otherwise than at the source"
+        note = "the path, for instance /1/2.1/; as text it sorts differently than at the source"
         return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.SERVER_TEXT, note=note)
     if column.type_name in _SPATIAL:
         wanted = chosen(column, representation, ("bytes", "wkb", "text"))

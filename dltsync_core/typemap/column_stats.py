@@ -1,5 +1,5 @@
-"""Figures that describe rows without showing one: how many NULLs a column has, what its numbers add up to, how far its moments
-reach. Every place computes them in its own way; here is which figures a column has, and how they are written to be equal.
+"""Column statistics: NULLs, exact sums, least and greatest values of a column. Source, lake and warehouse compute them each in
+their own way; this file defines which figures a column has, and the text that makes them comparable.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX: Final = "max"
 
 HALF_DIGITS = 19
 """A sum of 38 digits overflows with its second row. Wider numbers are added up in two halves of that many digits, each of
-which has room for as many rows as a half has values."""
+which has room for 10^19 rows."""
 
 WIDEST_WHOLE = 26
-"""Digits of a number that is added up as it is: 38 digits hold a million million of them."""
+"""Digits of a number that is added up undivided: 38 digits hold a million million of them."""
 
 _WHOLE_NUMBERS = frozenset({"bit", "tinyint", "smallint", "int", "bigint"})
 _DECIMALS = frozenset({"decimal", "numeric"})
@@ -37,13 +37,13 @@ _EXACT = Context(prec=160, traps=[Inexact])
 
 
 class Figure(str, Enum):
-    """One value that a place is asked for."""
+    """One value that source, lake or warehouse computes."""
 
     NULLS = "nulls"
     TOTAL = "total"
     """The sum, with the column's scale."""
     TOTAL_HIGH = "total_high"
-    """The sum of what stands before the last HALF_DIGITS digits, as whole numbers, each with its own sign."""
+    """The sum of the digits before the last HALF_DIGITS ones, as whole numbers, each with its own sign."""
     TOTAL_LOW = "total_low"
     """The sum of the last HALF_DIGITS digits, likewise."""
     LOW = "low"
@@ -52,7 +52,7 @@ class Figure(str, Enum):
 
 @dataclass(frozen=True)
 class SummaryColumn:
-    """A column and the figures that are asked of it. `scale` is that of its sum."""
+    """A column and its figures. `scale` is that of its sum."""
 
     mapping: ColumnMapping
     figures: tuple[Figure, ...]
@@ -68,34 +68,34 @@ class SummaryColumn:
 
     @property
     def ordered_as_text(self) -> bool:
-        """Whether its least value is that of its texts: moments with different offsets have no other order that a text has."""
+        """Whether its least value is that of its texts, which do not sort as their instants do."""
         return self.column.type_name == "datetimeoffset" and self.mapping.source.is_text
 
     @property
     def without_offset(self) -> bool:
-        """Whether moments with an offset are kept as the instants they are."""
+        """Whether values with an offset are stored as instants."""
         return self.column.type_name == "datetimeoffset" and not self.ordered_as_text
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`figures` are texts by column and name (nulls, sum, min, max); None: there is no such value. A column that the place does
-    not have is not in it, nor one that it has in a type which is none of the column's: that is in `strange`, with the type."""
+    """`figures` are texts by column and name (nulls, sum, min, max); None: there is no such value. A column that is missing
+    there is not in `figures`; a column of an unexpected type is in `unexpected_types`, with that type."""
 
     rows: int
     figures: Mapping[str, Mapping[str, str | None]]
-    strange: Mapping[str, str] = field(default_factory=dict)
+    unexpected_types: Mapping[str, str] = field(default_factory=dict)
 
 
 def summary_columns(
     mapping: TableMapping, *, decimals: bool = True, whole_numbers: bool = True, moments: bool = True
 ) -> tuple[SummaryColumn, ...]:
-    """What is asked of each column, in order: NULLs of all of them, and what else is wanted."""
+    """The figures of each column, in order: NULLs of all of them, and the chosen others."""
     return tuple(_column(m, decimals=decimals, whole_numbers=whole_numbers, moments=moments) for m in mapping.columns)
 
 
 def summary_of(rows: int, columns: Iterable[SummaryColumn], answers: Iterable[str | int | None]) -> Summary:
-    """The summary from the answers of a place, in the order of the columns and their figures."""
+    """The summary from the values of a query, in the order of the columns and their figures."""
     rest = iter(answers)
     return Summary(
         rows, {column.name: _written(column, {figure: next(rest) for figure in column.figures}) for column in columns}
@@ -103,13 +103,13 @@ def summary_of(rows: int, columns: Iterable[SummaryColumn], answers: Iterable[st
 
 
 def no_rows(columns: Iterable[SummaryColumn]) -> Summary:
-    """The summary of nothing."""
+    """The summary of no rows."""
     wanted = tuple(columns)
     return summary_of(0, wanted, [None for column in wanted for _ in column.figures])
 
 
 def plain(units: int, scale: int) -> str:
-    """So many units of the last digit, as plain digits with the scale: `-12.5000`."""
+    """`units` of the last digit as a plain number with the scale: `-12.5000`."""
     if scale <= 0:
         return str(units * 10**-scale)
     digits = str(abs(units)).rjust(scale + 1, "0")
@@ -147,14 +147,14 @@ def _written(column: SummaryColumn, found: Mapping[Figure, str | int | None]) ->
 
 
 def _total(text: str, scale: int) -> str:
-    """With the column's scale; a number with more digits, from a place that kept other ones, stays as it is."""
+    """With the column's scale; a number with more digits (the warehouse may hold more) stays unchanged."""
     number = Decimal(text)
     units = number.scaleb(scale, _EXACT)
     return plain(int(units), scale) if units == units.to_integral_value() else text
 
 
 def _instant(text: str) -> str:
-    """The server's text of a moment with its offset, as UTC without one. Text that has none is UTC already."""
+    """The server's text of a datetimeoffset, as UTC without offset. Text without an offset is UTC already."""
     found = _WITH_OFFSET.fullmatch(text)
     if found is None:
         return text

@@ -2,14 +2,14 @@
 
 datetime2(7) counts 100 ns from year 1 to 9999. timestamp[ns] holds 100 ns but only from 1677 to 2262; timestamp[us] holds all
 years but loses the seventh digit. So: `nanoseconds` refuses a value outside that range, `microseconds` refuses a value whose
-seventh digit is not 0, `text` takes everything. `open_end` is `microseconds` with one exception: the greatest value of the
-type, which usually means an open end, is kept as the last microsecond of the calendar, and the value that would look the same
-(its seventh digit 0) stops the load. So every value can still be given back exactly. It is the default of an scd table's end
-date. The end of a system-versioned row's period is 9999-12-31 23:59:59.9999999 while the row is current, so text is its
-default in other tables; for every other datetime2(7) it is nanoseconds.
+seventh digit is not 0, `text` holds every value. `open_end` is `microseconds` with one exception: the greatest value of the
+type, which usually means an open end, is stored as the last microsecond of the calendar, and the value that would be stored the
+same (its seventh digit 0) stops the load. So every value can be restored exactly. It is the default of an scd table's end date.
+The end of a system-versioned row's period is 9999-12-31 23:59:59.9999999 while the row is current, so text is its default in
+other tables; for every other datetime2(7) it is nanoseconds.
 
-datetime lies on a grid of 1/300 s and comes as the server shows it: .000, .003 or .007. A datetimeoffset is text with its
-offset; `utc` keeps the instant and loses the offset, `utc_open_end` does so with the exception above. The choice is made from
+datetime lies on a grid of 1/300 s and is loaded as the server shows it: .000, .003 or .007. A datetimeoffset is text with its
+offset; `utc` is the instant and loses the offset, `utc_open_end` does so with the exception above. The choice is made from
 catalogue and config, never from the rows, so that it is the same in every file of a table.
 """
 
@@ -28,15 +28,15 @@ SEVENTH_DIGIT = "a value whose seventh digit is not 0 stops the load"
 
 LOWEST_NANOSECONDS = -9_223_286_400_000_000_000
 HIGHEST_NANOSECONDS = 2**63 - 8
-"""Nanoseconds since 1970 of the first and the last 100 ns that lake and warehouse can work with. Arrow and Parquet begin a day
-earlier, at 1677-09-21 00:12:43.145224193, but DuckDB neither shows nor compares what lies before midnight, and one such value
+"""Nanoseconds since 1970 of the first and the last 100 ns that lake and warehouse support. Arrow and Parquet begin a day
+earlier, at 1677-09-21 00:12:43.145224193, but DuckDB neither shows nor compares values before midnight, and one such value
 makes every SELECT of its column fail. It reads the greatest integer as infinity; no step of 100 ns falls on it."""
 
 NANOSECOND_RANGE = "1677-09-22 00:00:00 to 2262-04-11 23:47:16.8547758"
-"""The same for people."""
+"""The same range as text."""
 
 LAST_MICROSECOND = 253_402_300_799_999_999
-"""Microseconds since 1970 of 9999-12-31 23:59:59.999999: what `open_end` keeps in place of the greatest value of the type."""
+"""Microseconds since 1970 of 9999-12-31 23:59:59.999999: what `open_end` stores for the greatest value of the type."""
 
 TYPE_MAXIMUM = "9999-12-31 23:59:59.9999999"
 OPEN_END = (
@@ -48,10 +48,10 @@ _NAIVE = {"data_type": "timestamp", "timezone": False}
 _TEXT_HINT = {"data_type": "text"}
 
 
-def map_moment(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+def map_datetime(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
     """The mapping of a date or time, None for another type.
 
-    `representation` is what the config asks for; None takes the default. Raises ConfigError when the type cannot be
+    `representation` is the config's choice; None takes the default. Raises ConfigError when the type cannot be
     represented that way.
     """
     families = {
@@ -83,23 +83,23 @@ def _datetime2(column: ColumnFacts, representation: str | None) -> ColumnMapping
         if chosen(column, representation, ("microseconds", "text")) == "text":
             return _text(column)
         return mapped(column, pa.timestamp("us"), {**_NAIVE, "precision": 6})
-    kept = chosen(column, representation, ("nanoseconds", "microseconds", "open_end", "text")) or _default(column)
-    if kept == "text":
+    form = chosen(column, representation, ("nanoseconds", "microseconds", "open_end", "text")) or _default(column)
+    if form == "text":
         return _text(column)
-    if kept in {"microseconds", "open_end"}:
+    if form in {"microseconds", "open_end"}:
         return mapped(
             column,
             pa.timestamp("us"),
             {**_NAIVE, "precision": 6},
-            source=SourceForm.OPEN_END if kept == "open_end" else SourceForm.CHECKED_MICROSECONDS,
-            note=OPEN_END if kept == "open_end" else SEVENTH_DIGIT,
+            source=SourceForm.OPEN_END if form == "open_end" else SourceForm.CHECKED_MICROSECONDS,
+            note=OPEN_END if form == "open_end" else SEVENTH_DIGIT,
         )
     return mapped(
         column,
         pa.timestamp("ns"),
         {**_NAIVE, "precision": 9},
         source=SourceForm.WITH_NANOSECONDS,
-        note=f"100 ns kept; a value outside {NANOSECOND_RANGE} stops the load",
+        note=f"100 ns preserved; a value outside {NANOSECOND_RANGE} stops the load",
     )
 
 
@@ -126,29 +126,29 @@ def _time(column: ColumnFacts, representation: str | None) -> ColumnMapping:
 
 def _datetimeoffset(column: ColumnFacts, representation: str | None) -> ColumnMapping:
     fine = column.scale > MICROSECOND_SCALE
-    kept = chosen(column, representation, ("text", "utc", "utc_open_end") if fine else ("text", "utc"))
-    if kept in {None, "text"}:
+    form = chosen(column, representation, ("text", "utc", "utc_open_end") if fine else ("text", "utc"))
+    if form in {None, "text"}:
         return _offset_text(column)
-    source, told = SourceForm.PLAIN, ""
+    source, detail = SourceForm.PLAIN, ""
     if fine:
-        source, told = SourceForm.CHECKED_MICROSECONDS, f"; {SEVENTH_DIGIT}"
-    if kept == "utc_open_end":
-        source, told = SourceForm.OPEN_END, f"; {OPEN_END}"
+        source, detail = SourceForm.CHECKED_MICROSECONDS, f"; {SEVENTH_DIGIT}"
+    if form == "utc_open_end":
+        source, detail = SourceForm.OPEN_END, f"; {OPEN_END}"
     return mapped(
         column,
         pa.timestamp("us", tz="UTC"),
         {"data_type": "timestamp", "timezone": True, "precision": 6},
         source=source,
         lost="the offset",
-        note=f"the instant in UTC (column_representation {kept}){told}",
+        note=f"the instant in UTC (column_representation {form}){detail}",
     )
 
 
 def _text(column: ColumnFacts) -> ColumnMapping:
-    note = "ISO text as the server writes it, every digit kept"
+    note = "ISO text as the server writes it, with every digit"
     return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.SERVER_TEXT, note=note)
 
 
 def _offset_text(column: ColumnFacts) -> ColumnMapping:
-    note = "ISO text, local time and offset, every digit kept"
+    note = "ISO text, local time and offset, with every digit"
     return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.OFFSET_TEXT, note=note)

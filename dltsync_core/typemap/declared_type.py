@@ -31,5 +31,5 @@ def declared_type(column: ColumnFacts) -> str:
 
 
 def shown_type(column: ColumnFacts) -> str:
-    """The type as a person would write it in CREATE TABLE."""
+    """The type as CREATE TABLE writes it."""
     return "rowversion" if column.type_name == "rowversion" else declared_type(column)

@@ -1,8 +1,8 @@
-"""Documents and vectors: xml, json and vector, which the server keeps in a form of its own and hands out as text.
+"""Documents and vectors: xml, json and vector, which the server stores in a form of its own and returns as text.
 
-xml and json were taken apart when they were stored: white space, the declaration, and in json the writing of numbers are not
-what was inserted, but the text is all that is stored. vector comes as a JSON array whose numbers the server writes with eight
-significant digits; a 32-bit float needs up to nine, so that is a loss one has to ask for.
+xml and json are parsed when they are stored: white space, the declaration, and in json the format of numbers may differ from
+what was inserted, but the text is all that is stored. vector is loaded as a JSON array whose numbers the server writes with eight
+significant digits; a 32-bit float needs up to nine, so this loss has to be requested.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DIGITS_LOST = "digits: the server writes eight of a number, a 32-bit float needs
 
 
 def map_document(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
-    """The mapping of xml, json or vector, None for another type. Raises UnsupportedColumn for a vector not asked for."""
+    """The mapping of xml, json or vector, None for another type. Raises UnsupportedColumn for a vector without a request."""
     name = column.type_name
     if name in _NOTES:
         chosen(column, representation, ())

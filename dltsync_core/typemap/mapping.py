@@ -1,4 +1,4 @@
-"""The result of mapping: one Arrow field per column, how it is selected, and what is promised about it."""
+"""The result of mapping: one Arrow field per column, how it is selected, and its fidelity contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SQL_TYPE_KEY = b"dltsync.sql_type"
 
 
 class SourceForm(str, Enum):
-    """How a column is selected, so that the driver hands it over without loss."""
+    """How a column is selected, so that the driver returns it without loss."""
 
     PLAIN = "plain"
     """The column itself."""
@@ -35,11 +35,11 @@ class SourceForm(str, Enum):
     CHECKED_MICROSECONDS = "checked_microseconds"
     """As WITH_NANOSECONDS, but the part below the microsecond must be 0."""
     OPEN_END = "open_end"
-    """As CHECKED_MICROSECONDS, but the greatest value of the type is kept as the last microsecond of its calendar."""
+    """As CHECKED_MICROSECONDS, but the greatest value of the type is stored as the last microsecond of its calendar."""
     AS_MAX = "as_max"
     """CAST to the (max) type of its kind: xml, json, text, ntext, image, vector."""
     AS_UNICODE = "as_unicode"
-    """CAST to nvarchar: the server reads the bytes of a code page, not the driver."""
+    """CAST to nvarchar: the server decodes the bytes of a code page, not the driver."""
     AS_BYTES = "as_bytes"
     """CAST to varbinary: the bytes as stored."""
     AS_WKB = "as_wkb"
@@ -49,15 +49,15 @@ class SourceForm(str, Enum):
 
     @property
     def is_text(self) -> bool:
-        """Whether the server hands over its own lossless text."""
+        """Whether the server returns its own lossless text."""
         return self in {SourceForm.SERVER_TEXT, SourceForm.OFFSET_TEXT}
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """One column on its way. `field` is the Arrow field in the lake; `lost` says exactly what a value cannot be given back
-    with, empty when nothing is lost; `note` says in words what is different, and which values stop the load; `dlt_hint` is
-    the dlt column hint that keeps the type in the warehouse.
+    """The mapping of one column. `field` is the Arrow field in the lake; `lost` names exactly what cannot be restored, empty when
+    nothing is lost; `note` describes differences, and which values stop the load; `dlt_hint` is the dlt column hint that
+    preserves the type in the warehouse.
     """
 
     column: ColumnFacts
@@ -73,12 +73,12 @@ class ColumnMapping:
 
     @property
     def lossless(self) -> bool:
-        """Whether every value that is loaded can be given back exactly."""
+        """Whether every value that is loaded can be restored exactly."""
         return not self.lost
 
     @property
     def contract(self) -> dict[str, Any]:
-        """What is promised, JSON-ready: in the footer, in the plan, in Dagster. Made of catalogue and config alone, never of
+        """The fidelity contract, JSON-ready, for footer, plan and Dagster. It follows from catalogue and config alone, never from
         data."""
         return {
             "sql_type": shown_type(self.column),
@@ -95,7 +95,7 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A column of the table that is not brought over, and why."""
+    """A column of the table that is not loaded, and why."""
 
     name: str
     reason: str
@@ -103,12 +103,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class TableMapping:
-    """All columns of one table that are brought over, in column order, and those that are not."""
+    """All columns of one table that are loaded, in column order, and those that are not."""
 
     columns: tuple[ColumnMapping, ...]
     left_out: tuple[LeftOut, ...] = ()
     row_key: tuple[str, ...] = ()
-    """Columns by which the config tells rows apart; for naming one in a message."""
+    """The key columns of the config; messages name rows by them."""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -118,7 +118,7 @@ class TableMapping:
     @cached_property
     def schema_digest(self) -> str:
         """SHA-256 (hexadecimal) over names, declared types, collations, nullability and Arrow types, in order."""
-        shape = [
+        columns = [
             [
                 m.column.name,
                 shown_type(m.column),
@@ -129,7 +129,7 @@ class TableMapping:
             ]
             for m in self.columns
         ]
-        return hashlib.sha256(json.dumps(shape, ensure_ascii=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(columns, ensure_ascii=True).encode()).hexdigest()
 
     def contracts(self) -> dict[str, dict[str, Any]]:
         """The fidelity contract of each column, JSON-ready."""

@@ -1,7 +1,7 @@
-"""Numbers: bit, the integers, decimal and numeric, money, float and real. All exact, and never one as another's kind.
+"""Numbers: bit, the integers, decimal and numeric, money, float and real. All exact, each as its own kind.
 
-Precision and scale are the catalogue's, whatever the first rows hold. Exact numbers never pass through a float. NaN and
-infinity cannot be stored in SQL Server; -0.0 and subnormal numbers can, and keep every bit.
+Precision and scale are the catalogue's, whatever the first rows contain. Exact numbers never pass through a float. NaN and
+infinity cannot be stored in SQL Server; -0.0 and subnormal numbers can, and are loaded bit by bit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def map_number(column: ColumnFacts, representation: str | None) -> ColumnMapping
         return mapped(column, pa.bool_(), {"data_type": "bool"})
     if name == "tinyint":
         # 0..255. dlt turns uint8 into DuckDB's signed TINYINT, which refuses 128 and more.
-        return mapped(column, pa.int16(), {"data_type": "bigint", "precision": 16}, note="0 to 255, kept as int16")
+        return mapped(column, pa.int16(), {"data_type": "bigint", "precision": 16}, note="0 to 255, stored as int16")
     if name in _INTEGERS:
         arrow_type = _INTEGERS[name]
         return mapped(column, arrow_type, {"data_type": "bigint", "precision": arrow_type.bit_width})

@@ -1,4 +1,4 @@
-"""What the config may ask of a column: checked in one place, refused with what is possible instead."""
+"""Checks the representation that the config chooses for a column; an impossible one is refused with the possible ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _SEVEN_DIGITS = 7
 """datetime2 and time leave a choice only with all their digits."""
 
 
-def chosen_for_type(column: ColumnFacts, defaults: RepresentationConfig) -> str | None:
-    """What the config asks of all columns of this type; None when it says nothing, or the column leaves no such choice."""
+def representation_for_type(column: ColumnFacts, defaults: RepresentationConfig) -> str | None:
+    """The config's choice for all columns of this type; None without one, or when the column leaves no such choice."""
     kind = column.type_name
     if kind not in RepresentationConfig.model_fields:
         return None
@@ -23,12 +23,12 @@ def chosen_for_type(column: ColumnFacts, defaults: RepresentationConfig) -> str 
 
 
 def chosen(column: ColumnFacts, representation: str | None, possible: tuple[str, ...]) -> str | None:
-    """The representation asked for, None for the default. Raises ConfigError when the type cannot be kept that way."""
+    """The chosen representation, None for the default. Raises ConfigError when the type does not have it."""
     if representation is None or representation in possible:
         return representation
-    ways = f"possible here: {', '.join(possible)}" if possible else "this type needs none"
+    choices = f"possible here: {', '.join(possible)}" if possible else "this type needs none"
     raise ConfigError(
-        f"column {column.name} of type {shown_type(column)} cannot be kept as {representation!r}",
-        remedy=f"change its column_representation, or remove {column.name} from it; {ways}",
+        f"column {column.name} of type {shown_type(column)} cannot have the representation {representation!r}",
+        remedy=f"change its column_representation, or remove {column.name} from it; {choices}",
         column=column.name,
     )

@@ -1,12 +1,12 @@
-"""Characters: char, varchar, text, nchar, nvarchar, ntext. All come as Unicode text, UTF-8 in the lake.
+"""Text: char, varchar, text, nchar, nvarchar, ntext. All are loaded as Unicode text, UTF-8 in the lake.
 
-char, varchar and text are bytes of the code page of their collation. The driver reads most of them rightly, but turns a byte
-that its table does not have (0x81 of code page 1252) into a question mark without a word. So the server reads them: CAST to
-nvarchar. Those of a UTF-8 collation are plain.
+char, varchar and text are bytes of the code page of their collation. The driver decodes most of them correctly, but replaces a
+byte that its table does not have (0x81 of code page 1252) with a question mark, without an error. So the server decodes them:
+CAST to nvarchar. Those of a UTF-8 collation are selected plain.
 
 nchar, nvarchar and ntext are UTF-16 units, and half of a surrogate pair can be stored. UTF-8 cannot hold it, and the driver
-makes U+FFFD of it without a word; so U+FFFD is counted on both sides and a difference stops the load. `bytes` takes
-everything, as stored. Blanks at the end, U+0000 and the empty text stay what they are; char and nchar keep their padding.
+replaces it with U+FFFD without an error; so U+FFFD is counted on both sides and a difference stops the load. `bytes` loads
+every value as stored. Blanks at the end, U+0000 and the empty text are preserved; char and nchar stay padded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHARACTERS = frozenset({"char", "varchar", "nchar", "nvarchar", *_OLD})
 HALF_PAIRS = "half of a surrogate pair stops the load"
 
 
-def map_characters(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
+def map_text(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
     """The mapping of text, None for another type. (max) types use Arrow's 64-bit offsets."""
     name = column.type_name
     if name not in _CHARACTERS:
@@ -41,18 +41,18 @@ def map_characters(column: ColumnFacts, representation: str | None) -> ColumnMap
     )
 
 
-def may_be_replaced(mapping: ColumnMapping) -> bool:
-    """Whether the driver may have put U+FFFD in place of what is not Unicode text."""
+def may_contain_replacement(mapping: ColumnMapping) -> bool:
+    """Whether the driver may have replaced invalid Unicode text with U+FFFD."""
     column = mapping.column
     if column.type_name == "sql_variant":
-        return True  # what is kept of it is text, and may be that of an nvarchar
+        return True  # it is loaded as text, which may be that of an nvarchar
     if column.type_name not in _CHARACTERS or mapping.source is SourceForm.AS_BYTES:
         return False
     return _is_utf16(column) or is_utf8(column)
 
 
 def is_utf8(column: ColumnFacts) -> bool:
-    """Whether the column's bytes are UTF-8: the driver and the server then read them alike."""
+    """Whether the column's bytes are UTF-8: the driver and the server then decode them alike."""
     return (column.collation or "").upper().endswith("_UTF8")
 
 

@@ -1,4 +1,4 @@
-"""Columns whose values are not what they seem, and types nobody here knows. Better refused than half right."""
+"""Columns that are refused or left out: masked, encrypted, internal ones, and unknown types."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from dltsync_core.identity import TableName
 from dltsync_core.typemap.declared_type import shown_type
 
 
-def needless(column: ColumnFacts) -> str | None:
-    """Why a column is left out although nobody said so: nothing is lost with it. None when it is brought over."""
+def reason_left_out(column: ColumnFacts) -> str | None:
+    """Why a column is left out by default, without a loss. None when it is loaded."""
     if column.is_column_set:
-        return "column set: the same values as the sparse columns, which are brought over one by one"
+        return "column set: the same values as the sparse columns, which are loaded one by one"
     if column.is_graph_internal:
-        return "internal to a graph table: it cannot be selected; the $ columns are brought over"
+        return "internal to a graph table: it cannot be selected; the $ columns are loaded"
     if column.is_hidden:
-        return "hidden: name it in include_columns to bring it over"
+        return "hidden: name it in include_columns to load it"
     return None
 
 
 def refuse(table: TableName, column: ColumnFacts) -> None:
-    """Raise UnsupportedColumn when a flag of the column makes its values something else than they seem."""
+    """Raise UnsupportedColumn when the server would not return the stored values of the column."""
     if column.is_masked:
         raise _unsupported(
-            table, column, "is masked for this login: it would read masked values", "grant UNMASK to the login, or "
+            table,
+            column,
+            "is masked for this login: the server would return masked values",
+            "grant UNMASK to the login, or ",
         )
     if column.is_encrypted:
-        raise _unsupported(table, column, "is encrypted (Always Encrypted): it would read ciphertext", "")
+        raise _unsupported(table, column, "is encrypted (Always Encrypted): the server would return ciphertext", "")
     if column.is_column_set:
         raise _unsupported(
             table, column, "is the column set of the sparse columns, which are read one by one anyway", ""
@@ -36,7 +39,7 @@ def refuse(table: TableName, column: ColumnFacts) -> None:
 
 
 def unsupported_type(table: TableName, column: ColumnFacts) -> UnsupportedColumn:
-    """The error for a type no family maps."""
+    """The error for a type without a mapping."""
     return _unsupported(table, column, f"({shown_type(column)}) is of a type that dltsync does not know", "")
 
 

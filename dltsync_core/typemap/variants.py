@@ -1,4 +1,4 @@
-"""sql_variant: a value of another type in every row. One column cannot keep that exactly, so it has to be asked for.
+"""sql_variant: a value of another type in every row. One column cannot hold that exactly, so it has to be requested.
 
 As `text` each value is `<base type>:<the server's lossless text>`, for instance `decimal:1.50` or `nvarchar:Łódź`; text of a
 code page that is longer than 4000 bytes is `varchar bytes:0x…`. NULL stays NULL.
@@ -17,7 +17,7 @@ DECLARATION_LOST = "each value's declared length, precision and collation, and t
 
 
 def map_variant(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
-    """The mapping of sql_variant, None for another type. Raises UnsupportedColumn when `text` was not asked for."""
+    """The mapping of sql_variant, None for another type. Raises UnsupportedColumn unless `text` is chosen."""
     if column.type_name != "sql_variant":
         return None
     if chosen(column, representation, ("text",)) is None:

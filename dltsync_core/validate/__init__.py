@@ -1,1 +1,1 @@
-"""Is it the same? Source, lake and warehouse compared, as values."""
+"""Compares source, lake and warehouse, as values."""

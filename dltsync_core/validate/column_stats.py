@@ -9,14 +9,14 @@ from dltsync_core.lake.file_statistics import Tally
 from dltsync_core.typemap.column_stats import NULLS, SUM, Summary
 
 PRESENCE = "column"
-"""The figure of a column that a place does not have, or has in a type that is none of the column's."""
+"""The figure of a column that is missing on a side, or has an unexpected type there."""
 FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True)
 class ColumnDifference:
-    """A figure of a column that is not the same everywhere. `figure` is nulls, sum, min, max, fingerprint or column. None: that
-    place was not asked."""
+    """A figure of a column that differs. `figure` is nulls, sum, min, max, fingerprint or column. None: that side was not
+    compared."""
 
     column: str
     figure: str
@@ -32,7 +32,7 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class LoadedFigure:
-    """A figure of a column, nulls or sum: what the files of a load say of themselves, and what the warehouse made of them."""
+    """A figure of a column, nulls or sum: from the files of a load, and from the warehouse."""
 
     column: str
     figure: str
@@ -50,7 +50,7 @@ class LoadedFigure:
 def column_differences(
     source: Summary, lake: Summary | None, warehouse: Summary | None
 ) -> tuple[ColumnDifference, ...]:
-    """Every figure that is not the same in all places that were asked, in the order of the columns."""
+    """Every figure that differs among the compared sides, in the order of the columns."""
     found: list[ColumnDifference] = []
     for column, figures in source.figures.items():
         asked = (lake, warehouse)
@@ -68,7 +68,7 @@ def column_differences(
 
 
 def loaded_figures(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[LoadedFigure, ...]:
-    """Every figure that both places know, in the order of the columns, equal or not."""
+    """Every figure that lake and warehouse both have, in the order of the columns, equal or not."""
     found = []
     for column in columns:
         held = warehouse.figures.get(column, {})
@@ -90,8 +90,8 @@ def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | 
 
 
 def _presence(column: str, place: Summary) -> str:
-    if column in place.strange:
-        return f"of type {place.strange[column]}"
+    if column in place.unexpected_types:
+        return f"of type {place.unexpected_types[column]}"
     return "present" if column in place.figures else "missing"
 
 

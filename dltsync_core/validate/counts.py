@@ -1,7 +1,6 @@
 """Rows of one unit in the three places, and of all partitions counted in one look.
 
-Counts are what every load is held to. Sums and fingerprints of the same units will stand beside them: a finer comparison
-is another value with an `equal` of its own, not another way through the run.
+Every load compares them. Sums and fingerprints are values of their own with an `equal` of their own.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from dltsync_core.identity import TableName
 
 @dataclass(frozen=True)
 class ThreeCounts:
-    """Rows of one unit (or of the whole scd/static table) in the three places, read after the load.
+    """Rows of one unit (or of the whole scd/static table) in source, lake and warehouse, read after the load.
 
-    `kept` are rows that the warehouse has on purpose although the source no longer does (static tables merged by key);
-    they are part of `warehouse`. `mixed` says that they could not be told from the others: `kept` is then only what the
-    warehouse has more.
+    `kept` are retained rows: the warehouse has them although the source no longer does (static tables merged by key);
+    they are part of `warehouse`. `mixed`: they could not be separated from the others, and `kept` is only the surplus of the
+    warehouse.
     """
 
     source: int

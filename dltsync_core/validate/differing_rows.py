@@ -1,4 +1,4 @@
-"""The rows that are not the same everywhere, by key: which place lacks them, has more of them, or has other values."""
+"""The rows that differ, by key: the side that lacks them, has more of them, or has other values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING, BEYOND, COUNT, DIFFERS = "missing", "beyond the source", "count differs
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A value that is not the same everywhere. `places` are those that have the row; None is NULL."""
+    """A value that differs. `places` are the sides that have the row; None is NULL."""
 
     column: str
     places: Mapping[str, Cell | None]
@@ -42,7 +42,7 @@ class RowDifference:
         return ", ".join(self._message(place, status) for place, status in self.status.items())
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready. A value that is NULL is null; a place that has no such row is not among the values."""
+        """JSON-ready. A value that is NULL is null; a side without the row is not among the values."""
         return {
             "key": {name: _shown(cell) for name, cell in self.key.items()},
             "counts": dict(self.counts),
@@ -63,7 +63,7 @@ class RowDifference:
 
 
 def row_differences(held: Mapping[str, HeldRows], keyed: RowKeySpec) -> list[RowDifference]:
-    """Every row that is not as often, or not with the same values, in another place as at the source, ordered by key."""
+    """Every row whose count or values differ from the source, ordered by key."""
     by_key: dict[bytes, dict[str, Counter[bytes]]] = {}
     for place, rows in held.items():
         for digest, row in rows.rows.items():
@@ -81,7 +81,7 @@ def row_differences(held: Mapping[str, HeldRows], keyed: RowKeySpec) -> list[Row
 def _of_key(
     counted: Mapping[str, Counter[bytes]], known: Mapping[bytes, HeldRow], keyed: RowKeySpec
 ) -> Iterator[RowDifference]:
-    """Of one key. Where it is a key, every place has one row of it at most, or the same one several times."""
+    """The differences of one key. A real key has at most one row on each side, or the same one several times."""
     if all(len(rows) <= 1 for rows in counted.values()):
         yield _difference({p: next(iter(rows.items()), None) for p, rows in counted.items()}, known, keyed)
         return
@@ -109,7 +109,7 @@ def _difference(
         for position, column in enumerate(keyed.columns)
         if len({row.cells[position] for row in present.values()}) > 1
     )
-    key = {keyed.columns[position].name: first.cells[position] for position in keyed.places}
+    key = {keyed.columns[position].name: first.cells[position] for position in keyed.key_positions}
     return RowDifference(key, counts, status, tuple(cells))
 
 

@@ -1,16 +1,16 @@
-"""Which columns a fingerprint covers, and by which algorithm: asked before anything is read."""
+"""Which columns a fingerprint covers, and by which algorithm: decided before anything is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dltsync_core.digest.canonical import why_no_twin
+from dltsync_core.digest.canonical import reason_without_fingerprint
 from dltsync_core.digest.segment import HashAlgorithm
 from dltsync_core.errors import ConfigError
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 EVERY_COLUMN = "*"
-"""What stands for the columns of a fingerprint in a report."""
+"""The column name of a fingerprint in a report."""
 
 SHA256: HashAlgorithm = "hashbytes_sha256"
 
@@ -24,32 +24,32 @@ _ALGORITHMS: dict[str, HashAlgorithm] = {
 
 @dataclass(frozen=True)
 class Fingerprinted:
-    """The columns whose values every place can write alike, and one sentence on the others, when there are any."""
+    """The columns whose text source, lake and warehouse can compute alike, and a sentence on the others, when there are any."""
 
     columns: tuple[ColumnMapping, ...]
     left_out: tuple[str, ...]
 
 
 def algorithm_of(name: str) -> HashAlgorithm:
-    """Raises ConfigError for a name that is none, and for `checksum`, with the reason."""
+    """Raises ConfigError for an unknown name, and for `checksum`, with the reason."""
     found = _ALGORITHMS.get(name.strip().casefold())
     if found is not None:
         return found
     if name.strip().casefold() == "checksum":
         raise ConfigError(
             "checksum cannot be a fingerprint: rows that differ may have the same one (a doubled pair of rows has none at all), "
-            "and nothing outside SQL Server computes it",
+            "and no other program computes it",
             remedy="use sha256 or md5",
         )
     raise ConfigError(f"no fingerprint algorithm {name!r}", remedy="use sha256 or md5")
 
 
 def fingerprinted(mapping: TableMapping) -> Fingerprinted:
-    """What the fingerprint of a table covers."""
+    """The columns of a table's fingerprint."""
     reasons: dict[str, list[str]] = {}
     covered = []
     for column in mapping.columns:
-        reason = why_no_twin(column)
+        reason = reason_without_fingerprint(column)
         if reason is None:
             covered.append(column)
         else:

@@ -28,7 +28,7 @@ Severity = Literal["error", "warn"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleViolation:
     """A rule that does not hold: `rows` break it. `rule` says which one, in words."""
 
     column: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[QualityRule, ...]:
-    """The rules with columns in the schema's own spelling. Ask before anything is read.
+    """The rules with the schema's own column names, resolved before anything is read.
 
     Raises ColumnNotFound (nearest name suggested), and ConfigError for a bound that is no value of its column's type.
     """
@@ -73,7 +73,7 @@ def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
         return value
     if isinstance(value, (float, Decimal)):
         raise ConfigError(
-            f"a quality rule compares {field.name} ({declared or field.type}) with a number, and its text may have been another",
+            f"a quality rule compares {field.name} ({declared or field.type}) with a number, whose text in the config is lost",
             remedy=f"put it in quotes, as the column holds it: '{value}'",
         )
     if not isinstance(value, str):
@@ -83,22 +83,22 @@ def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
             return str(UUID(value)).upper()
         except ValueError:
             raise ConfigError(
-                f"a quality rule compares {field.name} (uniqueidentifier) with {value!r}, which is none",
+                f"a quality rule compares {field.name} (uniqueidentifier) with {value!r}, which is not a uniqueidentifier",
                 remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
             ) from None
     fixed = _FIXED_LENGTH.fullmatch(declared)
     return value.ljust(int(fixed[1])) if fixed else value
 
 
-def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[Finding, ...]:
-    """What does not hold in these files. Rules are those of `resolve_rules`. Reads one column at a time, batch by batch."""
+def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[RuleViolation, ...]:
+    """The violations in these files. Rules are those of `resolve_rules`. Reads one column at a time, batch by batch."""
     if not rules:
         return ()
     dataset = ds.dataset([str(path) for path in files])
     return tuple(finding for rule in rules for finding in _check(rule, dataset, files))
 
 
-def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Iterator[Finding]:
+def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Iterator[RuleViolation]:
     column = rule.column
     kind = dataset.schema.field(column).type
     nulls = broken_low = broken_high = strangers = 0
@@ -111,17 +111,17 @@ def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Ite
         if allowed is not None:
             strangers += _true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed))))
     if rule.not_null and nulls:
-        yield Finding(column, "must not be NULL", nulls, rule.severity)
+        yield RuleViolation(column, "must not be NULL", nulls, rule.severity)
     if broken_low:
-        yield Finding(column, f"must not be below {rule.min}", broken_low, rule.severity)
+        yield RuleViolation(column, f"must not be below {rule.min}", broken_low, rule.severity)
     if broken_high:
-        yield Finding(column, f"must not be above {rule.max}", broken_high, rule.severity)
+        yield RuleViolation(column, f"must not be above {rule.max}", broken_high, rule.severity)
     if strangers:
-        yield Finding(column, "holds a value that is not allowed", strangers, rule.severity)
+        yield RuleViolation(column, "holds a value that is not allowed", strangers, rule.severity)
     if rule.unique:
         surplus = surplus_rows(files, [column]) - max(nulls - 1, 0)
         if surplus:
-            yield Finding(column, "must be unique; beyond the first of each value", surplus, rule.severity)
+            yield RuleViolation(column, "must be unique; beyond the first of each value", surplus, rule.severity)
 
 
 def _true(flags: Any) -> int:

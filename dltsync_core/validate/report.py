@@ -30,20 +30,20 @@ class UnitComparison:
 
     @property
     def same_rows(self) -> bool:
-        """Whether nothing differs between the places that could be compared."""
+        """Whether the sides that could be compared are equal."""
         return self.counts.equal and not self.columns
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What differs. Where rows are missing the sums are others too: then only the counts are told."""
+        """The differences as sentences. When counts differ only the counts are reported, because the sums then differ too."""
         differing = [difference(self.counts)] if not self.counts.equal else [str(column) for column in self.columns]
         return tuple(f"{self.unit}: {said}" for said in (*self.problems, *differing))
 
 
 @dataclass(frozen=True)
 class TableComparison:
-    """One table. `problems` are sentences about what belongs to no unit or could not be compared; any of them makes it invalid.
-    `notes` are about what was not compared, and why that is as it should be."""
+    """One table. `problems` are sentences about differences outside of units and failed comparisons; any of them makes it
+    invalid. `notes` are about intended omissions."""
 
     table: TableName
     kind: TableKind

@@ -1,9 +1,9 @@
-"""From "this unit differs" to the rows that do: buckets are compared in all places, those that differ are parted again, and few
-rows are compared by value.
+"""The row diff: buckets are compared on all sides, those that differ are divided again, and the few rows left are compared by
+value.
 
-Nothing here reads: a place is whoever answers for its rows. Each place is asked at most three times, however many rows there are
-and however many differ: what is more than can be told is counted, never looked at. What a bucket came to must be what its parts
-come to; where it is not, the place changed meanwhile and nothing is said of its rows.
+This module does not read: a `Side` gives access to its rows. Each side is read at most three times, however many rows there are
+and however many differ: rows beyond the limits are counted, never read. The digest of a bucket must equal the sum of its parts;
+otherwise the side changed meanwhile and no rows are reported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dltsync_core.validate.differing_rows import SOURCE, RowDifference, row_diff
 from dltsync_core.validate.row_sample import MOST_HELD, HeldRows
 
 BYTES = 2
-"""By so many bytes of the hash a bucket is parted: into 65,536."""
+"""Bytes of the hash that divide a bucket: into 65,536."""
 _DEEPEST = 2 * BYTES
 
 
@@ -39,8 +39,8 @@ class Limits:
 LIMITS = Limits()
 
 
-class Place(Protocol):
-    """The rows of a unit in one place, as they are throughout."""
+class Side(Protocol):
+    """The rows of a unit on one side (source, lake or warehouse)."""
 
     def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:
         """The digest of every bucket of `length` bytes that has rows; with `within` of the parts of these buckets only."""
@@ -51,25 +51,25 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Segment:
-    """A bucket that is not the same everywhere."""
+    """A bucket that differs."""
 
     number: int
     digests: Mapping[str, SegmentDigest]
 
     @property
     def rows(self) -> int:
-        """What the place with the most of them has."""
+        """The rows of the side with the most of them."""
         return max(digest.rows for digest in self.digests.values())
 
     @property
     def least(self) -> int:
-        """So many rows differ here at least."""
+        """A lower bound of the rows that differ."""
         return max(1, *(abs(digest.rows - self.digests[SOURCE].rows) for digest in self.digests.values()))
 
 
 @dataclass(frozen=True)
 class Level:
-    """What one look at all places came to: so many buckets (0: rows themselves), those that differ, and the rows in these."""
+    """The result of one pass over all sides: the number of buckets (0: rows themselves), those that differ, and their rows."""
 
     buckets: int
     differing: int
@@ -110,13 +110,13 @@ class RowDiff:
 
 
 class _Moved(Exception):
-    """The place is not what it was."""
+    """A side changed during the comparison."""
 
     def __init__(self, place: str) -> None:
         self.place = place
         super().__init__(
-            f"the {place} changed while it was looked at: validate again"
-            + (", when nobody writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
+            f"the {place} changed during the comparison: validate again"
+            + (", while no application writes or with SNAPSHOT isolation allowed" if place == SOURCE else "")
         )
 
 
@@ -127,7 +127,7 @@ class _KeyRepeats(Exception):
 
 
 def diff_rows(
-    places: Mapping[str, Place],
+    places: Mapping[str, Side],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
@@ -144,7 +144,7 @@ def diff_rows(
 
 
 def _diff(
-    places: Mapping[str, Place],
+    places: Mapping[str, Side],
     keyed: RowKeySpec,
     whole: Mapping[str, SegmentDigest],
     rows: int,
@@ -190,7 +190,7 @@ def _key_names(keyed: RowKeySpec) -> tuple[str, ...]:
 
 
 def differing(looks: Mapping[str, Mapping[int, SegmentDigest]]) -> list[Segment]:
-    """The buckets that are not the same in every place, in order."""
+    """The buckets that differ, in order."""
     segments = (
         Segment(number, {place: look.get(number, SegmentDigest()) for place, look in looks.items()})
         for number in sorted(set().union(*looks.values()))
@@ -199,7 +199,7 @@ def differing(looks: Mapping[str, Mapping[int, SegmentDigest]]) -> list[Segment]
 
 
 def first_of(segments: Sequence[Segment], rows: int, most: int) -> list[Segment]:
-    """The first of them that have at most so many rows together, and are not too many for a statement; one in any case."""
+    """The first of them with at most `rows` rows together, at most `most`, and at least one."""
     chosen: list[Segment] = []
     for segment in segments[:most]:
         rows -= segment.rows
@@ -215,7 +215,7 @@ def _check_sums(
     parents: Mapping[str, Mapping[int, SegmentDigest]],
     within: Buckets | None,
 ) -> None:
-    """Raises _Moved where parts do not add up to what they are parts of."""
+    """Raises _Moved when the parts of a bucket do not sum up to its digest."""
     for place, expected in parents.items():
         shift = 8 * (length - (within.length if within else 0))
         sums: dict[int, SegmentDigest] = {}

@@ -1,4 +1,4 @@
-"""Rows held for comparison: few, and each value of them cut, so that they fit in memory whatever the table holds."""
+"""Rows in memory for comparison: few, and with shortened values, so that their size is bounded for every table."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dltsync_core.digest.segment import SegmentDigest, segment_of
 from dltsync_core.tsql.buckets import Buckets
 
 LONGEST_SHOWN = 120
-"""Characters of a value that are kept and shown."""
+"""Characters of a value that are stored and shown."""
 MOST_HELD = 10_000
-"""Different rows of one place that are in memory at once. More can only be where a key is no key."""
+"""Different rows of one side that are in memory at once. There are more only when the key is not unique."""
 _SHORT_HASH = 12
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value: its lossless text, or of a long one the beginning, how long it is, and a hash of all of it."""
+    """A value: its lossless text; of a long one the beginning, the length, and a hash of all of it."""
 
     text: str
     characters: int
@@ -30,7 +30,7 @@ class Cell:
 
     @property
     def shown(self) -> str:
-        """The text; of a long one the beginning, and what tells it from another that begins so."""
+        """The text; of a long one the beginning, the length and the hash."""
         if not self.sha256:
             return self.text
         return f"{self.text}… ({self.characters:,} characters, sha256 {self.sha256[:_SHORT_HASH]}…)"
@@ -54,14 +54,14 @@ class HeldRow:
 
 @dataclass
 class HeldRows:
-    """The rows of one place: each different one once, by its digest, and how many times it is there."""
+    """The rows of one side: each different one once, by its digest, with its count."""
 
     rows: dict[bytes, HeldRow] = field(default_factory=dict)
     times: dict[bytes, int] = field(default_factory=dict)
     too_many: bool = False
 
     def add(self, some: HashedRows, keyed: RowKeySpec) -> None:
-        """Take these rows in, up to the limit."""
+        """Add these rows, up to the limit."""
         new: dict[bytes, int] = {}
         for place, digest in enumerate(some.rows):
             self.times[digest] = self.times.get(digest, 0) + 1
@@ -93,7 +93,7 @@ class HeldRows:
 
 
 def hold(batches: Iterable[pa.RecordBatch], keyed: RowKeySpec, within: Buckets | None) -> HeldRows:
-    """The rows of these buckets (None: all). Raises FidelityError for a column without a twin."""
+    """The rows of these buckets (None: all). Raises FidelityError for a column without a fingerprint."""
     held = HeldRows()
     for some in hashed_rows(batches, keyed, within):
         held.add(some, keyed)

@@ -135,7 +135,7 @@ class Places:
             if found := sorted(path.name for path in self.base.iterdir()):
                 raise ConfigError(
                     f"the demo did not make the directory {self.base} (it holds {_some(found)} and no {MARKER})",
-                    remedy=f"{_ANOTHER}; or remove this one yourself if nobody needs it",
+                    remedy=f"{_ANOTHER}; or remove this one yourself if nothing else uses it",
                 )
             self.marker.write_text(_MARKER_TEXT, encoding="utf-8")
 
@@ -196,7 +196,7 @@ class Places:
         except duckdb.Error as error:
             raise ConfigError(
                 f"{self.warehouse} cannot be opened, so whose tables it holds is unknown: {str(error).splitlines()[0]}",
-                remedy=f"stop the program that has it open; or remove the file yourself if nobody needs it; or {_ANOTHER}",
+                remedy=f"stop the program that has it open; or remove the file yourself if nothing else uses it; or {_ANOTHER}",
             ) from error
         own = ("_dlt",)
         return [

@@ -89,10 +89,10 @@ def metadata(home: Home, run_id: str) -> dict[str | None, dict[str, Any]]:
 
 @pytest.mark.survives(
     "rivals",
-    "four Dagster runs at once in processes of their own: twice the same partition, another one, another table; one DuckDB file, "
-    "which a stranger holds at first",
+    "four Dagster runs at once in processes of their own: twice the same partition, another one, "
+    "another table; one DuckDB file, which another program holds open at first",
     "each run waits its turn and says so in its log; all end green",
-    "every row once; events tell what is there",
+    "every row once; Dagster's events match the rows",
 )
 def test_runs_at_once_lose_and_double_nothing_and_say_that_they_wait(home: Home) -> None:
     warehouse = home.shop.config.destination.path

@@ -12,10 +12,10 @@ from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfi
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import ThreeCounts, UnitResult
 from dltsync_core.validate.column_stats import LoadedFigure
-from dltsync_dagster.checks import load_verdict
+from dltsync_dagster.check_outcomes import outcomes_of
+from dltsync_dagster.checks import load_outcome
 from dltsync_dagster.markdown import code
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
-from dltsync_dagster.verdicts import verdicts_of
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -77,8 +77,8 @@ def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) ->
         "columns": [FIGURE | {"column": text}],
         "row_diff": {"key": [text], "rows": [ROW | {"key": {text: text}, "message": text}], "reason": text},
     }
-    whole = verdicts_of({"units": [report, report], "problems": [text], "notes": [text]}, None)[-1]
-    shown_in_checks = {**load_verdict(unit).metadata, **whole.metadata}
+    whole = outcomes_of({"units": [report, report], "problems": [text], "notes": [text]}, None)[-1]
+    shown_in_checks = {**load_outcome(unit).metadata, **whole.metadata}
     tables = {
         name: value.value for name, value in shown_in_checks.items() if isinstance(value, dg.MarkdownMetadataValue)
     }

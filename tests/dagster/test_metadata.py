@@ -46,7 +46,7 @@ def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> Non
             ),
             True,
         ),
-        ("id", "int32", "int; lossless; computed (not persisted: the server works it out at each read)", False),
+        ("id", "int32", "int; lossless; computed (not persisted: the server computes it at each read)", False),
     ]
     assert shown["dltsync/lossy_columns"] == {"since": "the offset"}
     assert list(shown["dltsync/column_contracts"]) == ["since", "id"]

@@ -14,7 +14,7 @@ from dltsync_core.config import PartitionTableConfig, PipelineConfig, SCDTableCo
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings, TableTranslator, build_definitions
-from dltsync_dagster.changes import Change, group_version
+from dltsync_dagster.changed_units import Change, group_version
 from dltsync_dagster.location import Location
 from dltsync_dagster.translator import key_part
 from tests.dagster.conftest import shop_config

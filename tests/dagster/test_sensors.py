@@ -181,7 +181,7 @@ def test_the_order_is_not_rewritten_under_a_running_load(shop: FakeLocation) -> 
     shop.orders.units = {JANUARY: 10, "[2024-02-01,+inf)": 20}
     found = shop.look(BOUNDARIES)
     assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
-    assert "waiting for the run under way" in skip_reason(found)
+    assert "waiting for the running load" in skip_reason(found)
     shop.instance.delete_run(run.run_id)
     shop.look(BOUNDARIES)
     assert shop.stored_partitions() == [JANUARY, "[2024-02-01,+inf)"]
@@ -266,7 +266,7 @@ def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: FakeLoca
     shop.world.failing[WHOLE_TABLE] = FidelityError("a value does not fit")
     for request in shop.look(HASHES).run_requests or []:
         assert not shop.execute(request).success
-    assert skip_reason(shop.look(HASHES)).count("failed 1 times; asked for again after") == 2
+    assert skip_reason(shop.look(HASHES)).count("failed 1 times; requested again after") == 2
 
 
 def test_a_server_that_does_not_answer_is_a_reason_not_a_failure(shop: FakeLocation) -> None:

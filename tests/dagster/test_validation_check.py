@@ -11,8 +11,8 @@ from dltsync_core.errors import CatalogError, FidelityError, ServerUnreachable, 
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.result import UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference
-from dltsync_dagster.checks import load_verdicts
-from dltsync_dagster.verdicts import verdicts_of
+from dltsync_dagster.check_outcomes import outcomes_of
+from dltsync_dagster.checks import load_outcomes
 from tests.dagster.conftest import (
     COUNTRIES,
     CUSTOMERS,
@@ -125,7 +125,7 @@ def test_a_difference_beside_a_load_says_that_it_may_be_one(shop: FakeLocation) 
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     shop.instance.create_run_for_job(job, asset_selection=frozenset([COUNTRIES]), status=dg.DagsterRunStatus.STARTED)
     said = shop.evaluations(shop.check(COUNTRIES), THREE_WAY)[None]
-    assert "check again when it is done" in str(said.description)
+    assert "check again when it has ended" in str(said.description)
 
 
 def test_a_partition_that_is_gone_is_refused_by_name(shop: FakeLocation) -> None:
@@ -240,7 +240,7 @@ def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
         for n in range(1000)
     ]
     units[999]["messages"] = ["[999,1000): source 1, lake 1, warehouse 0 rows"]
-    whole = verdicts_of({"units": units, "problems": [f"p{n}" for n in range(100)], "notes": []}, None)[-1]
+    whole = outcomes_of({"units": units, "problems": [f"p{n}" for n in range(100)], "notes": []}, None)[-1]
     rows = str(whole.metadata["dltsync/units"].value).splitlines()
     assert "[999,1000)" in rows[2]
     assert (len(rows), rows[-1]) == (54, "and 950 more")
@@ -248,7 +248,7 @@ def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
 
 
 def test_a_table_that_cannot_be_compared_says_why_on_each_partition() -> None:
-    said = verdicts_of({"units": [], "problems": ["the table is gone"], "notes": []}, [JANUARY, MARCH])
+    said = outcomes_of({"units": [], "problems": ["the table is gone"], "notes": []}, [JANUARY, MARCH])
     assert [(one.unit, one.passed, one.sentence) for one in said] == [
         (JANUARY, False, "the table is gone"),
         (MARCH, False, "the table is gone"),
@@ -288,7 +288,7 @@ def test_a_load_that_ended_before_it_compared_says_so(shop: FakeLocation) -> Non
     said = shop.evaluations(shop.materialize(COUNTRIES, raise_on_error=False), "row_counts")[None]
     assert (said.passed, said.description) == (
         False,
-        "the load failed before it was compared: a value does not fit",
+        "the load failed before the comparison: a value does not fit",
     )
 
 
@@ -310,5 +310,5 @@ def test_a_table_that_fails_as_a_whole_fails_the_check_of_each_partition_that_wa
     whole = UnitResult(
         TableName("sales", "Orders"), "partition", WHOLE_TABLE, "failed", "", error="not there", error_type="x"
     )
-    said = load_verdicts([whole], [JANUARY, MARCH])
+    said = load_outcomes([whole], [JANUARY, MARCH])
     assert [(one.unit, one.passed) for one in said] == [(JANUARY, False), (MARCH, False)]

@@ -76,7 +76,7 @@ def test_a_column_that_was_replaced_is_told_and_stops_no_policy(house: TypeTable
     result = house.run()
     assert errors(result) == []
     (finding,) = result.drift
-    assert (finding.column, finding.kind, finding.changes_shape) == ("x", "replaced", False)
+    assert (finding.column, finding.kind, finding.changes_schema) == ("x", "replaced", False)
     assert house.warehouse("Anew", "x") == [(None,)]
 
 

@@ -119,7 +119,7 @@ def test_a_deleted_version_is_found_and_all_are_read(synced: ServerShop) -> None
 @pytest.mark.survives(
     "change",
     "versions deleted at the source, hidden behind as many new ones",
-    "the increment does not add up; all versions are read again in the same run",
+    "the counts of the increment do not match; all versions are read again in the same run",
     "source, lake and warehouse equal",
 )
 def test_a_deletion_hidden_behind_new_versions_is_found_by_counting(synced: ServerShop) -> None:
@@ -148,7 +148,7 @@ def test_rows_with_null_come_over_with_the_slot_that_holds_them(synced: ServerSh
 @pytest.mark.survives(
     "change",
     "a partition boundary split between two runs",
-    "the two new partitions are read, the others are left alone",
+    "the two new partitions are read, the others are skipped",
     "source, lake and warehouse equal",
 )
 def test_a_split_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
@@ -166,7 +166,7 @@ def test_a_split_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
 @pytest.mark.survives(
     "change",
     "a partition boundary merged between two runs",
-    "the joined partition is read, the others are left alone",
+    "the merged partition is read, the others are skipped",
     "source, lake and warehouse equal",
 )
 def test_a_merged_boundary_loses_and_doubles_nothing(synced: ServerShop) -> None:
@@ -333,7 +333,7 @@ def test_a_wrong_password_is_told_and_never_shown(shop: ServerShop) -> None:
 
 @pytest.mark.survives(
     "network",
-    "nobody listens at the port",
+    "no server listens at the port",
     "the server and port that do not answer",
     "nothing was written",
 )
@@ -345,7 +345,7 @@ def test_a_server_that_does_not_answer_is_told(shop: ServerShop) -> None:
 
 @pytest.mark.survives(
     "input",
-    "a table name with a letter missing",
+    "a misspelt table name",
     "table not found, with the nearest name",
     "the other tables are committed",
 )
@@ -374,7 +374,7 @@ def test_a_table_without_partitions_is_told_so(shop: ServerShop) -> None:
 @pytest.mark.survives(
     "change",
     "a column added at the source",
-    "the table is loaded again, and the reason says why",
+    "the table is loaded again, with the reason",
     "source, lake and warehouse equal",
 )
 def test_a_table_that_got_a_column_is_loaded_again(synced: ServerShop) -> None:

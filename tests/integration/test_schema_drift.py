@@ -244,7 +244,7 @@ def test_a_renamed_column_is_told_and_read_again(shop: ServerShop) -> None:
     result = shop.run()
     assert result.success, result["errors"]
     assert kinds(result) == {("Countries", "Area", "renamed")}
-    assert any("it looks renamed" in note for note in result.notes)
+    assert any("probably renamed" in note for note in result.notes)
     assert house(shop, 'SELECT count("Area"), min("Surface") FROM warehouse."Countries"') == [(0, 41285)]
 
 

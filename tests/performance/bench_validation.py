@@ -90,7 +90,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     key = mapping.columns[0]
     parted = {part.key: scope_for(key.column, key.field.type, [part]) for part in slots_of(inner, "right")}
     keyed = RowKeySpec(mapping.columns, mapping.columns[:1])
-    bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.places, SHA256)
+    bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.key_positions, SHA256)
 
     def warehouse_buckets() -> None:
         with house.rows(target, None, names) as batches:

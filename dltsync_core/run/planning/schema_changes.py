@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dltsync_core.catalog.schema_changes import ColumnChange, DeclaredColumn, chosen_anew, drift_of, same_form
+from dltsync_core.catalog.schema_changes import (
+    ColumnChange,
+    DeclaredColumn,
+    drift_of,
+    representation_changed,
+    same_form,
+)
 from dltsync_core.committed import CommittedUnits
 from dltsync_core.errors import DriftError
 from dltsync_core.lake.manifest import Manifest, in_order
@@ -117,7 +123,7 @@ def _is_kin(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool
     before, now = _committed_columns(manifest), _columns_now(resolved)
     if (
         as_then != committed
-        or chosen_anew(before, now)
+        or representation_changed(before, now)
         or any(finding.rereads for finding in _compared(resolved, manifest))
     ):
         return False

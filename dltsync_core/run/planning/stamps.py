@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dltsync_core.committed import Probe
 from dltsync_core.config import SCDTableConfig
-from dltsync_core.digest.canonical import why_no_twin
+from dltsync_core.digest.canonical import reason_without_fingerprint
 from dltsync_core.digest.segment import digest_batches
 from dltsync_core.plan.evidence import STAMPS, figures_of
 from dltsync_core.plan.keys import stamped_columns
@@ -24,7 +24,7 @@ def why_unproven(resolved: ResolvedTable) -> str:
     if resolved.needs_ceiling:
         return ""
     for name in _names(resolved):
-        reason = why_no_twin(_loaded(resolved, name))
+        reason = reason_without_fingerprint(_loaded(resolved, name))
         if reason is not None:
             return f"an increment cannot be held against the stamps of all rows ({name}: {reason})"
     return ""

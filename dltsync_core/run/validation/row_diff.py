@@ -22,7 +22,7 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.validate.differing_rows import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.lake_rows import lake_batches
-from dltsync_core.validate.row_diff import Place, RowDiff, diff_rows
+from dltsync_core.validate.row_diff import RowDiff, Side, diff_rows
 from dltsync_core.validate.row_sample import HeldRows, hold
 
 UNLIKE_ITS_HASH = (
@@ -77,7 +77,7 @@ def diff_unit(
     return replace(found, reason=f"every row is the same in the columns that can be compared by value{beside}")
 
 
-def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keyed: RowKeySpec) -> dict[str, Place]:
+def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keyed: RowKeySpec) -> dict[str, Side]:
     names = [column.name for column in keyed.columns]
     version_keys = resolved.keys if resolved.config.kind == "scd" else ()
 
@@ -119,7 +119,7 @@ class _Source:
         self._view = view
         self._keyed = keyed
         self._bucketed = BucketedUnit(
-            resolved.facts, resolved.filter_of(unit), keyed.columns, keyed.places, keyed.algorithm
+            resolved.facts, resolved.filter_of(unit), keyed.columns, keyed.key_positions, keyed.algorithm
         )
 
     def digests(self, length: int, within: Buckets | None) -> Mapping[int, SegmentDigest]:

@@ -124,7 +124,7 @@ class Comparison:
             named = {column.name for column in columns}.issuperset(self._shape.keys)
             if self._keeps_rows and whole.rows > lake.rows.get(unit, 0) and unit in lake.loads and named:
                 summary = summary_without_retained(self._context, self._shape, lake.loads[unit], columns)
-                found[unit] = replace(summary, strange=whole.strange)
+                found[unit] = replace(summary, unexpected_types=whole.unexpected_types)
         return found
 
     def _held_against_the_source(self, others: _Others) -> list[UnitComparison]:

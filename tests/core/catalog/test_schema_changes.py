@@ -148,7 +148,7 @@ def test_what_the_config_leaves_out_did_not_drift() -> None:
 
 def test_another_order_is_told_and_is_no_change() -> None:
     (finding,) = drift_of(TABLE, [column("A", "int"), column("B", "date")], [column("B", "date"), column("A", "int")])
-    assert (finding.kind, finding.changes_shape, finding.rereads) == ("reordered", False, False)
+    assert (finding.kind, finding.changes_schema, finding.rereads) == ("reordered", False, False)
 
 
 def test_a_manifest_that_does_not_say_the_declared_type_is_compared_by_form() -> None:
@@ -163,7 +163,7 @@ def test_a_column_with_another_number_was_made_anew() -> None:
     assert drift_of(TABLE, before, before) == ()
     now = [before[0], replace(before[1], column_id=4), before[2]]
     (finding,) = drift_of(TABLE, before, now)
-    assert (finding.column, finding.kind, finding.changes_shape, finding.rereads) == ("x", "replaced", False, True)
+    assert (finding.column, finding.kind, finding.changes_schema, finding.rereads) == ("x", "replaced", False, True)
     (moved,) = drift_of(TABLE, before, [now[0], now[2], now[1]])
-    assert (moved.kind, moved.changes_shape, moved.rereads) == ("reordered", False, True)
+    assert (moved.kind, moved.changes_schema, moved.rereads) == ("reordered", False, True)
     assert drift_of(TABLE, [replace(c, column_id=0) for c in before], now) == ()  # noted by nobody

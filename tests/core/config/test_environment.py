@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.config import DatabaseConfig, load_config
-from dltsync_core.config.model import _say_once
+from dltsync_core.config.model import _warn_once
 from dltsync_core.errors import ConfigError
 
 TABLES = "static_tables: [{table_name: airports}]\n"
@@ -15,7 +15,7 @@ TABLES = "static_tables: [{table_name: airports}]\n"
 
 @pytest.fixture(autouse=True)
 def _say_it_again() -> None:
-    _say_once.cache_clear()
+    _warn_once.cache_clear()
 
 
 def _file(tmp_path: Path, database: str, more: str = TABLES) -> Path:

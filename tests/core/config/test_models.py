@@ -60,7 +60,7 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
         ({"static_tables": [{"table_name": "a"}, {"table_name": "a"}]}, "table dbo.a is listed twice"),
         (
             {"static_tables": [{"table_name": "a"}, {"table_name": "A", "schema_name": "s"}]},
-            "tables dbo.a and s.A would both become warehouse.A (the warehouse does not tell upper and lower case apart)",
+            "tables dbo.a and s.A would both become warehouse.A (the warehouse does not distinguish upper and lower case)",
         ),
         (
             {"static_tables": [{"table_name": "a"}], "partition_tables": [{"table_name": "b", "target_table": "a"}]},
@@ -96,7 +96,7 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             {"database": {"server": "h", "database": "d", "authentication": "ActiveDirectoryServicePrincipal"}},
             "needs username and password",
         ),
-        ({"static_tables": [{"table_name": "a", "key_columns": ["k"]}]}, "only means something with load_strategy"),
+        ({"static_tables": [{"table_name": "a", "key_columns": ["k"]}]}, "needs load_strategy upsert"),
         ({"static_tables": [{"table_name": "a", "force_reload_after": 7}]}, "write a number and a unit"),
         ({"static_tables": [{"table_name": "a", "include_columns": ["x"], "exclude_columns": ["X"]}]}, "both name X"),
         (

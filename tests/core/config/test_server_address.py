@@ -76,10 +76,10 @@ def test_an_address_with_one_meaning_is_taken(written: str, address: str, sent: 
         (r"host\\SQLEXPRESS", "two backslashes"),
         (r"host\SQLEXPRESS,1444", "drop the instance name"),
         ("host/SQLEXPRESS", r"a named instance is written host\INSTANCE"),
-        ("my host", "is no host name"),
-        ("host..example", "is no host name"),
-        ("10.0.0.300", "is no address of IPv4"),
-        ("-host", "is no host name"),
+        ("my host", "is not a host name"),
+        ("host..example", "is not a host name"),
+        ("10.0.0.300", "is not an IPv4 address"),
+        ("-host", "is not a host name"),
     ],
 )
 def test_another_form_is_answered_with_what_to_write(written: str, advice: str) -> None:

@@ -19,9 +19,9 @@ from dltsync_core.connect.circuit import (
     Circuit,
     Go,
     Wait,
-    asked,
     circuit_of,
     failed,
+    request_attempt,
     succeeded,
 )
 from dltsync_core.errors import CertificateNotTrusted, CircuitOpen, LoginFailed, ServerUnreachable
@@ -51,7 +51,7 @@ class CircuitMachine(RuleBasedStateMachine):
 
     @rule(good=st.booleans())
     def somebody_connects(self, good: bool) -> None:
-        self.circuit, verdict = asked(self.circuit, self.now)
+        self.circuit, verdict = request_attempt(self.circuit, self.now)
         if isinstance(verdict, Wait):
             assert self.in_a_row >= FAILURES_TO_OPEN
             assert 0 < verdict.seconds <= PAUSE_SECONDS
@@ -78,15 +78,15 @@ def test_only_one_tries_when_the_pause_is_over(callers: int) -> None:
     circuit = Circuit(FAILURES_TO_OPEN, opened_at=0.0)
     verdicts = []
     for _ in range(callers):
-        circuit, verdict = asked(circuit, PAUSE_SECONDS)
+        circuit, verdict = request_attempt(circuit, PAUSE_SECONDS)
         verdicts.append(verdict)
     assert [type(v) for v in verdicts] == [Go, *[Wait] * (callers - 1)]
 
 
 def test_a_try_that_never_told_its_end_is_forgotten() -> None:
-    circuit, _ = asked(Circuit(FAILURES_TO_OPEN, opened_at=0.0), PAUSE_SECONDS)
-    assert isinstance(asked(circuit, PAUSE_SECONDS + 1)[1], Wait)
-    assert isinstance(asked(circuit, 2 * PAUSE_SECONDS)[1], Go)
+    circuit, _ = request_attempt(Circuit(FAILURES_TO_OPEN, opened_at=0.0), PAUSE_SECONDS)
+    assert isinstance(request_attempt(circuit, PAUSE_SECONDS + 1)[1], Wait)
+    assert isinstance(request_attempt(circuit, 2 * PAUSE_SECONDS)[1], Go)
 
 
 def _fail(breaker: Breaker, error: BaseException) -> None:
@@ -114,7 +114,7 @@ def test_a_server_that_is_down_is_left_alone_and_the_person_told(caplog: pytest.
         knock()
     assert not entered
     assert "db:1433: 10 connections failed in a row" in str(caught.value)
-    assert "for another 30 s; the last one said: no route to host 9" in str(caught.value)
+    assert "for another 30 s; the last error: no route to host 9" in str(caught.value)
     assert "10 connections failed in a row; none is tried for 30 s" in caplog.text
     clock.now += PAUSE_SECONDS
     caplog.set_level(logging.INFO)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from dltsync_core.connect import reachability as reach
-from dltsync_core.connect.connection_advice import Way, advice, needs_a_look
-from dltsync_core.connect.reachability import Looked, Reach, look
+from dltsync_core.connect.connection_advice import Route, advice, needs_reachability_check
+from dltsync_core.connect.reachability import Reach, ReachResult, check_reachability
 
 HERE = "127.0.0.1"
 
@@ -45,10 +45,12 @@ def _free_port() -> int:
 def test_the_steps_of_a_plain_port() -> None:
     with socket.create_server((HERE, 0)) as server:
         port = server.getsockname()[1]
-        assert look(HERE, port, None) == Looked(Reach.OPEN, port)
-    assert look(HERE, port, None) == Looked(Reach.REFUSED, port)
-    assert look("nonexistent.invalid", 1433, None) == Looked(Reach.NAME_UNKNOWN)
-    assert look("a" * 70 + ".example", 1433, None) == Looked(Reach.NAME_UNKNOWN)  # no name that DNS could carry
+        assert check_reachability(HERE, port, None) == ReachResult(Reach.OPEN, port)
+    assert check_reachability(HERE, port, None) == ReachResult(Reach.REFUSED, port)
+    assert check_reachability("nonexistent.invalid", 1433, None) == ReachResult(Reach.NAME_UNKNOWN)
+    assert check_reachability("a" * 70 + ".example", 1433, None) == ReachResult(
+        Reach.NAME_UNKNOWN
+    )  # no name that DNS could carry
 
 
 def test_a_port_that_drops_what_comes_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +58,7 @@ def test_a_port_that_drops_what_comes_is_silent(monkeypatch: pytest.MonkeyPatch)
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", dropped)
-    assert look(HERE, 1433, None) == Looked(Reach.SILENT, 1433)
+    assert check_reachability(HERE, 1433, None) == ReachResult(Reach.SILENT, 1433)
 
 
 def test_an_instance_is_asked_of_the_browser() -> None:
@@ -64,50 +66,64 @@ def test_an_instance_is_asked_of_the_browser() -> None:
         port = server.getsockname()[1]
         said = f"ServerName;DB;InstanceName;ONE;IsClustered;No;Version;16.0.1000.6;tcp;{port};;".encode()
         with browser(said) as (at, asked):
-            assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.OPEN, port)
+            assert check_reachability(HERE, 1433, "ONE", browser_port=at) == ReachResult(Reach.OPEN, port)
         assert asked == [b"\x04ONE\0"]
     with browser(said) as (at, _):
-        assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.REFUSED, port)
+        assert check_reachability(HERE, 1433, "ONE", browser_port=at) == ReachResult(Reach.REFUSED, port)
     with browser(b"ServerName;DB;InstanceName;ONE;IsClustered;No;Version;16.0;np;\\\\DB\\pipe;;") as (at, _):
-        assert look(HERE, 1433, "ONE", browser_port=at) == Looked(Reach.NO_TCP)
+        assert check_reachability(HERE, 1433, "ONE", browser_port=at) == ReachResult(Reach.NO_TCP)
 
 
 def test_a_browser_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(reach, "STEP_SECONDS", 0.05)
     with browser(None) as (at, asked):
-        assert look(HERE, 1433, "NOPE", browser_port=at) == Looked(Reach.NO_BROWSER)
+        assert check_reachability(HERE, 1433, "NOPE", browser_port=at) == ReachResult(Reach.NO_BROWSER)
     assert asked == [b"\x04NOPE\0"]
-    assert look(HERE, 1433, "NOPE", browser_port=_free_port()) == Looked(Reach.NO_BROWSER)
+    assert check_reachability(HERE, 1433, "NOPE", browser_port=_free_port()) == ReachResult(Reach.NO_BROWSER)
 
 
 @pytest.mark.parametrize(
-    ("message", "number", "way", "looked", "happened", "remedy"),
+    ("message", "number", "route", "reached", "happened", "remedy"),
     [
         (
             "Login timeout expired",
             None,
-            Way("h", 1433),
-            Looked(Reach.SILENT, 1433),
+            Route("h", 1433),
+            ReachResult(Reach.SILENT, 1433),
             "no answer from port 1433",
             "firewall",
         ),
-        ("Login timeout expired", None, Way("h", 1), Looked(Reach.REFUSED, 1), "nothing listens at port 1", "TCP/IP"),
-        ("x", None, Way("h", 1433, "I"), Looked(Reach.REFUSED, 50123), "nothing listens at port 50123", "TCP/IP"),
-        ("x", None, Way("h", 1433, "I"), Looked(Reach.NO_TCP), "does not listen on TCP", "enable TCP/IP"),
-        ("TCP Provider: Error code 0x2AF9", 11001, Way("h", 1433), None, "the name h has no address", "DNS"),
-        ("TCP Provider: Error code 0x274D", 10061, Way("h", 1433), None, "refused", "database.port"),
+        (
+            "Login timeout expired",
+            None,
+            Route("h", 1),
+            ReachResult(Reach.REFUSED, 1),
+            "nothing listens at port 1",
+            "TCP/IP",
+        ),
+        (
+            "x",
+            None,
+            Route("h", 1433, "I"),
+            ReachResult(Reach.REFUSED, 50123),
+            "nothing listens at port 50123",
+            "TCP/IP",
+        ),
+        ("x", None, Route("h", 1433, "I"), ReachResult(Reach.NO_TCP), "does not listen on TCP", "enable TCP/IP"),
+        ("TCP Provider: Error code 0x2AF9", 11001, Route("h", 1433), None, "the name h has no address", "DNS"),
+        ("TCP Provider: Error code 0x274D", 10061, Route("h", 1433), None, "refused", "database.port"),
         (
             "SSL Provider: [error:0A000102:SSL routines::unsupported protocol]",
             None,
-            Way("h", 1433),
+            Route("h", 1433),
             None,
-            "found no TLS that both take",
+            "no TLS version and cipher in common",
             "TLS 1.2",
         ),
         (
             "SSL Provider: [error:0A00010B::wrong version number]",
             None,
-            Way("h", 1, None, "strict"),
+            Route("h", 1, None, "strict"),
             None,
             "strict",
             "2022",
@@ -115,20 +131,24 @@ def test_a_browser_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_each_end_of_a_way_has_its_advice(
-    message: str, number: int | None, way: Way, looked: Looked | None, happened: str, remedy: str
+    message: str, number: int | None, route: Route, reached: ReachResult | None, happened: str, remedy: str
 ) -> None:
-    told = advice(message, number, way, looked)
+    told = advice(message, number, route, reached)
     assert told is not None
     assert happened in told.happened
     assert remedy in told.remedy
 
 
 def test_only_what_the_driver_leaves_open_is_looked_up() -> None:
-    assert needs_a_look("Login timeout expired", None)
-    assert needs_a_look("TCP Provider: Timeout error [258]. ", None)
-    assert needs_a_look("SQL Server Network Interfaces: Error Locating Server/Instance Specified [xFFFFFFFF]. ", None)
-    assert needs_a_look("TCP Provider: Error code 0x2749", 10057)  # a refused port, and perhaps other things
-    assert not needs_a_look("TCP Provider: Error code 0x274D", 10061)
-    assert not needs_a_look("TCP Provider: Error code 0x2AF9", 11001)
-    assert not needs_a_look("TCP Provider: Error code 0x2746", 10054)
-    assert advice("something else", None, Way("h", 1433), None) is None
+    assert needs_reachability_check("Login timeout expired", None)
+    assert needs_reachability_check("TCP Provider: Timeout error [258]. ", None)
+    assert needs_reachability_check(
+        "SQL Server Network Interfaces: Error Locating Server/Instance Specified [xFFFFFFFF]. ", None
+    )
+    assert needs_reachability_check(
+        "TCP Provider: Error code 0x2749", 10057
+    )  # a refused port, and perhaps other things
+    assert not needs_reachability_check("TCP Provider: Error code 0x274D", 10061)
+    assert not needs_reachability_check("TCP Provider: Error code 0x2AF9", 11001)
+    assert not needs_reachability_check("TCP Provider: Error code 0x2746", 10054)
+    assert advice("something else", None, Route("h", 1433), None) is None

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from dltsync_core.connect.error_numbers import TRANSIENT, RetryKind
 from dltsync_core.connect.retry import (
-    RHYTHMS,
+    BACKOFFS,
     Budget,
-    Failed,
+    FailedAttempt,
     Retry,
     SharedRetryBudget,
     decide,
@@ -40,7 +40,7 @@ PLENTY = Budget(5, 1000)
 
 
 @pytest.mark.parametrize(
-    ("error", "recourse"),
+    ("error", "kind"),
     [
         (TransientQueryError("deadlock", number=1205), RetryKind.NEW_TRANSACTION),
         (TransientQueryError("lock timeout", number=1222), RetryKind.SAME_CONNECTION),
@@ -67,10 +67,10 @@ PLENTY = Budget(5, 1000)
         (KeyboardInterrupt(), None),
     ],
 )
-def test_what_is_tried_again_and_how(error: BaseException, recourse: RetryKind | None) -> None:
-    assert retry_kind_of(error) is recourse
-    decision = decide(error, attempt=1, waited=0, budget=PLENTY, dice=0.5)
-    assert isinstance(decision, GiveUp) is (recourse is None)
+def test_what_is_tried_again_and_how(error: BaseException, kind: RetryKind | None) -> None:
+    assert retry_kind_of(error) is kind
+    decision = decide(error, attempt=1, waited=0, budget=PLENTY, jitter=0.5)
+    assert isinstance(decision, GiveUp) is (kind is None)
 
 
 TRANSIENT_ERRORS = st.one_of(
@@ -82,14 +82,14 @@ TRANSIENT_ERRORS = st.one_of(
 
 @given(TRANSIENT_ERRORS, st.integers(1, 40), st.floats(0, 500), st.integers(1, 20), st.floats(0, 600), st.floats(0, 1))
 def test_a_decision_never_spends_more_than_there_is(
-    error: SyncError, attempt: int, waited: float, attempts: int, seconds: float, dice: float
+    error: SyncError, attempt: int, waited: float, attempts: int, seconds: float, jitter: float
 ) -> None:
-    decision = decide(error, attempt=attempt, waited=waited, budget=Budget(attempts, seconds), dice=dice)
+    decision = decide(error, attempt=attempt, waited=waited, budget=Budget(attempts, seconds), jitter=jitter)
     if isinstance(decision, Retry):
-        rhythm = RHYTHMS[decision.recourse]
+        backoff = BACKOFFS[decision.kind]
         assert attempt < attempts
         assert waited + decision.after <= seconds
-        assert rhythm.floor <= decision.after <= rhythm.floor + rhythm.longest
+        assert backoff.floor <= decision.after <= backoff.floor + backoff.longest
     else:
         assert decision.reason
 
@@ -98,10 +98,12 @@ def test_a_decision_never_spends_more_than_there_is(
 def test_chance_covers_the_whole_span_and_later_spans_are_no_shorter(
     error: SyncError, attempt: int, low: float, high: float
 ) -> None:
-    """Full jitter: the pause grows with the dice from the floor on."""
+    """Full jitter: the pause grows with the jitter from the floor on."""
     budget = Budget(50, 10_000)
-    pauses = [decide(error, attempt=attempt, waited=0, budget=budget, dice=d) for d in (0.0, *sorted((low, high)), 1.0)]
-    later = decide(error, attempt=attempt + 1, waited=0, budget=budget, dice=1.0)
+    pauses = [
+        decide(error, attempt=attempt, waited=0, budget=budget, jitter=d) for d in (0.0, *sorted((low, high)), 1.0)
+    ]
+    later = decide(error, attempt=attempt + 1, waited=0, budget=budget, jitter=1.0)
     if isinstance(later, GiveUp):  # a stall is tried once more only
         assert isinstance(error, StatementTimeout)
         return
@@ -112,14 +114,14 @@ def test_chance_covers_the_whole_span_and_later_spans_are_no_shorter(
 
 
 def test_a_server_that_asks_for_patience_gets_ten_seconds() -> None:
-    decision = decide(TransientQueryError("busy", number=40501), attempt=1, waited=0, budget=PLENTY, dice=0)
+    decision = decide(TransientQueryError("busy", number=40501), attempt=1, waited=0, budget=PLENTY, jitter=0)
     assert isinstance(decision, Retry)
     assert decision.after >= 10
 
 
 def test_failover_is_waited_for_up_to_a_minute() -> None:
     waits = [
-        decide(ServerUnreachable("x", number=40613), attempt=n, waited=0, budget=PLENTY, dice=1) for n in range(1, 5)
+        decide(ServerUnreachable("x", number=40613), attempt=n, waited=0, budget=PLENTY, jitter=1) for n in range(1, 5)
     ]
     assert [w.after for w in waits if isinstance(w, Retry)] == [15, 25, 45, 65]
 
@@ -175,18 +177,18 @@ def test_a_loop_inside_a_loop_makes_one_attempt() -> None:
 
 
 def test_a_purse_is_shared_and_never_overdrawn() -> None:
-    purse, told = SharedRetryBudget(5.0), list[Failed]()
+    shared_budget, told = SharedRetryBudget(5.0), list[FailedAttempt]()
     failing = Work(*(TransientQueryError("busy", number=40501) for _ in range(9)))
     with pytest.raises(TransientQueryError):
-        run_with_retries(failing, PLENTY, purse=purse, sleep=lambda _: None, on_failure=told.append)
+        run_with_retries(failing, PLENTY, shared_budget=shared_budget, sleep=lambda _: None, on_failure=told.append)
     assert failing.calls == 1
     assert "run_retry_budget_seconds" in told[-1].message
-    assert purse.spend(5.0)
-    assert not purse.spend(0.1)
+    assert shared_budget.spend(5.0)
+    assert not shared_budget.spend(0.1)
 
 
 def test_every_passing_failure_is_told_and_the_last_says_why_it_is_the_last() -> None:
-    told: list[Failed] = []
+    told: list[FailedAttempt] = []
     with pytest.raises(TransientQueryError):
         run_with_retries(
             Work(*(TransientQueryError(str(n), number=1205) for n in range(4))),

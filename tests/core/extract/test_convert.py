@@ -199,9 +199,9 @@ def test_nanoseconds_reach_to_the_last_hundred(micros: int, below: int, fits: bo
 
 
 def test_null_in_a_column_declared_not_null_is_an_error() -> None:
-    with pytest.raises(ExtractError, match="declared NOT NULL, but a NULL came"):
+    with pytest.raises(ExtractError, match="declared NOT NULL, but a NULL was received"):
         _converter(KEY).convert(_batch(pa.array([None], pa.int32())))
-    with pytest.raises(ExtractError, match="a NULL came; row id = 8"):
+    with pytest.raises(ExtractError, match="a NULL was received; row id = 8"):
         _converter(KEY, column("n", "int", 2, is_nullable=False)).convert(
             _batch(pa.array([7, 8], pa.int32()), pa.array([1, None], pa.int32()))
         )
@@ -222,7 +222,7 @@ def test_a_row_is_named_by_binary_keys_too() -> None:
 
 
 def test_columns_that_were_not_asked_for_are_an_error() -> None:
-    with pytest.raises(ExtractError, match="2 columns came, 1 were asked for"):
+    with pytest.raises(ExtractError, match="2 columns received, 1 requested"):
         _converter(KEY).convert(_batch(pa.array([1], pa.int32()), pa.array([1], pa.int32())))
 
 

@@ -18,7 +18,7 @@ PARTS = partitioned(BY, ["2024-01-01"], "right")
 @pytest.mark.parametrize(
     ("facts", "options", "kind", "said"),
     [
-        ({}, {}, NotPartitioned, "does not lie on a partition scheme"),
+        ({}, {}, NotPartitioned, "is not on a partition scheme"),
         ({"partitioning": PARTS}, {"partition_column": "departz"}, ColumnNotFound, "did you mean departs?"),
         ({"partitioning": PARTS}, {"partition_column": "other"}, CatalogError, "partitioned by departs, not by other"),
         ({"partitioning": PARTS}, {"last_modified_column": "other"}, CatalogError, "is of type int"),

@@ -175,7 +175,7 @@ def _drain(stream: BatchStream, seen: list[int]) -> None:
 def test_a_reader_that_hangs_is_cancelled_and_the_stall_may_pass() -> None:
     rows, seen = Rows(100, hang_at=20), list[int]()
     stream = BatchStream(rows, _same, LIMITS, 8, stall_seconds=0.2)
-    with pytest.raises(StatementTimeout, match="reading stalled: nothing came for 0 seconds"):
+    with pytest.raises(StatementTimeout, match="reading stalled: no rows arrived for 0 seconds"):
         _drain(stream, seen)
     assert seen == [10, 10]
     assert rows.closed.is_set()

@@ -148,5 +148,5 @@ def test_only_the_first_spellings_are_told() -> None:
     columns = VersionColumns(("Key",), "From", "To", "IsLatest", (CollationRule("French_CI_AI"),))
     (finding,) = plan_repair(versions, columns).findings
     assert finding.detail.endswith(
-        "and 2 more are spelt differently; may be one entity under the collation French_CI_AI of Key"
+        "and 2 more are written differently and may be one entity under the collation French_CI_AI of Key"
     )

@@ -207,9 +207,9 @@ def test_a_forgotten_manifest_changes_no_answer(arriving: list[Publication], dat
 
 @pytest.mark.survives(
     "rivals",
-    "a run publishes after another one took its unit over",
-    "another run took this unit over, by name; may be tried again",
-    "the lake shows the other run's load, nothing of ours is left",
+    "a run publishes after another run took its unit over",
+    "the run that took this unit over; the failure is transient",
+    "the lake shows the other run's load, and no file of the first",
 )
 def test_the_fenced_publisher_is_told_and_leaves_nothing(lake: Lake) -> None:
     slow = stage(lake, facts_of("partition", A, run_id="slow"), [1, 2])

@@ -35,8 +35,8 @@ class Named(MemoryShop):
 
 @pytest.mark.survives(
     "rivals",
-    "a pipeline is renamed, fills its tables under the new name, and goes back; the source is what it was then",
-    "the warehouse stands at another load than the one committed: the rows are taken from the lake",
+    "a pipeline is renamed, fills its tables under the new name, and gets its old name back; the source is unchanged",
+    "the warehouse stands at another load than the committed one: the rows are taken from the lake",
     "source and warehouse equal, row by row",
 )
 def test_a_pipeline_that_comes_back_to_its_name_finds_that_the_rows_are_not_its_own(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_what_cannot_be_exact_is_refused_with_a_way_out(type_name: str, facts: d
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"type_name": "xml", "is_column_set": True}, "sparse columns, which are brought over one by one"),
+        ({"type_name": "xml", "is_column_set": True}, "sparse columns, which are loaded one by one"),
         ({"type_name": "bigint", "is_graph_internal": True, "is_hidden": True}, "cannot be selected"),
         ({"type_name": "datetime2", "is_hidden": True}, "name it in include_columns"),
     ],
@@ -176,7 +176,7 @@ def test_text_of_a_code_page_is_read_by_the_server_and_other_text_by_the_driver(
 def test_the_contract_says_where_a_value_comes_from_and_what_is_lost() -> None:
     computed = _one("int", is_computed=True).contract
     assert (computed["origin"], computed["lost"]) == (
-        "computed (not persisted: the server works it out at each read)",
+        "computed (not persisted: the server computes it at each read)",
         "",
     )
     assert _one("int", is_computed=True, is_persisted=True).contract["origin"] == "computed (persisted)"
@@ -268,7 +268,7 @@ def test_a_partition_column_has_no_open_end(kind: str, kept: str) -> None:
     """The type's maximum may be a boundary: as it is stored it lies below that."""
     at = column("at", kind)
     facts = replace(table(at), partitioning=PartitioningFacts("pf", "ps", at, "right", ()))
-    with pytest.raises(ConfigError, match="partitioned by at, which cannot be kept as"):
+    with pytest.raises(ConfigError, match="partitioned by at, which cannot have the representation"):
         map_columns(facts, PartitionTableConfig(table_name="t", column_representation={"at": kept}))
     whole = StaticTableConfig(table_name="t", column_representation={"at": kept})
     assert map_columns(facts, whole).contracts()["at"]["representation"] == "open_end"

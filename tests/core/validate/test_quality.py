@@ -13,7 +13,7 @@ import pytest
 
 from dltsync_core.config.quality import QualityRule
 from dltsync_core.errors import ColumnNotFound, ConfigError
-from dltsync_core.validate.quality import Finding, check_rules, resolve_rules, surplus_rows
+from dltsync_core.validate.quality import RuleViolation, check_rules, resolve_rules, surplus_rows
 
 FIELDS: list[pa.Field[Any]] = [
     pa.field("Code", pa.string()),
@@ -145,8 +145,8 @@ def test_a_bound_that_is_no_value_of_the_column_is_a_config_error(rule: QualityR
 
 
 def test_a_finding_reads_like_a_sentence() -> None:
-    assert str(Finding("Qty", "must not be NULL", 1, "error")) == "Qty: must not be NULL: 1 row"
-    assert str(Finding("Qty", "must not be NULL", 1200, "warn")) == "Qty: must not be NULL: 1,200 rows"
+    assert str(RuleViolation("Qty", "must not be NULL", 1, "error")) == "Qty: must not be NULL: 1 row"
+    assert str(RuleViolation("Qty", "must not be NULL", 1200, "warn")) == "Qty: must not be NULL: 1,200 rows"
 
 
 def test_surplus_counts_whole_keys_and_nulls_are_equal(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
     for written in (GUID, GUID.lower(), "{" + GUID.lower() + "}"):
         assert _strangers(tmp_path, "uniqueidentifier", [written], GUID, None) == 0
         assert _strangers(tmp_path, "uniqueidentifier", [written], GUID.replace("6", "7"), GUID) == 1
-    with pytest.raises(ConfigError, match="which is none") as caught:
+    with pytest.raises(ConfigError, match="which is not a uniqueidentifier") as caught:
         _strangers(tmp_path, "uniqueidentifier", ["abc"], GUID)
     assert "32 hexadecimal digits" in caught.value.remedy
 

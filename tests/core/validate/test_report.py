@@ -32,7 +32,7 @@ def test_three_counts_are_equal_only_when_all_are(counts: ThreeCounts, equal: bo
 
 def test_a_difference_names_all_figures() -> None:
     assert difference(ThreeCounts(1000, 999, 998)) == "source 1,000, lake 999, warehouse 998 rows"
-    assert difference(ThreeCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 kept on purpose) rows"
+    assert difference(ThreeCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 retained) rows"
 
 
 def in_report(unit: str, source: int, lake: int, warehouse: int, *, said: str | None = None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dltsync_core.digest.segment import SegmentDigest, digest_batches
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.columns import map_columns
 from dltsync_core.validate.differing_rows import RowDifference
-from dltsync_core.validate.row_diff import Limits, Place, RowDiff, diff_rows
+from dltsync_core.validate.row_diff import Limits, RowDiff, Side, diff_rows
 from dltsync_core.validate.row_sample import LONGEST_SHOWN, HeldRows, hold
 from tests.support.table_facts import column, table
 
@@ -55,7 +55,7 @@ class InMemory:
 def row_diff(keyed: RowKeySpec, limits: Limits, **rows: list[Row]) -> RowDiff:
     inside = {place: InMemory(some, keyed) for place, some in rows.items()}
     whole = {place: digest_batches([has.batch()], keyed.columns) for place, has in inside.items()}
-    places: Mapping[str, Place] = {**inside}
+    places: Mapping[str, Side] = {**inside}
     found = diff_rows(places, keyed, whole, max(len(some) for some in rows.values()), limits)
     assert all(has.asked <= 3 for has in inside.values())
     return found

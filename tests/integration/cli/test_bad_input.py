@@ -88,7 +88,7 @@ BEFORE_ANYTHING: dict[str, tuple[Callable[[CliProject], None], int, tuple[str, .
 
 @pytest.mark.survives(
     "input",
-    "14 kinds of wrong config, password, server and certificate, by the command line",
+    "14 kinds of wrong config, password, server and certificate, on the command line",
     "what is wrong, where, and what to do; the documented exit code; no traceback and no password",
     "not a byte on the disk changed",
 )

@@ -117,7 +117,7 @@ def test_a_defect_is_told_without_a_traceback_and_with_its_code(capsys: pytest.C
     "crash",
     "SIGTERM or Ctrl-C in the middle of `dltsync run` (reading, publishing, loading)",
     "exit code 143 or 130, one JSON object with --json",
-    "nothing half visible, no private file left; the next run finishes",
+    "no half load is visible, no private file is left; the next run finishes",
 )
 @pytest.mark.parametrize(("sent", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 @pytest.mark.parametrize("step", ["first_batch", "file_in_place", "warehouse_evolved"])

@@ -31,7 +31,7 @@ def write_config(shop: ServerShop, state_url: str | None) -> Path:
 @pytest.mark.survives(
     "rivals",
     "eight processes run the same config at the same moment",
-    "they take turns; who comes later finds the units up to date and says so",
+    "they take turns; later ones report that the units are up to date",
     "every row is in lake and warehouse once, and every unit was loaded by one of them",
 )
 @pytest.mark.parametrize(

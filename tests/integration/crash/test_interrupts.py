@@ -37,8 +37,8 @@ WHOLE = next(case for case in CASES if case.name == "static replace, changed wit
 @pytest.mark.survives(
     "crash",
     "Ctrl-C while rows are read, published, retired, loaded or committed",
-    "KeyboardInterrupt once what is in flight has tidied up",
-    "nothing half visible, nothing left lying about; the next run converges",
+    "KeyboardInterrupt once running units have cleaned up",
+    "no half load is visible, no file is left over; the next run finishes",
 )
 @every_moment
 @every_warehouse

@@ -64,9 +64,9 @@ def killed_twice(stage: Stage) -> list[tuple[Stop, Stop]]:
 
 @pytest.mark.survives(
     "crash",
-    "kill -9 while what was lost is put right: a lost warehouse filled from the lake, a lost ledger told by lake and warehouse, "
-    "a stray file set aside",
-    "the next run goes on with it; the source's rows are not read",
+    "kill -9 during recovery: a lost warehouse filled from the lake, a lost ledger rebuilt from lake "
+    "and warehouse, an orphan file moved to quarantine",
+    "the next run continues the recovery; no rows of the source are read",
     "source, lake and warehouse equal, row by row",
 )
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in REHEARSED])
@@ -84,10 +84,11 @@ def test_the_run_after_a_kill_converges(
 @pytest.mark.exhaustive
 @pytest.mark.survives(
     "crash",
-    "kill -9 at every named moment (planning, reading, publishing, retiring, loading, committing, copying the ledger) of every "
-    "way to load every kind of table: first loads, changes, splits, merges, increments, resyncs",
-    "the next run finishes what was left, and what it claims to have read is what came over the wire",
-    "source, lake and warehouse equal, row by row; no reader saw half a unit in between; nothing is left lying about",
+    "kill -9 at every checkpoint (planning, reading, publishing, retiring, loading, committing, "
+    "copying the ledger) of every way to load every kind of table: first loads, changes, splits, "
+    "merges, increments, resyncs",
+    "the next run finishes the rest, and reports as read exactly the rows that came over the wire",
+    "source, lake and warehouse equal, row by row; no reader saw half a unit in between; no file is left over",
 )
 @every_case
 @every_warehouse
@@ -102,7 +103,7 @@ def test_the_run_after_a_kill_at_every_single_time_converges(
 @pytest.mark.exhaustive
 @pytest.mark.survives(
     "crash",
-    "the run that mends after a kill is killed as well, at the same moment and at another one",
+    "the run after a kill is killed as well, at the same checkpoint and at another one",
     "the run after that finishes",
     "source, lake and warehouse equal, row by row",
 )

@@ -138,9 +138,9 @@ def told_of(config: Mapping[str, Any], orphan: str) -> list[bool]:
 
 @pytest.mark.survives(
     "crash",
-    "kill -9 when a file has its public name and no manifest names it, of a load that nobody repeats: run with --force or "
-    "--full-refresh, or of a change that is undone before the next run",
-    "plan, validate and recover name the file; the next run, or recover, sets it aside",
+    "kill -9 when a file has its public name and no manifest names it, of a load that no run repeats: "
+    "run with --force or --full-refresh, or of a change that is undone before the next run",
+    "plan, validate and recover name the file; the next run, or recover, moves it to quarantine",
     "source, lake (by manifest and by plain glob) and warehouse equal, row by row; nothing is read again",
 )
 @every_kind
@@ -177,8 +177,8 @@ def test_an_orphan_of_a_load_that_nobody_repeats_is_seen_and_set_aside(
 @pytest.mark.survives(
     "crash",
     "kill -9 when an object has its public name and no manifest names it, in a bucket (S3)",
-    "plan, validate and recover name the object; the next run sets it aside",
-    "a plain glob finds the objects of before; nothing is read again",
+    "plan, validate and recover name the object; the next run moves it to quarantine",
+    "a plain glob finds the earlier objects; nothing is read again",
 )
 @every_kind
 def test_an_orphan_in_a_bucket_is_seen_and_set_aside(stage_of: StageOf, case: Case, s3_bucket: Bucket) -> None:

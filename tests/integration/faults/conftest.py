@@ -56,8 +56,8 @@ def stranger() -> Iterator[Stranger]:
 def world(prepared_world: World, faults: FaultControl, monkeypatch: pytest.MonkeyPatch) -> World:
     """The shop, with the waits between attempts and for locks made short: what is tried is the same."""
     prepared_world.spare()
-    short = {recourse: replace(r, floor=0.0, first=0.0, longest=0.0) for recourse, r in retrying.RHYTHMS.items()}
-    monkeypatch.setattr(retrying, "RHYTHMS", short)
+    short = {kind: replace(r, floor=0.0, first=0.0, longest=0.0) for kind, r in retrying.BACKOFFS.items()}
+    monkeypatch.setattr(retrying, "BACKOFFS", short)
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.6)
     monkeypatch.setattr(circuit, "_breakers", {})
     return prepared_world

@@ -66,7 +66,7 @@ AT = [0, 1, 19, 20, 21, 49, 50]
 @pytest.mark.survives(
     "network",
     "connection broken between two rows of a result (the Arrow driver reports that as the end of the rows)",
-    "the connection broke; tried again as the policy says",
+    "the connection broke; retried by the policy",
     "never taken for a shorter table",
 )
 def test_a_break_between_two_rows_is_not_an_end(

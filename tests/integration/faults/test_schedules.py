@@ -30,30 +30,30 @@ NO_CHANGE_EVERY = 4
 @pytest.mark.survives(
     "network",
     "random schedules: connections break or go silent at accept, in TLS, at login, before, inside and after statements",
-    "the unit that failed, with the server's own words; the others are committed",
+    "the unit that failed, with the server's message; the others are committed",
     "when the faults end the next run succeeds; source, lake and warehouse equal row by row",
 )
 @pytest.mark.survives(
     "server",
     "random schedules of deadlocks, lock timeouts, snapshot conflicts, throttling, failovers, memory and version store errors",
-    "tried again within the run as the policy says; else the unit that failed, with number and remedy",
+    "retried within the run by the policy; else the unit that failed, with number and remedy",
     "when the faults end the next run succeeds; source, lake and warehouse equal row by row",
 )
 @pytest.mark.survives(
     "lake",
     "random schedules in which one write of the lake's storage fails, before or after it took effect",
-    "the path and what the operating system said",
+    "the path and the operating system's message",
     "a reader of manifests sees whole loads only; the next run succeeds and all is equal row by row",
 )
 @pytest.mark.survives(
     "warehouse",
-    "random schedules in which another process holds the DuckDB file for a moment, or longer than is waited",
-    "waiting for the warehouse, and who has it open; then the unit that failed",
+    "random schedules in which another process holds the DuckDB file for a moment, or longer than the wait",
+    "waiting for the warehouse, and the process that has it open; then the unit that failed",
     "the next run succeeds and all is equal row by row",
 )
 @pytest.mark.survives(
     "state",
-    "random schedules in which somebody holds the SQLite ledger for a moment, or longer than is waited",
+    "random schedules in which another process holds the SQLite ledger for a moment, or longer than the wait",
     "the ledger is locked, and what to do",
     "the watermark is never ahead of the warehouse; the next run succeeds and all is equal row by row",
 )

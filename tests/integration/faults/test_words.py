@@ -89,7 +89,7 @@ def recovers(world: World) -> None:
             marks=pytest.mark.survives(
                 "network",
                 "something that is not TLS answers in the handshake",
-                "no connection, and what the TLS library said",
+                "no connection, and the message of the TLS library",
                 "nothing was written; the next run succeeds",
             ),
         ),
@@ -100,7 +100,7 @@ def recovers(world: World) -> None:
             marks=pytest.mark.survives(
                 "network",
                 "connection closed in the middle of the TLS handshake",
-                "no connection, and what the driver said",
+                "no connection, and the driver's message",
                 "nothing was written; the next run succeeds",
             ),
         ),
@@ -150,7 +150,7 @@ def test_a_connection_that_cannot_be_made_is_told(
             marks=pytest.mark.survives(
                 "server",
                 "deadlock victim at every attempt to read (1205)",
-                "the server's sentence with its number; it refused it for now: run again",
+                "the server's message with its number; a refusal for now: run again",
                 "the unit as before, the others committed; the next run succeeds",
             ),
         ),
@@ -161,7 +161,7 @@ def test_a_connection_that_cannot_be_made_is_told(
             marks=pytest.mark.survives(
                 "server",
                 "lock timeout among the rows (1222)",
-                "the server's sentence with its number; it refused it for now: run again",
+                "the server's message with its number; a refusal for now: run again",
                 "no half load; the next run succeeds",
             ),
         ),
@@ -172,7 +172,7 @@ def test_a_connection_that_cannot_be_made_is_told(
             marks=pytest.mark.survives(
                 "server",
                 "the table was altered under the snapshot (3961)",
-                "the server's sentence with its number; it refused it for now: run again",
+                "the server's message with its number; a refusal for now: run again",
                 "the unit as before; the next run succeeds",
             ),
         ),
@@ -183,7 +183,7 @@ def test_a_connection_that_cannot_be_made_is_told(
             marks=pytest.mark.survives(
                 "server",
                 "throttled among the rows, the connection ended by the server (40501)",
-                "the server's sentence with its number; it refused it for now: run again",
+                "the server's message with its number; a refusal for now: run again",
                 "no half load; the next run succeeds",
             ),
         ),
@@ -206,28 +206,28 @@ def test_a_connection_that_cannot_be_made_is_told(
                 "server",
                 "failover in the middle of a run: all connections broken, logins refused",
                 "the connection broke, while reading which table: run again",
-                "the units that were done stay committed; the next run succeeds",
+                "committed units stay committed; the next run succeeds",
             ),
         ),
         pytest.param(
             Fault(Tear(-1), ROWS),
             "ExtractError",
-            "the server counts 3 rows, 2 came in the same snapshot",
+            "the server counts 3 rows, 2 were received in the same snapshot",
             marks=pytest.mark.survives(
                 "answers",
                 "a row missing from the rows that come",
-                "the server counts 3 rows, 2 came in the same snapshot",
+                "the server counts 3 rows, 2 were received in the same snapshot",
                 "the unit as before; nothing of it was published",
             ),
         ),
         pytest.param(
             Fault(Tear(1), ROWS),
             "ExtractError",
-            "the server counts 3 rows, 4 came in the same snapshot",
+            "the server counts 3 rows, 4 were received in the same snapshot",
             marks=pytest.mark.survives(
                 "answers",
                 "a row that comes twice",
-                "the server counts 3 rows, 4 came in the same snapshot",
+                "the server counts 3 rows, 4 were received in the same snapshot",
                 "the unit as before; nothing of it was published",
             ),
         ),
@@ -320,7 +320,7 @@ def test_a_fault_that_passes_costs_an_attempt_and_nothing_else(
             marks=pytest.mark.survives(
                 "answers",
                 "row counts in the catalogue that are wrong",
-                "nothing: they are never relied on",
+                "nothing: dltsync never uses them",
                 "source, lake and warehouse equal row by row",
             ),
         ),
@@ -328,8 +328,8 @@ def test_a_fault_that_passes_costs_an_attempt_and_nothing_else(
             Fault(Drip(20_000), Where(kind="select")),
             marks=pytest.mark.survives(
                 "network",
-                "answers that trickle in",
-                "nothing but the time it takes",
+                "answers that arrive slowly",
+                "only a longer run",
                 "source, lake and warehouse equal row by row",
             ),
         ),
@@ -338,7 +338,7 @@ def test_a_fault_that_passes_costs_an_attempt_and_nothing_else(
             marks=pytest.mark.survives(
                 "network",
                 "a pause among the rows, shorter than command_timeout",
-                "nothing but the time it takes",
+                "only a longer run",
                 "source, lake and warehouse equal row by row",
             ),
         ),

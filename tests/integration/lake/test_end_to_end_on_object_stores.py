@@ -69,7 +69,7 @@ def read(result: RunResult) -> dict[str, int]:
 @pytest.mark.survives(
     "lake",
     "the objects of one table deleted from the lake's bucket (S3, Azure, Google)",
-    "the next run fills it again, the other tables are left alone",
+    "the next run fills it again and skips the other tables",
     "source, lake and warehouse equal, row by row",
 )
 def test_a_bucket_is_a_lake_like_any_other(shop: BucketShop, statements: Statements) -> None:

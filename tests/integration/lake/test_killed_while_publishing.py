@@ -99,7 +99,7 @@ DRIVER_STEPS = [
     "crash",
     "a process killed before or after any step of publishing to a directory",
     "nothing",
-    "readers of manifests see the old load or the new one, whole; the next load clears up",
+    "readers of manifests see the old load or the new one, whole; the next load removes the rest",
 )
 @pytest.mark.parametrize(("step", "after", "call", "published"), STORE_STEPS)
 def test_a_publication_to_a_directory_killed_at_any_step(
@@ -119,7 +119,7 @@ def test_a_publication_to_a_directory_killed_at_any_step(
     "crash",
     "a process killed before or after any request of publishing to a bucket (S3, Azure, Google)",
     "nothing",
-    "readers of manifests see the old load or the new one, whole; the next load clears up",
+    "readers of manifests see the old load or the new one, whole; the next load removes the rest",
 )
 @pytest.mark.parametrize(("step", "after", "call", "published"), DRIVER_STEPS)
 def test_a_publication_to_a_bucket_killed_at_any_request(

@@ -119,5 +119,5 @@ def test_what_is_not_there_is_told_with_the_nearest_name(tables: SourceTables) -
                 )
             ]
         )
-    with pytest.raises(NotPartitioned, match="does not lie on a partition scheme"):
+    with pytest.raises(NotPartitioned, match="is not on a partition scheme"):
         source.read_tables([PartitionTableConfig(table_name="airports", schema_name=tables.schema)])

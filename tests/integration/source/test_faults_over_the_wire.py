@@ -107,7 +107,7 @@ def test_a_server_that_says_nothing_is_given_up(sandbox: SandboxServer, way: Cal
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
-        with pytest.raises(ServerUnreachable, match="takes connections, and no login was answered") as caught:
+        with pytest.raises(ServerUnreachable, match="accepts connections, and no login was answered") as caught:
             way(_source(sandbox, port=silent.getsockname()[1], connection_timeout=2))
         assert "longer connection_timeout" in caught.value.remedy
 
@@ -211,7 +211,7 @@ def test_a_port_that_is_not_of_a_sql_server(sandbox: SandboxServer, way: Callabl
                     other.accept()[0].close()
 
         threading.Thread(target=hang_up, daemon=True).start()
-        with pytest.raises(ServerUnreachable, match="took the connection and closed it before the login") as caught:
+        with pytest.raises(ServerUnreachable, match="accepted the connection and closed it before the login") as caught:
             way(_source(sandbox, port=other.getsockname()[1]))
         assert "check that the port is SQL Server's" in caught.value.remedy
         other.shutdown(socket.SHUT_RDWR)

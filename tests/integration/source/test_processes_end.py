@@ -30,7 +30,7 @@ ENDS_WITHIN = 40.0
             id="the run is over",
             marks=pytest.mark.survives(
                 "network",
-                "the server stalls and hears no cancel until after the run is over",
+                "the server stalls and ignores a cancel until after the run is over",
                 "the process ends at once, with its own exit status",
                 "no hanging process, no crash at its end",
             ),
@@ -43,9 +43,9 @@ ENDS_WITHIN = 40.0
             id="Ctrl-C twice",
             marks=pytest.mark.survives(
                 "crash",
-                "Ctrl-C twice while the server stalls and hears no cancel",
-                "the second one ends the waiting for the driver",
-                "the process ends as interrupted; nothing is freed under the driver",
+                "Ctrl-C twice while the server stalls and ignores a cancel",
+                "the second one ends the wait for the driver",
+                "the process ends as interrupted; no memory is freed while the driver uses it",
             ),
         ),
     ],

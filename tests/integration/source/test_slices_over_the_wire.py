@@ -148,7 +148,7 @@ def _extract(tables: SourceTables, **processing: Any) -> tuple[list[int], Extrac
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sliced, "decide", lambda error, **facts: decide(error, **{**facts, "dice": 0.0}))
+    monkeypatch.setattr(sliced, "decide", lambda error, **facts: decide(error, **{**facts, "jitter": 0.0}))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
@@ -174,7 +174,7 @@ def test_a_lock_timeout_in_a_slice_is_continued_in_the_same_snapshot(
 @pytest.mark.survives(
     "network",
     "lock time-outs at every third statement of a unit read in slices",
-    "reading goes on after the last row that came, in the same snapshot",
+    "reading continues after the last row, in the same snapshot",
     "every row once",
 )
 def test_failures_at_every_statement_cost_no_row(

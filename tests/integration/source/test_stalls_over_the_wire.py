@@ -80,7 +80,7 @@ PLANS = [
     "network",
     "two hundred faults one after the other: connections reset before, in and after rows, killed sessions, deadlocks, lock "
     "time-outs, refused logins",
-    "each ends one read with an error that may pass; the next read has every row",
+    "each ends one read with a transient error; the next read has every row",
     "no thread and no socket is left",
 )
 @pytest.mark.parametrize("count", [SOME, pytest.param(FAULTS, marks=pytest.mark.slow)])
@@ -117,7 +117,7 @@ def test_two_hundred_faults_leave_no_thread_and_no_socket(
             marks=pytest.mark.survives(
                 "network",
                 "the server stalls in the middle of rows",
-                "cancelled after command_timeout; tried once more on a new connection",
+                "cancelled after command_timeout; retried on a new connection",
                 "the next read has every row; no thread is left",
             ),
         ),
@@ -125,9 +125,9 @@ def test_two_hundred_faults_leave_no_thread_and_no_socket(
             True,
             marks=pytest.mark.survives(
                 "network",
-                "the server stalls in the middle of rows and does not hear the cancel",
-                "the run goes on without waiting for it; tried once more on a new connection",
-                "the next read has every row; the reader left behind ends with its connection",
+                "the server stalls in the middle of rows and ignores the cancel",
+                "the run goes on without waiting for it; retried on a new connection",
+                "the next read has every row; the abandoned reader ends with its connection",
             ),
         ),
     ],

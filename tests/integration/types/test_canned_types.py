@@ -236,7 +236,7 @@ def test_half_of_a_surrogate_pair_stops_the_load_and_names_the_row(canned_house:
     )
     canned.put_up(house.connection, answers=[select])
     (said,) = errors(house.run())
-    assert f"{house.schema}.halves: column t holds 1 characters that are no Unicode text" in said
+    assert f"{house.schema}.halves: column t holds 1 characters that are not Unicode text" in said
     assert "row id = 42" in said
     assert "column_representation: {t: bytes}" in said
     assert house.lake_files("halves") == []
@@ -284,7 +284,7 @@ def test_half_of_a_surrogate_pair_in_a_variant_stops_the_load_as_well(
         assert house.warehouse("varied", "a_variant") == [("nvarchar:a\ufffdb",)]
         return
     assert len(said) == 1
-    assert f"{house.schema}.varied: column a_variant holds 1 characters that are no Unicode text" in said[0]
+    assert f"{house.schema}.varied: column a_variant holds 1 characters that are not Unicode text" in said[0]
     assert "row id = 41" in said[0]
     assert "exclude_columns" in said[0]
     assert house.lake_files("varied") == []

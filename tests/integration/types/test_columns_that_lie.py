@@ -36,8 +36,8 @@ def _flags(house: TypeTables, declared: str, **columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"is_masked": True}, "masked for this login: it would read masked values"),
-        ({"encryption_type": 1}, "encrypted (Always Encrypted): it would read ciphertext"),
+        ({"is_masked": True}, "masked for this login: the server would return masked values"),
+        ({"encryption_type": 1}, "encrypted (Always Encrypted): the server would return ciphertext"),
     ],
 )
 def test_values_that_would_be_fake_are_refused(canned_house: TypeTables, flags: dict[str, Any], said: str) -> None:
@@ -113,7 +113,7 @@ def test_what_is_not_simply_stored_is_said_in_the_contract(canned_house: TypeTab
     mapping = _mapping(canned_house)
     assert {name: contract["origin"] for name, contract in mapping.contracts().items()} == {
         "id": "",
-        "worked_out": "computed (not persisted: the server works it out at each read)",
+        "worked_out": "computed (not persisted: the server computes it at each read)",
         "kept": "computed (persisted)",
         "rare": "sparse",
         "valid_from": "start of the row's period, set by the server",

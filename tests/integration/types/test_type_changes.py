@@ -78,7 +78,7 @@ def test_a_type_that_holds_every_value_goes_through(house: TypeTables) -> None:
         fill(house, name, change.after, change.stored)
     result = house.run()
     assert errors(result) == []
-    found = {f.table.split(".")[-1]: f.kind for f in result.drift if f.changes_shape}
+    found = {f.table.split(".")[-1]: f.kind for f in result.drift if f.changes_schema}
     assert found == {name: change.kind for name, change in CHANGES.items()}
     for name, change in CHANGES.items():
         assert house.warehouse_types(name)["v"] == change.warehouse, name

@@ -98,8 +98,8 @@ DAMAGES = {
 @pytest.mark.survives(
     "warehouse",
     "a row of the warehouse changed, deleted or doubled by hand; a partition or a column missing there",
-    "`dltsync validate` names unit, column and the numbers of all three places; exit code 9",
-    "nothing is changed: `dltsync run --force` loads the unit anew",
+    "`dltsync validate` names unit, column and the numbers of source, lake and warehouse; exit code 9",
+    "nothing is changed: `dltsync run --force` loads the unit again",
 )
 def test_a_change_of_the_warehouse_is_found_and_named(synced: LoadedShop, name: str) -> None:
     synced.warehouse(DAMAGES[name].statement)
@@ -128,9 +128,9 @@ def test_what_nobody_touched_is_equal(synced: LoadedShop) -> None:
 )
 @pytest.mark.survives(
     "lake",
-    "a live lake file truncated or deleted, or a byte of it flipped with its size kept",
+    "a live lake file truncated or deleted, or a byte of it flipped with its size unchanged",
     "`dltsync validate` names the file; exit code 9",
-    "nothing is changed: `dltsync recover --deep` sets the file aside and the next run reads its unit again",
+    "nothing is changed: `dltsync recover --deep` moves the file to quarantine and the next run reads its unit again",
 )
 def test_a_damaged_lake_file_is_named(synced: LoadedShop, damage: Callable[[Path], None], said: str) -> None:
     file = synced.lake_file("Orders", "=2026-03-01")

@@ -39,7 +39,7 @@ def test_what_nobody_touched_has_the_same_fingerprint_everywhere(synced: LoadedS
 
 
 def test_checksum_is_refused_with_the_reason(synced: LoadedShop) -> None:
-    with pytest.raises(ConfigError, match="nothing outside SQL Server computes it"):
+    with pytest.raises(ConfigError, match="no other program computes it"):
         synced.report(fingerprint="checksum")
 
 
@@ -59,7 +59,8 @@ def test_columns_without_a_twin_are_named_and_the_others_compared(types: TypeTab
         plans = pipeline.plan()
     assert report["valid"]
     said = (
-        "the fingerprint leaves out at_utc, until_utc (the offset of a datetimeoffset kept as UTC is not in the lake); "
+        "the fingerprint leaves out at_utc, until_utc (the offset of a datetimeoffset with representation utc is not in "
+        "the lake); "
         "raw (its text is in the lake as bytes)"
     )
     assert {table["table"].split(".")[1]: table["notes"] for table in report["tables"]} == {

@@ -75,7 +75,7 @@ def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeTable
 def test_a_row_that_is_there_twice_is_none_that_is_kept(types: TypeTables) -> None:
     merged(types)
     warehouse(types, "INSERT INTO warehouse.Merged SELECT * FROM warehouse.Merged WHERE v = 1")
-    assert report(types)[0] == ["all: source 4, lake 4, warehouse 7 (of which 2 kept on purpose) rows"]
+    assert report(types)[0] == ["all: source 4, lake 4, warehouse 7 (of which 2 retained) rows"]
 
 
 def test_without_the_key_in_the_warehouse_they_cannot_be_told_apart(types: TypeTables) -> None:

@@ -200,7 +200,8 @@ SETTINGS = ("business_key_columns", "key_columns")
     "change",
     "rows at the source whose configured key is NULL, or is another row's too, in a full load and in an increment",
     "the table fails, naming key, rows and the setting; other tables load",
-    "nothing of the load was published; lake, warehouse and ledger as before; when the source is put right the next run succeeds",
+    "nothing of the load was published; lake, warehouse and ledger as before; when the source is "
+    "corrected the next run succeeds",
 )
 def test_a_null_or_repeated_key_is_refused_before_anything_is_visible(
     fault: str, loaded: bool, slices: bool, registers: Registers
@@ -300,7 +301,8 @@ def names(registers: Registers, *tables: str) -> list[str]:
     "change",
     "versions deleted at the source of a table with on_count_mismatch: fail",
     "the table fails: how many rows are gone, the setting, and --full-refresh; other tables load",
-    "nothing of the increment was published; lake, warehouse and ledger as before; a run with --full-refresh takes the rows out",
+    "nothing of the increment was published; lake, warehouse and ledger as before; a run with "
+    "--full-refresh removes the rows",
 )
 def test_a_deletion_that_may_not_be_followed_changes_nothing(hidden: bool, registers: Registers) -> None:
     """The error promised that nothing was committed and another run would help; the warehouse held the increment for ever."""

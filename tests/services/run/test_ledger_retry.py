@@ -130,7 +130,7 @@ def test_a_run_goes_on_after_restarts_of_the_ledger_s_server(
 
 @pytest.mark.survives(
     "state",
-    "every connection to a PostgreSQL ledger is cut at every named moment of a run, in and between its transactions",
+    "every connection to a PostgreSQL ledger is cut at every checkpoint of a run, in and between its transactions",
     "warnings: the ledger is away, trying again",
     "the same run finishes; every row and every commit once, no lease is left",
 )
@@ -197,8 +197,8 @@ def test_a_run_goes_on_while_the_ledger_s_connections_are_cut_at_random(
 @pytest.mark.survives(
     "state",
     "a PostgreSQL ledger goes away in the middle of a run for longer than `ledger_retry_seconds`",
-    "the units that failed and what the driver said, after one wait for all of them; exit code 10",
-    "what was committed stays so, the next run finishes; every row once",
+    "the units that failed and the driver's message, after one wait for all of them; exit code 10",
+    "committed units stay committed, the next run finishes; every row once",
 )
 def test_a_ledger_that_stays_away_is_waited_for_once(own_postgres: PostgresServer, tmp_path: Path) -> None:
     url = f"postgresql+psycopg://{own_postgres.address}/postgres"

@@ -107,7 +107,7 @@ def test_of_commits_with_one_expectation_one_wins_also_across_several_units(
     "rivals",
     "a run is killed while it holds a partition",
     "the next run on that machine takes the partition over at once",
-    "the dead run's lease does not have to expire",
+    "the lease of the killed run does not have to expire",
 )
 def test_a_holder_that_was_killed_on_this_machine_is_overtaken_at_once(
     store: Store, store_url: str | None, tmp_path: Path
@@ -124,7 +124,7 @@ def test_a_holder_that_was_killed_on_this_machine_is_overtaken_at_once(
 @pytest.mark.survives(
     "rivals",
     "a run on another machine is killed while it holds a partition",
-    "the next run waits until the dead one's lease has expired",
+    "the next run waits until the lease of the killed run has expired",
     "the partition is taken over with a higher fence",
 )
 @SERVER_FIRST
@@ -142,7 +142,7 @@ def test_a_holder_that_was_killed_elsewhere_is_overtaken_when_its_lease_ends(
 
 @pytest.mark.survives(
     "rivals",
-    "a run stands still (SIGSTOP) for longer than its lease, another takes over, the first wakes up",
+    "a run is paused (SIGSTOP) for longer than its lease, another takes over, the first resumes",
     "the first: this run lost its lease while it stood still, and another run took over",
     "nothing of the first becomes visible after that",
 )
@@ -167,7 +167,7 @@ def test_a_process_that_was_paused_past_its_lease_is_fenced_off_when_it_goes_on(
 
 @pytest.mark.survives(
     "rivals",
-    "a run stands still (SIGSTOP) in the middle of a transaction of a PostgreSQL ledger",
+    "a run is paused (SIGSTOP) in the middle of a transaction of a PostgreSQL ledger",
     "the first: a warning that the ledger ended its transaction, then that another run took over",
     "PostgreSQL ends that transaction, the others go on; nothing of it was written",
 )

@@ -57,7 +57,7 @@ PARTITIONS = {"table_names": ["sales.Orders"], "force": True, "parallel_executio
     "rivals",
     "a run, recovery, validation and a plan of another process between a file's public name and its manifest",
     "nothing: the file belongs to the lease it was published under",
-    "the load is committed; nothing was set aside",
+    "the load is committed; no file was moved",
 )
 @pytest.mark.parametrize("arguments", [STATIC, PARTITIONS], ids=["static", "partitions"])
 def test_a_file_that_a_run_has_just_published_is_nobody_elses(synced: MemoryShop, arguments: dict[str, Any]) -> None:
@@ -118,7 +118,8 @@ def assert_fenced(shop: MemoryShop, runs: list[RunResult], result: RunResult) ->
 
 @pytest.mark.survives(
     "rivals",
-    "a run stands still after publishing a file for longer than its lease, another run sets the file aside, the first wakes up",
+    "a run is paused after publishing a file for longer than its lease, another run moves the file to "
+    "quarantine, the first resumes",
     "the first: this run lost its lease while it stood still",
     "the table as before, in the lake and the warehouse; no manifest names a file that is gone",
 )

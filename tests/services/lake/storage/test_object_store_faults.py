@@ -26,7 +26,7 @@ def lake(bucket: Bucket, tmp_path: Path) -> Lake:
 
 @pytest.mark.survives(
     "lake",
-    "an object of the lake overwritten or deleted by somebody else",
+    "an object of the lake overwritten or deleted by another program",
     "the file, and that its checksum differs or it is missing",
     "it is not loaded into the warehouse",
 )
@@ -88,7 +88,7 @@ def told(error: Exception, bucket: Bucket) -> str:
 @pytest.mark.survives(
     "lake",
     "the bucket of the lake does not exist",
-    "it is named; buckets are not created",
+    "the message names it; dltsync creates no bucket",
     "nothing was written",
 )
 def test_a_missing_bucket_is_named(bucket: Bucket, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_missing_bucket_is_named(bucket: Bucket, tmp_path: Path) -> None:
 
 @pytest.mark.survives(
     "lake",
-    "nobody listens at the object store's endpoint",
-    "the store did not answer, with its endpoint; may be tried again",
+    "no server listens at the object store's endpoint",
+    "the store did not answer, with its endpoint; the failure is transient",
     "nothing was written",
 )
 def test_a_store_that_does_not_answer_is_told_and_may_be_tried_again(
@@ -145,7 +145,7 @@ def test_access_that_is_refused_while_publishing_leaves_nothing(
 @pytest.mark.survives(
     "lake",
     "503 from the object store between two files of a load",
-    "the store refused for now; may be tried again",
+    "the store refused for now; the failure is transient",
     "nothing of the load is in the bucket; the next attempt publishes it whole",
 )
 def test_a_503_in_the_middle_shows_nothing_and_the_next_attempt_goes_through(
@@ -174,8 +174,8 @@ def test_a_503_in_the_middle_shows_nothing_and_the_next_attempt_goes_through(
 @pytest.mark.survives(
     "lake",
     "the connection breaks before the manifest's write is answered",
-    "published when it was carried out, else the store did not answer",
-    "every manifest names files that are there; the next load clears up",
+    "published when the store carried it out, else the store did not answer",
+    "every manifest names files that exist; the next load removes the rest",
 )
 def test_a_manifest_whose_request_was_answered_by_nobody_names_files_that_are_there(
     lake: Lake, bucket: Bucket, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""From the core's report of a comparison to what the check says of each unit. Pure."""
+"""From the core's report of a comparison to the outcome of the check for each unit. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import dagster as dg
 
 from dltsync_core.display import quoted
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster.evaluations import Verdict
+from dltsync_dagster.evaluations import CheckOutcome
 from dltsync_dagster.markdown import code, grid
 from dltsync_dagster.metadata import rows_metadata
 
 _SHOWN = 50
-_TOLD = 5
-_PLACES = ("source", "lake", "warehouse")
+_LISTED = 5
+_SIDES = ("source", "lake", "warehouse")
 
 
-def verdicts_of(table: Mapping[str, Any], chosen: Sequence[str] | None) -> list[Verdict]:
-    """One verdict for each unit of a table's report; for a table that could not be compared, one for each unit that was chosen.
+def outcomes_of(table: Mapping[str, Any], chosen: Sequence[str] | None) -> list[CheckOutcome]:
+    """One outcome for each unit of a table's report; for a table that could not be compared, one for each chosen unit.
 
-    Without a choice the last one is about the table as a whole (WHOLE_TABLE): the units side by side, and what belongs to none
-    of them.
+    Without a choice the last one is about the table as a whole (WHOLE_TABLE): all units, and problems that belong to none of
+    them.
     """
     units, problems = table["units"], tuple(table["problems"])
     notes = tuple(table["notes"])
@@ -31,54 +31,54 @@ def verdicts_of(table: Mapping[str, Any], chosen: Sequence[str] | None) -> list[
         whole = _of_table(units, problems, notes)
         return [whole] if [unit["unit"] for unit in units] == [WHOLE_TABLE] else [*map(_of_unit, units), whole]
     if not units:
-        return [Verdict(key, passed=False, sentence=_told(problems)) for key in chosen]
+        return [CheckOutcome(key, passed=False, sentence=_joined(problems)) for key in chosen]
     return [_of_unit(unit, problems, notes) for unit in units]
 
 
-def beside_load(verdict: Verdict) -> Verdict:
-    """A difference that was seen while the table was being loaded may be that load."""
-    if verdict.passed:
-        return verdict
+def during_load(outcome: CheckOutcome) -> CheckOutcome:
+    """A difference that was found while a run loads the table may come from that load."""
+    if outcome.passed:
+        return outcome
     return replace(
-        verdict, sentence=f"{verdict.sentence}. A run that loads the table is under way: check again when it is done"
+        outcome, sentence=f"{outcome.sentence}. Another run loads the table now: check again when it has ended"
     )
 
 
-def _of_unit(unit: Mapping[str, Any], problems: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> Verdict:
+def _of_unit(unit: Mapping[str, Any], problems: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> CheckOutcome:
     wrong = (*problems, *unit["messages"])
-    return Verdict(
+    return CheckOutcome(
         unit["unit"],
         passed=not wrong,
-        sentence=_told(wrong) if wrong else f"{unit['source']:,} rows and every figure of their columns agree",
+        sentence=_joined(wrong) if wrong else f"{unit['source']:,} rows and every figure of their columns agree",
         metadata=_metadata([unit], problems, notes),
     )
 
 
-def _of_table(units: Sequence[Mapping[str, Any]], problems: tuple[str, ...], notes: tuple[str, ...]) -> Verdict:
+def _of_table(units: Sequence[Mapping[str, Any]], problems: tuple[str, ...], notes: tuple[str, ...]) -> CheckOutcome:
     wrong = (*problems, *(message for unit in units for message in unit["messages"]))
     agreeing = sum(unit["equal"] for unit in units)
     rows = sum(unit["source"] for unit in units)
     if wrong:
-        sentence = _told(wrong)
+        sentence = _joined(wrong)
     elif len(units) == 1:
         sentence = f"{rows:,} rows and every figure of their columns agree"
     else:
         sentence = f"{agreeing:,} partitions with {rows:,} rows and every figure of their columns agree"
-    return Verdict(WHOLE_TABLE, passed=not wrong, sentence=sentence, metadata=_metadata(units, problems, notes))
+    return CheckOutcome(WHOLE_TABLE, passed=not wrong, sentence=sentence, metadata=_metadata(units, problems, notes))
 
 
-def _told(messages: Sequence[str]) -> str:
-    more = f"; and {len(messages) - _TOLD:,} more" if len(messages) > _TOLD else ""
-    return "; ".join(messages[:_TOLD]) + more
+def _joined(messages: Sequence[str]) -> str:
+    more = f"; and {len(messages) - _LISTED:,} more" if len(messages) > _LISTED else ""
+    return "; ".join(messages[:_LISTED]) + more
 
 
 def _metadata(
     units: Sequence[Mapping[str, Any]], problems: tuple[str, ...], notes: tuple[str, ...]
 ) -> dict[str, int | dg.MarkdownMetadataValue]:
-    """What differs comes first, as there may be more than is shown."""
+    """Differences come first, because the table is cut at a limit."""
     found: dict[str, int | dg.MarkdownMetadataValue] = {}
     if units:
-        source, lake, warehouse = (sum(unit[place] for unit in units) for place in _PLACES)
+        source, lake, warehouse = (sum(unit[side] for unit in units) for side in _SIDES)
         found |= rows_metadata(source, lake, warehouse)
     if len(units) > 1:
         found["dltsync/units"] = dg.MetadataValue.md(_units_table(units))
@@ -105,7 +105,7 @@ def _units_table(units: Sequence[Mapping[str, Any]]) -> str:
         (
             code(unit["unit"]),
             "equal" if unit["equal"] else "**different**",
-            *(f"{unit[place]:,}" for place in _PLACES),
+            *(f"{unit[side]:,}" for side in _SIDES),
         )
         for unit in order
     ]
@@ -118,7 +118,7 @@ def _figures_table(differing: Sequence[tuple[str, Mapping[str, str | None]]]) ->
             code(unit),
             code(str(figure["column"])),
             str(figure["figure"]),
-            *(code(value) if (value := figure[place]) is not None else "" for place in _PLACES),
+            *(code(value) if (value := figure[side]) is not None else "" for side in _SIDES),
         )
         for unit, figure in differing
     ]
@@ -126,7 +126,7 @@ def _figures_table(differing: Sequence[tuple[str, Mapping[str, str | None]]]) ->
 
 
 def _rows_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    """The rows that differ: what names each (all its values, where no key does), and its values that are not the same."""
+    """The rows that differ: the key of each (all values, without a key), and its values that differ."""
     cells = [
         (
             code(unit["unit"]),
@@ -140,9 +140,7 @@ def _rows_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> 
 
 
 def _values(value: Mapping[str, str | None]) -> str:
-    return code(
-        f"{value['column']}: " + ", ".join(f"{place} {_value(value[place])}" for place in _PLACES if place in value)
-    )
+    return code(f"{value['column']}: " + ", ".join(f"{side} {_value(value[side])}" for side in _SIDES if side in value))
 
 
 def _value(text: str | None) -> str:

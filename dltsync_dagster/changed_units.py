@@ -1,4 +1,4 @@
-"""What a sensor should ask for: units whose probe differs from what is committed. Pure.
+"""The units that a sensor requests: those whose probe differs from the committed one. Pure.
 
 The comparison is with the core's ledger, not with a cursor: a sensor that was off, or whose cursor was lost, misses nothing.
 """
@@ -57,27 +57,27 @@ def _why(table: TableConfig, committed_unit: CommittedUnit | None, probe: Probe,
 
 
 def _version(table: TableConfig, unit: str, probe: Probe, committed_unit: CommittedUnit | None) -> str:
-    # The load it follows is part of it: a table that changes and changes back must be asked for twice.
+    # The load it follows is part of it: a table that changes and changes back is requested twice.
     after = committed_unit.load_id if committed_unit is not None else ""
     parts = (str(table.name), unit, probe.method, str(probe.rows), probe.signature, probe.watermark_high or "", after)
     return _digest(parts)
 
 
 def group_version(changes: Sequence[Change], scope: str) -> str:
-    """One name for changes that are asked for together, different for those of another `scope` (`Location.scope`): the instance
-    counts failures by it, whatever location they came from."""
+    """The version of changes that one run loads, different for another `scope` (`Location.scope`): the instance counts failures
+    by it, in all locations."""
     return _digest([scope, *(change.version for change in changes)])
 
 
 def group_reason(changes: Sequence[Change]) -> str:
-    """Why they are asked for together, for a person: the reason when it is the same for all, else the first one."""
+    """The reason of the run: the changes' reason when it is the same for all, else the first one."""
     reasons = {change.reason for change in changes}
     first = changes[0].reason
     return first if len(reasons) == 1 else f"{first}; {len(changes) - 1} more partitions changed"
 
 
 def fair_shares(wanted: Sequence[Sequence[T]], limit: int) -> list[Sequence[T]]:
-    """At most `limit` of them, the first ones of each: one of every table in turn, so that a table that always needs many leaves
+    """At most `limit` of them, the first ones of each: one of every table in turn, so that a table with many changes leaves
     room for the others."""
     taken = [0] * len(wanted)
     left = limit
@@ -94,7 +94,7 @@ def _digest(parts: Sequence[str]) -> str:
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long to wait before asking again for a version whose load failed that often."""
+    """The pause before the next request of a version whose load failed that often."""
     if failures == 0:
         return timedelta(0)
     return min(FIRST_PAUSE * int(2 ** min(failures - 1, 16)), LONGEST_PAUSE)
