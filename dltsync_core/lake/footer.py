@@ -16,10 +16,8 @@ from dltsync_core.errors import LakeError
 from dltsync_core.identity import TableName
 
 PREFIX = "dltsync."
-FOOTER_VERSION = 2
-"""What is written. Version 1, which is still read, says nothing of `source`, `shape` and `probe_rows`."""
-
-_READABLE = ("1", "2")
+FOOTER_VERSION = 3
+"""What is written and read. Earlier versions were never released."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +102,16 @@ def footer_from(metadata: Mapping[bytes, bytes] | None, *, path: str) -> Footer:
         if key.startswith(PREFIX.encode())
     }
     version = ours.pop("footer_version", None)
-    if version not in _READABLE:
+    if version is None:
         raise LakeError(
-            f"{path} has {'no dltsync footer' if version is None else f'a dltsync footer of version {version}'}",
-            remedy="it was not written by this version of dltsync: move it out of the lake"
-            if version is None
-            else f"this program reads versions up to {FOOTER_VERSION}: upgrade dltsync",
+            f"{path} has no dltsync footer",
+            remedy="it was not written by dltsync: move it out of the lake",
+            path=path,
+        )
+    if version != str(FOOTER_VERSION):
+        raise LakeError(
+            f"{path} has a dltsync footer of version {version}, this program reads version {FOOTER_VERSION}",
+            remedy="read it with the version of dltsync that wrote it, or load the table again",
             path=path,
         )
     try:

@@ -13,15 +13,16 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, get_args
 
 from dltsync_core.committed import TableKind
-from dltsync_core.errors import LakeError, NewerFormat
+from dltsync_core.errors import LakeError, OtherFormat
 from dltsync_core.identity import TableName
 
-MANIFEST_VERSION = 4
-"""What is written. Version 3, which is still read, does not say the server's numbers of the columns. Version 2, still read too,
-does not say how the source declares them. Version 1, still read as well, does not say of which pipeline, source and shape it
-is: such a load counts as part of its table, and the ledger is never rebuilt from it."""
+MANIFEST_VERSION = 5
+"""What is written and read. Earlier versions were never released."""
 
-_READABLE = (1, 2, 3, 4)
+UNRELEASED = (
+    "it was written by a version that was never released: move the table's directory away and load the table again"
+)
+"""What to do about files of earlier versions."""
 
 _KINDS: frozenset[TableKind] = frozenset(get_args(TableKind))
 _OTHER_KINDS: dict[TableKind, frozenset[TableKind]] = {kind: _KINDS - {kind} for kind in _KINDS}
@@ -42,9 +43,8 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class ManifestColumn:
-    """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale (empty in
-    manifests that do not say it), `collation`, and how it was selected (`representation`). `column_id` is the server's number of
-    it, 0 in manifests that do not say it."""
+    """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale, `collation`, and
+    how it was selected (`representation`). `column_id` is the server's number of the column."""
 
     name: str
     type: str
@@ -119,7 +119,7 @@ class Manifest:
 
 
 def manifest_from(content: bytes, *, path: str) -> Manifest:
-    """The manifest a file holds. Raises LakeError naming `path` when it is damaged, NewerFormat when a later dltsync wrote it."""
+    """The manifest a file holds. Raises LakeError naming `path` when it is damaged, OtherFormat when it has another version."""
     try:
         facts: dict[str, Any] = json.loads(content)
         _check_version(facts, path)
@@ -127,7 +127,7 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
         facts["columns"] = _shared(tuple(ManifestColumn(**c) for c in facts["columns"]))
         facts["retires"] = tuple(facts["retires"])
-        facts["discards"] = tuple(facts.get("discards", ()))
+        facts["discards"] = tuple(facts["discards"])
         return Manifest(**facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LakeError(
@@ -145,14 +145,14 @@ def _shared(columns: tuple[ManifestColumn, ...]) -> tuple[ManifestColumn, ...]:
 
 def _check_version(facts: dict[str, Any], path: str) -> None:
     version = facts.pop("manifest_version")
-    if isinstance(version, int) and version > MANIFEST_VERSION:
-        raise NewerFormat(
-            f"{path} was written by a newer dltsync (manifest version {version}, this program knows {MANIFEST_VERSION})",
-            remedy="update dltsync",
+    if not isinstance(version, int) or facts["kind"] not in _KINDS:
+        raise ValueError("unknown version or kind")  # noqa: TRY004 -- a damaged file, not a wrong call
+    if version != MANIFEST_VERSION:
+        raise OtherFormat(
+            f"{path} has manifest version {version}, this program reads version {MANIFEST_VERSION}",
+            remedy="update dltsync" if version > MANIFEST_VERSION else UNRELEASED,
             path=path,
         )
-    if version not in _READABLE or facts["kind"] not in get_args(TableKind):
-        raise ValueError("unknown version or kind")
 
 
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:

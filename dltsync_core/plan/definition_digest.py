@@ -16,17 +16,16 @@ def definition_digest(
     schema_digest: str,
     target: tuple[str, str],
     keys: tuple[str, ...],
-    column_ids: Sequence[int] = (),
+    column_ids: Sequence[int],
 ) -> str:
     """The digest of columns and types (`schema_digest`), of the kind, of what splits or orders the rows, of the warehouse
-    table and of its merge `keys`. Equal shapes can be compared and merged; after a change every unit is loaded again.
-    `column_ids` are the server's numbers of the columns, none in the shapes of a dltsync that did not look at them.
+    table, of its merge `keys` and of the server's numbers of the columns (`column_ids`). Loads with equal digests can be compared
+    and merged; after a change every unit is loaded again.
     """
     parts = [schema_digest, table.kind, *target, *(key.casefold() for key in keys)]
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
         parts += [facts.partitioning.column.name.casefold(), facts.partitioning.side]
     if isinstance(table, SCDTableConfig):
         parts.append(table.last_modified_column.casefold())
-    if column_ids:
-        parts.append(",".join(str(number) for number in column_ids))
+    parts.append(",".join(str(number) for number in column_ids))
     return digest_of(joined(*parts))[:32]

@@ -23,8 +23,6 @@ class Action(str, Enum):
     """scd: read only the versions changed since the watermark (less the lag)."""
     RELOAD = "reload"
     """The lake holds the unit whole, as the source has it: only the warehouse is filled again, no row of the source is read."""
-    DROP = "drop"
-    """partition: the unit is gone at the source (boundary merged away); its rows leave with the units that cover its range."""
 
 
 @dataclass(frozen=True)

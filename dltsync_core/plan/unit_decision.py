@@ -16,22 +16,15 @@ from dltsync_core.plan.run_options import RunOptions
 class TableDefinition:
     """What a committed unit must still match to be comparable: the table's `shape` and the `source` it comes from.
     `compatible_digests` are earlier shapes whose columns were declared otherwise while every value stayed what it is
-    (`catalog.schema_changes`). `without_ids` is what a dltsync that did not look at the server's numbers of the columns called
-    this shape."""
+    (`catalog.schema_changes`)."""
 
     shape: str
     source: str
     compatible_digests: frozenset[str] = frozenset()
-    without_ids: str = ""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What this very shape is called in committed units."""
-        return frozenset({self.shape, self.without_ids} - {""})
 
     def fits(self, committed_unit: CommittedUnit) -> bool:
         """Whether the committed unit's rows are those of this table as it is now."""
-        return committed_unit.source == self.source and committed_unit.shape in self.names | self.compatible_digests
+        return committed_unit.source == self.source and committed_unit.shape in {self.shape, *self.compatible_digests}
 
 
 def why_not_comparable(

@@ -98,13 +98,15 @@ fences = sa.Table(
 )
 """The highest fence handed out for each table."""
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
-    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, committed_units]),
-    lambda connection: LEDGER.create_all(connection, tables=[leases, fences]),
-)
-"""Step i brings version i to version i + 1. Version 0 is an empty database."""
+FIRST_VERSION = 3
+"""The version that the first step makes. Versions 1 and 2 were never released and are not read."""
 
-VERSION = len(MIGRATIONS)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, committed_units, leases, fences]),
+)
+"""Step 0 makes the tables of FIRST_VERSION in an empty database, each further step brings them to the next version."""
+
+VERSION = FIRST_VERSION + len(MIGRATIONS) - 1
 
 
 def unit_key(pipeline: str, table: TableName, unit: str) -> str:

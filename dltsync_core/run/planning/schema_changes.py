@@ -46,7 +46,7 @@ def with_drift(
     """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
     if committed_units.live and all(
-        committed_unit.shape in resolved.definition.names for committed_unit in committed_units.live.values()
+        committed_unit.shape == resolved.definition.shape for committed_unit in committed_units.live.values()
     ):
         return resolved, Drift()
     units = context.lake.survey(
@@ -93,7 +93,7 @@ def _kin(
     refused: set[str] = set()
     judged: dict[tuple[object, ...], bool] = {}
     for unit, committed_unit in committed_units.live.items():
-        if committed_unit.shape in resolved.definition.names:
+        if committed_unit.shape == resolved.definition.shape:
             continue
         for manifest in units.get(unit, ()):
             key = (committed_unit.shape, manifest.schema_digest, manifest.columns)
@@ -112,7 +112,7 @@ def _is_kin(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool
         schema_digest=manifest.schema_digest,
         target=resolved.target,
         keys=resolved.keys,
-        column_ids=[column.column_id for column in manifest.columns if column.column_id],
+        column_ids=[column.column_id for column in manifest.columns],
     )
     before, now = _committed_columns(manifest), _columns_now(resolved)
     if (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnits
@@ -62,12 +61,15 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     mapping = context.source.map_columns(facts, table)
     keys = keys_of(facts, table)
     target = context.config.target_of(table)
-    name = partial(definition_digest, facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
-    definition = TableDefinition(
-        name(column_ids=[m.column.column_id for m in mapping.columns if m.column.column_id]),
-        context.source_name,
-        without_ids=name(),
+    digest = definition_digest(
+        facts,
+        table,
+        schema_digest=mapping.schema_digest,
+        target=target,
+        keys=keys,
+        column_ids=[column.column.column_id for column in mapping.columns],
     )
+    definition = TableDefinition(digest, context.source_name)
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
     resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
     context.lake.check_names(resolved.name, mapping.schema.names)

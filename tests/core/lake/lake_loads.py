@@ -33,6 +33,7 @@ def facts_of(kind: TableKind, unit: str = WHOLE_TABLE, *, table: TableName = ORD
         "run_id": "run-1",
         "load_id": new_load_id(),
         "partition_range": range_,
+        "pipeline": "shop",
     }
     return LoadFacts(table=table, kind=kind, unit=unit, **{**given, **more})
 

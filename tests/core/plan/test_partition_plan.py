@@ -170,7 +170,7 @@ def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
     ("side", "gone", "heir"), [("right", "[-inf,10)", "(-inf,10)"), ("left", "(20,+inf]", "(20,+inf)")]
 )
 def test_a_unit_whose_key_cannot_be_read_is_taken_over_by_what_is_not_loaded(side: Side, gone: str, heir: str) -> None:
-    """Closed infinite ends, as an unreleased dltsync wrote them: the slot is read again, and takes the old unit's place."""
+    """Its rows may lie in any slot: those not loaded yet are read again and take its place."""
     now = keys_of([10, 20], side)
     found = repartition_groups(partitioning([10, 20], side), {*now, gone} - {heir})
     assert found == [RepartitionGroup((gone,), (heir,))]

@@ -70,7 +70,7 @@ def test_another_hash_loads_and_says_what_differs(now: Probe, reason: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("basis", "reason"),
+    ("definition", "reason"),
     [
         (replace(BASIS, shape="shape-2"), "columns, types, keys or target changed since the last load"),
         (replace(BASIS, source="other/db"), "the source is another one now: was server/db, is other/db"),
@@ -82,7 +82,7 @@ def test_what_cannot_be_compared_is_loaded(definition: TableDefinition, reason: 
 
 
 @pytest.mark.parametrize(
-    ("intent", "reason"),
+    ("options", "reason"),
     [
         (replace(PLAIN, force=True), "unchanged, but the load was asked for"),
         (replace(PLAIN, full_refresh=True), "a full refresh was asked for"),
