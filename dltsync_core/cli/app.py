@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -143,7 +142,7 @@ def plan(
             )
         if not json and plans:
             tables.print_plans(outcome.stdout, plans)
-        shown = {"tables": [asdict(p) for p in plans]}
+        shown = {"tables": [plan.to_dict() for plan in plans]}
         if stopped:
             outcome.end_with(stopped, as_json=json, shown=shown)
         if json:

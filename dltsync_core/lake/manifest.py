@@ -146,7 +146,7 @@ def _shared(columns: tuple[ManifestColumn, ...]) -> tuple[ManifestColumn, ...]:
 def _check_version(facts: dict[str, Any], path: str) -> None:
     version = facts.pop("manifest_version")
     if not isinstance(version, int) or facts["kind"] not in _KINDS:
-        raise ValueError("unknown version or kind")  # noqa: TRY004 -- a damaged file, not a wrong call
+        raise ValueError("unknown version or kind")
     if version != MANIFEST_VERSION:
         raise OtherFormat(
             f"{path} has manifest version {version}, this program reads version {MANIFEST_VERSION}",

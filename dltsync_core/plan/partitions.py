@@ -41,9 +41,9 @@ def plan_partition_table(
     observed: TableObservation,
     options: RunOptions,
 ) -> TablePlan:
-    """The steps of one partition table in slot order. Replacements of removed units name them in `replaces`.
+    """The steps of one partition table. Replacements of removed units are one group of steps and name them in `replaces`.
 
-    `probes` are by slot number. With `intent.partition_keys` only those units are planned, and every member of a group
+    `probes` are by slot number. With `options.partition_keys` only those units are planned, and every member of a group
     that one of them belongs to. Raises LakeError or WarehouseError (healing off),
     NotPartitioned.
     """
@@ -59,17 +59,18 @@ def plan_partition_table(
     whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
     strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
     found = repartition_groups(partitioning, {*live, *left_behind} - set(strangers), strangers)
-    family_of = {unit: family for family in found for unit in family.replacements}
+    group_of = {unit: group for group in found for unit in group.replacements}
     wanted = _wanted(partitioning, found, options)
-    steps = []
+    groups: dict[str, list[Step]] = {}  # by the first unit of each group
+    method: str = table.change_detection
     for slot in partitioning.slots:
         unit = slot.range.key
         if unit not in wanted:
             continue
+        group, method = group_of.get(unit), probes[slot.number].method
         step = _step(facts.name, slot, live.get(unit), definition, probes[slot.number], observed, options)
-        steps.append(_inherit(step, family_of.get(unit)))
-    method = steps[0].probe.method if steps and steps[0].probe else table.change_detection
-    return TablePlan(facts.name, "partition", tuple(steps), method, _notes(facts, table, method))
+        groups.setdefault(group.replacements[0] if group else unit, []).append(_inherit(step, group))
+    return TablePlan(facts.name, "partition", tuple(map(tuple, groups.values())), method, _notes(facts, table, method))
 
 
 def _step(
@@ -122,20 +123,20 @@ def _wanted(partitioning: PartitioningFacts, found: Sequence[RepartitionGroup], 
     if options.partition_keys is None:
         return units
     wanted = units & options.partition_keys
-    for family in found:
-        if wanted.intersection(family.replacements):
-            wanted.update(family.replacements)
+    for group in found:
+        if wanted.intersection(group.replacements):
+            wanted.update(group.replacements)
     return wanted
 
 
-def _inherit(step: Step, family: RepartitionGroup | None) -> Step:
-    if family is None:
+def _inherit(step: Step, group: RepartitionGroup | None) -> Step:
+    if group is None:
         return step
-    removed = _listed(family.removed)
-    others = len(family.replacements) - 1
+    removed = _listed(group.removed)
+    others = len(group.replacements) - 1
     together = f", together with {others} other partition{'s' if others > 1 else ''}" if others else ""
     reason = f"new boundaries: takes over {removed}{together}"
-    return replace(step, action=Action.LOAD, replaces=family.removed, reason=reason)
+    return replace(step, action=Action.LOAD, replaces=group.removed, reason=reason)
 
 
 def _listed(units: Iterable[str]) -> str:

@@ -74,7 +74,7 @@ def plan_scd_table(
         window_high=probe.watermark_high if action is Action.LOAD_INCREMENT else None,
         replaces=tuple(sorted(set(committed_units.live) - {WHOLE_TABLE})),
     )
-    return TablePlan(facts.name, "scd", (step,), probe.method, _notes(table, probe, options))
+    return TablePlan(facts.name, "scd", ((step,),), probe.method, _notes(table, probe, options))
 
 
 def _notes(table: SCDTableConfig, probe: Probe, options: RunOptions) -> tuple[str, ...]:

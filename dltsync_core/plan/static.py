@@ -47,7 +47,7 @@ def plan_static_table(
         replaces=tuple(sorted(set(committed_units.live) - {WHOLE_TABLE})),
     )
     notes = ("checksum is weak: some changes go unseen; set force_reload_after",) if probe.method == "checksum" else ()
-    return TablePlan(facts.name, "static", (step,), probe.method, notes)
+    return TablePlan(facts.name, "static", ((step,),), probe.method, notes)
 
 
 def _decide(

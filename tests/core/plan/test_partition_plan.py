@@ -72,6 +72,26 @@ def test_a_split_loads_both_halves_and_each_takes_the_old_unit_over() -> None:
     assert work[0].reason == "new boundaries: takes over [10,30), together with 1 other partition"
 
 
+def test_steps_are_grouped_as_they_are_committed_together() -> None:
+    committed = units("(-inf,10)", "[30,40)", "[10,30)", "[40,50)", "[50,+inf)")
+    found = plan(table_facts([10, 20, 30, 40]), *committed)
+    assert [[step.unit for step in group] for group in found.groups] == [
+        ["(-inf,10)"],
+        ["[10,20)", "[20,30)"],
+        ["[30,40)"],
+        ["[40,+inf)"],
+    ]
+    assert [[step.unit for step in group] for group in found.groups_to_load] == [["[10,20)", "[20,30)"], ["[40,+inf)"]]
+    assert [step["unit"] for step in found.to_dict()["steps"]] == [step.unit for step in found.steps]
+
+
+def test_the_steps_of_a_group_with_others_between_them_stay_in_partition_order() -> None:
+    committed = units("[-99,-98)", "[10,20)")
+    found = plan(table_facts([10, 20]), *committed)
+    assert [[step.unit for step in group] for group in found.groups] == [["(-inf,10)", "[20,+inf)"], ["[10,20)"]]
+    assert [step.slot_number for step in found.steps] == [1, 2, 3]
+
+
 def test_a_merge_loads_the_union_and_takes_both_over() -> None:
     committed = units("(-inf,10)", "[10,20)", "[20,+inf)")
     work = plan(table_facts([10]), *committed).work
