@@ -30,7 +30,7 @@ from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging
-from dltsync_core.plan.recovery import Answer
+from dltsync_core.plan.judgement import Answer
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.failures import secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline

@@ -60,7 +60,7 @@ AcceptDriftOption = Annotated[
 
 
 class Answers(str, Enum):
-    """What a person can say to a question of recovery (`plan.recovery.Answer`)."""
+    """What a person can say to a question of recovery (`plan.judgement.Answer`)."""
 
     SET_ASIDE = "set-aside"
     ACCEPT_LOSS = "accept-loss"

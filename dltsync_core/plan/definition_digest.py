@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import CommittedUnit
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
 from dltsync_core.identity import digest_of, joined
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    """What a committed unit must still match to be comparable: the digest of the table's definition and the `source` it
+    comes from. `compatible_digests` are those of earlier definitions whose columns were declared otherwise while every
+    value stayed what it is (`catalog.schema_changes`)."""
+
+    shape: str
+    source: str
+    compatible_digests: frozenset[str] = frozenset()
+
+    def fits(self, committed_unit: CommittedUnit) -> bool:
+        """Whether the committed unit's rows are those of this table as it is now."""
+        return committed_unit.source == self.source and committed_unit.shape in {self.shape, *self.compatible_digests}
 
 
 def definition_digest(

@@ -16,11 +16,11 @@ from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.definition_digest import TableDefinition
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.plan.keys import key_setting, naming_key
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
-from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.typemap import TableMapping
 from dltsync_core.warehouse.duckdb.keys import MergeKey
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from dltsync_core.catalog.schema_changes import ColumnChange, DeclaredColumn, chosen_anew, drift_of, same_form
 from dltsync_core.committed import CommittedUnits
-from dltsync_core.errors import DriftError
 from dltsync_core.lake.manifest import Manifest, in_order
 from dltsync_core.plan.definition_digest import definition_digest
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.schema_policy import check_policy, refusal
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
+from dltsync_core.run.planning.warehouse import WarehouseInspection
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,6 @@ class Drift:
 
     findings: tuple[ColumnChange, ...] = ()
     compatible_digests: Mapping[str, str] = field(default_factory=dict)
-    warehouse_checked: bool = False
-    """Whether the warehouse was asked if it takes the present shape."""
 
     def carried_over(self, committed_units: CommittedUnits, schema_digest: str) -> CommittedUnits:
         """The committed units as they would be had the units been probed in the present shape: a probe's signature ends with
@@ -41,7 +39,11 @@ class Drift:
 
 
 def with_drift(
-    context: RunContext, resolved: ResolvedTable, committed_units: CommittedUnits, options: RunOptions
+    context: RunContext,
+    resolved: ResolvedTable,
+    committed_units: CommittedUnits,
+    warehouse: WarehouseInspection,
+    options: RunOptions,
 ) -> tuple[ResolvedTable, Drift]:
     """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
@@ -55,12 +57,12 @@ def with_drift(
     findings = _since_newest(resolved, committed_units, [manifest for loads in units.values() for manifest in loads])
     policy, accepted = resolved.config.schema_drift, resolved.config.name in options.accepted_drift
     check_policy(resolved.name, policy, findings, accepted=accepted)
-    check_warehouse(context, resolved, findings)
+    check_warehouse(resolved, warehouse, findings)
     # After an answer all units are read, so that the newest load says what was answered and nobody is asked twice.
     compatible_digests = {} if policy == "ask" and findings else _kin(resolved, committed_units, units)
     return replace(
         resolved, definition=replace(resolved.definition, compatible_digests=frozenset(compatible_digests))
-    ), Drift(findings, compatible_digests, warehouse_checked=True)
+    ), Drift(findings, compatible_digests)
 
 
 def _since_newest(
@@ -76,12 +78,12 @@ def _compared(resolved: ResolvedTable, manifest: Manifest) -> tuple[ColumnChange
     return drift_of(resolved.name, _committed_columns(manifest), _columns_now(resolved), left_out=left_out)
 
 
-def check_warehouse(context: RunContext, resolved: ResolvedTable, findings: tuple[ColumnChange, ...] = ()) -> None:
+def check_warehouse(
+    resolved: ResolvedTable, warehouse: WarehouseInspection, findings: tuple[ColumnChange, ...] = ()
+) -> None:
     """Raises DriftError when the warehouse table, as it is now, cannot take the rows: asked before anything is published."""
-    try:
-        with context.warehouse_turn:
-            context.warehouse.check_shape(resolved.target, resolved.mapping.schema)
-    except DriftError as error:
+    error = warehouse.table.refusal
+    if error is not None:
         raise refusal(resolved.name, findings, error.problem, error.remedy) from error
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe, TableKind, lake_digest
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.judgement import MarkedUnit, UnitEvidence, UnitJudgement, judge
 from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.ranges import Boundary, Side, slots_of
 
 ORDERS = TableName("sales", "Orders")
@@ -81,7 +82,18 @@ def committed_units(*found: CommittedUnit) -> CommittedUnits:
     return CommittedUnits({h.unit: h for h in found}, {h.unit: h.generation for h in found})
 
 
-def intact(*found: CommittedUnit) -> TableObservation:
+def evidence(ledger: CommittedUnit, *lake_loads: str, **more: Any) -> UnitEvidence:
+    """A committed unit whose loads the lake holds, and whose rows the warehouse holds, unless said otherwise."""
+    loads = lake_loads or (ledger.load_id,)
+    given = {"lake_loads": loads, "warehouse_rows": ledger.warehouse_rows, "lake": ledger, **more}
+    mark = MarkedUnit(ledger.load_id, ledger.lake, ledger.warehouse_rows, ledger.watermark)
+    return UnitEvidence(ledger.unit, ledger.source, ledger=ledger, **{"mark": mark, **given})
+
+
+def judged(*found: UnitEvidence) -> dict[str, UnitJudgement]:
+    return {each.unit: judge(each) for each in found}
+
+
+def intact(*found: CommittedUnit) -> dict[str, UnitJudgement]:
     """A lake and a warehouse that hold what these committed units committed."""
-    units = {h.unit: UnitObservation((h.load_id,), (), h.warehouse_rows) for h in found}
-    return TableObservation(warehouse_table_exists=True, units=units)
+    return judged(*(evidence(each, lake_loads=(each.load_id,)) for each in found))

@@ -13,13 +13,24 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
-from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
-from tests.core.plan.cases import BASIS, PLAIN, column, committed_units, intact, partitioning, probe, table_facts
+from tests.core.plan.cases import (
+    BASIS,
+    PLAIN,
+    column,
+    committed_units,
+    evidence,
+    intact,
+    judged,
+    partitioning,
+    probe,
+    table_facts,
+)
 from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
@@ -29,7 +40,7 @@ def plan(
     facts: TableFacts,
     *committed: CommittedUnit,
     probes: Mapping[int, Probe] | None = None,
-    observed: TableObservation | None = None,
+    judgements: Mapping[str, UnitJudgement] | None = None,
     options: RunOptions = PLAIN,
 ) -> TablePlan:
     slots = facts.partitioning.slots if facts.partitioning else ()
@@ -39,7 +50,7 @@ def plan(
         definition=BASIS,
         probes=probes or {slot.number: probe() for slot in slots},
         committed_units=committed_units(*committed),
-        observed=observed or intact(*committed),
+        judgements=judgements or intact(*committed),
         options=options,
     )
 
@@ -120,9 +131,9 @@ def test_force_loads_what_did_not_change() -> None:
 
 def test_a_warehouse_that_lost_a_partition_gets_it_back() -> None:
     committed = units("(-inf,10)", "[10,+inf)")
-    found = intact(*committed)
-    lost = replace(found, units={**found.units, "[10,+inf)": replace(found.unit("[10,+inf)"), warehouse_rows=0)})
-    work = plan(table_facts([10]), *committed, observed=lost).work
+    lost = {**intact(*committed), **judged(evidence(committed[1], warehouse_rows=0))}
+    changed = {1: probe(), 2: probe(signature="new")}
+    work = plan(table_facts([10]), *committed, judgements=lost, probes=changed).work
     assert [(s.unit, s.reason) for s in work] == [
         ("[10,+inf)", "the warehouse holds 0 rows, 3 were committed by load load-[10,+inf)")
     ]
@@ -157,7 +168,7 @@ def test_stamps_too_coarse_to_be_new_with_every_change_are_told(stamp: str, scal
         definition=BASIS,
         probes={1: probe(method="last_modified"), 2: probe(method="last_modified")},
         committed_units=CommittedUnits(),
-        observed=TableObservation(),
+        judgements={},
         options=PLAIN,
     )
     assert [sentence in note for sentence, note in zip(told, found.notes, strict=True)] == [True] * len(told)

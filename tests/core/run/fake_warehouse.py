@@ -18,13 +18,13 @@ from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker, WarehouseTable
 from tests.core.run.fakes import Row, inside, summary_of
 
 
 class FakeWarehouse:
     """Tables as lists of rows. `fail` holds errors raised by the next loads; `lose` makes the next load drop a row. `openings`
-    are those asked for, `looks_outside` counts and sums that each would need an opening of their own."""
+    counts `opened`, `asked` names what was read outside of it: each needs an opening of its own."""
 
     def __init__(self) -> None:
         self.tables: dict[Target, list[Row]] = {}
@@ -35,7 +35,7 @@ class FakeWarehouse:
         self.lose = 0
         self.tidied = 0
         self.openings = 0
-        self.looks_outside = 0
+        self.asked: list[str] = []
         self._open = threading.local()
         self.tidying_fails: SyncError | None = None
 
@@ -96,7 +96,19 @@ class FakeWarehouse:
             self.tables, self.schemas, self.marks, self.loads = before
             raise
 
+    def inspect(
+        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
+    ) -> WarehouseTable:
+        """Rows of Python take any value: no schema is refused."""
+        self._ask("inspect")
+        counts = {unit: self._count(target, scope) for unit, scope in scopes.items()}
+        return WarehouseTable(self._columns(target), counts, self._markers(target, pipeline))
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
+        self._ask("markers")
+        return self._markers(target, pipeline)
+
+    def _markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
     def tidy(self) -> None:
@@ -106,23 +118,21 @@ class FakeWarehouse:
             raise self.tidying_fails
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        self._look()
+        self._ask("count")
         return self._count(target, scope)
 
-    def _look(self) -> None:
-        self.looks_outside += not getattr(self._open, "here", False)
+    def _ask(self, what: str) -> None:
+        if not getattr(self._open, "here", False):
+            self.asked.append(what)
 
     def _count(self, target: Target, scope: ReplaceScope | None) -> int:
         rows = self.tables.get(target, [])
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
 
-    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        return {unit: self._count(target, scope) for unit, scope in scopes.items()}
-
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
-        self._look()
+        self._ask("summaries")
         rows = self.tables.get(target, [])
         return {
             unit: summary_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)
@@ -140,25 +150,20 @@ class FakeWarehouse:
         schema = pa.schema([self.schemas[target].field(name) for name in columns])
         yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
 
-    def table_exists(self, target: Target) -> bool:
-        return target in self.tables
-
     def columns(self, target: Target) -> dict[str, str]:
+        self._ask("columns")
+        return self._columns(target)
+
+    def _columns(self, target: Target) -> dict[str, str]:
         rows = self.tables.get(target, [])
         return dict.fromkeys(rows[0], "ANY") if rows else {}
 
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """A dictionary takes any name."""
 
-    def check_shape(self, target: Target, schema: pa.Schema) -> None:
-        """Rows of Python take any value."""
-
     def drop_table(self, target: Target) -> None:
         self.tables.pop(target, None)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
-
-    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        return len({_key(row, columns) for row in self.tables.get(target, [])})
 
     def revise_versions(
         self,
