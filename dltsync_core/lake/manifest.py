@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, get_args
 
-from dltsync_core.committed import TableKind
+from dltsync_core.committed import LoadIdentity, OfLoad, Probe, TableKind, load_identity_from, probe_from
 from dltsync_core.errors import LakeError, OtherFormat
-from dltsync_core.identity import TableName
 
 MANIFEST_VERSION = 5
 """What is written and read. Earlier versions were never released."""
@@ -56,7 +55,7 @@ class ManifestColumn:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(OfLoad):
     """One load as readers see it.
 
     `sequence` is the fence of the lease under which the load was published. It orders the loads of a table, whatever the
@@ -64,24 +63,18 @@ class Manifest:
     takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
     `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
     are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
-    `pipeline`, `source`, `shape` and `probe_rows` complete what the ledger's head of this load says (`plan.committed units`).
+    `identity` and `probe` are those of the committed unit that the load becomes.
     `builds_on` is the digest of the loads that an increment was added to, so that a missing one is noticed without a ledger.
     """
 
-    table: TableName
-    kind: TableKind
-    unit: str
-    load_id: str
-    run_id: str
+    identity: LoadIdentity
+    probe: Probe
     sequence: int
     files: tuple[ManifestFile, ...]
     rows: int
     columns: tuple[ManifestColumn, ...]
     schema_digest: str
-    probe_method: str
-    probe_signature: str
     watermark_low: str | None
-    watermark_high: str | None
     consistency: str
     extracted_at: str
     created_at: str
@@ -89,10 +82,6 @@ class Manifest:
     retires: tuple[str, ...] = ()
     retires_all: bool = False
     discards: tuple[str, ...] = ()
-    pipeline: str = ""
-    source: str = ""
-    shape: str = ""
-    probe_rows: int | None = None
     builds_on: str = ""
 
     @cached_property
@@ -115,7 +104,10 @@ class Manifest:
         )
 
     def to_json(self) -> str:
-        return json.dumps({"manifest_version": MANIFEST_VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+        facts = asdict(self)
+        del facts["identity"], facts["probe"]
+        facts = {**self.identity.to_columns(), **self.probe.to_columns(), **facts}
+        return json.dumps({"manifest_version": MANIFEST_VERSION, **facts}, ensure_ascii=False, indent=1)
 
 
 def manifest_from(content: bytes, *, path: str) -> Manifest:
@@ -123,12 +115,14 @@ def manifest_from(content: bytes, *, path: str) -> Manifest:
     try:
         facts: dict[str, Any] = json.loads(content)
         _check_version(facts, path)
-        facts["table"] = TableName(**facts["table"])
+        identity, probe = load_identity_from(facts), probe_from(facts)
+        for name in (*identity.to_columns(), *probe.to_columns()):
+            del facts[name]
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
         facts["columns"] = _shared(tuple(ManifestColumn(**c) for c in facts["columns"]))
         facts["retires"] = tuple(facts["retires"])
         facts["discards"] = tuple(facts["discards"])
-        return Manifest(**facts)
+        return Manifest(identity, probe, **facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LakeError(
             f"{path} is not a manifest this version of dltsync can read: {error!r}",
@@ -145,8 +139,8 @@ def _shared(columns: tuple[ManifestColumn, ...]) -> tuple[ManifestColumn, ...]:
 
 def _check_version(facts: dict[str, Any], path: str) -> None:
     version = facts.pop("manifest_version")
-    if not isinstance(version, int) or facts["kind"] not in _KINDS:
-        raise ValueError("unknown version or kind")
+    if not isinstance(version, int):
+        raise TypeError(f"manifest_version is {version!r}")
     if version != MANIFEST_VERSION:
         raise OtherFormat(
             f"{path} has manifest version {version}, this program reads version {MANIFEST_VERSION}",

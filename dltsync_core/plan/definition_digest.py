@@ -17,13 +17,14 @@ class TableDefinition:
     comes from. `compatible_digests` are those of earlier definitions whose columns were declared otherwise while every
     value stayed what it is (`catalog.schema_changes`)."""
 
-    shape: str
+    definition_digest: str
     source: str
     compatible_digests: frozenset[str] = frozenset()
 
     def fits(self, committed_unit: CommittedUnit) -> bool:
         """Whether the committed unit's rows are those of this table as it is now."""
-        return committed_unit.source == self.source and committed_unit.shape in {self.shape, *self.compatible_digests}
+        fitting = {self.definition_digest, *self.compatible_digests}
+        return committed_unit.source == self.source and committed_unit.definition_digest in fitting
 
 
 def definition_digest(

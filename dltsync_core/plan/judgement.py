@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Literal
 
 from dltsync_core.clock import iso
-from dltsync_core.committed import CommittedUnit, Probe, lake_digest
+from dltsync_core.committed import CommittedUnit, Marker, Probe, lake_digest
 from dltsync_core.errors import LakeError, WarehouseError
 from dltsync_core.plan.definition_digest import TableDefinition
 from dltsync_core.plan.evidence import why_changed
@@ -54,22 +54,12 @@ EFFORT = tuple(RecoveryVerdict)
 
 
 @dataclass(frozen=True)
-class MarkedUnit:
-    """What the warehouse says of a unit, written with its rows. `lake` is the digest of the loads the unit was made of."""
-
-    load_id: str
-    lake: str
-    rows: int
-    watermark: str | None = None
-
-
-@dataclass(frozen=True)
 class UnitEvidence:
     """All that is known of one unit besides what the source says now.
 
     `ledger` is the committed unit. `lake` is what the live, whole loads say of themselves, in the form of a committed unit
     (None: no load, or not all of them are there), `lake_loads` their ids, oldest first, `problems` what is wrong with their
-    files. `mark` is None where the warehouse has no marker; `missing_columns` are those that its table lacks although the
+    files. `marker` is None where the warehouse has no marker; `missing_columns` are those that its table lacks although the
     ledger says they were loaded. `source` is the server and database the config names; `questions` are findings in the lake
     that only a person can judge. `gone_units` says that the ledger knows units which the table has no longer: their rows
     are in doubt together.
@@ -81,7 +71,7 @@ class UnitEvidence:
     lake: CommittedUnit | None = None
     lake_loads: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    mark: MarkedUnit | None = None
+    marker: Marker | None = None
     warehouse_rows: int = 0
     missing_columns: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
@@ -184,7 +174,7 @@ def decide(
         if verdict in (RecoveryVerdict.REDO, RecoveryVerdict.ASK):
             return UnitDecision(Action.LOAD, Cause.LOST, judgement.reason)
         if verdict in (RecoveryVerdict.RESUME, RecoveryVerdict.RELOAD):
-            if committed_unit.shape != definition.shape or options.force or change is not None:
+            if committed_unit.definition_digest != definition.definition_digest or options.force or change is not None:
                 return UnitDecision(Action.LOAD, Cause.BEHIND, judgement.reason)
             reason = f"{judgement.reason}; the source has not moved since, so the rows are taken from the lake"
             return UnitDecision(Action.RELOAD, Cause.BEHIND, reason)
@@ -250,7 +240,7 @@ def _redo(evidence: UnitEvidence, reason: str) -> UnitJudgement:
 def _why_nothing_in_lake(evidence: UnitEvidence) -> str:
     if evidence.ledger is not None:
         return f"the lake holds nothing of load {evidence.ledger.load_id}"
-    if evidence.mark is not None or evidence.warehouse_rows:
+    if evidence.marker is not None or evidence.warehouse_rows:
         return f"only the warehouse knows it ({evidence.warehouse_rows:,} rows): ledger and lake do not"
     return NEVER_LOADED
 
@@ -266,9 +256,9 @@ def _why_not_whole(evidence: UnitEvidence) -> str:
 
 def _committed(evidence: UnitEvidence, ledger: CommittedUnit) -> UnitJudgement:
     """Ledger and lake agree; the warehouse may not."""
-    mark, watermarks = evidence.mark, _watermarks(evidence, ledger)
-    if mark is not None and mark.lake != ledger.lake:
-        reason = f"the warehouse stands at load {mark.load_id}, load {ledger.load_id} was committed"
+    marker, watermarks = evidence.marker, _watermarks(evidence, ledger)
+    if marker is not None and marker.lake != ledger.lake:
+        reason = f"the warehouse stands at load {marker.load_id}, load {ledger.load_id} was committed"
     elif evidence.warehouse_rows != ledger.warehouse_rows:
         reason = (
             f"the warehouse holds {evidence.warehouse_rows:,} rows, {ledger.warehouse_rows:,} were committed "
@@ -286,8 +276,8 @@ def _committed(evidence: UnitEvidence, ledger: CommittedUnit) -> UnitJudgement:
 
 def _from_lake(evidence: UnitEvidence, lake: CommittedUnit) -> UnitJudgement:
     """The lake is whole and is not what the ledger says, or the ledger says nothing."""
-    mark, ledger = evidence.mark, evidence.ledger
-    if mark is not None and mark.lake == lake.lake and _counted(evidence, lake, mark):
+    marker, ledger = evidence.marker, evidence.ledger
+    if marker is not None and marker.lake == lake.lake and _counted(evidence, lake, marker):
         known = "knew nothing of it" if ledger is None else f"stood at load {ledger.load_id}"
         reason = f"lake and warehouse agree on load {lake.load_id} ({lake.rows:,} rows); the ledger {known}"
         adopted = replace(lake, warehouse_rows=evidence.warehouse_rows)
@@ -300,9 +290,9 @@ def _from_lake(evidence: UnitEvidence, lake: CommittedUnit) -> UnitJudgement:
     return UnitJudgement(evidence, RecoveryVerdict.RELOAD, reason, committed_unit)
 
 
-def _counted(evidence: UnitEvidence, lake: CommittedUnit, mark: MarkedUnit) -> bool:
+def _counted(evidence: UnitEvidence, lake: CommittedUnit, marker: Marker) -> bool:
     """Whether the rows that are there are those the marker speaks of, and enough for what the lake holds."""
-    return mark.rows == evidence.warehouse_rows and evidence.warehouse_rows == lake.rows
+    return marker.rows == evidence.warehouse_rows and evidence.warehouse_rows == lake.rows
 
 
 def _watermarks(evidence: UnitEvidence, known: CommittedUnit) -> tuple[str | None, ...]:
@@ -312,5 +302,5 @@ def _watermarks(evidence: UnitEvidence, known: CommittedUnit) -> tuple[str | Non
         return (known.watermark,)
     if evidence.warehouse_rows == 0 and known.rows:
         return (None,)
-    warehouse = evidence.mark.watermark if evidence.mark is not None else ledger.watermark if ledger else None
+    warehouse = evidence.marker.watermark if evidence.marker is not None else ledger.watermark if ledger else None
     return (known.watermark, warehouse) if ledger is None else (known.watermark, warehouse, ledger.watermark)

@@ -46,7 +46,7 @@ loads = sa.Table(
 """Append-only: what happened to every load."""
 
 committed_units = sa.Table(
-    "dltsync_heads",
+    "dltsync_committed_units",
     LEDGER,
     sa.Column("unit_key", sa.String(64), primary_key=True),
     sa.Column("pipeline", _PIPELINE, nullable=False),
@@ -65,11 +65,11 @@ committed_units = sa.Table(
     sa.Column("watermark", sa.UnicodeText),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("warehouse_rows", sa.BigInteger, nullable=False),
-    sa.Column("shape", sa.String(64), nullable=False),
+    sa.Column("definition_digest", sa.String(64), nullable=False),
     sa.Column("source", sa.Unicode(400), nullable=False),
     sa.Column("lake", sa.String(64), nullable=False),
     sa.Column("committed_at", sa.String(32), nullable=False),
-    sa.Index("dltsync_heads_table", "pipeline", "schema_name", "table_name"),
+    sa.Index("dltsync_committed_units_table", "pipeline", "schema_name", "table_name"),
 )
 """One row per unit that was ever committed. A unit that is gone keeps its row (is_live false), so that its generation
 never starts again and an old expectation can never come true by accident."""

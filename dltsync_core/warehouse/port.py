@@ -5,44 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dltsync_core.committed import Probe, TableKind
+from dltsync_core.committed import Marker
 from dltsync_core.errors import DriftError
-from dltsync_core.identity import TableName, Target
+from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import Disposition, ReplaceScope
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-
-
-@dataclass(frozen=True)
-class Marker:
-    """What the warehouse itself says of one unit, written in the same transaction as the unit's rows.
-
-    It answers "did that load get through?" after a crash, and it is the witness from which a lost ledger is rebuilt. `table`
-    is the source table, `lake` the digest of the lake loads the unit consists of (`plan.committed units.lake_digest`).
-    `rows` are the
-    unit's rows in the warehouse, counted inside the transaction; in a request it is what the load is expected to make of it.
-    `fence` orders the writers: a load with a lower one than the stored is refused (`errors.Fenced`).
-    """
-
-    pipeline: str
-    table: TableName
-    unit: str
-    kind: TableKind
-    load_id: str
-    run_id: str
-    fence: int
-    rows: int
-    probe: Probe
-    watermark: str | None
-    shape: str
-    source: str
-    lake: str
-    written_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dltsync_core.committed import (
     CommitChange,
     CommittedUnit,
     CommittedUnits,
-    Probe,
     TableKind,
     lake_digest,
     prefix_digests,
@@ -20,7 +19,7 @@ from dltsync_core.errors import LakeError, LeaseHeld, NeedsAnswer, StateConflict
 from dltsync_core.identity import WHOLE_TABLE, TableName, in_shell
 from dltsync_core.lake.inspect import LakeInspection
 from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.judgement import MarkedUnit, RecoveryVerdict, UnitEvidence, UnitJudgement, judge, judge_all
+from dltsync_core.plan.judgement import RecoveryVerdict, UnitEvidence, UnitJudgement, judge, judge_all
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.planning.orphan_files import clear_strays, with_orphans
@@ -83,7 +82,7 @@ def inspect_table(
     questions = tuple(str(finding) for finding in survey.questions)
     evidence = []
     for unit in units:
-        manifests, ledger, marker = survey.units.get(unit, ()), committed_units.live.get(unit), found.markers.get(unit)
+        manifests, ledger = survey.units.get(unit, ()), committed_units.live.get(unit)
         evidence.append(
             UnitEvidence(
                 unit=unit,
@@ -92,7 +91,7 @@ def inspect_table(
                 lake=committed_unit_of(manifests, resolved.config.kind),
                 lake_loads=tuple(manifest.load_id for manifest in manifests),
                 problems=survey.problems_of(unit),
-                mark=None if marker is None else MarkedUnit(marker.load_id, marker.lake, marker.rows, marker.watermark),
+                marker=found.markers.get(unit),
                 warehouse_rows=found.counts.get(unit, 0),
                 missing_columns=missing if ledger is not None and resolved.definition.fits(ledger) else (),
                 questions=questions,
@@ -174,30 +173,24 @@ def _adopt(
 
 
 def committed_unit_of(manifests: Sequence[Manifest], kind: TableKind) -> CommittedUnit | None:
-    """The committed unit that the live loads of a unit amount to; None when they do not say enough, or not all of them are
-    there."""
-    if not manifests or any(m.probe_rows is None or m.kind != kind for m in manifests):
+    """The committed unit that the live loads of a unit amount to; None when there are none, or not all of them are there."""
+    if not manifests or any(manifest.kind != kind for manifest in manifests):
         return None
     first, last = manifests[0], manifests[-1]
     loads = [m.load_id for m in manifests]
     chained = all(m.builds_on == before for m, before in zip(manifests[1:], prefix_digests(loads), strict=False))
-    if not first.replaces_unit or not chained or last.probe_rows is None:
+    if not first.replaces_unit or not chained:
         return None
+    rows = last.probe.rows if kind == "scd" else last.rows
     return CommittedUnit(
-        table=last.table,
-        unit=last.unit,
-        kind=last.kind,
+        identity=last.identity,
         generation=0,
-        load_id=last.load_id,
-        run_id=last.run_id,
-        probe=Probe(last.probe_method, last.probe_rows, last.probe_signature, last.watermark_high),
-        rows=last.probe_rows if kind == "scd" else last.rows,
-        warehouse_rows=last.probe_rows if kind == "scd" else last.rows,
-        shape=last.shape,
-        source=last.source,
+        probe=last.probe,
+        rows=rows,
+        warehouse_rows=rows,
         lake=lake_digest(loads),
         committed_at=parse_iso(last.created_at),
-        watermark=last.watermark_high,
+        watermark=last.probe.watermark_high,
     )
 
 

@@ -29,7 +29,10 @@ class Drift:
         the digest of the columns, and the rest of it is about values."""
         live = {}
         for unit, committed_unit in committed_units.live.items():
-            before, signature = self.compatible_digests.get(committed_unit.shape), committed_unit.probe.signature
+            before, signature = (
+                self.compatible_digests.get(committed_unit.definition_digest),
+                committed_unit.probe.signature,
+            )
             if before is not None and signature.endswith(before):
                 probe = replace(committed_unit.probe, signature=signature.removesuffix(before) + schema_digest)
                 live[unit] = replace(committed_unit, probe=probe)
@@ -48,7 +51,8 @@ def with_drift(
     """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
     if committed_units.live and all(
-        committed_unit.shape == resolved.definition.shape for committed_unit in committed_units.live.values()
+        committed_unit.definition_digest == resolved.definition.definition_digest
+        for committed_unit in committed_units.live.values()
     ):
         return resolved, Drift()
     units = context.lake.survey(
@@ -95,15 +99,15 @@ def _kin(
     refused: set[str] = set()
     judged: dict[tuple[object, ...], bool] = {}
     for unit, committed_unit in committed_units.live.items():
-        if committed_unit.shape == resolved.definition.shape:
+        if committed_unit.definition_digest == resolved.definition.definition_digest:
             continue
         for manifest in units.get(unit, ()):
-            key = (committed_unit.shape, manifest.schema_digest, manifest.columns)
+            key = (committed_unit.definition_digest, manifest.schema_digest, manifest.columns)
             if key not in judged:
-                judged[key] = _is_kin(resolved, committed_unit.shape, manifest)
-            digests[committed_unit.shape] = manifest.schema_digest
+                judged[key] = _is_kin(resolved, committed_unit.definition_digest, manifest)
+            digests[committed_unit.definition_digest] = manifest.schema_digest
             if not judged[key]:
-                refused.add(committed_unit.shape)
+                refused.add(committed_unit.definition_digest)
     return {shape_then: digest for shape_then, digest in digests.items() if shape_then not in refused}
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
+from dltsync_core.committed import Marker
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
 from dltsync_core.duckdb.partition_scope import duckdb_condition, starts_of
@@ -37,7 +38,7 @@ from dltsync_core.warehouse.duckdb.markers import (
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker, WarehouseTable
+from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dltsync_core.committed import Probe
 from dltsync_core.errors import LakeError, UnsupportedColumn
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake import paths
@@ -19,7 +20,17 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, in_order, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.core.lake.lake_loads import ORDERS, batch_of, facts_of, final_facts, next_fence, publish, stage
+from tests.core.lake.lake_loads import (
+    ORDERS,
+    as_load,
+    batch_of,
+    facts_of,
+    final_facts,
+    identity_of,
+    next_fence,
+    publish,
+    stage,
+)
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 
@@ -301,9 +312,7 @@ def test_clearing_up_never_changes_what_is_live(history: Sequence[tuple[str, boo
     template = manifest_of("a")
     manifests = [
         replace(
-            template,
-            unit=unit,
-            load_id=f"L{number:02d}",
+            as_load(template, load_id=f"L{number:02d}", unit=unit),
             sequence=number,
             replaces_unit=replaces,
             retires=tuple(retires),
@@ -321,20 +330,14 @@ def test_clearing_up_never_changes_what_is_live(history: Sequence[tuple[str, boo
 
 def manifest_of(unit: str) -> Manifest:
     return Manifest(
-        table=ORDERS,
-        kind="partition",
-        unit=unit,
-        load_id="L",
-        run_id="r",
+        identity=identity_of("partition", unit, load_id="L"),
+        probe=Probe("", 0, ""),
         sequence=1,
         files=(),
         rows=0,
         columns=(),
         schema_digest="",
-        probe_method="",
-        probe_signature="",
         watermark_low=None,
-        watermark_high=None,
         consistency="snapshot",
         extracted_at="",
         created_at="",

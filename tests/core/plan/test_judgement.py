@@ -8,10 +8,11 @@ from datetime import datetime, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dltsync_core.committed import CommittedUnit, Probe, lake_digest
+from dltsync_core.committed import CommittedUnit, LoadIdentity, Marker, Probe, lake_digest
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.judgement import EFFORT, MarkedUnit, RecoveryVerdict, UnitEvidence, judge, judge_all
+from dltsync_core.plan.judgement import EFFORT, RecoveryVerdict, UnitEvidence, judge, judge_all
 from dltsync_core.watermark import position
+from tests.core.plan.cases import marker_of
 
 SOURCE = "server/db"
 
@@ -20,17 +21,13 @@ def committed_unit(loads: int, *, rows: int = 3, kept: int = 0, source: str = SO
     """A table of versions after so many loads, each a day later."""
     watermark = f"2026-01-{loads:02d} 08:00:00.0000000"
     return CommittedUnit(
-        table=TableName("dbo", "Customers"),
-        unit=WHOLE_TABLE,
-        kind="scd",
+        identity=LoadIdentity(
+            "p", source, TableName("dbo", "Customers"), "scd", WHOLE_TABLE, f"load-{loads}", "run", "definition"
+        ),
         generation=loads,
-        load_id=f"load-{loads}",
-        run_id="run",
         probe=Probe("last_modified", rows, f"{rows}:{loads}", watermark),
         rows=rows,
         warehouse_rows=rows + kept,
-        shape="shape",
-        source=source,
         lake=digest(loads),
         committed_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
         watermark=watermark,
@@ -45,8 +42,8 @@ def digest(count: int) -> str:
     return lake_digest(loads(count))
 
 
-def mark(loads: int, rows: int = 3) -> MarkedUnit:
-    return MarkedUnit(f"load-{loads}", digest(loads), rows, committed_unit(loads).watermark)
+def marker(count: int) -> Marker:
+    return marker_of(committed_unit(count))
 
 
 def evidence(
@@ -59,7 +56,7 @@ def evidence(
         ledger=committed_unit(ledger) if ledger else None,
         lake=committed_unit(lake) if lake else None,
         lake_loads=loads(lake) if lake else (),
-        mark=mark(warehouse) if warehouse else None,
+        marker=marker(warehouse) if warehouse else None,
         warehouse_rows=rows if warehouse else 0,
     )
 
@@ -138,7 +135,7 @@ def test_nothing_built_upon_is_ahead_of_any_witness(found: UnitEvidence) -> None
         or decision.verdict is RecoveryVerdict.REDO
     ):
         return
-    witnesses = [found.mark.watermark if found.mark else None, found.lake.watermark if found.lake else None]
+    witnesses = [found.marker.watermark if found.marker else None, found.lake.watermark if found.lake else None]
     if decision.verdict is not RecoveryVerdict.ADOPT:
         witnesses.append(found.ledger.watermark if found.ledger else None)
     assert all(position(decision.committed_unit.watermark) <= position(w) for w in witnesses if w is not None)
@@ -153,7 +150,7 @@ def test_recovering_twice_is_recovering_once(found: UnitEvidence) -> None:
     assert again.verdict is (RecoveryVerdict.KEEP if decision.verdict is RecoveryVerdict.ADOPT else decision.verdict)
 
 
-@given(any_evidence, st.sampled_from(["file", "rows", "mark", "columns", "lake facts", "question"]))
+@given(any_evidence, st.sampled_from(["file", "rows", "marker", "columns", "lake facts", "question"]))
 def test_more_damage_never_makes_a_decision_bolder(found: UnitEvidence, damage: str) -> None:
     before = judge(found)
     if damage == "file":
@@ -162,8 +159,8 @@ def test_more_damage_never_makes_a_decision_bolder(found: UnitEvidence, damage: 
         worse = replace(found, warehouse_rows=max(found.warehouse_rows - 1, 0) if found.warehouse_rows == 3 else 0)
         if found.warehouse_rows != 3:
             return
-    elif damage == "mark":
-        worse = replace(found, mark=None, warehouse_rows=0)
+    elif damage == "marker":
+        worse = replace(found, marker=None, warehouse_rows=0)
     elif damage == "columns":
         worse = replace(found, missing_columns=("Name",))
     elif damage == "lake facts":

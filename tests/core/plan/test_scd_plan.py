@@ -12,11 +12,11 @@ from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import LakeError
 from dltsync_core.plan.definition_digest import TableDefinition
-from dltsync_core.plan.judgement import MarkedUnit, UnitEvidence, UnitJudgement
+from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import Window, plan_scd_table
 from dltsync_core.plan.steps import Action, Step
-from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, probe, table_facts
+from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, marker_of, probe, table_facts
 from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_column="LastModified")
@@ -119,7 +119,8 @@ def test_what_the_lake_lost_needs_the_whole_table(found: UnitEvidence, reason: s
 
 def test_what_an_older_warehouse_lacks_is_read_from_its_watermark_on() -> None:
     older = replace(COMMITTED, watermark="2026-01-14 00:00:00")
-    found = judged(evidence(COMMITTED, mark=MarkedUnit("load-0", "older", 2, older.watermark), warehouse_rows=2))
+    marker = marker_of(make_head(kind="scd", load_id="load-0", watermark=older.watermark))
+    found = judged(evidence(COMMITTED, marker=marker, warehouse_rows=2))
     assert found["all"].committed_unit == older
     step = planned(older, MORE, judgements=found)
     assert (step.action, step.window_low) == (Action.LOAD_INCREMENT, LOW)

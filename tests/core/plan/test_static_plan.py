@@ -73,7 +73,10 @@ def test_another_hash_loads_and_says_what_differs(now: Probe, reason: str) -> No
 @pytest.mark.parametrize(
     ("definition", "reason"),
     [
-        (replace(BASIS, shape="shape-2"), "columns, types, keys or target changed since the last load"),
+        (
+            replace(BASIS, definition_digest="definition-2"),
+            "columns, types, keys or target changed since the last load",
+        ),
         (replace(BASIS, source="other/db"), "the source is another one now: was server/db, is other/db"),
     ],
 )

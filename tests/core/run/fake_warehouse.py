@@ -12,13 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dltsync_core.committed import Marker
 from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker, WarehouseTable
+from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
 from tests.core.run.fakes import Row, inside, summary_of
 
 
@@ -85,7 +86,12 @@ class FakeWarehouse:
             for where, whose, unit in self.marks:
                 if where == request.target and whose != marker.pipeline and unit not in ours - {marker.unit}:
                     stranger = self.marks[where, whose, unit]
-                    self.marks[where, whose, unit] = replace(stranger, load_id=marker.load_id, lake="", watermark=None)
+                    self.marks[where, whose, unit] = replace(
+                        stranger,
+                        identity=replace(stranger.identity, load_id=marker.load_id),
+                        lake="",
+                        watermark=None,
+                    )
         return Loaded(len(rows), 0.01)
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:

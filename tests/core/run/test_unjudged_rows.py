@@ -81,7 +81,7 @@ def moving(place: Shop, change: Any) -> tuple[str, ...]:
 def test_rows_that_came_while_the_run_read_are_told(synced: Shop) -> None:
     (note,) = moving(synced, lambda: synced.rows(ORDERS).append(order(5)))
     assert note.startswith("sales.Orders: 3 partitions were committed with 29 rows in all, and hold 30 rows")
-    assert "[-inf,10) 9 → 10" in note
+    assert "(-inf,10) 9 → 10" in note
     assert synced.run(table_names=["Orders"]).notes == ()
 
 

@@ -100,7 +100,7 @@ def test_a_group_of_loads_comes_in_together(house: House) -> None:
     house.load(third, orders({1: "old", 2: "stays"}))
     loaded = house.warehouse.load_group(
         [
-            house.request(TARGET, orders({1: "a", 2: "a"}), how=slot("[-inf,10)")),
+            house.request(TARGET, orders({1: "a", 2: "a"}), how=slot("(-inf,10)")),
             house.request(other, orders({7: "x"})),
             house.request(TARGET, orders({11: "b"}), how=slot("[10,20)")),
             house.request(third, orders({1: "new"}), how=MergeKeys(("No",))),
