@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dltsync_core.cli.tables import empty_grid, number, shown
 
-_STYLE = {"keep": "dim", "adopt": "cyan", "resume": "cyan", "reload": "cyan", "redo": "yellow", "ask": "bold red"}
+_STYLE = {"keep": "dim", "adopt": "cyan", "resume": "cyan", "reload": "cyan", "re_extract": "yellow", "ask": "bold red"}
 
 
 def print_recovery(console: Console, report: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ class LakeFinding:
 
     @property
     def needs_answer(self) -> bool:
-        """Whether it may be right, so that nobody but a person can decide."""
+        """Whether it may be right, so that only a person can decide."""
         return self.kind in _ONLY_A_PERSON_KNOWS
 
     def __str__(self) -> str:
@@ -86,8 +86,8 @@ class LakeInspection:
         return tuple(p for manifest in self.units.get(unit, ()) for p in self.problems.get(manifest.load_id, ()))
 
     @property
-    def strays(self) -> tuple[LakeFinding, ...]:
-        """What can be set aside without asking anybody."""
+    def movable(self) -> tuple[LakeFinding, ...]:
+        """What can be set aside without asking a person."""
         return tuple(finding for finding in self.findings if not finding.needs_answer)
 
     @property
@@ -119,8 +119,8 @@ def survey(
                 findings.append(LakeFinding("torn file", file.path, address, why, size))
         if said:
             problems[manifest.load_id] = tuple(said)
-    known_strays, unlisted = _unnamed(storage, sizes, manifests)
-    findings += known_strays
+    unnamed, unlisted = _unnamed(storage, sizes, manifests)
+    findings += unnamed
     return LakeInspection(
         table,
         manifests,

@@ -62,7 +62,7 @@ class Manifest(OfLoad):
     clocks of the writing machines say and in whatever order their manifests arrive. `replaces_unit` tells that this load
     takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
     `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
-    are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
+    are earlier loads that left files without a manifest: should one of those manifests arrive late, no reader follows it.
     `identity` and `probe` are those of the committed unit that the load becomes.
     `builds_on` is the digest of the loads that an increment was added to, so that a missing one is noticed without a ledger.
     """
@@ -192,7 +192,7 @@ def forgettable(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """The superseded manifests that may go, oldest first: without them every answer stays the same, also for a manifest
     of an earlier load that arrives only later.
 
-    A load that retired other units stays until a later one says the same of them, although nobody reads its files.
+    A load that retired other units stays until a later one says the same of them, although its files are not read.
     """
     ordered = in_order(manifests)
     current = {manifest.order for manifest in live(ordered)}

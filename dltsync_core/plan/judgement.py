@@ -43,7 +43,7 @@ class RecoveryVerdict(str, Enum):
     """A load reached the lake and was never committed: go on from there, when the source still is what it was."""
     RELOAD = "reload"
     """The lake is whole, the warehouse is not what it should be: fill it from the lake, when the source has not moved."""
-    REDO = "redo"
+    RE_EXTRACT = "re_extract"
     """Read the unit from the source again."""
     ASK = "ask"
     """Only a person can tell."""
@@ -127,15 +127,15 @@ def judge(evidence: UnitEvidence) -> UnitJudgement:
     if question is not None:
         return UnitJudgement(evidence, RecoveryVerdict.ASK, question[0], answer=question[1])
     if evidence.problems:
-        return _redo(evidence, f"the lake is damaged: {_first_of(sorted(evidence.problems))}")
+        return _re_extract(evidence, f"the lake is damaged: {_first_of(sorted(evidence.problems))}")
     if not evidence.lake_loads:
-        return _redo(evidence, _why_nothing_in_lake(evidence))
+        return _re_extract(evidence, _why_nothing_in_lake(evidence))
     if ledger is not None and ledger.lake == lake_digest(evidence.lake_loads):
         return _committed(evidence, ledger)
     if lake is None:
-        return _redo(evidence, _why_not_whole(evidence))
+        return _re_extract(evidence, _why_not_whole(evidence))
     if evidence.gone_units:
-        return _redo(evidence, "boundaries moved since the last commit, and the lake is not what it was then")
+        return _re_extract(evidence, "boundaries moved since the last commit, and the lake is not what it was then")
     return _from_lake(evidence, lake)
 
 
@@ -161,7 +161,7 @@ def decide(
     `judgement` lake and warehouse were not looked at. Raises LakeError or WarehouseError for what they lost when
     `options.heal` is off."""
     if committed_unit is None:
-        known = judgement is not None and judgement.verdict is RecoveryVerdict.REDO
+        known = judgement is not None and judgement.verdict is RecoveryVerdict.RE_EXTRACT
         return UnitDecision(Action.LOAD, Cause.NEW, judgement.reason if judgement and known else NEVER_LOADED)
     reason = _why_not_comparable(committed_unit, definition, options)
     if reason is not None:
@@ -171,7 +171,7 @@ def decide(
     if judgement is not None and verdict is not RecoveryVerdict.KEEP:
         if not options.heal:
             raise _loss(judgement, committed_unit)
-        if verdict in (RecoveryVerdict.REDO, RecoveryVerdict.ASK):
+        if verdict in (RecoveryVerdict.RE_EXTRACT, RecoveryVerdict.ASK):
             return UnitDecision(Action.LOAD, Cause.LOST, judgement.reason)
         if verdict in (RecoveryVerdict.RESUME, RecoveryVerdict.RELOAD):
             if committed_unit.definition_digest != definition.definition_digest or options.force or change is not None:
@@ -222,7 +222,7 @@ def _question(evidence: UnitEvidence) -> tuple[str, Answer] | None:
         kept = ledger.warehouse_rows - ledger.rows
         sentence = (
             f"the warehouse kept {kept:,} rows that the source no longer has, and holds {evidence.warehouse_rows:,} rows now "
-            f"where {ledger.warehouse_rows:,} were committed: rows are lost that nobody else has"
+            f"where {ledger.warehouse_rows:,} were committed: rows are lost that neither lake nor source has"
         )
         return sentence, "accept-loss"
     return None
@@ -233,8 +233,8 @@ def _first_of(sentences: Sequence[str]) -> str:
     return first + (f" (and {len(more)} more)" if more else "")
 
 
-def _redo(evidence: UnitEvidence, reason: str) -> UnitJudgement:
-    return UnitJudgement(evidence, RecoveryVerdict.REDO, reason, evidence.ledger)
+def _re_extract(evidence: UnitEvidence, reason: str) -> UnitJudgement:
+    return UnitJudgement(evidence, RecoveryVerdict.RE_EXTRACT, reason, evidence.ledger)
 
 
 def _why_nothing_in_lake(evidence: UnitEvidence) -> str:

@@ -70,7 +70,7 @@ def _recover(
         return inspect_table(context, resolved, committed_units, warehouse, deep=deep)
 
     found = inspected(deep)
-    asked, aside = found.question, [str(finding) for finding in found.survey.strays]
+    asked, aside = found.question, [str(finding) for finding in found.survey.movable]
     if not dry_run:
         if asked is not None and answer is not None:
             _answer(context, resolved, found, answer)
@@ -79,8 +79,8 @@ def _recover(
         if asked is None:
             repair_state(context, resolved, found)
             after = inspected() if aside else found
-            if after is not found and after.survey.strays:  # of a manifest that was set aside
-                aside += [str(finding) for finding in after.survey.strays]
+            if after is not found and after.survey.movable:  # of a manifest that was set aside
+                aside += [str(finding) for finding in after.survey.movable]
                 repair_state(context, resolved, after)
     steps: dict[str, Step] = {}
     if asked is None:  # what is still to be set aside changes nothing in what has to be read
@@ -139,7 +139,7 @@ def _unit(found: ReconciledTable, unit: str, step: Step | None) -> dict[str, Any
     believed = judgement.committed_unit if judgement is not None else None
     return {
         "unit": unit,
-        "verdict": (judgement.verdict if judgement is not None else RecoveryVerdict.REDO).value,
+        "verdict": (judgement.verdict if judgement is not None else RecoveryVerdict.RE_EXTRACT).value,
         "reason": judgement.reason if judgement is not None else NEVER_LOADED,
         "ledger": ledger.rows if ledger is not None else None,
         "lake": sum(m.rows for m in manifests) if manifests else None,

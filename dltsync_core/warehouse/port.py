@@ -83,7 +83,7 @@ class Warehouse(Protocol):
         """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 
     def tidy(self) -> None:
-        """Remove what loads left that were stopped where nobody could tidy up. Every load does so by itself; this is for
+        """Remove what stopped loads left behind. Every load does so by itself; this is for
         when none follows. Cheap where there is nothing. Raises what `load` raises for a warehouse that cannot be opened."""
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:

@@ -1,11 +1,5 @@
 SET LOCK_TIMEOUT 60000;
 
-CREATE TABLE dltsync_fences (
-    table_key VARCHAR(64) NOT NULL,
-    fence BIGINT NOT NULL,
-    PRIMARY KEY (table_key)
-);
-
 CREATE TABLE dltsync_committed_units (
     unit_key VARCHAR(64) NOT NULL,
     pipeline VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -32,6 +26,12 @@ CREATE TABLE dltsync_committed_units (
 );
 
 CREATE INDEX dltsync_committed_units_table ON dltsync_committed_units (pipeline, schema_name, table_name);
+
+CREATE TABLE dltsync_fences (
+    table_key VARCHAR(64) NOT NULL,
+    fence BIGINT NOT NULL,
+    PRIMARY KEY (table_key)
+);
 
 CREATE TABLE dltsync_leases (
     unit_key VARCHAR(64) NOT NULL,

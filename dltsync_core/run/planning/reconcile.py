@@ -22,7 +22,7 @@ from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.judgement import RecoveryVerdict, UnitEvidence, UnitJudgement, judge, judge_all
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.run.context import RunContext, log
-from dltsync_core.run.planning.orphan_files import clear_strays, with_orphans
+from dltsync_core.run.planning.orphan_files import set_aside_unlisted, with_orphans
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.state.records import LoadEvent, LoadStatus
@@ -119,7 +119,7 @@ def reconcile(
     if found.question is not None and not options.full_refresh:
         raise _asked(found, found.question)
     for _ in range(REPAIRS):
-        if options.repair_state and (found.survey.strays or found.adopted):
+        if options.repair_state and (found.survey.movable or found.adopted):
             repair_state(context, resolved, found)
             found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name), warehouse)
     return found
@@ -127,7 +127,7 @@ def reconcile(
 
 def repair_state(context: RunContext, resolved: ResolvedTable, found: ReconciledTable) -> None:
     """Set aside what is no part of the table in the lake, then adopt committed units by compare-and-set, each under its lease."""
-    clear_strays(context, found.survey)
+    set_aside_unlisted(context, found.survey)
     highest = context.lake.highest_sequence(resolved.name) if found.adopted else 0
     for judgement in found.adopted:
         _adopt(context, resolved, found, judgement, highest)

@@ -74,7 +74,7 @@ class ResolvedTable:
         return committed_unit.watermark
 
     def probed_watermark(self, committed_units: CommittedUnits) -> str | None:
-        """The watermark the committed probe was taken at: only a look at the same one can be equal to it."""
+        """The watermark the committed probe was taken at: only a probe at the same one can be equal to it."""
         committed_unit = committed_units.live.get(WHOLE_TABLE)
         if committed_unit is None or not self.definition.fits(committed_unit):
             return None
@@ -119,7 +119,7 @@ class ResolvedTable:
 
     @property
     def needs_ceiling(self) -> bool:
-        """Whether the table's watermark is a rowversion: only then a look at it needs the lowest one of open transactions."""
+        """Whether the table's watermark is a rowversion: only then a probe needs the lowest one of open transactions."""
         return isinstance(self.config, SCDTableConfig) and self.window_column().type_name == "rowversion"
 
     def disposition_of(self, step: Step) -> Disposition:

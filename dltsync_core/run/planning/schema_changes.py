@@ -1,4 +1,4 @@
-"""The shape a table was committed in, beside the one it has now. Looks at manifests and the warehouse, writes nothing."""
+"""The columns a table was committed with, compared with those it has now. Reads manifests and the warehouse, writes nothing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dltsync_core.run.planning.warehouse import WarehouseInspection
 
 @dataclass(frozen=True)
 class Drift:
-    """`findings` since the newest committed load; `compatible_digests` the earlier shapes whose units hold the same values
-    and can be built upon, with the digest of their columns."""
+    """`findings` since the newest committed load; `compatible_digests` the earlier definitions whose units hold the same
+    values and can be built upon, with the digest of their columns."""
 
     findings: tuple[ColumnChange, ...] = ()
     compatible_digests: Mapping[str, str] = field(default_factory=dict)
 
     def carried_over(self, committed_units: CommittedUnits, schema_digest: str) -> CommittedUnits:
-        """The committed units as they would be had the units been probed in the present shape: a probe's signature ends with
+        """The committed units as they would be had the units been probed with the present columns: a probe's signature ends with
         the digest of the columns, and the rest of it is about values."""
         live = {}
         for unit, committed_unit in committed_units.live.items():
@@ -48,7 +48,7 @@ def with_drift(
     warehouse: WarehouseInspection,
     options: RunOptions,
 ) -> tuple[ResolvedTable, Drift]:
-    """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
+    """The table with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
     if committed_units.live and all(
         committed_unit.definition_digest == resolved.definition.definition_digest
@@ -62,8 +62,8 @@ def with_drift(
     policy, accepted = resolved.config.schema_drift, resolved.config.name in options.accepted_drift
     check_policy(resolved.name, policy, findings, accepted=accepted)
     check_warehouse(resolved, warehouse, findings)
-    # After an answer all units are read, so that the newest load says what was answered and nobody is asked twice.
-    compatible_digests = {} if policy == "ask" and findings else _kin(resolved, committed_units, units)
+    # After an answer all units are read, so that the newest load has the answer and the question is not asked twice.
+    compatible_digests = {} if policy == "ask" and findings else _compatible_digests(resolved, committed_units, units)
     return replace(
         resolved, definition=replace(resolved.definition, compatible_digests=frozenset(compatible_digests))
     ), Drift(findings, compatible_digests)
@@ -91,7 +91,7 @@ def check_warehouse(
         raise refusal(resolved.name, findings, error.problem, error.remedy) from error
 
 
-def _kin(
+def _compatible_digests(
     resolved: ResolvedTable, committed_units: CommittedUnits, units: Mapping[str, tuple[Manifest, ...]]
 ) -> dict[str, str]:
     """Shapes that differ from the present one in columns only, and only so that no stored value can be another one."""
@@ -104,14 +104,14 @@ def _kin(
         for manifest in units.get(unit, ()):
             key = (committed_unit.definition_digest, manifest.schema_digest, manifest.columns)
             if key not in judged:
-                judged[key] = _is_kin(resolved, committed_unit.definition_digest, manifest)
+                judged[key] = _is_compatible(resolved, committed_unit.definition_digest, manifest)
             digests[committed_unit.definition_digest] = manifest.schema_digest
             if not judged[key]:
                 refused.add(committed_unit.definition_digest)
-    return {shape_then: digest for shape_then, digest in digests.items() if shape_then not in refused}
+    return {definition: digest for definition, digest in digests.items() if definition not in refused}
 
 
-def _is_kin(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool:
+def _is_compatible(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool:
     as_then = definition_digest(
         resolved.facts,
         resolved.config,

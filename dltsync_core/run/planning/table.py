@@ -1,4 +1,4 @@
-"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide."""
+"""From table configs to plans: read facts, inspect lake and warehouse, probe the source, let `plan` decide."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def plan_table(
 
 def _lake_notes(found: ReconciledTable) -> tuple[str, ...]:
     """One sentence about files in the lake that are no part of the table and were not set aside."""
-    files = [finding for finding in found.survey.strays if finding.kind in DOUBLED]
+    files = [finding for finding in found.survey.movable if finding.kind in DOUBLED]
     if not files:
         return ()
     others = f" (and {len(files) - 1:,} more)" if files[1:] else ""

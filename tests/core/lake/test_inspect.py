@@ -49,7 +49,7 @@ def test_what_is_set_aside_is_kept_whole_with_a_note(tmp_path: Path) -> None:
     copy = lake.paths(manifest)[0].with_name("copy.parquet")
     shutil.copy(lake.paths(manifest)[0], copy)
     content = copy.read_bytes()
-    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).strays, NOW)
+    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).movable, NOW)
     assert (lake.directory / place).read_bytes() == content
     note = json.loads((lake.directory / f"{place}.why.json").read_text(encoding="utf-8"))
     assert note["from"].endswith("data/copy.parquet")
@@ -62,10 +62,10 @@ def test_setting_aside_twice_is_setting_aside_once(tmp_path: Path) -> None:
     lake = lake_in(tmp_path)
     manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
     (lake.directory / manifest.files[0].path).with_name("copy.parquet").write_bytes(b"x")
-    strays = lake.survey(ORDERS).strays
-    lake.set_aside(ORDERS, strays, NOW)
+    movable = lake.survey(ORDERS).movable
+    lake.set_aside(ORDERS, movable, NOW)
     after = lake.survey(ORDERS)
-    assert lake.set_aside(ORDERS, after.strays, NOW) == []
+    assert lake.set_aside(ORDERS, after.movable, NOW) == []
 
 
 def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> None:

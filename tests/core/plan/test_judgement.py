@@ -100,12 +100,12 @@ def test_a_load_that_was_published_and_not_committed_is_resumed() -> None:
 
 
 def test_a_lake_that_is_gone_or_damaged_is_read_again() -> None:
-    assert judge(evidence(2, None, 2)).verdict is RecoveryVerdict.REDO
-    assert judge(replace(evidence(2, 2, 2), problems=("f.parquet is missing",))).verdict is RecoveryVerdict.REDO
+    assert judge(evidence(2, None, 2)).verdict is RecoveryVerdict.RE_EXTRACT
+    assert judge(replace(evidence(2, 2, 2), problems=("f.parquet is missing",))).verdict is RecoveryVerdict.RE_EXTRACT
 
 
 def test_loads_that_do_not_say_enough_are_not_built_upon() -> None:
-    assert judge(replace(evidence(None, 2, 2), lake=None)).verdict is RecoveryVerdict.REDO
+    assert judge(replace(evidence(None, 2, 2), lake=None)).verdict is RecoveryVerdict.RE_EXTRACT
 
 
 def test_a_lake_of_another_server_is_a_question_when_no_ledger_explains_it() -> None:
@@ -132,7 +132,7 @@ def test_nothing_built_upon_is_ahead_of_any_witness(found: UnitEvidence) -> None
     if (
         decision.committed_unit is None
         or decision.committed_unit.watermark is None
-        or decision.verdict is RecoveryVerdict.REDO
+        or decision.verdict is RecoveryVerdict.RE_EXTRACT
     ):
         return
     witnesses = [found.marker.watermark if found.marker else None, found.lake.watermark if found.lake else None]

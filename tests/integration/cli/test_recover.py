@@ -40,7 +40,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
     orders, countries = found["tables"]
     assert [(unit["verdict"], unit["next"], unit["rows_to_read"]) for unit in orders["units"]] == [
         ("keep", "skip", 0),
-        ("redo", "load", 8),
+        ("re_extract", "load", 8),
         ("keep", "skip", 0),
     ]
     assert [(unit["verdict"], unit["rows_to_read"]) for unit in countries["units"]] == [("keep", 0)]
