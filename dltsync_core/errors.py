@@ -94,10 +94,6 @@ class UnsupportedServer(QueryError):
     """The server lacks a system view, column or function that dltsync reads: too old, or another engine."""
 
 
-class OutcomeUnknown(QueryError):
-    """The connection broke during a change: it may or may not have been committed."""
-
-
 class CatalogError(SyncError):
     """The server does not have the object that the config names, or it differs from the config."""
 
@@ -136,8 +132,8 @@ class LakeError(SyncError):
     exit_code = 7
 
 
-class NewerFormat(LakeError):
-    """A file of the lake was written by a newer program than this one. It may be valid: only a person can decide."""
+class OtherFormat(LakeError):
+    """A file of the lake was written by another version of dltsync. It may be valid: only a person can decide."""
 
 
 class LakeUnreachable(LakeError):

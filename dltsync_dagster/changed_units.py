@@ -13,7 +13,7 @@ from typing import TypeVar
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import StaticTableConfig, TableConfig
 from dltsync_core.identity import digest_of, joined
-from dltsync_core.plan.unit_decision import why_changed
+from dltsync_core.plan.evidence import why_changed
 
 T = TypeVar("T")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging
-from dltsync_core.plan.recovery import Answer
+from dltsync_core.plan.judgement import Answer
 from dltsync_core.redaction import secrets_of
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
@@ -102,7 +101,7 @@ def plan(
         )
     if not as_json and plans:
         tables.print_plans(console.stdout, plans)
-    shown = {"tables": [asdict(plan) for plan in plans]}
+    shown = {"tables": [plan.to_dict() for plan in plans]}
     if errors:
         outcome.end_with(errors, as_json=as_json, shown=shown)
     if as_json:

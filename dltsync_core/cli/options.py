@@ -67,7 +67,7 @@ AcceptDriftOption = Annotated[
 
 
 class Answers(str, Enum):
-    """The answers to a question of `recover` (`plan.recovery.Answer`)."""
+    """The answers to a question of `recover` (`plan.judgement.Answer`)."""
 
     SET_ASIDE = "set-aside"
     ACCEPT_LOSS = "accept-loss"

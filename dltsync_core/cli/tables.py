@@ -19,7 +19,6 @@ _ACTION_STYLE = {
     Action.LOAD: "green",
     Action.LOAD_INCREMENT: "green",
     Action.RELOAD: "cyan",
-    Action.DROP: "yellow",
 }
 
 

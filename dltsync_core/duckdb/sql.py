@@ -82,11 +82,6 @@ def describe(catalog: str, target: Target) -> str:
     return f"DESCRIBE {qualified(catalog, *target)}"
 
 
-def count_distinct(catalog: str, target: Target, columns: Sequence[str]) -> str:
-    """The number of different keys, NULLs counting as equal."""
-    return f"SELECT count(*) FROM (SELECT DISTINCT {identifiers(columns)} FROM {qualified(catalog, *target)})"
-
-
 def create_schema(catalog: str, schema: str) -> str:
     return f"CREATE SCHEMA IF NOT EXISTS {qualified(catalog, schema)}"
 

@@ -9,40 +9,31 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast, get_args
+from typing import Any
 
-from dltsync_core.committed import TableKind
+from dltsync_core.committed import LoadIdentity, OfLoad, Probe, load_identity_from, probe_from
 from dltsync_core.errors import LakeError
-from dltsync_core.identity import TableName
 
 PREFIX = "dltsync."
-FOOTER_VERSION = 2
-"""What is written. Version 1, which is still read, says nothing of `source`, `shape` and `probe_rows`."""
-
-_READABLE = ("1", "2")
+FOOTER_VERSION = 3
+"""What is written and read. Earlier versions were never released."""
 
 
 @dataclass(frozen=True)
-class Footer:
+class Footer(OfLoad):
     """The facts of one file.
 
     `rows` are this file's, `load_rows` the whole load's over `files_in_load` files. `decimal_sums` are exact sums of this
-    file's decimal columns, as text with the column's scale; NULLs do not count. `fingerprint` is the probe's signature.
+    file's decimal columns, as text with the column's scale; NULLs do not count.
     """
 
-    pipeline: str
-    table: TableName
-    kind: TableKind
-    unit: str
-    load_id: str
-    run_id: str
+    identity: LoadIdentity
+    probe: Probe
     file_number: int
     files_in_load: int
     rows: int
     load_rows: int
     schema_digest: str
-    fingerprint_method: str
-    fingerprint: str
     consistency: str
     extracted_at: str
     source_server: str
@@ -52,31 +43,20 @@ class Footer:
     window_low: str | None = None
     window_high: str | None = None
     watermark_low: str | None = None
-    watermark_high: str | None = None
     contracts: Mapping[str, Any] = field(default_factory=dict)
     decimal_sums: Mapping[str, str] = field(default_factory=dict)
-    source: str | None = None
-    shape: str | None = None
-    probe_rows: int | None = None
 
     def to_metadata(self) -> dict[str, str]:
         """Key-value pairs for the file."""
         facts: dict[str, str | None] = {
             "footer_version": str(FOOTER_VERSION),
-            "pipeline": self.pipeline,
-            "schema_name": self.table.schema,
-            "table_name": self.table.table,
-            "kind": self.kind,
-            "unit": self.unit,
-            "load_id": self.load_id,
-            "run_id": self.run_id,
+            **self.identity.to_columns(),
+            **{name: None if value is None else str(value) for name, value in self.probe.to_columns().items()},
             "file_number": str(self.file_number),
             "files_in_load": str(self.files_in_load),
             "rows": str(self.rows),
             "load_rows": str(self.load_rows),
             "schema_digest": self.schema_digest,
-            "fingerprint_method": self.fingerprint_method,
-            "fingerprint": self.fingerprint,
             "consistency": self.consistency,
             "extracted_at": self.extracted_at,
             "source_server": self.source_server,
@@ -86,10 +66,6 @@ class Footer:
             "window_low": self.window_low,
             "window_high": self.window_high,
             "watermark_low": self.watermark_low,
-            "watermark_high": self.watermark_high,
-            "source": self.source,
-            "shape": self.shape,
-            "probe_rows": None if self.probe_rows is None else str(self.probe_rows),
             "contracts": json.dumps(self.contracts, ensure_ascii=False, sort_keys=True),
             "decimal_sums": json.dumps(self.decimal_sums, ensure_ascii=False, sort_keys=True),
         }
@@ -104,12 +80,16 @@ def footer_from(metadata: Mapping[bytes, bytes] | None, *, path: str) -> Footer:
         if key.startswith(PREFIX.encode())
     }
     version = ours.pop("footer_version", None)
-    if version not in _READABLE:
+    if version is None:
         raise LakeError(
-            f"{path} has {'no dltsync footer' if version is None else f'a dltsync footer of version {version}'}",
-            remedy="it was not written by this version of dltsync: move it out of the lake"
-            if version is None
-            else f"this program reads versions up to {FOOTER_VERSION}: upgrade dltsync",
+            f"{path} has no dltsync footer",
+            remedy="it was not written by dltsync: move it out of the lake",
+            path=path,
+        )
+    if version != str(FOOTER_VERSION):
+        raise LakeError(
+            f"{path} has a dltsync footer of version {version}, this program reads version {FOOTER_VERSION}",
+            remedy="read it with the version of dltsync that wrote it, or load the table again",
             path=path,
         )
     try:
@@ -119,23 +99,14 @@ def footer_from(metadata: Mapping[bytes, bytes] | None, *, path: str) -> Footer:
 
 
 def _parse(facts: dict[str, str]) -> Footer:
-    kind = facts["kind"]
-    if kind not in get_args(TableKind):
-        raise ValueError(f"unknown kind {kind!r}")
     return Footer(
-        pipeline=facts["pipeline"],
-        table=TableName(facts["schema_name"], facts["table_name"]),
-        kind=cast("TableKind", kind),
-        unit=facts["unit"],
-        load_id=facts["load_id"],
-        run_id=facts["run_id"],
+        identity=load_identity_from(facts),
+        probe=probe_from(facts),
         file_number=int(facts["file_number"]),
         files_in_load=int(facts["files_in_load"]),
         rows=int(facts["rows"]),
         load_rows=int(facts["load_rows"]),
         schema_digest=facts["schema_digest"],
-        fingerprint_method=facts["fingerprint_method"],
-        fingerprint=facts["fingerprint"],
         consistency=facts["consistency"],
         extracted_at=facts["extracted_at"],
         source_server=facts["source_server"],
@@ -145,10 +116,6 @@ def _parse(facts: dict[str, str]) -> Footer:
         window_low=facts.get("window_low"),
         window_high=facts.get("window_high"),
         watermark_low=facts.get("watermark_low"),
-        watermark_high=facts.get("watermark_high"),
         contracts=json.loads(facts["contracts"]),
         decimal_sums=json.loads(facts["decimal_sums"]),
-        source=facts.get("source"),
-        shape=facts.get("shape"),
-        probe_rows=int(facts["probe_rows"]) if "probe_rows" in facts else None,
     )

@@ -14,7 +14,7 @@ from typing import Literal
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import iso
-from dltsync_core.errors import LakeError, LakeUnreachable, NewerFormat
+from dltsync_core.errors import LakeError, LakeUnreachable, OtherFormat
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
 from dltsync_core.lake.cleanup import superseded_files
@@ -30,13 +30,13 @@ Kind = Literal[
     "torn file",
     "torn manifest",
     "other pipeline",
-    "newer format",
+    "other format",
 ]
 
 DOUBLED: tuple[Kind, ...] = ("foreign file", "superfluous file", "orphan file", "superseded file")
 """Files below `data` that are no part of the table: who reads all files there sees their rows as well."""
 
-_ONLY_A_PERSON_KNOWS: tuple[Kind, ...] = ("other pipeline", "newer format")
+_ONLY_A_PERSON_KNOWS: tuple[Kind, ...] = ("other pipeline", "other format")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LakeFinding:
 
     @property
     def needs_answer(self) -> bool:
-        """Whether it may be right, so that nobody but a person can decide."""
+        """Whether it may be right, so that only a person can decide."""
         return self.kind in _ONLY_A_PERSON_KNOWS
 
     def __str__(self) -> str:
@@ -86,8 +86,8 @@ class LakeInspection:
         return tuple(p for manifest in self.units.get(unit, ()) for p in self.problems.get(manifest.load_id, ()))
 
     @property
-    def strays(self) -> tuple[LakeFinding, ...]:
-        """What can be set aside without asking anybody."""
+    def movable(self) -> tuple[LakeFinding, ...]:
+        """What can be set aside without asking a person."""
         return tuple(finding for finding in self.findings if not finding.needs_answer)
 
     @property
@@ -119,8 +119,8 @@ def survey(
                 findings.append(LakeFinding("torn file", file.path, address, why, size))
         if said:
             problems[manifest.load_id] = tuple(said)
-    known_strays, unlisted = _unnamed(storage, sizes, manifests)
-    findings += known_strays
+    unnamed, unlisted = _unnamed(storage, sizes, manifests)
+    findings += unnamed
     return LakeInspection(
         table,
         manifests,
@@ -210,20 +210,20 @@ def _manifests(
 ) -> tuple[tuple[Manifest, ...], list[LakeFinding]]:
     keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
     read = known.unharmed(storage, table)
-    good = {key: m for key in keys if (m := read.get(key)) and m.table == table and m.pipeline in ("", pipeline)}
+    good = {key: m for key in keys if (m := read.get(key)) and m.table == table and m.pipeline == pipeline}
     strange: list[Manifest] = []
     findings: list[LakeFinding] = []
     for key, content in storage.read_all([key for key in keys if key not in good]).items():
         address, size = storage.address(key), len(content)
         try:
             manifest = manifest_from(content, path=address)
-        except NewerFormat:
-            findings.append(LakeFinding("newer format", key, address, "was written by a newer dltsync", size))
+        except OtherFormat as error:
+            findings.append(LakeFinding("other format", key, address, error.problem.removeprefix(f"{address} "), size))
             continue
         except LakeError:
             findings.append(LakeFinding("torn manifest", key, address, "is no whole manifest", size))
             continue
-        if manifest.table != table or manifest.pipeline not in ("", pipeline):
+        if manifest.table != table or manifest.pipeline != pipeline:
             owner = f"of pipeline {manifest.pipeline!r}, table {manifest.table}"
             findings.append(LakeFinding("other pipeline", key, address, f"is a manifest {owner}", size))
             strange.append(manifest)

@@ -58,7 +58,7 @@ class Lake:
         """A private place for one load. Raises NotWritable, DiskFull, or UnsupportedColumn for a reserved name."""
         self.check_names(facts.table, facts.schema.names)
         key = paths.staging_directory(facts.table, facts.load_id)
-        return StagedLoad(facts, pipeline=self._pipeline, open_directory=lambda: self._storage.staging_directory(key))
+        return StagedLoad(facts, open_directory=lambda: self._storage.staging_directory(key))
 
     def check_names(self, table: TableName, columns: Sequence[str]) -> None:
         """Raises UnsupportedColumn for a column whose name the lake keeps for itself. Looks at nothing."""

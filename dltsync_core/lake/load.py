@@ -9,8 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
-from dltsync_core.committed import TableKind
-from dltsync_core.identity import TableName
+from dltsync_core.committed import LoadIdentity, OfLoad, Probe
 from dltsync_core.ranges import PartitionRange
 
 Compression: TypeAlias = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"]
@@ -24,21 +23,15 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class LoadFacts:
+class LoadFacts(OfLoad):
     """What is known about a load before its first row.
 
-    `unit` is a partition key or `identity.WHOLE_TABLE`. `schema` is the exact Arrow schema of every batch (nullability
-    included). `source` and `shape` are what the load's committed unit will say (`plan.committed units`). `partition_range`
-    is given for
-    partition tables only, the window (low exclusive, high inclusive, server text) for increments only. `contracts` is the
-    fidelity contract of each column, JSON-ready; `column_ids` are the server's numbers of them.
+    `schema` is the exact Arrow schema of every batch (nullability included). `partition_range` is given for partition
+    tables only, the window (low exclusive, high inclusive, server text) for increments only. `contracts` is the fidelity
+    contract of each column, JSON-ready; `column_ids` are the server's numbers of them.
     """
 
-    table: TableName
-    kind: TableKind
-    unit: str
-    load_id: str
-    run_id: str
+    identity: LoadIdentity
     schema: pa.Schema
     source_server: str
     source_database: str
@@ -50,28 +43,22 @@ class LoadFacts:
     window_high: str | None = None
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     column_ids: Mapping[str, int] = field(default_factory=dict)
-    pipeline: str = ""
-    source: str = ""
-    shape: str = ""
 
 
 @dataclass(frozen=True)
 class FinalFacts:
-    """What is known once the last row has arrived. Watermarks are the server's own text.
+    """What is known once the last row has arrived. `watermark_low` is the server's own text.
 
     `counted_rows` is the server's count in the same read view as the rows; a load whose files hold another number is
     never finished. `extracted_at` is ISO 8601 UTC (`clock.iso`).
     """
 
     counted_rows: int
-    probe_method: str
-    probe_signature: str
+    probe: Probe
     schema_digest: str
     consistency: str
     extracted_at: str
     watermark_low: str | None = None
-    watermark_high: str | None = None
-    probe_rows: int | None = None
 
 
 @dataclass(frozen=True)

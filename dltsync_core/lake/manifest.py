@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, get_args
 
-from dltsync_core.committed import TableKind
-from dltsync_core.errors import LakeError, NewerFormat
-from dltsync_core.identity import TableName
+from dltsync_core.committed import LoadIdentity, OfLoad, Probe, TableKind, load_identity_from, probe_from
+from dltsync_core.errors import LakeError, OtherFormat
 
-MANIFEST_VERSION = 4
-"""What is written. Version 3, which is still read, does not say the server's numbers of the columns. Version 2, still read too,
-does not say how the source declares them. Version 1, still read as well, does not say of which pipeline, source and shape it
-is: such a load counts as part of its table, and the ledger is never rebuilt from it."""
+MANIFEST_VERSION = 5
+"""What is written and read. Earlier versions were never released."""
 
-_READABLE = (1, 2, 3, 4)
+UNRELEASED = (
+    "it was written by a version that was never released: move the table's directory away and load the table again"
+)
+"""What to do about files of earlier versions."""
 
 _KINDS: frozenset[TableKind] = frozenset(get_args(TableKind))
 _OTHER_KINDS: dict[TableKind, frozenset[TableKind]] = {kind: _KINDS - {kind} for kind in _KINDS}
@@ -42,9 +42,8 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class ManifestColumn:
-    """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale (empty in
-    manifests that do not say it), `collation`, and how it was selected (`representation`). `column_id` is the server's number of
-    it, 0 in manifests that do not say it."""
+    """One column as Arrow calls it, and as the source declared it: `sql_type` with length, precision and scale, `collation`, and
+    how it was selected (`representation`). `column_id` is the server's number of the column."""
 
     name: str
     type: str
@@ -56,32 +55,26 @@ class ManifestColumn:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(OfLoad):
     """One load as readers see it.
 
     `sequence` is the fence of the lease under which the load was published. It orders the loads of a table, whatever the
     clocks of the writing machines say and in whatever order their manifests arrive. `replaces_unit` tells that this load
     takes the place of all earlier loads of its unit (partition, static, full scd); an scd increment adds to them.
     `retires` names other units whose rows this load took over; `retires_all` every earlier load of the table. `discards`
-    are earlier loads that left files without a manifest: should one of those manifests arrive late, nobody follows it.
-    `pipeline`, `source`, `shape` and `probe_rows` complete what the ledger's head of this load says (`plan.committed units`).
+    are earlier loads that left files without a manifest: should one of those manifests arrive late, no reader follows it.
+    `identity` and `probe` are those of the committed unit that the load becomes.
     `builds_on` is the digest of the loads that an increment was added to, so that a missing one is noticed without a ledger.
     """
 
-    table: TableName
-    kind: TableKind
-    unit: str
-    load_id: str
-    run_id: str
+    identity: LoadIdentity
+    probe: Probe
     sequence: int
     files: tuple[ManifestFile, ...]
     rows: int
     columns: tuple[ManifestColumn, ...]
     schema_digest: str
-    probe_method: str
-    probe_signature: str
     watermark_low: str | None
-    watermark_high: str | None
     consistency: str
     extracted_at: str
     created_at: str
@@ -89,10 +82,6 @@ class Manifest:
     retires: tuple[str, ...] = ()
     retires_all: bool = False
     discards: tuple[str, ...] = ()
-    pipeline: str = ""
-    source: str = ""
-    shape: str = ""
-    probe_rows: int | None = None
     builds_on: str = ""
 
     @cached_property
@@ -115,20 +104,25 @@ class Manifest:
         )
 
     def to_json(self) -> str:
-        return json.dumps({"manifest_version": MANIFEST_VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+        facts = asdict(self)
+        del facts["identity"], facts["probe"]
+        facts = {**self.identity.to_columns(), **self.probe.to_columns(), **facts}
+        return json.dumps({"manifest_version": MANIFEST_VERSION, **facts}, ensure_ascii=False, indent=1)
 
 
 def manifest_from(content: bytes, *, path: str) -> Manifest:
-    """The manifest a file holds. Raises LakeError naming `path` when it is damaged, NewerFormat when a later dltsync wrote it."""
+    """The manifest a file holds. Raises LakeError naming `path` when it is damaged, OtherFormat when it has another version."""
     try:
         facts: dict[str, Any] = json.loads(content)
         _check_version(facts, path)
-        facts["table"] = TableName(**facts["table"])
+        identity, probe = load_identity_from(facts), probe_from(facts)
+        for name in (*identity.to_columns(), *probe.to_columns()):
+            del facts[name]
         facts["files"] = tuple(ManifestFile(**f) for f in facts["files"])
         facts["columns"] = _shared(tuple(ManifestColumn(**c) for c in facts["columns"]))
         facts["retires"] = tuple(facts["retires"])
-        facts["discards"] = tuple(facts.get("discards", ()))
-        return Manifest(**facts)
+        facts["discards"] = tuple(facts["discards"])
+        return Manifest(identity, probe, **facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LakeError(
             f"{path} is not a manifest this version of dltsync can read: {error!r}",
@@ -145,14 +139,14 @@ def _shared(columns: tuple[ManifestColumn, ...]) -> tuple[ManifestColumn, ...]:
 
 def _check_version(facts: dict[str, Any], path: str) -> None:
     version = facts.pop("manifest_version")
-    if isinstance(version, int) and version > MANIFEST_VERSION:
-        raise NewerFormat(
-            f"{path} was written by a newer dltsync (manifest version {version}, this program knows {MANIFEST_VERSION})",
-            remedy="update dltsync",
+    if not isinstance(version, int):
+        raise TypeError(f"manifest_version is {version!r}")
+    if version != MANIFEST_VERSION:
+        raise OtherFormat(
+            f"{path} has manifest version {version}, this program reads version {MANIFEST_VERSION}",
+            remedy="update dltsync" if version > MANIFEST_VERSION else UNRELEASED,
             path=path,
         )
-    if version not in _READABLE or facts["kind"] not in get_args(TableKind):
-        raise ValueError("unknown version or kind")
 
 
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
@@ -198,7 +192,7 @@ def forgettable(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """The superseded manifests that may go, oldest first: without them every answer stays the same, also for a manifest
     of an earlier load that arrives only later.
 
-    A load that retired other units stays until a later one says the same of them, although nobody reads its files.
+    A load that retired other units stays until a later one says the same of them, although its files are not read.
     """
     ordered = in_order(manifests)
     current = {manifest.order for manifest in live(ordered)}

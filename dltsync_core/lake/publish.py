@@ -142,11 +142,8 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
     order = fence, facts.load_id
     directory = paths.unit_directory(facts.table, facts.kind, facts.unit, order)
     return Manifest(
-        table=facts.table,
-        kind=facts.kind,
-        unit=facts.unit,
-        load_id=facts.load_id,
-        run_id=facts.run_id,
+        identity=facts.identity,
+        probe=final.probe,
         sequence=fence,
         files=tuple(
             ManifestFile(paths.file_key(directory, order, number), file.rows, file.bytes, file.sha256)
@@ -155,20 +152,13 @@ def _manifest_of(staged: StagedFiles, *, fence: int, retire: Sequence[str], reti
         rows=staged.rows,
         columns=tuple(_column(facts, field) for field in facts.schema),
         schema_digest=final.schema_digest,
-        probe_method=final.probe_method,
-        probe_signature=final.probe_signature,
         watermark_low=final.watermark_low,
-        watermark_high=final.watermark_high,
         consistency=final.consistency,
         extracted_at=final.extracted_at,
         created_at=iso(utc_now()),
         replaces_unit=facts.kind != "scd" or retire_all,
         retires=tuple(retire),
         retires_all=retire_all,
-        pipeline=facts.pipeline,
-        source=facts.source,
-        shape=facts.shape,
-        probe_rows=final.probe_rows,
     )
 
 

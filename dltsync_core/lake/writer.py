@@ -63,9 +63,8 @@ class _OpenFile:
 class StagedLoad:
     """A load being written. One thread. Leaving the `with` block without `finish` removes everything that was written."""
 
-    def __init__(self, facts: LoadFacts, *, pipeline: str, open_directory: Callable[[], Path]) -> None:
+    def __init__(self, facts: LoadFacts, *, open_directory: Callable[[], Path]) -> None:
         self._facts = facts
-        self._pipeline = pipeline
         self._directory = open_directory()
         self._directory_lock: DirectoryLock | None = DirectoryLock(self._directory)
         self._files: list[_OpenFile] = []
@@ -219,19 +218,13 @@ class StagedLoad:
     def _footer(self, file: _OpenFile, number: int, final: FinalFacts) -> Footer:
         facts = self._facts
         return Footer(
-            pipeline=self._pipeline,
-            table=facts.table,
-            kind=facts.kind,
-            unit=facts.unit,
-            load_id=facts.load_id,
-            run_id=facts.run_id,
+            identity=facts.identity,
+            probe=final.probe,
             file_number=number,
             files_in_load=len(self._files),
             rows=file.rows,
             load_rows=self.rows,
             schema_digest=final.schema_digest,
-            fingerprint_method=final.probe_method,
-            fingerprint=final.probe_signature,
             consistency=final.consistency,
             extracted_at=final.extracted_at,
             source_server=facts.source_server,
@@ -241,12 +234,8 @@ class StagedLoad:
             window_low=facts.window_low,
             window_high=facts.window_high,
             watermark_low=final.watermark_low,
-            watermark_high=final.watermark_high,
             contracts={name: dict(contract) for name, contract in facts.contracts.items()},
             decimal_sums=file.sums.texts(),
-            source=facts.source or None,
-            shape=facts.shape or None,
-            probe_rows=final.probe_rows,
         )
 
 

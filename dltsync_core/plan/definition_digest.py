@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.committed import CommittedUnit
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
 from dltsync_core.identity import digest_of, joined
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    """What a committed unit must still match to be comparable: the digest of the table's definition and the `source` it
+    comes from. `compatible_digests` are those of earlier definitions whose columns were declared otherwise while every
+    value stayed what it is (`catalog.schema_changes`)."""
+
+    definition_digest: str
+    source: str
+    compatible_digests: frozenset[str] = frozenset()
+
+    def fits(self, committed_unit: CommittedUnit) -> bool:
+        """Whether the committed unit's rows are those of this table as it is now."""
+        fitting = {self.definition_digest, *self.compatible_digests}
+        return committed_unit.source == self.source and committed_unit.definition_digest in fitting
 
 
 def definition_digest(
@@ -16,17 +34,16 @@ def definition_digest(
     schema_digest: str,
     target: tuple[str, str],
     keys: tuple[str, ...],
-    column_ids: Sequence[int] = (),
+    column_ids: Sequence[int],
 ) -> str:
     """The digest of columns and types (`schema_digest`), of the kind, of what splits or orders the rows, of the warehouse
-    table and of its merge `keys`. Equal shapes can be compared and merged; after a change every unit is loaded again.
-    `column_ids` are the server's numbers of the columns, none in the shapes of a dltsync that did not look at them.
+    table, of its merge `keys` and of the server's numbers of the columns (`column_ids`). Loads with equal digests can be compared
+    and merged; after a change every unit is loaded again.
     """
     parts = [schema_digest, table.kind, *target, *(key.casefold() for key in keys)]
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
         parts += [facts.partitioning.column.name.casefold(), facts.partitioning.side]
     if isinstance(table, SCDTableConfig):
         parts.append(table.last_modified_column.casefold())
-    if column_ids:
-        parts.append(",".join(str(number) for number in column_ids))
+    parts.append(",".join(str(number) for number in column_ids))
     return digest_of(joined(*parts))[:32]

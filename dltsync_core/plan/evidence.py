@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from dltsync_core.committed import Probe
+
 PartName: TypeAlias = Literal["stamps", "recent", "unstamped", "above"]
 
 STAMPS: PartName = "stamps"
@@ -45,6 +47,20 @@ def rows_of(text: str, name: PartName) -> int:
 def parts_that_differ(committed: str, now: str) -> frozenset[PartName]:
     """The named parts that two signatures do not share."""
     return frozenset(name for name in _NAMES if figures_of(committed, name) != figures_of(now, name))
+
+
+def why_changed(committed: Probe, now: Probe) -> str | None:
+    """What the source has that was not committed, as a sentence; None when both probes are equal."""
+    if committed.method != now.method:
+        return f"changes are detected by {now.method} now, by {committed.method} at the last load"
+    if committed.rows != now.rows:
+        return f"rows went from {committed.rows:,} to {now.rows:,}"
+    if committed.watermark_high != now.watermark_high:
+        return f"{now.method} moved from {committed.watermark_high or 'NULL'} to {now.watermark_high or 'NULL'}"
+    if committed.signature != now.signature:
+        reason = why_parts_differ(committed.signature, now.signature)
+        return reason or f"the {now.method} of {now.rows:,} rows is another one"
+    return None
 
 
 def why_parts_differ(committed: str, now: str) -> str | None:

@@ -12,7 +12,6 @@ _VERBS = {
     Action.LOAD: "load",
     Action.LOAD_INCREMENT: "load changes",
     Action.RELOAD: "fill from lake",
-    Action.DROP: "drop",
 }
 
 

@@ -15,20 +15,12 @@ from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.judgement import UnitJudgement, decide, units_only_in_lake
 from dltsync_core.plan.keys import row_key
-from dltsync_core.plan.observation import TableObservation
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
-from dltsync_core.plan.unit_decision import (
-    TableDefinition,
-    can_load_from_lake,
-    from_lake_reason,
-    unchanged_reason,
-    why_changed,
-    why_damaged,
-    why_not_comparable,
-)
 
 
 def plan_partition_table(
@@ -38,12 +30,12 @@ def plan_partition_table(
     definition: TableDefinition,
     probes: Mapping[int, Probe],
     committed_units: CommittedUnits,
-    observed: TableObservation,
+    judgements: Mapping[str, UnitJudgement],
     options: RunOptions,
 ) -> TablePlan:
-    """The steps of one partition table in slot order. Replacements of removed units name them in `replaces`.
+    """The steps of one partition table. Replacements of removed units are one group of steps and name them in `replaces`.
 
-    `probes` are by slot number. With `intent.partition_keys` only those units are planned, and every member of a group
+    `probes` are by slot number. With `options.partition_keys` only those units are planned, and every member of a group
     that one of them belongs to. Raises LakeError or WarehouseError (healing off),
     NotPartitioned.
     """
@@ -55,21 +47,23 @@ def plan_partition_table(
         for unit, committed_unit in committed_units.live.items()
         if committed_unit.kind == table.kind
     }
-    left_behind = observed.left_behind({*committed_units.live, *(slot.range.key for slot in partitioning.slots)})
+    current = {slot.range.key for slot in partitioning.slots}
+    left_behind = units_only_in_lake(judgements, {*committed_units.live, *current})
     whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
     strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
     found = repartition_groups(partitioning, {*live, *left_behind} - set(strangers), strangers)
-    family_of = {unit: family for family in found for unit in family.replacements}
+    group_of = {unit: group for group in found for unit in group.replacements}
     wanted = _wanted(partitioning, found, options)
-    steps = []
+    groups: dict[str, list[Step]] = {}  # by the first unit of each group
+    method: str = table.change_detection
     for slot in partitioning.slots:
         unit = slot.range.key
         if unit not in wanted:
             continue
-        step = _step(facts.name, slot, live.get(unit), definition, probes[slot.number], observed, options)
-        steps.append(_inherit(step, family_of.get(unit)))
-    method = steps[0].probe.method if steps and steps[0].probe else table.change_detection
-    return TablePlan(facts.name, "partition", tuple(steps), method, _notes(facts, table, method))
+        group, method = group_of.get(unit), probes[slot.number].method
+        step = _step(facts.name, slot, live.get(unit), definition, probes[slot.number], judgements.get(unit), options)
+        groups.setdefault(group.replacements[0] if group else unit, []).append(_inherit(step, group))
+    return TablePlan(facts.name, "partition", tuple(map(tuple, groups.values())), method, _notes(facts, table, method))
 
 
 def _step(
@@ -78,43 +72,20 @@ def _step(
     committed_unit: CommittedUnit | None,
     definition: TableDefinition,
     probe: Probe,
-    observed: TableObservation,
+    judgement: UnitJudgement | None,
     options: RunOptions,
 ) -> Step:
-    action, reason = _decide(committed_unit, definition, probe, observed, options, slot.range.key)
+    decision = decide(judgement, committed_unit, probe, definition, options)
     return Step(
         table=name,
         kind="partition",
         unit=slot.range.key,
-        action=action,
-        reason=reason,
+        action=decision.action,
+        reason=decision.reason,
         probe=probe,
         slot_number=slot.number,
         approx_rows=slot.approx_rows,
     )
-
-
-def _decide(
-    committed_unit: CommittedUnit | None,
-    definition: TableDefinition,
-    probe: Probe,
-    observed: TableObservation,
-    options: RunOptions,
-    unit: str,
-) -> tuple[Action, str]:
-    fresh = why_not_comparable(committed_unit, definition, options)
-    if fresh is not None or committed_unit is None:
-        return Action.LOAD, fresh or "never loaded before"
-    found = observed.unit(unit)
-    damage = why_damaged(committed_unit, found, options)
-    if damage is not None and can_load_from_lake(committed_unit, found, probe, options, definition):
-        return Action.RELOAD, from_lake_reason(damage)
-    reason = damage or why_changed(committed_unit.probe, probe)
-    if reason is not None:
-        return Action.LOAD, reason
-    if options.force:
-        return Action.LOAD, "unchanged, but the load was asked for"
-    return Action.SKIP, unchanged_reason(committed_unit)
 
 
 def _wanted(partitioning: PartitioningFacts, found: Sequence[RepartitionGroup], options: RunOptions) -> set[str]:
@@ -122,20 +93,20 @@ def _wanted(partitioning: PartitioningFacts, found: Sequence[RepartitionGroup], 
     if options.partition_keys is None:
         return units
     wanted = units & options.partition_keys
-    for family in found:
-        if wanted.intersection(family.replacements):
-            wanted.update(family.replacements)
+    for group in found:
+        if wanted.intersection(group.replacements):
+            wanted.update(group.replacements)
     return wanted
 
 
-def _inherit(step: Step, family: RepartitionGroup | None) -> Step:
-    if family is None:
+def _inherit(step: Step, group: RepartitionGroup | None) -> Step:
+    if group is None:
         return step
-    removed = _listed(family.removed)
-    others = len(family.replacements) - 1
+    removed = _listed(group.removed)
+    others = len(group.replacements) - 1
     together = f", together with {others} other partition{'s' if others > 1 else ''}" if others else ""
     reason = f"new boundaries: takes over {removed}{together}"
-    return replace(step, action=Action.LOAD, replaces=family.removed, reason=reason)
+    return replace(step, action=Action.LOAD, replaces=group.removed, reason=reason)
 
 
 def _listed(units: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 
@@ -9,20 +10,11 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.plan.definition_digest import TableDefinition
 from dltsync_core.plan.evidence import STAMPS, figures_of, parts_that_differ
-from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.judgement import Cause, UnitDecision, UnitJudgement, decide
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
-from dltsync_core.plan.unit_decision import (
-    TableDefinition,
-    can_load_from_lake,
-    from_lake_reason,
-    unchanged_reason,
-    uncommitted_loads,
-    why_changed,
-    why_damaged,
-    why_not_comparable,
-)
 from dltsync_core.watermark import is_rowversion, position
 
 EARLIEST_TIME_ZONE = timedelta(hours=14)
@@ -48,7 +40,7 @@ def plan_scd_table(
     probe: Probe,
     window: Window,
     committed_units: CommittedUnits,
-    observed: TableObservation,
+    judgements: Mapping[str, UnitJudgement],
     options: RunOptions,
 ) -> TablePlan:
     """One step: an increment, the whole table, or nothing. Raises LakeError or WarehouseError (healing off).
@@ -59,7 +51,10 @@ def plan_scd_table(
     """
     live = committed_units.live.get(WHOLE_TABLE)
     committed_unit = live if live is not None and live.kind == table.kind else None
-    action, reason = _decide(committed_unit, table, definition, probe, window, observed, options)
+    decision = decide(judgements.get(WHOLE_TABLE), committed_unit, probe, definition, options)
+    action, reason = decision.action, decision.reason
+    if committed_unit is not None:
+        action, reason = _action(decision, committed_unit, table, probe, window)
     if probe.held_back is not None:
         reason = f"{reason}; {probe.held_back.sentence}"
     step = Step(
@@ -74,7 +69,7 @@ def plan_scd_table(
         window_high=probe.watermark_high if action is Action.LOAD_INCREMENT else None,
         replaces=tuple(sorted(set(committed_units.live) - {WHOLE_TABLE})),
     )
-    return TablePlan(facts.name, "scd", (step,), probe.method, _notes(table, probe, options))
+    return TablePlan(facts.name, "scd", ((step,),), probe.method, _notes(table, probe, options))
 
 
 def _notes(table: SCDTableConfig, probe: Probe, options: RunOptions) -> tuple[str, ...]:
@@ -93,45 +88,23 @@ def _notes(table: SCDTableConfig, probe: Probe, options: RunOptions) -> tuple[st
     return (note,)
 
 
-def _decide(
-    committed_unit: CommittedUnit | None,
-    table: SCDTableConfig,
-    definition: TableDefinition,
-    probe: Probe,
-    window: Window,
-    observed: TableObservation,
-    options: RunOptions,
+def _action(
+    decision: UnitDecision, committed_unit: CommittedUnit, table: SCDTableConfig, probe: Probe, window: Window
 ) -> tuple[Action, str]:
-    fresh = why_not_comparable(committed_unit, definition, options)
-    if fresh is not None or committed_unit is None:
-        return Action.LOAD, fresh or "never loaded before"
-    unit = observed.unit(WHOLE_TABLE)
-    if options.compare and options.heal and unit.fill and not unit.lake_problems:
-        if can_load_from_lake(committed_unit, unit, probe, options, definition):
-            return Action.RELOAD, from_lake_reason(unit.fill)
-        if (
-            probe.rows >= committed_unit.rows
-        ):  # what the warehouse lacks lies above the oldest watermark of all places, or everything does
-            return _increment(committed_unit, probe, window, unit.fill)
-    if options.compare and options.heal and uncommitted_loads(committed_unit, unit) and not unit.lake_problems:
-        # That run may have reached the warehouse too: its counts prove nothing, the validation after the increment does.
-        return _increment(
-            committed_unit, probe, window, f"load {unit.lake_loads[-1]} reached the lake but was never committed"
-        )
-    damage = why_damaged(committed_unit, unit, options)
-    if damage is not None:
-        return Action.LOAD, damage
-    change = why_changed(committed_unit.probe, probe)
-    if change is not None:
-        if probe.rows < committed_unit.rows and table.on_count_mismatch == "resync":
-            return Action.LOAD, f"{change}: versions were deleted, and an increment cannot tell which"
+    """The decision, with an increment in place of the whole table where that can be right."""
+    whole = decision.action, decision.reason
+    if decision.action is not Action.LOAD or decision.cause in (Cause.NEW, Cause.LOST):
+        return whole
+    fewer = probe.rows < committed_unit.rows
+    if decision.cause is Cause.BEHIND and fewer:
+        return whole  # else what the warehouse lacks lies above the oldest watermark of all places, or everything does
+    if decision.cause is Cause.CHANGED:
+        if fewer and table.on_count_mismatch == "resync":
+            return Action.LOAD, f"{decision.reason}: versions were deleted, and an increment cannot tell which"
         below = _why_below(committed_unit.probe, probe)
         if below is not None:
-            return Action.LOAD, f"{change}: {below}"
-        return _increment(committed_unit, probe, window, change)
-    if options.force:
-        return _increment(committed_unit, probe, window, "unchanged, but the load was asked for")
-    return Action.SKIP, unchanged_reason(committed_unit)
+            return Action.LOAD, f"{decision.reason}: {below}"
+    return _increment(committed_unit, probe, window, decision.reason)
 
 
 def _why_below(committed: Probe, now: Probe) -> str | None:

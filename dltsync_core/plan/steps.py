@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -23,8 +23,6 @@ class Action(str, Enum):
     """scd: read only the versions changed since the watermark (less the lag)."""
     RELOAD = "reload"
     """The lake holds the unit whole, as the source has it: only the warehouse is filled again, no row of the source is read."""
-    DROP = "drop"
-    """partition: the unit is gone at the source (boundary merged away); its rows leave with the units that cover its range."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,9 @@ class Step:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """All steps of one table, in partition order.
+    """What a run would do with one table.
 
+    `groups` are the steps that are committed together, all or none: one step alone, or the replacements of removed units.
     `contracts` says for every column that is brought over what is promised about its values (see `typemap.ColumnMapping`),
     `left_out` for every other column why it is not; `drift` is what changed in the columns since the last commit. They follow
     from catalogue and config, not from what is to be done.
@@ -59,7 +58,7 @@ class TablePlan:
 
     table: TableName
     kind: TableKind
-    steps: tuple[Step, ...]
+    groups: tuple[tuple[Step, ...], ...]
     change_detection: str
     notes: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
@@ -67,6 +66,22 @@ class TablePlan:
     drift: tuple[ColumnChange, ...] = ()
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in partition order."""
+        return tuple(sorted((step for group in self.groups for step in group), key=lambda step: step.slot_number or 0))
+
+    @property
+    def groups_to_load(self) -> tuple[tuple[Step, ...], ...]:
+        """The groups that do something. The members of a group of several are all loaded."""
+        return tuple(group for group in self.groups if any(step.action is not Action.SKIP for step in group))
+
+    @property
     def work(self) -> tuple[Step, ...]:
         """The steps that do something."""
         return tuple(step for step in self.steps if step.action is not Action.SKIP)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON has it, with a flat list of steps."""
+        facts = asdict(replace(self, groups=()))
+        del facts["groups"]
+        return {**facts, "steps": [asdict(step) for step in self.steps]}

@@ -22,7 +22,7 @@ from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
 from dltsync_core.lake.open_lake import open_lake
-from dltsync_core.plan.recovery import Answer
+from dltsync_core.plan.judgement import Answer
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.plan.steps import TablePlan

@@ -1,4 +1,4 @@
-"""`dltsync recover`: what was found in the three places, what is made of it, and what is left for the next run."""
+"""`dltsync recover`: what was found in ledger, lake and warehouse, how each unit is judged, and what the next run reads."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConfigError, ConnectError, SyncError
-from dltsync_core.plan.recovery import Answer, RecoveryDecision, RecoveryVerdict
+from dltsync_core.plan.judgement import NEVER_LOADED, Answer, RecoveryVerdict, UnitJudgement
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, with_unit_lock
 from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.table import plan_table, read_facts, resolve_table
+from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.state.lease_rows import Lease
 
 
@@ -29,7 +30,7 @@ def recover_tables(
     deep: bool,
     answer: Answer | None,
 ) -> dict[str, Any]:
-    """The report of `Pipeline.recover`. A table that cannot be looked at says why. Raises ConnectError."""
+    """The report of `Pipeline.recover`. A table that cannot be inspected says why. Raises ConnectError."""
     facts, errors = read_facts(context, tables)
     reports = []
     for table in tables:
@@ -61,26 +62,31 @@ def _recover(
     deep: bool,
     answer: Answer | None,
 ) -> dict[str, Any]:
-    found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name), deep=deep)
-    asked, aside = found.question, [str(stray) for stray in found.survey.strays]
+    warehouse = WarehouseInspection(context, resolved)  # nothing here writes to it
+
+    def inspected(deep: bool = False) -> ReconciledTable:
+        committed_units = context.ledger.committed_units(resolved.name)
+        return inspect_table(context, resolved, committed_units, warehouse, deep=deep)
+
+    found = inspected(deep)
+    asked, aside = found.question, [str(finding) for finding in found.survey.movable]
     if not dry_run:
         if asked is not None and answer is not None:
             _answer(context, resolved, found, answer)
-            found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name))
+            found = inspected()
             asked = found.question
         if asked is None:
             repair_state(context, resolved, found)
-            revealed = (
-                inspect_table(context, resolved, context.ledger.committed_units(resolved.name)) if aside else found
-            )
-            if revealed is not found and revealed.survey.strays:  # of a manifest that was set aside
-                aside += [str(stray) for stray in revealed.survey.strays]
-                repair_state(context, resolved, revealed)
+            after = inspected() if aside else found
+            if after is not found and after.survey.movable:  # of a manifest that was set aside
+                aside += [str(finding) for finding in after.survey.movable]
+                repair_state(context, resolved, after)
     steps: dict[str, Step] = {}
     if asked is None:  # what is still to be set aside changes nothing in what has to be read
-        prepared = plan_table(context, resolved.config, resolved.facts, replace(options, heal=True, repair_state=False))
+        options = replace(options, heal=True, repair_state=False)
+        prepared = plan_table(context, resolved.config, resolved.facts, options, warehouse=warehouse)
         steps = {step.unit: step for step in prepared.plan.steps}
-    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*resolved.units, *found.decisions])]
+    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*resolved.units, *found.judgements])]
     return _report(
         str(resolved.name),
         resolved.config.kind,
@@ -91,16 +97,16 @@ def _recover(
 
 
 def _answer(context: RunContext, resolved: ResolvedTable, found: ReconciledTable, answer: Answer) -> None:
-    """Carry out what a person said, while nobody else is at the units. Raises ConfigError for an answer to another question,
-    LeaseHeld, StateConflict when a run committed one of the units since they were looked at."""
-    asked = [decision for decision in found.decisions.values() if decision.verdict is RecoveryVerdict.ASK]
-    for decision in asked:
-        if decision.answer != answer:
+    """Carry out a person's answer under the units' lease. Raises ConfigError for an answer to another question, LeaseHeld,
+    StateConflict when a run committed one of the units since they were inspected."""
+    asked = [each for each in found.judgements.values() if each.verdict is RecoveryVerdict.ASK]
+    for judgement in asked:
+        if judgement.answer != answer:
             raise ConfigError(
-                f"{resolved.name} {decision.unit}: {answer} is no answer to this: {decision.reason}",
-                remedy=f"the answer it takes is {decision.answer}",
+                f"{resolved.name} {judgement.unit}: {answer} is no answer to this: {judgement.reason}",
+                remedy=f"the answer it takes is {judgement.answer}",
             )
-    with with_unit_lock(context, resolved.name, resolved.target, [decision.unit for decision in asked]) as held:
+    with with_unit_lock(context, resolved.name, resolved.target, [each.unit for each in asked]) as held:
         _carry_out(context, resolved, found, asked, answer, held.lease)
 
 
@@ -108,35 +114,35 @@ def _carry_out(
     context: RunContext,
     resolved: ResolvedTable,
     found: ReconciledTable,
-    asked: Sequence[RecoveryDecision],
+    asked: Sequence[UnitJudgement],
     answer: Answer,
     lease: Lease,
 ) -> None:
-    for decision in asked:
+    for judgement in asked:
         if answer == "accept-loss":
-            change = CommitChange(decision.unit, found.committed_units.generation(decision.unit), None)
+            change = CommitChange(judgement.unit, found.committed_units.generation(judgement.unit), None)
             context.ledger.commit(resolved.name, [change], [], lease=lease)
         elif found.survey.questions:
             context.lake.set_aside(resolved.name, found.survey.questions, utc_now())
             return
         else:
-            context.lake.disown(found.survey, decision.reason, utc_now())
+            context.lake.disown(found.survey, judgement.reason, utc_now())
             return
 
 
 def _unit(found: ReconciledTable, unit: str, step: Step | None) -> dict[str, Any] | None:
-    decision, committed_unit = found.decisions.get(unit), found.committed_units.live.get(unit)
+    judgement, ledger = found.judgements.get(unit), found.committed_units.live.get(unit)
     manifests = found.survey.units.get(unit, ())
-    if decision is None and step is None:
+    if judgement is None and step is None:
         return None
-    believed = decision.committed_unit if decision is not None else None
+    believed = judgement.committed_unit if judgement is not None else None
     return {
         "unit": unit,
-        "verdict": decision.verdict.value if decision is not None else RecoveryVerdict.REDO.value,
-        "reason": decision.reason if decision is not None else "never loaded before",
-        "ledger": committed_unit.rows if committed_unit is not None else None,
+        "verdict": (judgement.verdict if judgement is not None else RecoveryVerdict.RE_EXTRACT).value,
+        "reason": judgement.reason if judgement is not None else NEVER_LOADED,
+        "ledger": ledger.rows if ledger is not None else None,
         "lake": sum(m.rows for m in manifests) if manifests else None,
-        "warehouse": found.observed.unit(unit).warehouse_rows,
+        "warehouse": judgement.evidence.warehouse_rows if judgement is not None else 0,
         "lake_bytes": sum(m.bytes for m in manifests),
         "watermark": believed.watermark if believed is not None else None,
         "next": step.action.value if step is not None else None,

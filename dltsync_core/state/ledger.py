@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from dltsync_core.clock import iso, parse_iso
-from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, Probe
+from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, load_identity_from, probe_from
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
 from dltsync_core.state.lease_rows import Lease, parts_of, verify_lease
@@ -97,7 +97,7 @@ class Ledger:
         )
         rows = self._exactly(found, table)
         return CommittedUnits(
-            live={row.unit: _head(row) for row in rows if row.is_live},
+            live={row.unit: _committed_unit(row) for row in rows if row.is_live},
             generations={row.unit: row.generation for row in rows},
         )
 
@@ -187,7 +187,7 @@ class Ledger:
     def _stands(self, connection: sa.Connection, table: TableName, change: CommitChange) -> bool:
         values = {"generation": change.expected_generation + 1, "is_live": change.committed_unit is not None}
         if change.committed_unit is not None:
-            values.update(_head_values(change.committed_unit))
+            values.update(_values(change.committed_unit))
         same = [committed_units.c[name] == value for name, value in values.items()]
         key = unit_key(self._pipeline, table, change.unit)
         return (
@@ -204,7 +204,7 @@ class Ledger:
             "is_live": change.committed_unit is not None,
         }
         if change.committed_unit is not None:
-            values.update(_head_values(change.committed_unit))
+            values.update(_values(change.committed_unit))
         if change.expected_generation:
             statement = sa.update(committed_units).where(
                 committed_units.c.unit_key == key, committed_units.c.generation == change.expected_generation
@@ -268,38 +268,31 @@ class Ledger:
         }
 
 
-def _head_values(committed_unit: CommittedUnit) -> dict[str, Any]:
+_NAMING_A_UNIT = ("pipeline", "schema_name", "table_name", "unit")
+
+
+def _values(committed_unit: CommittedUnit) -> dict[str, Any]:
+    """What a commit changes in the row of its unit."""
+    identity = committed_unit.identity.to_columns()
     return {
-        "kind": committed_unit.kind,
-        "load_id": committed_unit.load_id,
-        "run_id": committed_unit.run_id,
-        "probe_method": committed_unit.probe.method,
-        "probe_rows": committed_unit.probe.rows,
-        "probe_signature": committed_unit.probe.signature,
-        "probe_watermark": committed_unit.probe.watermark_high,
+        **{name: value for name, value in identity.items() if name not in _NAMING_A_UNIT},
+        **committed_unit.probe.to_columns(),
         "watermark": committed_unit.watermark,
         "rows": committed_unit.rows,
         "warehouse_rows": committed_unit.warehouse_rows,
-        "shape": committed_unit.shape,
-        "source": committed_unit.source,
         "lake": committed_unit.lake,
         "committed_at": iso(committed_unit.committed_at),
     }
 
 
-def _head(row: sa.Row[Any]) -> CommittedUnit:
+def _committed_unit(row: sa.Row[Any]) -> CommittedUnit:
+    stored = row._asdict()
     return CommittedUnit(
-        table=TableName(row.schema_name, row.table_name),
-        unit=row.unit,
-        kind=row.kind,
+        identity=load_identity_from(stored),
         generation=row.generation,
-        load_id=row.load_id,
-        run_id=row.run_id,
-        probe=Probe(row.probe_method, row.probe_rows, row.probe_signature, row.probe_watermark),
+        probe=probe_from(stored),
         rows=row.rows,
         warehouse_rows=row.warehouse_rows,
-        shape=row.shape,
-        source=row.source,
         lake=row.lake,
         committed_at=parse_iso(row.committed_at),
         watermark=row.watermark,

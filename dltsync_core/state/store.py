@@ -151,6 +151,13 @@ class Store:
                 f"this program knows {tables.VERSION})",
                 remedy="update dltsync",
             )
+        if 0 < found < tables.FIRST_VERSION:
+            raise StateError(
+                f"the ledger {self.described} has tables of version {found}, which was never released "
+                f"(this program reads version {tables.VERSION})",
+                remedy="move it away, or drop its tables, whose names begin with dltsync_; the next run makes a new ledger from "
+                "what lake and warehouse agree on, and reads the rest from the source",
+            )
         if found < tables.VERSION and self._writable:
             self._migrate(engine, found)
             return True
@@ -165,9 +172,10 @@ class Store:
         try:
             with _write_transaction(engine) as connection:
                 # Asked again: on SQLite another process may have been first while this one waited for the file.
-                for step in range(_version(connection), tables.VERSION):
-                    tables.MIGRATIONS[step](connection)
-                    connection.execute(sa.insert(tables.versions).values(version=step + 1, applied_at=iso(utc_now())))
+                first = max(_version(connection), tables.FIRST_VERSION - 1)
+                for version, step in enumerate(tables.MIGRATIONS[first + 1 - tables.FIRST_VERSION :], start=first + 1):
+                    step(connection)
+                    connection.execute(sa.insert(tables.versions).values(version=version, applied_at=iso(utc_now())))
         except DBAPIError:
             # On a server the tables themselves make the others queue: theirs are refused once the first has committed.
             with engine.connect() as connection:

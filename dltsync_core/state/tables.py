@@ -46,7 +46,7 @@ loads = sa.Table(
 """Append-only: what happened to every load."""
 
 committed_units = sa.Table(
-    "dltsync_heads",
+    "dltsync_committed_units",
     LEDGER,
     sa.Column("unit_key", sa.String(64), primary_key=True),
     sa.Column("pipeline", _PIPELINE, nullable=False),
@@ -65,11 +65,11 @@ committed_units = sa.Table(
     sa.Column("watermark", sa.UnicodeText),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("warehouse_rows", sa.BigInteger, nullable=False),
-    sa.Column("shape", sa.String(64), nullable=False),
+    sa.Column("definition_digest", sa.String(64), nullable=False),
     sa.Column("source", sa.Unicode(400), nullable=False),
     sa.Column("lake", sa.String(64), nullable=False),
     sa.Column("committed_at", sa.String(32), nullable=False),
-    sa.Index("dltsync_heads_table", "pipeline", "schema_name", "table_name"),
+    sa.Index("dltsync_committed_units_table", "pipeline", "schema_name", "table_name"),
 )
 """One row per unit that was ever committed. A unit that is gone keeps its row (is_live false), so that its generation
 never starts again and an old expectation can never come true by accident."""
@@ -98,13 +98,15 @@ fences = sa.Table(
 )
 """The highest fence handed out for each table."""
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
-    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, committed_units]),
-    lambda connection: LEDGER.create_all(connection, tables=[leases, fences]),
-)
-"""Step i brings version i to version i + 1. Version 0 is an empty database."""
+FIRST_VERSION = 3
+"""The version that the first step makes. Versions 1 and 2 were never released and are not read."""
 
-VERSION = len(MIGRATIONS)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    lambda connection: LEDGER.create_all(connection, tables=[versions, loads, committed_units, leases, fences]),
+)
+"""Step 0 makes the tables of FIRST_VERSION in an empty database, each further step brings them to the next version."""
+
+VERSION = FIRST_VERSION + len(MIGRATIONS) - 1
 
 
 def unit_key(pipeline: str, table: TableName, unit: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dltsync_core.committed import Marker
 from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
@@ -19,7 +20,7 @@ from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.testing.source import Row, inside, summary_of
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
+from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
 
 
 class FakeWarehouse:
@@ -41,12 +42,12 @@ class FakeWarehouse:
         """How many rows the next load drops without a word, for a test of the validation."""
         self.tidied = 0
         """How often `tidy` was called."""
+        self.asked: list[str] = []
+        """What was read outside of `opened`: each would open the real warehouse once more."""
         self.tidying_fails: SyncError | None = None
         """Raised by `tidy` while it is set."""
         self.openings = 0
         """How often `opened` was entered."""
-        self.looks_outside = 0
-        """How many counts and summaries were asked for outside of `opened`: each would open the real warehouse once more."""
         self._open = threading.local()
 
     @contextmanager
@@ -97,7 +98,12 @@ class FakeWarehouse:
             for where, whose, unit in self.marks:
                 if where == request.target and whose != marker.pipeline and unit not in ours - {marker.unit}:
                     stranger = self.marks[where, whose, unit]
-                    self.marks[where, whose, unit] = replace(stranger, load_id=marker.load_id, lake="", watermark=None)
+                    self.marks[where, whose, unit] = replace(
+                        stranger,
+                        identity=replace(stranger.identity, load_id=marker.load_id),
+                        lake="",
+                        watermark=None,
+                    )
         return Loaded(len(rows), 0.01)
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
@@ -109,8 +115,20 @@ class FakeWarehouse:
             self.tables, self.schemas, self.marks, self.loads = before
             raise
 
+    def inspect(
+        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
+    ) -> WarehouseTable:
+        """Rows of Python take any value: no schema is refused."""
+        self._ask("inspect")
+        counts = {unit: self._count(target, scope) for unit, scope in scopes.items()}
+        return WarehouseTable(self._columns(target), counts, self._markers(target, pipeline))
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """Of this pipeline's units of the table."""
+        self._ask("markers")
+        return self._markers(target, pipeline)
+
+    def _markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
     def tidy(self) -> None:
@@ -121,25 +139,22 @@ class FakeWarehouse:
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of the table or of a scope of it."""
-        self._look()
+        self._ask("count")
         return self._count(target, scope)
 
-    def _look(self) -> None:
-        self.looks_outside += not getattr(self._open, "here", False)
+    def _ask(self, what: str) -> None:
+        if not getattr(self._open, "here", False):
+            self.asked.append(what)
 
     def _count(self, target: Target, scope: ReplaceScope | None) -> int:
         rows = self.tables.get(target, [])
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
 
-    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        """Rows of each scope."""
-        return {unit: self._count(target, scope) for unit, scope in scopes.items()}
-
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
         """Of the rows of each scope, worked out in Python."""
-        self._look()
+        self._ask("summaries")
         rows = self.tables.get(target, [])
         return {
             unit: summary_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)
@@ -158,29 +173,22 @@ class FakeWarehouse:
         schema = pa.schema([self.schemas[target].field(name) for name in columns])
         yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
 
-    def table_exists(self, target: Target) -> bool:
-        """Whether a load made it."""
-        return target in self.tables
-
     def columns(self, target: Target) -> dict[str, str]:
         """The names in the first row, each of type ANY."""
+        self._ask("columns")
+        return self._columns(target)
+
+    def _columns(self, target: Target) -> dict[str, str]:
         rows = self.tables.get(target, [])
         return dict.fromkeys(rows[0], "ANY") if rows else {}
 
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """A dictionary takes any name."""
 
-    def check_shape(self, target: Target, schema: pa.Schema) -> None:
-        """Rows of Python take any value."""
-
     def drop_table(self, target: Target) -> None:
         """With what was written of its units."""
         self.tables.pop(target, None)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] != target}
-
-    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        """Distinct keys."""
-        return len({_key(row, columns) for row in self.tables.get(target, [])})
 
     def revise_versions(
         self,

@@ -5,43 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dltsync_core.committed import Probe, TableKind
-from dltsync_core.identity import TableName, Target
+from dltsync_core.committed import Marker
+from dltsync_core.errors import DriftError
+from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import Disposition, ReplaceScope
 from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-
-
-@dataclass(frozen=True)
-class Marker:
-    """What the warehouse itself says of one unit, written in the same transaction as the unit's rows.
-
-    It answers "did that load get through?" after a crash, and it is the witness from which a lost ledger is rebuilt. `table`
-    is the source table, `lake` the digest of the lake loads the unit consists of (`plan.committed units.lake_digest`).
-    `rows` are the
-    unit's rows in the warehouse, counted inside the transaction; in a request it is what the load is expected to make of it.
-    `fence` orders the writers: a load with a lower one than the stored is refused (`errors.Fenced`).
-    """
-
-    pipeline: str
-    table: TableName
-    unit: str
-    kind: TableKind
-    load_id: str
-    run_id: str
-    fence: int
-    rows: int
-    probe: Probe
-    watermark: str | None
-    shape: str
-    source: str
-    lake: str
-    written_at: datetime
 
 
 @dataclass(frozen=True)
@@ -71,8 +44,20 @@ class Loaded:
     seconds: float
 
 
+@dataclass(frozen=True)
+class WarehouseTable:
+    """What a warehouse holds of one table: `columns` with the warehouse's own type names, in order (empty when the table
+    does not exist), the rows of each scope that was asked for, and the markers of a pipeline by unit. `refusal` is the
+    DriftError that a load of the schema asked for would raise; None when it could enter, widened where that is exact."""
+
+    columns: Mapping[str, str]
+    counts: Mapping[str, int]
+    markers: Mapping[str, Marker]
+    refusal: DriftError | None = None
+
+
 class Warehouse(Protocol):
-    """A place rows end up. Every method may wait for other processes and then raises WarehouseBusy."""
+    """A database that rows are loaded into. Every method may wait for other processes and then raises WarehouseBusy."""
 
     def opened(self) -> AbstractContextManager[None]:
         """For the block, in this thread: what is asked within finds the warehouse open, and everybody else waits. For a load and
@@ -88,19 +73,21 @@ class Warehouse(Protocol):
         """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order
         given. What each brought in; the seconds are shared out evenly. Raises what `load` raises."""
 
+    def inspect(
+        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
+    ) -> WarehouseTable:
+        """All that a plan asks of a table, in one opening. `scopes` (None: the whole table) exclude each other. Writes
+        nothing."""
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 
     def tidy(self) -> None:
-        """Remove what loads left that were stopped where nobody could tidy up. Every load does so by itself; this is for
+        """Remove what stopped loads left behind. Every load does so by itself; this is for
         when none follows. Cheap where there is nothing. Raises what `load` raises for a warehouse that cannot be opened."""
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-
-    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        """Rows of each scope, under one opening of the warehouse; zeros when the table does not exist. Scopes exclude each
-        other."""
 
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
@@ -114,9 +101,6 @@ class Warehouse(Protocol):
         """The rows of a scope (None: of the whole table), these columns of them, while the block lasts; nothing when the table
         does not exist. Raises WarehouseError for a column that is not there."""
 
-    def table_exists(self, target: Target) -> bool:
-        """Whether the table is there."""
-
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
 
@@ -124,12 +108,5 @@ class Warehouse(Protocol):
         """Whether the warehouse can have a table and columns of these names. Looks at nothing. Raises ConfigError for a target
         that is reserved, UnsupportedColumn for a column that is, or that the warehouse would take for another one."""
 
-    def check_shape(self, target: Target, schema: pa.Schema) -> None:
-        """Whether a load of this schema could enter the table as it is now, widened where that is exact. Writes nothing. Raises
-        DriftError when it could not."""
-
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
-
-    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""

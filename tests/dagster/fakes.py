@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import CommittedUnit, Probe
+from dltsync_core.committed import CommittedUnit, LoadIdentity, Probe
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.held_back import HeldBack
@@ -238,9 +238,8 @@ class FakePipeline:
                 error_type=type(error).__name__,
             )
         load = new_load_id()
-        fresh = CommittedUnit(
-            name, unit, table.kind, 1, load, "fake", probe, probe.rows, probe.rows, "s", "x", "l", utc_now()
-        )
+        identity = LoadIdentity("fake", "x", name, table.kind, unit, load, "fake", "d")
+        fresh = CommittedUnit(identity, 1, probe, probe.rows, probe.rows, "l", utc_now())
         self._world.committed_units.setdefault(str(name), {})[unit] = (
             fresh if committed_unit is None else replace(fresh, generation=committed_unit.generation + 1)
         )

@@ -1,12 +1,6 @@
 SET LOCK_TIMEOUT 60000;
 
-CREATE TABLE dltsync_fences (
-    table_key VARCHAR(64) NOT NULL,
-    fence BIGINT NOT NULL,
-    PRIMARY KEY (table_key)
-);
-
-CREATE TABLE dltsync_heads (
+CREATE TABLE dltsync_committed_units (
     unit_key VARCHAR(64) NOT NULL,
     pipeline VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
     schema_name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -24,14 +18,20 @@ CREATE TABLE dltsync_heads (
     watermark NVARCHAR(max) NULL,
     rows BIGINT NOT NULL,
     warehouse_rows BIGINT NOT NULL,
-    shape VARCHAR(64) NOT NULL,
+    definition_digest VARCHAR(64) NOT NULL,
     source NVARCHAR(400) NOT NULL,
     lake VARCHAR(64) NOT NULL,
     committed_at VARCHAR(32) NOT NULL,
     PRIMARY KEY (unit_key)
 );
 
-CREATE INDEX dltsync_heads_table ON dltsync_heads (pipeline, schema_name, table_name);
+CREATE INDEX dltsync_committed_units_table ON dltsync_committed_units (pipeline, schema_name, table_name);
+
+CREATE TABLE dltsync_fences (
+    table_key VARCHAR(64) NOT NULL,
+    fence BIGINT NOT NULL,
+    PRIMARY KEY (table_key)
+);
 
 CREATE TABLE dltsync_leases (
     unit_key VARCHAR(64) NOT NULL,
@@ -97,19 +97,19 @@ UPDATE dltsync_leases SET expires_at=? WHERE dltsync_leases.unit_key IN (?, ?) A
 
 INSERT INTO dltsync_loads (pipeline, schema_name, table_name, kind, unit, unit_key, load_id, run_id, status, at, rows, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
-SELECT dltsync_heads.unit_key, dltsync_heads.pipeline, dltsync_heads.schema_name, dltsync_heads.table_name, dltsync_heads.unit, dltsync_heads.kind, dltsync_heads.generation, dltsync_heads.is_live, dltsync_heads.load_id, dltsync_heads.run_id, dltsync_heads.probe_method, dltsync_heads.probe_rows, dltsync_heads.probe_signature, dltsync_heads.probe_watermark, dltsync_heads.watermark, dltsync_heads.rows, dltsync_heads.warehouse_rows, dltsync_heads.shape, dltsync_heads.source, dltsync_heads.lake, dltsync_heads.committed_at
-FROM dltsync_heads
-WHERE dltsync_heads.pipeline = ? AND dltsync_heads.schema_name = ? AND dltsync_heads.table_name = ?;
+SELECT dltsync_committed_units.unit_key, dltsync_committed_units.pipeline, dltsync_committed_units.schema_name, dltsync_committed_units.table_name, dltsync_committed_units.unit, dltsync_committed_units.kind, dltsync_committed_units.generation, dltsync_committed_units.is_live, dltsync_committed_units.load_id, dltsync_committed_units.run_id, dltsync_committed_units.probe_method, dltsync_committed_units.probe_rows, dltsync_committed_units.probe_signature, dltsync_committed_units.probe_watermark, dltsync_committed_units.watermark, dltsync_committed_units.rows, dltsync_committed_units.warehouse_rows, dltsync_committed_units.definition_digest, dltsync_committed_units.source, dltsync_committed_units.lake, dltsync_committed_units.committed_at
+FROM dltsync_committed_units
+WHERE dltsync_committed_units.pipeline = ? AND dltsync_committed_units.schema_name = ? AND dltsync_committed_units.table_name = ?;
 
 SELECT count(*) AS count_1
 FROM dltsync_leases
 WHERE dltsync_leases.unit_key IN (?, ?) AND dltsync_leases.holder = ? AND dltsync_leases.fence = ?;
 
-INSERT INTO dltsync_heads (unit_key, pipeline, schema_name, table_name, unit, kind, generation, is_live, load_id, run_id, probe_method, probe_rows, probe_signature, probe_watermark, watermark, rows, warehouse_rows, shape, source, lake, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO dltsync_committed_units (unit_key, pipeline, schema_name, table_name, unit, kind, generation, is_live, load_id, run_id, probe_method, probe_rows, probe_signature, probe_watermark, watermark, rows, warehouse_rows, definition_digest, source, lake, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 INSERT INTO dltsync_loads (pipeline, schema_name, table_name, kind, unit, unit_key, load_id, run_id, status, at, rows, detail) OUTPUT inserted.id VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
-UPDATE dltsync_heads SET generation=?, is_live=? WHERE dltsync_heads.unit_key = ? AND dltsync_heads.generation = ?;
+UPDATE dltsync_committed_units SET generation=?, is_live=? WHERE dltsync_committed_units.unit_key = ? AND dltsync_committed_units.generation = ?;
 
 UPDATE dltsync_leases SET holder=?, expires_at=? WHERE dltsync_leases.unit_key IN (?, ?) AND dltsync_leases.holder = ? AND dltsync_leases.fence = ?;
 
@@ -125,13 +125,13 @@ SELECT count(*) AS count_1
 FROM dltsync_leases
 WHERE dltsync_leases.unit_key IN (?) AND dltsync_leases.holder = ? AND dltsync_leases.fence = ?;
 
-UPDATE dltsync_heads SET kind=?, generation=?, is_live=?, load_id=?, run_id=?, probe_method=?, probe_rows=?, probe_signature=?, probe_watermark=?, watermark=?, rows=?, warehouse_rows=?, shape=?, source=?, lake=?, committed_at=? WHERE dltsync_heads.unit_key = ? AND dltsync_heads.generation = ?;
+UPDATE dltsync_committed_units SET kind=?, generation=?, is_live=?, load_id=?, run_id=?, probe_method=?, probe_rows=?, probe_signature=?, probe_watermark=?, watermark=?, rows=?, warehouse_rows=?, definition_digest=?, source=?, lake=?, committed_at=? WHERE dltsync_committed_units.unit_key = ? AND dltsync_committed_units.generation = ?;
 
 UPDATE dltsync_leases SET holder=?, expires_at=? WHERE dltsync_leases.unit_key IN (?) AND dltsync_leases.holder = ? AND dltsync_leases.fence = ?;
 
-SELECT DISTINCT dltsync_heads.schema_name, dltsync_heads.table_name
-FROM dltsync_heads
-WHERE dltsync_heads.pipeline = ?;
+SELECT DISTINCT dltsync_committed_units.schema_name, dltsync_committed_units.table_name
+FROM dltsync_committed_units
+WHERE dltsync_committed_units.pipeline = ?;
 
 SELECT dltsync_loads.id, dltsync_loads.pipeline, dltsync_loads.schema_name, dltsync_loads.table_name, dltsync_loads.kind, dltsync_loads.unit, dltsync_loads.unit_key, dltsync_loads.load_id, dltsync_loads.run_id, dltsync_loads.status, dltsync_loads.at, dltsync_loads.rows, dltsync_loads.detail
 FROM dltsync_loads
@@ -143,7 +143,7 @@ SELECT dltsync_loads.id, dltsync_loads.pipeline, dltsync_loads.schema_name, dlts
 FROM dltsync_loads
 WHERE dltsync_loads.pipeline = ? AND dltsync_loads.load_id = ? ORDER BY dltsync_loads.id;
 
-DELETE FROM dltsync_loads WHERE dltsync_loads.pipeline = ? AND dltsync_loads.at < ? AND (dltsync_loads.load_id NOT IN (SELECT dltsync_heads.load_id
-FROM dltsync_heads
-WHERE dltsync_heads.pipeline = ?));
+DELETE FROM dltsync_loads WHERE dltsync_loads.pipeline = ? AND dltsync_loads.at < ? AND (dltsync_loads.load_id NOT IN (SELECT dltsync_committed_units.load_id
+FROM dltsync_committed_units
+WHERE dltsync_committed_units.pipeline = ?));
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from dltsync_core.committed import TableKind
+from dltsync_core.committed import LoadIdentity, Probe, TableKind
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFiles
@@ -24,28 +25,43 @@ FIELDS: list[pa.Field[Any]] = [
 SCHEMA = pa.schema(FIELDS)
 
 
-def facts_of(kind: TableKind, unit: str = WHOLE_TABLE, *, table: TableName = ORDERS, **more: Any) -> LoadFacts:
+def identity_of(
+    kind: TableKind, unit: str = WHOLE_TABLE, *, table: TableName = ORDERS, load_id: str = "", run_id: str = "run-1"
+) -> LoadIdentity:
+    return LoadIdentity("shop", "db1/shop", table, kind, unit, load_id or new_load_id(), run_id, "d1")
+
+
+def as_load(manifest: Manifest, *, load_id: str, **more: Any) -> Manifest:
+    """The same manifest for another load, with other facts of its identity (`unit`, `kind`)."""
+    return replace(manifest, identity=replace(manifest.identity, load_id=load_id, **more))
+
+
+def facts_of(
+    kind: TableKind,
+    unit: str = WHOLE_TABLE,
+    *,
+    table: TableName = ORDERS,
+    load_id: str = "",
+    run_id: str = "run-1",
+    **more: Any,
+) -> LoadFacts:
     range_ = parse_key(unit) if kind == "partition" else None
     given: dict[str, Any] = {
         "schema": SCHEMA,
         "source_server": "db1",
         "source_database": "shop",
-        "run_id": "run-1",
-        "load_id": new_load_id(),
         "partition_range": range_,
     }
-    return LoadFacts(table=table, kind=kind, unit=unit, **{**given, **more})
+    return LoadFacts(identity_of(kind, unit, table=table, load_id=load_id, run_id=run_id), **{**given, **more})
 
 
 def final_facts(rows: int, **more: Any) -> FinalFacts:
     given: dict[str, Any] = {
         "counted_rows": rows,
-        "probe_method": "rowversion",
-        "probe_signature": f"{rows}:0x00000000000007D1",
+        "probe": Probe("rowversion", rows, f"{rows}:0x00000000000007D1", "2026-11-23 08:59:59.1234567"),
         "schema_digest": "5c3e",
         "consistency": "snapshot",
         "extracted_at": "2026-11-23T09:00:00.000000Z",
-        "watermark_high": "2026-11-23 08:59:59.1234567",
     }
     return FinalFacts(**{**given, **more})
 
@@ -81,20 +97,14 @@ def next_fence(lake: Lake, staged: StagedFiles) -> int:
 
 def manifest_of(unit: str) -> Manifest:
     return Manifest(
-        table=ORDERS,
-        kind="partition",
-        unit=unit,
-        load_id="L",
-        run_id="r",
+        identity=identity_of("partition", unit, load_id="L"),
+        probe=Probe("", 0, ""),
         sequence=1,
         files=(),
         rows=0,
         columns=(),
         schema_digest="",
-        probe_method="",
-        probe_signature="",
         watermark_low=None,
-        watermark_high=None,
         consistency="snapshot",
         extracted_at="",
         created_at="",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, lake_digest
+from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, Marker, lake_digest
 from dltsync_core.errors import StateError
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.run.context import RunContext
+from dltsync_core.run.load.identity import load_identity
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.warehouse.port import Marker
 
 
 def loads_of(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> list[str]:
@@ -33,18 +33,11 @@ def marker_of(
     """What the warehouse is told of a load. `loads` are those the unit consists of afterwards."""
     known = work.known
     return Marker(
-        pipeline=context.config.pipeline_name,
-        table=resolved.name,
-        unit=work.step.unit,
-        kind=work.step.kind,
-        load_id=manifest.load_id,
-        run_id=context.run_id,
+        identity=load_identity(context, resolved, work.step.unit, manifest.load_id),
         fence=fence,
         rows=known.source_rows,
         probe=known.probe,
-        watermark=manifest.watermark_high,
-        shape=resolved.definition.shape,
-        source=resolved.definition.source,
+        watermark=manifest.probe.watermark_high,
         lake=lake_digest(loads),
         written_at=utc_now(),
     )
@@ -58,17 +51,11 @@ def commit_change(
     if counts is None:
         raise StateError(f"{work.step.table} {work.step.unit}: nothing is committed that was not counted")
     committed_unit = CommittedUnit(
-        table=resolved.name,
-        unit=work.step.unit,
-        kind=work.step.kind,
+        identity=load_identity(context, resolved, work.step.unit, work.load_id),
         generation=generation + 1,
-        load_id=work.load_id,
-        run_id=context.run_id,
         probe=known.probe,
         rows=counts.source,
         warehouse_rows=counts.warehouse,
-        shape=resolved.definition.shape,
-        source=resolved.definition.source,
         lake=lake_digest(loads_of(context, resolved, work)),
         committed_at=utc_now(),
         watermark=known.probe.watermark_high,

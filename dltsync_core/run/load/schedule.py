@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 
 from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.group_load import GroupLoader
 from dltsync_core.run.load.leased import LeasedRun, skipped
@@ -34,7 +34,7 @@ def execute(context: RunContext, tables: Sequence[PreparedTable], *, parallel: b
                 results[_key(step)] = skipped(context, prepared, step)
         run = LeasedRun(context, prepared, loader)
         table = str(prepared.plan.table)
-        tasks += [Task(table, partial(run.run_group, family)) for family in repartition_groups_of(prepared.plan)]
+        tasks += [Task(table, partial(run.run_group, group)) for group in prepared.plan.groups_to_load]
     with context.ledger.store.kept_open() if tasks else nullcontext():
         finished = run_tasks(
             tasks,
@@ -45,18 +45,6 @@ def execute(context: RunContext, tables: Sequence[PreparedTable], *, parallel: b
     for done in finished:
         results.update({(result.table, result.unit): result for result in done})
     return [results[_key(step)] for prepared in tables for step in prepared.plan.steps]
-
-
-def repartition_groups_of(plan: TablePlan) -> Iterator[tuple[Step, ...]]:
-    """The steps that do something, in plan order; those that take over the same removed units come together."""
-    work = plan.work
-    seen: set[tuple[str, ...]] = set()
-    for step in work:
-        if not step.replaces:
-            yield (step,)
-        elif step.replaces not in seen:
-            seen.add(step.replaces)
-            yield tuple(other for other in work if other.replaces == step.replaces)
 
 
 def _key(step: Step) -> tuple[TableName, str]:

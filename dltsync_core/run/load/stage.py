@@ -19,6 +19,7 @@ from dltsync_core.lake.writer import StagedLoad
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.events import Event
+from dltsync_core.run.load.identity import load_identity
 from dltsync_core.run.load.resume import ResumableRows, ResumableView
 from dltsync_core.run.load.warehouse_range import check_warehouse_range
 from dltsync_core.run.planning.resolved import ResolvedTable
@@ -164,11 +165,7 @@ def _extract(
 def _load_facts(context: RunContext, resolved: ResolvedTable, step: Step, load_id: str) -> LoadFacts:
     slot, processing, database = resolved.slot(step.unit), context.config.processing, context.config.database
     return LoadFacts(
-        table=resolved.name,
-        kind=resolved.config.kind,
-        unit=step.unit,
-        load_id=load_id,
-        run_id=context.run_id,
+        identity=load_identity(context, resolved, step.unit, load_id),
         schema=resolved.mapping.schema,
         source_server=database.server,
         source_database=database.database,
@@ -179,23 +176,17 @@ def _load_facts(context: RunContext, resolved: ResolvedTable, step: Step, load_i
         window_high=step.window_high,
         contracts=resolved.contracts,
         column_ids={m.name: m.column.column_id for m in resolved.mapping.columns},
-        pipeline=context.config.pipeline_name,
-        source=resolved.definition.source,
-        shape=resolved.definition.shape,
     )
 
 
 def _final_facts(resolved: ResolvedTable, probe: Probe, rows: int, step: Step, consistency: str) -> FinalFacts:
     return FinalFacts(
         counted_rows=rows,
-        probe_method=probe.method,
-        probe_signature=probe.signature,
+        probe=probe,
         schema_digest=resolved.mapping.schema_digest,
         consistency=consistency,
         extracted_at=iso(utc_now()),
         watermark_low=step.window_low,
-        watermark_high=probe.watermark_high,
-        probe_rows=probe.rows,
     )
 
 

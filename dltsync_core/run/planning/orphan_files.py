@@ -1,8 +1,8 @@
 """Files below `data` that are no part of the table, because a process died while it published or retired them.
 
-Such a file bears the fence of the lease under which it was published. While that lease is held its run is at work, on whatever
-machine, and the file is left alone; once it is over nobody will ever name the file in a manifest. Nothing of this costs anything
-where every file is named: the listing that every plan makes tells.
+The name of such a file begins with the fence of the lease under which it was published. While that lease is held its run is at
+work, on whatever machine, and the file is left alone; afterwards no manifest will ever name it. Where every file is named this
+costs nothing: every plan lists the lake anyway.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dltsync_core.run.context import RunContext, log
 
 
 def with_orphans(context: RunContext, survey: LakeInspection) -> LakeInspection:
-    """The survey, with the files that nobody is at work on among its findings. Writes nothing. Raises StateError, LakeError."""
+    """The inspection, with the files of leases that are over among its findings. Writes nothing. Raises StateError, LakeError."""
     if not survey.unlisted and not survey.superseded:
         return survey
     in_force = context.leases.fences_in_force(survey.table)
@@ -27,13 +27,13 @@ def with_orphans(context: RunContext, survey: LakeInspection) -> LakeInspection:
     return replace(survey, findings=(*survey.findings, *context.lake.still_in_place(left)))
 
 
-def clear_strays(context: RunContext, survey: LakeInspection) -> None:
+def set_aside_unlisted(context: RunContext, survey: LakeInspection) -> None:
     """Set aside what lies wrong in the lake; what a later load replaced is retired as it would have been. Raises StateError,
     LakeError."""
-    strays = survey.strays
-    orphans = [finding for finding in strays if finding.kind == "orphan file"]
-    superseded = [finding for finding in strays if finding.kind == "superseded file"]
-    others = [finding for finding in strays if finding.kind not in ("orphan file", "superseded file")]
+    movable = survey.movable
+    orphans = [finding for finding in movable if finding.kind == "orphan file"]
+    superseded = [finding for finding in movable if finding.kind == "superseded file"]
+    others = [finding for finding in movable if finding.kind not in ("orphan file", "superseded file")]
     _set_aside(context, survey, [*others, *_unowned(context, survey, orphans)])
     if superseded:
         context.lake.tidy(max((m for loads in survey.units.values() for m in loads), key=lambda m: m.order))

@@ -1,4 +1,4 @@
-"""Cheap looks at the source, for sensors and people."""
+"""Probes of the source, for sensors and people."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.plan.definition_digest import TableDefinition
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.plan.keys import key_setting, naming_key
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
-from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.typemap import TableMapping
 from dltsync_core.warehouse.duckdb.keys import MergeKey
 
@@ -74,7 +74,7 @@ class ResolvedTable:
         return committed_unit.watermark
 
     def probed_watermark(self, committed_units: CommittedUnits) -> str | None:
-        """The watermark the committed probe was taken at: only a look at the same one can be equal to it."""
+        """The watermark the committed probe was taken at: only a probe at the same one can be equal to it."""
         committed_unit = committed_units.live.get(WHOLE_TABLE)
         if committed_unit is None or not self.definition.fits(committed_unit):
             return None
@@ -119,7 +119,7 @@ class ResolvedTable:
 
     @property
     def needs_ceiling(self) -> bool:
-        """Whether the table's watermark is a rowversion: only then a look at it needs the lowest one of open transactions."""
+        """Whether the table's watermark is a rowversion: only then a probe needs the lowest one of open transactions."""
         return isinstance(self.config, SCDTableConfig) and self.window_column().type_name == "rowversion"
 
     def disposition_of(self, step: Step) -> Disposition:

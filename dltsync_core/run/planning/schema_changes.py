@@ -1,4 +1,4 @@
-"""The shape a table was committed in, beside the one it has now. Looks at manifests and the warehouse, writes nothing."""
+"""The columns a table was committed with, compared with those it has now. Reads manifests and the warehouse, writes nothing."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from dltsync_core.catalog.schema_changes import (
     same_form,
 )
 from dltsync_core.committed import CommittedUnits
-from dltsync_core.errors import DriftError
 from dltsync_core.lake.manifest import Manifest, in_order
 from dltsync_core.plan.definition_digest import definition_digest
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.schema_policy import check_policy, refusal
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
+from dltsync_core.run.planning.warehouse import WarehouseInspection
 
 
 @dataclass(frozen=True)
 class Drift:
-    """`findings` since the newest committed load; `compatible_digests` the earlier shapes whose units hold the same values
-    and can be built upon, with the digest of their columns."""
+    """`findings` since the newest committed load; `compatible_digests` the earlier definitions whose units hold the same
+    values and can be built upon, with the digest of their columns."""
 
     findings: tuple[ColumnChange, ...] = ()
     compatible_digests: Mapping[str, str] = field(default_factory=dict)
-    warehouse_checked: bool = False
-    """Whether the warehouse was asked if it takes the present shape."""
 
     def carried_over(self, committed_units: CommittedUnits, schema_digest: str) -> CommittedUnits:
-        """The committed units as they would be had the units been probed in the present shape: a probe's signature ends with
+        """The committed units as they would be had the units been probed with the present columns: a probe's signature ends with
         the digest of the columns, and the rest of it is about values."""
         live = {}
         for unit, committed_unit in committed_units.live.items():
-            before, signature = self.compatible_digests.get(committed_unit.shape), committed_unit.probe.signature
+            before, signature = (
+                self.compatible_digests.get(committed_unit.definition_digest),
+                committed_unit.probe.signature,
+            )
             if before is not None and signature.endswith(before):
                 probe = replace(committed_unit.probe, signature=signature.removesuffix(before) + schema_digest)
                 live[unit] = replace(committed_unit, probe=probe)
@@ -47,12 +48,17 @@ class Drift:
 
 
 def with_drift(
-    context: RunContext, resolved: ResolvedTable, committed_units: CommittedUnits, options: RunOptions
+    context: RunContext,
+    resolved: ResolvedTable,
+    committed_units: CommittedUnits,
+    warehouse: WarehouseInspection,
+    options: RunOptions,
 ) -> tuple[ResolvedTable, Drift]:
-    """The shape with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
+    """The table with what its units may be compared with. Raises DriftError when the table's policy, or the warehouse,
     does not allow what happened."""
     if committed_units.live and all(
-        committed_unit.shape in resolved.definition.names for committed_unit in committed_units.live.values()
+        committed_unit.definition_digest == resolved.definition.definition_digest
+        for committed_unit in committed_units.live.values()
     ):
         return resolved, Drift()
     units = context.lake.survey(
@@ -61,12 +67,12 @@ def with_drift(
     findings = _since_newest(resolved, committed_units, [manifest for loads in units.values() for manifest in loads])
     policy, accepted = resolved.config.schema_drift, resolved.config.name in options.accepted_drift
     check_policy(resolved.name, policy, findings, accepted=accepted)
-    check_warehouse(context, resolved, findings)
-    # After an answer all units are read, so that the newest load says what was answered and nobody is asked twice.
-    compatible_digests = {} if policy == "ask" and findings else _kin(resolved, committed_units, units)
+    check_warehouse(resolved, warehouse, findings)
+    # After an answer all units are read, so that the newest load has the answer and the question is not asked twice.
+    compatible_digests = {} if policy == "ask" and findings else _compatible_digests(resolved, committed_units, units)
     return replace(
         resolved, definition=replace(resolved.definition, compatible_digests=frozenset(compatible_digests))
-    ), Drift(findings, compatible_digests, warehouse_checked=True)
+    ), Drift(findings, compatible_digests)
 
 
 def _since_newest(
@@ -82,16 +88,16 @@ def _compared(resolved: ResolvedTable, manifest: Manifest) -> tuple[ColumnChange
     return drift_of(resolved.name, _committed_columns(manifest), _columns_now(resolved), left_out=left_out)
 
 
-def check_warehouse(context: RunContext, resolved: ResolvedTable, findings: tuple[ColumnChange, ...] = ()) -> None:
+def check_warehouse(
+    resolved: ResolvedTable, warehouse: WarehouseInspection, findings: tuple[ColumnChange, ...] = ()
+) -> None:
     """Raises DriftError when the warehouse table, as it is now, cannot take the rows: asked before anything is published."""
-    try:
-        with context.warehouse_turn:
-            context.warehouse.check_shape(resolved.target, resolved.mapping.schema)
-    except DriftError as error:
+    error = warehouse.table.refusal
+    if error is not None:
         raise refusal(resolved.name, findings, error.problem, error.remedy) from error
 
 
-def _kin(
+def _compatible_digests(
     resolved: ResolvedTable, committed_units: CommittedUnits, units: Mapping[str, tuple[Manifest, ...]]
 ) -> dict[str, str]:
     """Shapes that differ from the present one in columns only, and only so that no stored value can be another one."""
@@ -99,26 +105,26 @@ def _kin(
     refused: set[str] = set()
     judged: dict[tuple[object, ...], bool] = {}
     for unit, committed_unit in committed_units.live.items():
-        if committed_unit.shape in resolved.definition.names:
+        if committed_unit.definition_digest == resolved.definition.definition_digest:
             continue
         for manifest in units.get(unit, ()):
-            key = (committed_unit.shape, manifest.schema_digest, manifest.columns)
+            key = (committed_unit.definition_digest, manifest.schema_digest, manifest.columns)
             if key not in judged:
-                judged[key] = _is_kin(resolved, committed_unit.shape, manifest)
-            digests[committed_unit.shape] = manifest.schema_digest
+                judged[key] = _is_compatible(resolved, committed_unit.definition_digest, manifest)
+            digests[committed_unit.definition_digest] = manifest.schema_digest
             if not judged[key]:
-                refused.add(committed_unit.shape)
-    return {shape_then: digest for shape_then, digest in digests.items() if shape_then not in refused}
+                refused.add(committed_unit.definition_digest)
+    return {definition: digest for definition, digest in digests.items() if definition not in refused}
 
 
-def _is_kin(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool:
+def _is_compatible(resolved: ResolvedTable, committed: str, manifest: Manifest) -> bool:
     as_then = definition_digest(
         resolved.facts,
         resolved.config,
         schema_digest=manifest.schema_digest,
         target=resolved.target,
         keys=resolved.keys,
-        column_ids=[column.column_id for column in manifest.columns if column.column_id],
+        column_ids=[column.column_id for column in manifest.columns],
     )
     before, now = _committed_columns(manifest), _columns_now(resolved)
     if (

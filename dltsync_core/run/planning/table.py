@@ -1,10 +1,9 @@
-"""From table configs to plans: read facts, look at source, lake and warehouse, let `plan` decide."""
+"""From table configs to plans: read facts, inspect lake and warehouse, probe the source, let `plan` decide."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnits
@@ -13,21 +12,21 @@ from dltsync_core.errors import CatalogError, ConnectError, SyncError
 from dltsync_core.extract.slice_plan import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.inspect import DOUBLED
-from dltsync_core.plan.definition_digest import definition_digest
+from dltsync_core.plan.definition_digest import TableDefinition, definition_digest
+from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.keys import keys_of
-from dltsync_core.plan.observation import TableObservation
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
-from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.reconcile import ReconciledTable, reconcile
 from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable
 from dltsync_core.run.planning.schema_changes import Drift, check_warehouse, with_drift
 from dltsync_core.run.planning.stamps import why_unproven
+from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.run.retry import with_retries
 from dltsync_core.validate.quality import resolve_rules
 
@@ -62,12 +61,15 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     mapping = context.source.map_columns(facts, table)
     keys = keys_of(facts, table)
     target = context.config.target_of(table)
-    name = partial(definition_digest, facts, table, schema_digest=mapping.schema_digest, target=target, keys=keys)
-    definition = TableDefinition(
-        name(column_ids=[m.column.column_id for m in mapping.columns if m.column.column_id]),
-        context.source_name,
-        without_ids=name(),
+    digest = definition_digest(
+        facts,
+        table,
+        schema_digest=mapping.schema_digest,
+        target=target,
+        keys=keys,
+        column_ids=[column.column.column_id for column in mapping.columns],
     )
+    definition = TableDefinition(digest, context.source_name)
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
     resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
     context.lake.check_names(resolved.name, mapping.schema.names)
@@ -80,27 +82,37 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     return resolved
 
 
-def plan_table(context: RunContext, table: TableConfig, facts: TableFacts, options: RunOptions) -> PreparedTable:
-    """The plan of one table, with what it was made from. Writes only with `intent.mend`. Raises any SyncError."""
+def plan_table(
+    context: RunContext,
+    table: TableConfig,
+    facts: TableFacts,
+    options: RunOptions,
+    *,
+    warehouse: WarehouseInspection | None = None,
+) -> PreparedTable:
+    """The plan of one table, with what it was made from. Opens the warehouse once, and not at all with a `warehouse` that was
+    inspected before. Writes only with `options.repair_state`. Raises any SyncError."""
     committed_units = context.ledger.committed_units(facts.name)
-    resolved, drift = with_drift(context, resolve_table(context, table, facts), committed_units, options)
-    observed = TableObservation()
-    strays: tuple[str, ...] = ()
+    resolved = resolve_table(context, table, facts)
+    warehouse = warehouse or WarehouseInspection(context, resolved)
+    resolved, drift = with_drift(context, resolved, committed_units, warehouse, options)
+    judgements: Mapping[str, UnitJudgement] = {}
+    lake_notes: tuple[str, ...] = ()
     if options.compare:
-        found = reconcile(context, resolved, committed_units, options)
-        committed_units, observed = found.believed if options.heal else committed_units, found.observed
-        strays = _told_strays(found)
+        found = reconcile(context, resolved, committed_units, warehouse, options)
+        committed_units, judgements = found.believed if options.heal else committed_units, found.judgements
+        lake_notes = _lake_notes(found)
     committed_units = drift.carried_over(committed_units, resolved.mapping.schema_digest)
     plan = with_retries(
         context,
-        lambda: _plan(context, resolved, committed_units, observed, options),
+        lambda: _plan(context, resolved, committed_units, judgements, options),
         stage="planning",
         table=facts.name,
         unit=WHOLE_TABLE,
     )
-    plan = replace(plan, notes=(*plan.notes, *strays))
-    if plan.work and options.compare and not drift.warehouse_checked:
-        check_warehouse(context, resolved)  # where a column may have been given another type by hand
+    plan = replace(plan, notes=(*plan.notes, *lake_notes))
+    if plan.work and options.compare:
+        check_warehouse(resolved, warehouse, drift.findings)  # where a column may have been given another type by hand
     return PreparedTable(
         resolved,
         committed_units,
@@ -109,14 +121,14 @@ def plan_table(context: RunContext, table: TableConfig, facts: TableFacts, optio
     )
 
 
-def _told_strays(found: ReconciledTable) -> tuple[str, ...]:
+def _lake_notes(found: ReconciledTable) -> tuple[str, ...]:
     """One sentence about files in the lake that are no part of the table and were not set aside."""
-    strays = [finding for finding in found.survey.strays if finding.kind in DOUBLED]
-    if not strays:
+    files = [finding for finding in found.survey.movable if finding.kind in DOUBLED]
+    if not files:
         return ()
-    others = f" (and {len(strays) - 1:,} more)" if strays[1:] else ""
+    others = f" (and {len(files) - 1:,} more)" if files[1:] else ""
     cleared = "`dltsync recover` sets it aside, so does a run with state.enable_self_healing"
-    return (f"{strays[0]}{others}: no part of the table; {cleared}",)
+    return (f"{files[0]}{others}: no part of the table; {cleared}",)
 
 
 def _with_drift(plan: TablePlan, drift: Drift) -> TablePlan:
@@ -148,7 +160,7 @@ def _plan(
     context: RunContext,
     resolved: ResolvedTable,
     committed_units: CommittedUnits,
-    observed: TableObservation,
+    judgements: Mapping[str, UnitJudgement],
     options: RunOptions,
 ) -> TablePlan:
     table, facts, mapping = resolved.config, resolved.facts, resolved.mapping
@@ -160,7 +172,7 @@ def _plan(
                 definition=resolved.definition,
                 probes=view.probe_partitions(facts, mapping, table),
                 committed_units=committed_units,
-                observed=observed,
+                judgements=judgements,
                 options=options,
             )
         if isinstance(table, SCDTableConfig):
@@ -179,7 +191,7 @@ def _plan(
                 probe=probe,
                 window=replace(window, unproven=why_unproven(resolved)),
                 committed_units=committed_units,
-                observed=observed,
+                judgements=judgements,
                 options=options,
             )
         return plan_static_table(
@@ -188,6 +200,6 @@ def _plan(
             definition=resolved.definition,
             probe=view.probe_static(facts, mapping, table),
             committed_units=committed_units,
-            observed=observed,
+            judgements=judgements,
             options=options,
         )

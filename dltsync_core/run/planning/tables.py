@@ -122,7 +122,7 @@ def _prepared(
     context.reporter.table("planning", facts.name)
     try:
         context.raise_if_stopped()
-        with context.reporter.about(facts.name, WHOLE_TABLE):  # a plan looks at the warehouse too, and may wait for it
+        with context.reporter.about(facts.name, WHOLE_TABLE):  # a plan inspects the warehouse too, and may wait for it
             prepared = plan_table(context, table, facts, options)
     except (SyncError, Stopped) as error:
         return error

@@ -10,12 +10,11 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.clock import iso, parse_iso
-from dltsync_core.committed import Probe
+from dltsync_core.committed import Marker, load_identity_from, probe_from
 from dltsync_core.duckdb import sql as q
 from dltsync_core.errors import Fenced
-from dltsync_core.identity import TableName, Target
+from dltsync_core.identity import Target
 from dltsync_core.warehouse.duckdb.catalog import find_table
-from dltsync_core.warehouse.port import Marker
 
 MARKER_SCHEMA = "_dltsync"
 _TABLE: Target = (MARKER_SCHEMA, "markers")
@@ -36,7 +35,7 @@ _COLUMNS = {
     "probe_signature": "VARCHAR",
     "probe_watermark": "VARCHAR",
     "watermark": "VARCHAR",
-    "shape": "VARCHAR",
+    "definition_digest": "VARCHAR",
     "source": "VARCHAR",
     "lake": "VARCHAR",
     "written_at": "VARCHAR",
@@ -82,10 +81,10 @@ def write_marker(
         connection.execute(q.delete_rows(catalog, _TABLE, _OF_UNIT), [marker.pipeline, *_folded(target), unit])
     row = _row(marker, target)
     connection.execute(q.insert_row(catalog, _TABLE, list(row)), list(row.values()))
-    _void_strangers(connection, catalog, target, marker)
+    _void_other_pipelines(connection, catalog, target, marker)
 
 
-def _void_strangers(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
+def _void_other_pipelines(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
     """Units are told apart within one pipeline only: of another one's, those that are units of ours as well are left alone."""
     known = connection.execute(
         q.select_rows(catalog, _TABLE, ("pipeline", "unit"), _OF_TARGET), _folded(target)
@@ -108,26 +107,13 @@ def _folded(target: Target) -> list[str]:
 
 
 def _row(marker: Marker, target: Target) -> dict[str, Any]:
-    schema, table = _folded(target)
     return {
-        "pipeline": marker.pipeline,
-        "target_schema": schema,
-        "target_table": table,
-        "unit": marker.unit,
-        "schema_name": marker.table.schema,
-        "table_name": marker.table.table,
-        "kind": marker.kind,
-        "load_id": marker.load_id,
-        "run_id": marker.run_id,
+        **marker.identity.to_columns(),
+        **dict(zip(_OF_TARGET, _folded(target), strict=True)),
         "fence": marker.fence,
         "rows": marker.rows,
-        "probe_method": marker.probe.method,
-        "probe_rows": marker.probe.rows,
-        "probe_signature": marker.probe.signature,
-        "probe_watermark": marker.probe.watermark_high,
+        **marker.probe.to_columns(),
         "watermark": marker.watermark,
-        "shape": marker.shape,
-        "source": marker.source,
         "lake": marker.lake,
         "written_at": iso(marker.written_at),
     }
@@ -135,18 +121,11 @@ def _row(marker: Marker, target: Target) -> dict[str, Any]:
 
 def _marker(row: dict[str, Any]) -> Marker:
     return Marker(
-        pipeline=row["pipeline"],
-        table=TableName(row["schema_name"], row["table_name"]),
-        unit=row["unit"],
-        kind=row["kind"],
-        load_id=row["load_id"],
-        run_id=row["run_id"],
+        identity=load_identity_from(row),
         fence=row["fence"],
         rows=row["rows"],
-        probe=Probe(row["probe_method"], row["probe_rows"], row["probe_signature"], row["probe_watermark"]),
+        probe=probe_from(row),
         watermark=row["watermark"],
-        shape=row["shape"],
-        source=row["source"],
         lake=row["lake"],
         written_at=parse_iso(row["written_at"]),
     )

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
+from dltsync_core.committed import Marker
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
 from dltsync_core.duckdb.partition_scope import duckdb_condition, starts_of
-from dltsync_core.errors import ConfigError, WarehouseError
+from dltsync_core.errors import ConfigError, DriftError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import Target, dotted
@@ -37,7 +38,7 @@ from dltsync_core.warehouse.duckdb.markers import (
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Marker
+from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
@@ -99,6 +100,26 @@ class DltWarehouse:
         seconds = (time.perf_counter() - started) / max(len(requests), 1)
         return [Loaded(sum(pq.read_metadata(path).num_rows for path in r.files), seconds) for r in requests]
 
+    def inspect(
+        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
+    ) -> WarehouseTable:
+        """See `port.Warehouse.inspect`."""
+        nothing = WarehouseTable({}, dict.fromkeys(scopes, 0), {})
+        if not self._file.exists():
+            return nothing
+        with self._file.opened() as (connection, catalog):
+            markers = read_markers(connection, catalog, target, pipeline)
+            found = find_table(connection, catalog, target)
+            if found is None:
+                return replace(nothing, markers=markers)
+            summaries = _summaries(connection, catalog, found, scopes, ())
+            return WarehouseTable(
+                columns={column.name: column.type for column in columns_of(connection, catalog, found)},
+                counts={unit: summary.rows for unit, summary in summaries.items()},
+                markers=markers,
+                refusal=_refusal(connection, catalog, target, schema),
+            )
+
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """See `port.Warehouse.markers`."""
         if not self._file.exists():
@@ -121,22 +142,17 @@ class DltWarehouse:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
         return self.summaries(target, {_ALL: scope}, ())[_ALL].rows
 
-    def counts(self, target: Target, scopes: Mapping[str, ReplaceScope]) -> dict[str, int]:
-        """See `port.Warehouse.counts`."""
-        return {unit: summary.rows for unit, summary in self.summaries(target, scopes, ()).items()}
-
     def summaries(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
     ) -> dict[str, Summary]:
         """See `port.Warehouse.summaries`."""
-        conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
         if not self._file.exists():
-            return dict.fromkeys(conditions, no_rows(columns))
+            return dict.fromkeys(scopes, no_rows(columns))
         with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
-                return dict.fromkeys(conditions, no_rows(columns))
-            return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, starts_of(scopes))
+                return dict.fromkeys(scopes, no_rows(columns))
+            return _summaries(connection, catalog, found, scopes, columns)
 
     @contextmanager
     def rows(
@@ -151,21 +167,6 @@ class DltWarehouse:
             condition = q.EVERYTHING if scope is None else duckdb_condition(scope)
             yield read_rows(connection, q.qualified(catalog, *found), columns, condition) if found else iter(())
 
-    def unique_count(self, target: Target, columns: Sequence[str]) -> int:
-        """Distinct keys of a table, NULLs counting as equal; 0 when the table does not exist."""
-        if not self._file.exists():
-            return 0
-        with self._file.opened() as (connection, catalog):
-            found = find_table(connection, catalog, target)
-            if found is None:
-                return 0
-            row = connection.execute(q.count_distinct(catalog, found, columns)).fetchone()
-            return int(row[0]) if row else 0
-
-    def table_exists(self, target: Target) -> bool:
-        """Whether the table is there."""
-        return bool(self.columns(target))
-
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and DuckDB's type names, in order; empty when the table does not exist."""
         if not self._file.exists():
@@ -178,12 +179,6 @@ class DltWarehouse:
         """See `port.Warehouse.check_names`."""
         _check_target(target)
         check_names(target, schema)
-
-    def check_shape(self, target: Target, schema: pa.Schema) -> None:
-        """See `port.Warehouse.check_shape`."""
-        if self._file.exists():
-            with self._file.opened() as (connection, catalog):
-                check_reshaping(connection, catalog, target, schema)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
@@ -213,6 +208,25 @@ class DltWarehouse:
                 raise _no_table(target)
             types = {column.name: column.type for column in columns_of(connection, catalog, found)}
             return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
+
+
+def _summaries(
+    connection: DuckDBPyConnection,
+    catalog: str,
+    found: Target,
+    scopes: Mapping[str, ReplaceScope | None],
+    columns: Sequence[SummaryColumn],
+) -> dict[str, Summary]:
+    conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
+    return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, starts_of(scopes))
+
+
+def _refusal(connection: DuckDBPyConnection, catalog: str, target: Target, schema: pa.Schema) -> DriftError | None:
+    try:
+        check_reshaping(connection, catalog, target, schema)
+    except DriftError as error:
+        return error
+    return None
 
 
 def _no_table(target: Target) -> WarehouseError:

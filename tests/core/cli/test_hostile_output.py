@@ -51,7 +51,7 @@ def _shown_whole(text: str, console: Console) -> None:
 def test_plans_results_status_and_validation(text: str, console: Console) -> None:
     name = TableName("s", text)
     step = Step(name, "static", text, Action.LOAD, text)
-    tables.print_plans(console, [TablePlan(name, "static", (step,), "fingerprint", (text,))])
+    tables.print_plans(console, [TablePlan(name, "static", ((step,),), "fingerprint", (text,))])
     unit = UnitResult(table=name, kind="static", unit=text, status="failed", reason=text, error=text)
     tables.print_run(console, RunResult("r", (unit,), 1.0, notes=(text,)))
     row: dict[str, Any] = {"table": text, "kind": "static", "target": text, "units": 1, "rows": 1, "last_error": text}

@@ -21,7 +21,7 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import Manifest, forgettable, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.support.lake_loads import ORDERS, facts_of, manifest_of, stage
+from tests.support.lake_loads import ORDERS, as_load, facts_of, manifest_of, stage
 
 A, B, C = "[1,2)", "[2,3)", "[3,4)"
 
@@ -69,10 +69,8 @@ def histories(draw: Any, most: int = 8) -> list[Publication]:
 def manifests_of(arriving: Sequence[Publication]) -> list[Manifest]:
     return [
         replace(
-            manifest_of(publication.unit),
-            kind=publication.kind,
+            as_load(manifest_of(publication.unit), load_id=f"L{publication.fence}", kind=publication.kind),
             sequence=publication.fence,
-            load_id=f"L{publication.fence}",
             replaces_unit=publication.kind != "scd" or publication.whole,
             retires=publication.retire,
             retires_all=publication.whole,

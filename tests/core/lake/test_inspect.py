@@ -7,8 +7,11 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pytest
+
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake.lake import Lake
+from dltsync_core.lake.manifest import MANIFEST_VERSION
 from tests.support.lake_loads import ORDERS, facts_of, next_fence, publish, stage
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
@@ -46,7 +49,7 @@ def test_what_is_set_aside_is_kept_whole_with_a_note(tmp_path: Path) -> None:
     copy = lake.paths(manifest)[0].with_name("copy.parquet")
     shutil.copy(lake.paths(manifest)[0], copy)
     content = copy.read_bytes()
-    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).strays, NOW)
+    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).movable, NOW)
     assert (lake.directory / place).read_bytes() == content
     note = json.loads((lake.directory / f"{place}.why.json").read_text(encoding="utf-8"))
     assert note["from"].endswith("data/copy.parquet")
@@ -59,10 +62,10 @@ def test_setting_aside_twice_is_setting_aside_once(tmp_path: Path) -> None:
     lake = lake_in(tmp_path)
     manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
     (lake.directory / manifest.files[0].path).with_name("copy.parquet").write_bytes(b"x")
-    strays = lake.survey(ORDERS).strays
-    lake.set_aside(ORDERS, strays, NOW)
+    movable = lake.survey(ORDERS).movable
+    lake.set_aside(ORDERS, movable, NOW)
     after = lake.survey(ORDERS)
-    assert lake.set_aside(ORDERS, after.strays, NOW) == []
+    assert lake.set_aside(ORDERS, after.movable, NOW) == []
 
 
 def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> None:
@@ -78,12 +81,14 @@ def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> No
     assert lake.survey(ORDERS).findings == ()
 
 
-def test_an_older_manifest_is_still_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [MANIFEST_VERSION - 1, MANIFEST_VERSION + 1])
+def test_a_manifest_of_another_version_is_a_question_and_stays_where_it_is(tmp_path: Path, version: int) -> None:
     lake = lake_in(tmp_path)
-    manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
+    publish(lake, "static", WHOLE_TABLE, [1, 2])
     path = next((lake.directory).glob("*/_manifests/*.json"))
     facts = json.loads(path.read_text(encoding="utf-8"))
-    for new in ("pipeline", "source", "shape", "probe_rows", "builds_on"):
-        del facts[new]
-    path.write_text(json.dumps({**facts, "manifest_version": 1}), encoding="utf-8")
-    assert lake.survey(ORDERS).units[WHOLE_TABLE][0].files == manifest.files
+    path.write_text(json.dumps({**facts, "manifest_version": version}), encoding="utf-8")
+    (found,) = lake.survey(ORDERS).questions
+    assert found.kind == "other format"
+    assert f"has manifest version {version}, this program reads version {MANIFEST_VERSION}" in str(found)
+    assert lake.survey(ORDERS).units == {}

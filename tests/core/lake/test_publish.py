@@ -19,7 +19,17 @@ from dltsync_core.lake.lake import Lake
 from dltsync_core.lake.load import StagedFile
 from dltsync_core.lake.manifest import in_order, live, manifest_from
 from dltsync_core.lake.storage.port import LocalStorage
-from tests.support.lake_loads import ORDERS, batch_of, facts_of, final_facts, manifest_of, next_fence, publish, stage
+from tests.support.lake_loads import (
+    ORDERS,
+    as_load,
+    batch_of,
+    facts_of,
+    final_facts,
+    manifest_of,
+    next_fence,
+    publish,
+    stage,
+)
 
 JANUARY, FEBRUARY, BOTH = "[2024-01-01,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-01-01,2024-03-01)"
 
@@ -301,9 +311,7 @@ def test_clearing_up_never_changes_what_is_live(history: Sequence[tuple[str, boo
     template = manifest_of("a")
     manifests = [
         replace(
-            template,
-            unit=unit,
-            load_id=f"L{number:02d}",
+            as_load(template, load_id=f"L{number:02d}", unit=unit),
             sequence=number,
             replaces_unit=replaces,
             retires=tuple(retires),

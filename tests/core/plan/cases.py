@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
-from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe, TableKind, lake_digest
+from dltsync_core.committed import CommittedUnit, CommittedUnits, LoadIdentity, Marker, Probe, TableKind, lake_digest
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement, judge
 from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.unit_decision import TableDefinition
 from dltsync_core.ranges import Boundary, Side, slots_of
 
 ORDERS = TableName("sales", "Orders")
 NOW = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
-BASIS = TableDefinition(shape="shape-1", source="server/db")
+BASIS = TableDefinition(definition_digest="definition-1", source="server/db")
 PLAIN = RunOptions(now=NOW)
 
 
@@ -53,24 +54,18 @@ def committed_unit(
     load_id: str = "load-1",
     warehouse_rows: int | None = None,
     watermark: str | None = None,
-    shape: str = BASIS.shape,
+    definition_digest: str = BASIS.definition_digest,
     source: str = BASIS.source,
     age: timedelta = timedelta(hours=1),
     lake_loads: Iterable[str] | None = None,
 ) -> CommittedUnit:
     seen = seen or probe()
     return CommittedUnit(
-        table=ORDERS,
-        unit=unit,
-        kind=kind,
+        identity=LoadIdentity("shop", source, ORDERS, kind, unit, load_id, "run-1", definition_digest),
         generation=1,
-        load_id=load_id,
-        run_id="run-1",
         probe=seen,
         rows=seen.rows,
         warehouse_rows=seen.rows if warehouse_rows is None else warehouse_rows,
-        shape=shape,
-        source=source,
         lake=lake_digest([load_id] if lake_loads is None else lake_loads),
         committed_at=NOW - age,
         watermark=watermark,
@@ -81,7 +76,22 @@ def committed_units(*found: CommittedUnit) -> CommittedUnits:
     return CommittedUnits({h.unit: h for h in found}, {h.unit: h.generation for h in found})
 
 
-def intact(*found: CommittedUnit) -> TableObservation:
+def evidence(ledger: CommittedUnit, *lake_loads: str, **more: Any) -> UnitEvidence:
+    """A committed unit whose loads the lake holds, and whose rows the warehouse holds, unless said otherwise."""
+    loads = lake_loads or (ledger.load_id,)
+    given = {"lake_loads": loads, "warehouse_rows": ledger.warehouse_rows, "lake": ledger, **more}
+    return UnitEvidence(ledger.unit, ledger.source, ledger=ledger, **{"marker": marker_of(ledger), **given})
+
+
+def marker_of(unit: CommittedUnit) -> Marker:
+    """What the warehouse says when it stands at this committed unit."""
+    return Marker(unit.identity, 1, unit.warehouse_rows, unit.probe, unit.watermark, unit.lake, unit.committed_at)
+
+
+def judged(*found: UnitEvidence) -> dict[str, UnitJudgement]:
+    return {each.unit: judge(each) for each in found}
+
+
+def intact(*found: CommittedUnit) -> dict[str, UnitJudgement]:
     """A lake and a warehouse that hold what these committed units committed."""
-    units = {h.unit: UnitObservation((h.load_id,), (), h.warehouse_rows) for h in found}
-    return TableObservation(warehouse_table_exists=True, units=units)
+    return judged(*(evidence(each, lake_loads=(each.load_id,)) for each in found))

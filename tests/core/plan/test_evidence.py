@@ -26,12 +26,11 @@ from dltsync_core.plan.evidence import (
     parts_that_differ,
     rows_of,
     signature,
+    why_changed,
     why_parts_differ,
 )
-from dltsync_core.plan.observation import TableObservation
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.plan.unit_decision import why_changed
 from dltsync_core.plan.window import window_after
 from tests.core.plan.cases import BASIS, PLAIN, committed_unit, committed_units, intact, table_facts
 
@@ -92,7 +91,7 @@ def planned(seen: Probe, committed: CommittedUnit | None) -> Step:
         probe=seen,
         window=window,
         committed_units=committed_units(committed) if committed is not None else CommittedUnits(),
-        observed=intact(committed) if committed is not None else TableObservation(),
+        judgements=intact(committed) if committed is not None else {},
         options=PLAIN,
     )
     return plan.steps[0]

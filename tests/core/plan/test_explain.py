@@ -14,7 +14,7 @@ FRESH = Step(ORDERS, "partition", "[1,2)", Action.LOAD, "never loaded before", a
 
 
 def plan(*steps: Step) -> TablePlan:
-    return TablePlan(ORDERS, "static", steps, "fingerprint")
+    return TablePlan(ORDERS, "static", tuple((step,) for step in steps), "fingerprint")
 
 
 def test_every_step_is_a_line_with_rows_and_window() -> None:

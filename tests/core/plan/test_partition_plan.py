@@ -13,13 +13,24 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
-from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
-from tests.core.plan.cases import BASIS, PLAIN, column, committed_units, intact, partitioning, probe, table_facts
+from tests.core.plan.cases import (
+    BASIS,
+    PLAIN,
+    column,
+    committed_units,
+    evidence,
+    intact,
+    judged,
+    partitioning,
+    probe,
+    table_facts,
+)
 from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = PartitionTableConfig(table_name="Orders", schema_name="sales")
@@ -29,7 +40,7 @@ def plan(
     facts: TableFacts,
     *committed: CommittedUnit,
     probes: Mapping[int, Probe] | None = None,
-    observed: TableObservation | None = None,
+    judgements: Mapping[str, UnitJudgement] | None = None,
     options: RunOptions = PLAIN,
 ) -> TablePlan:
     slots = facts.partitioning.slots if facts.partitioning else ()
@@ -39,7 +50,7 @@ def plan(
         definition=BASIS,
         probes=probes or {slot.number: probe() for slot in slots},
         committed_units=committed_units(*committed),
-        observed=observed or intact(*committed),
+        judgements=judgements or intact(*committed),
         options=options,
     )
 
@@ -72,6 +83,26 @@ def test_a_split_loads_both_halves_and_each_takes_the_old_unit_over() -> None:
     assert work[0].reason == "new boundaries: takes over [10,30), together with 1 other partition"
 
 
+def test_steps_are_grouped_as_they_are_committed_together() -> None:
+    committed = units("(-inf,10)", "[30,40)", "[10,30)", "[40,50)", "[50,+inf)")
+    found = plan(table_facts([10, 20, 30, 40]), *committed)
+    assert [[step.unit for step in group] for group in found.groups] == [
+        ["(-inf,10)"],
+        ["[10,20)", "[20,30)"],
+        ["[30,40)"],
+        ["[40,+inf)"],
+    ]
+    assert [[step.unit for step in group] for group in found.groups_to_load] == [["[10,20)", "[20,30)"], ["[40,+inf)"]]
+    assert [step["unit"] for step in found.to_dict()["steps"]] == [step.unit for step in found.steps]
+
+
+def test_the_steps_of_a_group_with_others_between_them_stay_in_partition_order() -> None:
+    committed = units("[-99,-98)", "[10,20)")
+    found = plan(table_facts([10, 20]), *committed)
+    assert [[step.unit for step in group] for group in found.groups] == [["(-inf,10)", "[20,+inf)"], ["[10,20)"]]
+    assert [step.slot_number for step in found.steps] == [1, 2, 3]
+
+
 def test_a_merge_loads_the_union_and_takes_both_over() -> None:
     committed = units("(-inf,10)", "[10,20)", "[20,+inf)")
     work = plan(table_facts([10]), *committed).work
@@ -100,9 +131,9 @@ def test_force_loads_what_did_not_change() -> None:
 
 def test_a_warehouse_that_lost_a_partition_gets_it_back() -> None:
     committed = units("(-inf,10)", "[10,+inf)")
-    found = intact(*committed)
-    lost = replace(found, units={**found.units, "[10,+inf)": replace(found.unit("[10,+inf)"), warehouse_rows=0)})
-    work = plan(table_facts([10]), *committed, observed=lost).work
+    lost = {**intact(*committed), **judged(evidence(committed[1], warehouse_rows=0))}
+    changed = {1: probe(), 2: probe(signature="new")}
+    work = plan(table_facts([10]), *committed, judgements=lost, probes=changed).work
     assert [(s.unit, s.reason) for s in work] == [
         ("[10,+inf)", "the warehouse holds 0 rows, 3 were committed by load load-[10,+inf)")
     ]
@@ -137,7 +168,7 @@ def test_stamps_too_coarse_to_be_new_with_every_change_are_told(stamp: str, scal
         definition=BASIS,
         probes={1: probe(method="last_modified"), 2: probe(method="last_modified")},
         committed_units=CommittedUnits(),
-        observed=TableObservation(),
+        judgements={},
         options=PLAIN,
     )
     assert [sentence in note for sentence, note in zip(told, found.notes, strict=True)] == [True] * len(told)
@@ -170,7 +201,7 @@ def test_a_broken_chain_takes_over_too_much_rather_than_too_little() -> None:
     ("side", "gone", "heir"), [("right", "[-inf,10)", "(-inf,10)"), ("left", "(20,+inf]", "(20,+inf)")]
 )
 def test_a_unit_whose_key_cannot_be_read_is_taken_over_by_what_is_not_loaded(side: Side, gone: str, heir: str) -> None:
-    """Closed infinite ends, as an unreleased dltsync wrote them: the slot is read again, and takes the old unit's place."""
+    """Its rows may lie in any slot: those not loaded yet are read again and take its place."""
     now = keys_of([10, 20], side)
     found = repartition_groups(partitioning([10, 20], side), {*now, gone} - {heir})
     assert found == [RepartitionGroup((gone,), (heir,))]

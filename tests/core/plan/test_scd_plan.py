@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -10,12 +11,12 @@ import pytest
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import LakeError
-from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import Window, plan_scd_table
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.plan.unit_decision import TableDefinition
-from tests.core.plan.cases import BASIS, PLAIN, committed_units, intact, probe, table_facts
+from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, marker_of, probe, table_facts
 from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = SCDTableConfig(table_name="Orders", schema_name="sales", last_modified_column="LastModified")
@@ -33,7 +34,7 @@ def planned(
     table: SCDTableConfig = TABLE,
     window: Window = ABOVE,
     definition: TableDefinition = BASIS,
-    observed: TableObservation | None = None,
+    judgements: Mapping[str, UnitJudgement] | None = None,
     options: RunOptions = PLAIN,
 ) -> Step:
     plan = plan_scd_table(
@@ -43,15 +44,11 @@ def planned(
         probe=now,
         window=window,
         committed_units=committed_units(committed_unit) if committed_unit else CommittedUnits(),
-        observed=observed or (intact(committed_unit) if committed_unit else TableObservation()),
+        judgements=judgements or (intact(committed_unit) if committed_unit else {}),
         options=options,
     )
     (step,) = plan.steps
     return step
-
-
-def holding(*loads: str, rows: int = 3, problems: tuple[str, ...] = ()) -> TableObservation:
-    return TableObservation(warehouse_table_exists=True, units={"all": UnitObservation(loads, problems, rows)})
 
 
 def test_the_first_time_everything_is_read() -> None:
@@ -105,38 +102,55 @@ def test_full_refresh_forgets_the_watermark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("observed", "reason"),
+    ("found", "reason"),
     [
-        (holding(), "the lake holds nothing of load load-1"),
-        (holding("load-1", rows=2), "the warehouse holds 2 rows, 3 were committed by load load-1"),
-        (holding("load-1", problems=("x is missing",)), "the lake is damaged: x is missing"),
-        (holding("load-0"), "load load-0 reached the lake but was never committed"),
+        (evidence(COMMITTED, lake_loads=(), lake=None), "the lake holds nothing of load load-1"),
+        (evidence(COMMITTED, problems=("x is missing",)), "the lake is damaged: x is missing"),
+        (
+            evidence(COMMITTED, "load-0", lake=None),
+            "the lake holds loads that the ledger does not know, and not all of them are there",
+        ),
     ],
 )
-def test_what_was_lost_needs_the_whole_table(observed: TableObservation, reason: str) -> None:
-    step = planned(observed=observed)
+def test_what_the_lake_lost_needs_the_whole_table(found: UnitEvidence, reason: str) -> None:
+    step = planned(judgements=judged(found))
     assert (step.action, step.reason) == (Action.LOAD, reason)
 
 
-def test_a_lost_change_file_of_an_older_load_is_noticed() -> None:
-    grown = make_head(
-        kind="scd", seen=SEEN, watermark=NOON, load_id="load-3", lake_loads=["load-1", "load-2", "load-3"]
+def test_what_an_older_warehouse_lacks_is_read_from_its_watermark_on() -> None:
+    older = replace(COMMITTED, watermark="2026-01-14 00:00:00")
+    marker = marker_of(make_head(kind="scd", load_id="load-0", watermark=older.watermark))
+    found = judged(evidence(COMMITTED, marker=marker, warehouse_rows=2))
+    assert found["all"].committed_unit == older
+    step = planned(older, MORE, judgements=found)
+    assert (step.action, step.window_low) == (Action.LOAD_INCREMENT, LOW)
+    assert (
+        step.reason == f"the warehouse stands at load load-0, load load-1 was committed; versions after {LOW} are read"
     )
-    assert planned(grown, observed=holding("load-1", "load-2", "load-3")).action is Action.SKIP
-    step = planned(grown, observed=holding("load-1", "load-3"))
+    assert planned(older, replace(MORE, rows=2), judgements=found).action is Action.LOAD
+
+
+def test_a_lost_change_file_of_an_older_load_is_noticed() -> None:
+    loads = ("load-1", "load-2", "load-3")
+    grown = make_head(kind="scd", seen=SEEN, watermark=NOON, load_id="load-3", lake_loads=loads)
+    assert planned(grown, judgements=judged(evidence(grown, *loads))).action is Action.SKIP
+    step = planned(grown, judgements=judged(evidence(grown, "load-1", "load-3", lake=None)))
     assert (step.action, step.reason) == (Action.LOAD, "the lake no longer holds all of what load load-3 committed")
 
 
 def test_a_load_that_stopped_before_its_commit_is_caught_up_by_an_increment() -> None:
     """It may have reached the warehouse already, so the warehouse's count is no sign of a loss."""
-    step = planned(observed=holding("load-1", "load-2", rows=5), now=MORE)
+    later = make_head(kind="scd", seen=MORE, watermark=LATER, load_id="load-2", lake_loads=["load-1", "load-2"])
+    found = judged(evidence(COMMITTED, "load-1", "load-2", lake=later, warehouse_rows=5))
+    step = planned(found["all"].committed_unit, now=replace(MORE, rows=6), judgements=found)
     assert step.action is Action.LOAD_INCREMENT
     assert step.reason == f"load load-2 reached the lake but was never committed; versions after {LOW} are read"
+    assert found["all"].committed_unit == replace(later, watermark=NOON)
 
 
 def test_without_self_healing_an_unfinished_load_is_an_error() -> None:
     with pytest.raises(LakeError, match="nothing of load load-1"):
-        planned(observed=holding(), options=replace(PLAIN, heal=False))
+        planned(judgements=judged(evidence(COMMITTED, lake_loads=(), lake=None)), options=replace(PLAIN, heal=False))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +173,7 @@ def test_a_stamp_that_is_yet_to_come_is_told(high: str, told: bool) -> None:
         probe=seen,
         window=ABOVE,
         committed_units=CommittedUnits(),
-        observed=TableObservation(),
+        judgements={},
         options=replace(PLAIN, now=datetime(2026, 1, 15, 12, tzinfo=timezone.utc)),
     )
     assert [note for note in plan.notes if f"LastModified reaches {high}, which is yet to come" in note] == list(

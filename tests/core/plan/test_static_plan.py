@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,12 +11,12 @@ import pytest
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, WarehouseError
-from dltsync_core.plan.observation import TableObservation, UnitObservation
+from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement
 from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import Action, Step
-from dltsync_core.plan.unit_decision import TableDefinition
-from tests.core.plan.cases import BASIS, PLAIN, committed_units, intact, probe, table_facts
+from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, probe, table_facts
 from tests.core.plan.cases import committed_unit as make_head
 
 TABLE = StaticTableConfig(table_name="Orders", schema_name="sales")
@@ -27,7 +28,7 @@ def planned(
     table: StaticTableConfig = TABLE,
     now: Probe | None = None,
     definition: TableDefinition = BASIS,
-    observed: TableObservation | None = None,
+    judgements: Mapping[str, UnitJudgement] | None = None,
     options: RunOptions = PLAIN,
 ) -> Step:
     known = committed_units(committed_unit) if committed_unit else CommittedUnits()
@@ -37,7 +38,7 @@ def planned(
         definition=definition,
         probe=now or probe(),
         committed_units=known,
-        observed=observed or (intact(committed_unit) if committed_unit else TableObservation()),
+        judgements=judgements or (intact(committed_unit) if committed_unit else {}),
         options=options,
     )
     (step,) = plan.steps
@@ -72,7 +73,10 @@ def test_another_hash_loads_and_says_what_differs(now: Probe, reason: str) -> No
 @pytest.mark.parametrize(
     ("definition", "reason"),
     [
-        (replace(BASIS, shape="shape-2"), "columns, types, keys or target changed since the last load"),
+        (
+            replace(BASIS, definition_digest="definition-2"),
+            "columns, types, keys or target changed since the last load",
+        ),
         (replace(BASIS, source="other/db"), "the source is another one now: was server/db, is other/db"),
     ],
 )
@@ -109,38 +113,75 @@ def test_age_overrules_an_equal_hash(age: timedelta, action: Action) -> None:
         assert step.reason == "unchanged, but older than 7 days"
 
 
+OF_LATER_LOAD = make_head(load_id="load-2", seen=probe(rows=4))
 LOST = [
-    (UnitObservation((), (), 3), LakeError, "the lake holds nothing of load load-1"),
+    (evidence(make_head(), lake_loads=(), lake=None), LakeError, "the lake holds nothing of load load-1"),
     (
-        UnitObservation(("load-1",), ("a.parquet is missing",), 3),
+        evidence(make_head(), problems=("a.parquet is missing",)),
         LakeError,
         "the lake is damaged: a.parquet is missing",
     ),
-    (UnitObservation(("load-0",), (), 3), LakeError, "load load-0 reached the lake but was never committed"),
     (
-        UnitObservation(("load-1",), (), 2),
+        evidence(make_head(), "load-0", lake=None),
+        LakeError,
+        "the lake holds loads that the ledger does not know, and not all of them are there",
+    ),
+    (
+        evidence(make_head(), "load-2", lake=OF_LATER_LOAD),
+        LakeError,
+        "load load-2 reached the lake but was never committed",
+    ),
+    (
+        evidence(make_head(), warehouse_rows=2),
         WarehouseError,
         "the warehouse holds 2 rows, 3 were committed by load load-1",
+    ),
+    (
+        evidence(make_head(), missing_columns=("Note", "Amount")),
+        WarehouseError,
+        "the warehouse table has no column Note (and 1 more) any more",
     ),
 ]
 
 
-@pytest.mark.parametrize(("unit", "error", "reason"), LOST)
-def test_what_lake_or_warehouse_lost_is_read_again(unit: UnitObservation, error: type[Exception], reason: str) -> None:
-    step = planned(make_head(), observed=TableObservation(warehouse_table_exists=True, units={"all": unit}))
+@pytest.mark.parametrize(("found", "error", "reason"), LOST)
+def test_what_lake_or_warehouse_lost_is_loaded_again(found: UnitEvidence, error: type[Exception], reason: str) -> None:
+    committed_unit = judged(found)["all"].committed_unit
+    step = planned(committed_unit, judgements=judged(found), now=probe(signature="moved"))
     assert (step.action, step.reason) == (Action.LOAD, reason)
 
 
-@pytest.mark.parametrize(("unit", "error", "reason"), LOST)
-def test_without_self_healing_a_loss_is_an_error(unit: UnitObservation, error: type[Exception], reason: str) -> None:
-    observed = TableObservation(warehouse_table_exists=True, units={"all": unit})
+@pytest.mark.parametrize(("found", "error", "reason"), LOST[3:])
+def test_rows_that_a_whole_lake_holds_are_taken_from_it_when_the_source_has_not_moved(
+    found: UnitEvidence, error: type[Exception], reason: str
+) -> None:
+    committed_unit = judged(found)["all"].committed_unit
+    assert committed_unit is not None
+    step = planned(committed_unit, judgements=judged(found), now=committed_unit.probe)
+    assert step.action is Action.RELOAD
+    assert step.reason == f"{reason}; the source has not moved since, so the rows are taken from the lake"
+    for asked in (replace(PLAIN, force=True), replace(PLAIN, full_refresh=True)):
+        assert (
+            planned(committed_unit, judgements=judged(found), now=committed_unit.probe, options=asked).action
+            is Action.LOAD
+        )
+
+
+@pytest.mark.parametrize(("found", "error", "reason"), LOST)
+def test_without_self_healing_a_loss_is_an_error(found: UnitEvidence, error: type[Exception], reason: str) -> None:
     with pytest.raises(error, match=r"enable_self_healing") as caught:
-        planned(make_head(), observed=observed, options=replace(PLAIN, heal=False))
+        planned(make_head(), judgements=judged(found), options=replace(PLAIN, heal=False))
     assert f"sales.Orders all: {reason}" in str(caught.value)
 
 
+def test_a_unit_that_only_the_warehouse_knows_says_so() -> None:
+    found = UnitEvidence("all", BASIS.source, warehouse_rows=7)
+    step = planned(None, judgements=judged(found))
+    assert (step.action, step.reason) == (Action.LOAD, "only the warehouse knows it (7 rows): ledger and lake do not")
+
+
 def test_without_comparing_only_the_source_decides() -> None:
-    step = planned(make_head(), observed=TableObservation(), options=replace(PLAIN, compare=False))
+    step = planned(make_head(), judgements={}, options=replace(PLAIN, compare=False))
     assert step.action is Action.SKIP
 
 
@@ -156,7 +197,7 @@ def test_a_table_that_was_loaded_by_partitions_before_takes_their_rows_over() ->
         definition=BASIS,
         probe=probe(),
         committed_units=before,
-        observed=TableObservation(),
+        judgements={},
         options=PLAIN,
     )
     assert plan.steps[0].action is Action.LOAD
@@ -170,7 +211,7 @@ def test_a_weak_hash_is_told() -> None:
         definition=BASIS,
         probe=probe(method="checksum"),
         committed_units=CommittedUnits(),
-        observed=TableObservation(),
+        judgements={},
         options=PLAIN,
     )
     assert plan.notes == ("checksum is weak: some changes go unseen; set force_reload_after",)

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.mssql import pyodbc
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import CommitChange, CommittedUnit, Probe
+from dltsync_core.committed import CommitChange, CommittedUnit, LoadIdentity, Probe
 from dltsync_core.identity import TableName
 from dltsync_core.state import server_store as server
 from dltsync_core.state.leases import Leases
@@ -134,7 +134,8 @@ def live_once(directory: Path) -> list[str | Asked]:
 
 def committed_unit() -> CommittedUnit:
     probe = Probe("hashbytes_sha256", 1, "s", None)
-    return CommittedUnit(TABLE, "a", "static", 1, "l", "r", probe, 1, 1, "shape", "source", "lake", utc_now())
+    identity = LoadIdentity("p", "source", TABLE, "static", "a", "l", "r", "definition")
+    return CommittedUnit(identity, 1, probe, 1, 1, "lake", utc_now())
 
 
 class Answering:

@@ -13,7 +13,7 @@ from dltsync_core.errors import ConfigError, NotWritable, StateError, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
-from dltsync_core.state.tables import VERSION, versions
+from dltsync_core.state.tables import FIRST_VERSION, VERSION, versions
 
 as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -81,6 +81,16 @@ def test_a_ledger_of_a_newer_program_is_not_touched(tmp_path: Path, store_url: s
     store.close()
     for writable in (True, False):
         with pytest.raises(StateError, match="written by a newer dltsync"):
+            Store(tmp_path, store_url, writable=writable)
+
+
+def test_a_ledger_of_an_unreleased_version_is_not_touched(tmp_path: Path, store_url: str | None) -> None:
+    store = Store(tmp_path, store_url)
+    with store.writing() as connection:
+        connection.execute(sa.update(versions).values(version=FIRST_VERSION - 1))
+    store.close()
+    for writable in (True, False):
+        with pytest.raises(StateError, match=r"version 2, which was never released.*\n.*move it away"):
             Store(tmp_path, store_url, writable=writable)
 
 

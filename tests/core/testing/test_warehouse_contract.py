@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.testing import FakeWarehouse, int_column
 from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
-from dltsync_core.warehouse.port import LoadRequest, Warehouse
+from dltsync_core.warehouse.port import LoadRequest, Warehouse, WarehouseTable
 
 TARGET = ("shop", "Orders")
 FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]
@@ -48,11 +48,14 @@ def load(warehouse: Warehouse, tmp_path: Path) -> Load:
     return bring
 
 
+def inspect(warehouse: Warehouse, scopes: Mapping[str, ReplaceScope | None]) -> WarehouseTable:
+    return warehouse.inspect(TARGET, "p", scopes, pa.schema(FIELDS))
+
+
 def test_nothing_is_there_before_the_first_load(warehouse: Warehouse) -> None:
-    assert warehouse.table_exists(TARGET) is False
     assert warehouse.count(TARGET) == 0
     assert warehouse.columns(TARGET) == {}
-    assert warehouse.unique_count(TARGET, ["No"]) == 0
+    assert inspect(warehouse, {"all": None}) == WarehouseTable({}, {"all": 0}, {})
 
 
 def test_a_scope_replaces_its_rows_only_and_twice_changes_nothing(warehouse: Warehouse, load: Load) -> None:
@@ -61,7 +64,9 @@ def test_a_scope_replaces_its_rows_only_and_twice_changes_nothing(warehouse: War
     for _ in range(2):
         load([(11, "e")], scope("[10,+inf)"))
     scopes = {key: scope_for(int_column("No"), pa.int32(), [parse_key(key)]) for key in ("(-inf,10)", "[10,+inf)")}
-    assert warehouse.counts(TARGET, scopes) == {"(-inf,10)": 2, "[10,+inf)": 1}
+    found = inspect(warehouse, scopes)
+    assert found.counts == {"(-inf,10)": 2, "[10,+inf)": 1}
+    assert (list(found.columns), found.markers, found.refusal) == (["No", "Note"], {}, None)
     assert warehouse.count(TARGET) == 3
 
 
@@ -82,12 +87,13 @@ def test_keys_replace_their_rows_and_others_stay(warehouse: Warehouse, load: Loa
     load([(1, "a"), (2, "b")], how)
     for _ in range(2):
         load([(2, "changed"), (3, "c")], how)
-    assert warehouse.count(TARGET) == warehouse.unique_count(TARGET, ["No"]) == 3
-    assert warehouse.unique_count(TARGET, ["Note"]) == 3
+    with warehouse.rows(TARGET, None, ["No", "Note"]) as batches:
+        rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+    assert sorted(rows) == [(1, "a"), (2, "changed"), (3, "c")]
 
 
 def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:
     load([(1, "a")], ReplaceTable())
     warehouse.drop_table(TARGET)
-    assert warehouse.table_exists(TARGET) is False
+    assert warehouse.columns(TARGET) == {}
     warehouse.drop_table(TARGET)

@@ -183,7 +183,9 @@ class World(ServerShop):
         connection = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)
         try:
             connection.row_factory = sqlite3.Row
-            for row in connection.execute("SELECT * FROM dltsync_heads WHERE is_live AND table_name = ?", (table,)):
+            for row in connection.execute(
+                "SELECT * FROM dltsync_committed_units WHERE is_live AND table_name = ?", (table,)
+            ):
                 yield dict(row)
         finally:
             connection.close()

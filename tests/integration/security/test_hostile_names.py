@@ -163,7 +163,7 @@ def _in_lake(tables: HostileTables, letter: str) -> list[tuple[Any, ...]]:
     rows = []
     for manifest in tables.root.glob("lake/dltsync/*/_manifests/*.json"):
         facts = json.loads(manifest.read_text(encoding="utf-8"))
-        if facts["table"] == {"schema": tables.schema, "table": tables.table(letter)}:
+        if (facts["schema_name"], facts["table_name"]) == (tables.schema, tables.table(letter)):
             files = [str(tables.root / "lake" / "dltsync" / file["path"]) for file in facts["files"]]
             with duckdb.connect(":memory:") as connection:
                 found = connection.read_parquet(files, hive_partitioning=False)

@@ -126,7 +126,7 @@ class Registers:
 
     def committed_units(self, table: str) -> Rows:
         with closing(sqlite3.connect(self.root / "state" / "ledger.db")) as connection:
-            cursor = connection.execute("SELECT * FROM dltsync_heads WHERE table_name = ?", (table,))
+            cursor = connection.execute("SELECT * FROM dltsync_committed_units WHERE table_name = ?", (table,))
             return cursor.fetchall()
 
     def source_rows(self, table: str) -> Rows:

@@ -23,7 +23,7 @@ from typing import Any
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import CommitChange, CommittedUnit, Probe
+from dltsync_core.committed import CommitChange, CommittedUnit, LoadIdentity, Probe
 from dltsync_core.errors import StateConflict
 from dltsync_core.identity import TableName
 from dltsync_core.process import this_process
@@ -39,7 +39,8 @@ TABLE = TableName("dbo", "Orders")
 
 def committed_unit(unit: str, load_id: str = "l") -> CommittedUnit:
     probe = Probe("fingerprint", 1, "s", None)
-    return CommittedUnit(TABLE, unit, "partition", 0, load_id, "r", probe, 1, 1, "shape", "source", "lake", utc_now())
+    identity = LoadIdentity("p", "source", TABLE, "partition", unit, load_id, "r", "definition")
+    return CommittedUnit(identity, 0, probe, 1, 1, "lake", utc_now())
 
 
 def say(**facts: Any) -> None:

@@ -325,7 +325,7 @@ def told(text: str, state: str | None = None, *, broken: bool = False) -> sa.exc
         (told("no sentence of ours", broken=True), RetryKind.NEW_CONNECTION),
         (told("could not extend file: No space left on device", "53100"), None),
         (told("permission denied for table dltsync_loads", "42501"), None),
-        (told('relation "dltsync_heads" does not exist', "42P01"), None),
+        (told('relation "dltsync_committed_units" does not exist', "42P01"), None),
         (told("duplicate key value violates unique constraint", "23505"), None),
         (told('FATAL:  password authentication failed for user "bob"'), None),
         (told("FATAL:  Passwort-Authentifizierung für Benutzer »bob« fehlgeschlagen"), None),

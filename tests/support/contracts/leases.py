@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +24,6 @@ from dltsync_core.state.lease_rows import verify_lease
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store, store_time
-from dltsync_core.state.tables import LEDGER, committed_units, loads, versions
 from dltsync_core.state.tables import leases as leases_table
 
 TABLE = TableName("dbo", "Orders")
@@ -254,22 +252,3 @@ def test_two_hundred_races_have_one_winner_each(store: Store) -> None:
     assert most == 1
     assert len(fences) == 200
     assert fences == sorted(set(fences))
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_its_rows(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    with engine.begin() as connection:
-        LEDGER.create_all(connection, tables=[versions, loads, committed_units])
-        connection.execute(sa.insert(versions).values(version=1, applied_at="2026-01-01T00:00:00Z"))
-        connection.execute(
-            sa.insert(committed_units).values(
-                unit_key="k", pipeline="p", schema_name="dbo", table_name="Orders", unit="all", kind="static",
-                generation=3, is_live=True, load_id="l", run_id="r", probe_method="m", probe_rows=1, probe_signature="s",
-                rows=1, warehouse_rows=1, shape="x", source="y", lake="z", committed_at="2026-01-01T00:00:00.000000Z",
-            )
-        )  # fmt: skip
-    engine.dispose()
-    store = Store(tmp_path)
-    assert Ledger(store, "p").committed_units(TABLE).generation("all") == 3
-    with held(store) as one:
-        assert one.lease.fence == 1

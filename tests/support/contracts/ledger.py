@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dltsync_core.committed import CommitChange, CommittedUnit, Probe
+from dltsync_core.committed import CommitChange, CommittedUnit, LoadIdentity, Probe
 from dltsync_core.errors import StateConflict, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.state.ledger import Ledger
@@ -22,21 +22,20 @@ NOON = datetime(2026, 1, 15, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
 def committed_unit(unit: str = "[10,20)", load_id: str = "load-1", rows: int = 3) -> CommittedUnit:
     return CommittedUnit(
-        table=ORDERS,
-        unit=unit,
-        kind="partition",
+        identity=LoadIdentity("dltsync", "server/db", ORDERS, "partition", unit, load_id, "run-1", "d1"),
         generation=0,
-        load_id=load_id,
-        run_id="run-1",
         probe=Probe("fingerprint", rows, "3:17:4", None),
         rows=rows,
         warehouse_rows=rows,
-        shape="s1",
-        source="server/db",
         lake="1234",
         committed_at=NOON,
         watermark="2026-01-15T11:59:59.9999999",
     )
+
+
+def unit_of(table: TableName, unit: str) -> CommittedUnit:
+    found = committed_unit(unit)
+    return replace(found, identity=replace(found.identity, table=table))
 
 
 def event(
@@ -173,9 +172,7 @@ def test_a_table_is_found_whatever_the_case_of_its_name(ledger: Ledger) -> None:
 def test_names_and_keys_of_any_text_survive(ledger: Ledger) -> None:
     odd = TableName("we]ird \"s'ch;ema", "täble\n🚲--" + "x" * 110)
     unit = "[" + "%5B" * 3000 + ",+inf)"
-    ledger.commit(
-        odd, [CommitChange(unit, 0, replace(committed_unit(), table=odd, unit=unit, watermark="'; DROP TABLE x;--"))]
-    )
+    ledger.commit(odd, [CommitChange(unit, 0, replace(unit_of(odd, unit), watermark="'; DROP TABLE x;--"))])
     found = ledger.committed_units(odd).live[unit]
     assert (found.table, found.unit, found.watermark) == (odd, unit, "'; DROP TABLE x;--")
 

@@ -8,7 +8,7 @@ import pytest
 
 from dltsync_core import checkpoints
 from dltsync_core.config import PipelineConfig, StaticTableConfig
-from dltsync_core.plan.observation import TableObservation
+from dltsync_core.plan import partitions
 from tests.support.killed import Killed, kill_at
 from tests.support.memory_shop import ORDERS, MemoryShop
 
@@ -67,7 +67,7 @@ def test_a_load_that_was_left_behind_is_retired_later_as_well(half: Half, monkey
     """A lake in which it already happened: the units of now are committed, and one of then is still shown."""
     half.source.tables[ORDERS].boundaries[:] = [20]
     with monkeypatch.context() as before:
-        before.setattr(TableObservation, "left_behind", lambda self, known: ())
+        before.setattr(partitions, "units_only_in_lake", lambda judgements, known: ())
         assert half.run(table_names=["sales.Orders"]).success
     with pytest.raises(AssertionError, match="lake of"):
         half.assert_same([ORDERS])

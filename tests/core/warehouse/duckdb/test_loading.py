@@ -131,14 +131,14 @@ def test_a_group_with_one_bad_load_changes_nothing(house: LocalWarehouse) -> Non
     with pytest.raises(DriftError, match="No is INTEGER in the warehouse and DOUBLE in the load"):
         house.warehouse.load_group([house.request(("sales", "Lines"), orders({5: "x"})), house.request(TARGET, bad)])
     assert rows(house) == [(1, "a")]
-    assert not house.warehouse.table_exists(("sales", "Lines"))
+    assert not house.warehouse.columns(("sales", "Lines"))
 
 
 def test_more_scopes_than_one_statement_takes(house: LocalWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parting, "UNITS_PER_STATEMENT", 2)
     house.load(TARGET, orders(dict.fromkeys(range(10), "a")))
     scopes = {str(n): slot(f"[{n},{n + 2})") for n in range(0, 10, 2)}
-    assert house.warehouse.counts(TARGET, scopes) == dict.fromkeys(scopes, 2)
+    assert house.warehouse.inspect(TARGET, "shop", scopes, orders({}).schema).counts == dict.fromkeys(scopes, 2)
 
 
 def test_partitions_of_one_table_from_many_threads(house: LocalWarehouse) -> None:

@@ -7,29 +7,28 @@ from dataclasses import replace
 import pytest
 
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import Probe
+from dltsync_core.committed import LoadIdentity, Marker, Probe
 from dltsync_core.errors import Fenced, WarehouseError
 from dltsync_core.identity import TableName
-from dltsync_core.warehouse.port import LoadRequest, Marker
+from dltsync_core.warehouse.port import LoadRequest
 from tests.support.local_warehouse import LocalWarehouse, orders
 
 TARGET = ("sales", "Orders")
 MARKER = Marker(
-    pipeline="p",
-    table=TableName("dbo", "Orders"),
-    unit="all",
-    kind="static",
-    load_id="load-1",
-    run_id="run-1",
+    identity=LoadIdentity(
+        "p", "server/database", TableName("dbo", "Orders"), "static", "all", "load-1", "run-1", "definition"
+    ),
     fence=7,
     rows=99,
     probe=Probe("hashbytes_sha256", 2, "2|17", None),
     watermark="2026-01-15 12:00:00.1234567",
-    shape="shape",
-    source="server/database",
     lake="digest",
     written_at=utc_now(),
 )
+
+
+def of(unit: str = "all", *, load_id: str = "load-1", fence: int = 7) -> Marker:
+    return replace(MARKER, identity=replace(MARKER.identity, unit=unit, load_id=load_id), fence=fence)
 
 
 @pytest.fixture
@@ -56,15 +55,15 @@ def test_a_load_leaves_its_marker_with_the_rows_counted_in_the_warehouse(house: 
 
 
 def test_a_later_load_replaces_the_marker_and_takes_those_of_vanished_units_along(house: LocalWarehouse) -> None:
-    house.warehouse.load(request(house, {1: "a"}, replace(MARKER, unit="[1,2)")))
-    house.warehouse.load(request(house, {1: "a"}, replace(MARKER, unit="[2,3)")))
-    house.warehouse.load(request(house, {1: "b"}, replace(MARKER, unit="[1,3)", fence=8), ("[1,2)", "[2,3)")))
+    house.warehouse.load(request(house, {1: "a"}, of("[1,2)")))
+    house.warehouse.load(request(house, {1: "a"}, of("[2,3)")))
+    house.warehouse.load(request(house, {1: "b"}, of("[1,3)", fence=8), ("[1,2)", "[2,3)")))
     assert set(house.warehouse.markers(TARGET, "p")) == {"[1,3)"}
 
 
 def test_a_writer_that_comes_too_late_changes_nothing(house: LocalWarehouse) -> None:
     """A process that was paused, lost its lease and wakes up again."""
-    house.warehouse.load(request(house, {1: "new"}, replace(MARKER, fence=8, load_id="load-2")))
+    house.warehouse.load(request(house, {1: "new"}, of(load_id="load-2", fence=8)))
     with pytest.raises(Fenced, match="load-2 of another run reached the warehouse"):
         house.warehouse.load(request(house, {1: "old", 2: "old"}, MARKER))
     assert rows(house) == [(1, "new")]
@@ -79,7 +78,7 @@ def test_the_same_load_may_come_twice(house: LocalWarehouse) -> None:
 
 def test_a_load_that_fails_leaves_the_old_marker(house: LocalWarehouse) -> None:
     house.warehouse.load(request(house, {1: "a"}, MARKER))
-    broken = request(house, {1: "b"}, replace(MARKER, fence=8, load_id="load-2"))
+    broken = request(house, {1: "b"}, of(load_id="load-2", fence=8))
     broken.files[0].write_bytes(b"PAR1 torn")
     with pytest.raises((WarehouseError, ValueError)):
         house.warehouse.load(broken)
