@@ -138,7 +138,7 @@ def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
     key must not change when a server writes differently: midnight is the date alone, a fraction has no trailing zeros, T joins
     date and time.
 
-    A datetimeoffset keeps its time even at midnight, and its offset always: without them it would name another moment.
+    A datetimeoffset has its time even at midnight, and always its offset: without them it would be another value.
     """
     text = boundary.text
     if text is None:
@@ -153,5 +153,5 @@ def shortest_boundary(boundary: Boundary, type_name: str) -> Boundary:
 
 
 def _trimmed(time: str, fraction: str | None) -> str:
-    kept = (fraction or "").rstrip("0")
-    return f"{time}.{kept}" if kept else time
+    digits = (fraction or "").rstrip("0")
+    return f"{time}.{digits}" if digits else time

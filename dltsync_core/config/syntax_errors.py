@@ -87,8 +87,9 @@ def shown_line(text: str, line: int, column: int) -> str:
 
 
 def _pieces(line: str) -> list[tuple[str, str]]:
-    """The line in pieces, and what is shown of each: fields and structure as they are, values hidden; after a field that holds a
-    secret, and in a line that begins with no field (it may go on with a value from above), all of it. Tabs are made visible."""
+    """The line in pieces, with the text shown for each: fields and structure as they are, values hidden. After a field that
+    holds a secret, and in a line that begins with no field (it may continue a value from above), everything is hidden. Tabs are
+    visible."""
     secret = SECRET_FIELD.search(line)
     if secret is not None:
         head, tail = line[: secret.end()], line[secret.end() :]

@@ -63,18 +63,18 @@ def _login(database: DatabaseConfig) -> list[str]:
 
 
 NO_LIMIT = -1
-"""SET LOCK_TIMEOUT: wait for as long as it takes."""
+"""SET LOCK_TIMEOUT: wait without limit."""
 CATALOG_LOCK_TIMEOUT_MS = 30_000
-"""Catalogue queries wait for schema changes only, which are short; a longer one should be seen, not waited for."""
+"""Catalogue queries wait for schema changes only, which are short; a longer one is an error."""
 
 
 def session_settings(lock_timeout_ms: int) -> str:
-    """XACT_ABORT so that a cancelled statement leaves no open transaction behind; locks are waited for this long."""
+    """XACT_ABORT, so that a cancelled statement leaves no open transaction; statements wait this long for locks."""
     return f"SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {int(lock_timeout_ms)};"
 
 
 def address_of(database: DatabaseConfig) -> Address:
-    """Where this config leads, for messages, with what must never stand in one."""
+    """The server of this config for messages, with the secrets that must not appear in them."""
     host, _, instance = database.server.partition("\\")
     return Address(
         server=database.address,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -19,21 +18,14 @@ def duckdb_type(arrow_type: pa.DataType) -> str:
     return _described(arrow_type)[0]
 
 
-def hints_of(schema: pa.Schema, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
+def hints_of(schema: pa.Schema) -> dict[str, dict[str, Any]]:
     """A complete dlt hint for every column, in order.
 
     Nothing is left to dlt's guesses: a naive timestamp without `timezone: False` would become one with a time zone, and
-    the file would be rewritten. `overrides` win, except that nullability is always the file's own.
+    the file would be rewritten.
     """
-    given = overrides or {}
     return {
-        field.name: {
-            "name": field.name,
-            **_described(field.type)[1],
-            **given.get(field.name, {}),
-            "nullable": field.nullable,
-        }
-        for field in schema
+        field.name: {"name": field.name, **_described(field.type)[1], "nullable": field.nullable} for field in schema
     }
 
 

@@ -50,7 +50,7 @@ from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
-from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 
 class IncrementalSQLServerParquetPipeline:
@@ -83,7 +83,7 @@ class IncrementalSQLServerParquetPipeline:
         )
         self._lake = open_lake(state, self.config.pipeline_name)
         self._reporter = RunReporter(self.config)
-        self._warehouse: VersionedWarehouse = warehouse or DltWarehouse(
+        self._warehouse: VersionedWarehouse = warehouse or DuckDbWarehouse(
             destination.path,
             pipeline=self.config.pipeline_name,
             work_directory=state.state_directory / "work",

@@ -13,7 +13,6 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
 from dltsync_core.typemap.representations import chosen
 
-_HINT = {"data_type": "binary"}
 _OCTETS = frozenset({"binary", "varbinary", "image", "rowversion", "uniqueidentifier"})
 
 
@@ -24,9 +23,9 @@ def map_binary(column: ColumnFacts, representation: str | None) -> ColumnMapping
         return None
     chosen(column, representation, ())
     if name == "uniqueidentifier":
-        return mapped(column, pa.string(), {"data_type": "text"}, note="36 characters, upper case")
+        return mapped(column, pa.string(), note="36 characters, upper case")
     if name == "rowversion":
-        return mapped(column, pa.binary(), _HINT, note="8 bytes, big-endian")
+        return mapped(column, pa.binary(), note="8 bytes, big-endian")
     if name == "image":
-        return mapped(column, pa.large_binary(), _HINT, source=SourceForm.AS_MAX)
-    return mapped(column, pa.large_binary() if column.max_length == -1 else pa.binary(), _HINT)
+        return mapped(column, pa.large_binary(), source=SourceForm.AS_MAX)
+    return mapped(column, pa.large_binary() if column.max_length == -1 else pa.binary())

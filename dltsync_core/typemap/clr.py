@@ -14,8 +14,6 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
 from dltsync_core.typemap.representations import chosen
 
-_TEXT_HINT = {"data_type": "text"}
-_BINARY_HINT = {"data_type": "binary"}
 _SPATIAL = frozenset({"geometry", "geography"})
 SRID_LOST = "the SRID"
 TEXT_LOST = "the SRID, and digits of a coordinate that its decimal text does not have"
@@ -27,15 +25,15 @@ def map_clr(column: ColumnFacts, representation: str | None) -> ColumnMapping | 
         if chosen(column, representation, ("text", "bytes")) == "bytes":
             return _bytes(column)
         note = "the path, for instance /1/2.1/; as text it sorts differently than at the source"
-        return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.SERVER_TEXT, note=note)
+        return mapped(column, pa.string(), source=SourceForm.SERVER_TEXT, note=note)
     if column.type_name in _SPATIAL:
         wanted = chosen(column, representation, ("bytes", "wkb", "text"))
         if wanted == "wkb":
             note = "well-known binary with Z and M (column_representation wkb)"
-            return mapped(column, pa.large_binary(), _BINARY_HINT, source=SourceForm.AS_WKB, lost=SRID_LOST, note=note)
+            return mapped(column, pa.large_binary(), source=SourceForm.AS_WKB, lost=SRID_LOST, note=note)
         if wanted == "text":
             note = "well-known text with Z and M (column_representation text)"
-            return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_WKT, lost=TEXT_LOST, note=note)
+            return mapped(column, pa.large_string(), source=SourceForm.AS_WKT, lost=TEXT_LOST, note=note)
         return _bytes(column)
     if column.is_clr:
         chosen(column, representation, ("bytes",))
@@ -45,4 +43,4 @@ def map_clr(column: ColumnFacts, representation: str | None) -> ColumnMapping | 
 
 def _bytes(column: ColumnFacts) -> ColumnMapping:
     note = "the server's own serialised form; SQL Server and its client library read it"
-    return mapped(column, pa.large_binary(), _BINARY_HINT, source=SourceForm.AS_BYTES, note=note)
+    return mapped(column, pa.large_binary(), source=SourceForm.AS_BYTES, note=note)

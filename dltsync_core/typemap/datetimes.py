@@ -44,9 +44,6 @@ OPEN_END = (
     "digit is not 0, and that one with the seventh digit 0, stops the load"
 )
 
-_NAIVE = {"data_type": "timestamp", "timezone": False}
-_TEXT_HINT = {"data_type": "text"}
-
 
 def map_datetime(column: ColumnFacts, representation: str | None) -> ColumnMapping | None:
     """The mapping of a date or time, None for another type.
@@ -68,21 +65,21 @@ def map_datetime(column: ColumnFacts, representation: str | None) -> ColumnMappi
 
 def _date(column: ColumnFacts, representation: str | None) -> ColumnMapping:
     chosen(column, representation, ())
-    return mapped(column, pa.date32(), {"data_type": "date"})
+    return mapped(column, pa.date32())
 
 
 def _milliseconds(column: ColumnFacts, representation: str | None) -> ColumnMapping:
     """datetime shows .000, .003 or .007 (its grid is 1/300 s); smalldatetime whole minutes."""
     if chosen(column, representation, ("text",)) == "text":
         return _text(column)
-    return mapped(column, pa.timestamp("ms"), {**_NAIVE, "precision": 3})
+    return mapped(column, pa.timestamp("ms"))
 
 
 def _datetime2(column: ColumnFacts, representation: str | None) -> ColumnMapping:
     if column.scale <= MICROSECOND_SCALE:
         if chosen(column, representation, ("microseconds", "text")) == "text":
             return _text(column)
-        return mapped(column, pa.timestamp("us"), {**_NAIVE, "precision": 6})
+        return mapped(column, pa.timestamp("us"))
     form = chosen(column, representation, ("nanoseconds", "microseconds", "open_end", "text")) or _default(column)
     if form == "text":
         return _text(column)
@@ -90,14 +87,12 @@ def _datetime2(column: ColumnFacts, representation: str | None) -> ColumnMapping
         return mapped(
             column,
             pa.timestamp("us"),
-            {**_NAIVE, "precision": 6},
             source=SourceForm.OPEN_END if form == "open_end" else SourceForm.CHECKED_MICROSECONDS,
             note=OPEN_END if form == "open_end" else SEVENTH_DIGIT,
         )
     return mapped(
         column,
         pa.timestamp("ns"),
-        {**_NAIVE, "precision": 9},
         source=SourceForm.WITH_NANOSECONDS,
         note=f"100 ns preserved; a value outside {NANOSECOND_RANGE} stops the load",
     )
@@ -108,16 +103,14 @@ def _default(column: ColumnFacts) -> str:
 
 
 def _time(column: ColumnFacts, representation: str | None) -> ColumnMapping:
-    hint = {"data_type": "time", "precision": 6}
     if column.scale <= MICROSECOND_SCALE:
         if chosen(column, representation, ("microseconds", "text")) == "text":
             return _text(column)
-        return mapped(column, pa.time64("us"), hint)
+        return mapped(column, pa.time64("us"))
     if chosen(column, representation, ("microseconds", "text")) == "microseconds":
         return mapped(
             column,
             pa.time64("us"),
-            hint,
             source=SourceForm.CHECKED_MICROSECONDS,
             note=SEVENTH_DIGIT,
         )
@@ -137,7 +130,6 @@ def _datetimeoffset(column: ColumnFacts, representation: str | None) -> ColumnMa
     return mapped(
         column,
         pa.timestamp("us", tz="UTC"),
-        {"data_type": "timestamp", "timezone": True, "precision": 6},
         source=source,
         lost="the offset",
         note=f"the instant in UTC (column_representation {form}){detail}",
@@ -146,9 +138,9 @@ def _datetimeoffset(column: ColumnFacts, representation: str | None) -> ColumnMa
 
 def _text(column: ColumnFacts) -> ColumnMapping:
     note = "ISO text as the server writes it, with every digit"
-    return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.SERVER_TEXT, note=note)
+    return mapped(column, pa.string(), source=SourceForm.SERVER_TEXT, note=note)
 
 
 def _offset_text(column: ColumnFacts) -> ColumnMapping:
     note = "ISO text, local time and offset, with every digit"
-    return mapped(column, pa.string(), _TEXT_HINT, source=SourceForm.OFFSET_TEXT, note=note)
+    return mapped(column, pa.string(), source=SourceForm.OFFSET_TEXT, note=note)

@@ -14,7 +14,6 @@ from dltsync_core.errors import UnsupportedColumn
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
 from dltsync_core.typemap.representations import chosen
 
-_TEXT_HINT = {"data_type": "text"}
 _NOTES = {
     "xml": "the server's text of the stored tree: white space and declaration are not what was inserted",
     "json": "the server's text of the stored document: white space is not what was inserted",
@@ -27,7 +26,7 @@ def map_document(column: ColumnFacts, representation: str | None) -> ColumnMappi
     name = column.type_name
     if name in _NOTES:
         chosen(column, representation, ())
-        return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_MAX, note=_NOTES[name])
+        return mapped(column, pa.large_string(), source=SourceForm.AS_MAX, note=_NOTES[name])
     if name != "vector":
         return None
     if chosen(column, representation, ("text",)) is None:
@@ -38,4 +37,4 @@ def map_document(column: ColumnFacts, representation: str | None) -> ColumnMappi
             column=column.name,
         )
     note = "a JSON array (column_representation text)"
-    return mapped(column, pa.large_string(), _TEXT_HINT, source=SourceForm.AS_MAX, lost=DIGITS_LOST, note=note)
+    return mapped(column, pa.large_string(), source=SourceForm.AS_MAX, lost=DIGITS_LOST, note=note)

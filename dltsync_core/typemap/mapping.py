@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -56,8 +54,7 @@ class SourceForm(str, Enum):
 @dataclass(frozen=True)
 class ColumnMapping:
     """The mapping of one column. `field` is the Arrow field in the lake; `lost` names exactly what cannot be restored, empty when
-    nothing is lost; `note` describes differences, and which values stop the load; `dlt_hint` is the dlt column hint that
-    preserves the type in the warehouse.
+    nothing is lost; `note` describes differences, and which values stop the load.
     """
 
     column: ColumnFacts
@@ -65,7 +62,6 @@ class ColumnMapping:
     source: SourceForm = SourceForm.PLAIN
     lost: str = ""
     note: str = ""
-    dlt_hint: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -144,7 +140,6 @@ class TableMapping:
 def mapped(
     column: ColumnFacts,
     arrow_type: pa.DataType,
-    hint: Mapping[str, Any],
     *,
     source: SourceForm = SourceForm.PLAIN,
     lost: str = "",
@@ -154,7 +149,7 @@ def mapped(
     arrow_field = pa.field(
         column.name, arrow_type, nullable=column.is_nullable, metadata={SQL_TYPE_KEY: shown_type(column).encode()}
     )
-    return ColumnMapping(column, arrow_field, source, lost, note, dict(hint))
+    return ColumnMapping(column, arrow_field, source, lost, note)
 
 
 _GRAPH_PSEUDO = re.compile(r"\$(node|edge|from|to)_id_[0-9A-F]{32}", re.IGNORECASE)
@@ -167,20 +162,20 @@ _GENERATED = {
 
 def origin_of(column: ColumnFacts) -> str:
     """A sentence part for the contract; empty for an ordinary column."""
-    said: list[str] = []
+    parts: list[str] = []
     if _GRAPH_PSEUDO.fullmatch(column.name):
-        said.append("graph pseudo-column, JSON text made by the server")
+        parts.append("graph pseudo-column, JSON text made by the server")
     elif column.is_computed:
-        how = "persisted" if column.is_persisted else "not persisted: the server works it out at each read"
-        said.append(f"computed ({how})")
+        how = "persisted" if column.is_persisted else "not persisted: the server computes it at each read"
+        parts.append(f"computed ({how})")
     if column.generated:
-        said.append(_GENERATED[column.generated])
+        parts.append(_GENERATED[column.generated])
     if column.is_hidden:
-        said.append("hidden")
+        parts.append("hidden")
     if column.is_sparse:
-        said.append("sparse")
+        parts.append("sparse")
     if column.is_filestream:
-        said.append("FILESTREAM, read as varbinary(max)")
+        parts.append("FILESTREAM, read as varbinary(max)")
     if column.alias_name is not None and not column.is_clr:
-        said.append(f"declared as {column.alias_name}")
-    return "; ".join(said)
+        parts.append(f"declared as {column.alias_name}")
+    return "; ".join(parts)

@@ -24,22 +24,21 @@ def map_number(column: ColumnFacts, representation: str | None) -> ColumnMapping
         return None
     chosen(column, representation, ())
     if name == "bit":
-        return mapped(column, pa.bool_(), {"data_type": "bool"})
+        return mapped(column, pa.bool_())
     if name == "tinyint":
         # 0..255. dlt turns uint8 into DuckDB's signed TINYINT, which refuses 128 and more.
-        return mapped(column, pa.int16(), {"data_type": "bigint", "precision": 16}, note="0 to 255, stored as int16")
+        return mapped(column, pa.int16(), note="0 to 255, stored as int16")
     if name in _INTEGERS:
         arrow_type = _INTEGERS[name]
-        return mapped(column, arrow_type, {"data_type": "bigint", "precision": arrow_type.bit_width})
+        return mapped(column, arrow_type)
     if name in {"decimal", "numeric"}:
         return _decimal(column, column.precision, column.scale)
     if name in _MONEY:
         return _decimal(column, *_MONEY[name])
     if name == "float":
-        return mapped(column, pa.float64(), {"data_type": "double"})
-    return mapped(column, pa.float32(), {"data_type": "double"}, note="the same value as DOUBLE in the warehouse")
+        return mapped(column, pa.float64())
+    return mapped(column, pa.float32(), note="the same value as DOUBLE in the warehouse")
 
 
 def _decimal(column: ColumnFacts, precision: int, scale: int) -> ColumnMapping:
-    hint = {"data_type": "decimal", "precision": precision, "scale": scale}
-    return mapped(column, pa.decimal128(precision, scale), hint)
+    return mapped(column, pa.decimal128(precision, scale))

@@ -18,7 +18,6 @@ from dltsync_core.typemap.declared_type import TWO_BYTE_CHARACTERS
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
 from dltsync_core.typemap.representations import chosen
 
-_TEXT_HINT = {"data_type": "text"}
 _OLD = frozenset({"text", "ntext"})
 _CHARACTERS = frozenset({"char", "varchar", "nchar", "nvarchar", *_OLD})
 HALF_PAIRS = "half of a surrogate pair stops the load"
@@ -35,7 +34,6 @@ def map_text(column: ColumnFacts, representation: str | None) -> ColumnMapping |
     return mapped(
         column,
         pa.large_string() if large else pa.string(),
-        _TEXT_HINT,
         source=_source_of(column),
         note="; ".join(_notes(column)),
     )
@@ -76,7 +74,6 @@ def _as_bytes(column: ColumnFacts, *, large: bool) -> ColumnMapping:
     return mapped(
         column,
         pa.large_binary() if large else pa.binary(),
-        {"data_type": "binary"},
         source=SourceForm.AS_BYTES,
         note=f"{form}, as stored (column_representation bytes)",
     )

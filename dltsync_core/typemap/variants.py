@@ -30,7 +30,6 @@ def map_variant(column: ColumnFacts, representation: str | None) -> ColumnMappin
     return mapped(
         column,
         pa.large_string(),
-        {"data_type": "text"},
         source=SourceForm.SERVER_TEXT,
         lost=DECLARATION_LOST,
         note="base type, a colon, the value's text (column_representation text)",

@@ -32,20 +32,20 @@ class ThreeCounts:
 
 
 def difference(counts: ThreeCounts) -> str:
-    """What differs, as a sentence with all figures. Ask only about counts that are not equal."""
-    kept = f" (of which {counts.kept:,} kept on purpose)" if counts.kept else ""
-    return f"source {counts.source:,}, lake {counts.lake:,}, warehouse {counts.warehouse:,}{kept} rows"
+    """The difference as a sentence with all figures, for counts that are not equal."""
+    retained = f" (of which {counts.kept:,} retained)" if counts.kept else ""
+    return f"source {counts.source:,}, lake {counts.lake:,}, warehouse {counts.warehouse:,}{retained} rows"
 
 
 _TOLD_PARTITIONS = 3
 
 
 def moved_rows(table: TableName, committed: Mapping[str, int], counted: Mapping[str, int]) -> str | None:
-    """What a person should know when the two do not agree; None when they do. Both by partition, of the same partitions.
+    """The note when the two differ; None when they agree. Both by partition, of the same partitions.
 
     Each partition is read in a snapshot of its own. A row that moves from one to another in between is in both, or in neither,
-    until the next run, while every partition by itself is equal in all three places. Only rows counted together can tell. An
-    insert or a delete looks the same as a move as long as the rows are not compared: the sentence says that.
+    until the next run, while every partition by itself is equal in source, lake and warehouse. Only rows counted together
+    show it. Counts do not show whether rows were inserted, deleted or moved: the sentence says so.
     """
     different = [unit for unit, rows in committed.items() if rows != counted.get(unit, 0)]
     if not different:

@@ -156,7 +156,7 @@ def _in_type(text: str, kind: pa.DataType) -> Any:
 def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
     """How many rows there are beyond the first of each key; NULLs count as equal. 0 means the key is unique.
 
-    DuckDB does the work, because it spills to disk where a Python set would hold every key in memory.
+    DuckDB counts, because it spills to disk, while a Python set would hold every key in memory.
     """
     dataset = dataset_of(files)
     rows = dataset.count_rows()

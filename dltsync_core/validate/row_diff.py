@@ -93,7 +93,7 @@ class RowDiff:
 
     @staticmethod
     def refused(reason: str) -> RowDiff:
-        """Nothing was looked at, for this reason."""
+        """Nothing was read, for this reason."""
         return RowDiff((), (), reason=reason)
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,8 +133,8 @@ def diff_rows(
     rows: int,
     limits: Limits = LIMITS,
 ) -> RowDiff:
-    """The rows that differ. `whole` are the digests of the unit as far as they are known, by place; `rows` is what the place with
-    the most rows has."""
+    """The rows that differ. `whole` are the known digests of the unit, by side; `rows` is the count of the side with the most
+    rows."""
     looked: list[Level] = []
     try:
         return _diff(places, keyed, whole, rows, looked, limits)

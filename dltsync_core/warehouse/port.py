@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -21,9 +21,9 @@ from dltsync_core.typemap.column_stats import Summary, SummaryColumn
 class LoadRequest:
     """One published lake load and how it enters the warehouse.
 
-    `files` are absolute paths and are never changed. `schema` is their Arrow schema. `hints` are dlt column hints that
-    override those derived from the Arrow type. `marker` is stored with the rows, and those of the units named in `retires`
-    leave with it; without one nothing is said about the unit and no fence is checked.
+    `files` are absolute paths and are never changed. `schema` is their Arrow schema. `marker` is stored with the
+    rows, and those of the units named in `retires` leave with it; without one nothing is said about the unit and no fence is
+    checked.
     """
 
     target: Target
@@ -31,7 +31,6 @@ class LoadRequest:
     schema: pa.Schema
     disposition: Disposition
     load_id: str
-    hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     marker: Marker | None = None
     retires: tuple[str, ...] = ()
 

@@ -33,7 +33,7 @@ from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.typemap.column_stats import summary_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
-from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from tests.performance.bench_slices import fill
 from tests.support.sandbox_server import SandboxServer
 
@@ -75,7 +75,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
         assert pipeline.run().success
         assert pipeline.validate_all_tables(fingerprint="sha256")["valid"]
     files = [sorted(root.glob("lake/*/dbo_t*/data/**/*.parquet"))]
-    house = DltWarehouse(root / "house.duckdb", pipeline="bench", work_directory=root / "work")
+    house = DuckDbWarehouse(root / "house.duckdb", pipeline="bench", work_directory=root / "work")
     target = config.target_of(table)
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.read_tables([table])[table.name]

@@ -17,7 +17,7 @@ from dltsync_core.identity import Target
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
-from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
 
 
@@ -29,7 +29,7 @@ class LocalWarehouse:
         self.path = root / file_name
         self.work = root / "work"
         given = {"pipeline": "shop", "work_directory": self.work, **options}
-        self.warehouse = DltWarehouse(self.path, **given)
+        self.warehouse = DuckDbWarehouse(self.path, **given)
 
     def file(self, table: pa.Table) -> Path:
         path = self.root / f"{uuid.uuid4().hex}.parquet"
@@ -41,10 +41,9 @@ class LocalWarehouse:
         target: Target,
         *tables: pa.Table,
         how: Disposition | None = None,
-        hints: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> LoadRequest:
         files = tuple(self.file(table) for table in tables)
-        return LoadRequest(target, files, tables[0].schema, how or ReplaceTable(), uuid.uuid4().hex, hints or {})
+        return LoadRequest(target, files, tables[0].schema, how or ReplaceTable(), uuid.uuid4().hex)
 
     def load(self, target: Target, *tables: pa.Table, how: Disposition | None = None) -> Loaded:
         return self.warehouse.load(self.request(target, *tables, how=how))

@@ -267,7 +267,6 @@ class TableRun:
             schema=self._shape.mapping.schema,
             disposition=disposition,
             load_id=manifest.load_id,
-            hints={column.name: column.dlt_hint for column in self._shape.mapping.columns},
             marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
             retires=retires,
         )

@@ -47,7 +47,7 @@ _ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
 
-class DltWarehouse:
+class DuckDbWarehouse:
     """A DuckDB file. Thread-safe; processes and threads queue for the file.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` hears a sentence as

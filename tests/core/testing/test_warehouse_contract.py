@@ -13,7 +13,7 @@ from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.testing import FakeWarehouse, int_column
-from dltsync_core.warehouse.duckdb.warehouse import DltWarehouse
+from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import LoadRequest, Warehouse, WarehouseTable
 
 TARGET = ("shop", "Orders")
@@ -29,7 +29,7 @@ def scope(key: str) -> Disposition:
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     if request.param == "stand-in":
         return FakeWarehouse()
-    real: Warehouse = DltWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
+    real: Warehouse = DuckDbWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
     return real
 
 
