@@ -173,7 +173,7 @@ def test_a_place_that_changes_meanwhile_is_said_to_have_changed(rows: int, place
     places[place].rows[0] = ("0", "y")
     found = diff_rows(dict(places), BY_KEY, whole, rows, SMALL)
     assert found.rows == ()
-    assert found.reason.startswith(f"the {place} changed while it was looked at")
+    assert found.reason.startswith(f"the {place} changed during the comparison")
 
 
 def test_a_key_that_is_none_is_said_to_be_none() -> None:

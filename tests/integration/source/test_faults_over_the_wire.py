@@ -158,7 +158,7 @@ def test_a_name_without_an_address(sandbox: SandboxServer, way: Callable[[SqlSer
     [
         (
             r"127.0.0.1\NOPE",
-            r"SQL Server Browser at 127\.0\.0\.1 \(UDP 1434\) says nothing of the instance NOPE",
+            r"SQL Server Browser at 127\.0\.0\.1 \(UDP 1434\) does not know the instance NOPE",
             "`port: N`",
         ),
         (r"nonexistent.invalid\NOPE", r"the name nonexistent\.invalid has no address", "DNS"),

@@ -153,6 +153,6 @@ def test_the_plan_shows_the_contract_of_every_column(canned_house: TypeTables) -
     assert set(plan["left_out"]) == {"all_rare", "hidden_to", f"graph_id_{NODE}"}
     shown = runner.invoke(app, ["plan", "--config", str(file)])
     assert shown.exit_code == 0, shown.output
-    assert "Columns: 9 without loss, 1 with a loss that was asked for, 3 left out" in shown.stdout
+    assert "Columns: 9 without loss, 1 with a loss that the config asks for, 3 left out" in shown.stdout
     assert "loses the offset" in shown.stdout
     assert "left out: column set" in shown.stdout

@@ -52,7 +52,7 @@ def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeTa
     merged(types)
     warehouse(types, "DELETE FROM warehouse.Merged WHERE v = 1")
     messages, notes, unit = report(types, row_diff=True)
-    assert messages == ["all: source 4, lake 4, warehouse 5 (of which 2 kept on purpose) rows"]
+    assert messages == ["all: source 4, lake 4, warehouse 5 (of which 2 retained) rows"]
     assert notes == [KEPT.format(2)]
     (row,) = unit["row_diff"]["rows"]
     assert (row["key"]["k"], row["message"]) == ("ü1 ", "missing in the warehouse")

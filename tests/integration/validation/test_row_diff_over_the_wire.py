@@ -297,7 +297,7 @@ def test_without_a_snapshot_it_is_said_that_the_source_changed(
     with types.pipeline() as pipeline:
         found = row_diff(pipeline.validate_all_tables(row_diff=True), "Facts")
     assert found["rows"] == []
-    assert found["reason"].startswith("the source changed while it was looked at: validate again")
+    assert found["reason"].startswith("the source changed during the comparison: validate again")
 
 
 def test_a_key_that_is_null_and_copies_without_a_key_are_told(types: TypeTables) -> None:

@@ -72,6 +72,6 @@ def test_a_wrong_file_stops_the_sandbox_before_it_serves(tmp_path: Path, capsys:
 
 def test_the_page_lists_every_action_and_kind() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    section = text[text.index("## Faults") : text.index("## Where it lies")]
+    section = text[text.index("## Faults") : text.index("## Canned answers")]
     for name in (*ACTIONS, *KINDS):
         assert f"`{name}`" in section

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from dltsync_core import checkpoints
 from dltsync_core.run import pipeline
 from dltsync_core.run.events import Event
+from dltsync_core.run.load import schedule
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, leases, loads
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, EVERYTHING, ORDERS, MemoryShop, order, outcomes, version
@@ -91,8 +92,10 @@ def at_checkpoints(happens: Callable[[str, int], None]) -> Iterator[list[str]]:
 )
 @pytest.mark.parametrize("parallel", [False, True])
 def test_a_run_goes_on_after_restarts_of_the_ledger_s_server(
-    own_postgres: PostgresServer, tmp_path: Path, parallel: bool
+    own_postgres: PostgresServer, tmp_path: Path, parallel: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So many units at once that one is leased while others are read and loaded, not all of them at the beginning.
+    monkeypatch.setattr(schedule, "WAITING_LOADS", 0)
     url = f"postgresql+psycopg://{own_postgres.address}/postgres"
     shop = MemoryShop(tmp_path, state_url=url)
     names = iter(

@@ -98,7 +98,7 @@ def test_a_table_tells_of_so_many_rows_and_of_its_further_units_why_not(
 
 
 @pytest.mark.parametrize(
-    ("consistency", "said"), [("snapshot", "than the server hashed"), ("read_committed", "changed while")]
+    ("consistency", "said"), [("snapshot", "than the server hashed"), ("read_committed", "changed during")]
 )
 def test_rows_that_are_not_those_that_were_hashed_are_not_told(
     place: MemoryShop, monkeypatch: pytest.MonkeyPatch, consistency: str, said: str
