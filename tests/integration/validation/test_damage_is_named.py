@@ -79,11 +79,20 @@ DAMAGES = {
     ),
     "moments and bits made something else": Damage(
         "ALTER TABLE warehouse.Customers ALTER EndDate TYPE VARCHAR; "
-        "ALTER TABLE warehouse.Customers ALTER Changed TYPE DATE; ALTER TABLE warehouse.Customers ALTER IsLatest TYPE INTEGER",
+        "ALTER TABLE warehouse.Customers ALTER Changed TYPE TIME USING CAST(Changed AS TIME); ALTER TABLE warehouse.Customers ALTER IsLatest TYPE INTEGER",
         {
             "Customers": [
                 f"all: {column}: column source present, lake present, warehouse of type {kind}"
-                for column, kind in (("EndDate", "VARCHAR"), ("IsLatest", "INTEGER"), ("Changed", "DATE"))
+                for column, kind in (("EndDate", "VARCHAR"), ("IsLatest", "INTEGER"), ("Changed", "TIME"))
+            ]
+        },
+    ),
+    "moments cut to days": Damage(
+        "ALTER TABLE warehouse.Customers ALTER Changed TYPE DATE",
+        {
+            "Customers": [
+                f"all: Changed: {figure} source {there}, lake {there}, warehouse {there[:10]} 00:00:00.0000000"
+                for figure, there in (("min", "2026-01-01 08:00:00.1234567"), ("max", "2026-01-05 08:00:00.7654321"))
             ]
         },
     ),
