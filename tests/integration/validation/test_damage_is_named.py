@@ -79,7 +79,8 @@ DAMAGES = {
     ),
     "moments and bits made something else": Damage(
         "ALTER TABLE warehouse.Customers ALTER EndDate TYPE VARCHAR; "
-        "ALTER TABLE warehouse.Customers ALTER Changed TYPE TIME USING CAST(Changed AS TIME); ALTER TABLE warehouse.Customers ALTER IsLatest TYPE INTEGER",
+        "ALTER TABLE warehouse.Customers ALTER Changed TYPE TIME USING CAST(Changed AS TIME); "
+        "ALTER TABLE warehouse.Customers ALTER IsLatest TYPE INTEGER",
         {
             "Customers": [
                 f"all: {column}: column source present, lake present, warehouse of type {kind}"

@@ -45,7 +45,6 @@ class Registers:
         self._connection: pyodbc.Connection = server.connect()
         self.scd: dict[str, Any] = {}
         self.static: dict[str, Any] = {}
-        self.named: dict[str, str] = {}
         self.processing: dict[str, Any] = {"batch_size": 4}
 
     def execute(self, sql: str, *values: Any) -> None:
@@ -102,10 +101,7 @@ class Registers:
                 for table in ("Members", "Partners")
             ],
             static_tables=[
-                StaticTableConfig(
-                    table_name=table, schema_name=self.schema, target_table=self.named.get(table), **codes
-                )
-                for table in ("Colours", "Sizes")
+                StaticTableConfig(table_name=table, schema_name=self.schema, **codes) for table in ("Colours", "Sizes")
             ],
             processing=ProcessingConfig(**self.processing),
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
