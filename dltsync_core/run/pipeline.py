@@ -85,7 +85,6 @@ class IncrementalSQLServerParquetPipeline:
         self._reporter = RunReporter(self.config)
         self._warehouse: VersionedWarehouse = warehouse or DuckDbWarehouse(
             destination.path,
-            pipeline=self.config.pipeline_name,
             work_directory=state.state_directory / "work",
             lock_timeout_seconds=destination.lock_timeout_seconds,
             on_wait=lambda message: self._reporter.waiting(message),

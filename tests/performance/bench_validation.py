@@ -75,7 +75,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
         assert pipeline.run().success
         assert pipeline.validate_all_tables(fingerprint="sha256")["valid"]
     files = [sorted(root.glob("lake/*/dbo_t*/data/**/*.parquet"))]
-    house = DuckDbWarehouse(root / "house.duckdb", pipeline="bench", work_directory=root / "work")
+    house = DuckDbWarehouse(root / "house.duckdb", work_directory=root / "work")
     target = config.target_of(table)
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.read_tables([table])[table.name]

@@ -28,7 +28,7 @@ class LocalWarehouse:
         self.root = root
         self.path = root / file_name
         self.work = root / "work"
-        given = {"pipeline": "shop", "work_directory": self.work, **options}
+        given = {"work_directory": self.work, **options}
         self.warehouse = DuckDbWarehouse(self.path, **given)
 
     def file(self, table: pa.Table) -> Path:

@@ -92,7 +92,7 @@ def deliver(tables: Mapping[str, TableFiles], sink: Sink, directory: Path) -> No
         pipeline = dlt.pipeline(PIPELINE, pipelines_dir=str(directory), destination=receive(), dev_mode=False)
         try:
             pipeline.run(resources, loader_file_format="parquet")
-        except Exception as error:
+        except Exception as error:  # dlt wraps what the sink raised: the caller is to see that itself
             if raised:
                 raise raised[0] from error
             raise

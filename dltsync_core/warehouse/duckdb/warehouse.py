@@ -58,13 +58,11 @@ class DuckDbWarehouse:
         self,
         path: Path,
         *,
-        pipeline: str,
         work_directory: Path,
         lock_timeout_seconds: float = 600.0,
         memory_limit_mb: int = MEMORY_LIMIT_MB,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._pipeline = pipeline
         self._work = WorkDirectories(work_directory, path)
         self._file = DatabaseFile(
             path, lock_timeout_seconds=lock_timeout_seconds, memory_limit_mb=memory_limit_mb, on_wait=on_wait
@@ -82,11 +80,12 @@ class DuckDbWarehouse:
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
+        if not requests:
+            return []
         for request in requests:
             self.check_names(request.target, request.schema)
         started = time.perf_counter()
-        named = requests[0].load_id if requests else "none"
-        with self._file.opened() as (connection, catalog), self._work.of_attempt(named) as directory:
+        with self._file.opened() as (connection, catalog), self._work.of_attempt(requests[0].load_id) as directory:
             self._work.sweep(directory)  # we hold the file: nobody else is loading into it now
             with one_transaction(connection):
                 for request in requests:
@@ -97,7 +96,7 @@ class DuckDbWarehouse:
                     _mark(connection, catalog, target, request)
                 checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
             checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
-        seconds = (time.perf_counter() - started) / max(len(requests), 1)
+        seconds = (time.perf_counter() - started) / len(requests)
         return [Loaded(sum(pq.read_metadata(path).num_rows for path in r.files), seconds) for r in requests]
 
     def inspect(

@@ -29,7 +29,7 @@ def scope(key: str) -> Disposition:
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     if request.param == "stand-in":
         return FakeWarehouse()
-    real: Warehouse = DuckDbWarehouse(tmp_path / "w.duckdb", pipeline="contract", work_directory=tmp_path / "work")
+    real: Warehouse = DuckDbWarehouse(tmp_path / "w.duckdb", work_directory=tmp_path / "work")
     return real
 
 

@@ -41,7 +41,7 @@ class Hangar:
                 'CREATE TABLE sales."Carriers" ("Plane" VARCHAR, handle INTEGER, d_from INTEGER, '
                 f'"From" {start}, "To" {end}, "IsLatest" {flag})'
             )
-        warehouse = DuckDbWarehouse(self.path, pipeline="p", work_directory=root / "work")
+        warehouse = DuckDbWarehouse(self.path, work_directory=root / "work")
         target = ScdTarget(TableName("dbo", "Carriers"), TARGET, replace(COLUMNS, spellings=(spelling, None)))
         self.handler = ScdHandler(lambda _: target, warehouse)
 
@@ -230,7 +230,7 @@ def test_tables_whose_history_cannot_be_told_are_named(types: dict[str, str], me
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
-    warehouse = DuckDbWarehouse(tmp_path / "none.duckdb", pipeline="p", work_directory=tmp_path / "work")
+    warehouse = DuckDbWarehouse(tmp_path / "none.duckdb", work_directory=tmp_path / "work")
     with pytest.raises(WarehouseError, match=r"sales\.Carriers"):
         warehouse.revise_versions(TARGET, COLUMNS, lambda _: RepairPlan(), apply=False)
 
