@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from pydantic import BaseModel, Secret, SecretStr
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 HIDDEN = "***"
 
@@ -53,6 +54,8 @@ def names_a_secret(name: str) -> bool:
 def secrets_of(config: BaseModel) -> tuple[str, ...]:
     """Every secret of a config (or a part of it): all that pydantic keeps as `SecretStr` or `Secret`, and what can be quoted from
     within it: the password of a URL, the key in a connection string."""
+    from pydantic import BaseModel, Secret, SecretStr  # `dltsync --help` starts without it
+
     found: list[str] = []
     for name in type(config).model_fields:
         value = getattr(config, name)

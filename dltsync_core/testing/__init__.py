@@ -17,16 +17,8 @@ a server or a driver. The stand-ins obey the same protocols as the real source a
 from __future__ import annotations
 
 from dltsync_core.identity import TableName
-from dltsync_core.testing.source import (
-    FakeSource,
-    FakeTable,
-    FakeView,
-    Row,
-    bit_column,
-    datetime_column,
-    int_column,
-    text_column,
-)
+from dltsync_core.testing.source import FakeSource, FakeView
+from dltsync_core.testing.tables import FakeTable, Row, bit_column, datetime_column, int_column, text_column
 from dltsync_core.testing.warehouse import FakeWarehouse
 
 __all__ = [

@@ -9,14 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import (
-    ColumnFacts,
     DatabaseFacts,
     PartitioningFacts,
     Slot,
@@ -33,60 +30,13 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.evidence import RECENT, STAMPS, UNSTAMPED, signature
 from dltsync_core.plan.keys import stamped_columns
 from dltsync_core.plan.window import window_after
-from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
+from dltsync_core.ranges import Boundary, slots_of
+from dltsync_core.testing.tables import FakeTable, Row, datetime_text, inside, stats_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.collations import TextPair
 from dltsync_core.typemap import TableMapping, map_columns
-from dltsync_core.typemap.column_stats import ColumnStats, Figure, StatsColumn
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping
-
-Row = dict[str, Any]
-"""A row by column name, in the values that Arrow's `to_pylist` gives."""
-
-
-def int_column(name: str, *, nullable: bool = False) -> ColumnFacts:
-    """A column `int`."""
-    return ColumnFacts(name, 0, "int", 4, 10, 0, None, is_nullable=nullable)
-
-
-def bit_column(name: str) -> ColumnFacts:
-    """A column `bit NOT NULL`."""
-    return ColumnFacts(name, 0, "bit", 1, 1, 0, None, is_nullable=False)
-
-
-def text_column(name: str, *, nullable: bool = True) -> ColumnFacts:
-    """A column `nvarchar(50)`."""
-    return ColumnFacts(name, 0, "nvarchar", 100, 0, 0, "Latin1_General_CI_AS", is_nullable=nullable)
-
-
-def datetime_column(name: str, *, nullable: bool = True) -> ColumnFacts:
-    """A column `datetime2(6)`."""
-    return ColumnFacts(name, 0, "datetime2", 8, 26, 6, None, is_nullable=nullable)
-
-
-@dataclass
-class FakeTable:
-    """A table of the source. Change `rows` between runs as an application would."""
-
-    columns: tuple[ColumnFacts, ...]
-    rows: list[Row]
-    primary_key: tuple[str, ...] = ()
-    unique_keys: tuple[tuple[str, ...], ...] = ()
-    partition_column: str | None = None
-    """An `int` column; None: the table is not partitioned."""
-    boundaries: list[int | None] = field(default_factory=list)
-    """Of the partition function, ascending; None is NULL."""
-    side: Side = "right"
-    """Whether a boundary belongs to the partition on its right or on its left."""
-
-
-def inside(range_: PartitionRange, value: int | None) -> bool:
-    """Whether a slot holds a value, as SQL Server would say."""
-    if value is None:
-        return range_.holds_null
-    low = float("-inf") if range_.lower is None or range_.lower.text is None else float(range_.lower.text)
-    high = float("inf") if range_.upper is None else (float(range_.upper.text) if range_.upper.text else float("-inf"))
-    return low <= value < high if range_.side == "right" else low < value <= high
 
 
 class FakeSource:
@@ -204,13 +154,15 @@ class FakeView:
         self._source.ask(f"probe {facts.name}")
         self._source.watermarks.append(committed_watermark)
         rows, column = self._rows[facts.name], table.last_modified_column
-        high = max((_text(row[column]) for row in rows if row[column] is not None), default=None)
+        high = max((datetime_text(row[column]) for row in rows if row[column] is not None), default=None)
         window = window_after(committed_watermark, high, type_name="datetime2", lag_seconds=table.lag_seconds)
         keys = [mapping.column(name) for name in stamped_columns(facts, table)]
         named = {STAMPS: _digested(rows, [key for key in keys if key is not None])}
         if committed_watermark is not None:
-            recent = [r for r in rows if r[column] is not None and (window.low or "") < _text(r[column])]
-            named[RECENT] = _digested([r for r in recent if _text(r[column]) <= committed_watermark], mapping.columns)
+            recent = [r for r in rows if r[column] is not None and (window.low or "") < datetime_text(r[column])]
+            named[RECENT] = _digested(
+                [r for r in recent if datetime_text(r[column]) <= committed_watermark], mapping.columns
+            )
         unstamped = [row for row in rows if row[column] is None]
         if unstamped:
             named[UNSTAMPED] = _digested(unstamped, mapping.columns)
@@ -292,11 +244,7 @@ class FakeView:
             return list(rows)
         name = unit.window_column.name
         low, high = unit.window_low or "", unit.window_high or "9"
-        return [row for row in rows if row[name] is None or low < _text(row[name]) <= high]
-
-
-def _text(value: datetime | None) -> str:
-    return "" if value is None else value.isoformat(sep=" ", timespec="microseconds")
+        return [row for row in rows if row[name] is None or low < datetime_text(row[name]) <= high]
 
 
 def _digested(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> str:
@@ -312,20 +260,6 @@ def _digest(rows: Sequence[Row]) -> str:
 def batches_of(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa.RecordBatch]:
     schema = pa.schema([column.field for column in columns])
     return [pa.RecordBatch.from_pylist([{n: row[n] for n in schema.names} for row in rows], schema=schema)]
-
-
-def stats_of(rows: Sequence[Row], columns: Sequence[StatsColumn]) -> ColumnStats:
-    """What `Warehouse.column_stats` and `View.column_stats` give for these rows; datetimes have six decimals."""
-    figures: dict[str, dict[str, str | None]] = {}
-    for column in columns:
-        values = [value for row in rows if (value := row.get(column.name)) is not None]
-        figures[column.name] = {"nulls": str(len(rows) - len(values))}
-        if Figure.TOTAL in column.figures:
-            figures[column.name]["sum"] = str(sum(values))
-        if Figure.LOW in column.figures:
-            figures[column.name]["min"] = _text(min(values)) if values else None
-            figures[column.name]["max"] = _text(max(values)) if values else None
-    return ColumnStats(len(rows), figures)
 
 
 def _keyed(bucketed: BucketedUnit) -> RowKeySpec:

@@ -18,7 +18,7 @@ from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import Target
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
-from dltsync_core.testing.source import Row, inside, stats_of
+from dltsync_core.testing.tables import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 
