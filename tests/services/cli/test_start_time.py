@@ -29,8 +29,8 @@ HEAVY = {
     "sqlalchemy",
     "structlog",
 }
-"""Typer itself imports pydantic for the help of a command with parameters; the models of the config are ours, and only commands need
-them."""
+"""Typer itself imports pydantic for the help of a command with parameters. The models of the config are ours: only commands
+need them."""
 
 COMPLETION = {"_DLTSYNC_COMPLETE": "complete_bash", "COMP_WORDS": "dltsync re", "COMP_CWORD": "1"}
 
