@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -14,9 +15,6 @@ from dltsync_core.identity import TableName
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import TYPE_CHECKING
 
 
 def _as_text(value: Any) -> Any:
