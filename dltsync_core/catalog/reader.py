@@ -60,12 +60,14 @@ def read_database(session: Session) -> DatabaseFacts:
     )
 
 
+def list_tables(session: Session) -> list[TableName]:
+    """Every user table that this login may see, by name."""
+    return sorted(TableName(o.name.schema, o.name.table) for o in _objects(session) if o.type == "U")
+
+
 def read_tables(session: Session, names: Iterable[TableName], database: str) -> dict[TableName, TableFacts]:
     """Facts of every named table, keyed by the name as given. Raises TableNotFound, CatalogError."""
-    objects = [
-        ObjectFacts(TableName(row["schema_name"], row["object_name"]), row["object_id"], row["type"].strip())
-        for row in _ask(session, "objects")
-    ]
+    objects = _objects(session)
     found = {name: resolve_name(name, objects, database) for name in names}
     ids = sorted({o.object_id for o in found.values()})
     columns_rows = _query_ids(session, "columns", ids)
@@ -106,6 +108,13 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
         )
 
     return {wanted: facts(o.name, o.object_id) for wanted, o in found.items()}
+
+
+def _objects(session: Session) -> list[ObjectFacts]:
+    return [
+        ObjectFacts(TableName(row["schema_name"], row["object_name"]), row["object_id"], row["type"].strip())
+        for row in _ask(session, "objects")
+    ]
 
 
 def _query_ids(session: Session, name: str, ids: Sequence[int]) -> list[Row]:

@@ -22,6 +22,7 @@ from dltsync_core.cli.options import (
     PartitionsOption,
     TablesOption,
 )
+from dltsync_core.cli.setup import init
 from dltsync_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def _root(
     ] = False,
 ) -> None:
     """The options of `dltsync` itself."""
+
+
+app.command()(init)
 
 
 @app.command()

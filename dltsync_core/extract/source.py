@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
-from dltsync_core.catalog.reader import read_database, read_tables
+from dltsync_core.catalog.reader import list_tables, read_database, read_tables
 from dltsync_core.config import (
     DatabaseConfig,
     PartitionTableConfig,
@@ -77,6 +77,24 @@ class SqlServerSource:
         for table in tables:
             check_against_catalogue(found[table.name], table)
         return found
+
+    def list_tables(self) -> list[TableName]:
+        """Every table of the database that this login may see. Raises ConnectError."""
+
+        def read() -> list[TableName]:
+            with control_session(self.database) as session:
+                return list_tables(session)
+
+        return run_with_retries(read, self._budget)
+
+    def read_facts(self, names: Sequence[TableName]) -> dict[TableName, TableFacts]:
+        """Facts of tables that no config names yet, by the catalogue's names. Raises CatalogError, ConnectError."""
+
+        def read() -> dict[TableName, TableFacts]:
+            with control_session(self.database) as session:
+                return read_tables(session, names, self.database.database)
+
+        return run_with_retries(read, self._budget)
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
         """The mapping of the table's columns (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""

@@ -42,6 +42,7 @@ ROOMS = (
     "validate",
     "state",
     "run",
+    "proposal",
     "testing",
     "logging",
     "cli",

@@ -1,0 +1,1 @@
+"""A config proposed from a database's catalogue, for `dltsync init`."""
