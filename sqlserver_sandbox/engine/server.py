@@ -29,7 +29,9 @@ class DuckDbEngine:
     version = (16, 0, 4135)
     """SQL Server 2022; features newer than that are refused."""
 
-    def __init__(self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False, threads: int | None = None) -> None:
+    def __init__(
+        self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False, threads: int | None = None
+    ) -> None:
         self.server_name = "SANDBOX"
         self._users = {name.lower(): password for name, password in users.items()}
         self._store = Store(data, threads=threads)

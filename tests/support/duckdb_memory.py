@@ -11,7 +11,7 @@ import duckdb
 
 @contextmanager
 def empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Without tables, and with the usual settings. It is one per process: opening one takes longer than an example's statements."""
+    """Without tables, and with the usual settings. It is one per process: opening takes longer than an example's statements."""
     connection = _opened()
     try:
         yield connection

@@ -1,7 +1,8 @@
 """The tests' temporary files stand in memory where there is room for them: no test waits for a disk to confirm what it wrote.
 
-A run commits to SQLite and DuckDB, and publishes files, tens of thousands of times, and each time the disk confirms. No test cuts the power,
-so none depends on that; what a killed process leaves is the same in memory. Setting TMPDIR, or `--basetemp`, is a choice that stays.
+A run commits to SQLite and DuckDB, and publishes files, tens of thousands of times, and each time the disk confirms. No test cuts
+the power, so none depends on that; what a killed process leaves is the same in memory. A given TMPDIR or
+`--basetemp` counts.
 """
 
 from __future__ import annotations

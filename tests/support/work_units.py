@@ -1,7 +1,7 @@
 """How pytest-xdist divides the tests among its processes (`--dist loadgroup`).
 
-Tests are handed out one by one, each to the process that is free. Tests over a fixture of their module stay together: else each process
-would make that fixture, and a shop that was loaded once for ten tests would be loaded twice.
+Tests are handed out one by one, each to the process that is free. Tests over a fixture of their module stay together: else each
+process would make that fixture, and a shop that was loaded once for ten tests would be loaded twice.
 """
 
 from __future__ import annotations
