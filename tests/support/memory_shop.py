@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
@@ -157,24 +157,33 @@ class MemoryShop:
 
 def loaded_shop(root: Path) -> MemoryShop:
     """A shop after its first run: a copy of one that is loaded once per process, since copying takes a fraction of the run."""
-    model = _loaded_once()[0]
+    model, files = _loaded_once()
+    for name, (content, modified) in files.items():
+        path = root / name
+        if content is None:
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.write_bytes(content)
+            os.utime(path, ns=(modified, modified))
     made = MemoryShop(root)
-    shutil.copytree(model.root, root, dirs_exist_ok=True)
     made.source = deepcopy(model.source)
-    for name, value in vars(model.warehouse).items():
-        if not name.startswith("_"):
-            setattr(made.warehouse, name, deepcopy(value))
+    for attribute, value in vars(model.warehouse).items():
+        if not attribute.startswith("_"):
+            setattr(made.warehouse, attribute, deepcopy(value))
     return made
 
 
 @cache
-def _loaded_once() -> tuple[MemoryShop, tempfile.TemporaryDirectory[str]]:
-    """With the directory that goes when the process ends."""
-    directory = tempfile.TemporaryDirectory(prefix="dltsync-shop-")
-    model = MemoryShop(Path(directory.name))
-    result = model.run()
-    assert result.success, result["errors"]
-    return model, directory
+def _loaded_once() -> tuple[MemoryShop, dict[str, tuple[bytes | None, int]]]:
+    """With what is below its root, directories first: content (None for a directory) and time, in nanoseconds."""
+    with tempfile.TemporaryDirectory(prefix="dltsync-shop-") as directory:
+        model = MemoryShop(Path(directory))
+        result = model.run()
+        assert result.success, result["errors"]
+        return model, {
+            str(path.relative_to(directory)): (path.read_bytes() if path.is_file() else None, path.stat().st_mtime_ns)
+            for path in sorted(Path(directory).rglob("*"))
+        }
 
 
 def ordered(rows: Sequence[Row]) -> list[str]:
