@@ -11,6 +11,8 @@ PYTEST = -m pytest -n 2 --dist loadgroup --max-worker-restart 0
 # Libraries that phone home are told not to, here and in the package itself.
 export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
+# Where this is set, each process that a test starts compiles thousands of modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt lint format types lock audit clean

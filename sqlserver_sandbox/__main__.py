@@ -28,11 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Blocked before any thread exists, so that sigwait below receives them and no thread dies of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     data: Path = asked.data
+    if asked.threads is not None and asked.threads < 1:
+        _complain(f"--threads {asked.threads}: write 1 or more")
+        return 2
     try:
         data.mkdir(parents=True, exist_ok=True)
         tls = tls_context(data / "tls") if asked.tls else None
         faults = _injector(asked)
-        engine = DuckDbEngine(data, {asked.user: _password(asked.user)}, allows_canned=asked.allow_canned)
+        users = {asked.user: _password(asked.user)}
+        engine = DuckDbEngine(data, users, allows_canned=asked.allow_canned, threads=asked.threads)
     except PlanError as error:
         _complain(f"--faults {asked.faults}: {error}")
         return 2
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="directory of the databases; made if missing")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument("--host", default=HOST, help=f"only {HOST}")
+    parser.add_argument("--threads", type=int, help="cores that statements may use (default: all of them)")
     parser.add_argument("--tls", action="store_true", help="offer encryption with a self-signed certificate")
     parser.add_argument("--user", default="sa", help=f"the one login (default sa); password from {PASSWORD_VARIABLE}")
     parser.add_argument("--faults", type=Path, help="misbehave as this JSON file says (docs/sandbox.md, Faults)")

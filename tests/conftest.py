@@ -13,6 +13,8 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
+    "tests.support.temporary_files",
+    "tests.support.work_units",
     "tests.support.processes",
     "tests.support.sandbox_server",
     "tests.support.fault_control",

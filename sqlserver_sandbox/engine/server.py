@@ -21,6 +21,7 @@ FIRST_SPID = 51
 
 class DuckDbEngine:
     """A stand-in server over `data`. `users` maps login names to passwords; every login owns every database.
+    `threads` is how many cores its statements may use; None means all of them.
 
     Raises OSError when the directory cannot be used.
     """
@@ -28,10 +29,12 @@ class DuckDbEngine:
     version = (16, 0, 4135)
     """SQL Server 2022; features newer than that are refused."""
 
-    def __init__(self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False) -> None:
+    def __init__(
+        self, data: Path, users: Mapping[str, str], *, allows_canned: bool = False, threads: int | None = None
+    ) -> None:
         self.server_name = "SANDBOX"
         self._users = {name.lower(): password for name, password in users.items()}
-        self._store = Store(data)
+        self._store = Store(data, threads=threads)
         self._canned = CannedAnswers(allowed=allows_canned)
         self._spids = itertools.count(FIRST_SPID)
         self._sessions: set[DuckDbSession] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -22,38 +23,53 @@ from tests.dagster.sandbox_location import (
 from tests.support.sandbox_server import SandboxServer
 
 
+@contextmanager
+def loaded_location(sandbox: SandboxServer, root: Path) -> Iterator[SandboxLocation]:
+    """A location that has executed what its sensors first asked for."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = SandboxLocation(sandbox, root, instance)
+        try:
+            made.execute(made.look())
+            yield made
+        finally:
+            made.connection.close()
+
+
 @pytest.fixture
 def real(sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxLocation]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = SandboxLocation(sandbox, tmp_path, instance)
-        yield shop
-        shop.connection.close()
+    with loaded_location(sandbox, tmp_path) as made:
+        yield made
 
 
-def test_the_sensors_bring_everything_over_and_then_keep_quiet(real: SandboxLocation) -> None:
-    real.execute(real.look())
-    assert real.look() == []
-    assert real.warehouse("SELECT No, Note FROM warehouse.Orders ORDER BY No") == [
+@pytest.fixture(scope="module")
+def unchanged(sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLocation]:
+    """For the tests that change nothing in it and execute nothing."""
+    with loaded_location(sandbox, tmp_path_factory.mktemp("unchanged")) as made:
+        yield made
+
+
+def test_the_sensors_bring_everything_over_and_then_keep_quiet(unchanged: SandboxLocation) -> None:
+    assert unchanged.look() == []
+    assert unchanged.warehouse("SELECT No, Note FROM warehouse.Orders ORDER BY No") == [
         (1, "a"),
         (2, "b"),
         (150, "c"),
         (250, "d"),
     ]
-    assert real.warehouse("SELECT Name FROM warehouse.Countries ORDER BY Code") == [("Schweiz",), ("日本",)]
-    assert real.instance.get_materialized_partitions(ORDERS) == {"(-inf,100)", "[100,200)", "[200,+inf)"}
-    assert real.warehouse("SELECT No FROM warehouse.Shipments ORDER BY No") == [(1,), (2,), (3,), (4,)]
-    assert real.instance.get_materialized_partitions(SHIPMENTS) == {
+    assert unchanged.warehouse("SELECT Name FROM warehouse.Countries ORDER BY Code") == [("Schweiz",), ("日本",)]
+    assert unchanged.instance.get_materialized_partitions(ORDERS) == {"(-inf,100)", "[100,200)", "[200,+inf)"}
+    assert unchanged.warehouse("SELECT No FROM warehouse.Shipments ORDER BY No") == [(1,), (2,), (3,), (4,)]
+    assert unchanged.instance.get_materialized_partitions(SHIPMENTS) == {
         "(-inf,2024-01-31]",
         "(2024-01-31,2024-02-29]",
         "(2024-02-29,2024-03-31]",
         "(2024-03-31,+inf)",
     }
-    assert real.warehouse("SELECT Name FROM warehouse.Suppliers") == [("Bob",)]
-    assert real.warehouse("SELECT count(*) FROM warehouse.Currencies") == [(3,)]
+    assert unchanged.warehouse("SELECT Name FROM warehouse.Suppliers") == [("Bob",)]
+    assert unchanged.warehouse("SELECT count(*) FROM warehouse.Currencies") == [(3,)]
 
 
 def test_only_what_changed_is_read(real: SandboxLocation) -> None:
-    real.execute(real.look())
     real.connection.execute("UPDATE dbo.Orders SET Note = N'changed' WHERE No = 150")
     real.connection.execute("UPDATE dbo.Shipments SET No = 33 WHERE No = 3")
     real.connection.execute("UPDATE dbo.Countries SET Name = N'Suisse' WHERE Code = 'CH'")
@@ -70,7 +86,6 @@ def test_only_what_changed_is_read(real: SandboxLocation) -> None:
 
 
 def test_a_split_is_followed_in_boundary_order(real: SandboxLocation) -> None:
-    real.execute(real.look())
     real.connection.execute("ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]")
     real.connection.execute("ALTER PARTITION FUNCTION pf() SPLIT RANGE (2)")
     real.execute(real.look())
@@ -86,16 +101,15 @@ def test_a_split_is_followed_in_boundary_order(real: SandboxLocation) -> None:
     assert real.look() == []
 
 
-def test_a_load_shows_columns_with_their_declared_types(real: SandboxLocation) -> None:
-    real.execute(real.look())
-    schema = real.metadata(COUNTRIES)["dagster/column_schema"]
+def test_a_load_shows_columns_with_their_declared_types(unchanged: SandboxLocation) -> None:
+    schema = unchanged.metadata(COUNTRIES)["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
     assert [(c.name, c.description, c.constraints.nullable) for c in schema.columns] == [
         ("Code", "char(2); lossless; blank-padded to its length, as stored", False),
         ("Name", "nvarchar(40); lossless; half of a surrogate pair stops the load", False),
     ]
-    assert real.metadata(COUNTRIES)["dltsync/lossy_columns"] == {}
-    contracts = real.metadata(COUNTRIES)["dltsync/column_contracts"]
+    assert unchanged.metadata(COUNTRIES)["dltsync/lossy_columns"] == {}
+    contracts = unchanged.metadata(COUNTRIES)["dltsync/column_contracts"]
     assert isinstance(contracts, dict)
     assert contracts["Name"]["sql_type"] == "nvarchar(40)"
     assert contracts["Name"]["lossless"] is True
@@ -104,7 +118,6 @@ def test_a_load_shows_columns_with_their_declared_types(real: SandboxLocation) -
 def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(
     real: SandboxLocation,
 ) -> None:
-    real.execute(real.look())
     assert {key: one.passed for key, one in real.validate(fingerprint="sha256").items()} == dict.fromkeys(
         ("(-inf,100)", "[100,200)", "[200,+inf)", None), True
     )
@@ -127,12 +140,11 @@ def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_lo
     assert real.validate("[100,200)")["[100,200)"].passed
 
 
-def test_a_load_shows_what_it_compared(real: SandboxLocation) -> None:
-    real.execute(real.look())
+def test_a_load_shows_what_it_compared(unchanged: SandboxLocation) -> None:
     said = [
         record.get_dagster_event().asset_check_evaluation_data
-        for run in real.instance.get_runs()
-        for record in real.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        for run in unchanged.instance.get_runs()
+        for record in unchanged.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     ]
     (first,) = [one for one in said if (one.check_name, one.partition) == ("row_counts", "(-inf,100)")]
     assert first.description == (
@@ -141,19 +153,17 @@ def test_a_load_shows_what_it_compared(real: SandboxLocation) -> None:
     assert "`Note`" in str(first.metadata["dltsync/columns"].value)
 
 
-def test_no_event_holds_the_password(real: SandboxLocation) -> None:
-    real.execute(real.look())
-    for run in real.instance.get_runs():
-        assert real.secret not in str(real.instance.all_logs(run.run_id))
+def test_no_event_holds_the_password(unchanged: SandboxLocation) -> None:
+    for run in unchanged.instance.get_runs():
+        assert unchanged.secret not in str(unchanged.instance.all_logs(run.run_id))
 
 
-def test_versions_are_checked_in_the_warehouse(real: SandboxLocation) -> None:
-    real.execute(real.look())
-    runs = real.instance.get_runs()
+def test_versions_are_checked_in_the_warehouse(unchanged: SandboxLocation) -> None:
+    runs = unchanged.instance.get_runs()
     evaluations = [
         record.get_dagster_event().asset_check_evaluation_data
         for run in runs
-        for record in real.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        for record in unchanged.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     ]
     assert {(e.asset_key, e.check_name, e.passed) for e in evaluations} == {
         *((table, check, True) for table in ALL_TABLES for check in ("row_counts", "schema")),

@@ -338,7 +338,7 @@ def test_a_wrong_password_is_told_and_never_shown(shop: ServerShop) -> None:
     "nothing was written",
 )
 def test_a_server_that_does_not_answer_is_told(shop: ServerShop) -> None:
-    shop.database.update(port=1, connection_timeout=3)
+    shop.database.update(port=1, connection_timeout=1)
     with pytest.raises(ServerUnreachable, match=":1"):
         shop.run()
 

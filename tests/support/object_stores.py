@@ -40,6 +40,9 @@ SERVICES = Path(__file__).resolve().parents[2] / ".services"
 """Where scripts/test_services.sh puts what is no Python package."""
 
 
+_drivers: dict[tuple[str, str], Any] = {}
+
+
 @dataclass(frozen=True)
 class Bucket:
     """A bucket (in Azure's word: a container), and what a driver needs to get at it."""
@@ -54,7 +57,6 @@ class Bucket:
     """What the driver raises when a request got no answer."""
     busy: Callable[[], Exception] = field(repr=False)
     """What it raises when the store answered 503."""
-    _seen_by: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
@@ -66,10 +68,11 @@ class Bucket:
 
     @property
     def files(self) -> Any:
-        """Somebody else's look at it: what he sees is what is there."""
-        if "files" not in self._seen_by:
-            self._seen_by["files"] = self.driver(**self.options, use_listings_cache=False, skip_instance_cache=True)
-        return self._seen_by["files"]
+        """A driver beside the product's own, without a cache: what it sees is what is there."""
+        at = (self.scheme, self.endpoint)
+        if at not in _drivers:  # one for all buckets: to make one takes longer than a dozen requests
+            _drivers[at] = self.driver(**self.options, use_listings_cache=False, skip_instance_cache=True)
+        return _drivers[at]
 
     def names(self) -> list[str]:
         """Everything in the bucket."""

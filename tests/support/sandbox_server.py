@@ -63,6 +63,8 @@ class SandboxServer:
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "sqlserver_sandbox", "--data", str(self.folder / "data")]
         command += ["--port", str(self.port), "--user", self.user, "--ready-file", str(ready)]
+        # The tests' statements are small: handing them to a thread for each core costs more than running them.
+        command += ["--threads", "1"]
         command += [*(["--tls"] if self.tls else []), *self.arguments]
         try:
             with self.log.open("ab") as log:

@@ -25,9 +25,9 @@ class Connection:
         self._raw = raw
 
     @classmethod
-    def open(cls) -> Connection:
-        """A new instance, in memory, with the functions and macros that the sandbox's SQL uses."""
-        raw = duckdb.connect()
+    def open(cls, threads: int | None = None) -> Connection:
+        """A new instance, in memory, with the functions and macros that the sandbox's SQL uses. None: a thread for each core."""
+        raw = duckdb.connect(config={} if threads is None else {"threads": threads})
         raw.execute("SET preserve_insertion_order = true")
         kernels.register(raw)
         macros.register(raw)

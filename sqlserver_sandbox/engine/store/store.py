@@ -19,9 +19,9 @@ MASTER = "master"
 class Store:
     """Shared by all sessions of one engine."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, threads: int | None = None) -> None:
         self.data = data
-        self.root = Connection.open()
+        self.root = Connection.open(threads)
         self.locks = Locks()
         self.commit_mutex = threading.RLock()
         """Held while a transaction commits, while a statement's snapshot begins, and while databases come and go."""

@@ -23,6 +23,7 @@ from dltsync_core.ranges import Boundary, PartitionRange, Side, parse_key, slots
 from dltsync_core.typemap.column_stats import ColumnStats, Figure, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping
 from tests.core.duckdb.partition_columns import FAMILIES, Family, column, raw_type
+from tests.support.duckdb_memory import empty_database
 
 RELATION = q.qualified("memory", "main", "t")
 
@@ -74,7 +75,7 @@ def test_each_units_summary_is_that_of_its_rows_alone(
     starts = starts_of(asked)
     assert starts is not None
     with (
-        duckdb.connect(":memory:") as connection,
+        empty_database() as connection,
         mock.patch.object(parting, "UNITS_PER_STATEMENT", most),
     ):
         filled(connection, family, values)

@@ -24,6 +24,7 @@ from tests.core.duckdb.partition_columns import (
     column,
     raw_type,
 )
+from tests.support.duckdb_memory import empty_database
 
 
 def slot_of(value: int | None, boundaries: Sequence[int | None], side: Side) -> int:
@@ -59,7 +60,7 @@ def _slots_in_duckdb(family: Family, values: Sequence[int | None], ranges: Seque
     )
     table = pa.table({"n": range(len(values)), family.column.name: stored})
     conditions = [duckdb_condition(scope_for(family.column, family.arrow, [range_])) for range_ in ranges]
-    with duckdb.connect(":memory:") as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'America/New_York'")
         connection.register("arriving", table)
         kind = duckdb_type(family.arrow)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dltsync_core.run.context import RunContext
-from tests.support.memory_shop import MemoryShop
+from tests.support.memory_shop import MemoryShop, loaded_shop
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def place(tmp_path: Path) -> MemoryShop:
 
 
 @pytest.fixture
-def synced(place: MemoryShop) -> MemoryShop:
-    assert place.run().success
-    place.source.asked.clear()
-    return place
+def synced(tmp_path: Path) -> MemoryShop:
+    shop = loaded_shop(tmp_path)
+    shop.source.asked.clear()
+    return shop
 
 
 @pytest.fixture

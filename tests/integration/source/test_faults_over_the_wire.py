@@ -87,7 +87,7 @@ def test_nobody_there(sandbox: SandboxServer, way: Callable[[SqlServerSource], A
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(ServerUnreachable) as caught:
-        way(_source(sandbox, port=port))
+        way(_source(sandbox, port=port, connection_timeout=1))
     assert f"127.0.0.1:{port}" in str(caught.value)
     assert f"127.0.0.1 refused: nothing listens at port {port}" in str(caught.value)
     assert "TCP/IP is enabled" in str(caught.value)

@@ -28,6 +28,12 @@ def test_it_serves_no_address_but_loopback(tmp_path: Path) -> None:
     assert "serves 127.0.0.1 only" in done.stderr
 
 
+def test_it_refuses_to_run_on_no_core(tmp_path: Path) -> None:
+    done = run("--data", str(tmp_path), "--threads", "0")
+    assert done.returncode == 2
+    assert done.stderr == "sqlserver_sandbox: --threads 0: write 1 or more\n"
+
+
 def test_a_taken_port_is_told_without_a_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run("--data", str(tmp_path), "--port", str(taken.getsockname()[1]))

@@ -13,7 +13,7 @@ USERS = {"sa": "Pass-w0rd"}
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[DuckDbEngine]:
-    engine = DuckDbEngine(tmp_path / "data", USERS)
+    engine = DuckDbEngine(tmp_path / "data", USERS, threads=1)
     yield engine
     engine.close()
 
@@ -36,6 +36,6 @@ def client(connect: Callable[..., Client]) -> Client:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """One session for a module's tests that only ask for values."""
-    engine = DuckDbEngine(tmp_path_factory.mktemp("shared"), USERS)
+    engine = DuckDbEngine(tmp_path_factory.mktemp("shared"), USERS, threads=1)
     yield Client(engine.login(user="sa", password="Pass-w0rd", database="", application="test", host="here"))
     engine.close()

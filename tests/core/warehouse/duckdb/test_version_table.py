@@ -23,6 +23,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tests.support.duckdb_memory import empty_database
 
 COLUMNS = VersionColumns(("Plane", "handle"), "From", "To", "IsLatest")
 TARGET = ("sales", "Carriers")
@@ -253,7 +254,7 @@ def test_duckdb_suspects_every_key_that_breaks_a_rule(rows: Sequence[tuple[str, 
         seen.extend(shown)
         return plan_repair(shown)
 
-    with duckdb.connect(":memory:") as connection:
+    with empty_database() as connection:
         connection.execute(
             'CREATE TABLE t ("Plane" VARCHAR, handle INTEGER, "From" DATE, "To" DATE, "IsLatest" BOOLEAN)'
         )
@@ -303,7 +304,7 @@ def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, tex
         seen.extend(shown)
         return plan_repair(shown, columns)
 
-    with duckdb.connect(":memory:") as connection:
+    with empty_database() as connection:
         connection.execute('CREATE TABLE t (spelt VARCHAR, rowid_ INTEGER, d_like DATE, "To" DATE, number BOOLEAN)')
         for text in texts:
             connection.execute("INSERT INTO t VALUES (?, NULL, '2020-01-01', '2020-01-02', FALSE)", [text])

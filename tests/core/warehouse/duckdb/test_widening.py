@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from dltsync_core.errors import DriftError
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.port import TableInspection
+from tests.support.duckdb_memory import empty_database
 from tests.support.local_warehouse import TARGET, LocalWarehouse, one_row
 from tests.support.table_facts import column
 
@@ -58,7 +58,7 @@ def test_every_decimal_of_the_narrower_type_survives_in_duckdb(one: str, other: 
     precision, scale = (int(part) for part in one[8:-1].split(","))
     digits = data.draw(st.integers(-(10**precision) + 1, 10**precision - 1))
     value = Decimal(digits).scaleb(-scale) if precision < 28 else Decimal(f"{digits}E-{scale}")
-    with duckdb.connect(":memory:") as connection:
+    with empty_database() as connection:
         row = connection.execute(f"SELECT CAST(CAST(? AS {one}) AS {wider})", [f"{value:f}"]).fetchone()
     assert row is not None
     assert row[0] == value
