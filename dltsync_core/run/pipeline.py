@@ -117,8 +117,7 @@ class IncrementalSQLServerParquetPipeline:
         started = time.perf_counter()
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=True)
-        self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
-        with self._context(on_event, run_id=run_id, writable=True) as context:
+        with self._source.kept_open(), self._checked_context(on_event, run_id=run_id) as context:
             prepare_state(context)
             options = self._intent(full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift)
             try:
@@ -308,6 +307,7 @@ class IncrementalSQLServerParquetPipeline:
     @contextmanager
     def _context(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[RunContext]:
         with ExitStack() as stack:
+            stack.enter_context(self._source.kept_open())
             self._reporter, stop = RunReporter(self.config, sink), threading.Event()
             ledger = stack.enter_context(self._ledger(writable=writable, stop=stop))
             run_id = run_id or new_run_id()
@@ -328,6 +328,13 @@ class IncrementalSQLServerParquetPipeline:
                 run_id=run_id,
                 stop=stop,
             )
+
+    @contextmanager
+    def _checked_context(self, sink: EventSink, *, run_id: str | None) -> Iterator[RunContext]:
+        """To write, with a source that answers: who cannot log in leaves no trace on the disk."""
+        self._source.check()
+        with self._context(sink, run_id=run_id, writable=True) as context:
+            yield context
 
     @contextmanager
     def _alone(self, scd: ScdTarget) -> Iterator[None]:

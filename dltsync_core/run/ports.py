@@ -75,6 +75,9 @@ class View(Protocol):
 class Source(Protocol):
     """The source database. See `extract.source.SqlServerSource`."""
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """For the block connections stay open between uses, one user at a time, and are closed with it."""
+
     def check(self) -> DatabaseFacts: ...
 
     def read_tables(self, tables: Sequence[TableConfig]) -> Mapping[TableName, TableFacts]: ...

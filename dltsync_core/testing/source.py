@@ -111,6 +111,11 @@ class FakeSource:
         self.during_extract: Callable[[], None] | None = None
         """Called after every batch of an extract, for example to change rows while they are read."""
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Changes nothing: there are no connections."""
+        yield
+
     def check(self) -> DatabaseFacts:
         """The facts of the database. Raises `unreachable`."""
         if self.unreachable is not None:
