@@ -1,8 +1,9 @@
 """Sessions that stay open between uses: a run logs in once per worker, not once per unit.
 
-A session goes back to its pool only when nothing went wrong on it, with its settings as they were after the login; after any error,
-and when its use was broken off, it is closed. An idle session may have ended at the server meanwhile: its next user finds that with
-the first thing it asks, and logs in anew. Sessions stay open inside `kept_open` alone, and are closed with its end.
+A session goes back to its pool only when nothing went wrong on it, with its settings as they were after the login; after any
+error, and when its use was broken off, it is closed. An idle session may have ended at the server meanwhile: its next user
+finds that with the first thing it asks, and logs in anew. Sessions stay open inside `kept_open` alone, and are closed with its
+end.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class SessionPool(Generic[S]):
                 close_quietly(session)
 
     def take(self, first: Callable[[S], R]) -> tuple[S, R]:
-        """A session and what `first` returned with it. An idle session on which `first` finds the connection broken is replaced by a
-        new one, once. Raises what `first` raises and what a login raises; then no session is left open."""
+        """A session and what `first` returned with it. An idle session on which `first` finds the connection broken is
+        replaced by a new one, once. Raises what `first` raises and what a login raises; then no session is left open."""
         session = self._take_idle()
         if session is not None:
             try:

@@ -92,8 +92,8 @@ class SqlServerSource:
 
     @contextmanager
     def read_view(self, *, ceiling: bool = False) -> Iterator[ReadView]:
-        """A consistent view of the database on a connection of its own. One attempt. With `ceiling` it reads the lowest rowversion
-        of open transactions first, which the probe of a table with a rowversion watermark needs."""
+        """A consistent view of the database on a connection of its own. One attempt. With `ceiling` it reads the lowest
+        rowversion of open transactions first, which the probe of a table with a rowversion watermark needs."""
         with open_view(self._data, self.database, self.processing, ceiling=ceiling) as view:
             yield view
 

@@ -31,7 +31,7 @@ from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.housekeeping import check_names, check_places, cleanup_warehouse, prepare_state
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
-from dltsync_core.run.planning.probe import partition_keys_of, probe_units
+from dltsync_core.run.planning.probes import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables

@@ -15,8 +15,8 @@ from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, with_unit_lock
 from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
-from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.run.planning.table import plan_table, read_facts, resolve_table
+from dltsync_core.run.planning.resolved import ResolvedTable, read_facts, resolve_table
+from dltsync_core.run.planning.table import plan_table
 from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.state.lease_rows import Lease
 
@@ -62,7 +62,7 @@ def _recover(
     deep: bool,
     answer: Answer | None,
 ) -> dict[str, Any]:
-    warehouse = WarehouseInspection(context, resolved)  # nothing here writes to it
+    warehouse = WarehouseInspection(context, [resolved])  # nothing here writes to it
 
     def inspected(deep: bool = False) -> ReconciledTable:
         committed_units = context.ledger.committed_units(resolved.name)

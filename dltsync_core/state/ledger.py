@@ -88,18 +88,32 @@ class Ledger:
 
     def committed_units(self, table: TableName) -> CommittedUnits:
         """Live committed units and generations of one table, spelt exactly so."""
-        found = self._select(
-            sa.select(committed_units).where(
-                committed_units.c.pipeline == self._pipeline,
-                committed_units.c.schema_name == table.schema,
-                committed_units.c.table_name == table.table,
+        return self.committed_units_of([table])[table]
+
+    def committed_units_of(self, tables: Sequence[TableName]) -> dict[TableName, CommittedUnits]:
+        """Live committed units and generations of each of these tables, in one transaction."""
+        rows: dict[tuple[str, str, str], list[sa.Row[Any]]] = {}
+        names = sorted({table.table for table in tables})
+        if self.store.exists:
+            for row in self.store.read(lambda connection: self._of_tables_called(connection, names)):
+                rows.setdefault((row.pipeline, row.schema_name, row.table_name), []).append(row)
+        # By the exact name: a store on SQL Server, made before its columns had a collation of their own, may take others for it.
+        found = {table: rows.get((self._pipeline, table.schema, table.table), []) for table in tables}
+        return {
+            table: CommittedUnits(
+                live={row.unit: _committed_unit(row) for row in of_table if row.is_live},
+                generations={row.unit: row.generation for row in of_table},
             )
-        )
-        rows = self._exactly(found, table)
-        return CommittedUnits(
-            live={row.unit: _committed_unit(row) for row in rows if row.is_live},
-            generations={row.unit: row.generation for row in rows},
-        )
+            for table, of_table in found.items()
+        }
+
+    def _of_tables_called(self, connection: sa.Connection, names: Sequence[str]) -> list[sa.Row[Any]]:
+        statement = sa.select(committed_units).where(committed_units.c.pipeline == self._pipeline)
+        return [
+            row
+            for part in parts_of(names)
+            for row in connection.execute(statement.where(committed_units.c.table_name.in_(part))).all()
+        ]
 
     def generations(self, table: TableName, units: Sequence[str]) -> dict[str, int]:
         """How often each of these units was committed; those that never were are left out."""

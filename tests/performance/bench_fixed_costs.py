@@ -3,8 +3,8 @@ many static tables that did not change. Run it: no pytest needed.
 
     python -m tests.performance.bench_fixed_costs [partitions] [tables]
 
-Counted is the client's processor time (user and system, all threads), which a busy machine changes less than the clock. Two loads of
-a tenth of the partitions come first: a unit's fixed cost is what more partitions cost, divided by their number.
+Counted is the client's processor time (user and system, all threads), which a busy machine changes less than the clock. Two
+loads of a tenth of the partitions come first: a unit's fixed cost is what more partitions cost, divided by their number.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 

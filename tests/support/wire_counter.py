@@ -4,8 +4,8 @@ with WireCounter(server.port) as counter:
     ... connect to counter.port, without encryption ...
     print(counter.counts())
 
-A process of its own, so that its work is not counted as the client's. Counted are whole messages of the client, by the type in the
-first packet's header ([MS-TDS] 2.2.3.1): logins, batches, procedure calls and transaction requests.
+A process of its own, so that its work is not counted as the client's. Counted are whole messages of the client, by the type in
+the first packet's header ([MS-TDS] 2.2.3.1): logins, batches, procedure calls and transaction requests.
 """
 
 from __future__ import annotations
@@ -150,10 +150,10 @@ class _Reader:
 
 def _main() -> None:
     way = _Way(int(sys.argv[1]))
-    print(way.port, flush=True)  # noqa: T201
+    print(way.port, flush=True)
     for _ in sys.stdin:
         logins, requests = way.counts()
-        print(logins, requests, flush=True)  # noqa: T201
+        print(logins, requests, flush=True)
 
 
 if __name__ == "__main__":
