@@ -61,6 +61,12 @@ def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None
         )
 
 
+def end_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
+    """Within a transaction that locked the table's counter: let others have the units."""
+    for part in rows_of(lease, pipeline):
+        connection.execute(sa.update(leases).where(*part).values(holder=NO_HOLDER, expires_at=0))
+
+
 def rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
     """Conditions that together find the lease's rows, as far as they still are the lease's."""
     for part in parts_of([unit_key(pipeline, lease.table, unit) for unit in lease.units]):

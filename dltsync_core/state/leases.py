@@ -26,6 +26,7 @@ from dltsync_core.state.lease_rows import (
     NO_HOLDER,
     Lease,
     Raced,
+    end_lease,
     insert_row,
     lock_counter,
     parts_of,
@@ -78,6 +79,8 @@ class Held:
 
     def __init__(self, owner: Leases, lease: Lease) -> None:
         self.lease = lease
+        self.given_back = False
+        """Set when the lease ended with the commit of its units (`Ledger.commit`)."""
         self._owner = owner
         self._renewed = time.monotonic()
         self._lost = False
@@ -143,7 +146,10 @@ class Leases:
         finally:
             ended.set()
             heart.join()
-            self._give_back(held.lease)
+            if held.given_back:
+                checkpoints.reached(checkpoints.LEASE_RELEASED)
+            else:
+                self._give_back(held.lease)
 
     def renew(self, lease: Lease, *, patient: bool = True) -> bool:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
@@ -278,9 +284,7 @@ class Leases:
 
         def free(connection: sa.Connection) -> None:
             lock_counter(connection, table_key(self._pipeline, lease.table))
-            gone = {"holder": NO_HOLDER, "expires_at": 0}
-            for part in rows_of(lease, self._pipeline):
-                connection.execute(sa.update(leases).where(*part).values(**gone))
+            end_lease(connection, lease, self._pipeline)
 
         try:
             self._store.write(free)

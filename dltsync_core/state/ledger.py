@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from dltsync_core.clock import iso, parse_iso
 from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, load_identity_from, probe_from
-from dltsync_core.errors import StateConflict
+from dltsync_core.errors import Fenced, StateConflict
 from dltsync_core.identity import TableName
-from dltsync_core.state.lease_rows import Lease, parts_of, verify_lease
+from dltsync_core.state.lease_rows import Lease, end_lease, parts_of, verify_lease
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, loads, unit_key
@@ -60,13 +60,15 @@ class Ledger:
         events: Sequence[LoadEvent] = (),
         *,
         lease: Lease | None = None,
+        give_back: bool = False,
     ) -> None:
         """Put and remove committed units of one table in one transaction, with the events that tell of it.
 
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
-        raised; and the `lease`, when one is given, must still be held (Fenced). The stored generation is the expected one plus
-        one, whatever `committed unit.generation` says. A commit that was not answered is tried again; when that finds the
-        units changed it is looked whether it was by the attempt before.
+        raised; and the `lease`, when one is given, must still be held (Fenced). With `give_back` it ends with this transaction.
+        The stored generation is the expected one plus one, whatever `committed unit.generation` says. A commit that was not
+        answered is tried again; when that finds the units changed, or the lease gone, it is looked whether it was by the attempt
+        before.
         """
 
         def attempt(again: bool) -> None:
@@ -80,7 +82,9 @@ class Ledger:
                         self._compare_and_set(connection, table, change)
                     if events:
                         connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
-            except StateConflict:
+                    if lease is not None and give_back:
+                        end_lease(connection, lease, self._pipeline)
+            except (StateConflict, Fenced):
                 if not (again and self._took_effect(table, changes, events)):
                     raise
 

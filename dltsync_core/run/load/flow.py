@@ -70,15 +70,8 @@ class TableRun:
         """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
         raised: Exception | None = None
         try:
-            for work in works:
-                work.began()
-                self._reporter.record(work, LoadStatus.PLANNED, detail=work.reason)
-            checkpoints.reached(checkpoints.PLANNED)
-            if all(work.step.action is Action.RELOAD for work in works):
-                for work in works:
-                    self._reload(work)
-            else:
-                self._read(works)
+            with self._loader.coming(works[:1]):  # the others of a group follow it, one after another
+                self._bring_in(works)
             self._commit(works)
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
             raised = error
@@ -91,8 +84,21 @@ class TableRun:
             return self._reporter.failed(self._shape.name, works, self._overtaken() or raised)
         return tuple(work.result("committed") for work in works)
 
+    def _bring_in(self, works: Sequence[UnitWork]) -> None:
+        for work in works:
+            work.began()
+            self._reporter.record(work, LoadStatus.PLANNED, detail=work.reason)
+        checkpoints.reached(checkpoints.PLANNED)
+        if all(work.step.action is Action.RELOAD for work in works):
+            for work in works:
+                self._reload(work)
+        else:
+            self._read(works)
+
     def _overtaken(self) -> Fenced | None:
         """What really happened when another run has taken our units over, whatever error that led to."""
+        if self._held.given_back:
+            return None
         try:
             self._held.renew()
             self._held.check()
@@ -144,13 +150,13 @@ class TableRun:
         self._read([work])
 
     def _begin_anew(self, work: UnitWork, reason: str) -> None:
-        self._reporter.record(work, LoadStatus.FAILED, detail=reason)
+        self._reporter.note(work, LoadStatus.FAILED, detail=reason)
         if work.staged is not None:
             work.staged.load.discard()
         work.load_id, work.in_lake, work.manifest, work.lake_rows = new_load_id(), None, None, None
         work.reason = f"{work.reason}; {reason}"
         work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
-        self._reporter.record(work, LoadStatus.PLANNED, detail=reason)
+        self._reporter.note(work, LoadStatus.PLANNED, detail=reason)
 
     def _extract(self, work: UnitWork) -> None:
         kept, step = ResumableRows(), work.step
@@ -306,8 +312,10 @@ class TableRun:
         changes = [commit_change(self._context, self._shape, work, self._committed_units) for work in works]
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [CommitChange(unit, self._committed_units.generation(unit), None) for unit in gone]
-        events = [self._reporter.line(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
-        self._context.ledger.commit(self._shape.name, changes, events, lease=self._lease())
+        committed = [self._reporter.line(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
+        events = [*(line for work in works for line in work.lines), *committed]
+        self._context.ledger.commit(self._shape.name, changes, events, lease=self._lease(), give_back=True)
+        self._held.given_back = True
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
             self._reporter.unit("committed", work, rows=work.rows_to_load)
