@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pyarrow as pa
@@ -188,7 +189,7 @@ class ReadView:
         counted = self.count(facts, unit)
         source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
-        stream = self._stream(source, mapping, converter)
+        stream = self._stream(source, mapping, converter, expected_rows=counted)
         rows, batches = staged_rows, 0
 
         def take(batch: pa.RecordBatch) -> None:
@@ -205,8 +206,12 @@ class ReadView:
         statements = source.statements if isinstance(source, SliceReader) else 1
         return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
 
-    def _stream(self, source: RowSource, mapping: TableMapping, converter: BatchConverter) -> BatchStream:
+    def _stream(
+        self, source: RowSource, mapping: TableMapping, converter: BatchConverter, expected_rows: int | None = None
+    ) -> BatchStream:
         limits = limits_of(self._processing)
+        if expected_rows is not None:  # the driver allocates for as many rows as it is asked for
+            limits = replace(limits, batch_rows=max(1, min(limits.batch_rows, expected_rows)))
         return BatchStream(
             UnboundedRows(source, limits.batch_bytes) if has_unbounded_values(mapping) else source,
             converter.convert,
