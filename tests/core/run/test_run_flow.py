@@ -266,7 +266,7 @@ def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: MemoryShop) 
 
 def test_a_unit_opens_the_warehouse_once(place: MemoryShop) -> None:
     """For its load, its count and its sums: opening costs as much as loading a small unit."""
-    place.run()
+    place.run(parallel_execution=False)
     assert place.warehouse.openings == len(EVERYTHING)
     assert not {"count", "stats", "rows"} & set(place.warehouse.asked)
 
