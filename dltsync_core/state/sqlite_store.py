@@ -56,8 +56,8 @@ def open_engine(path: Path, *, writable: bool) -> sa.Engine:
 
 
 class KeptConnection:
-    """One connection for all transactions of the process, one at a time: opening a file, reading its schema and closing it cost more
-    than the transaction of one unit does. SQLite lets one transaction write at a time anyway.
+    """One connection for all transactions of the process, one at a time: opening a file, reading its schema and closing it
+    cost more than the transaction of one unit does. SQLite lets one transaction write at a time anyway.
 
     As long as it is open no other connection is the last one to close, which would copy the log of what was written into the
     file and remove the log; every commit is on the disk before it returns, with this or without. After an error a new connection

@@ -78,7 +78,7 @@ def test_a_refusal_that_may_pass_is_an_error() -> None:
 
 def test_an_error_of_one_statement_is_that_of_all() -> None:
     server = Server(refused="b.")
-    with pytest.raises(QueryError, match="b. is refused"):
+    with pytest.raises(QueryError, match=r"b\. is refused"):
         ask_together(server.fetch, server.fetch_each, [chain("a", 2), chain("b", 1)])
 
 
