@@ -103,3 +103,15 @@ def requests_of(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
         part.append(statement)
     if part:
         yield part
+
+
+def fetch_once(fetch: Fetch, answers: dict[Statement, Rows]) -> Fetch:
+    """The same statement has one answer in a view, which `answers` hold; without SNAPSHOT isolation the earlier one is safe: the
+    next probe detects rows that changed after it."""
+
+    def fetched(statement: Statement) -> Rows:
+        if statement not in answers:
+            answers[statement] = fetch(statement)
+        return answers[statement]
+
+    return fetched

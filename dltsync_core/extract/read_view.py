@@ -21,12 +21,12 @@ from dltsync_core.extract.buckets import BucketedUnit, bucket_digests, rows_of_b
 from dltsync_core.extract.column_stats import fingerprint_units, summarise_units
 from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.probes import Probed, ProbedTable
-from dltsync_core.extract.questions import Fetch, Rows, ask, ask_together
+from dltsync_core.extract.questions import Fetch, Rows, ask, ask_together, fetch_once
 from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.extract.slice_plan import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.slice_reader import SlicedUnit, SliceReader
 from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource, UnboundedRows
-from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of
+from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of, other_count
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
 from dltsync_core.tsql.fragments import Statement, batch_of, join
@@ -72,7 +72,7 @@ class ReadView:
         """Count, highest change position, and evidence of every row. A second call with another watermark repeats no
         statement. A rowversion needs a view that was opened with its ceiling."""
         questions = probing.probe_scd(facts, mapping, table, committed=committed_watermark, ceiling=self._ceiling)
-        return ask(self._once(self._fetch_for(facts, "probing")), questions)
+        return ask(fetch_once(self._fetch_for(facts, "probing"), self._probed), questions)
 
     def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
         """The digest of the whole content."""
@@ -260,21 +260,8 @@ class ReadView:
 
     def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:
         after = counted if self.consistency == "snapshot" else self.count(facts, unit)
-        if rows == counted == after:
-            return
-        if self.consistency == "snapshot":
-            raise ExtractError(
-                f"{facts.name}: the server counts {counted:,} rows, {rows:,} were received in the same snapshot",
-                remedy="run again; if it happens again, check the table with DBCC CHECKTABLE",
-                table=str(facts.name),
-            )
-        raise ExtractError(
-            f"{facts.name}: {counted:,} rows were counted before reading and {after:,} after it, {rows:,} were received: "
-            "the table changed meanwhile",
-            remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
-            "or run while no application writes",
-            table=str(facts.name),
-        )
+        if not rows == counted == after:
+            raise other_count(facts.name, counted, rows, None if self.consistency == "snapshot" else after)
 
     def _verify_text(
         self, facts: TableFacts, unit: UnitFilter, replacements: Replacements, after: KeyText | None
@@ -301,17 +288,6 @@ class ReadView:
                 remedy="run again; if it happens again, report this message",
             )
         return found
-
-    def _once(self, fetch: Fetch) -> Fetch:
-        """The same statement has one answer in a view; without SNAPSHOT isolation the earlier one is safe: the next probe
-        detects rows that changed after it."""
-
-        def fetch_once(statement: Statement) -> Rows:
-            if statement not in self._probed:
-                self._probed[statement] = fetch(statement)
-            return self._probed[statement]
-
-        return fetch_once
 
     def _fetch_for(self, facts: TableFacts, doing: str) -> Fetch:
         def fetch(statement: Statement) -> Rows:

@@ -49,9 +49,7 @@ def recover_tables(
             if table.name in errors:
                 raise errors[table.name]
             reports.append(
-                _recover(
-                    context, resolved[table.name], warehouse, options, dry_run=dry_run, deep=deep, answer=answer
-                )
+                _recover(context, resolved[table.name], warehouse, options, dry_run=dry_run, deep=deep, answer=answer)
             )
         except ConnectError:
             raise

@@ -10,12 +10,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dltsync_core.clock import iso, parse_iso
-from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, load_identity_from, probe_from
+from dltsync_core.clock import iso
+from dltsync_core.committed import CommitChange, CommittedUnits
 from dltsync_core.errors import Fenced, StateConflict
 from dltsync_core.identity import TableName
 from dltsync_core.state.lease_rows import Lease, end_lease, parts_of, verify_lease
-from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.records import (
+    LoadEvent,
+    LoadStatus,
+    committed_unit_from,
+    event_from,
+    event_row,
+    unit_values,
+)
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, loads, unit_key
 
@@ -49,7 +56,7 @@ class Ledger:
         def attempt(again: bool) -> None:
             with self.store.writing() as connection:
                 if not (again and self._are_written(connection, events)):
-                    connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+                    connection.execute(sa.insert(loads), [event_row(self._pipeline, event) for event in events])
 
         self.store.patience.kept(attempt)
 
@@ -81,7 +88,7 @@ class Ledger:
                     ):  # one order for all: no crosswise wait
                         self._compare_and_set(connection, table, change)
                     if events:
-                        connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+                        connection.execute(sa.insert(loads), [event_row(self._pipeline, event) for event in events])
                     if lease is not None and give_back:
                         end_lease(connection, lease, self._pipeline)
             except (StateConflict, Fenced):
@@ -105,7 +112,7 @@ class Ledger:
         found = {table: rows.get((self._pipeline, table.schema, table.table), []) for table in tables}
         return {
             table: CommittedUnits(
-                live={row.unit: _committed_unit(row) for row in of_table if row.is_live},
+                live={row.unit: committed_unit_from(row) for row in of_table if row.is_live},
                 generations={row.unit: row.generation for row in of_table},
             )
             for table, of_table in found.items()
@@ -154,7 +161,7 @@ class Ledger:
         of_pipeline = (loads.c.pipeline == self._pipeline, loads.c.status == _FAILED)
         found: dict[TableName, tuple[LoadEvent, ...]] = {}
         for row in self._select(sa.select(loads).where(*of_pipeline, ~over).order_by(loads.c.id)):
-            event = _event(row)
+            event = event_from(row)
             found[event.table] = (*found.get(event.table, ()), event)
         return found
 
@@ -162,12 +169,12 @@ class Ledger:
         """The newest event of each unit of a table."""
         newest = sa.select(sa.func.max(loads.c.id)).where(*self._of_table(table)).group_by(loads.c.unit_key)
         rows = self._select(sa.select(loads).where(loads.c.id.in_(newest)))
-        return {row.unit: _event(row) for row in self._exactly(rows, table)}
+        return {row.unit: event_from(row) for row in self._exactly(rows, table)}
 
     def events(self, load_id: str) -> tuple[LoadEvent, ...]:
         """What happened to one load, in order."""
         statement = sa.select(loads).where(loads.c.pipeline == self._pipeline, loads.c.load_id == load_id)
-        return tuple(_event(row) for row in self._select(statement.order_by(loads.c.id)))
+        return tuple(event_from(row) for row in self._select(statement.order_by(loads.c.id)))
 
     def prune(self, before: datetime) -> int:
         """Forget events older than that, except those of loads that committed units stand at. How many were forgotten."""
@@ -198,14 +205,14 @@ class Ledger:
 
     def _are_written(self, connection: sa.Connection, events: Sequence[LoadEvent]) -> bool:
         """All of them: they are written together or not at all."""
-        first = self._event_row(events[0])
+        first = event_row(self._pipeline, events[0])
         same = [loads.c[name] == value for name, value in first.items() if name in _NAMING_AN_EVENT]
         return connection.execute(sa.select(loads.c.id).where(*same).limit(1)).first() is not None
 
     def _stands(self, connection: sa.Connection, table: TableName, change: CommitChange) -> bool:
         values = {"generation": change.expected_generation + 1, "is_live": change.committed_unit is not None}
         if change.committed_unit is not None:
-            values.update(_values(change.committed_unit))
+            values.update(unit_values(change.committed_unit))
         same = [committed_units.c[name] == value for name, value in values.items()]
         key = unit_key(self._pipeline, table, change.unit)
         return (
@@ -222,7 +229,7 @@ class Ledger:
             "is_live": change.committed_unit is not None,
         }
         if change.committed_unit is not None:
-            values.update(_values(change.committed_unit))
+            values.update(unit_values(change.committed_unit))
         if change.expected_generation:
             statement = sa.update(committed_units).where(
                 committed_units.c.unit_key == key, committed_units.c.generation == change.expected_generation
@@ -268,64 +275,3 @@ class Ledger:
         if not self.store.exists:
             return ()
         return self.store.read(lambda connection: connection.execute(statement).all())
-
-    def _event_row(self, event: LoadEvent) -> dict[str, Any]:
-        return {
-            "pipeline": self._pipeline,
-            "schema_name": event.table.schema,
-            "table_name": event.table.table,
-            "kind": event.kind,
-            "unit": event.unit,
-            "unit_key": unit_key(self._pipeline, event.table, event.unit),
-            "load_id": event.load_id,
-            "run_id": event.run_id,
-            "status": event.status.value,
-            "at": iso(event.at),
-            "rows": event.rows,
-            "detail": event.detail,
-        }
-
-
-_NAMING_A_UNIT = ("pipeline", "schema_name", "table_name", "unit")
-
-
-def _values(committed_unit: CommittedUnit) -> dict[str, Any]:
-    """What a commit changes in the row of its unit."""
-    identity = committed_unit.identity.to_columns()
-    return {
-        **{name: value for name, value in identity.items() if name not in _NAMING_A_UNIT},
-        **committed_unit.probe.to_columns(),
-        "watermark": committed_unit.watermark,
-        "rows": committed_unit.rows,
-        "warehouse_rows": committed_unit.warehouse_rows,
-        "lake": committed_unit.lake,
-        "committed_at": iso(committed_unit.committed_at),
-    }
-
-
-def _committed_unit(row: sa.Row[Any]) -> CommittedUnit:
-    stored = row._asdict()
-    return CommittedUnit(
-        identity=load_identity_from(stored),
-        generation=row.generation,
-        probe=probe_from(stored),
-        rows=row.rows,
-        warehouse_rows=row.warehouse_rows,
-        lake=row.lake,
-        committed_at=parse_iso(row.committed_at),
-        watermark=row.watermark,
-    )
-
-
-def _event(row: sa.Row[Any]) -> LoadEvent:
-    return LoadEvent(
-        table=TableName(row.schema_name, row.table_name),
-        kind=row.kind,
-        unit=row.unit,
-        load_id=row.load_id,
-        run_id=row.run_id,
-        status=LoadStatus(row.status),
-        at=parse_iso(row.at),
-        rows=row.rows,
-        detail=row.detail,
-    )

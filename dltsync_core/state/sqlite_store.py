@@ -69,7 +69,9 @@ class KeptConnection:
         self._turn = threading.RLock()
         self._owner = os.getpid()
         self._connection: sa.Connection | None = engine.connect()
-        self._connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").fetchone()  # others see it once it has read
+        self._connection.exec_driver_sql(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()  # others see it once it has read
         self._connection.rollback()
 
     @property

@@ -83,7 +83,10 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end of the block, whole or not at all."""
-        with self._explained(), self._transaction(self._require(self._engine, self._writable), writes=True) as connection:
+        with (
+            self._explained(),
+            self._transaction(self._require(self._engine, self._writable), writes=True) as connection,
+        ):
             yield connection
             checkpoints.reached(checkpoints.LEDGER_WRITING)
         checkpoints.reached(checkpoints.LEDGER_WRITTEN)
@@ -100,18 +103,17 @@ class Store:
         if self.path is None or not self._writable or self._kept is not None:
             yield
             return
-        self.patience.kept(self._keep)
+        kept = self._kept = self.patience.kept(self._connect_to_keep)
         try:
             yield
         finally:
-            kept, self._kept = self._kept, None
-            if kept is not None:
-                with self._explained():
-                    kept.close()
+            self._kept = None
+            with self._explained():
+                kept.close()
 
-    def _keep(self, _: bool) -> None:
+    def _connect_to_keep(self, _: bool) -> sqlite.KeptConnection:
         with self._explained():
-            self._kept = sqlite.KeptConnection(self._require(self._engine))
+            return sqlite.KeptConnection(self._require(self._engine))
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -25,13 +25,12 @@ from dltsync_core.errors import (
     ValidationFailed,
 )
 from dltsync_core.identity import new_load_id
-from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.steps import Action, Disposition
+from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext
-from dltsync_core.run.load.from_lake import InLake, dispositions, find_in_lake
+from dltsync_core.run.load.from_lake import InLake, find_in_lake
 from dltsync_core.run.load.group_load import GroupLoader, WaitingLoad
 from dltsync_core.run.load.prepublish_checks import count_increment, refusal, rows_in_lake
-from dltsync_core.run.load.records import commit_change, loads_of, marker_of
+from dltsync_core.run.load.records import commit_change, load_requests
 from dltsync_core.run.load.resume import ResumableRows
 from dltsync_core.run.load.stage import Staged, stage_unit
 from dltsync_core.run.load.unit import UnitWork
@@ -49,7 +48,6 @@ from dltsync_core.state.lease_rows import Lease
 from dltsync_core.state.leases import Held
 from dltsync_core.state.records import LoadStatus
 from dltsync_core.validate.counts import difference
-from dltsync_core.warehouse.port import LoadRequest
 
 log = logging.getLogger("dltsync.run")
 
@@ -236,45 +234,11 @@ class TableRun:
         retires = work.step.replaces if last else ()
         about = work.step.table, work.step.unit, work.load_id
         with ExitStack() as files, self._context.reporter.about(*about):
-            requests = [self._request(files, work, *of_load) for of_load in self._loads(work, retires)]
+            fence = self._lease().fence
+            requests = list(load_requests(self._context, self._shape, work, files, retires, fence=fence))
             self._loader.load(WaitingLoad(self._shape, work, requests, self._may_write))
         self._reporter.reached(work, LoadStatus.LOADED, rows=work.rows_to_load)
         checkpoints.reached(checkpoints.LOADED)
-
-    def _loads(
-        self, work: UnitWork, retires: tuple[str, ...]
-    ) -> Iterator[tuple[Manifest, Disposition, list[str], tuple[str, ...]]]:
-        """The loads of the lake that bring the unit in, each with how it enters, the loads that the unit consists of
-        afterwards, and the units whose rows it takes over."""
-        if work.in_lake is None:
-            if work.manifest is not None:
-                loads = loads_of(self._context, self._shape, work)
-                yield work.manifest, self._shape.disposition_of(work.step), loads, retires
-            return
-        so_far: list[str] = []
-        for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
-            so_far.append(manifest.load_id)
-            yield manifest, disposition, list(so_far), ()
-
-    def _request(
-        self,
-        files: ExitStack,
-        work: UnitWork,
-        manifest: Manifest,
-        disposition: Disposition,
-        loads: Sequence[str],
-        retires: tuple[str, ...],
-    ) -> LoadRequest:
-        """The files stay there until `files` is closed."""
-        return LoadRequest(
-            target=self._shape.target,
-            files=files.enter_context(self._context.lake.files(manifest)),
-            schema=self._shape.mapping.schema,
-            disposition=disposition,
-            load_id=manifest.load_id,
-            marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
-            retires=retires,
-        )
 
     def _may_write(self) -> None:
         """Raises Stopped or Fenced."""
