@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -102,11 +102,22 @@ def opened_ledger(
 
 @contextmanager
 def opened_context(
-    config: PipelineConfig, rooms: Rooms, reporter: RunReporter, *, run_id: str | None, writable: bool
+    config: PipelineConfig,
+    rooms: Rooms,
+    reporter: RunReporter,
+    *,
+    run_id: str | None,
+    writable: bool,
+    log_in_first: bool,
 ) -> Iterator[RunContext]:
-    """A run with a ledger of its own, for the block, in which connections to the source stay open between uses."""
+    """A run with a ledger of its own, for the block, in which connections to the source stay open between uses. With
+    `log_in_first` a login that fails leaves no trace on the disk. Raises StateError, and then ConnectError."""
     stop, run_id = threading.Event(), run_id or new_run_id()
-    with rooms.source.kept_open(), opened_ledger(config, reporter, stop, writable=writable) as ledger:
+    with ExitStack() as stack:
+        stack.enter_context(rooms.source.kept_open())
+        if log_in_first:
+            rooms.source.check()
+        ledger = stack.enter_context(opened_ledger(config, reporter, stop, writable=writable))
         reporter.attach(ledger, run_id)
         yield RunContext(
             config=config,

@@ -113,7 +113,7 @@ class IncrementalSQLServerParquetPipeline:
         started = time.perf_counter()
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=True)
-        with self._source.kept_open(), self._checked_context(on_event, run_id=run_id) as context:
+        with self._context(on_event, run_id=run_id, writable=True, log_in_first=True) as context:
             prepare_state(context)
             options = options_of(
                 self.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
@@ -281,17 +281,14 @@ class IncrementalSQLServerParquetPipeline:
         return opened_ledger(self.config, self._reporter, threading.Event(), writable=False)
 
     @contextmanager
-    def _context(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[RunContext]:
+    def _context(
+        self, sink: EventSink, *, run_id: str | None = None, writable: bool, log_in_first: bool = False
+    ) -> Iterator[RunContext]:
         self._reporter = RunReporter(self.config, sink)
         rooms = Rooms(self._source, self._lake, self._warehouse)
-        with opened_context(self.config, rooms, self._reporter, run_id=run_id, writable=writable) as context:
-            yield context
-
-    @contextmanager
-    def _checked_context(self, sink: EventSink, *, run_id: str | None) -> Iterator[RunContext]:
-        """To write, with a source that answers: who cannot log in leaves no trace on the disk."""
-        self._source.check()
-        with self._context(sink, run_id=run_id, writable=True) as context:
+        with opened_context(
+            self.config, rooms, self._reporter, run_id=run_id, writable=writable, log_in_first=log_in_first
+        ) as context:
             yield context
 
     @contextmanager
