@@ -17,8 +17,8 @@ from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
-from dltsync_core.state import sqlite_store as sqlite
 from dltsync_core.process import this_process
+from dltsync_core.state import sqlite_store as sqlite
 from dltsync_core.state.lease_rows import Lease
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
