@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dltsync_core.config.database import DatabaseConfig
@@ -23,6 +23,8 @@ class ControlSession:
     def __init__(self, connection: Any, database: DatabaseConfig) -> None:
         self._connection = connection
         self._address = address_of(database)
+        self.reusable = True
+        """Whether nothing went wrong on it so far."""
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
         """All rows by column name. Raises QueryError and its subclasses."""
@@ -36,6 +38,7 @@ class ControlSession:
             finally:
                 cursor.close()
         except pyodbc.Error as error:
+            self.reusable = False
             raise query_error(error, self._address, "reading the catalogue") from error
 
     def execute(self, statement: str) -> None:
@@ -47,20 +50,31 @@ class ControlSession:
             raise query_error(error, self._address, "setting up the session") from error
 
     def close(self) -> None:
-        """End the session."""
-        self._connection.close()
+        """End the session. Raises nothing: it may have ended already."""
+        with suppress(load_pyodbc().Error):
+            self._connection.close()
 
 
 @contextmanager
 def control_session(database: DatabaseConfig) -> Iterator[ControlSession]:
-    """A session for catalogue queries, closed at the end; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
+    """A session for catalogue queries, closed at the end; one attempt. Raises as `open_control_session`."""
+    session = open_control_session(database)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def open_control_session(database: DatabaseConfig) -> ControlSession:
+    """A session for catalogue queries; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
     with circuit_of(database).attempt():
         session = _open(database)
     try:
         session.execute(session_settings(CATALOG_LOCK_TIMEOUT_MS))
-        yield session
-    finally:
+    except BaseException:
         session.close()
+        raise
+    return session
 
 
 def _open(database: DatabaseConfig) -> ControlSession:

@@ -17,7 +17,8 @@ from dltsync_core.connect.connection_string import NO_LIMIT, address_of, data_st
 from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, within
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
-from dltsync_core.errors import QueryError, SyncError
+from dltsync_core.connect.pool import close_quietly
+from dltsync_core.errors import QueryError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)
 """Errors of mssql-python besides its own: RuntimeError from its native part for statements that never reached the server, and
@@ -34,6 +35,8 @@ class DataSession:
         self._connection = connection
         self._address = address_of(database)
         self.command_timeout = database.command_timeout
+        self.reusable = True
+        """Whether nothing went wrong on it so far, and no statement was cancelled."""
 
     def execute(self, statement: str, doing: str) -> None:
         """Run a statement without rows. `doing` is its purpose, for an error."""
@@ -53,6 +56,21 @@ class DataSession:
                 found = [tuple(row) for row in cursor.fetchall()]
                 self.raise_if_incomplete(cursor, doing)
                 return found
+            finally:
+                cursor.close()
+
+    def fetch_each(self, statement: str, parameters: Sequence[str], doing: str) -> list[list[tuple[Any, ...]]]:
+        """The rows of every result of a batch of statements, all of them small, in order."""
+        with self.translated(doing):
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(statement, *parameters)
+                found = []
+                while True:
+                    found.append([tuple(row) for row in cursor.fetchall()])
+                    self.raise_if_incomplete(cursor, doing)
+                    if not cursor.nextset():
+                        return found
             finally:
                 cursor.close()
 
@@ -81,6 +99,7 @@ class DataSession:
         rows (measured with 1.16): no error, only fewer rows. The ODBC driver's error is among the cursor's messages."""
         for origin, text in cursor.messages:
             if incomplete := _INCOMPLETE.match(origin):
+                self.reusable = False
                 raise query_error(ConnectionError(incomplete[1], text), self._address, doing)
 
     @contextmanager
@@ -88,6 +107,7 @@ class DataSession:
         try:
             yield
         except (self._module.Error, self._module.Warning, *_NATIVE_ERRORS) as error:
+            self.reusable = False
             raise query_error(error, self._address, doing) from error
 
 
@@ -121,6 +141,7 @@ class Rows:
     def cancel(self) -> None:
         """Make a `next_batch` that waits in another thread return with an error, and one that has not begun send nothing."""
         self._cancelled = True
+        self._session.reusable = False
         with self._handle_in_use, self._session.translated(self._doing):
             if not self._cursor.closed and (handle := self._cursor.hstmt) is not None:
                 handle._cancel()  # SQLCancel, made for other threads; the module has no public name for it
@@ -138,8 +159,8 @@ def open_data_session(database: DatabaseConfig) -> DataSession:
     try:
         limit = database.command_timeout * 1000 if database.command_timeout else NO_LIMIT
         session.execute(session_settings(limit), "setting up the session")
-    except SyncError:
-        session.close()
+    except BaseException:
+        close_quietly(session)
         raise
     return session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.extract.probes import Fetch
+from dltsync_core.extract.questions import Fetch
 from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket, in_buckets
 from dltsync_core.tsql.digest import HashAlgorithm

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.extract.probes import Fetch
+from dltsync_core.extract.questions import Fetch
 from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.tsql.column_stats import summarise
 from dltsync_core.tsql.digest import HashAlgorithm, digest_by_slot, digest_rows

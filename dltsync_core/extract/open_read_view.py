@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dltsync_core.catalog.queries import query
 from dltsync_core.catalog.support import Server, explained
 from dltsync_core.config import DatabaseConfig, ProcessingConfig
-from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.connect.data import DataSession
+from dltsync_core.connect.pool import SessionPool, close_quietly
 from dltsync_core.errors import CatalogError, ServerUnreachable, SyncError
 from dltsync_core.extract.read_view import ReadView
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, view_facts
@@ -19,13 +21,18 @@ log = logging.getLogger("dltsync.extract")
 
 
 @contextmanager
-def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling: bool = False) -> Iterator[ReadView]:
-    """A read view on a connection of its own, which is closed at the end in every case. With `ceiling` it reads the lowest
-    rowversion of the open transactions, which a probe by a rowversion watermark needs."""
-    session = open_data_session(database)
+def open_view(
+    sessions: SessionPool[DataSession], database: DatabaseConfig, processing: ProcessingConfig, *, ceiling: bool = False
+) -> Iterator[ReadView]:
+    """A read view on a session that nobody else uses meanwhile. With `ceiling` it reads the lowest rowversion of the open
+    transactions, which a probe by a rowversion watermark needs.
+
+    The session goes back to the pool when the view ended well and its transaction is over, with the isolation level and options
+    that it had before; in every other case it is closed.
+    """
+    session, (state, *lowest) = sessions.take(partial(_view_facts, ceiling=ceiling))
     view = ReadView(session, processing, "read_committed")
     try:
-        state, *lowest = _view_facts(session, ceiling=ceiling)
         snapshot = state == 1
         if not snapshot and processing.require_snapshot:
             _refuse_weaker_view(database)
@@ -34,7 +41,7 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling
         view = ReadView(session, processing, "snapshot" if snapshot else "read_committed", *lowest)
         yield view
     except BaseException:
-        _close_quietly(view, session)
+        _close(view, session)
         raise
     try:
         # The rows are complete and nothing was written: a connection that breaks only now costs nothing. An error that
@@ -44,7 +51,10 @@ def open_view(database: DatabaseConfig, processing: ProcessingConfig, *, ceiling
     except ServerUnreachable as error:
         log.info("the connection broke while its read view was closed: %s", error.problem)
     finally:
-        _close_quietly(view, session)
+        if view.abandoned is None:
+            sessions.give_back(session)
+        else:
+            _close(view, session)
 
 
 def _view_facts(session: DataSession, *, ceiling: bool) -> tuple[Any, ...]:
@@ -72,16 +82,11 @@ def _refuse_weaker_view(database: DatabaseConfig) -> None:
     )
 
 
-def _close_quietly(view: ReadView, session: DataSession) -> None:
+def _close(view: ReadView, session: DataSession) -> None:
     """Close without an error: the connection may be gone, and its failure was raised already. A reader that is still blocked in
     the driver closes the connection when the driver returns."""
-
-    def close() -> None:
-        with suppress(SyncError):
-            session.close()
-
     if view.abandoned is not None:
         session.abandon()
-        view.abandoned.when_over(close)
+        view.abandoned.when_over(partial(close_quietly, session))
     else:
-        close()
+        close_quietly(session)

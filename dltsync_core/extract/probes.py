@@ -1,21 +1,26 @@
-"""Probes: the statement for each kind of table, and the probe from its result."""
+"""Probes: the statements for each kind of table, and the probe from their results.
+
+A probe is a generator (`extract.questions`): the probes of many tables are asked for together, or one alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
 from dltsync_core.committed import Probe
-from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig
-from dltsync_core.errors import CatalogError, NotPartitioned, QueryError, TransientQueryError
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.errors import CatalogError, NotPartitioned, QueryError
+from dltsync_core.extract.questions import MayBeRefused, Questions
 from dltsync_core.held_back import HeldBack, OpenTransaction
 from dltsync_core.plan.evidence import ABOVE, RECENT, STAMPS, UNSTAMPED, PartName, signature
 from dltsync_core.plan.keys import row_key, stamped_columns
 from dltsync_core.plan.window import window_after
 from dltsync_core.tsql.conditions import is_null, stamped_window
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
-from dltsync_core.tsql.fragments import Sql, Statement
+from dltsync_core.tsql.fragments import Sql
 from dltsync_core.tsql.probes import (
     checksum_table,
     count_by_slot,
@@ -27,8 +32,29 @@ from dltsync_core.tsql.session import open_transactions
 from dltsync_core.typemap.columns import find_column
 from dltsync_core.typemap.mapping import TableMapping
 
-Fetch: TypeAlias = Callable[[Statement], list[tuple[Any, ...]]]
-"""Sends a statement and returns its rows."""
+Probed: TypeAlias = "Probe | dict[int, Probe]"
+"""The probe of a table, or of each slot of a partition table by its number."""
+
+
+@dataclass(frozen=True)
+class ProbedTable:
+    """A table to probe. `committed` is the watermark that an scd table's probe is compared from."""
+
+    facts: TableFacts
+    mapping: TableMapping
+    config: TableConfig
+    committed: str | None = None
+
+
+def questions_of(table: ProbedTable, *, ceiling: str | None) -> Questions[Probed]:
+    """The probe of a table of any kind. Raises as `probe_partitions`, `probe_scd` and `probe_static`."""
+    if isinstance(table.config, PartitionTableConfig):
+        return (yield from probe_partitions(table.facts, table.mapping, table.config))
+    if isinstance(table.config, SCDTableConfig):
+        return (
+            yield from probe_scd(table.facts, table.mapping, table.config, committed=table.committed, ceiling=ceiling)
+        )
+    return (yield from probe_static(table.facts, table.mapping, table.config))
 
 
 def change_method(facts: TableFacts, table: PartitionTableConfig) -> tuple[str, ColumnFacts | None]:
@@ -55,8 +81,8 @@ def change_method(facts: TableFacts, table: PartitionTableConfig) -> tuple[str, 
 
 
 def probe_partitions(
-    fetch: Fetch, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
-) -> dict[int, Probe]:
+    facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
+) -> Questions[dict[int, Probe]]:
     """The probe of every slot, by slot number, with one statement, and another one when rows are not stamped; a slot without
     rows has a probe of 0 rows.
 
@@ -77,8 +103,10 @@ def probe_partitions(
         statement = count_by_slot(facts.name, slot)
     else:
         statement = digest_by_slot(facts.name, [m.column for m in mapping.columns], slot)
-    answers = {number: tuple(rest) for number, *rest in fetch(statement)}
-    unstamped = _unstamped_by_slot(fetch, facts, mapping, slot, column, answers) if column is not None else {}
+    answers = {number: tuple(rest) for number, *rest in (yield statement)}
+    unstamped: dict[int, str] = {}
+    if column is not None:
+        unstamped = yield from _unstamped_by_slot(facts, mapping, slot, column, answers)
     found: dict[int, Probe] = {}
     for number, (rows, *rest) in answers.items():
         figures, high = (rest[:-1], rest[-2]) if column is not None else (rest, None)
@@ -90,31 +118,29 @@ def probe_partitions(
 
 
 def _unstamped_by_slot(
-    fetch: Fetch,
     facts: TableFacts,
     mapping: TableMapping,
     slot: Sql,
     column: ColumnFacts,
     answers: Mapping[int, tuple[Any, ...]],
-) -> dict[int, str]:
+) -> Questions[dict[int, str]]:
     """The digest of the whole content of the rows without a stamp, of the slots that have such rows. `answers` begin
     with all rows and end with the stamped ones."""
     if all(rows == stamped for rows, *_, stamped in answers.values()):
         return {}
     content = [m.column for m in mapping.columns]
-    found = fetch(digest_by_slot(facts.name, content, slot, condition=is_null(column)))
+    found = yield digest_by_slot(facts.name, content, slot, condition=is_null(column))
     return {number: _figures(figures) for number, *figures in found}
 
 
 def probe_scd(
-    fetch: Fetch,
     facts: TableFacts,
     mapping: TableMapping,
     table: SCDTableConfig,
     *,
     committed: str | None,
     ceiling: str | None,
-) -> Probe:
+) -> Questions[Probe]:
     """Count, highest change position, and evidence of every row: by a date or time the digest of keys and stamps of all rows and
     of the whole content of those that an increment after `committed` reads again; by a rowversion, which no row has twice, the
     count and the sum of those at or above `ceiling`, below which the highest position stays: no transaction is open there. Rows
@@ -129,32 +155,31 @@ def probe_scd(
     if modified.type_name == "rowversion":
         if ceiling is None:
             raise ValueError(f"{facts.name}: the read view was opened without a ceiling")
-        ((rows, high, stamped, above, total),) = fetch(rowversions(facts.name, modified, ceiling))
+        ((rows, high, stamped, above, total),) = yield rowversions(facts.name, modified, ceiling)
         if above:
             named[ABOVE] = _figures((above, total))
-            held_back = find_held_back(fetch, above, ceiling)
+            held_back = yield from find_held_back(above, ceiling)
     else:
         stamps = [find_column(facts, name, "business_key_columns") for name in stamped_columns(facts, table)]
-        statement = digest_rows(facts.name, stamps, None, high=modified)
-        ((rows, *lanes, high, stamped),) = fetch(statement)
+        ((rows, *lanes, high, stamped),) = yield digest_rows(facts.name, stamps, None, high=modified)
         named[STAMPS] = _figures((rows, *lanes))
         if committed is not None:
             window = window_after(committed, high, type_name=modified.type_name, lag_seconds=table.lag_seconds)
             recent = stamped_window(modified, window.low, committed)
-            named[RECENT] = _figures(fetch(digest_rows(facts.name, content, recent))[0])
+            (figures,) = yield digest_rows(facts.name, content, recent)
+            named[RECENT] = _figures(figures)
     if stamped < rows:
-        named[UNSTAMPED] = _figures(fetch(digest_rows(facts.name, content, is_null(modified)))[0])
+        (figures,) = yield digest_rows(facts.name, content, is_null(modified))
+        named[UNSTAMPED] = _figures(figures)
     method = "rowversion" if modified.type_name == "rowversion" else "last_modified"
     text = signature(rows, high, named=named, schema_digest=mapping.schema_digest)
     return Probe(method, rows, text, high, held_back)
 
 
-def find_held_back(fetch: Fetch, rows: int, ceiling: str) -> HeldBack:
+def find_held_back(rows: int, ceiling: str) -> Questions[HeldBack]:
     """The transactions that hold the watermark back. For a login without the right to see other sessions the reason says so."""
     try:
-        found = fetch(open_transactions())
-    except TransientQueryError:
-        raise
+        found = yield MayBeRefused(open_transactions())
     except (QueryError, CatalogError) as error:
         return HeldBack(rows, ceiling, refused=error.problem)
     return HeldBack(rows, ceiling, tuple(_transaction(*row) for row in found))
@@ -166,14 +191,14 @@ def _transaction(
     return OpenTransaction(session, login or "", program or "", host or "", since, seconds)
 
 
-def probe_static(fetch: Fetch, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
+def probe_static(facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Questions[Probe]:
     """The digest of the whole content, by the configured hash."""
     columns = [m.column for m in mapping.columns]
     if table.hash_algorithm == "checksum":
         statement = checksum_table(facts.name, columns)
     else:
         statement = digest_rows(facts.name, columns, None, algorithm=table.hash_algorithm)
-    ((rows, *sums),) = fetch(statement)
+    ((rows, *sums),) = yield statement
     return Probe(table.hash_algorithm, rows, signature(rows, *sums, schema_digest=mapping.schema_digest))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import pyarrow as pa
 
@@ -19,14 +20,16 @@ from dltsync_core.extract.batch_size import declared_bytes_per_row, has_unbounde
 from dltsync_core.extract.buckets import BucketedUnit, bucket_digests, rows_of_buckets
 from dltsync_core.extract.column_stats import fingerprint_units, summarise_units
 from dltsync_core.extract.convert import BatchConverter
+from dltsync_core.extract.probes import Probed, ProbedTable
+from dltsync_core.extract.questions import Fetch, Rows, ask, ask_together, fetch_once
 from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.extract.slice_plan import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.slice_reader import SlicedUnit, SliceReader
 from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource, UnboundedRows
-from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of
+from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of, other_count
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
-from dltsync_core.tsql.fragments import Statement, join
+from dltsync_core.tsql.fragments import Statement, batch_of, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.slices import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
@@ -52,7 +55,7 @@ class ReadView:
         self._session = session
         self._processing = processing
         self._ceiling = ceiling
-        self._probed: dict[Statement, list[tuple[Any, ...]]] = {}
+        self._probed: dict[Statement, Rows] = {}
         self._in_key_order = False
         self.abandoned: BatchStream | None = None
         self.consistency: str = consistency
@@ -61,25 +64,25 @@ class ReadView:
         self, facts: TableFacts, mapping: TableMapping, table: PartitionTableConfig
     ) -> dict[int, Probe]:
         """The probe of every slot, by slot number, with one statement."""
-        return probing.probe_partitions(self._fetch_for(facts, "probing"), facts, mapping, table)
+        return ask(self._fetch_for(facts, "probing"), probing.probe_partitions(facts, mapping, table))
 
     def probe_scd(
         self, facts: TableFacts, mapping: TableMapping, table: SCDTableConfig, committed_watermark: str | None
     ) -> Probe:
         """Count, highest change position, and evidence of every row. A second call with another watermark repeats no
         statement. A rowversion needs a view that was opened with its ceiling."""
-        return probing.probe_scd(
-            self._once(self._fetch_for(facts, "probing")),
-            facts,
-            mapping,
-            table,
-            committed=committed_watermark,
-            ceiling=self._ceiling,
-        )
+        questions = probing.probe_scd(facts, mapping, table, committed=committed_watermark, ceiling=self._ceiling)
+        return ask(fetch_once(self._fetch_for(facts, "probing"), self._probed), questions)
 
     def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe:
         """The digest of the whole content."""
-        return probing.probe_static(self._fetch_for(facts, "probing"), facts, mapping, table)
+        return ask(self._fetch_for(facts, "probing"), probing.probe_static(facts, mapping, table))
+
+    def probe_together(self, tables: Sequence[ProbedTable]) -> list[Probed]:
+        """The probes of several tables of any kind, in order, by a few requests for all of them. Raises what a probe of one of
+        them raises, without saying which: then they are to be probed one by one, in another view."""
+        questions = [probing.questions_of(table, ceiling=self._ceiling) for table in tables]
+        return ask_together(self._fetch, self._fetch_each, questions)
 
     def count(self, facts: TableFacts, unit: UnitFilter) -> int:
         """Rows of a unit, by COUNT_BIG."""
@@ -186,7 +189,7 @@ class ReadView:
         counted = self.count(facts, unit)
         source = self._rows_of(facts, mapping, unit, counted, after)
         converter = BatchConverter(facts, mapping, remainder_columns(mapping))
-        stream = self._stream(source, mapping, converter)
+        stream = self._stream(source, mapping, converter, expected_rows=counted)
         rows, batches = staged_rows, 0
 
         def take(batch: pa.RecordBatch) -> None:
@@ -203,8 +206,12 @@ class ReadView:
         statements = source.statements if isinstance(source, SliceReader) else 1
         return Extracted(rows, counted, batches, time.perf_counter() - started, stream.peak_queue_bytes, statements)
 
-    def _stream(self, source: RowSource, mapping: TableMapping, converter: BatchConverter) -> BatchStream:
+    def _stream(
+        self, source: RowSource, mapping: TableMapping, converter: BatchConverter, expected_rows: int | None = None
+    ) -> BatchStream:
         limits = limits_of(self._processing)
+        if expected_rows is not None:  # the driver allocates for as many rows as it is asked for
+            limits = replace(limits, batch_rows=max(1, min(limits.batch_rows, expected_rows)))
         return BatchStream(
             UnboundedRows(source, limits.batch_bytes) if has_unbounded_values(mapping) else source,
             converter.convert,
@@ -253,21 +260,8 @@ class ReadView:
 
     def _verify(self, facts: TableFacts, unit: UnitFilter, counted: int, rows: int) -> None:
         after = counted if self.consistency == "snapshot" else self.count(facts, unit)
-        if rows == counted == after:
-            return
-        if self.consistency == "snapshot":
-            raise ExtractError(
-                f"{facts.name}: the server counts {counted:,} rows, {rows:,} were received in the same snapshot",
-                remedy="run again; if it happens again, check the table with DBCC CHECKTABLE",
-                table=str(facts.name),
-            )
-        raise ExtractError(
-            f"{facts.name}: {counted:,} rows were counted before reading and {after:,} after it, {rows:,} were received: "
-            "the table changed meanwhile",
-            remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
-            "or run while no application writes",
-            table=str(facts.name),
-        )
+        if not rows == counted == after:
+            raise other_count(facts.name, counted, rows, None if self.consistency == "snapshot" else after)
 
     def _verify_text(
         self, facts: TableFacts, unit: UnitFilter, replacements: Replacements, after: KeyText | None
@@ -282,19 +276,21 @@ class ReadView:
         (stored,) = self._fetch_for(facts, "counting U+FFFD in")(statement)
         replacements.compare(facts.name, stored)
 
-    def _once(self, fetch: probing.Fetch) -> probing.Fetch:
-        """The same statement has one answer in a view; without SNAPSHOT isolation the earlier one is safe: the next probe
-        detects rows that changed after it."""
+    def _fetch(self, statement: Statement) -> Rows:
+        return self._session.fetch(statement.text, statement.parameters, "probing tables")
 
-        def fetch_once(statement: Statement) -> list[tuple[Any, ...]]:
-            if statement not in self._probed:
-                self._probed[statement] = fetch(statement)
-            return self._probed[statement]
+    def _fetch_each(self, statements: Sequence[Statement]) -> list[Rows]:
+        request = batch_of(statements)
+        found = self._session.fetch_each(request.text, request.parameters, f"probing {len(statements)} tables")
+        if len(found) != len(statements):
+            raise ExtractError(
+                f"{len(statements)} statements were sent in one request, and {len(found)} results were received",
+                remedy="run again; if it happens again, report this message",
+            )
+        return found
 
-        return fetch_once
-
-    def _fetch_for(self, facts: TableFacts, doing: str) -> Callable[[Statement], list[tuple[Any, ...]]]:
-        def fetch(statement: Statement) -> list[tuple[Any, ...]]:
+    def _fetch_for(self, facts: TableFacts, doing: str) -> Fetch:
+        def fetch(statement: Statement) -> Rows:
             return self._session.fetch(statement.text, statement.parameters, f"{doing} {facts.name}")
 
         return fetch

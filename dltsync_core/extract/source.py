@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.catalog.reader import list_tables, read_database, read_tables
@@ -17,7 +17,9 @@ from dltsync_core.config import (
     SCDTableConfig,
     TableConfig,
 )
-from dltsync_core.connect.control import ControlSession, control_session
+from dltsync_core.connect.control import ControlSession, open_control_session
+from dltsync_core.connect.data import open_data_session
+from dltsync_core.connect.pool import SessionPool
 from dltsync_core.connect.retry import Budget, run_with_retries
 from dltsync_core.errors import CatalogError, NotPartitioned, QueryError
 from dltsync_core.extract.open_read_view import open_view
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadView", "SqlServerSource"]
 
+T = TypeVar("T")
+
 _CHANGE_TYPES = frozenset({"date", "smalldatetime", "datetime", "datetime2", "datetimeoffset", "rowversion"})
 
 
 class SqlServerSource:
-    """Access to one SQL Server database, for any number of threads. Connections are opened for each use and closed after it.
+    """Access to one SQL Server database, for any number of threads. Inside `kept_open` connections are used again, one user at a
+    time; elsewhere they are opened for each use and closed after it.
 
     Catalogue queries are retried after transient errors. A read view is one attempt: its rows are valid only
     within it, so its caller retries with a new one (`run.retry.with_retries`).
@@ -52,16 +57,20 @@ class SqlServerSource:
         self.processing = processing
         self._representation = representation or RepresentationConfig()
         self._budget = Budget(processing.retry_attempts, processing.retry_budget_seconds)
+        self._control = SessionPool(lambda: open_control_session(self.database))
+        self._data = SessionPool(lambda: open_data_session(self.database))
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """For the block connections stay open between uses. Blocks may overlap: with the last one all idle ones are closed."""
+        with self._control.kept_open(), self._data.kept_open():
+            yield
 
     def check(self) -> DatabaseFacts:
         """Log in and read the facts of the database. Raises LoginFailed, ServerUnreachable, CertificateNotTrusted,
         DriverMissing."""
 
-        def read() -> DatabaseFacts:
-            with control_session(self.database) as session:
-                return read_database(session)
-
-        return run_with_retries(read, self._budget)
+        return self._ask(read_database)
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:
         """Facts of every table, keyed by the name in its config; `facts.name` is the catalogue's name.
@@ -69,11 +78,10 @@ class SqlServerSource:
         Raises TableNotFound and ColumnNotFound (with the nearest name), NotPartitioned, CatalogError, ConnectError.
         """
 
-        def read() -> dict[TableName, TableFacts]:
-            with control_session(self.database) as session:
-                return read_tables(session, [table.name for table in tables], self.database.database)
+        def read(session: ControlSession) -> dict[TableName, TableFacts]:
+            return read_tables(session, [table.name for table in tables], self.database.database)
 
-        found = run_with_retries(read, self._budget)
+        found = self._ask(read)
         for table in tables:
             check_against_catalogue(found[table.name], table)
         return found
@@ -102,25 +110,36 @@ class SqlServerSource:
 
     @contextmanager
     def read_view(self, *, ceiling: bool = False) -> Iterator[ReadView]:
-        """A consistent view of the database on a connection of its own, closed at the end. One attempt. With `ceiling` it reads
-        the lowest rowversion of open transactions first, which the probe of a table with a rowversion watermark needs."""
-        with open_view(self.database, self.processing, ceiling=ceiling) as view:
+        """A consistent view of the database on a connection of its own. One attempt. With `ceiling` it reads the lowest
+        rowversion of open transactions first, which the probe of a table with a rowversion watermark needs."""
+        with open_view(self._data, self.database, self.processing, ceiling=ceiling) as view:
             yield view
 
     def compare_texts(self, pairs: Sequence[TextPair]) -> dict[TextPair, bool]:
         """Whether the server takes the two texts of each pair for equal. Pairs that it refuses to compare are left out. Raises
         ConnectError, TransientQueryError."""
 
-        def look() -> dict[TextPair, bool]:
-            with control_session(self.database) as session:
-                starts = range(0, len(pairs), PAIRS_PER_STATEMENT)
-                found = [_compared(session, pairs[start : start + PAIRS_PER_STATEMENT]) for start in starts]
+        def look(session: ControlSession) -> dict[TextPair, bool]:
+            starts = range(0, len(pairs), PAIRS_PER_STATEMENT)
+            found = [_compared(session, pairs[start : start + PAIRS_PER_STATEMENT]) for start in starts]
             return {pair: same for part in found for pair, same in part.items()}
 
-        return run_with_retries(look, self._budget)
+        return self._ask(look)
 
     def close(self) -> None:
-        """Does nothing: no connection stays open between uses."""
+        """Close idle connections. The source can be used again."""
+        self._control.close_idle()
+        self._data.close_idle()
+
+    def _ask(self, work: Callable[[ControlSession], T]) -> T:
+        """What `work` returns on a control session, tried again while its failure may pass."""
+
+        def attempt() -> T:
+            session, found = self._control.take(work)
+            self._control.give_back(session)
+            return found
+
+        return run_with_retries(attempt, self._budget)
 
     def __enter__(self) -> Self:
         return self

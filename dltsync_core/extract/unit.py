@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
+from dltsync_core.errors import ExtractError
+from dltsync_core.identity import TableName
 from dltsync_core.tsql.conditions import slot_condition, window_condition
 from dltsync_core.tsql.fragments import Sql, join
 
@@ -58,3 +60,20 @@ def condition_of(unit: UnitFilter) -> Sql | None:
         window = window_condition(unit.window_column, unit.window_low, unit.window_high)
         found += [window] if window is not None else []
     return join(" AND ", found) if found else None
+
+
+def other_count(name: TableName, counted: int, received: int, after: int | None) -> ExtractError:
+    """The error for rows that are not as many as the server counts. `after` is a second count, of a view without a snapshot."""
+    if after is None:
+        return ExtractError(
+            f"{name}: the server counts {counted:,} rows, {received:,} were received in the same snapshot",
+            remedy="run again; if it happens again, check the table with DBCC CHECKTABLE",
+            table=str(name),
+        )
+    return ExtractError(
+        f"{name}: {counted:,} rows were counted before reading and {after:,} after it, {received:,} were received: "
+        "the table changed meanwhile",
+        remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
+        "or run while no application writes",
+        table=str(name),
+    )

@@ -14,21 +14,26 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
 from dltsync_core.lake import paths
-from dltsync_core.lake.manifest import Manifest, forgettable, in_order, live
+from dltsync_core.lake.manifest import Manifest, Order, forgettable, in_order
 from dltsync_core.lake.storage.directory_lock import LONGER_THAN_ANY_LEASE
 from dltsync_core.lake.storage.port import LakeStorage
 
 
 def remove_superseded(
-    storage: LakeStorage, latest: Manifest, known: Sequence[Manifest], *, keep_generations: int, everywhere: bool
+    storage: LakeStorage,
+    latest: Manifest,
+    known: Sequence[Manifest],
+    current: Collection[Order],
+    *,
+    keep_generations: int,
+    everywhere: bool,
 ) -> None:
     """Move away what `latest` and earlier loads replaced, and remove generations beyond those kept. `known` are the
-    manifests as they were read after `latest` had been written.
+    manifests as they were read after `latest` had been written, `current` the orders of those that are live.
 
     `everywhere` looks at every directory of the table for files that lost their manifest; otherwise at those of `latest` and
     of what was replaced, of which there are few however many partitions the table has.
     """
-    current = {manifest.order for manifest in live(known)}
     replaced = [older for older in in_order(known) if older.order not in current and older.order <= latest.order]
     may_go = {manifest.order for manifest in forgettable(known)} if replaced else set()
     touched = {latest.unit}

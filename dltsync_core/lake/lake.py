@@ -168,6 +168,7 @@ class Lake:
                 self._storage,
                 latest,
                 known,
+                {manifest.order for manifest in live(known)},
                 keep_generations=self._keep_generations,
                 everywhere=self._is_time_to_look_everywhere(latest.table),
             )

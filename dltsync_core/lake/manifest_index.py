@@ -21,6 +21,7 @@ class Manifests:
 
     def __init__(self) -> None:
         self._read: dict[TableName, Mapping[str, Manifest]] = {}
+        self._scanned: dict[TableName, tuple[list[str], tuple[Manifest, ...]]] = {}
 
     def scan(self, storage: LakeStorage, table: TableName) -> tuple[Manifest, ...]:
         """All manifests of a table, oldest first, live or not yet cleared up. Raises LakeError for a damaged one.
@@ -30,6 +31,9 @@ class Manifests:
         """
         while True:
             keys = [key for key in storage.list(paths.manifests_directory(table)) if is_manifest(key)]
+            before, found = self._scanned.get(table, ([], ()))
+            if keys == before:
+                return found
             read = self._read.get(table, {})
             new = [key for key in keys if key not in read]
             contents = storage.read_all(new)
@@ -37,8 +41,9 @@ class Manifests:
                 continue
             parsed = {key: manifest_from(contents[key], path=storage.address(key)) for key in new}
             known = {key: read[key] if key in read else parsed[key] for key in keys}
-            self.remember(table, known)
-            return tuple(in_order(known.values()))
+            found = tuple(in_order(known.values()))
+            self._read[table], self._scanned[table] = known, (keys, found)
+            return found
 
     def unharmed(self, storage: LakeStorage, table: TableName) -> Mapping[str, Manifest]:
         """Those that were read before and, where they are still listed, are what they were: of a disk's none is sure to be."""
@@ -48,6 +53,7 @@ class Manifests:
         """These, by key, are all that is known of a table. Of several threads the last one wins: the next scan finds what it
         missed."""
         self._read[table] = listed
+        self._scanned.pop(table, None)
 
 
 def scan_manifests(storage: LakeStorage, table: TableName, manifests: Manifests | None = None) -> tuple[Manifest, ...]:

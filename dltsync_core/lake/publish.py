@@ -77,10 +77,11 @@ def publish(
         checkpoints.reached(checkpoints.MANIFEST_WRITTEN)
         _withdraw_without_files(storage, manifest, still_ours)
         known = manifests.scan(storage, table)
-        if all(other.order != manifest.order for other in live(known)):
+        current = {other.order for other in live(known)}
+        if manifest.order not in current:
             _step_aside(storage, manifest, known)
             raise _fenced(manifest, known)
-        remove_superseded(storage, manifest, known, keep_generations=keep_generations, everywhere=everywhere)
+        remove_superseded(storage, manifest, known, current, keep_generations=keep_generations, everywhere=everywhere)
     return manifest
 
 

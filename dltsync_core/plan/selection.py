@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from dltsync_core.clock import utc_now
 from dltsync_core.committed import TableKind
-from dltsync_core.config import TableConfig
+from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.config.error_messages import nearest
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName, dotted, parsed_name
@@ -112,3 +113,23 @@ class RunOptions:
     repair_state: bool = False
     partition_keys: frozenset[str] | None = None
     accepted_drift: frozenset[TableName] = frozenset()
+
+
+def options_of(
+    config: PipelineConfig,
+    *,
+    full_refresh: bool = False,
+    force: bool = False,
+    repair_state: bool = False,
+    accept_drift: Sequence[str] = (),
+) -> RunOptions:
+    """What a run that begins now does. `accept_drift` are names of tables. Raises ConfigError for one that is not there."""
+    return RunOptions(
+        now=utc_now(),
+        full_refresh=full_refresh,
+        force=force,
+        heal=config.state.enable_self_healing,
+        compare=config.state.validate_state_consistency,
+        repair_state=repair_state,
+        accepted_drift=frozenset(find_table(config.tables, name).name for name in accept_drift),
+    )

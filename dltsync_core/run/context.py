@@ -1,4 +1,4 @@
-"""What every part of one run needs: the rooms it uses, its reporter, its stop, and the locks of
+"""What every part of one run needs: the rooms it uses, its reporter, its stop, how they are opened, and the locks of
 units for what writes outside of a load (a repair, an answer to recovery)."""
 
 from __future__ import annotations
@@ -6,18 +6,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retry import SharedRetryBudget
-from dltsync_core.identity import TableName, Target, slashed
+from dltsync_core.identity import TableName, Target, new_run_id, slashed
 from dltsync_core.lake.lake import Lake
+from dltsync_core.process import this_process
 from dltsync_core.run.failures import Stopped
 from dltsync_core.run.ports import Source
 from dltsync_core.run.reporting import RunReporter
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
+from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
+from dltsync_core.state.store import Store
 from dltsync_core.warehouse.port import Warehouse
 
 log = logging.getLogger("dltsync.run")
@@ -71,6 +76,62 @@ class RunContext:
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until the run is told to stop. Raises Stopped then."""
         wait_unless_stopped(self.stop, seconds)
+
+
+class Rooms(NamedTuple):
+    """What stays when a run ends: it belongs to the pipeline."""
+
+    source: Source
+    lake: Lake
+    warehouse: Warehouse
+
+
+@contextmanager
+def opened_ledger(
+    config: PipelineConfig, reporter: RunReporter, stop: threading.Event, *, writable: bool
+) -> Iterator[Ledger]:
+    """The pipeline's ledger, for the block. Who only looks waits for it for a shorter time. Raises StateError."""
+    state = config.state
+    url = state.state_url.get_secret_value() if state.state_url is not None else None
+    seconds = state.ledger_retry_seconds if writable else min(state.ledger_retry_seconds, LOOKING_SECONDS)
+    patience = Patience(seconds, sleep=partial(wait_unless_stopped, stop), tell=reporter.warning)
+    store = Store(state.state_directory, url, writable=writable, patience=patience)
+    with Ledger(store, config.pipeline_name) as ledger:
+        yield ledger
+
+
+@contextmanager
+def opened_context(
+    config: PipelineConfig,
+    rooms: Rooms,
+    reporter: RunReporter,
+    *,
+    run_id: str | None,
+    writable: bool,
+    log_in_first: bool,
+) -> Iterator[RunContext]:
+    """A run with a ledger of its own, for the block, in which connections to the source stay open between uses. With
+    `log_in_first` a login that fails leaves no trace on the disk. Raises StateError, and then ConnectError."""
+    stop, run_id = threading.Event(), run_id or new_run_id()
+    with ExitStack() as stack:
+        stack.enter_context(rooms.source.kept_open())
+        if log_in_first:
+            rooms.source.check()
+        ledger = stack.enter_context(opened_ledger(config, reporter, stop, writable=writable))
+        reporter.attach(ledger, run_id)
+        yield RunContext(
+            config=config,
+            source=rooms.source,
+            lake=rooms.lake,
+            warehouse=rooms.warehouse,
+            ledger=ledger,
+            leases=Leases(
+                ledger.store, config.pipeline_name, holder=str(this_process()), seconds=config.state.lease_seconds
+            ),
+            reporter=reporter,
+            run_id=run_id,
+            stop=stop,
+        )
 
 
 def highest_mark(context: RunContext, target: Target) -> int:

@@ -5,33 +5,32 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cached_property, partial
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from typing_extensions import Self
 
-from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
 from dltsync_core.errors import ConnectError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
-from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
+from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.plan.judgement import Answer
-from dltsync_core.plan.selection import RunOptions, find_table, select_tables
+from dltsync_core.plan.selection import find_table, options_of, select_tables
 from dltsync_core.plan.steps import TablePlan
-from dltsync_core.process import peak_memory_mb, this_process
-from dltsync_core.run.context import RunContext, wait_unless_stopped, with_unit_lock
+from dltsync_core.process import peak_memory_mb
+from dltsync_core.run.context import Rooms, RunContext, opened_context, opened_ledger, with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.housekeeping import check_names, check_places, cleanup_warehouse, prepare_state
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
-from dltsync_core.run.planning.probe import partition_keys_of, probe_units
+from dltsync_core.run.planning.probes import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.recover import recover_tables
@@ -41,10 +40,7 @@ from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
 from dltsync_core.run.validation.tables import compare_tables, notes_on_moved_rows
-from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
-from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
-from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -117,10 +113,11 @@ class IncrementalSQLServerParquetPipeline:
         started = time.perf_counter()
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=True)
-        self._source.check()  # before the ledger is opened: who cannot log in leaves no trace on the disk
-        with self._context(on_event, run_id=run_id, writable=True) as context:
+        with self._context(on_event, run_id=run_id, writable=True, log_in_first=True) as context:
             prepare_state(context)
-            options = self._intent(full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift)
+            options = options_of(
+                self.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
+            )
             try:
                 planned = plan_tables(
                     context, tables, options, partition_keys=partition_keys, parallel=parallel_execution
@@ -165,7 +162,7 @@ class IncrementalSQLServerParquetPipeline:
         tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=False)
         with self._context(ignore, writable=False) as context:
-            options = self._intent(full_refresh=full_refresh, force=force, accept_drift=accept_drift)
+            options = options_of(self.config, full_refresh=full_refresh, force=force, accept_drift=accept_drift)
             planned = plan_tables(context, tables, options, partition_keys=partition_keys, parallel=True)
             for table, error in planned.errors.items():
                 if on_error is None:
@@ -196,7 +193,7 @@ class IncrementalSQLServerParquetPipeline:
         with self._context(ignore, writable=not dry_run) as context:
             if not dry_run:
                 prepare_state(context)
-            options = self._intent(full_refresh=False, force=False)
+            options = options_of(self.config)
             report = recover_tables(context, tables, options, dry_run=dry_run, deep=deep, answer=answer)
             if not dry_run:
                 cleanup_warehouse(context)
@@ -216,7 +213,7 @@ class IncrementalSQLServerParquetPipeline:
 
     def committed(self, table_name: str) -> dict[str, CommittedUnit]:
         """What is committed of a table, by unit. Reads the ledger only."""
-        with self._ledger(writable=False) as ledger:
+        with self._ledger() as ledger:
             return dict(ledger.committed_units(ledger.find_table(self._table(table_name).name)).live)
 
     def validate_all_tables(
@@ -248,7 +245,7 @@ class IncrementalSQLServerParquetPipeline:
         """Where every table stands: units, rows, last commit, watermark; and whether the server answers. `last_error` is the
         newest failure of an attempt at the table that had no success since, in planning, waiting for its lease or loading;
         `last_error_at` its moment. None: the last attempt at each unit succeeded."""
-        with self._ledger(writable=False) as ledger:
+        with self._ledger() as ledger:
             return pipeline_status(self.config, self._source, self._lake, ledger)
 
     @cached_property
@@ -279,55 +276,20 @@ class IncrementalSQLServerParquetPipeline:
     def _table(self, name: str) -> TableConfig:
         return find_table(self.config.tables, name)
 
-    def _intent(
-        self, *, full_refresh: bool, force: bool, repair_state: bool = False, accept_drift: Sequence[str] = ()
-    ) -> RunOptions:
-        state = self.config.state
-        return RunOptions(
-            now=utc_now(),
-            full_refresh=full_refresh,
-            force=force,
-            heal=state.enable_self_healing,
-            compare=state.validate_state_consistency,
-            repair_state=repair_state,
-            accepted_drift=frozenset(self._table(name).name for name in accept_drift),
-        )
+    def _ledger(self) -> AbstractContextManager[Ledger]:
+        """To look into."""
+        return opened_ledger(self.config, self._reporter, threading.Event(), writable=False)
 
     @contextmanager
-    def _ledger(self, *, writable: bool, stop: threading.Event | None = None) -> Iterator[Ledger]:
-        state = self.config.state
-        url = state.state_url.get_secret_value() if state.state_url is not None else None
-        seconds = state.ledger_retry_seconds if writable else min(state.ledger_retry_seconds, LOOKING_SECONDS)
-        patience = Patience(
-            seconds, sleep=partial(wait_unless_stopped, stop or threading.Event()), tell=self._reporter.warning
-        )
-        store = Store(state.state_directory, url, writable=writable, patience=patience)
-        with Ledger(store, self.config.pipeline_name) as ledger:
-            yield ledger
-
-    @contextmanager
-    def _context(self, sink: EventSink, *, run_id: str | None = None, writable: bool) -> Iterator[RunContext]:
-        with ExitStack() as stack:
-            self._reporter, stop = RunReporter(self.config, sink), threading.Event()
-            ledger = stack.enter_context(self._ledger(writable=writable, stop=stop))
-            run_id = run_id or new_run_id()
-            self._reporter.attach(ledger, run_id)
-            yield RunContext(
-                config=self.config,
-                source=self._source,
-                lake=self._lake,
-                warehouse=self._warehouse,
-                ledger=ledger,
-                leases=Leases(
-                    ledger.store,
-                    self.config.pipeline_name,
-                    holder=str(this_process()),
-                    seconds=self.config.state.lease_seconds,
-                ),
-                reporter=self._reporter,
-                run_id=run_id,
-                stop=stop,
-            )
+    def _context(
+        self, sink: EventSink, *, run_id: str | None = None, writable: bool, log_in_first: bool = False
+    ) -> Iterator[RunContext]:
+        self._reporter = RunReporter(self.config, sink)
+        rooms = Rooms(self._source, self._lake, self._warehouse)
+        with opened_context(
+            self.config, rooms, self._reporter, run_id=run_id, writable=writable, log_in_first=log_in_first
+        ) as context:
+            yield context
 
     @contextmanager
     def _alone(self, scd: ScdTarget) -> Iterator[None]:
@@ -338,6 +300,6 @@ class IncrementalSQLServerParquetPipeline:
             yield
 
     def _said(self, scd: ScdTarget, keys: Collection[Key]) -> SourceHistory:
-        with self._ledger(writable=False) as ledger:
+        with self._ledger() as ledger:
             name = ledger.find_table(scd.table)
         return history_in_lake(self._lake, name, scd, self._warehouse.columns(scd.target), keys)

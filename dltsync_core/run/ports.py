@@ -12,6 +12,7 @@ from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.extract.buckets import BucketedUnit
+from dltsync_core.extract.probes import Probed, ProbedTable
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.history.repair import VersionStore
 from dltsync_core.identity import TableName
@@ -39,6 +40,9 @@ class View(Protocol):
     ) -> Probe: ...
 
     def probe_static(self, facts: TableFacts, mapping: TableMapping, table: StaticTableConfig) -> Probe: ...
+
+    def probe_together(self, tables: Sequence[ProbedTable]) -> Sequence[Probed]:
+        """The probes of several tables, in order, or the first error of any of them."""
 
     def count(self, facts: TableFacts, unit: UnitFilter) -> int: ...
 
@@ -74,6 +78,9 @@ class View(Protocol):
 
 class Source(Protocol):
     """The source database. See `extract.source.SqlServerSource`."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """For the block connections stay open between uses, one user at a time, and are closed with it."""
 
     def check(self) -> DatabaseFacts: ...
 

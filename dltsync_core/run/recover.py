@@ -10,13 +10,14 @@ from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConfigError, ConnectError, SyncError
+from dltsync_core.identity import TableName
 from dltsync_core.plan.judgement import NEVER_LOADED, Answer, RecoveryVerdict, UnitJudgement
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, with_unit_lock
 from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
-from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.run.planning.table import plan_table, read_facts, resolve_table
+from dltsync_core.run.planning.resolved import ResolvedTable, read_facts, resolve_table
+from dltsync_core.run.planning.table import plan_table
 from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.state.lease_rows import Lease
 
@@ -32,13 +33,24 @@ def recover_tables(
 ) -> dict[str, Any]:
     """The report of `Pipeline.recover`. A table that cannot be inspected says why. Raises ConnectError."""
     facts, errors = read_facts(context, tables)
+    resolved: dict[TableName, ResolvedTable] = {}
+    for table in tables:
+        try:
+            if table.name not in errors:
+                resolved[table.name] = resolve_table(context, table, facts[table.name])
+        except ConnectError:
+            raise
+        except SyncError as error:
+            errors[table.name] = error
+    warehouse = WarehouseInspection(context, list(resolved.values()))  # nothing here writes to it
     reports = []
     for table in tables:
         try:
             if table.name in errors:
                 raise errors[table.name]
-            resolved = resolve_table(context, table, facts[table.name])
-            reports.append(_recover(context, resolved, options, dry_run=dry_run, deep=deep, answer=answer))
+            reports.append(
+                _recover(context, resolved[table.name], warehouse, options, dry_run=dry_run, deep=deep, answer=answer)
+            )
         except ConnectError:
             raise
         except SyncError as error:
@@ -56,13 +68,13 @@ def recover_tables(
 def _recover(
     context: RunContext,
     resolved: ResolvedTable,
+    warehouse: WarehouseInspection,
     options: RunOptions,
     *,
     dry_run: bool,
     deep: bool,
     answer: Answer | None,
 ) -> dict[str, Any]:
-    warehouse = WarehouseInspection(context, resolved)  # nothing here writes to it
 
     def inspected(deep: bool = False) -> ReconciledTable:
         committed_units = context.ledger.committed_units(resolved.name)

@@ -33,6 +33,10 @@ class ReportedUnit(Protocol):
     def load_id(self) -> str:
         """Which load it is now."""
 
+    @property
+    def lines(self) -> list[LoadEvent]:
+        """What is to be written of it with its commit or its failure."""
+
     def result(self, status: Status, failure: Failure | None = None) -> UnitResult:
         """The outcome as a value."""
 
@@ -115,10 +119,15 @@ class RunReporter:
         return LoadEvent(step.table, step.kind, step.unit, work.load_id, self._run_id, status, utc_now(), rows, detail)
 
     def record(self, work: ReportedUnit, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
-        """Write a line into the ledger. Raises StateError."""
+        """Write a line into the ledger, after those that wait for it. Raises StateError."""
         if self._ledger is None:
             raise StateError("this run has no ledger to write to")
-        self._ledger.record(self.line(work, status, rows=rows, detail=detail))
+        self._ledger.record(*work.lines, self.line(work, status, rows=rows, detail=detail))
+        work.lines.clear()
+
+    def note(self, work: ReportedUnit, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
+        """A line of the ledger for later (`ReportedUnit.lines`)."""
+        work.lines.append(self.line(work, status, rows=rows, detail=detail))
 
     def reached(
         self,
@@ -129,8 +138,9 @@ class RunReporter:
         size: int | None = None,
         message: str = "",
     ) -> None:
-        """A unit reached a stage: first the line of the ledger, then the event. Raises StateError."""
-        self.record(work, status, rows=rows)
+        """A unit reached a stage: an event, and a line of the ledger that only informs. It is written with the next that counts:
+        the unit's commit, or its failure."""
+        self.note(work, status, rows=rows)
         self.unit(status.value, work, rows=rows, size=size, message=message)
 
     # -- failures ---------------------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dltsync_core.errors import Fenced
+from dltsync_core.clock import utc_from_epoch
+from dltsync_core.errors import Fenced, LeaseHeld
 from dltsync_core.identity import TableName
+from dltsync_core.process import read_identity
 from dltsync_core.state.tables import fences, leases, table_key, unit_key
 
 KEYS_PER_STATEMENT = 1_000
@@ -41,6 +43,20 @@ class Lease:
         return f"{self.table} {', '.join(self.units[:_SHOWN])}{more}"
 
 
+@dataclass(frozen=True)
+class OtherLease:
+    """Somebody else's lease that is in the way."""
+
+    unit: str
+    holder: str
+    acquired_at: int
+    expires_at: int
+
+    def __str__(self) -> str:
+        """For a person: which process, on which machine, since when."""
+        return f"{read_identity(self.holder).for_people}, there since {_moment(self.acquired_at)}"
+
+
 class Raced(Exception):
     """Another transaction inserted the same row first: this one is tried again."""
 
@@ -59,6 +75,12 @@ def verify_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None
             table=str(lease.table),
             unit=lease.units[0],
         )
+
+
+def end_lease(connection: sa.Connection, lease: Lease, pipeline: str) -> None:
+    """Within a transaction that locked the table's counter: let others have the units."""
+    for part in rows_of(lease, pipeline):
+        connection.execute(sa.update(leases).where(*part).values(holder=NO_HOLDER, expires_at=0))
 
 
 def rows_of(lease: Lease, pipeline: str) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
@@ -87,3 +109,23 @@ def insert_row(connection: sa.Connection, table: sa.Table, values: dict[str, Any
         connection.execute(sa.insert(table).values(**values))
     except IntegrityError:
         raise Raced from None
+
+
+def held_too_long(table: TableName, other: OtherLease, wait_seconds: float) -> LeaseHeld:
+    """The error for a unit that another run did not give back in time."""
+    return LeaseHeld(
+        f"{table} {other.unit}: another run is at it ({other}), for longer than the {wait_seconds:g} seconds we waited; its "
+        f"lease runs until {_moment(other.expires_at)} unless it is renewed",
+        remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
+        table=str(table),
+        unit=other.unit,
+        holder=read_identity(other.holder).for_people,
+        since=_moment(other.acquired_at),
+    )
+
+
+def _moment(milliseconds: int) -> str:
+    try:
+        return utc_from_epoch(milliseconds / 1000)
+    except (ValueError, OverflowError):  # no moment we ever wrote
+        return "?"

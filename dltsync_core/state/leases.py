@@ -12,20 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from dltsync_core import checkpoints
-from dltsync_core.clock import utc_from_epoch
 from dltsync_core.errors import Fenced, LeaseHeld, SyncError
 from dltsync_core.identity import TableName
 from dltsync_core.process import read_identity
 from dltsync_core.state.lease_rows import (
     NO_HOLDER,
     Lease,
+    OtherLease,
     Raced,
+    end_lease,
+    held_too_long,
     insert_row,
     lock_counter,
     parts_of,
@@ -51,24 +52,10 @@ _ended_here: set[tuple[str, str, int]] = set()
 that another run of the same process need not wait until they expire."""
 
 
-@dataclass(frozen=True)
-class _Other:
-    """Somebody else's lease that is in the way."""
-
-    unit: str
-    holder: str
-    acquired_at: int
-    expires_at: int
-
-    def __str__(self) -> str:
-        """For a person: which process, on which machine, since when."""
-        return f"{read_identity(self.holder).for_people}, there since {_moment(self.acquired_at)}"
-
-
 class _LeaseTaken(Blocked):
     """A unit is leased to another run."""
 
-    def __init__(self, table: TableName, by: _Other) -> None:
+    def __init__(self, table: TableName, by: OtherLease) -> None:
         super().__init__(f"{table} {by.unit}", str(by))
         self.by = by
 
@@ -78,6 +65,8 @@ class Held:
 
     def __init__(self, owner: Leases, lease: Lease) -> None:
         self.lease = lease
+        self.given_back = False
+        """Set when the lease ended with the commit of its units (`Ledger.commit`)."""
         self._owner = owner
         self._renewed = time.monotonic()
         self._lost = False
@@ -143,7 +132,10 @@ class Leases:
         finally:
             ended.set()
             heart.join()
-            self._give_back(held.lease)
+            if held.given_back:
+                checkpoints.reached(checkpoints.LEASE_RELEASED)
+            else:
+                self._give_back(held.lease)
 
     def renew(self, lease: Lease, *, patient: bool = True) -> bool:
         """Whether the lease still is ours; it then lasts as long as a new one. Raises StateError."""
@@ -218,11 +210,11 @@ class Leases:
             raise _LeaseTaken(table, got)
 
         def give_up(taken: _LeaseTaken) -> LeaseHeld:
-            return _held_too_long(table, taken.by, wait_seconds)
+            return held_too_long(table, taken.by, wait_seconds)
 
         return Wait(wait_seconds, on_wait=on_wait).until(take, _LeaseTaken, pause=POLL_SECONDS, give_up=give_up)
 
-    def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | _Other:
+    def _try(self, table: TableName, units: tuple[str, ...], at_least: int) -> Lease | OtherLease:
         while True:
             try:
                 # A lease that was taken by an attempt without an answer is our own: it is taken once more, with a higher fence.
@@ -232,7 +224,7 @@ class Leases:
 
     def _take(
         self, connection: sa.Connection, table: TableName, units: tuple[str, ...], at_least: int
-    ) -> Lease | _Other:
+    ) -> Lease | OtherLease:
         counter = table_key(self._pipeline, table)
         highest = lock_counter(connection, counter)
         now = store_time(connection)
@@ -244,7 +236,7 @@ class Leases:
         }
         for row in rows.values():
             if row.holder not in (NO_HOLDER, self._holder) and row.expires_at > now and not _has_ended(row):
-                return _Other(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
+                return OtherLease(keys[row.unit_key], row.holder, row.acquired_at, row.expires_at)
         fence, until = max(highest, at_least) + 1, now + int(self.seconds * 1000)
         connection.execute(sa.update(fences).where(fences.c.table_key == counter).values(fence=fence))
         for key, unit in keys.items():
@@ -278,9 +270,7 @@ class Leases:
 
         def free(connection: sa.Connection) -> None:
             lock_counter(connection, table_key(self._pipeline, lease.table))
-            gone = {"holder": NO_HOLDER, "expires_at": 0}
-            for part in rows_of(lease, self._pipeline):
-                connection.execute(sa.update(leases).where(*part).values(**gone))
+            end_lease(connection, lease, self._pipeline)
 
         try:
             self._store.write(free)
@@ -296,22 +286,3 @@ class Leases:
 
 def _has_ended(row: Any) -> bool:
     return (row.unit_key, row.holder, row.fence) in _ended_here or read_identity(row.holder).is_gone
-
-
-def _held_too_long(table: TableName, other: _Other, wait_seconds: float) -> LeaseHeld:
-    return LeaseHeld(
-        f"{table} {other.unit}: another run is at it ({other}), for longer than the {wait_seconds:g} seconds we waited; its "
-        f"lease runs until {_moment(other.expires_at)} unless it is renewed",
-        remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
-        table=str(table),
-        unit=other.unit,
-        holder=read_identity(other.holder).for_people,
-        since=_moment(other.acquired_at),
-    )
-
-
-def _moment(milliseconds: int) -> str:
-    try:
-        return utc_from_epoch(milliseconds / 1000)
-    except (ValueError, OverflowError):  # no moment we ever wrote
-        return "?"

@@ -10,12 +10,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dltsync_core.clock import iso, parse_iso
-from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, load_identity_from, probe_from
-from dltsync_core.errors import StateConflict
+from dltsync_core.clock import iso
+from dltsync_core.committed import CommitChange, CommittedUnits
+from dltsync_core.errors import Fenced, StateConflict
 from dltsync_core.identity import TableName
-from dltsync_core.state.lease_rows import Lease, parts_of, verify_lease
-from dltsync_core.state.records import LoadEvent, LoadStatus
+from dltsync_core.state.lease_rows import Lease, end_lease, parts_of, verify_lease
+from dltsync_core.state.records import (
+    LoadEvent,
+    LoadStatus,
+    committed_unit_from,
+    event_from,
+    event_row,
+    unit_values,
+)
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import committed_units, loads, unit_key
 
@@ -49,7 +56,7 @@ class Ledger:
         def attempt(again: bool) -> None:
             with self.store.writing() as connection:
                 if not (again and self._are_written(connection, events)):
-                    connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
+                    connection.execute(sa.insert(loads), [event_row(self._pipeline, event) for event in events])
 
         self.store.patience.kept(attempt)
 
@@ -60,13 +67,15 @@ class Ledger:
         events: Sequence[LoadEvent] = (),
         *,
         lease: Lease | None = None,
+        give_back: bool = False,
     ) -> None:
         """Put and remove committed units of one table in one transaction, with the events that tell of it.
 
         Each unit must still be at the generation the change expects, else nothing at all is written and StateConflict is
-        raised; and the `lease`, when one is given, must still be held (Fenced). The stored generation is the expected one plus
-        one, whatever `committed unit.generation` says. A commit that was not answered is tried again; when that finds the
-        units changed it is looked whether it was by the attempt before.
+        raised; and the `lease`, when one is given, must still be held (Fenced). With `give_back` it ends with this transaction.
+        The stored generation is the expected one plus one, whatever `committed unit.generation` says. A commit that was not
+        answered is tried again; when that finds the units changed, or the lease gone, it is looked whether it was by the attempt
+        before.
         """
 
         def attempt(again: bool) -> None:
@@ -79,8 +88,10 @@ class Ledger:
                     ):  # one order for all: no crosswise wait
                         self._compare_and_set(connection, table, change)
                     if events:
-                        connection.execute(sa.insert(loads), [self._event_row(event) for event in events])
-            except StateConflict:
+                        connection.execute(sa.insert(loads), [event_row(self._pipeline, event) for event in events])
+                    if lease is not None and give_back:
+                        end_lease(connection, lease, self._pipeline)
+            except (StateConflict, Fenced):
                 if not (again and self._took_effect(table, changes, events)):
                     raise
 
@@ -88,18 +99,32 @@ class Ledger:
 
     def committed_units(self, table: TableName) -> CommittedUnits:
         """Live committed units and generations of one table, spelt exactly so."""
-        found = self._select(
-            sa.select(committed_units).where(
-                committed_units.c.pipeline == self._pipeline,
-                committed_units.c.schema_name == table.schema,
-                committed_units.c.table_name == table.table,
+        return self.committed_units_of([table])[table]
+
+    def committed_units_of(self, tables: Sequence[TableName]) -> dict[TableName, CommittedUnits]:
+        """Live committed units and generations of each of these tables, in one transaction."""
+        rows: dict[tuple[str, str, str], list[sa.Row[Any]]] = {}
+        names = sorted({table.table for table in tables})
+        if self.store.exists:
+            for row in self.store.read(lambda connection: self._of_tables_called(connection, names)):
+                rows.setdefault((row.pipeline, row.schema_name, row.table_name), []).append(row)
+        # By the exact name: a store on SQL Server, made before its columns had a collation of their own, may take others for it.
+        found = {table: rows.get((self._pipeline, table.schema, table.table), []) for table in tables}
+        return {
+            table: CommittedUnits(
+                live={row.unit: committed_unit_from(row) for row in of_table if row.is_live},
+                generations={row.unit: row.generation for row in of_table},
             )
-        )
-        rows = self._exactly(found, table)
-        return CommittedUnits(
-            live={row.unit: _committed_unit(row) for row in rows if row.is_live},
-            generations={row.unit: row.generation for row in rows},
-        )
+            for table, of_table in found.items()
+        }
+
+    def _of_tables_called(self, connection: sa.Connection, names: Sequence[str]) -> list[sa.Row[Any]]:
+        statement = sa.select(committed_units).where(committed_units.c.pipeline == self._pipeline)
+        return [
+            row
+            for part in parts_of(names)
+            for row in connection.execute(statement.where(committed_units.c.table_name.in_(part))).all()
+        ]
 
     def generations(self, table: TableName, units: Sequence[str]) -> dict[str, int]:
         """How often each of these units was committed; those that never were are left out."""
@@ -136,7 +161,7 @@ class Ledger:
         of_pipeline = (loads.c.pipeline == self._pipeline, loads.c.status == _FAILED)
         found: dict[TableName, tuple[LoadEvent, ...]] = {}
         for row in self._select(sa.select(loads).where(*of_pipeline, ~over).order_by(loads.c.id)):
-            event = _event(row)
+            event = event_from(row)
             found[event.table] = (*found.get(event.table, ()), event)
         return found
 
@@ -144,12 +169,12 @@ class Ledger:
         """The newest event of each unit of a table."""
         newest = sa.select(sa.func.max(loads.c.id)).where(*self._of_table(table)).group_by(loads.c.unit_key)
         rows = self._select(sa.select(loads).where(loads.c.id.in_(newest)))
-        return {row.unit: _event(row) for row in self._exactly(rows, table)}
+        return {row.unit: event_from(row) for row in self._exactly(rows, table)}
 
     def events(self, load_id: str) -> tuple[LoadEvent, ...]:
         """What happened to one load, in order."""
         statement = sa.select(loads).where(loads.c.pipeline == self._pipeline, loads.c.load_id == load_id)
-        return tuple(_event(row) for row in self._select(statement.order_by(loads.c.id)))
+        return tuple(event_from(row) for row in self._select(statement.order_by(loads.c.id)))
 
     def prune(self, before: datetime) -> int:
         """Forget events older than that, except those of loads that committed units stand at. How many were forgotten."""
@@ -180,14 +205,14 @@ class Ledger:
 
     def _are_written(self, connection: sa.Connection, events: Sequence[LoadEvent]) -> bool:
         """All of them: they are written together or not at all."""
-        first = self._event_row(events[0])
+        first = event_row(self._pipeline, events[0])
         same = [loads.c[name] == value for name, value in first.items() if name in _NAMING_AN_EVENT]
         return connection.execute(sa.select(loads.c.id).where(*same).limit(1)).first() is not None
 
     def _stands(self, connection: sa.Connection, table: TableName, change: CommitChange) -> bool:
         values = {"generation": change.expected_generation + 1, "is_live": change.committed_unit is not None}
         if change.committed_unit is not None:
-            values.update(_values(change.committed_unit))
+            values.update(unit_values(change.committed_unit))
         same = [committed_units.c[name] == value for name, value in values.items()]
         key = unit_key(self._pipeline, table, change.unit)
         return (
@@ -204,7 +229,7 @@ class Ledger:
             "is_live": change.committed_unit is not None,
         }
         if change.committed_unit is not None:
-            values.update(_values(change.committed_unit))
+            values.update(unit_values(change.committed_unit))
         if change.expected_generation:
             statement = sa.update(committed_units).where(
                 committed_units.c.unit_key == key, committed_units.c.generation == change.expected_generation
@@ -250,64 +275,3 @@ class Ledger:
         if not self.store.exists:
             return ()
         return self.store.read(lambda connection: connection.execute(statement).all())
-
-    def _event_row(self, event: LoadEvent) -> dict[str, Any]:
-        return {
-            "pipeline": self._pipeline,
-            "schema_name": event.table.schema,
-            "table_name": event.table.table,
-            "kind": event.kind,
-            "unit": event.unit,
-            "unit_key": unit_key(self._pipeline, event.table, event.unit),
-            "load_id": event.load_id,
-            "run_id": event.run_id,
-            "status": event.status.value,
-            "at": iso(event.at),
-            "rows": event.rows,
-            "detail": event.detail,
-        }
-
-
-_NAMING_A_UNIT = ("pipeline", "schema_name", "table_name", "unit")
-
-
-def _values(committed_unit: CommittedUnit) -> dict[str, Any]:
-    """What a commit changes in the row of its unit."""
-    identity = committed_unit.identity.to_columns()
-    return {
-        **{name: value for name, value in identity.items() if name not in _NAMING_A_UNIT},
-        **committed_unit.probe.to_columns(),
-        "watermark": committed_unit.watermark,
-        "rows": committed_unit.rows,
-        "warehouse_rows": committed_unit.warehouse_rows,
-        "lake": committed_unit.lake,
-        "committed_at": iso(committed_unit.committed_at),
-    }
-
-
-def _committed_unit(row: sa.Row[Any]) -> CommittedUnit:
-    stored = row._asdict()
-    return CommittedUnit(
-        identity=load_identity_from(stored),
-        generation=row.generation,
-        probe=probe_from(stored),
-        rows=row.rows,
-        warehouse_rows=row.warehouse_rows,
-        lake=row.lake,
-        committed_at=parse_iso(row.committed_at),
-        watermark=row.watermark,
-    )
-
-
-def _event(row: sa.Row[Any]) -> LoadEvent:
-    return LoadEvent(
-        table=TableName(row.schema_name, row.table_name),
-        kind=row.kind,
-        unit=row.unit,
-        load_id=row.load_id,
-        run_id=row.run_id,
-        status=LoadStatus(row.status),
-        at=parse_iso(row.at),
-        rows=row.rows,
-        detail=row.detail,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 """State names tables, boundaries and row counts of a production database: for its owner only."""
 
-_inherited: list[sqlite3.Connection] = []
+_inherited: list[KeptConnection] = []
 """Connections of the parent of a forked process: held, so that collecting them as garbage does not close them."""
 
 
@@ -35,7 +36,7 @@ def open_engine(path: Path, *, writable: bool) -> sa.Engine:
     """An engine on the file; created with its directory when `writable`. Raises NotWritable, OSError.
 
     WAL lets readers (plan, status, Dagster) go on while a run commits. Every connection is closed after use, so that the
-    side files vanish with the last one and nothing is held over a fork; a run keeps one open that nobody uses (`kept_open`).
+    side files vanish with the last one and nothing is held over a fork; a run keeps one open (`KeptConnection`).
     """
     if writable:
         _prepare(path)
@@ -54,20 +55,52 @@ def open_engine(path: Path, *, writable: bool) -> sa.Engine:
     return engine
 
 
-@contextmanager
-def kept_open(path: Path) -> Iterator[None]:
-    """For the block no connection is the last one to close. The last one copies the log of what was written into the file and
-    removes the log, which costs three commits; every commit is on the disk before it returns, with this or without."""
-    anchor = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, check_same_thread=False)
-    owner = os.getpid()
-    try:
-        anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()  # before it has read it is not seen by others
-        yield
-    finally:
-        if os.getpid() == owner:
-            anchor.close()
-        else:  # in a fork it is the parent's: SQLite forbids to touch it
-            _inherited.append(anchor)
+class KeptConnection:
+    """One connection for all transactions of the process, one at a time: opening a file, reading its schema and closing it
+    cost more than the transaction of one unit does. SQLite lets one transaction write at a time anyway.
+
+    As long as it is open no other connection is the last one to close, which would copy the log of what was written into the
+    file and remove the log; every commit is on the disk before it returns, with this or without. After an error a new connection
+    takes its place. In a fork it is the parent's, which SQLite forbids to touch.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._turn = threading.RLock()
+        self._owner = os.getpid()
+        self._connection: sa.Connection | None = engine.connect()
+        self._connection.exec_driver_sql(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()  # others see it once it has read
+        self._connection.rollback()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it."""
+        return os.getpid() == self._owner
+
+    @contextmanager
+    def transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
+        """A transaction that commits at the end of the block, whole or not at all."""
+        with self._turn:
+            connection = self._connection = self._connection or self._engine.connect()
+            try:
+                with connection.execution_options(**{WRITES: writes}).begin():
+                    yield connection
+            except BaseException:
+                self._connection = None
+                connection.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of it. In a fork it is held instead, so that collecting it as garbage does not close it."""
+        if not self.is_ours:
+            _inherited.append(self)
+            return
+        with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
 
 def copy_to(source: Path, target: Path) -> None:

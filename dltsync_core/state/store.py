@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ class Store:
         self._writable = writable
         self.patience = patience or Patience()
         self._engine: sa.Engine | None = None
+        self._kept: sqlite.KeptConnection | None = None
         if writable or self.path is None or self.path.exists():
             self._engine = self.patience.kept(lambda _: self._open(parsed))
 
@@ -76,32 +77,43 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that writes nothing. Check `exists` first."""
-        with self._explained(), self._require(self._engine).connect() as connection, connection.begin():
+        with self._explained(), self._transaction(self._require(self._engine), writes=False) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end of the block, whole or not at all."""
-        with self._explained(), _write_transaction(self._require(self._engine, self._writable)) as connection:
+        with (
+            self._explained(),
+            self._transaction(self._require(self._engine, self._writable), writes=True) as connection,
+        ):
             yield connection
             checkpoints.reached(checkpoints.LEDGER_WRITING)
         checkpoints.reached(checkpoints.LEDGER_WRITTEN)
 
+    def _transaction(self, engine: sa.Engine, *, writes: bool) -> AbstractContextManager[sa.Connection]:
+        if self._kept is not None and self._kept.is_ours:
+            return self._kept.transaction(writes=writes)
+        return _transaction(engine, writes=writes)
+
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """For the block, which writes often, opening and closing are made cheap. A server's connections are kept anyway."""
-        path = self.path
-        if path is None or not self._writable:
+        """For the block, which writes often, the transactions of an SQLite file use one connection, one after another. A server's
+        connections are kept anyway."""
+        if self.path is None or not self._writable or self._kept is not None:
             yield
             return
-        with ExitStack() as stack:
-
-            def keep(_: bool) -> None:
-                with self._explained():
-                    stack.enter_context(sqlite.kept_open(path))
-
-            self.patience.kept(keep)
+        kept = self._kept = self.patience.kept(self._connect_to_keep)
+        try:
             yield
+        finally:
+            self._kept = None
+            with self._explained():
+                kept.close()
+
+    def _connect_to_keep(self, _: bool) -> sqlite.KeptConnection:
+        with self._explained():
+            return sqlite.KeptConnection(self._require(self._engine))
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy of an SQLite ledger, which may be in use meanwhile. Raises NotWritable, DiskFull, StateError."""
@@ -170,7 +182,7 @@ class Store:
 
     def _migrate(self, engine: sa.Engine, found: int) -> None:
         try:
-            with _write_transaction(engine) as connection:
+            with _transaction(engine, writes=True) as connection:
                 # Asked again: on SQLite another process may have been first while this one waited for the file.
                 first = max(_version(connection), tables.FIRST_VERSION - 1)
                 for version, step in enumerate(tables.MIGRATIONS[first + 1 - tables.FIRST_VERSION :], start=first + 1):
@@ -187,8 +199,9 @@ class Store:
 
 
 @contextmanager
-def _write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    with engine.connect().execution_options(**{sqlite.WRITES: True}) as connection, connection.begin():
+def _transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
+    """On a connection of its own."""
+    with engine.connect().execution_options(**{sqlite.WRITES: writes}) as connection, connection.begin():
         yield connection
 
 

@@ -25,6 +25,7 @@ from dltsync_core.digest.buckets import RowKeySpec, digest_by_bucket, hashed_row
 from dltsync_core.digest.segment import HashAlgorithm, digest_batches
 from dltsync_core.errors import TableNotFound
 from dltsync_core.extract.buckets import BucketedUnit
+from dltsync_core.extract.probes import Probed, ProbedTable
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.identity import TableName
 from dltsync_core.plan.evidence import RECENT, STAMPS, UNSTAMPED, signature
@@ -60,6 +61,11 @@ class FakeSource:
         """Of each read view, whether it was opened with a ceiling."""
         self.during_extract: Callable[[], None] | None = None
         """Called after every batch of an extract, for example to change rows while they are read."""
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Changes nothing: there are no connections."""
+        yield
 
     def check(self) -> DatabaseFacts:
         """The facts of the database. Raises `unreachable`."""
@@ -173,6 +179,20 @@ class FakeView:
         self._source.ask(f"probe {facts.name}")
         rows = self._rows[facts.name]
         return Probe(table.hash_algorithm, len(rows), _digest(rows))
+
+    def probe_together(self, tables: Sequence[ProbedTable]) -> list[Probed]:
+        """As one by one. An error that a table's own probe would raise is raised, and is still there for it."""
+        for table in tables:
+            if errors := self._source.fail.get(f"probe {table.facts.name}"):
+                raise errors[0]
+        return [self._probe(table) for table in tables]
+
+    def _probe(self, table: ProbedTable) -> Probed:
+        if isinstance(table.config, PartitionTableConfig):
+            return self.probe_partitions(table.facts, table.mapping, table.config)
+        if isinstance(table.config, SCDTableConfig):
+            return self.probe_scd(table.facts, table.mapping, table.config, table.committed)
+        return self.probe_static(table.facts, table.mapping, table.config)
 
     def count(self, facts: TableFacts, unit: UnitFilter) -> int:
         return len(self._select(facts, unit))

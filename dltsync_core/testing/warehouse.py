@@ -158,7 +158,7 @@ class FakeWarehouse:
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
     ) -> dict[str, ColumnStats]:
         """Of the rows of each scope, worked out in Python."""
-        self._ask("stats")
+        self._ask("column_stats")
         rows = self.tables.get(target, [])
         return {
             unit: stats_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)

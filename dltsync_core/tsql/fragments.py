@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -137,6 +137,12 @@ def join(separator: LiteralString, items: Iterable[Composable]) -> Sql:
             parts.append(Text(separator))
         parts.extend(_parts(item))
     return Sql(tuple(parts))
+
+
+def batch_of(statements: Sequence[Statement]) -> Statement:
+    """The statements one after another, for one request."""
+    values = tuple(value for statement in statements for value in statement.parameters)
+    return Statement(";\n".join(statement.text for statement in statements), values)
 
 
 def table(name: TableName) -> Sql:

@@ -43,8 +43,8 @@ def open_transactions() -> Statement:
 
 BEGIN_SNAPSHOT = "SET XACT_ABORT OFF; SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION;"
 """The snapshot itself begins with the first table that is read. A statement that fails or is cancelled must not end it:
-nothing is written here, and the connection is closed after the view."""
-END_SNAPSHOT = "COMMIT TRANSACTION;"
-"""Nothing was written."""
+nothing is written here."""
+END_SNAPSHOT = "COMMIT TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET XACT_ABORT ON;"
+"""Nothing was written. The session is as it was before `BEGIN_SNAPSHOT`: an isolation level outlives its transaction."""
 OPEN_TRANSACTIONS = Statement("SELECT @@TRANCOUNT AS n;")
 """One row: how many transactions are open on this session, nested ones counted."""

@@ -99,7 +99,7 @@ INSERT INTO dltsync_loads (pipeline, schema_name, table_name, kind, unit, unit_k
 
 SELECT dltsync_committed_units.unit_key, dltsync_committed_units.pipeline, dltsync_committed_units.schema_name, dltsync_committed_units.table_name, dltsync_committed_units.unit, dltsync_committed_units.kind, dltsync_committed_units.generation, dltsync_committed_units.is_live, dltsync_committed_units.load_id, dltsync_committed_units.run_id, dltsync_committed_units.probe_method, dltsync_committed_units.probe_rows, dltsync_committed_units.probe_signature, dltsync_committed_units.probe_watermark, dltsync_committed_units.watermark, dltsync_committed_units.rows, dltsync_committed_units.warehouse_rows, dltsync_committed_units.definition_digest, dltsync_committed_units.source, dltsync_committed_units.lake, dltsync_committed_units.committed_at
 FROM dltsync_committed_units
-WHERE dltsync_committed_units.pipeline = ? AND dltsync_committed_units.schema_name = ? AND dltsync_committed_units.table_name = ?;
+WHERE dltsync_committed_units.pipeline = ? AND dltsync_committed_units.table_name IN (?);
 
 SELECT count(*) AS count_1
 FROM dltsync_leases

@@ -102,7 +102,7 @@ def snapshot_server(request: pytest.FixtureRequest, server: Server) -> Server:
 def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     """Listens at the only door that statements for rows go through."""
     sent = Statements()
-    rows, fetch = DataSession.rows, DataSession.fetch
+    rows, fetch, fetch_each = DataSession.rows, DataSession.fetch, DataSession.fetch_each
 
     def listen_rows(self: DataSession, statement: str, parameters: Sequence[str], doing: str) -> Rows:
         sent.rows.append(statement)
@@ -112,7 +112,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
         sent.looks.append(statement)
         return fetch(self, statement, parameters, doing)
 
+    def listen_fetch_each(
+        self: DataSession, statement: str, parameters: Sequence[str], doing: str
+    ) -> list[list[tuple[Any, ...]]]:
+        sent.looks.append(statement)
+        return fetch_each(self, statement, parameters, doing)
+
     monkeypatch.setattr(DataSession, "rows", listen_rows)
+    monkeypatch.setattr(DataSession, "fetch_each", listen_fetch_each)
     monkeypatch.setattr(DataSession, "fetch", listen_fetch)
     return sent
 

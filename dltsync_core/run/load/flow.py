@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -25,13 +25,12 @@ from dltsync_core.errors import (
     ValidationFailed,
 )
 from dltsync_core.identity import new_load_id
-from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.steps import Action, Disposition
+from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext
-from dltsync_core.run.load.from_lake import InLake, dispositions, find_in_lake
+from dltsync_core.run.load.from_lake import InLake, find_in_lake
 from dltsync_core.run.load.group_load import GroupLoader, WaitingLoad
 from dltsync_core.run.load.prepublish_checks import count_increment, refusal, rows_in_lake
-from dltsync_core.run.load.records import commit_change, loads_of, marker_of
+from dltsync_core.run.load.records import commit_change, load_requests
 from dltsync_core.run.load.resume import ResumableRows
 from dltsync_core.run.load.stage import Staged, stage_unit
 from dltsync_core.run.load.unit import UnitWork
@@ -49,7 +48,6 @@ from dltsync_core.state.lease_rows import Lease
 from dltsync_core.state.leases import Held
 from dltsync_core.state.records import LoadStatus
 from dltsync_core.validate.counts import difference
-from dltsync_core.warehouse.port import LoadRequest
 
 log = logging.getLogger("dltsync.run")
 
@@ -70,15 +68,8 @@ class TableRun:
         """Bring units to their commit together: all of them, or none. Never raises an Exception: failures are results."""
         raised: Exception | None = None
         try:
-            for work in works:
-                work.began()
-                self._reporter.record(work, LoadStatus.PLANNED, detail=work.reason)
-            checkpoints.reached(checkpoints.PLANNED)
-            if all(work.step.action is Action.RELOAD for work in works):
-                for work in works:
-                    self._reload(work)
-            else:
-                self._read(works)
+            with self._loader.coming(works[:1]):  # the others of a group follow it, one after another
+                self._bring_in(works)
             self._commit(works)
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
             raised = error
@@ -91,8 +82,21 @@ class TableRun:
             return self._reporter.failed(self._shape.name, works, self._overtaken() or raised)
         return tuple(work.result("committed") for work in works)
 
+    def _bring_in(self, works: Sequence[UnitWork]) -> None:
+        for work in works:
+            work.began()
+            self._reporter.record(work, LoadStatus.PLANNED, detail=work.reason)
+        checkpoints.reached(checkpoints.PLANNED)
+        if all(work.step.action is Action.RELOAD for work in works):
+            for work in works:
+                self._reload(work)
+        else:
+            self._read(works)
+
     def _overtaken(self) -> Fenced | None:
         """What really happened when another run has taken our units over, whatever error that led to."""
+        if self._held.given_back:
+            return None
         try:
             self._held.renew()
             self._held.check()
@@ -144,13 +148,13 @@ class TableRun:
         self._read([work])
 
     def _begin_anew(self, work: UnitWork, reason: str) -> None:
-        self._reporter.record(work, LoadStatus.FAILED, detail=reason)
+        self._reporter.note(work, LoadStatus.FAILED, detail=reason)
         if work.staged is not None:
             work.staged.load.discard()
         work.load_id, work.in_lake, work.manifest, work.lake_rows = new_load_id(), None, None, None
         work.reason = f"{work.reason}; {reason}"
         work.step = replace(work.step, action=Action.LOAD, reason=reason, window_low=None, window_high=None)
-        self._reporter.record(work, LoadStatus.PLANNED, detail=reason)
+        self._reporter.note(work, LoadStatus.PLANNED, detail=reason)
 
     def _extract(self, work: UnitWork) -> None:
         kept, step = ResumableRows(), work.step
@@ -230,45 +234,11 @@ class TableRun:
         retires = work.step.replaces if last else ()
         about = work.step.table, work.step.unit, work.load_id
         with ExitStack() as files, self._context.reporter.about(*about):
-            requests = [self._request(files, work, *of_load) for of_load in self._loads(work, retires)]
+            fence = self._lease().fence
+            requests = list(load_requests(self._context, self._shape, work, files, retires, fence=fence))
             self._loader.load(WaitingLoad(self._shape, work, requests, self._may_write))
         self._reporter.reached(work, LoadStatus.LOADED, rows=work.rows_to_load)
         checkpoints.reached(checkpoints.LOADED)
-
-    def _loads(
-        self, work: UnitWork, retires: tuple[str, ...]
-    ) -> Iterator[tuple[Manifest, Disposition, list[str], tuple[str, ...]]]:
-        """The loads of the lake that bring the unit in, each with how it enters, the loads that the unit consists of
-        afterwards, and the units whose rows it takes over."""
-        if work.in_lake is None:
-            if work.manifest is not None:
-                loads = loads_of(self._context, self._shape, work)
-                yield work.manifest, self._shape.disposition_of(work.step), loads, retires
-            return
-        so_far: list[str] = []
-        for manifest, disposition in dispositions(self._shape, work.step, work.in_lake):
-            so_far.append(manifest.load_id)
-            yield manifest, disposition, list(so_far), ()
-
-    def _request(
-        self,
-        files: ExitStack,
-        work: UnitWork,
-        manifest: Manifest,
-        disposition: Disposition,
-        loads: Sequence[str],
-        retires: tuple[str, ...],
-    ) -> LoadRequest:
-        """The files stay there until `files` is closed."""
-        return LoadRequest(
-            target=self._shape.target,
-            files=files.enter_context(self._context.lake.files(manifest)),
-            schema=self._shape.mapping.schema,
-            disposition=disposition,
-            load_id=manifest.load_id,
-            marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
-            retires=retires,
-        )
 
     def _may_write(self) -> None:
         """Raises Stopped or Fenced."""
@@ -306,8 +276,10 @@ class TableRun:
         changes = [commit_change(self._context, self._shape, work, self._committed_units) for work in works]
         gone = sorted({unit for work in works for unit in work.step.replaces})
         changes += [CommitChange(unit, self._committed_units.generation(unit), None) for unit in gone]
-        events = [self._reporter.line(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
-        self._context.ledger.commit(self._shape.name, changes, events, lease=self._lease())
+        committed = [self._reporter.line(work, LoadStatus.COMMITTED, rows=work.known.source_rows) for work in works]
+        events = [*(line for work in works for line in work.lines), *committed]
+        self._context.ledger.commit(self._shape.name, changes, events, lease=self._lease(), give_back=True)
+        self._held.given_back = True
         checkpoints.reached(checkpoints.COMMITTED)
         for work in works:
             self._reporter.unit("committed", work, rows=work.rows_to_load)

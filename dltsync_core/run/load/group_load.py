@@ -2,8 +2,9 @@
 
 Opening the warehouse, one transaction and one package of dlt cost as much as loading a small partition. So a unit that finds the
 warehouse busy waits, and whoever gets it next takes all that wait: one opening, one transaction, a marker for each, one count.
-When such a group fails, its units are loaded one by one, and only the one that fails does. Reading is limited apart from that:
-`reading` admits as many units as the config allows, and units that wait for the warehouse do not count.
+While units of few rows keep arriving, a group waits for more of them: it takes what the readers finish in a moment, not what they
+finished by chance. When such a group fails, its units are loaded one by one, and only the one that fails does. Reading is limited
+apart from that: `reading` admits as many units as the config allows, and units that wait for the warehouse do not count.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ MOST_UNITS = 32
 """Units of one group: one failure costs loading that many again."""
 MOST_ROWS = 2_000_000
 """Rows of one group; a larger unit is a group of its own. A transaction keeps what it deletes until it ends."""
+FEW_ROWS = 100_000
+"""With fewer rows in it a group waits for more units: its fixed cost is more than that of its rows."""
+QUIET_SECONDS = 1.0
+"""How long a group waits for the next unit; when none arrived for so long, units are large, and what is there comes in."""
 _LOOK_EVERY_SECONDS = 0.2
 
 
@@ -56,6 +61,22 @@ class GroupLoader:
         self._readers, self._readers_per_table = readers, readers_per_table
         self._reading: Counter[TableName] = Counter()
         self._free = threading.Condition()
+        self._complete = threading.Condition(self._guard)
+        self._coming: set[UnitWork] = set()
+        self._last_arrival = 0.0
+
+    @contextmanager
+    def coming(self, works: Sequence[UnitWork]) -> Iterator[None]:
+        """For the block, units that may arrive at `load` from other threads: those that wait there wait for them, within
+        limits."""
+        with self._guard:
+            self._coming.update(works)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._coming.difference_update(works)
+                self._tell_when_complete()
 
     @contextmanager
     def reading(self, table: TableName) -> Iterator[None]:
@@ -77,11 +98,33 @@ class GroupLoader:
         raised: the failure of another unit of the group never shows here."""
         with self._guard:
             self._waiting.append(one)
+            self._coming.discard(one.work)
+            self._last_arrival = time.monotonic()
+            self._tell_when_complete()
+            self._wait_for_more(one)
         with self._context.warehouse_turn:
             if not one.done:
                 self._bring_in(self._take(one))
         if one.error is not None:
             raise one.error
+
+    def _wait_for_more(self, one: WaitingLoad) -> None:
+        """Return when the group is complete, when no unit arrived for a while, or when another thread has taken `one`. The guard
+        is held, and free while this waits."""
+        while one in self._waiting and not self._is_complete():
+            left = self._last_arrival + QUIET_SECONDS - time.monotonic()
+            if left <= 0 or self._context.stop.is_set():
+                return
+            self._complete.wait(left)
+
+    def _is_complete(self) -> bool:
+        """Whether a group is worth its fixed cost, or no other unit can join it."""
+        rows = sum(each.work.rows_to_load for each in self._waiting)
+        return not self._coming or len(self._waiting) >= MOST_UNITS or rows >= FEW_ROWS
+
+    def _tell_when_complete(self) -> None:
+        if self._is_complete():
+            self._complete.notify_all()
 
     def _take(self, one: WaitingLoad) -> list[WaitingLoad]:
         """`one`, and what waits besides as far as it fits."""
@@ -93,6 +136,7 @@ class GroupLoader:
                 group.append(other)
                 rows += other.work.rows_to_load
             self._waiting = [other for other in self._waiting if other not in group]
+            self._complete.notify_all()
         return group
 
     def _bring_in(self, group: list[WaitingLoad]) -> None:

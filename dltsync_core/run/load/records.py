@@ -1,16 +1,21 @@
-"""The two records a load leaves: the warehouse's marker, written with the rows, and the ledger's committed unit, written last."""
+"""How a unit's loads enter the warehouse, and the two records they leave: the warehouse's marker, written with the rows, and the
+ledger's committed unit, written last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, Marker, lake_digest
 from dltsync_core.errors import StateError
 from dltsync_core.lake.manifest import Manifest
+from dltsync_core.plan.steps import Disposition
 from dltsync_core.run.context import RunContext
+from dltsync_core.run.load.from_lake import dispositions
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.planning.resolved import ResolvedTable, load_identity
+from dltsync_core.warehouse.port import LoadRequest
 
 
 def loads_of(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> list[str]:
@@ -60,3 +65,41 @@ def commit_change(
         watermark=known.probe.watermark_high,
     )
     return CommitChange(work.step.unit, generation, committed_unit)
+
+
+def load_requests(
+    context: RunContext,
+    resolved: ResolvedTable,
+    work: UnitWork,
+    files: ExitStack,
+    retires: tuple[str, ...],
+    *,
+    fence: int,
+) -> Iterator[LoadRequest]:
+    """The loads of the lake that bring a unit in, in order. `retires` are the units whose rows it takes over. The files stay
+    there until `files` is closed."""
+    for manifest, disposition, loads, units in _loads(context, resolved, work, retires):
+        yield LoadRequest(
+            target=resolved.target,
+            files=files.enter_context(context.lake.files(manifest)),
+            schema=resolved.mapping.schema,
+            disposition=disposition,
+            load_id=manifest.load_id,
+            marker=marker_of(context, resolved, work, manifest, loads, fence=fence),
+            retires=units,
+        )
+
+
+def _loads(
+    context: RunContext, resolved: ResolvedTable, work: UnitWork, retires: tuple[str, ...]
+) -> Iterator[tuple[Manifest, Disposition, list[str], tuple[str, ...]]]:
+    """Each load with how it enters, the loads that the unit consists of afterwards, and the units whose rows it takes over."""
+    if work.in_lake is None:
+        if work.manifest is not None:
+            loads = loads_of(context, resolved, work)
+            yield work.manifest, resolved.disposition_of(work.step), loads, retires
+        return
+    so_far: list[str] = []
+    for manifest, disposition in dispositions(resolved, work.step, work.in_lake):
+        so_far.append(manifest.load_id)
+        yield manifest, disposition, list(so_far), ()

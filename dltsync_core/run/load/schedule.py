@@ -15,7 +15,7 @@ from dltsync_core.run.planning.resolved import PreparedTable
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.workers import Task, run_tasks
 
-WAITING_LOADS = 16
+WAITING_LOADS = 28
 """Units that may wait for the warehouse while others are read: each has a thread, a lease, and published files."""
 
 

@@ -17,6 +17,7 @@ from dltsync_core.run.failures import Failure
 from dltsync_core.run.load.from_lake import InLake
 from dltsync_core.run.load.stage import Staged
 from dltsync_core.run.result import Status, UnitResult
+from dltsync_core.state.records import LoadEvent
 from dltsync_core.typemap.column_stats import ColumnStats
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import RowCounts
@@ -33,7 +34,7 @@ class InWarehouse:
     stamps: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class UnitWork:
     """What is known so far. Belongs to one thread; everything else in a run is a value."""
 
@@ -55,6 +56,8 @@ class UnitWork:
     extract_seconds: float = 0.0
     load_seconds: float = 0.0
     validate_seconds: float = 0.0
+    lines: list[LoadEvent] = field(default_factory=list)
+    """What the ledger is to say of it beside its commit or its failure, and is written with that."""
     started_at: datetime = field(default_factory=utc_now)
     _started: float = field(default_factory=time.perf_counter)
 

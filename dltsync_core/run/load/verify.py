@@ -11,8 +11,8 @@ from dltsync_core.identity import TableName, dotted
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.unit import InWarehouse, UnitWork
+from dltsync_core.run.planning.probes import stamps_at_source, stamps_in_warehouse
 from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.run.planning.stamps import stamps_at_source, stamps_in_warehouse
 from dltsync_core.typemap.column_stats import StatsColumn, stats_columns
 from dltsync_core.validate.column_stats import LoadedFigure, loaded_figures
 from dltsync_core.validate.counts import RowCounts, difference

@@ -76,7 +76,7 @@ def inspect_table(
         units = sorted({*units, WHOLE_TABLE})
     if not units:
         return ReconciledTable(resolved.name, inspection, committed_units, {})
-    found = warehouse.table
+    found = warehouse.table(resolved)
     missing = _missing_columns(resolved, found)
     gone = bool(set(committed_units.live) - set(resolved.units))
     questions = tuple(str(finding) for finding in inspection.questions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,19 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
 from dltsync_core.committed import CommittedUnits, LoadIdentity
-from dltsync_core.config import QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.config import (
+    PartitionTableConfig,
+    QualityRule,
+    SCDTableConfig,
+    StaticTableConfig,
+    TableConfig,
+)
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.errors import ColumnNotFound, ConfigError
+from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, ConnectError, SyncError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.definition import TableDefinition
-from dltsync_core.plan.keys import key_setting, naming_key
+from dltsync_core.plan.definition import TableDefinition, definition_digest
+from dltsync_core.plan.keys import key_setting, keys_of, naming_key
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import (
     Action,
@@ -31,6 +37,7 @@ from dltsync_core.plan.steps import (
 )
 from dltsync_core.run.context import RunContext
 from dltsync_core.typemap import TableMapping
+from dltsync_core.validate.quality import resolve_rules
 from dltsync_core.warehouse.duckdb.keys import MergeKey
 
 
@@ -166,3 +173,64 @@ def load_identity(context: RunContext, resolved: ResolvedTable, unit: str, load_
         run_id=context.run_id,
         definition_digest=resolved.definition.definition_digest,
     )
+
+
+def read_facts(
+    context: RunContext, tables: Sequence[TableConfig]
+) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
+    """Facts by the config's names, and the errors of tables that have none. Raises ConnectError.
+
+    One look for all tables; when that fails a look for each half of them, and so on, so that one misspelt name stops one table
+    and costs a few looks.
+    """
+    try:
+        return dict(context.source.read_tables(tables)), {}
+    except CatalogError as error:
+        return _facts_of_halves(context, tables, error)
+
+
+def _facts_of_halves(
+    context: RunContext, tables: Sequence[TableConfig], error: SyncError
+) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
+    if len(tables) == 1:
+        return {}, {tables[0].name: error}
+    facts: dict[TableName, TableFacts] = {}
+    errors: dict[TableName, SyncError] = {}
+    middle = len(tables) // 2
+    for half in (tables[:middle], tables[middle:]):
+        try:
+            facts.update(context.source.read_tables(half))
+        except ConnectError:
+            raise
+        except SyncError as of_half:
+            found, failed = _facts_of_halves(context, half, of_half)
+            facts.update(found)
+            errors.update(failed)
+    return facts, errors
+
+
+def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) -> ResolvedTable:
+    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
+    names that lake or warehouse keep for themselves too: all of it before a row is read."""
+    mapping = context.source.map_columns(facts, table)
+    keys = keys_of(facts, table)
+    target = context.config.target_of(table)
+    digest = definition_digest(
+        facts,
+        table,
+        schema_digest=mapping.schema_digest,
+        target=target,
+        keys=keys,
+        column_ids=[column.column.column_id for column in mapping.columns],
+    )
+    definition = TableDefinition(digest, context.source_name)
+    rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
+    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
+    context.lake.check_names(resolved.name, mapping.schema.names)
+    context.warehouse.check_names(target, mapping.schema)
+    for key in keys:
+        resolved.field_type(key)
+    if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
+        for unit in resolved.units:
+            resolved.scope_of(unit)  # refuses types that sort differently in the warehouse before a row is read
+    return resolved

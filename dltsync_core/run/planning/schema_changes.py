@@ -91,7 +91,7 @@ def check_warehouse(
     resolved: ResolvedTable, warehouse: WarehouseInspection, findings: tuple[ColumnChange, ...] = ()
 ) -> None:
     """Raises DriftError when the warehouse table, as it is now, cannot take the rows: asked before anything is published."""
-    error = warehouse.table.refusal
+    error = warehouse.table(resolved).refusal
     if error is not None:
         raise refusal(resolved.name, findings, error.problem, error.remedy) from error
 

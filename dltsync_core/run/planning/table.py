@@ -1,20 +1,17 @@
-"""From table configs to plans: read facts, inspect lake and warehouse, probe the source, let `plan` decide."""
+"""From one table's config and facts to its plan: inspect lake and warehouse, probe the source, let `plan` decide."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from dltsync_core.catalog.facts import TableFacts
-from dltsync_core.committed import CommittedUnits
-from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
-from dltsync_core.errors import CatalogError, ConnectError, SyncError
+from dltsync_core.committed import CommittedUnits, Probe
+from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
+from dltsync_core.extract.probes import Probed
 from dltsync_core.extract.slice_plan import continuation_key
-from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.inspect import DOUBLED
-from dltsync_core.plan.definition import TableDefinition, definition_digest
 from dltsync_core.plan.judgement import UnitJudgement
-from dltsync_core.plan.keys import keys_of
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.selection import RunOptions
@@ -22,64 +19,29 @@ from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.window import window_after
 from dltsync_core.run.context import RunContext
+from dltsync_core.run.planning.probes import TableToProbe, probe_alone, why_unproven
 from dltsync_core.run.planning.reconcile import ReconciledTable, reconcile
-from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable
+from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable, resolve_table
 from dltsync_core.run.planning.schema_changes import Drift, check_warehouse, with_drift
-from dltsync_core.run.planning.stamps import why_unproven
 from dltsync_core.run.planning.warehouse import WarehouseInspection
-from dltsync_core.run.retry import with_retries
-from dltsync_core.validate.quality import resolve_rules
 
 
-def read_facts(
-    context: RunContext, tables: Sequence[TableConfig]
-) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
-    """Facts by the config's names, and the errors of tables that have none. Raises ConnectError.
+@dataclass(frozen=True)
+class AssessedTable:
+    """A table before its probe: what is believed to be committed of it, by ledger, lake and warehouse."""
 
-    One look for all tables; only when that fails is each asked for alone, so that one misspelt name stops one table.
-    """
-    try:
-        return dict(context.source.read_tables(tables)), {}
-    except CatalogError as error:
-        if len(tables) == 1:
-            return {}, {tables[0].name: error}
-    facts: dict[TableName, TableFacts] = {}
-    errors: dict[TableName, SyncError] = {}
-    for table in tables:
-        try:
-            facts.update(context.source.read_tables([table]))
-        except ConnectError:
-            raise
-        except SyncError as error:
-            errors[table.name] = error
-    return facts, errors
+    resolved: ResolvedTable
+    committed_units: CommittedUnits
+    judgements: Mapping[str, UnitJudgement]
+    drift: Drift
+    notes: tuple[str, ...]
+    warehouse: WarehouseInspection
+    options: RunOptions
 
-
-def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) -> ResolvedTable:
-    """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
-    names that lake or warehouse keep for themselves too: all of it before a row is read."""
-    mapping = context.source.map_columns(facts, table)
-    keys = keys_of(facts, table)
-    target = context.config.target_of(table)
-    digest = definition_digest(
-        facts,
-        table,
-        schema_digest=mapping.schema_digest,
-        target=target,
-        keys=keys,
-        column_ids=[column.column.column_id for column in mapping.columns],
-    )
-    definition = TableDefinition(digest, context.source_name)
-    rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
-    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
-    context.lake.check_names(resolved.name, mapping.schema.names)
-    context.warehouse.check_names(target, mapping.schema)
-    for key in keys:
-        resolved.field_type(key)
-    if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
-        for unit in resolved.units:
-            resolved.scope_of(unit)  # refuses types that sort differently in the warehouse before a row is read
-    return resolved
+    @property
+    def to_probe(self) -> TableToProbe:
+        """What the source is asked for."""
+        return TableToProbe(self.resolved, self.committed_units)
 
 
 def plan_table(
@@ -94,7 +56,19 @@ def plan_table(
     inspected before. Writes only with `options.repair_state`. Raises any SyncError."""
     committed_units = context.ledger.committed_units(facts.name)
     resolved = resolve_table(context, table, facts)
-    warehouse = warehouse or WarehouseInspection(context, resolved)
+    warehouse = warehouse or WarehouseInspection(context, [resolved])
+    assessed = assess_table(context, resolved, committed_units, options, warehouse)
+    return plan_assessed(context, assessed, probe_alone(context, assessed.to_probe))
+
+
+def assess_table(
+    context: RunContext,
+    resolved: ResolvedTable,
+    committed_units: CommittedUnits,
+    options: RunOptions,
+    warehouse: WarehouseInspection,
+) -> AssessedTable:
+    """What a plan may build upon, before the source is probed. `committed_units` are the ledger's. Raises any SyncError."""
     resolved, drift = with_drift(context, resolved, committed_units, warehouse, options)
     judgements: Mapping[str, UnitJudgement] = {}
     lake_notes: tuple[str, ...] = ()
@@ -103,19 +77,21 @@ def plan_table(
         committed_units, judgements = found.believed if options.heal else committed_units, found.judgements
         lake_notes = _lake_notes(found)
     committed_units = drift.carried_over(committed_units, resolved.mapping.schema_digest)
-    plan = with_retries(
-        context,
-        lambda: _plan(context, resolved, committed_units, judgements, options),
-        stage="planning",
-        table=facts.name,
-        unit=WHOLE_TABLE,
-    )
-    plan = replace(plan, notes=(*plan.notes, *lake_notes))
+    return AssessedTable(resolved, committed_units, judgements, drift, lake_notes, warehouse, options)
+
+
+def plan_assessed(context: RunContext, assessed: AssessedTable, probed: Probed) -> PreparedTable:
+    """The plan of a table that was probed. Reads nothing but, where there is work, what was inspected of the warehouse. Raises
+    DriftError."""
+    resolved, drift, options = assessed.resolved, assessed.drift, assessed.options
+    plan = _plan(assessed, probed)
+    plan = replace(plan, notes=(*plan.notes, *assessed.notes))
     if plan.work and options.compare:
-        check_warehouse(resolved, warehouse, drift.findings)  # where a column may have been given another type by hand
+        # where a column may have been given another type by hand
+        check_warehouse(resolved, assessed.warehouse, drift.findings)
     return PreparedTable(
         resolved,
-        committed_units,
+        assessed.committed_units,
         _with_contracts(resolved, _with_drift(_with_notes(context, resolved, plan), drift)),
         options,
     )
@@ -156,50 +132,46 @@ def _with_notes(context: RunContext, resolved: ResolvedTable, plan: TablePlan) -
     return replace(plan, notes=(*plan.notes, note))
 
 
-def _plan(
-    context: RunContext,
-    resolved: ResolvedTable,
-    committed_units: CommittedUnits,
-    judgements: Mapping[str, UnitJudgement],
-    options: RunOptions,
-) -> TablePlan:
-    table, facts, mapping = resolved.config, resolved.facts, resolved.mapping
-    with context.source.read_view(ceiling=resolved.needs_ceiling) as view:
-        if isinstance(table, PartitionTableConfig):
-            return plan_partition_table(
-                facts,
-                table,
-                definition=resolved.definition,
-                probes=view.probe_partitions(facts, mapping, table),
-                committed_units=committed_units,
-                judgements=judgements,
-                options=options,
-            )
-        if isinstance(table, SCDTableConfig):
-            committed = resolved.committed_watermark(committed_units)
-            probe = view.probe_scd(facts, mapping, table, resolved.probed_watermark(committed_units))
-            window = window_after(
-                committed,
-                probe.watermark_high,
-                type_name=resolved.window_column().type_name,
-                lag_seconds=table.lag_seconds,
-            )
-            return plan_scd_table(
-                facts,
-                table,
-                definition=resolved.definition,
-                probe=probe,
-                window=replace(window, unproven=why_unproven(resolved)),
-                committed_units=committed_units,
-                judgements=judgements,
-                options=options,
-            )
-        return plan_static_table(
+def _plan(assessed: AssessedTable, probed: Probed) -> TablePlan:
+    resolved, committed_units = assessed.resolved, assessed.committed_units
+    table, facts = resolved.config, resolved.facts
+    if not isinstance(probed, Probe):
+        if not isinstance(table, PartitionTableConfig):
+            raise TypeError(f"{facts.name}: probes of partitions, and it is configured as {table.kind}")
+        return plan_partition_table(
             facts,
             table,
             definition=resolved.definition,
-            probe=view.probe_static(facts, mapping, table),
+            probes=probed,
             committed_units=committed_units,
-            judgements=judgements,
-            options=options,
+            judgements=assessed.judgements,
+            options=assessed.options,
         )
+    if isinstance(table, SCDTableConfig):
+        window = window_after(
+            resolved.committed_watermark(committed_units),
+            probed.watermark_high,
+            type_name=resolved.window_column().type_name,
+            lag_seconds=table.lag_seconds,
+        )
+        return plan_scd_table(
+            facts,
+            table,
+            definition=resolved.definition,
+            probe=probed,
+            window=replace(window, unproven=why_unproven(resolved)),
+            committed_units=committed_units,
+            judgements=assessed.judgements,
+            options=assessed.options,
+        )
+    if isinstance(table, PartitionTableConfig):
+        raise TypeError(f"{facts.name}: one probe, and it has partitions")
+    return plan_static_table(
+        facts,
+        table,
+        definition=resolved.definition,
+        probe=probed,
+        committed_units=committed_units,
+        judgements=assessed.judgements,
+        options=assessed.options,
+    )

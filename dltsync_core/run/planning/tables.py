@@ -1,24 +1,30 @@
-"""From the tables a caller chose to plans: facts for all, keys checked, each table planned by itself."""
+"""From the tables a caller chose to plans: facts, ledger, warehouse and probes for all together, each table planned by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.catalog.schema_changes import ColumnChange
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import DriftError, RunFailed, SyncError
+from dltsync_core.extract.probes import Probed
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
 from dltsync_core.plan.selection import RunOptions, check_partition_keys
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.failures import Stopped, failure_of
-from dltsync_core.run.planning.resolved import PreparedTable
-from dltsync_core.run.planning.table import plan_table, read_facts
+from dltsync_core.run.planning.probes import probe_tables
+from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable, read_facts, resolve_table
+from dltsync_core.run.planning.table import AssessedTable, assess_table, plan_assessed
+from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_core.run.workers import Task, run_tasks
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,71 @@ def plan_tables(
         tables, options = _narrowed(tables, facts, errors, options, partition_keys, notes)
         errors = {name: error for name, error in errors.items() if any(t.name == name for t in tables)}
     runnable = [table for table in tables if table.name in facts]
-    tasks = [Task(str(t.name), partial(_prepared, context, t, facts[t.name], options)) for t in runnable]
     workers = context.config.processing.max_workers if parallel else 1
-    prepared, failed = [], dict[TableName, Exception](errors)
-    for table, outcome in zip(runnable, run_tasks(tasks, workers=workers, per_group=1, stop=context.stop), strict=True):
-        if isinstance(outcome, PreparedTable):
-            prepared.append(outcome)
-        else:
-            failed[table.name] = outcome
+    outcomes = _planned(context, runnable, facts, options, workers=workers)
+    prepared = [outcome for outcome in outcomes.values() if isinstance(outcome, PreparedTable)]
+    failed = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Exception)}
+    failed.update(errors)
     in_order = {table.name: failed[table.name] for table in tables if table.name in failed}
     return PlannedTables(tuple(prepared), in_order, tuple(notes))
+
+
+def _planned(
+    context: RunContext,
+    tables: Sequence[TableConfig],
+    facts: Mapping[TableName, TableFacts],
+    options: RunOptions,
+    *,
+    workers: int,
+) -> dict[TableName, PreparedTable | Exception]:
+    """The plan of each table, or its error, by the config's names and in their order. Four steps for all of them: what config and
+    catalogue say, what is committed, the probes, the plans. A table that fails in one has no part in the next."""
+    so_far: dict[TableName, Any] = {}
+    for table in tables:
+        context.reporter.table("planning", facts[table.name].name)
+        so_far[table.name] = _attempted(context, table.name, partial(resolve_table, context, table, facts[table.name]))
+    resolved = {name: found for name, found in so_far.items() if isinstance(found, ResolvedTable)}
+    ledger = context.ledger.committed_units_of([table.name for table in resolved.values()])
+    warehouse = WarehouseInspection(context, list(resolved.values()))
+    assessing = [
+        Task(
+            str(name),
+            partial(
+                _attempted, context, name,
+                partial(assess_table, context, table, ledger[table.name], options, warehouse),
+            ),
+        )
+        for name, table in resolved.items()
+    ]  # fmt: skip
+    assessed_tables = run_tasks(assessing, workers=workers, per_group=1, stop=context.stop)
+    so_far.update(zip(resolved, assessed_tables, strict=True))
+    assessed = {name: found for name, found in so_far.items() if isinstance(found, AssessedTable)}
+    probed = probe_tables(context, [each.to_probe for each in assessed.values()], workers=workers)
+    for name, each in assessed.items():
+        so_far[name] = _attempted(context, name, partial(_finished, context, each, probed[each.resolved.name]))
+    return so_far
+
+
+def _finished(context: RunContext, assessed: AssessedTable, probed: Probed | Exception) -> PreparedTable:
+    if isinstance(probed, Exception):
+        raise probed
+    prepared = plan_assessed(context, assessed, probed)
+    context.reporter.table("planned", assessed.resolved.name, summary([prepared.plan]))
+    return prepared
+
+
+def _attempted(context: RunContext, table: TableName, work: Callable[[], T]) -> T | Exception:
+    """What `work` returns for one table, or its error, which must not stop the other tables."""
+    try:
+        context.raise_if_stopped()
+        with context.reporter.about(table, WHOLE_TABLE):  # a plan inspects the warehouse too, and may wait for it
+            return work()
+    except (SyncError, Stopped) as error:
+        return error
+    except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan
+        surprise = error
+    context.reporter.unexpected(table, surprise, " while planning")
+    return surprise
 
 
 def failed_tables(context: RunContext, tables: Sequence[TableConfig], planned: PlannedTables) -> list[UnitResult]:
@@ -113,25 +174,6 @@ def _narrowed(
     if left_out:
         notes.append(f"partitions were asked for, so these were left out: {', '.join(left_out)}")
     return partitioned, replace(options, partition_keys=wanted)
-
-
-def _prepared(
-    context: RunContext, table: TableConfig, facts: TableFacts, options: RunOptions
-) -> PreparedTable | Exception:
-    context.reporter.table("planning", facts.name)
-    try:
-        context.raise_if_stopped()
-        with context.reporter.about(facts.name, WHOLE_TABLE):  # a plan inspects the warehouse too, and may wait for it
-            prepared = plan_table(context, table, facts, options)
-    except (SyncError, Stopped) as error:
-        return error
-    except Exception as error:  # noqa: BLE001 -- a surprise in one table's plan must not stop the other tables
-        surprise = error
-    else:
-        context.reporter.table("planned", facts.name, summary([prepared.plan]))
-        return prepared
-    context.reporter.unexpected(table.name, surprise, " while planning")
-    return surprise
 
 
 def notes_of(planned: PlannedTables, units: Sequence[UnitResult]) -> tuple[str, ...]:

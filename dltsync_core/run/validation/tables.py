@@ -15,8 +15,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.selection import check_partition_keys
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext, log
-from dltsync_core.run.planning.resolved import PreparedTable
-from dltsync_core.run.planning.table import read_facts, resolve_table
+from dltsync_core.run.planning.resolved import PreparedTable, read_facts, resolve_table
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.validation.table import ORDINARY, Comparison, ComparisonOptions
 from dltsync_core.validate.counts import moved_rows

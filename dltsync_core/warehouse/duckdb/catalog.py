@@ -13,10 +13,9 @@ from dltsync_core.warehouse.duckdb.evolution import WarehouseColumn
 
 _CATALOG = "SELECT current_database()"
 _SCHEMAS = "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? AND NOT internal"
-_RELATIONS = (
-    "SELECT schema_name, view_name, true FROM duckdb_views() WHERE database_name = $1 AND NOT internal "
-    "UNION ALL SELECT schema_name, table_name, false FROM duckdb_tables() WHERE database_name = $1"
-)
+_TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?"
+_VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal"
+"""Asked only for what is no table: DuckDB compiles its own views for it."""
 
 
 def catalog_of(connection: DuckDBPyConnection) -> str:
@@ -33,17 +32,18 @@ def find_table(connection: DuckDBPyConnection, catalog: str, target: Target) -> 
 
     Raises WarehouseError when a view has that name: we could not load into it.
     """
+    found = _named(connection.execute(_TABLES, [catalog]).fetchall(), target)
+    if found is None and (view := _named(connection.execute(_VIEWS, [catalog]).fetchall(), target)) is not None:
+        raise WarehouseError(
+            f"{dotted(*view)} is a view in the warehouse, not a table",
+            remedy="rename the view, or choose another target_table or target_schema",
+        )
+    return found
+
+
+def _named(relations: Sequence[Target], target: Target) -> Target | None:
     wanted = tuple(part.casefold() for part in target)
-    for schema, name, is_view in connection.execute(_RELATIONS, [catalog]).fetchall():
-        if (schema.casefold(), name.casefold()) != wanted:
-            continue
-        if is_view:
-            raise WarehouseError(
-                f"{dotted(schema, name)} is a view in the warehouse, not a table",
-                remedy="rename the view, or choose another target_table or target_schema",
-            )
-        return schema, name
-    return None
+    return next(((s, name) for s, name in relations if (s.casefold(), name.casefold()) == wanted), None)
 
 
 def target_as_stored(connection: DuckDBPyConnection, catalog: str, target: Target) -> Target:

@@ -24,6 +24,7 @@ class BusyWarehouse(FakeWarehouse):
         self.groups: list[list[str]] = []
         self.refuses: dict[str, Exception] = {}
         self._units, self._published, self._all = units, 0, threading.Event()
+        self.loaded = threading.Event()
 
     def heard(self, event: Event) -> None:
         if event.stage == "published":
@@ -37,6 +38,7 @@ class BusyWarehouse(FakeWarehouse):
         for request in requests:
             if request.marker is not None and request.marker.unit in self.refuses:
                 raise self.refuses[request.marker.unit]
+        self.loaded.set()
         return super().load_group(requests)
 
 
@@ -48,7 +50,32 @@ def run(place: MemoryShop, warehouse: BusyWarehouse) -> RunResult:
 def test_units_that_wait_come_in_by_one_group(place: MemoryShop) -> None:
     warehouse = BusyWarehouse(units=5)
     assert outcomes(run(place, warehouse)) == EVERYTHING
+    assert [len(group) for group in warehouse.groups] == [5], "the first waits for those that are on their way"
+    place.assert_same()
+
+
+def test_units_of_many_rows_do_not_wait_for_others(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows cost more than a group; those that arrive while the warehouse is busy come in together all the same."""
+    monkeypatch.setattr(group_load, "FEW_ROWS", 1)
+    warehouse = BusyWarehouse(units=5)
+    assert outcomes(run(place, warehouse)) == EVERYTHING
     assert sorted(len(group) for group in warehouse.groups) == [1, 4]
+    place.assert_same()
+
+
+def test_a_group_waits_for_a_moment_only(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit is read for longer than that: others are loaded meanwhile."""
+    monkeypatch.setattr(group_load, "QUIET_SECONDS", 0.05)
+    warehouse = place.warehouse = BusyWarehouse(units=1)
+    slow, in_vain = threading.Lock(), []
+
+    def read_slowly() -> None:
+        if slow.acquire(blocking=False) and not warehouse.loaded.wait(20):
+            in_vain.append("nothing was loaded while one unit was read")
+
+    place.source.during_extract = read_slowly
+    assert place.run(on_event=warehouse.heard).success
+    assert in_vain == []
     place.assert_same()
 
 

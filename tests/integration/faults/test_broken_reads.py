@@ -12,7 +12,7 @@ from dltsync_core.config import DatabaseConfig, ProcessingConfig
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import QueryError, ServerUnreachable, StatementTimeout, SyncError
-from dltsync_core.extract.open_read_view import open_view
+from dltsync_core.extract.source import SqlServerSource
 from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, Stall, Where
 from tests.support.fault_control import FaultControl
 from tests.support.server_shop import Server
@@ -121,7 +121,7 @@ def test_a_break_while_a_read_view_is_closed_costs_nothing(
 ) -> None:
     """Everything was read and counted, and nothing was written."""
     faults.plan(Fault(Drop(when), Where(kind="commit")))
-    with open_view(_config(faulty_server), ProcessingConfig()) as view:
+    with SqlServerSource(_config(faulty_server), ProcessingConfig()).read_view() as view:
         assert view.consistency == "snapshot"
     assert faults.clear() == ["drop"]
 
@@ -132,6 +132,6 @@ def test_a_read_view_that_lost_its_transaction_is_told(
     """Then what was read was not of one moment."""
     with (
         pytest.raises(QueryError, match="no corresponding BEGIN"),
-        open_view(_config(faulty_server), ProcessingConfig()) as view,
+        SqlServerSource(_config(faulty_server), ProcessingConfig()).read_view() as view,
     ):
         view._session.execute("ROLLBACK", "testing")

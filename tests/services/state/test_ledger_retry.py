@@ -17,6 +17,7 @@ from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
+from dltsync_core.process import this_process
 from dltsync_core.state import sqlite_store as sqlite
 from dltsync_core.state.lease_rows import Lease
 from dltsync_core.state.leases import Held, Leases
@@ -114,6 +115,22 @@ def test_a_commit_without_an_answer_is_made_once(wired: Ledger, wire: BreakingWi
     wired.commit(TABLE, [CommitChange("all", 2, None)])
     assert wire.breaks == []
     assert wired.committed_units(TABLE).live == {}
+
+
+@on_postgres
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_commit_without_an_answer_that_ended_its_lease_is_made_once(
+    wired: Ledger, wire: BreakingWire, moment: Moment
+) -> None:
+    """The second attempt finds the lease gone, and that it was the first that ended it."""
+    leases = Leases(wired.store, "p", holder=str(this_process()), seconds=60)
+    change = CommitChange("all", 0, committed_unit("all", "first"))
+    with leases.held(TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=str, raise_if_stopped=lambda: None) as held:
+        wire.breaks[:] = [moment]
+        wired.commit(TABLE, [change], [event("first")], lease=held.lease, give_back=True)
+        held.given_back = True
+    assert wire.breaks == []
+    assert stored(wired) == ({"all": 1}, ["first"])
 
 
 @on_postgres

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from dltsync_core.clock import iso, parse_iso, utc_now
 from dltsync_core.committed import CommitChange
-from dltsync_core.errors import Fenced, LeaseHeld, StateError
+from dltsync_core.errors import Fenced, LeaseHeld, StateConflict, StateError
 from dltsync_core.identity import TableName
 from dltsync_core.process import read_identity, this_process
 from dltsync_core.state import lease_rows
@@ -145,6 +145,30 @@ def test_who_does_not_renew_loses_it_and_can_neither_go_on_nor_commit(
                 one.check()
             two.check()
             ledger.commit(TABLE, [CommitChange("all", 0, None)], lease=two.lease)
+
+
+def test_a_lease_may_end_with_the_commit_of_its_units(store: Store) -> None:
+    ledger = Ledger(store, "p")
+    with held(store) as one:
+        ledger.commit(TABLE, [CommitChange("all", 0, None)], lease=one.lease, give_back=True)
+        one.given_back = True
+        with held(store, holder="another process") as two:
+            assert two.lease.fence > one.lease.fence
+            with pytest.raises(Fenced):
+                ledger.commit(TABLE, [CommitChange("all", 0, None)], lease=one.lease, give_back=True)
+            two.renew()
+            two.check()
+
+
+def test_a_commit_that_is_refused_leaves_the_lease_as_it_is(store: Store) -> None:
+    ledger = Ledger(store, "p")
+    with held(store) as one:
+        with pytest.raises(StateConflict):
+            ledger.commit(TABLE, [CommitChange("all", 7, None)], lease=one.lease, give_back=True)
+        with pytest.raises(LeaseHeld), held(store, holder="another process"):
+            pass
+        one.renew()
+        one.check()
 
 
 def test_giving_back_what_was_lost_takes_nothing_from_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
