@@ -9,7 +9,7 @@ import dagster as dg
 from dltsync_core.config import SCDTableConfig, TableConfig
 from dltsync_core.errors import ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.run.result import ThreeCounts, UnitResult
+from dltsync_core.run.result import RowCounts, UnitResult
 from dltsync_core.typemap.column_stats import NULLS, SUM
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import difference
@@ -72,13 +72,13 @@ def _why_failed(unit: UnitResult) -> str:
     return error if unit.error_type == ValidationFailed.__name__ else f"the load failed before the comparison: {error}"
 
 
-def _sentence(counts: ThreeCounts, compared: Sequence[LoadedFigure], different: Sequence[LoadedFigure]) -> str:
+def _sentence(counts: RowCounts, compared: Sequence[LoadedFigure], different: Sequence[LoadedFigure]) -> str:
     if not counts.equal:
         return difference(counts)
     if different:
         return "; ".join(str(figure) for figure in different[:_SHOWN])
     rows = f"{counts.source:,} rows in source, lake and warehouse"
-    retained = f" (and {counts.kept:,} retained rows)" if counts.kept else ""
+    retained = f" (and {counts.retained:,} retained rows)" if counts.retained else ""
     if not compared:
         return f"{rows}{retained}; columns were not compared: the load was merged into existing rows"
     columns, sums = ({figure.column for figure in compared if figure.figure == name} for name in (NULLS, SUM))

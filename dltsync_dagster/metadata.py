@@ -11,7 +11,7 @@ import dagster as dg
 from dltsync_core.committed import CommittedUnit
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.events import Event
-from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
+from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -45,10 +45,10 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
     return values
 
 
-def _count_metadata(counts: ThreeCounts | None) -> dict[str, Any]:
+def _count_metadata(counts: RowCounts | None) -> dict[str, Any]:
     if counts is None:
         return {}
-    retained = {"dltsync/retained_rows": counts.kept} if counts.kept else {}
+    retained = {"dltsync/retained_rows": counts.retained} if counts.retained else {}
     return {
         **retained,
         **rows_metadata(counts.source, counts.lake, counts.warehouse),

@@ -182,7 +182,7 @@ def recover(
         typer.Option(
             "--answer",
             metavar="ANSWER",
-            help="set-aside or accept-loss: answers the question about the tables of --tables. The first moves the files in "
+            help="quarantine or accept-loss: answers the question about the tables of --tables. The first moves the files in "
             "question to quarantine, the second gives up the rows that only a lost warehouse had.",
             show_default=False,
         ),

@@ -15,8 +15,7 @@ import typer
 from dltsync_core.cli import console, outcome, tables
 from dltsync_core.cli.options import split_names, split_partition_keys
 from dltsync_core.cli.progress import RunProgress
-from dltsync_core.cli.recovery import print_recovery
-from dltsync_core.cli.repair import print_repair
+from dltsync_core.cli.repair import print_recovery, print_repair
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName

@@ -69,7 +69,7 @@ AcceptDriftOption = Annotated[
 class Answers(str, Enum):
     """The answers to a question of `recover` (`plan.judgement.Answer`)."""
 
-    SET_ASIDE = "set-aside"
+    QUARANTINE = "quarantine"
     ACCEPT_LOSS = "accept-loss"
 
 

@@ -6,8 +6,7 @@ from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.files import json_schema, load_config
 from dltsync_core.config.pipeline import PipelineConfig
 from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, RepresentationConfig, StateConfig
-from dltsync_core.config.quality import QualityRule
-from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.config.tables import PartitionTableConfig, QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
 
 __all__ = [
     "DatabaseConfig",

@@ -16,19 +16,18 @@ from duckdb import DuckDBPyConnection
 
 from dltsync_core.digest.canonical import canonical_texts
 from dltsync_core.duckdb import sql as q
-from dltsync_core.duckdb.column_types import duckdb_type
+from dltsync_core.duckdb.column_types import digits_of, duckdb_type, same_family
 from dltsync_core.duckdb.partition_lookup import shares
 from dltsync_core.duckdb.partition_scope import Start
-from dltsync_core.duckdb.widening import digits_of, same_family
 from dltsync_core.typemap.column_stats import (
     HALF_DIGITS,
     WIDEST_WHOLE,
+    ColumnStats,
     Figure,
-    Summary,
-    SummaryColumn,
+    StatsColumn,
     no_rows,
     plain,
-    summary_of,
+    stats_of,
 )
 
 ROWS_PER_BATCH = 65_536
@@ -37,12 +36,12 @@ ROWS_PER_BATCH = 65_536
 def summarise_relation(
     connection: DuckDBPyConnection,
     relation: str,
-    columns: Sequence[SummaryColumn],
+    columns: Sequence[StatsColumn],
     conditions: Mapping[str, str],
     starts: Mapping[str, Start | None] | None = None,
-) -> dict[str, Summary]:
+) -> dict[str, ColumnStats]:
     """The summary of each unit's rows. `relation` is one of `duckdb_sql`'s, `conditions` exclude each other; with `starts` (of
-    `scope.starts_of`) a row is not held against all of them. Columns that the relation lacks are left out of the summaries; those
+    `scope.starts_of`) a row is not held against all of them. Columns that the relation lacks are left out of the stats; those
     that it has in a type of another family are in `unexpected_types`."""
     described = connection.sql(q.everything(relation))
     held = {name.casefold(): str(kind) for name, kind in zip(described.columns, described.types, strict=True)}
@@ -61,7 +60,7 @@ def summarise_relation(
         else:
             statement = q.summarise(relation, share.condition, share.number, figures)
         answer = connection.sql(statement).to_arrow_table()
-        for number, summary in _summaries(answer, wanted):
+        for number, summary in _column_stats(answer, wanted):
             found[share.units[number]] = replace(summary, unexpected_types=unexpected_types)
     return found
 
@@ -78,11 +77,11 @@ class _Held:
     """A column with its type in the relation. Its numbers are added up with all the digits of that type, which can be wider than
     the source declares: rounding would hide a damaged value."""
 
-    asked: SummaryColumn
+    asked: StatsColumn
     kind: str
 
     @property
-    def column(self) -> SummaryColumn:
+    def column(self) -> StatsColumn:
         """The figures of the result: a sum is one figure here, however many parts compute it."""
         if Figure.TOTAL_HIGH not in self.asked.figures:
             return self.asked
@@ -124,20 +123,20 @@ class _Held:
         return list(values.to_pylist())
 
 
-def _summaries(answer: pa.Table, wanted: Sequence[_Held]) -> list[tuple[int, Summary]]:
+def _column_stats(answer: pa.Table, wanted: Sequence[_Held]) -> list[tuple[int, ColumnStats]]:
     """Unit, rows, then the figures in order; rows outside of all units are not read."""
     numbers, rows, *figures = answer.columns
     rest = iter(figures)
     values = [answers for one in wanted for answers in one.answers(rest)]
     columns = [one.column for one in wanted]
     return [
-        (int(number), summary_of(int(count or 0), columns, [answers[i] for answers in values]))
+        (int(number), stats_of(int(count or 0), columns, [answers[i] for answers in values]))
         for i, (number, count) in enumerate(zip(numbers.to_pylist(), rows.to_pylist(), strict=True))
         if number is not None
     ]
 
 
-def _texts(column: SummaryColumn, values: pa.ChunkedArray[Any]) -> Any:
+def _texts(column: StatsColumn, values: pa.ChunkedArray[Any]) -> Any:
     mapping = column.mapping
     if column.without_offset:
         mapping = replace(mapping, column=replace(mapping.column, type_name="datetime2"))

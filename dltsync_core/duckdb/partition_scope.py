@@ -12,7 +12,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.boundary_values import Edge, Reach, edge_maker
 from dltsync_core.errors import CatalogError
-from dltsync_core.plan.disposition import ReplaceScope
+from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 
 

@@ -12,7 +12,7 @@ from dltsync_core.tsql.column_stats import summarise
 from dltsync_core.tsql.digest import HashAlgorithm, digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join, sql
 from dltsync_core.tsql.probes import slot_number
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows, summary_of
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows, stats_of
 from dltsync_core.typemap.mapping import ColumnMapping
 
 MOST_CONDITIONS = 100
@@ -21,8 +21,8 @@ long alternatives are slow to compile."""
 
 
 def summarise_units(
-    fetch: Fetch, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
-) -> dict[str, Summary]:
+    fetch: Fetch, facts: TableFacts, columns: Sequence[StatsColumn], units: Mapping[str, UnitFilter]
+) -> dict[str, ColumnStats]:
     """The summary of every unit given: slots of a partitioned table, or one unit that is the whole table."""
 
     def statement(condition: Sql | None, slot: Sql | None) -> Statement:
@@ -30,7 +30,7 @@ def summarise_units(
 
     answers = _ask(fetch, facts, units, statement)
     return {
-        unit: summary_of(int(found[0]), columns, found[1:]) if (found := answers.get(unit)) else no_rows(columns)
+        unit: stats_of(int(found[0]), columns, found[1:]) if (found := answers.get(unit)) else no_rows(columns)
         for unit in units
     }
 

@@ -22,15 +22,14 @@ from dltsync_core.extract.convert import BatchConverter
 from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.extract.slice_plan import continuation_key, is_exact, slice_limits
 from dltsync_core.extract.slice_reader import SlicedUnit, SliceReader
-from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource
-from dltsync_core.extract.unbounded_rows import UnboundedRows
+from dltsync_core.extract.stream import STOP_WITHIN_SECONDS, BatchStream, RowSource, UnboundedRows
 from dltsync_core.extract.unit import Extracted, UnitFilter, condition_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.digest import HashAlgorithm, digest_rows
 from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_replacements, count_rows, remainder_columns, select_rows
 from dltsync_core.tsql.slices import KeyText, after_key, in_key_order, key_at, upto_key
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
 Consistency = Literal["snapshot", "read_committed"]
@@ -87,9 +86,9 @@ class ReadView:
         ((rows,),) = self._fetch_for(facts, "counting")(count_rows(facts.name, condition_of(unit)))
         return int(rows)
 
-    def summaries(
-        self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
-    ) -> dict[str, Summary]:
+    def column_stats(
+        self, facts: TableFacts, columns: Sequence[StatsColumn], units: Mapping[str, UnitFilter]
+    ) -> dict[str, ColumnStats]:
         """The column statistics of each unit, by one statement over all of them."""
         return summarise_units(self._fetch_for(facts, "summarising"), facts, columns, units)
 

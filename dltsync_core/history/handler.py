@@ -78,7 +78,7 @@ class ScdHandler:
             "valid": not plan.findings,
             "counts": dict(Counter(finding.kind for finding in plan.findings)),
             "findings": [_finding(scd, finding) for finding in plan.findings],
-            "remaining": sum(not finding.is_mended for finding in plan.findings),
+            "remaining": sum(not finding.is_repaired for finding in plan.findings),
             "changes": [_change(scd, change) for change in plan.changes],
             "applied": 0 if dry_run else len(plan.changes),
             "notes": [*scd.notes, *unknown, *_notes(plan)],
@@ -143,7 +143,7 @@ def _finding(scd: ScdTarget, finding: VersionIssue) -> dict[str, Any]:
         "valid_from": moment_text(finding.valid_from),
         "detail": finding.detail,
         "origin": finding.origin,
-        "repaired": finding.is_mended,
+        "repaired": finding.is_repaired,
         "remedy": _remedy(scd, finding),
     }
 
@@ -152,12 +152,12 @@ def _remedy(scd: ScdTarget, finding: VersionIssue) -> str:
     """What a person can do about it; nothing where the changes put it right without any loss."""
     if finding.origin == "source":
         said = f"correct these rows of {scd.table} at the source, then `dltsync run`"
-        if finding.is_mended:
+        if finding.is_repaired:
             return (
                 f"{said}; until then validation finds the warehouse different, and a load of all rows undoes the repair"
             )
         return said
-    if finding.is_mended:
+    if finding.is_repaired:
         return ""
     again = f"`dltsync run --tables {scd.table} --full-refresh` loads the table again from the source"
     if finding.origin == "warehouse":

@@ -29,7 +29,7 @@ FindingKind: TypeAlias = Literal[
     "latest_but_closed",
     "open_but_not_latest",
     "same_start",
-    "spelt_differently",
+    "possible_same_key",
 ]
 
 
@@ -39,15 +39,15 @@ Origin: TypeAlias = Literal["source", "warehouse", "unknown"]
 
 @dataclass(frozen=True)
 class VersionIssue:
-    """One rule that one key breaks, or keys that may be one (`spelt_differently`). `valid_from` identifies the version (None:
-    the key as a whole). `is_mended`: the planned changes repair it."""
+    """One rule that one key breaks, or keys that may be one (`possible_same_key`). `valid_from` identifies the version (None:
+    the key as a whole). `is_repaired`: the planned changes repair it."""
 
     kind: FindingKind
     key: tuple[str | None, ...]
     valid_from: int | None
     detail: str
     origin: Origin = "unknown"
-    is_mended: bool = False
+    is_repaired: bool = False
 
     def __str__(self) -> str:
         key = ", ".join("NULL" if part is None else part for part in self.key)
@@ -75,7 +75,7 @@ def doubt(entities: Sequence[Sequence[Version]], columns: VersionColumns | None)
     more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
     under = "".join(f" under {_named(*column)}" for column in _in_doubt(entities, columns))
     return VersionIssue(
-        "spelt_differently", keys[0], None, f"{shown}{more} are written differently and may be one entity{under}"
+        "possible_same_key", keys[0], None, f"{shown}{more} are written differently and may be one entity{under}"
     )
 
 

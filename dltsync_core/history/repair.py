@@ -136,7 +136,7 @@ def _judged(
     for finding in found:
         place = finding.kind, finding.valid_from
         origin: Origin = "unknown" if said is None else "source" if place in at_source else "warehouse"
-        yield replace(finding, origin=origin, is_mended=place not in left)
+        yield replace(finding, origin=origin, is_repaired=place not in left)
 
 
 def _origin_of_doubt(entities: Sequence[Sequence[Version]], source: SourceHistory | None) -> Origin:

@@ -1,6 +1,6 @@
 """What lies in a table's lake, the damaged and the strange included. Two listings and the manifests; files are not opened.
 
-Everything here only looks, but for `set_aside`, which moves and never removes: a person may want to see what it was.
+Everything here only looks, but for `quarantine`, which moves and never removes: a person may want to see what it was.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class LakeInspection:
         return tuple(finding for finding in self.findings if finding.needs_answer)
 
 
-def survey(
+def inspect_lake(
     storage: LakeStorage, table: TableName, pipeline: str, known: Manifests, *, deep: bool = False
 ) -> LakeInspection:
     """Look at a table's lake; manifests of `known` that cannot have been damaged since are not read again. `deep` reads every
@@ -174,7 +174,7 @@ def _superseded(
                 yield LakeFinding("superseded file", file.path, address, why, sizes[file.path])
 
 
-def set_aside(storage: LakeStorage, table: TableName, findings: Iterable[LakeFinding], now: datetime) -> list[str]:
+def quarantine(storage: LakeStorage, table: TableName, findings: Iterable[LakeFinding], now: datetime) -> list[str]:
     """Move what was found beside `data`, with a note that says from where and why. The new keys."""
     places = []
     for finding in findings:

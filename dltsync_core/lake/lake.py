@@ -16,7 +16,15 @@ from dltsync_core.lake.cleanup import remove_superseded
 from dltsync_core.lake.file_reader import count_distinct, read_footer
 from dltsync_core.lake.file_statistics import Tally, tally_of
 from dltsync_core.lake.footer import Footer
-from dltsync_core.lake.inspect import LakeFinding, LakeInspection, all_of, put_back, set_aside, still_in_place, survey
+from dltsync_core.lake.inspect import (
+    LakeFinding,
+    LakeInspection,
+    all_of,
+    inspect_lake,
+    put_back,
+    quarantine,
+    still_in_place,
+)
 from dltsync_core.lake.load import LoadFacts, StagedFiles
 from dltsync_core.lake.manifest import Manifest, ManifestFile, live
 from dltsync_core.lake.manifest_index import Manifests, highest_sequence, highest_sequence_of, scan_manifests
@@ -130,29 +138,29 @@ class Lake:
         table are asked for one by one."""
         return tuple(manifest for manifest in live(self._manifests.scan(self._storage, table)) if manifest.unit == unit)
 
-    def survey(self, table: TableName, *, deep: bool = False) -> LakeInspection:
+    def inspect(self, table: TableName, *, deep: bool = False) -> LakeInspection:
         """What lies there, the damaged and the strange included (`lake.inspect`)."""
-        return survey(self._storage, table, self._pipeline, self._manifests, deep=deep)
+        return inspect_lake(self._storage, table, self._pipeline, self._manifests, deep=deep)
 
     def still_in_place(self, findings: Sequence[LakeFinding]) -> tuple[LakeFinding, ...]:
-        """Those of a survey's `unlisted` and `superseded` files that are so now as well (`lake.inspect.still_in_place`)."""
+        """Those of a inspection's `unlisted` and `superseded` files that are so now as well (`lake.inspect.still_in_place`)."""
         return still_in_place(self._storage, findings)
 
     def put_back(self, findings: Sequence[LakeFinding], places: Sequence[str]) -> tuple[LakeFinding, ...]:
         """Of orphans that were just set aside, those whose load has a manifest after all (`lake.inspect.put_back`)."""
         return put_back(self._storage, findings, places)
 
-    def set_aside(self, table: TableName, findings: Sequence[LakeFinding], now: datetime) -> list[str]:
+    def quarantine(self, table: TableName, findings: Sequence[LakeFinding], now: datetime) -> list[str]:
         """Move what was found into quarantine; the new keys."""
         with self._lock(table):
-            return set_aside(self._storage, table, findings, now)
+            return quarantine(self._storage, table, findings, now)
 
     def disown(self, found: LakeInspection, why: str, now: datetime) -> list[str]:
-        """Move everything a survey found of a table into quarantine; the new keys."""
+        """Move everything a inspection found of a table into quarantine; the new keys."""
         with self._lock(found.table):
-            return set_aside(self._storage, found.table, all_of(self._storage, found, why), now)
+            return quarantine(self._storage, found.table, all_of(self._storage, found, why), now)
 
-    def tidy(self, latest: Manifest) -> None:
+    def expire(self, latest: Manifest) -> None:
         """What `latest` and earlier loads replaced goes out of the way of plain globs, as after its publication."""
         with self._lock(latest.table):
             known = self._manifests.scan(self._storage, latest.table)

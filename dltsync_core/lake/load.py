@@ -1,15 +1,22 @@
-"""The values a lake load is made of: what is known before the first row, after the last one, and once it is verified."""
+"""The values a lake load is made of: what is known before the first row, after the last one, and once it is verified.
+
+`ResumableFiles` are the files that a broken read leaves for a later attempt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dltsync_core.committed import LoadIdentity, OfLoad, Probe
+from dltsync_core.errors import LakeError
+from dltsync_core.lake.storage.directory_lock import DirectoryLock
+from dltsync_core.lake.storage.disk import explained, remove_tree
 from dltsync_core.ranges import PartitionRange
 
 Compression: TypeAlias = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"]
@@ -87,3 +94,36 @@ class StagedFiles:
     @property
     def bytes(self) -> int:
         return sum(f.bytes for f in self.files)
+
+
+READ_ROWS = 65_536
+"""Rows of a batch that is read back."""
+
+
+@dataclass(frozen=True)
+class ResumableFiles:
+    """Closed files without facts in their footers, in a directory of their own. Nobody publishes them. `claim` says that
+    their process still wants them."""
+
+    directory: Path
+    files: tuple[Path, ...]
+    rows: int
+    schema: pa.Schema
+    directory_lock: DirectoryLock | None = None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, in the order they were written. Raises LakeError for a file that does not read back."""
+        for path in self.files:
+            with explained(path, "reading back"):
+                try:
+                    with pq.ParquetFile(path) as file:
+                        for batch in file.iter_batches(READ_ROWS):
+                            yield batch.cast(self.schema)
+                except pa.ArrowInvalid as error:
+                    raise LakeError(f"{path} does not read back as a Parquet file: {error}", path=str(path)) from error
+
+    def discard(self) -> None:
+        """Remove the files. Harmless when called twice."""
+        if self.directory_lock is not None:
+            self.directory_lock.release()
+        remove_tree(self.directory)

@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import Footer, footer_from
-from dltsync_core.lake.load import FinalFacts, LoadFacts, StagedFile, StagedFiles
-from dltsync_core.lake.resumable_files import ResumableFiles
+from dltsync_core.lake.load import FinalFacts, LoadFacts, ResumableFiles, StagedFile, StagedFiles
 from dltsync_core.lake.storage.directory_lock import DirectoryLock
 from dltsync_core.lake.storage.disk import (
     HashedFile,
@@ -113,7 +112,7 @@ class StagedLoad:
         self._finished = True
         return StagedFiles(self._facts, final, self._directory, staged)
 
-    def set_aside(self) -> ResumableFiles:
+    def resumable_files(self) -> ResumableFiles:
         """Close what was written, as rows that a later attempt may prove and take over. This load is over."""
         try:
             self._write_waiting()

@@ -19,16 +19,16 @@ from typing import Literal
 from dltsync_core.clock import iso
 from dltsync_core.committed import CommittedUnit, Marker, Probe, lake_digest
 from dltsync_core.errors import LakeError, WarehouseError
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.evidence import why_changed
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action
 from dltsync_core.watermark import oldest
 
 NEVER_LOADED = "never loaded before"
 
-Answer = Literal["set-aside", "accept-loss"]
-"""`set-aside`: what is asked about is put beside the table's data and no longer belongs to it. `accept-loss`: the rows that only
+Answer = Literal["quarantine", "accept-loss"]
+"""`quarantine`: what is asked about is put beside the table's data and no longer belongs to it. `accept-loss`: the rows that only
 the warehouse had are given up."""
 
 
@@ -210,14 +210,14 @@ def _loss(judgement: UnitJudgement, committed_unit: CommittedUnit) -> LakeError 
 
 def _question(evidence: UnitEvidence) -> tuple[str, Answer] | None:
     if evidence.questions:
-        return _first_of(sorted(evidence.questions)), "set-aside"
+        return _first_of(sorted(evidence.questions)), "quarantine"
     lake, ledger = evidence.lake, evidence.ledger
     if ledger is None and lake is not None and lake.source != evidence.source:
         sentence = (
             f"the lake holds load {lake.load_id} of {lake.source}, the config names {evidence.source}, and the ledger knows "
             "nothing of either"
         )
-        return sentence, "set-aside"
+        return sentence, "quarantine"
     if ledger is not None and ledger.warehouse_rows > ledger.rows and evidence.warehouse_rows < ledger.warehouse_rows:
         kept = ledger.warehouse_rows - ledger.rows
         sentence = (

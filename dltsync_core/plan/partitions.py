@@ -15,11 +15,11 @@ from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.errors import NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitJudgement, decide, units_only_in_lake
 from dltsync_core.plan.keys import row_key
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
 
 

@@ -10,10 +10,10 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.evidence import STAMPS, figures_of, parts_that_differ
 from dltsync_core.plan.judgement import Cause, UnitDecision, UnitJudgement, decide
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
 from dltsync_core.watermark import is_rowversion, position
 

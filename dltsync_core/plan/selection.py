@@ -1,8 +1,13 @@
-"""Which of the configured tables a caller means, by name, kind and partition key. Mistakes name what was probably meant."""
+"""What a caller asks of one run: which of the configured tables, by name, kind and partition key, and how.
+
+A name that is not there is an error that proposes the nearest one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import get_args
 
 from dltsync_core.committed import TableKind
@@ -89,3 +94,21 @@ def _kind(kind: str) -> str:
 def _some(keys: Sequence[str]) -> str:
     shown = ", ".join(keys[:5])
     return (f"{shown} and {len(keys) - 5} more" if len(keys) > 5 else shown) or "none"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """`full_refresh` forgets what was committed; `force` loads units that did not change; `heal` loads again what the lake or
+    the warehouse lost (otherwise that is an error); `compare` looks at lake and warehouse at all. `partition_keys` limits
+    partition tables to these units (None: all). `repair_state` puts right in ledger and lake what needs no reading.
+    `accepted_drift` names tables whose changed shape a person agrees to. `now` is the moment of planning, in UTC.
+    """
+
+    now: datetime
+    full_refresh: bool = False
+    force: bool = False
+    heal: bool = True
+    compare: bool = True
+    repair_state: bool = False
+    partition_keys: frozenset[str] | None = None
+    accepted_drift: frozenset[TableName] = frozenset()

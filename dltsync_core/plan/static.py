@@ -10,9 +10,9 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import Cause, UnitJudgement, decide
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
 
 

@@ -23,16 +23,14 @@ from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_run_id
 from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.plan.judgement import Answer
-from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.selection import find_table, select_tables
+from dltsync_core.plan.selection import RunOptions, find_table, select_tables
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.process import peak_memory_mb, this_process
 from dltsync_core.run.context import RunContext, wait_unless_stopped, with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.housekeeping import check_names, check_places, cleanup_warehouse, prepare_state
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
-from dltsync_core.run.maintenance import cleanup_warehouse, prepare_state
-from dltsync_core.run.path_checks import check_names, check_places
 from dltsync_core.run.planning.probe import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
@@ -42,8 +40,7 @@ from dltsync_core.run.result import RunResult
 from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.validation.partition_totals import notes_on_moved_rows
-from dltsync_core.run.validation.tables import compare_tables
+from dltsync_core.run.validation.tables import compare_tables, notes_on_moved_rows
 from dltsync_core.state.leases import Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
@@ -188,10 +185,10 @@ class IncrementalSQLServerParquetPipeline:
         aside, committed units that lake and warehouse agree upon are adopted. What is left is read, or filled from the lake,
         by the next
         `run`, and the answer says how much that is. `dry_run` only looks; `deep` reads every live file of the lake and compares
-        its checksum; `answer` answers the questions of these tables (`set-aside`, `accept-loss`).
+        its checksum; `answer` answers the questions of these tables (`quarantine`, `accept-loss`).
 
         {"dry_run", "agreed", "questions", "rows_to_read", "tables": [{"table", "kind", "units": [{"unit", "verdict", "reason",
-        "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "set_aside", "question", "error",
+        "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "quarantined", "question", "error",
         "exit_code"}]}. Raises ConfigError, ConnectError and StateError.
         """
         tables = select_tables(self.config.tables, names=table_names)

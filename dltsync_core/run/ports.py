@@ -19,7 +19,7 @@ from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.collations import TextPair
 from dltsync_core.tsql.digest import HashAlgorithm
 from dltsync_core.typemap import TableMapping
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping
 from dltsync_core.warehouse.port import Warehouse
 
@@ -42,9 +42,9 @@ class View(Protocol):
 
     def count(self, facts: TableFacts, unit: UnitFilter) -> int: ...
 
-    def summaries(
-        self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
-    ) -> Mapping[str, Summary]: ...
+    def column_stats(
+        self, facts: TableFacts, columns: Sequence[StatsColumn], units: Mapping[str, UnitFilter]
+    ) -> Mapping[str, ColumnStats]: ...
 
     def fingerprints(
         self,

@@ -11,7 +11,7 @@ from dltsync_core.committed import CommitChange
 from dltsync_core.config import TableConfig
 from dltsync_core.errors import ConfigError, ConnectError, SyncError
 from dltsync_core.plan.judgement import NEVER_LOADED, Answer, RecoveryVerdict, UnitJudgement
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, with_unit_lock
 from dltsync_core.run.planning.reconcile import ReconciledTable, inspect_table, repair_state
@@ -69,7 +69,7 @@ def _recover(
         return inspect_table(context, resolved, committed_units, warehouse, deep=deep)
 
     found = inspected(deep)
-    asked, aside = found.question, [str(finding) for finding in found.survey.movable]
+    asked, aside = found.question, [str(finding) for finding in found.inspection.movable]
     if not dry_run:
         if asked is not None and answer is not None:
             _answer(context, resolved, found, answer)
@@ -78,8 +78,8 @@ def _recover(
         if asked is None:
             repair_state(context, resolved, found)
             after = inspected() if aside else found
-            if after is not found and after.survey.movable:  # of a manifest that was set aside
-                aside += [str(finding) for finding in after.survey.movable]
+            if after is not found and after.inspection.movable:  # of a manifest that was set aside
+                aside += [str(finding) for finding in after.inspection.movable]
                 repair_state(context, resolved, after)
     steps: dict[str, Step] = {}
     if asked is None:  # what is still to be set aside changes nothing in what has to be read
@@ -91,7 +91,7 @@ def _recover(
         str(resolved.name),
         resolved.config.kind,
         units=[unit for unit in units if unit is not None],
-        set_aside=aside,
+        quarantined=aside,
         question=None if asked is None else {"unit": asked.unit, "question": asked.reason, "answer": asked.answer},
     )
 
@@ -122,17 +122,17 @@ def _carry_out(
         if answer == "accept-loss":
             change = CommitChange(judgement.unit, found.committed_units.generation(judgement.unit), None)
             context.ledger.commit(resolved.name, [change], [], lease=lease)
-        elif found.survey.questions:
-            context.lake.set_aside(resolved.name, found.survey.questions, utc_now())
+        elif found.inspection.questions:
+            context.lake.quarantine(resolved.name, found.inspection.questions, utc_now())
             return
         else:
-            context.lake.disown(found.survey, judgement.reason, utc_now())
+            context.lake.disown(found.inspection, judgement.reason, utc_now())
             return
 
 
 def _unit(found: ReconciledTable, unit: str, step: Step | None) -> dict[str, Any] | None:
     judgement, ledger = found.judgements.get(unit), found.committed_units.live.get(unit)
-    manifests = found.survey.units.get(unit, ())
+    manifests = found.inspection.units.get(unit, ())
     if judgement is None and step is None:
         return None
     believed = judgement.committed_unit if judgement is not None else None
@@ -162,7 +162,7 @@ def _report(
     kind: str,
     *,
     units: Sequence[dict[str, Any]] = (),
-    set_aside: Sequence[str] = (),
+    quarantined: Sequence[str] = (),
     question: dict[str, Any] | None = None,
     error: SyncError | None = None,
 ) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _report(
         "table": table,
         "kind": kind,
         "units": list(units),
-        "set_aside": list(set_aside),
+        "quarantined": list(quarantined),
         "question": question,
         "error": None if error is None else str(error),
         "exit_code": None if error is None else error.exit_code,
@@ -179,4 +179,4 @@ def _report(
 
 def _is_agreed(report: dict[str, Any]) -> bool:
     settled = all(unit["verdict"] == RecoveryVerdict.KEEP.value for unit in report["units"])
-    return settled and not (report["set_aside"] or report["question"] or report["error"])
+    return settled and not (report["quarantined"] or report["question"] or report["error"])

@@ -11,9 +11,9 @@ from dltsync_core.catalog.schema_changes import ColumnChange
 from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import LoadedFigure
-from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.counts import RowCounts
 
-__all__ = ["RunResult", "Status", "ThreeCounts", "UnitResult"]
+__all__ = ["RowCounts", "RunResult", "Status", "UnitResult"]
 
 Status = Literal["committed", "skipped", "failed"]
 
@@ -39,7 +39,7 @@ class UnitResult:
     bytes_written: int = 0
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
-    counts: ThreeCounts | None = None
+    counts: RowCounts | None = None
     compared: tuple[LoadedFigure, ...] = field(default=(), repr=False)
     watermark: str | None = None
     probe_signature: str | None = None

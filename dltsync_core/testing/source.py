@@ -37,7 +37,7 @@ from dltsync_core.ranges import Boundary, PartitionRange, Side, slots_of
 from dltsync_core.tsql.buckets import Buckets
 from dltsync_core.tsql.collations import TextPair
 from dltsync_core.typemap import TableMapping, map_columns
-from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
+from dltsync_core.typemap.column_stats import ColumnStats, Figure, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping
 
 Row = dict[str, Any]
@@ -225,10 +225,10 @@ class FakeView:
     def count(self, facts: TableFacts, unit: UnitFilter) -> int:
         return len(self._select(facts, unit))
 
-    def summaries(
-        self, facts: TableFacts, columns: Sequence[SummaryColumn], units: Mapping[str, UnitFilter]
-    ) -> dict[str, Summary]:
-        return {name: summary_of(self._select(facts, unit), columns) for name, unit in units.items()}
+    def column_stats(
+        self, facts: TableFacts, columns: Sequence[StatsColumn], units: Mapping[str, UnitFilter]
+    ) -> dict[str, ColumnStats]:
+        return {name: stats_of(self._select(facts, unit), columns) for name, unit in units.items()}
 
     def fingerprints(
         self,
@@ -314,8 +314,8 @@ def batches_of(rows: Sequence[Row], columns: Sequence[ColumnMapping]) -> list[pa
     return [pa.RecordBatch.from_pylist([{n: row[n] for n in schema.names} for row in rows], schema=schema)]
 
 
-def summary_of(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary:
-    """What `Warehouse.summaries` and `View.summaries` say of these rows, worked out in Python; datetimes have six decimals."""
+def stats_of(rows: Sequence[Row], columns: Sequence[StatsColumn]) -> ColumnStats:
+    """What `Warehouse.column_stats` and `View.column_stats` give for these rows; datetimes have six decimals."""
     figures: dict[str, dict[str, str | None]] = {}
     for column in columns:
         values = [value for row in rows if (value := row.get(column.name)) is not None]
@@ -325,7 +325,7 @@ def summary_of(rows: Sequence[Row], columns: Sequence[SummaryColumn]) -> Summary
         if Figure.LOW in column.figures:
             figures[column.name]["min"] = _text(min(values)) if values else None
             figures[column.name]["max"] = _text(max(values)) if values else None
-    return Summary(len(rows), figures)
+    return ColumnStats(len(rows), figures)
 
 
 def _keyed(bucketed: BucketedUnit) -> RowKeySpec:

@@ -17,10 +17,10 @@ from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import Target
-from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
-from dltsync_core.testing.source import Row, inside, summary_of
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.testing.source import Row, inside, stats_of
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
+from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 
 
 class FakeWarehouse:
@@ -40,12 +40,12 @@ class FakeWarehouse:
         """Errors for the next loads, one each."""
         self.lose = 0
         """How many rows the next load drops without a word, for a test of the validation."""
-        self.tidied = 0
-        """How often `tidy` was called."""
+        self.cleanups = 0
+        """How often `cleanup` was called."""
         self.asked: list[str] = []
         """What was read outside of `opened`: each would open the real warehouse once more."""
-        self.tidying_fails: SyncError | None = None
-        """Raised by `tidy` while it is set."""
+        self.cleanup_fails: SyncError | None = None
+        """Raised by `cleanup` while it is set."""
         self.openings = 0
         """How often `opened` was entered."""
         self._open = threading.local()
@@ -115,13 +115,17 @@ class FakeWarehouse:
             self.tables, self.schemas, self.marks, self.loads = before
             raise
 
-    def inspect(
-        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
-    ) -> WarehouseTable:
+    def inspect(self, tables: Mapping[Target, TableInspection]) -> dict[Target, WarehouseTable]:
         """Rows of Python take any value: no schema is refused."""
         self._ask("inspect")
-        counts = {unit: self._count(target, scope) for unit, scope in scopes.items()}
-        return WarehouseTable(self._columns(target), counts, self._markers(target, pipeline))
+        return {
+            target: WarehouseTable(
+                self._columns(target),
+                {unit: self._count(target, scope) for unit, scope in asked.scopes.items()},
+                self._markers(target, asked.pipeline),
+            )
+            for target, asked in tables.items()
+        }
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """Of this pipeline's units of the table."""
@@ -131,11 +135,11 @@ class FakeWarehouse:
     def _markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         return {unit: mark for (where, whose, unit), mark in self.marks.items() if (where, whose) == (target, pipeline)}
 
-    def tidy(self) -> None:
-        """Counted in `tidied`; nothing is ever left behind here. Raises `tidying_fails`."""
-        self.tidied += 1
-        if self.tidying_fails is not None:
-            raise self.tidying_fails
+    def cleanup(self) -> None:
+        """Counted in `cleanups`; nothing is ever left behind here. Raises `cleanup_fails`."""
+        self.cleanups += 1
+        if self.cleanup_fails is not None:
+            raise self.cleanup_fails
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of the table or of a scope of it."""
@@ -150,14 +154,14 @@ class FakeWarehouse:
         rows = self.tables.get(target, [])
         return len(rows) if scope is None else sum(_in_scope(scope, row) for row in rows)
 
-    def summaries(
-        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
-    ) -> dict[str, Summary]:
+    def column_stats(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
+    ) -> dict[str, ColumnStats]:
         """Of the rows of each scope, worked out in Python."""
-        self._ask("summaries")
+        self._ask("stats")
         rows = self.tables.get(target, [])
         return {
-            unit: summary_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)
+            unit: stats_of([row for row in rows if scope is None or _in_scope(scope, row)], columns)
             for unit, scope in scopes.items()
         }
 

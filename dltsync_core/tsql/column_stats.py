@@ -8,14 +8,14 @@ from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import Identifier, Literal, Sql, Statement, join, sql, table
 from dltsync_core.tsql.select import where
 from dltsync_core.tsql.values import as_text
-from dltsync_core.typemap.column_stats import HALF_DIGITS, Figure, SummaryColumn
+from dltsync_core.typemap.column_stats import HALF_DIGITS, Figure, StatsColumn
 
 _NEVER_NULL = sql("0")
 _ZEROS = sql("'0000000000000000000'")
 
 
 def summarise(
-    name: TableName, columns: Sequence[SummaryColumn], condition: Sql | None, slot: Sql | None = None
+    name: TableName, columns: Sequence[StatsColumn], condition: Sql | None, slot: Sql | None = None
 ) -> Statement:
     """One row, or with `slot` one per slot that has rows: slot (when given), n, then every figure in order."""
     items = [sql("COUNT_BIG(*) AS n")]
@@ -35,7 +35,7 @@ def summarise(
     ).render()
 
 
-def _figure(column: SummaryColumn, figure: Figure) -> Sql:
+def _figure(column: StatsColumn, figure: Figure) -> Sql:
     name = Identifier(column.name)
     if figure is Figure.NULLS:
         if not column.column.is_nullable:
@@ -50,7 +50,7 @@ def _figure(column: SummaryColumn, figure: Figure) -> Sql:
     return _half(column, figure)
 
 
-def _half(column: SummaryColumn, figure: Figure) -> Sql:
+def _half(column: StatsColumn, figure: Figure) -> Sql:
     """By its digits: no arithmetic of the server preserves all 38 of them and their scale."""
     half = Literal(HALF_DIGITS)
     digits = sql("REPLACE(REPLACE({text}, '-', ''), '.', '')", text=as_text(column.column))
@@ -69,7 +69,7 @@ def _half(column: SummaryColumn, figure: Figure) -> Sql:
     )
 
 
-def _extreme(column: SummaryColumn, figure: Figure) -> Sql:
+def _extreme(column: StatsColumn, figure: Figure) -> Sql:
     facts, name = column.column, Identifier(column.name)
     if column.ordered_as_text:
         operand = sql("{text} COLLATE Latin1_General_100_BIN2", text=as_text(facts))

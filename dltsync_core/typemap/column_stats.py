@@ -51,7 +51,7 @@ class Figure(str, Enum):
 
 
 @dataclass(frozen=True)
-class SummaryColumn:
+class StatsColumn:
     """A column and its figures. `scale` is that of its sum."""
 
     mapping: ColumnMapping
@@ -78,7 +78,7 @@ class SummaryColumn:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ColumnStats:
     """`figures` are texts by column and name (nulls, sum, min, max); None: there is no such value. A column that is missing
     there is not in `figures`; a column of an unexpected type is in `unexpected_types`, with that type."""
 
@@ -87,25 +87,25 @@ class Summary:
     unexpected_types: Mapping[str, str] = field(default_factory=dict)
 
 
-def summary_columns(
+def stats_columns(
     mapping: TableMapping, *, decimals: bool = True, whole_numbers: bool = True, moments: bool = True
-) -> tuple[SummaryColumn, ...]:
+) -> tuple[StatsColumn, ...]:
     """The figures of each column, in order: NULLs of all of them, and the chosen others."""
     return tuple(_column(m, decimals=decimals, whole_numbers=whole_numbers, moments=moments) for m in mapping.columns)
 
 
-def summary_of(rows: int, columns: Iterable[SummaryColumn], answers: Iterable[str | int | None]) -> Summary:
+def stats_of(rows: int, columns: Iterable[StatsColumn], answers: Iterable[str | int | None]) -> ColumnStats:
     """The summary from the values of a query, in the order of the columns and their figures."""
     rest = iter(answers)
-    return Summary(
+    return ColumnStats(
         rows, {column.name: _written(column, {figure: next(rest) for figure in column.figures}) for column in columns}
     )
 
 
-def no_rows(columns: Iterable[SummaryColumn]) -> Summary:
+def no_rows(columns: Iterable[StatsColumn]) -> ColumnStats:
     """The summary of no rows."""
     wanted = tuple(columns)
-    return summary_of(0, wanted, [None for column in wanted for _ in column.figures])
+    return stats_of(0, wanted, [None for column in wanted for _ in column.figures])
 
 
 def plain(units: int, scale: int) -> str:
@@ -116,7 +116,7 @@ def plain(units: int, scale: int) -> str:
     return f"{'-' if units < 0 else ''}{digits[:-scale]}.{digits[-scale:]}"
 
 
-def _column(mapping: ColumnMapping, *, decimals: bool, whole_numbers: bool, moments: bool) -> SummaryColumn:
+def _column(mapping: ColumnMapping, *, decimals: bool, whole_numbers: bool, moments: bool) -> StatsColumn:
     column, kind = mapping.column, mapping.column.type_name
     figures, scale = [Figure.NULLS], 0
     if kind in _MOMENTS and moments:
@@ -128,10 +128,10 @@ def _column(mapping: ColumnMapping, *, decimals: bool, whole_numbers: bool, mome
         wide = column.precision > WIDEST_WHOLE
         figures += [Figure.TOTAL_HIGH, Figure.TOTAL_LOW] if wide else [Figure.TOTAL]
         scale = column.scale
-    return SummaryColumn(mapping, tuple(figures), scale)
+    return StatsColumn(mapping, tuple(figures), scale)
 
 
-def _written(column: SummaryColumn, found: Mapping[Figure, str | int | None]) -> dict[str, str | None]:
+def _written(column: StatsColumn, found: Mapping[Figure, str | int | None]) -> dict[str, str | None]:
     written: dict[str, str | None] = {NULLS: str(found[Figure.NULLS] or 0)}
     if Figure.TOTAL in found:
         written[SUM] = _total(str(found[Figure.TOTAL] or 0), column.scale)

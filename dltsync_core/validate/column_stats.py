@@ -1,4 +1,4 @@
-"""Two or three summaries of the same rows, compared figure by figure."""
+"""Two or three stats of the same rows, compared figure by figure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dltsync_core.lake.file_statistics import Tally
-from dltsync_core.typemap.column_stats import NULLS, SUM, Summary
+from dltsync_core.typemap.column_stats import NULLS, SUM, ColumnStats
 
 PRESENCE = "column"
 """The figure of a column that is missing on a side, or has an unexpected type there."""
@@ -48,7 +48,7 @@ class LoadedFigure:
 
 
 def column_differences(
-    source: Summary, lake: Summary | None, warehouse: Summary | None
+    source: ColumnStats, lake: ColumnStats | None, warehouse: ColumnStats | None
 ) -> tuple[ColumnDifference, ...]:
     """Every figure that differs among the compared sides, in the order of the columns."""
     found: list[ColumnDifference] = []
@@ -67,7 +67,7 @@ def column_differences(
     return tuple(found)
 
 
-def loaded_figures(lake: Tally, warehouse: Summary, columns: Sequence[str]) -> tuple[LoadedFigure, ...]:
+def loaded_figures(lake: Tally, warehouse: ColumnStats, columns: Sequence[str]) -> tuple[LoadedFigure, ...]:
     """Every figure that lake and warehouse both have, in the order of the columns, equal or not."""
     found = []
     for column in columns:
@@ -89,7 +89,7 @@ def as_json(differences: Sequence[ColumnDifference]) -> list[Mapping[str, str | 
     ]
 
 
-def _presence(column: str, place: Summary) -> str:
+def _presence(column: str, place: ColumnStats) -> str:
     if column in place.unexpected_types:
         return f"of type {place.unexpected_types[column]}"
     return "present" if column in place.figures else "missing"

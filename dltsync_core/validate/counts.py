@@ -12,28 +12,28 @@ from dltsync_core.identity import TableName
 
 
 @dataclass(frozen=True)
-class ThreeCounts:
+class RowCounts:
     """Rows of one unit (or of the whole scd/static table) in source, lake and warehouse, read after the load.
 
-    `kept` are retained rows: the warehouse has them although the source no longer does (static tables merged by key);
-    they are part of `warehouse`. `mixed`: they could not be separated from the others, and `kept` is only the surplus of the
+    `retained` rows are those that the warehouse has although the source no longer does (static tables merged by key);
+    they are part of `warehouse`. `mixed`: they could not be separated from the others, and `retained` is only the surplus of the
     warehouse.
     """
 
     source: int
     lake: int
     warehouse: int
-    kept: int = 0
+    retained: int = 0
     mixed: bool = False
 
     @property
     def equal(self) -> bool:
-        return self.source == self.lake == self.warehouse - self.kept
+        return self.source == self.lake == self.warehouse - self.retained
 
 
-def difference(counts: ThreeCounts) -> str:
+def difference(counts: RowCounts) -> str:
     """The difference as a sentence with all figures, for counts that are not equal."""
-    retained = f" (of which {counts.kept:,} retained)" if counts.kept else ""
+    retained = f" (of which {counts.retained:,} retained)" if counts.retained else ""
     return f"source {counts.source:,}, lake {counts.lake:,}, warehouse {counts.warehouse:,}{retained} rows"
 
 

@@ -23,7 +23,7 @@ from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.file_errors import READ_AGAIN
 from dltsync_core.lake.file_reader import dataset_of
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.typemap.mapping import ColumnMapping
 
 _UNIT = "unit"
@@ -31,8 +31,8 @@ _HELD = "dltsync_held"
 
 
 def summarise_lake(
-    loads: Sequence[Sequence[Path]], columns: Sequence[SummaryColumn], version_keys: Sequence[str]
-) -> Summary:
+    loads: Sequence[Sequence[Path]], columns: Sequence[StatsColumn], version_keys: Sequence[str]
+) -> ColumnStats:
     """What the rows of a unit come to. `loads` are the files of its live loads, oldest first; with `version_keys` the newest
     load's row of each key counts. Raises LakeError for a damaged page."""
     if not any(loads):

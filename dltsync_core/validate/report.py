@@ -9,7 +9,7 @@ from typing import Any
 from dltsync_core.committed import TableKind
 from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import ColumnDifference, as_json
-from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.counts import RowCounts, difference
 from dltsync_core.validate.row_diff import RowDiff
 
 
@@ -19,7 +19,7 @@ class UnitComparison:
     about its files in the lake that are not whole, `row_diff` its rows that differ, when they were asked for."""
 
     unit: str
-    counts: ThreeCounts
+    counts: RowCounts
     columns: tuple[ColumnDifference, ...] = ()
     problems: tuple[str, ...] = ()
     row_diff: RowDiff | None = None
@@ -91,7 +91,7 @@ def _unit(unit: UnitComparison) -> dict[str, Any]:
         "source": counts.source,
         "lake": counts.lake,
         "warehouse": counts.warehouse,
-        "kept": counts.kept,
+        "retained": counts.retained,
         "equal": unit.equal,
         "columns": as_json(unit.columns),
         "messages": list(unit.messages),

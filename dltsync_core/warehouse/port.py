@@ -1,4 +1,4 @@
-"""What a warehouse can do for a run. Implementations: `dlt_warehouse` (DuckDB)."""
+"""What a warehouse can do for a run. Each folder beside this file is an implementation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 from dltsync_core.committed import Marker
 from dltsync_core.errors import DriftError
 from dltsync_core.identity import Target
-from dltsync_core.plan.disposition import Disposition, ReplaceScope
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn
+from dltsync_core.plan.steps import Disposition, ReplaceScope
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ class Loaded:
 
     rows: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class TableInspection:
+    """What is asked of one table: the markers of `pipeline`, the rows of each scope (None: the whole table; scopes exclude each
+    other), and whether a load of `schema` could enter."""
+
+    pipeline: str
+    scopes: Mapping[str, ReplaceScope | None]
+    schema: pa.Schema
 
 
 @dataclass(frozen=True)
@@ -72,25 +82,22 @@ class Warehouse(Protocol):
         """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order
         given. What each brought in; the seconds are shared out evenly. Raises what `load` raises."""
 
-    def inspect(
-        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
-    ) -> WarehouseTable:
-        """All that a plan asks of a table, in one opening. `scopes` (None: the whole table) exclude each other. Writes
-        nothing."""
+    def inspect(self, tables: Mapping[Target, TableInspection]) -> Mapping[Target, WarehouseTable]:
+        """All that a plan asks of these tables, in one opening. Writes nothing."""
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """What a pipeline's loads said of a table, by unit; empty when the warehouse knows nothing of it."""
 
-    def tidy(self) -> None:
+    def cleanup(self) -> None:
         """Remove what stopped loads left behind. Every load does so by itself; this is for
         when none follows. Cheap where there is nothing. Raises what `load` raises for a warehouse that cannot be opened."""
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
 
-    def summaries(
-        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
-    ) -> dict[str, Summary]:
+    def column_stats(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
+    ) -> dict[str, ColumnStats]:
         """What each scope's rows (None: those of the whole table) come to. Scopes exclude each other. A table that
         does not exist has no rows; columns it lacks are not in the answer."""
 

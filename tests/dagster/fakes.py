@@ -17,7 +17,7 @@ from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.run.events import Event, EventSink, ignore
-from dltsync_core.run.result import RunResult, ThreeCounts, UnitResult
+from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference, LoadedFigure
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
 
@@ -165,7 +165,7 @@ class FakePipeline:
             if key not in source:
                 raise ConfigError(f"no table has a partition {key}")
         units = tuple(
-            UnitComparison(unit, ThreeCounts(rows, rows, rows), self._world.damaged.get(unit, ()))
+            UnitComparison(unit, RowCounts(rows, rows, rows), self._world.damaged.get(unit, ()))
             for unit, rows in source.items()
             if keys is None or unit in keys
         )
@@ -232,7 +232,7 @@ class FakePipeline:
                 unit,
                 "failed",
                 "changed",
-                counts=ThreeCounts(probe.rows, probe.rows, probe.rows) if isinstance(error, ValidationFailed) else None,
+                counts=RowCounts(probe.rows, probe.rows, probe.rows) if isinstance(error, ValidationFailed) else None,
                 compared=compared(error),
                 error=str(error),
                 error_type=type(error).__name__,
@@ -253,7 +253,7 @@ class FakePipeline:
             load_id=load,
             rows_read=probe.rows,
             bytes_written=probe.rows * 10,
-            counts=ThreeCounts(probe.rows, probe.rows, probe.rows),
+            counts=RowCounts(probe.rows, probe.rows, probe.rows),
             compared=compared(),
             probe_signature=probe.signature,
         )

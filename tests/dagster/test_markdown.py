@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from dltsync_core.config import DatabaseConfig, PipelineConfig, StaticTableConfig
 from dltsync_core.identity import TableName
-from dltsync_core.run.result import ThreeCounts, UnitResult
+from dltsync_core.run.result import RowCounts, UnitResult
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_dagster.check_outcomes import outcomes_of
 from dltsync_dagster.checks import load_outcome
@@ -65,7 +65,7 @@ def test_any_text_stays_in_its_cell_as_code(text: str) -> None:
 def test_metadata_and_descriptions_of_hostile_names_render_nothing(text: str) -> None:
     figures = (LoadedFigure(text, "nulls", "0", "0"),)
     unit = UnitResult(
-        TableName("dbo", "T"), "partition", text, "committed", "", compared=figures, counts=ThreeCounts(1, 1, 1)
+        TableName("dbo", "T"), "partition", text, "committed", "", compared=figures, counts=RowCounts(1, 1, 1)
     )
     report = {
         "unit": text,

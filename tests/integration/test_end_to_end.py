@@ -14,7 +14,7 @@ import pytest
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.errors import LoginFailed, ServerUnreachable
 from dltsync_core.run.events import Event
-from dltsync_core.run.result import RunResult, ThreeCounts
+from dltsync_core.run.result import RowCounts, RunResult
 from tests.support.server_shop import COLUMNS, Server, ServerShop, Statements, made_shop
 
 
@@ -56,7 +56,7 @@ def test_the_first_run_brings_everything_over_exactly(shop: ServerShop) -> None:
     assert result.success, result["errors"]
     assert statuses(result) == {"Orders": ["committed"] * 3, "Customers": ["committed"], "Countries": ["committed"]}
     assert result["total_records"] == 9 + 8 + 7 + 3 + 3
-    assert [u.counts for u in result.units] == [ThreeCounts(n, n, n) for n in (9, 8, 7, 3, 3)]
+    assert [u.counts for u in result.units] == [RowCounts(n, n, n) for n in (9, 8, 7, 3, 3)]
     shop.assert_same()
 
 
@@ -128,7 +128,7 @@ def test_a_deletion_hidden_behind_new_versions_is_found_by_counting(synced: Serv
     synced.add_version(8, "2026-01-21", "Newer", "2026-01-21T09:00:01")
     result = synced.run()
     unit = next(u for u in result.units if u.kind == "scd")
-    assert (unit.status, unit.counts) == ("committed", ThreeCounts(4, 4, 4))
+    assert (unit.status, unit.counts) == ("committed", RowCounts(4, 4, 4))
     assert "does not add up" in unit.reason
     synced.assert_same()
 

@@ -91,7 +91,7 @@ def test_recovery_of_one_leaves_the_other_alone(
     folder = next(tables.root.glob("lake/*/*/data"))
     for file in folder.rglob("*.parquet"):
         file.write_bytes(file.read_bytes()[:-9])
-    hurt = [name for name, found in _by_table(pipeline.recover(dry_run=True)).items() if found["set_aside"]]
+    hurt = [name for name, found in _by_table(pipeline.recover(dry_run=True)).items() if found["quarantined"]]
     assert len(hurt) == 1
     mended = pipeline.run()
     assert mended.success, mended["errors"]

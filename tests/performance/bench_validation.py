@@ -31,7 +31,7 @@ from dltsync_core.extract.unit import WHOLE
 from dltsync_core.ranges import Boundary, slots_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.tsql.buckets import Buckets
-from dltsync_core.typemap.column_stats import summary_columns
+from dltsync_core.typemap.column_stats import stats_columns
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from tests.performance.bench_slices import fill
@@ -80,7 +80,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.read_tables([table])[table.name]
     mapping = source.map_columns(facts, table)
-    columns, names = summary_columns(mapping), mapping.schema.names
+    columns, names = stats_columns(mapping), mapping.schema.names
 
     def warehouse_fingerprint() -> None:
         with house.rows(target, None, names) as batches:
@@ -101,10 +101,10 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
         some = Buckets(2, tuple(sorted(view.bucket_digests(bucketed, 2, None))[:10]))
         return {
             "reading the rows": timed(lambda: view.extract(facts, mapping, WHOLE, lambda batch: None)),
-            "summary, source": timed(lambda: view.summaries(facts, columns, units)),
+            "summary, source": timed(lambda: view.column_stats(facts, columns, units)),
             "summary, lake": timed(lambda: summarise_lake(files, columns, ())),
-            "summary, warehouse": timed(lambda: house.summaries(target, {"all": None}, columns)),
-            f"in {PARTITIONS:,} partitions": timed(lambda: house.summaries(target, parted, columns)),
+            "summary, warehouse": timed(lambda: house.column_stats(target, {"all": None}, columns)),
+            f"in {PARTITIONS:,} partitions": timed(lambda: house.column_stats(target, parted, columns)),
             "fingerprint, source": timed(lambda: view.fingerprints(facts, mapping.columns, units, SHA256)),
             "fingerprint, lake": timed(lambda: fingerprint_lake(files, mapping.columns, (), SHA256)),
             "fingerprint, warehouse": timed(warehouse_fingerprint),

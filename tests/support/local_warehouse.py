@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.identity import Target
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse

@@ -26,8 +26,7 @@ from dltsync_core.errors import (
 )
 from dltsync_core.identity import new_load_id
 from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.disposition import Disposition
-from dltsync_core.plan.steps import Action
+from dltsync_core.plan.steps import Action, Disposition
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.from_lake import InLake, dispositions, find_in_lake
 from dltsync_core.run.load.group_load import GroupLoader, WaitingLoad
@@ -126,7 +125,7 @@ class TableRun:
             self._read_instead(work, f"the lake {what}: {error.problem}")
             return
         self._validate(work)
-        self._context.lake.tidy(found.manifests[-1])
+        self._context.lake.expire(found.manifests[-1])
 
     def _load_from_lake(self, work: UnitWork) -> InLake:
         committed_unit = self._committed_units.live[work.step.unit]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from dltsync_core.committed import Probe, lake_digest
 from dltsync_core.errors import LakeError
 from dltsync_core.lake.manifest import Manifest
-from dltsync_core.plan.disposition import Disposition, MergeKeys
-from dltsync_core.plan.steps import Step
+from dltsync_core.plan.steps import Disposition, MergeKeys, Step
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
 

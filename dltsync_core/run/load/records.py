@@ -9,9 +9,8 @@ from dltsync_core.committed import CommitChange, CommittedUnit, CommittedUnits, 
 from dltsync_core.errors import StateError
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.run.context import RunContext
-from dltsync_core.run.load.identity import load_identity
 from dltsync_core.run.load.unit import UnitWork
-from dltsync_core.run.planning.resolved import ResolvedTable
+from dltsync_core.run.planning.resolved import ResolvedTable, load_identity
 
 
 def loads_of(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> list[str]:

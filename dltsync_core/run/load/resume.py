@@ -17,7 +17,7 @@ from dltsync_core.connect.retry import retry_kind_of
 from dltsync_core.digest.segment import digest_batches
 from dltsync_core.errors import FidelityError
 from dltsync_core.extract.unit import Extracted, UnitFilter
-from dltsync_core.lake.resumable_files import ResumableFiles
+from dltsync_core.lake.load import ResumableFiles
 from dltsync_core.lake.writer import StagedLoad
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, log
@@ -69,7 +69,7 @@ class ResumableRows:
             and isinstance(view, ResumableView)
             and view.may_be_continued
         ):
-            self._aside = load.set_aside()
+            self._aside = load.resumable_files()
 
     def bring_back(
         self, context: RunContext, resolved: ResolvedTable, view: View, unit: UnitFilter, load: StagedLoad

@@ -17,9 +17,9 @@ from dltsync_core.run.failures import Failure
 from dltsync_core.run.load.from_lake import InLake
 from dltsync_core.run.load.stage import Staged
 from dltsync_core.run.result import Status, UnitResult
-from dltsync_core.typemap.column_stats import Summary
+from dltsync_core.typemap.column_stats import ColumnStats
 from dltsync_core.validate.column_stats import LoadedFigure
-from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.counts import RowCounts
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class InWarehouse:
     adds to rows that stay, so that the warehouse holds more than the files. `stamps` is then the digest of keys and stamps of all
     rows (None where it was not asked for)."""
 
-    summary: Summary
+    summary: ColumnStats
     columns: tuple[str, ...]
     stamps: str | None = None
 
@@ -48,7 +48,7 @@ class UnitWork:
     files: tuple[str, ...] = ()
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     found: InWarehouse | None = None
-    counts: ThreeCounts | None = None
+    counts: RowCounts | None = None
     compared: tuple[LoadedFigure, ...] = ()
     rows_read: int = 0
     bytes_written: int = 0

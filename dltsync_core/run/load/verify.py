@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.identity import TableName, dotted
-from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.unit import InWarehouse, UnitWork
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.stamps import stamps_at_source, stamps_in_warehouse
-from dltsync_core.typemap.column_stats import SummaryColumn, summary_columns
+from dltsync_core.typemap.column_stats import StatsColumn, stats_columns
 from dltsync_core.validate.column_stats import LoadedFigure, loaded_figures
-from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.counts import RowCounts, difference
 
 _NAMED_DIFFERENCES = 5
 
@@ -30,9 +30,9 @@ def measure_loaded_units(context: RunContext, loaded: Sequence[tuple[ResolvedTab
         resolved = units[0][0]
         columns = _columns_to_compare(context, resolved) if compared else ()
         scopes = {work.step.unit: resolved.scope_of(work.step.unit) for _, work in units}
-        summaries = context.warehouse.summaries(resolved.target, scopes, columns)
+        stats = context.warehouse.column_stats(resolved.target, scopes, columns)
         for _, work in units:
-            found = summaries[work.step.unit]
+            found = stats[work.step.unit]
             work.found = InWarehouse(
                 found, tuple(c.name for c in columns), _stamps(context, resolved, work, found.rows)
             )
@@ -44,8 +44,8 @@ def _may_be_compared(resolved: ResolvedTable, work: UnitWork) -> bool:
     return not merged and isinstance(resolved.disposition_of(work.step), (ReplaceScope, ReplaceTable))
 
 
-def _columns_to_compare(context: RunContext, resolved: ResolvedTable) -> tuple[SummaryColumn, ...]:
-    return summary_columns(
+def _columns_to_compare(context: RunContext, resolved: ResolvedTable) -> tuple[StatsColumn, ...]:
+    return stats_columns(
         resolved.mapping,
         decimals=context.config.processing.validate_precision_end_to_end,
         whole_numbers=False,
@@ -64,13 +64,13 @@ def stamps_differ(work: UnitWork) -> bool:
     return found is not None and found != stamps_at_source(work.step, work.known.probe)
 
 
-def counts_after_load(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> ThreeCounts:
+def counts_after_load(context: RunContext, resolved: ResolvedTable, work: UnitWork) -> RowCounts:
     """The rows of a unit at its source, in the lake and in the warehouse. Raises LakeError for files that are not whole."""
     known, found = work.known, work.looked_at.summary.rows
-    kept = 0
+    retained = 0
     if isinstance(resolved.config, StaticTableConfig) and resolved.config.load_strategy == "upsert":
-        kept = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
-    return ThreeCounts(known.source_rows, _lake_rows(context, work), found, kept)
+        retained = max(found - known.source_rows, 0)  # rows deleted at the source stay in the warehouse by definition
+    return RowCounts(known.source_rows, _lake_rows(context, work), found, retained)
 
 
 def _lake_rows(context: RunContext, work: UnitWork) -> int:
@@ -94,7 +94,7 @@ def figures_after_load(context: RunContext, work: UnitWork) -> tuple[LoadedFigur
     return loaded_figures(context.lake.tally(work.manifest), found.summary, found.columns)
 
 
-def disagreement(resolved: ResolvedTable, work: UnitWork, counts: ThreeCounts) -> ValidationFailed:
+def disagreement(resolved: ResolvedTable, work: UnitWork, counts: RowCounts) -> ValidationFailed:
     """The error for counts that differ after a load. The lake was counted before it, so the warehouse has other rows than were
     loaded. A load that replaces its unit puts that right when it is done again; one that merges takes no rows away."""
     table = work.step.table

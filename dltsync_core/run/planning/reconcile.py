@@ -20,9 +20,9 @@ from dltsync_core.identity import WHOLE_TABLE, TableName, in_shell
 from dltsync_core.lake.inspect import LakeInspection
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.judgement import RecoveryVerdict, UnitEvidence, UnitJudgement, judge, judge_all
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.run.context import RunContext, log
-from dltsync_core.run.planning.orphan_files import set_aside_unlisted, with_orphans
+from dltsync_core.run.planning.orphan_files import quarantine_unlisted, with_orphans
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.warehouse import WarehouseInspection
 from dltsync_core.state.records import LoadEvent, LoadStatus
@@ -37,7 +37,7 @@ class ReconciledTable:
     """One table: what lies in the lake, and the judgement of each unit."""
 
     table: TableName
-    survey: LakeInspection
+    inspection: LakeInspection
     committed_units: CommittedUnits
     judgements: Mapping[str, UnitJudgement]
 
@@ -67,22 +67,22 @@ def inspect_table(
     deep: bool = False,
 ) -> ReconciledTable:
     """Judge every unit that ledger or lake know. Writes nothing. `deep` reads every live file and compares its checksum."""
-    survey = context.lake.survey(resolved.name, deep=deep)
-    if survey.problems:  # another run may have published between two of its listings
-        survey = context.lake.survey(resolved.name, deep=deep)
-    survey = with_orphans(context, survey)
-    units = sorted({*committed_units.live, *survey.units})
-    if survey.questions and not survey.units:  # nothing but manifests that a person must judge
+    inspection = context.lake.inspect(resolved.name, deep=deep)
+    if inspection.problems:  # another run may have published between two of its listings
+        inspection = context.lake.inspect(resolved.name, deep=deep)
+    inspection = with_orphans(context, inspection)
+    units = sorted({*committed_units.live, *inspection.units})
+    if inspection.questions and not inspection.units:  # nothing but manifests that a person must judge
         units = sorted({*units, WHOLE_TABLE})
     if not units:
-        return ReconciledTable(resolved.name, survey, committed_units, {})
+        return ReconciledTable(resolved.name, inspection, committed_units, {})
     found = warehouse.table
     missing = _missing_columns(resolved, found)
     gone = bool(set(committed_units.live) - set(resolved.units))
-    questions = tuple(str(finding) for finding in survey.questions)
+    questions = tuple(str(finding) for finding in inspection.questions)
     evidence = []
     for unit in units:
-        manifests, ledger = survey.units.get(unit, ()), committed_units.live.get(unit)
+        manifests, ledger = inspection.units.get(unit, ()), committed_units.live.get(unit)
         evidence.append(
             UnitEvidence(
                 unit=unit,
@@ -90,7 +90,7 @@ def inspect_table(
                 ledger=ledger,
                 lake=committed_unit_of(manifests, resolved.config.kind),
                 lake_loads=tuple(manifest.load_id for manifest in manifests),
-                problems=survey.problems_of(unit),
+                problems=inspection.problems_of(unit),
                 marker=found.markers.get(unit),
                 warehouse_rows=found.counts.get(unit, 0),
                 missing_columns=missing if ledger is not None and resolved.definition.fits(ledger) else (),
@@ -99,7 +99,7 @@ def inspect_table(
             )
         )
     judgements = _counted_in_lake(context, resolved, judge_all(evidence))
-    return ReconciledTable(resolved.name, survey, committed_units, judgements)
+    return ReconciledTable(resolved.name, inspection, committed_units, judgements)
 
 
 def reconcile(
@@ -119,7 +119,7 @@ def reconcile(
     if found.question is not None and not options.full_refresh:
         raise _asked(found, found.question)
     for _ in range(REPAIRS):
-        if options.repair_state and (found.survey.movable or found.adopted):
+        if options.repair_state and (found.inspection.movable or found.adopted):
             repair_state(context, resolved, found)
             found = inspect_table(context, resolved, context.ledger.committed_units(resolved.name), warehouse)
     return found
@@ -127,7 +127,7 @@ def reconcile(
 
 def repair_state(context: RunContext, resolved: ResolvedTable, found: ReconciledTable) -> None:
     """Set aside what is no part of the table in the lake, then adopt committed units by compare-and-set, each under its lease."""
-    set_aside_unlisted(context, found.survey)
+    quarantine_unlisted(context, found.inspection)
     highest = context.lake.highest_sequence(resolved.name) if found.adopted else 0
     for judgement in found.adopted:
         _adopt(context, resolved, found, judgement, highest)
@@ -164,7 +164,7 @@ def _adopt(
         ) as held:
             checkpoints.reached(checkpoints.ADOPTING)
             with context.warehouse_turn:
-                context.warehouse.tidy()  # the load that got there may have been killed before it could, and none follows
+                context.warehouse.cleanup()  # the load that got there may have been killed before it could, and none follows
             context.ledger.commit(resolved.name, [change], [event], lease=held.lease)
     except (LeaseHeld, StateConflict) as busy:
         log.info("left to the run that holds it: %s", busy.problem)

@@ -10,17 +10,26 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
-from dltsync_core.committed import CommittedUnits
+from dltsync_core.committed import CommittedUnits, LoadIdentity
 from dltsync_core.config import QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.definition_digest import TableDefinition
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.keys import key_setting, naming_key
-from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.selection import RunOptions
+from dltsync_core.plan.steps import (
+    Action,
+    Disposition,
+    MergeKeys,
+    ReplaceScope,
+    ReplaceTable,
+    Step,
+    TablePlan,
+    UpsertKeys,
+)
+from dltsync_core.run.context import RunContext
 from dltsync_core.typemap import TableMapping
 from dltsync_core.warehouse.duckdb.keys import MergeKey
 
@@ -143,3 +152,17 @@ class PreparedTable:
     committed_units: CommittedUnits
     plan: TablePlan
     options: RunOptions
+
+
+def load_identity(context: RunContext, resolved: ResolvedTable, unit: str, load_id: str) -> LoadIdentity:
+    """What the footer, the manifest, the marker and the ledger say of the load."""
+    return LoadIdentity(
+        pipeline=context.config.pipeline_name,
+        source=resolved.definition.source,
+        table=resolved.name,
+        kind=resolved.config.kind,
+        unit=unit,
+        load_id=load_id,
+        run_id=context.run_id,
+        definition_digest=resolved.definition.definition_digest,
+    )

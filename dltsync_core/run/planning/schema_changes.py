@@ -14,9 +14,8 @@ from dltsync_core.catalog.schema_changes import (
 )
 from dltsync_core.committed import CommittedUnits
 from dltsync_core.lake.manifest import Manifest, in_order
-from dltsync_core.plan.definition_digest import definition_digest
-from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.schema_policy import check_policy, refusal
+from dltsync_core.plan.definition import check_policy, definition_digest, refusal
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.warehouse import WarehouseInspection
@@ -61,7 +60,7 @@ def with_drift(
         for committed_unit in committed_units.live.values()
     ):
         return resolved, Drift()
-    units = context.lake.survey(
+    units = context.lake.inspect(
         resolved.name
     ).units  # it raises nothing for damaged manifests: recovery deals with them
     findings = _since_newest(resolved, committed_units, [manifest for loads in units.values() for manifest in loads])

@@ -12,12 +12,12 @@ from dltsync_core.errors import CatalogError, ConnectError, SyncError
 from dltsync_core.extract.slice_plan import continuation_key
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.inspect import DOUBLED
-from dltsync_core.plan.definition_digest import TableDefinition, definition_digest
+from dltsync_core.plan.definition import TableDefinition, definition_digest
 from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.keys import keys_of
 from dltsync_core.plan.partitions import plan_partition_table
-from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import plan_scd_table
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.window import window_after
@@ -123,7 +123,7 @@ def plan_table(
 
 def _lake_notes(found: ReconciledTable) -> tuple[str, ...]:
     """One sentence about files in the lake that are no part of the table and were not set aside."""
-    files = [finding for finding in found.survey.movable if finding.kind in DOUBLED]
+    files = [finding for finding in found.inspection.movable if finding.kind in DOUBLED]
     if not files:
         return ()
     others = f" (and {len(files) - 1:,} more)" if files[1:] else ""

@@ -12,8 +12,7 @@ from dltsync_core.config import TableConfig
 from dltsync_core.errors import DriftError, RunFailed, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
-from dltsync_core.plan.run_options import RunOptions
-from dltsync_core.plan.selection import check_partition_keys
+from dltsync_core.plan.selection import RunOptions, check_partition_keys
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.failures import Stopped, failure_of
 from dltsync_core.run.planning.resolved import PreparedTable

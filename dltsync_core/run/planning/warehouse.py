@@ -6,7 +6,7 @@ from functools import cached_property
 
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.warehouse.port import WarehouseTable
+from dltsync_core.warehouse.port import TableInspection, WarehouseTable
 
 
 class WarehouseInspection:
@@ -23,6 +23,5 @@ class WarehouseInspection:
         context, resolved = self._context, self._resolved
         scopes = {unit: resolved.scope_of(unit) for unit in resolved.units}
         with context.warehouse_turn:
-            return context.warehouse.inspect(
-                resolved.target, context.config.pipeline_name, scopes, resolved.mapping.schema
-            )
+            asked = TableInspection(context.config.pipeline_name, scopes, resolved.mapping.schema)
+            return context.warehouse.inspect({resolved.target: asked})[resolved.target]

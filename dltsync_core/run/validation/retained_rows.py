@@ -17,7 +17,7 @@ from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.validate.lake_rows import held_rows
 
 
@@ -31,8 +31,8 @@ def rows_without_retained(
 
 
 def summary_without_retained(
-    context: RunContext, resolved: ResolvedTable, loads: Sequence[Manifest], columns: Sequence[SummaryColumn]
-) -> Summary:
+    context: RunContext, resolved: ResolvedTable, loads: Sequence[Manifest], columns: Sequence[StatsColumn]
+) -> ColumnStats:
     """What these rows come to. The warehouse has all of the `columns`."""
     with _relation(context, resolved, loads, [column.name for column in columns]) as found:
         if found is None:

@@ -37,7 +37,7 @@ Batches = Iterator[pa.RecordBatch]
 class UnitToDiff:
     """A unit whose rows are compared. `places` are those whose rows can be read, the source among them, with their digests as far
     as they are known. `rows` is what the largest of them has, `loads` are the unit's in the lake, `columns` are those that every
-    place has, `left_out` says which others there are, `without_kept` that rows which the warehouse keeps on purpose are left
+    place has, `left_out` says which others there are, `without_retained` that rows which the warehouse keeps on purpose are left
     alone."""
 
     unit: str
@@ -46,7 +46,7 @@ class UnitToDiff:
     loads: Sequence[Manifest]
     columns: tuple[ColumnMapping, ...]
     left_out: Sequence[str]
-    without_kept: bool = False
+    without_retained: bool = False
 
 
 def diff_unit(
@@ -88,7 +88,7 @@ def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keye
             yield stack.enter_context(lake_batches(loads, names, version_keys))
 
     def in_warehouse() -> AbstractContextManager[Batches]:
-        if unit.without_kept:
+        if unit.without_retained:
             return rows_without_retained(context, resolved, unit.loads, names)
         return context.warehouse.rows(resolved.target, resolved.scope_of(unit.unit), names)
 

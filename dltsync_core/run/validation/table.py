@@ -20,9 +20,9 @@ from dltsync_core.run.ports import View
 from dltsync_core.run.retry import with_retries
 from dltsync_core.run.validation.retained_rows import rows_without_retained, summary_without_retained
 from dltsync_core.run.validation.row_diff import UnitToDiff, diff_unit
-from dltsync_core.typemap.column_stats import Summary, no_rows, summary_columns
+from dltsync_core.typemap.column_stats import ColumnStats, no_rows, stats_columns
 from dltsync_core.validate.column_stats import FINGERPRINT, PRESENCE, ColumnDifference, column_differences
-from dltsync_core.validate.counts import ThreeCounts
+from dltsync_core.validate.counts import RowCounts
 from dltsync_core.validate.differing_rows import LAKE, SOURCE, WAREHOUSE
 from dltsync_core.validate.fingerprint import EVERY_COLUMN, SHA256, fingerprinted
 from dltsync_core.validate.lake_rows import fingerprint_lake, summarise_lake
@@ -51,15 +51,15 @@ MIXED = (
 
 
 @dataclass
-class LakeLook:
-    """What the lake holds, by unit. A unit whose files are not whole has rows and no summary."""
+class LakeContent:
+    """What the lake holds, by unit. A unit whose files are not whole has rows and no column statistics."""
 
     rows: dict[str, int] = field(default_factory=dict)
-    summaries: dict[str, Summary] = field(default_factory=dict)
+    stats: dict[str, ColumnStats] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     loads: dict[str, Sequence[Manifest]] = field(default_factory=dict)
     problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    strangers: list[str] = field(default_factory=list)
+    unowned_files: list[str] = field(default_factory=list)
     """Sentences about files that belong to no unit of the table."""
 
     def fingerprint(self, unit: str) -> str | None:
@@ -69,12 +69,12 @@ class LakeLook:
 
 @dataclass(frozen=True)
 class _Others:
-    """What lake and warehouse hold, by unit; in `warehouse` without the rows that it keeps on purpose, as many as `kept` says."""
+    """What lake and warehouse hold, by unit; `warehouse` without the `retained` rows, which it has on purpose."""
 
-    lake: LakeLook
-    warehouse: Mapping[str, Summary]
+    lake: LakeContent
+    warehouse: Mapping[str, ColumnStats]
     prints: Mapping[str, str]
-    kept: Mapping[str, int]
+    retained: Mapping[str, int]
 
 
 class Comparison:
@@ -86,7 +86,7 @@ class Comparison:
         chosen = closeness.chosen
         self._whole = chosen is None or resolved.units == [WHOLE_TABLE]
         self._units = [unit for unit in resolved.units if self._whole or chosen is None or unit in chosen]
-        self._columns = summary_columns(
+        self._columns = stats_columns(
             resolved.mapping, decimals=context.config.processing.validate_precision_end_to_end
         )
         self._algorithm = closeness.algorithm
@@ -98,13 +98,13 @@ class Comparison:
         resolved = self._shape
         if not self._units:
             return TableComparison(resolved.name, resolved.config.kind, ())
-        warehouse = self._context.warehouse.summaries(
+        warehouse = self._context.warehouse.column_stats(
             resolved.target, {unit: resolved.scope_of(unit) for unit in self._units}, self._columns
         )
         lake = self._lake()
-        apart = self._without_kept(lake, warehouse)
-        kept = {unit: warehouse[unit].rows - summary.rows for unit, summary in apart.items()}
-        others = _Others(lake, {**warehouse, **apart}, self._warehouse_fingerprints(warehouse, lake, apart), kept)
+        apart = self._without_retained(lake, warehouse)
+        retained = {unit: warehouse[unit].rows - summary.rows for unit, summary in apart.items()}
+        others = _Others(lake, {**warehouse, **apart}, self._warehouse_fingerprints(warehouse, lake, apart), retained)
         beyond = self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))
         units = with_retries(
             self._context,
@@ -113,11 +113,11 @@ class Comparison:
             table=resolved.name,
             unit=WHOLE_TABLE,
         )
-        problems = (*others.lake.strangers, *beyond)
+        problems = (*others.lake.unowned_files, *beyond)
         return TableComparison(resolved.name, resolved.config.kind, tuple(units), problems, self._notes(units, others))
 
-    def _without_kept(self, lake: LakeLook, warehouse: Mapping[str, Summary]) -> dict[str, Summary]:
-        """The summaries of the warehouse's rows that the source has too, where it keeps others besides and they can be told."""
+    def _without_retained(self, lake: LakeContent, warehouse: Mapping[str, ColumnStats]) -> dict[str, ColumnStats]:
+        """The stats of the warehouse's rows that the source has too, where it keeps others besides and they can be told."""
         found = {}
         for unit, whole in warehouse.items():
             columns = [column for column in self._columns if column.name in whole.figures]
@@ -131,21 +131,21 @@ class Comparison:
         """What the source has is of one moment, its rows as well as its figures."""
         resolved, filters = self._shape, {unit: self._shape.filter_of(unit) for unit in self._units}
         with self._context.source.read_view() as view:
-            source: Mapping[str, Summary] = view.summaries(resolved.facts, self._columns, filters)
+            source: Mapping[str, ColumnStats] = view.column_stats(resolved.facts, self._columns, filters)
             hashes: Mapping[str, str] = {}
             if self._algorithm is not None:
                 hashes = view.fingerprints(resolved.facts, self._hashed.columns, filters, self._algorithm)
             units = [self._unit(unit, source[unit], others, hashes.get(unit)) for unit in self._units]
             return self._with_row_diffs(view, units, others, hashes) if self._row_diff else units
 
-    def _unit(self, unit: str, source: Summary, others: _Others, fingerprint: str | None) -> UnitComparison:
+    def _unit(self, unit: str, source: ColumnStats, others: _Others, fingerprint: str | None) -> UnitComparison:
         lake, warehouse = others.lake, others.warehouse[unit]
         mixed = self._mixed(unit, others, warehouse.rows - source.rows)
-        kept = others.kept.get(unit, warehouse.rows - source.rows if mixed else 0)
-        counts = ThreeCounts(
-            source.rows, lake.rows.get(unit, 0), warehouse.rows + (0 if mixed else kept), kept, mixed=mixed
+        retained = others.retained.get(unit, warehouse.rows - source.rows if mixed else 0)
+        counts = RowCounts(
+            source.rows, lake.rows.get(unit, 0), warehouse.rows + (0 if mixed else retained), retained, mixed=mixed
         )
-        in_lake = lake.summaries.get(unit, no_rows(self._columns) if unit not in lake.rows else None)
+        in_lake = lake.stats.get(unit, no_rows(self._columns) if unit not in lake.rows else None)
         found = column_differences(source, in_lake, warehouse)
         if mixed:  # only what can be said of a warehouse whose rows are not all to be compared
             present = (difference for difference in found if difference.figure == PRESENCE)
@@ -175,9 +175,9 @@ class Comparison:
 
     def _to_diff(self, unit: UnitComparison, others: _Others, hashes: Mapping[str, str]) -> UnitToDiff:
         name, counts, lake = unit.unit, unit.counts, others.lake
-        present: dict[str, Summary] = {}
-        if name in lake.summaries or name not in lake.rows:
-            present[LAKE] = lake.summaries.get(name, no_rows(self._columns))
+        present: dict[str, ColumnStats] = {}
+        if name in lake.stats or name not in lake.rows:
+            present[LAKE] = lake.stats.get(name, no_rows(self._columns))
         if not counts.mixed:
             present[WAREHOUSE] = others.warehouse[name]
         columns = [c for c in self._hashed.columns if all(c.name in held.figures for held in present.values())]
@@ -191,11 +191,11 @@ class Comparison:
             lake.loads.get(name, ()),
             tuple(columns),
             self._hashed.left_out,
-            without_kept=name in others.kept,
+            without_retained=name in others.retained,
         )
 
     def _warehouse_fingerprints(
-        self, summaries: Mapping[str, Summary], lake: LakeLook, apart: Collection[str]
+        self, stats: Mapping[str, ColumnStats], lake: LakeContent, apart: Collection[str]
     ) -> dict[str, str]:
         """Of every unit, as far as the warehouse has the columns."""
         if self._algorithm is None:
@@ -203,7 +203,7 @@ class Comparison:
         names = [column.name for column in self._hashed.columns]
         found = {}
         for unit in self._units:
-            if all(name in summaries[unit].figures for name in names):
+            if all(name in stats[unit].figures for name in names):
                 with (
                     rows_without_retained(self._context, self._shape, lake.loads[unit], names)
                     if unit in apart
@@ -219,16 +219,16 @@ class Comparison:
 
     def _mixed(self, unit: str, others: _Others, surplus: int) -> bool:
         """Whether the warehouse keeps rows that cannot be told from those that the source has."""
-        return self._keeps_rows and unit not in others.kept and surplus > 0
+        return self._keeps_rows and unit not in others.retained and surplus > 0
 
     def _notes(self, units: Sequence[UnitComparison], others: _Others) -> tuple[str, ...]:
-        kept = tuple(
-            f"{unit.unit}: the warehouse keeps {unit.counts.kept:,} rows that the source no longer has"
-            + (": they were not compared" if unit.unit in others.kept else f", so that {MIXED}")
+        retained = tuple(
+            f"{unit.unit}: the warehouse keeps {unit.counts.retained:,} rows that the source no longer has"
+            + (": they were not compared" if unit.unit in others.retained else f", so that {MIXED}")
             for unit in units
-            if unit.counts.kept
+            if unit.counts.retained
         )
-        return (*kept, *(self._hashed.left_out if self._algorithm is not None else ()))
+        return (*retained, *(self._hashed.left_out if self._algorithm is not None else ()))
 
     def _beyond_all_units(self, total: int) -> list[str]:
         """Rows of the warehouse that lie in no partition."""
@@ -237,13 +237,13 @@ class Comparison:
         held = self._context.warehouse.count(self._shape.target)
         return [f"the warehouse table holds {held:,} rows, its partitions {total:,}"] if held != total else []
 
-    def _lake(self) -> LakeLook:
+    def _lake(self) -> LakeContent:
         """Every live file is read whole: its checksum is compared, then its rows are."""
-        found, resolved = LakeLook(strangers=self._strays()), self._shape
+        found, resolved = LakeContent(unowned_files=self._strays()), self._shape
         sizes, known, asked = self._context.lake.sizes(resolved.name), set(resolved.units), set(self._units)
         for unit, manifests in self._context.lake.current(resolved.name).items():
             if unit not in known:
-                found.strangers += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
+                found.unowned_files += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
                 continue
             if unit not in asked:
                 continue
@@ -251,7 +251,7 @@ class Comparison:
             summary = None
             if not problems:
                 try:
-                    summary = found.summaries[unit] = self._scan(found, unit, manifests)
+                    summary = found.stats[unit] = self._scan(found, unit, manifests)
                 except LakeError as error:
                     problems.append(error.problem)
             found.problems[unit] = tuple(problems)
@@ -274,10 +274,10 @@ class Comparison:
         ]
 
     def _doubled(self) -> set[LakeFinding]:
-        survey = with_orphans(self._context, self._context.lake.survey(self._shape.name))
-        return {finding for finding in survey.findings if finding.kind in DOUBLED}
+        inspection = with_orphans(self._context, self._context.lake.inspect(self._shape.name))
+        return {finding for finding in inspection.findings if finding.kind in DOUBLED}
 
-    def _scan(self, found: LakeLook, unit: str, manifests: Sequence[Manifest]) -> Summary:
+    def _scan(self, found: LakeContent, unit: str, manifests: Sequence[Manifest]) -> ColumnStats:
         resolved = self._shape
         keys = resolved.keys if resolved.config.kind == "scd" else ()
         with ExitStack() as stack:

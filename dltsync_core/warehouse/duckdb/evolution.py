@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dltsync_core.duckdb.column_types import duckdb_type
-from dltsync_core.duckdb.widening import widest
+from dltsync_core.duckdb.column_types import duckdb_type, widest
 from dltsync_core.errors import DriftError, UnsupportedColumn
 from dltsync_core.identity import Target, dotted
 

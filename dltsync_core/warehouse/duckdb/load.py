@@ -17,7 +17,7 @@ from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.duckdb.partition_scope import duckdb_condition
 from dltsync_core.errors import DriftError, NotWritable, SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
-from dltsync_core.plan.disposition import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.dlt.files import TableFiles, deliver
 from dltsync_core.warehouse.duckdb.catalog import columns_of, target_as_stored
 from dltsync_core.warehouse.duckdb.evolution import unexpected_types

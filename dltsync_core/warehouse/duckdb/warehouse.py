@@ -21,8 +21,8 @@ from dltsync_core.errors import ConfigError, DriftError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import Target, dotted
-from dltsync_core.plan.disposition import ReplaceScope
-from dltsync_core.typemap.column_stats import Summary, SummaryColumn, no_rows
+from dltsync_core.plan.steps import ReplaceScope
+from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
 from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transaction
@@ -38,7 +38,7 @@ from dltsync_core.warehouse.duckdb.markers import (
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
-from dltsync_core.warehouse.port import Loaded, LoadRequest, WarehouseTable
+from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
@@ -99,25 +99,12 @@ class DuckDbWarehouse:
         seconds = (time.perf_counter() - started) / len(requests)
         return [Loaded(sum(pq.read_metadata(path).num_rows for path in r.files), seconds) for r in requests]
 
-    def inspect(
-        self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope | None], schema: pa.Schema
-    ) -> WarehouseTable:
+    def inspect(self, tables: Mapping[Target, TableInspection]) -> dict[Target, WarehouseTable]:
         """See `port.Warehouse.inspect`."""
-        nothing = WarehouseTable({}, dict.fromkeys(scopes, 0), {})
         if not self._file.exists():
-            return nothing
+            return {target: _no_rows(asked) for target, asked in tables.items()}
         with self._file.opened() as (connection, catalog):
-            markers = read_markers(connection, catalog, target, pipeline)
-            found = find_table(connection, catalog, target)
-            if found is None:
-                return replace(nothing, markers=markers)
-            summaries = _summaries(connection, catalog, found, scopes, ())
-            return WarehouseTable(
-                columns={column.name: column.type for column in columns_of(connection, catalog, found)},
-                counts={unit: summary.rows for unit, summary in summaries.items()},
-                markers=markers,
-                refusal=_refusal(connection, catalog, target, schema),
-            )
+            return {target: _inspected(connection, catalog, target, asked) for target, asked in tables.items()}
 
     def markers(self, target: Target, pipeline: str) -> dict[str, Marker]:
         """See `port.Warehouse.markers`."""
@@ -126,9 +113,9 @@ class DuckDbWarehouse:
         with self._file.opened() as (connection, catalog):
             return read_markers(connection, catalog, target, pipeline)
 
-    def tidy(self) -> None:
-        """See `port.Warehouse.tidy`. A load makes its working directory first and removes it last: without one left behind there
-        is nothing to look for, and nobody has to queue."""
+    def cleanup(self) -> None:
+        """See `port.Warehouse.cleanup`. A load makes its working directory first and removes it last: without one left
+        behind there is nothing to remove, and nobody has to queue."""
         if not self._work.left_behind():
             return
         if not self._file.exists():
@@ -139,19 +126,19 @@ class DuckDbWarehouse:
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self.summaries(target, {_ALL: scope}, ())[_ALL].rows
+        return self.column_stats(target, {_ALL: scope}, ())[_ALL].rows
 
-    def summaries(
-        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[SummaryColumn]
-    ) -> dict[str, Summary]:
-        """See `port.Warehouse.summaries`."""
+    def column_stats(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
+    ) -> dict[str, ColumnStats]:
+        """See `port.Warehouse.column_stats`."""
         if not self._file.exists():
             return dict.fromkeys(scopes, no_rows(columns))
         with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             if found is None:
                 return dict.fromkeys(scopes, no_rows(columns))
-            return _summaries(connection, catalog, found, scopes, columns)
+            return _column_stats(connection, catalog, found, scopes, columns)
 
     @contextmanager
     def rows(
@@ -209,13 +196,31 @@ class DuckDbWarehouse:
             return revise(connection, version_table(catalog, found, columns, types), decide, apply=apply)
 
 
-def _summaries(
+def _inspected(connection: DuckDBPyConnection, catalog: str, target: Target, asked: TableInspection) -> WarehouseTable:
+    markers = read_markers(connection, catalog, target, asked.pipeline)
+    found = find_table(connection, catalog, target)
+    if found is None:
+        return replace(_no_rows(asked), markers=markers)
+    stats = _column_stats(connection, catalog, found, asked.scopes, ())
+    return WarehouseTable(
+        columns={column.name: column.type for column in columns_of(connection, catalog, found)},
+        counts={unit: counted.rows for unit, counted in stats.items()},
+        markers=markers,
+        refusal=_refusal(connection, catalog, target, asked.schema),
+    )
+
+
+def _no_rows(asked: TableInspection) -> WarehouseTable:
+    return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), {})
+
+
+def _column_stats(
     connection: DuckDBPyConnection,
     catalog: str,
     found: Target,
     scopes: Mapping[str, ReplaceScope | None],
-    columns: Sequence[SummaryColumn],
-) -> dict[str, Summary]:
+    columns: Sequence[StatsColumn],
+) -> dict[str, ColumnStats]:
     conditions = {unit: q.EVERYTHING if s is None else duckdb_condition(s) for unit, s in scopes.items()}
     return summarise_relation(connection, q.qualified(catalog, *found), columns, conditions, starts_of(scopes))
 

@@ -14,8 +14,7 @@ import pytest
 from dltsync_core.catalog.schema_changes import DeclaredColumn, drift_of
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.duckdb import sql as q
-from dltsync_core.duckdb.column_types import duckdb_type
-from dltsync_core.duckdb.widening import widest
+from dltsync_core.duckdb.column_types import duckdb_type, widest
 from dltsync_core.identity import TableName
 from dltsync_core.typemap import ColumnMapping, map_columns
 from tests.support.table_facts import column, table

@@ -13,7 +13,7 @@ from rich.console import Console
 from dltsync_core.cli import console as cli_console
 from dltsync_core.cli import outcome, tables
 from dltsync_core.cli.progress import RunProgress
-from dltsync_core.cli.row_diff import print_row_diffs
+from dltsync_core.cli.tables import print_row_diffs
 from dltsync_core.display import quoted, visible
 from dltsync_core.errors import QueryError
 from dltsync_core.identity import TableName

@@ -18,19 +18,19 @@ from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import summarise_relation
 from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.duckdb.partition_scope import duckdb_condition, scope_for, starts_of
-from dltsync_core.plan.disposition import ReplaceScope
+from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange, Side, parse_key, slots_of
-from dltsync_core.typemap.column_stats import Figure, Summary, SummaryColumn
+from dltsync_core.typemap.column_stats import ColumnStats, Figure, StatsColumn
 from dltsync_core.typemap.mapping import ColumnMapping
 from tests.core.duckdb.partition_columns import FAMILIES, Family, column, raw_type
 
 RELATION = q.qualified("memory", "main", "t")
 
 
-def figures_of_n() -> list[SummaryColumn]:
+def figures_of_n() -> list[StatsColumn]:
     facts = column("int", name="n")
     mapping = ColumnMapping(facts, pa.field("n", pa.int32()))
-    return [SummaryColumn(mapping, (Figure.NULLS, Figure.TOTAL))]
+    return [StatsColumn(mapping, (Figure.NULLS, Figure.TOTAL))]
 
 
 def filled(connection: duckdb.DuckDBPyConnection, family: Family, values: Sequence[int | None]) -> None:
@@ -43,13 +43,13 @@ def filled(connection: duckdb.DuckDBPyConnection, family: Family, values: Sequen
     connection.execute(f'CREATE TABLE t AS SELECT n, CAST("when?" AS {kind}) AS "when?" FROM arriving')
 
 
-def by_definition(connection: duckdb.DuckDBPyConnection, conditions: Mapping[str, str]) -> dict[str, Summary]:
+def by_definition(connection: duckdb.DuckDBPyConnection, conditions: Mapping[str, str]) -> dict[str, ColumnStats]:
     """Each unit by a statement of its own."""
     found = {}
     for unit, condition in conditions.items():
         statement = f"SELECT count(*), count(*) - count(n), coalesce(sum(n), 0) FROM t WHERE {condition}"
         ((rows, nulls, total),) = connection.execute(statement).fetchall()
-        found[unit] = Summary(rows, {"n": {"nulls": str(nulls), "sum": str(total)}})
+        found[unit] = ColumnStats(rows, {"n": {"nulls": str(nulls), "sum": str(total)}})
     return found
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dltsync_core.extract.unbounded_rows import MOST_ROWS_PER_PULL, UnboundedRows
+from dltsync_core.extract.stream import MOST_ROWS_PER_PULL, UnboundedRows
 
 LIMIT = 4096
 

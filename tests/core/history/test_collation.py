@@ -133,12 +133,12 @@ def test_every_change_is_within_one_entity_that_nothing_else_is_like(
     plan = plan_repair(versions, columns)
     for change in plan.changes:
         assert {v.entity for v in versions if v.like == change.before.like} == {change.before.entity}
-    doubtful = [f for f in plan.findings if f.kind == "spelt_differently"]
+    doubtful = [f for f in plan.findings if f.kind == "possible_same_key"]
     assert len(doubtful) == sum(
         len({v.entity for v in versions if v.like == like}) > 1 for like in {v.like for v in versions}
     )
     told = {spelling.like(f.key[0] or "") for f in doubtful}
-    assert not [f for f in plan.findings if f.kind != "spelt_differently" and spelling.like(f.key[0] or "") in told]
+    assert not [f for f in plan.findings if f.kind != "possible_same_key" and spelling.like(f.key[0] or "") in told]
 
 
 def test_only_the_first_spellings_are_told() -> None:

@@ -45,7 +45,7 @@ def test_keys_are_one_exactly_when_the_server_says_so(texts: list[str], server: 
             same_text = RULE.same_as(texts[one]) == RULE.same_as(texts[other])
             same = like[one] == like[other] and server(RULE.same_as(texts[one])) == server(RULE.same_as(texts[other]))
             assert (by_row[one] == by_row[other]) is (same_text or same)
-    assert not [f for f in plan_repair(found, COLUMNS).findings if f.kind == "spelt_differently"]
+    assert not [f for f in plan_repair(found, COLUMNS).findings if f.kind == "possible_same_key"]
 
 
 @given(TEXTS, st.data())
@@ -58,7 +58,7 @@ def test_a_group_with_a_pair_that_has_no_answer_stays_as_it_is(texts: list[str],
     found = with_answers(versions, COLUMNS, {pair: True for pair in pairs if pair != missing})
     group = RULE.like(missing.left)
     assert {v for v in versions if v.like == (group,)} == {v for v in found if v.like == (group,)}
-    assert [f.kind for f in plan_repair(found, COLUMNS).findings].count("spelt_differently") >= 1
+    assert [f.kind for f in plan_repair(found, COLUMNS).findings].count("possible_same_key") >= 1
 
 
 def test_answers_that_contradict_one_another_change_nothing() -> None:

@@ -25,7 +25,7 @@ def staged_in(lake: Lake) -> list[Path]:
 def test_rows_that_were_set_aside_belong_to_their_process_until_it_has_judged_them(lake: Lake) -> None:
     with lake.stage(facts_of("static")) as load:
         load.write(batch_of([1]))
-        aside = load.set_aside()
+        aside = load.resumable_files()
     assert lake.sweep(utc_now()) == 0
     assert sum(batch.num_rows for batch in aside.batches()) == 1
     aside.discard()

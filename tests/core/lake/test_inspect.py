@@ -27,7 +27,7 @@ def test_a_healthy_lake_has_nothing_to_say(tmp_path: Path) -> None:
     publish(lake, "partition", JANUARY, [1, 2])
     publish(lake, "partition", JANUARY, [1, 2, 3])
     publish(lake, "partition", FEBRUARY, [4])
-    found = lake.survey(ORDERS)
+    found = lake.inspect(ORDERS)
     assert (found.findings, dict(found.problems)) == ((), {})
     assert set(found.units) == {JANUARY, FEBRUARY}
 
@@ -37,7 +37,7 @@ def test_only_the_unit_of_a_missing_file_is_in_doubt(tmp_path: Path) -> None:
     january = publish(lake, "partition", JANUARY, [1, 2])
     publish(lake, "partition", FEBRUARY, [4])
     lake.paths(january)[0].unlink()
-    found = lake.survey(ORDERS)
+    found = lake.inspect(ORDERS)
     assert [("missing" in problem) for problem in found.problems_of(JANUARY)] == [True]
     assert found.problems_of(FEBRUARY) == ()
     assert found.findings == ()
@@ -49,23 +49,23 @@ def test_what_is_set_aside_is_kept_whole_with_a_note(tmp_path: Path) -> None:
     copy = lake.paths(manifest)[0].with_name("copy.parquet")
     shutil.copy(lake.paths(manifest)[0], copy)
     content = copy.read_bytes()
-    (place,) = lake.set_aside(ORDERS, lake.survey(ORDERS).movable, NOW)
+    (place,) = lake.quarantine(ORDERS, lake.inspect(ORDERS).movable, NOW)
     assert (lake.directory / place).read_bytes() == content
     note = json.loads((lake.directory / f"{place}.why.json").read_text(encoding="utf-8"))
     assert note["from"].endswith("data/copy.parquet")
     assert note["kind"] == "foreign file"
     assert not copy.exists()
-    assert lake.survey(ORDERS).findings == ()
+    assert lake.inspect(ORDERS).findings == ()
 
 
 def test_setting_aside_twice_is_setting_aside_once(tmp_path: Path) -> None:
     lake = lake_in(tmp_path)
     manifest = publish(lake, "static", WHOLE_TABLE, [1, 2])
     (lake.directory / manifest.files[0].path).with_name("copy.parquet").write_bytes(b"x")
-    movable = lake.survey(ORDERS).movable
-    lake.set_aside(ORDERS, movable, NOW)
-    after = lake.survey(ORDERS)
-    assert lake.set_aside(ORDERS, after.movable, NOW) == []
+    movable = lake.inspect(ORDERS).movable
+    lake.quarantine(ORDERS, movable, NOW)
+    after = lake.inspect(ORDERS)
+    assert lake.quarantine(ORDERS, after.movable, NOW) == []
 
 
 def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_files_of_a_later_fence_belong_to_somebody_at_work(tmp_path: Path) -> No
     fence = next_fence(lake, staged)
     name = f"f{fence:012d}-{staged.facts.load_id}-0.parquet"
     shutil.copy(staged.files[0].path, lake.paths(manifest)[0].with_name(name))
-    assert lake.survey(ORDERS).findings == ()
+    assert lake.inspect(ORDERS).findings == ()
     lake.publish(staged, fence=fence)
-    assert lake.survey(ORDERS).findings == ()
+    assert lake.inspect(ORDERS).findings == ()
 
 
 @pytest.mark.parametrize("version", [MANIFEST_VERSION - 1, MANIFEST_VERSION + 1])
@@ -88,7 +88,7 @@ def test_a_manifest_of_another_version_is_a_question_and_stays_where_it_is(tmp_p
     path = next((lake.directory).glob("*/_manifests/*.json"))
     facts = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**facts, "manifest_version": version}), encoding="utf-8")
-    (found,) = lake.survey(ORDERS).questions
+    (found,) = lake.inspect(ORDERS).questions
     assert found.kind == "other format"
     assert f"has manifest version {version}, this program reads version {MANIFEST_VERSION}" in str(found)
-    assert lake.survey(ORDERS).units == {}
+    assert lake.inspect(ORDERS).units == {}

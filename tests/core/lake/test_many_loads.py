@@ -97,8 +97,8 @@ def test_a_survey_takes_time_in_proportion(tmp_path: Path, example: Manifest) ->
         return lake
 
     few, many = lake_of(FEW), lake_of(MANY)
-    assert len(many.survey(ORDERS).units) == MANY + 1
-    assert _fastest(lambda: many.survey(ORDERS)) < GROWTH * _fastest(lambda: few.survey(ORDERS))
+    assert len(many.inspect(ORDERS).units) == MANY + 1
+    assert _fastest(lambda: many.inspect(ORDERS)) < GROWTH * _fastest(lambda: few.inspect(ORDERS))
 
 
 def test_loads_of_the_same_columns_keep_them_once(example: Manifest) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, LoadIdentity, Marker, Probe, TableKind, lake_digest
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement, judge
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.ranges import Boundary, Side, slots_of
 
 ORDERS = TableName("sales", "Orders")

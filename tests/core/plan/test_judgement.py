@@ -111,7 +111,7 @@ def test_loads_that_do_not_say_enough_are_not_built_upon() -> None:
 def test_a_lake_of_another_server_is_a_question_when_no_ledger_explains_it() -> None:
     strange = replace(evidence(None, 2, 2), lake=committed_unit(2, source="elsewhere/db"))
     found = judge(strange)
-    assert (found.verdict, found.answer) == (RecoveryVerdict.ASK, "set-aside")
+    assert (found.verdict, found.answer) == (RecoveryVerdict.ASK, "quarantine")
     assert "elsewhere/db" in found.reason
 
 

@@ -16,7 +16,7 @@ from dltsync_core.errors import NotPartitioned
 from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.ranges import PartitionRange, Side, parse_key
 from tests.core.plan.cases import (

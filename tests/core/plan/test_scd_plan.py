@@ -11,10 +11,10 @@ import pytest
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
 from dltsync_core.errors import LakeError
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement
-from dltsync_core.plan.run_options import RunOptions
 from dltsync_core.plan.scd import Window, plan_scd_table
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step
 from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, marker_of, probe, table_facts
 from tests.core.plan.cases import committed_unit as make_head

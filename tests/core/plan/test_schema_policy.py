@@ -10,7 +10,7 @@ from dltsync_core.catalog.schema_changes import ColumnChange, DriftKind
 from dltsync_core.config.tables import SchemaDrift
 from dltsync_core.errors import DriftError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.schema_policy import check_policy
+from dltsync_core.plan.definition import check_policy
 
 TABLE = TableName("sales", "Orders")
 KINDS: tuple[DriftKind, ...] = get_args(DriftKind)

@@ -11,9 +11,9 @@ import pytest
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import LakeError, WarehouseError
-from dltsync_core.plan.definition_digest import TableDefinition
+from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitEvidence, UnitJudgement
-from dltsync_core.plan.run_options import RunOptions
+from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import Action, Step
 from tests.core.plan.cases import BASIS, PLAIN, committed_units, evidence, intact, judged, probe, table_facts

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dltsync_core.config.quality import QualityRule
+from dltsync_core.config.tables import QualityRule
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.events import Event
-from dltsync_core.run.result import ThreeCounts
+from dltsync_core.run.result import RowCounts
 from tests.support.memory_shop import (
     COUNTRIES,
     CUSTOMERS,
@@ -30,7 +30,7 @@ def test_the_first_run_brings_everything_over(place: MemoryShop, parallel: bool)
     assert outcomes(result) == EVERYTHING
     assert (result["tables_processed"], result["total_records"], result["success"]) == (3, 36, True)
     orders = next(unit for unit in result.units if unit.unit == "[10,20)")
-    assert (orders.rows_read, orders.counts, orders.reason) == (10, ThreeCounts(10, 10, 10), "never loaded before")
+    assert (orders.rows_read, orders.counts, orders.reason) == (10, RowCounts(10, 10, 10), "never loaded before")
     assert all(Path(name).is_file() for name in orders.files)
     place.assert_same()
 
@@ -98,7 +98,7 @@ def test_new_and_changed_versions_are_read_and_nothing_else(synced: MemoryShop) 
     result = synced.run(table_types=["scd"])
     (unit,) = result.units
     assert synced.source.extracts() == ["sales.Customers changes"]
-    assert unit.counts == ThreeCounts(5, 5, 5)
+    assert unit.counts == RowCounts(5, 5, 5)
     assert unit.rows_read == 2  # the new one, and the one that carries the watermark's own stamp
     assert unit.watermark == "2026-01-08 00:00:00.000000"
     synced.assert_same()
@@ -188,8 +188,8 @@ def test_an_upsert_keeps_what_the_source_deleted_and_says_so(place: MemoryShop) 
     place.run()
     del place.rows(COUNTRIES)[0]
     (unit,) = place.run(table_types=["static"]).units
-    assert unit.counts == ThreeCounts(2, 2, 3, kept=1)
-    assert ThreeCounts(2, 2, 3, kept=1).equal
+    assert unit.counts == RowCounts(2, 2, 3, retained=1)
+    assert RowCounts(2, 2, 3, retained=1).equal
     assert len(place.warehouse_rows(COUNTRIES)) == 3
     assert place.run()["total_records"] == 0
 
@@ -268,7 +268,7 @@ def test_a_unit_opens_the_warehouse_once(place: MemoryShop) -> None:
     """For its load, its count and its sums: opening costs as much as loading a small unit."""
     place.run()
     assert place.warehouse.openings == len(EVERYTHING)
-    assert not {"count", "summaries", "rows"} & set(place.warehouse.asked)
+    assert not {"count", "stats", "rows"} & set(place.warehouse.asked)
 
 
 def test_a_plan_opens_the_warehouse_once_per_table(synced: MemoryShop, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.testing import FakeWarehouse, int_column
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
-from dltsync_core.warehouse.port import LoadRequest, Warehouse, WarehouseTable
+from dltsync_core.warehouse.port import LoadRequest, TableInspection, Warehouse, WarehouseTable
 
 TARGET = ("shop", "Orders")
 FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]
@@ -49,7 +49,7 @@ def load(warehouse: Warehouse, tmp_path: Path) -> Load:
 
 
 def inspect(warehouse: Warehouse, scopes: Mapping[str, ReplaceScope | None]) -> WarehouseTable:
-    return warehouse.inspect(TARGET, "p", scopes, pa.schema(FIELDS))
+    return warehouse.inspect({TARGET: TableInspection("p", scopes, pa.schema(FIELDS))})[TARGET]
 
 
 def test_nothing_is_there_before_the_first_load(warehouse: Warehouse) -> None:

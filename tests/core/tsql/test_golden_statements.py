@@ -32,7 +32,7 @@ from dltsync_core.tsql.select import count_rows, select_rows
 from dltsync_core.tsql.session import BEGIN_SNAPSHOT, END_SNAPSHOT, OPEN_TRANSACTIONS, open_transactions, view_facts
 from dltsync_core.tsql.slices import KeyText, after_key, in_key_order, key_at, upto_key
 from dltsync_core.typemap import map_columns
-from dltsync_core.typemap.column_stats import summary_columns
+from dltsync_core.typemap.column_stats import stats_columns
 from tests.support.table_facts import column, partitioned, table
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql"
@@ -137,17 +137,17 @@ def _slice(key: Sequence[ColumnFacts], after: KeyText | None, upto: KeyText | No
 def _summary(*, by_slot: bool) -> Statement:
     if by_slot:
         flights = map_columns(FLIGHTS, StaticTableConfig(table_name="flights"))
-        return summarise(FLIGHTS.name, summary_columns(flights), window_condition(DEPARTURE, None, MONTHS[0]), SLOT)
+        return summarise(FLIGHTS.name, stats_columns(flights), window_condition(DEPARTURE, None, MONTHS[0]), SLOT)
     kept = {"a_variant": "text", "a_vector": "text"}
     wide = replace(ALL_TYPES, columns=(*ALL_TYPES.columns, replace(WIDE, is_nullable=False)))
     config = StaticTableConfig(table_name="all types", column_representation=kept)
-    return summarise(ALL_TYPES.name, summary_columns(map_columns(wide, config)), None)
+    return summarise(ALL_TYPES.name, stats_columns(map_columns(wide, config)), None)
 
 
 def _summary_of_utc() -> Statement:
     offset = table(column("an_offset", "datetimeoffset", scale=3), name="moments")
     config = StaticTableConfig(table_name="moments", column_representation={"an_offset": "utc"})
-    return summarise(offset.name, summary_columns(map_columns(offset, config)), None)
+    return summarise(offset.name, stats_columns(map_columns(offset, config)), None)
 
 
 def _within_buckets() -> Statement:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dltsync_core.config.quality import QualityRule
+from dltsync_core.config.tables import QualityRule
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.validate.quality import RuleViolation, check_rules, resolve_rules, surplus_rows
 

@@ -8,7 +8,7 @@ import pytest
 
 from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import ColumnDifference
-from dltsync_core.validate.counts import ThreeCounts, difference
+from dltsync_core.validate.counts import RowCounts, difference
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
 
 ORDERS = TableName("sales", "Orders")
@@ -17,36 +17,36 @@ ORDERS = TableName("sales", "Orders")
 @pytest.mark.parametrize(
     ("counts", "equal"),
     [
-        (ThreeCounts(3, 3, 3), True),
-        (ThreeCounts(0, 0, 0), True),
-        (ThreeCounts(3, 3, 2), False),
-        (ThreeCounts(3, 2, 3), False),
-        (ThreeCounts(2, 3, 3), False),
-        (ThreeCounts(3, 3, 5, kept=2), True),
-        (ThreeCounts(3, 3, 5, kept=1), False),
+        (RowCounts(3, 3, 3), True),
+        (RowCounts(0, 0, 0), True),
+        (RowCounts(3, 3, 2), False),
+        (RowCounts(3, 2, 3), False),
+        (RowCounts(2, 3, 3), False),
+        (RowCounts(3, 3, 5, retained=2), True),
+        (RowCounts(3, 3, 5, retained=1), False),
     ],
 )
-def test_three_counts_are_equal_only_when_all_are(counts: ThreeCounts, equal: bool) -> None:
+def test_three_counts_are_equal_only_when_all_are(counts: RowCounts, equal: bool) -> None:
     assert counts.equal is equal
 
 
 def test_a_difference_names_all_figures() -> None:
-    assert difference(ThreeCounts(1000, 999, 998)) == "source 1,000, lake 999, warehouse 998 rows"
-    assert difference(ThreeCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 retained) rows"
+    assert difference(RowCounts(1000, 999, 998)) == "source 1,000, lake 999, warehouse 998 rows"
+    assert difference(RowCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 retained) rows"
 
 
 def in_report(unit: str, source: int, lake: int, warehouse: int, *, said: str | None = None) -> dict[str, Any]:
-    counts = {"source": source, "lake": lake, "warehouse": warehouse, "kept": 0}
+    counts = {"source": source, "lake": lake, "warehouse": warehouse, "retained": 0}
     messages = [said] if said else []
     return {"unit": unit, **counts, "equal": said is None, "columns": [], "messages": messages, "row_diff": None}
 
 
 def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
-    good = TableComparison(TableName("dbo", "A"), "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),))
+    good = TableComparison(TableName("dbo", "A"), "static", (UnitComparison("all", RowCounts(1, 1, 1)),))
     bad = TableComparison(
         ORDERS,
         "partition",
-        (UnitComparison("[1,2)", ThreeCounts(1, 1, 1)), UnitComparison("[2,3)", ThreeCounts(2, 2, 1))),
+        (UnitComparison("[1,2)", RowCounts(1, 1, 1)), UnitComparison("[2,3)", RowCounts(2, 2, 1))),
     )
     assert as_report([good, bad]) == {
         "valid": False,
@@ -79,13 +79,13 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
 
 
 def test_a_problem_makes_a_table_invalid_even_when_counts_agree() -> None:
-    found = TableComparison(ORDERS, "static", (UnitComparison("all", ThreeCounts(1, 1, 1)),), ("a file is missing",))
+    found = TableComparison(ORDERS, "static", (UnitComparison("all", RowCounts(1, 1, 1)),), ("a file is missing",))
     assert (found.valid, found.messages) == (False, ("a file is missing",))
 
 
 def test_a_damaged_file_makes_its_own_unit_invalid_even_when_counts_agree() -> None:
-    damaged = UnitComparison("[1,2)", ThreeCounts(1, 1, 1), problems=("x.parquet is missing",))
-    found = TableComparison(ORDERS, "partition", (damaged, UnitComparison("[2,3)", ThreeCounts(1, 1, 1))))
+    damaged = UnitComparison("[1,2)", RowCounts(1, 1, 1), problems=("x.parquet is missing",))
+    found = TableComparison(ORDERS, "partition", (damaged, UnitComparison("[2,3)", RowCounts(1, 1, 1))))
     assert (found.valid, found.messages) == (False, ("[1,2): x.parquet is missing",))
     assert [unit.equal for unit in found.units] == [False, True]
 
@@ -95,7 +95,7 @@ def test_a_figure_that_differs_is_told_with_what_each_place_says() -> None:
         ColumnDifference("Amount", "sum", "10.00", "10.00", "9.99"),
         ColumnDifference("At", "max", "none", None, "2026-01-01"),
     )
-    unit = UnitComparison("[1,2)", ThreeCounts(1, 1, 1), columns)
+    unit = UnitComparison("[1,2)", RowCounts(1, 1, 1), columns)
     assert (unit.equal, unit.messages) == (
         False,
         (
@@ -103,5 +103,5 @@ def test_a_figure_that_differs_is_told_with_what_each_place_says() -> None:
             "[1,2): At: max source none, warehouse 2026-01-01",
         ),
     )
-    fewer = UnitComparison("[1,2)", ThreeCounts(2, 2, 1), columns)
+    fewer = UnitComparison("[1,2)", RowCounts(2, 2, 1), columns)
     assert fewer.messages == ("[1,2): source 2, lake 2, warehouse 1 rows",), "the sums follow from the rows"

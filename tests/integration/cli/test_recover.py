@@ -44,7 +44,7 @@ def test_a_dry_run_tells_what_is_wrong_and_what_it_will_cost_and_changes_nothing
         ("keep", "skip", 0),
     ]
     assert [(unit["verdict"], unit["rows_to_read"]) for unit in countries["units"]] == [("keep", 0)]
-    assert [len(table["set_aside"]) for table in (orders, countries)] == [1, 1]
+    assert [len(table["quarantined"]) for table in (orders, countries)] == [1, 1]
 
     told = loaded.call("recover", "--dry-run")
     text = " ".join(told.stdout.split())
@@ -78,16 +78,16 @@ def test_a_question_waits_for_its_answer(loaded: CliProject) -> None:
 
     for arguments in ((), ("--dry-run",)):
         ended, found = loaded.json("recover", *arguments)
-        assert (ended.status, [question["answer"] for question in found["questions"]]) == (10, ["set-aside"])
+        assert (ended.status, [question["answer"] for question in found["questions"]]) == (10, ["quarantine"])
     told = loaded.call("recover", "--dry-run")
     assert told.status == 10
-    assert f"-> dltsync recover --tables {loaded.shop.schema}.Countries --answer set-aside" in told.stdout
+    assert f"-> dltsync recover --tables {loaded.shop.schema}.Countries --answer quarantine" in told.stdout
     assert manifest.with_name("x.json").exists()
 
     wrong, found = loaded.json("recover", "--tables", "Countries", "--answer", "accept-loss")
     assert wrong.status == 2
-    assert "the answer it takes is set-aside" in found["tables"][0]["error"]
-    right, found = loaded.json("recover", "--tables", "Countries", "--answer", "set-aside")
+    assert "the answer it takes is quarantine" in found["tables"][0]["error"]
+    right, found = loaded.json("recover", "--tables", "Countries", "--answer", "quarantine")
     assert (right.status, found["questions"]) == (0, [])
     assert not manifest.with_name("x.json").exists()
     _, result = loaded.json("run")
@@ -97,7 +97,7 @@ def test_a_question_waits_for_its_answer(loaded: CliProject) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(("recover", "--answer", "set-aside"), id="an answer to nobody"),
+        pytest.param(("recover", "--answer", "quarantine"), id="an answer to nobody"),
         pytest.param(("recover", "--answer", "perhaps"), id="an answer that is none"),
         pytest.param(("recover", "--drily"), id="an unknown option"),
         pytest.param(("recover", "--tables"), id="an option without its value"),

@@ -132,7 +132,7 @@ def told_of(config: Mapping[str, Any], orphan: str) -> list[bool]:
     return [
         any(orphan in note for note in plan.notes),
         not report["valid"] and any(orphan in said for table in report["tables"] for said in table["problems"]),
-        not dry["agreed"] and any(orphan in said for table in dry["tables"] for said in table["set_aside"]),
+        not dry["agreed"] and any(orphan in said for table in dry["tables"] for said in table["quarantined"]),
     ]
 
 
@@ -166,7 +166,7 @@ def test_an_orphan_of_a_load_that_nobody_repeats_is_seen_and_set_aside(
         assert [note["kind"] for note in quarantined(place)] == ["orphan file"]
 
         with opened(stage.config(other)) as pipeline:
-            assert any(orphan in said for said in pipeline.recover()["tables"][0]["set_aside"])
+            assert any(orphan in said for said in pipeline.recover()["tables"][0]["quarantined"])
             assert pipeline.recover(dry_run=True)["agreed"]
             assert pipeline.validate_all_tables()["valid"]
         assert orphan not in data_files(other)

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from dltsync_core.config import PipelineConfig, StateConfig
-from dltsync_core.run.result import RunResult, ThreeCounts
+from dltsync_core.run.result import RowCounts, RunResult
 from tests.support.object_stores import Bucket
 from tests.support.server_shop import COLUMNS, Server, ServerShop, Statements, plain_rows
 
@@ -76,7 +76,7 @@ def test_a_bucket_is_a_lake_like_any_other(shop: BucketShop, statements: Stateme
     """Run, look, change, run, validate, lose the bucket's content of one table, run."""
     result = shop.run()
     assert result.success, result["errors"]
-    assert [unit.counts for unit in result.units] == [ThreeCounts(n, n, n) for n in (9, 8, 7, 3, 3)]
+    assert [unit.counts for unit in result.units] == [RowCounts(n, n, n) for n in (9, 8, 7, 3, 3)]
     assert all(file.startswith(f"{shop.bucket.url}/dltsync/") for unit in result.units for file in unit.files)
     shop.assert_same()
     assert [path for path in shop.root.rglob("*.parquet") if "_staging" in path.parts] == []

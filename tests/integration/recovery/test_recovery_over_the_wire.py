@@ -205,8 +205,8 @@ def test_a_manifest_of_another_pipeline_is_a_question_and_stops_only_its_table(s
     march.unlink()
     result = synced.run()
     assert [(u.table.table, u.error_type) for u in result.failed] == [("Countries", "NeedsAnswer")]
-    assert f"dltsync recover --tables {synced.schema}.Countries --answer set-aside" in str(result.failed[0].error)
+    assert f"dltsync recover --tables {synced.schema}.Countries --answer quarantine" in str(result.failed[0].error)
     assert read(result)["Orders"] == 7
     with synced.pipeline() as pipeline:
-        pipeline.recover(table_names=["Countries"], answer="set-aside")
+        pipeline.recover(table_names=["Countries"], answer="quarantine")
     healed(synced, 0)

@@ -7,7 +7,7 @@ from typing import Any
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
-from dltsync_core.typemap.column_stats import Summary, summary_columns
+from dltsync_core.typemap.column_stats import ColumnStats, stats_columns
 from tests.support.type_tables import TypeTables
 
 NINES = "9" * 38
@@ -70,14 +70,14 @@ def fill(house: TypeTables) -> None:
         house.execute(f"INSERT INTO {{s}}.Facts VALUES ({row}, {places})", *values)
 
 
-def at_the_source(house: TypeTables) -> Summary:
+def at_the_source(house: TypeTables) -> ColumnStats:
     config = house.config()
     table = config.static_tables[0]
     source = SqlServerSource(config.database, config.processing)
     facts: TableFacts = source.read_tables([table])[table.name]
-    columns = summary_columns(source.map_columns(facts, table))
+    columns = stats_columns(source.map_columns(facts, table))
     with source.read_view() as view:
-        return view.summaries(facts, columns, {"all": WHOLE})["all"]
+        return view.column_stats(facts, columns, {"all": WHOLE})["all"]
 
 
 def test_every_type_comes_to_the_same_in_three_places(types: TypeTables) -> None:

@@ -39,7 +39,7 @@ def test_no_manifest_is_asked_for_twice(
     monkeypatch.setattr(object_storage.ObjectStorage, "_contents", noting)
 
     def look() -> None:
-        assert len(other.survey(ORDERS).units) == len(other.current(ORDERS)) == number + 1
+        assert len(other.inspect(ORDERS).units) == len(other.current(ORDERS)) == number + 1
         assert other.count(ORDERS) == number + 1
         assert other.highest_sequence(ORDERS) == other.highest_sequence_of(ORDERS, [])
 
@@ -57,29 +57,29 @@ def test_no_manifest_is_asked_for_twice(
 def test_a_damaged_manifest_is_looked_at_until_it_is_gone(lake: Lake, bucket: Bucket, tmp_path: Path) -> None:
     publish(lake, "partition", JANUARY, [1])
     good = publish(lake, "partition", FEBRUARY, [2])
-    lake.survey(ORDERS)
+    lake.inspect(ORDERS)
     address = lake._storage.address(paths.manifest_key(ORDERS, good.load_id))
     other = lake_in(bucket, tmp_path / "other")
     content = bucket.files.cat_file(address)
     bucket.files.pipe_file(address, content[:100])
     for _ in range(2):
-        assert [finding.kind for finding in other.survey(ORDERS).findings if "manifest" in finding.key] == [
+        assert [finding.kind for finding in other.inspect(ORDERS).findings if "manifest" in finding.key] == [
             "torn manifest"
         ]
         with pytest.raises(LakeError, match="is not a manifest"):
             other.current(ORDERS)
     bucket.files.pipe_file(address, content)
     assert set(other.current(ORDERS)) == {JANUARY, FEBRUARY}
-    assert other.survey(ORDERS).findings == ()
+    assert other.inspect(ORDERS).findings == ()
 
 
 def test_manifests_in_memory_are_those_that_are_listed(lake: Lake, bucket: Bucket, tmp_path: Path) -> None:
     """And each is there once, parsed: a process that lives for months published and replaced thousands."""
     other = lake_in(bucket, tmp_path / "other")
     publish(lake, "partition", JANUARY, [1])
-    gone = [weakref.ref(manifest) for manifest in (*other.survey(ORDERS).manifests, *other.current(ORDERS)[JANUARY])]
+    gone = [weakref.ref(manifest) for manifest in (*other.inspect(ORDERS).manifests, *other.current(ORDERS)[JANUARY])]
     assert gone[0]() is gone[1]() is not None
     publish(lake, "partition", JANUARY, [1, 2])
-    other.survey(ORDERS)
+    other.inspect(ORDERS)
     gc.collect()
     assert [manifest() for manifest in gone] == [None, None]

@@ -89,7 +89,7 @@ def test_a_run_whose_last_count_fails_succeeds_and_says_so(synced: MemoryShop, m
     def refuse(*_: Any) -> Any:
         raise QueryError("the server has other things to do")
 
-    monkeypatch.setattr(FakeView, "summaries", refuse)
+    monkeypatch.setattr(FakeView, "column_stats", refuse)
     synced.rows(ORDERS).append(order(5))
     result = synced.run(table_names=["Orders"])
     assert result.success
@@ -99,7 +99,7 @@ def test_a_run_whose_last_count_fails_succeeds_and_says_so(synced: MemoryShop, m
 
 
 def test_nothing_is_counted_where_nothing_was_read(synced: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeView, "summaries", lambda *_: pytest.fail("counted"))
+    monkeypatch.setattr(FakeView, "column_stats", lambda *_: pytest.fail("counted"))
     assert synced.run().notes == ()
 
 

@@ -86,7 +86,7 @@ def test_between_manifest_and_retiring_the_replaced_files_are_left_to_the_run_th
     def meanwhile() -> None:
         with synced.pipeline() as other:
             told.append([said for table in other.validate_all_tables()["tables"] for said in table["problems"]])
-            told.append([found for table in other.recover(dry_run=True)["tables"] for found in table["set_aside"]])
+            told.append([found for table in other.recover(dry_run=True)["tables"] for found in table["quarantined"]])
 
     with checkpoints.watched(once(checkpoints.MANIFEST_WRITTEN, meanwhile)):
         assert synced.run(**STATIC).success
@@ -168,7 +168,7 @@ def test_what_a_load_replaced_and_nobody_retired_is_found_by_itself(
     with synced.pipeline() as pipeline:
         (problem,) = pipeline.validate_all_tables(["dbo.Countries"])["tables"][0]["problems"]
         assert "which a later load replaced" in problem
-        (found,) = pipeline.recover(table_names=["dbo.Countries"])["tables"][0]["set_aside"]
+        (found,) = pipeline.recover(table_names=["dbo.Countries"])["tables"][0]["quarantined"]
         assert found in problem
     whole_and_left_alone(synced)
 
@@ -216,8 +216,8 @@ def test_the_files_of_a_torn_manifest_go_with_it(synced: MemoryShop, how: str) -
         told = pipeline.run().notes if how == "run" else ()
         assert not [note for note in told if "no part of the table" in note]
         if how == "recover":
-            assert len(pipeline.recover()["tables"][-1]["set_aside"]) == 2
-            assert not [t["set_aside"] for t in pipeline.recover(dry_run=True)["tables"] if t["set_aside"]]
+            assert len(pipeline.recover()["tables"][-1]["quarantined"]) == 2
+            assert not [t["quarantined"] for t in pipeline.recover(dry_run=True)["tables"] if t["quarantined"]]
             assert pipeline.run().success
     assert len(quarantined(synced)) == 1
     whole_and_left_alone(synced)

@@ -42,18 +42,18 @@ def test_a_run_that_has_nothing_to_load_removes_what_a_killed_load_left(
     """A load killed just after it filled a lost warehouse again leaves everything up to date: no other load comes by."""
     shop = MemoryShop(tmp_path)
     shop.run()
-    shop.warehouse.tidied = 0
+    shop.warehouse.cleanups = 0
     assert {unit.status for unit in shop.run().units} == {"skipped"}
-    assert shop.warehouse.tidied == 1
-    shop.warehouse.tidying_fails = WarehouseBusy("a notebook has it")
+    assert shop.warehouse.cleanups == 1
+    shop.warehouse.cleanup_fails = WarehouseBusy("a notebook has it")
     assert shop.run().success
     assert "could not be removed: a notebook has it" in caplog.text
-    shop.warehouse.tidying_fails = None
+    shop.warehouse.cleanup_fails = None
     with shop.pipeline() as pipeline:
         pipeline.recover(dry_run=True)
-        assert shop.warehouse.tidied == 2
+        assert shop.warehouse.cleanups == 2
         pipeline.recover()
-        assert shop.warehouse.tidied == 3
+        assert shop.warehouse.cleanups == 3
 
 
 def test_a_file_damaged_without_changing_its_size_is_read_from_the_source_when_it_is_needed(tmp_path: Path) -> None:

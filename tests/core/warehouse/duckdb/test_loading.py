@@ -10,7 +10,8 @@ import pytest
 
 from dltsync_core.duckdb import partition_lookup as parting
 from dltsync_core.errors import DriftError
-from dltsync_core.plan.disposition import Disposition, MergeKeys, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, UpsertKeys
+from dltsync_core.warehouse.port import TableInspection
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, LocalWarehouse, orders, rows, slot
 
 
@@ -138,7 +139,9 @@ def test_more_scopes_than_one_statement_takes(house: LocalWarehouse, monkeypatch
     monkeypatch.setattr(parting, "UNITS_PER_STATEMENT", 2)
     house.load(TARGET, orders(dict.fromkeys(range(10), "a")))
     scopes = {str(n): slot(f"[{n},{n + 2})") for n in range(0, 10, 2)}
-    assert house.warehouse.inspect(TARGET, "shop", scopes, orders({}).schema).counts == dict.fromkeys(scopes, 2)
+    assert house.warehouse.inspect({TARGET: TableInspection("shop", scopes, orders({}).schema)})[
+        TARGET
+    ].counts == dict.fromkeys(scopes, 2)
 
 
 def test_partitions_of_one_table_from_many_threads(house: LocalWarehouse) -> None:

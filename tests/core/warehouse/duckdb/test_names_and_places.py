@@ -15,7 +15,7 @@ from dltsync_core.errors import (
     UnsupportedColumn,
     WarehouseError,
 )
-from dltsync_core.plan.disposition import MergeKeys
+from dltsync_core.plan.steps import MergeKeys
 from dltsync_core.ranges import parse_key
 from tests.support.local_warehouse import TARGET, LocalWarehouse, leftovers, orders, rows
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dltsync_core.errors import DriftError
-from dltsync_core.plan.disposition import ReplaceTable
+from dltsync_core.plan.steps import ReplaceTable
 from dltsync_core.warehouse.duckdb.nanosecond_range import far_columns, first_far, too_narrow
 from tests.support.local_warehouse import TARGET, LocalWarehouse, one_row
 

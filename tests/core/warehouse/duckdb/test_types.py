@@ -12,7 +12,7 @@ import pytest
 
 from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.errors import UnsupportedColumn
-from dltsync_core.plan.disposition import MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import MergeKeys, ReplaceTable, UpsertKeys
 from tests.support.local_warehouse import LocalWarehouse
 
 CASES: dict[str, tuple[pa.DataType, Any, str, str]] = {

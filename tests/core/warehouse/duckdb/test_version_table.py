@@ -317,7 +317,7 @@ def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, tex
         assert version.entity == (None if key is None else spelling.same_as(key), None)
         assert version.like == (None if key is None else spelling.like(key), None)
     likenesses = {v.like for v in seen}
-    assert sum(f.kind == "spelt_differently" for f in plan.findings) == sum(
+    assert sum(f.kind == "possible_same_key" for f in plan.findings) == sum(
         len({v.entity for v in seen if v.like == like}) > 1 for like in likenesses
     )
 
@@ -328,5 +328,5 @@ def test_sound_histories_that_may_be_one_are_told(tmp_path: Path) -> None:
     hangar.put(("Né", "2020-01-01", None, True), ("ne", "2020-02-01", None, True), ("no", "2020-02-01", None, True))
     before = hangar.rows()
     report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
-    assert (report["counts"], report["applied"], hangar.rows()) == ({"spelt_differently": 1}, 0, before)
+    assert (report["counts"], report["applied"], hangar.rows()) == ({"possible_same_key": 1}, 0, before)
     assert report["notes"][-1] == "1 key is reported and left alone"

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dltsync_core.duckdb.column_types import widest
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.duckdb.widening import widest
 from dltsync_core.errors import DriftError
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
+from dltsync_core.warehouse.port import TableInspection
 from tests.support.local_warehouse import TARGET, LocalWarehouse, one_row
 from tests.support.table_facts import column
 
@@ -80,7 +81,7 @@ GROWING = [
 
 
 def refusal(house: LocalWarehouse, coming: pa.Table) -> DriftError | None:
-    return house.warehouse.inspect(TARGET, "shop", {"all": None}, coming.schema).refusal
+    return house.warehouse.inspect({TARGET: TableInspection("shop", {"all": None}, coming.schema)})[TARGET].refusal
 
 
 @pytest.mark.parametrize(("held", "old", "coming", "new", "expected"), GROWING)

@@ -13,7 +13,7 @@ from dltsync_core import checkpoints
 from dltsync_core.errors import (
     WarehouseError,
 )
-from dltsync_core.plan.disposition import Disposition
+from dltsync_core.plan.steps import Disposition
 from dltsync_core.warehouse.duckdb import warehouse as dlt_warehouse
 from dltsync_core.warehouse.duckdb.load import load_files
 from tests.support.forks import Forks
@@ -94,12 +94,12 @@ def test_what_a_killed_load_left_goes_without_another_load(tmp_path: Path, forks
     house = LocalWarehouse(tmp_path)
     house.load(TARGET, orders({1: "a"}))
     kill_after_its_commit(forks, house)
-    house.warehouse.tidy()
+    house.warehouse.cleanup()
     assert leftovers(house) == []
     assert rows(house) == [(1, "b"), (2, "b")]
     kill_after_its_commit(forks, house)
     house.path.unlink()
-    house.warehouse.tidy()
+    house.warehouse.cleanup()
     assert list(house.work.glob("*")) == []
 
 
@@ -109,7 +109,7 @@ def test_tidying_neither_touches_a_load_at_work_nor_waits_for_it(tmp_path: Path)
 
     def meanwhile(moment: str) -> None:
         if moment == checkpoints.WAREHOUSE_WRITTEN:
-            house.warehouse.tidy()  # would raise WarehouseBusy if it queued
+            house.warehouse.cleanup()  # would raise WarehouseBusy if it queued
             seen.append(len(list(house.work.glob("*"))))
 
     with checkpoints.watched(meanwhile):

@@ -1,15 +1,22 @@
-"""The paths of a config before anything is read: is there what they name, can it be written, can DuckDB open it?
+"""What a run does before and after its loads.
 
-A run that finds out at its end that its warehouse cannot be opened has read every row for nothing. Nothing is created here.
+Before anything is read the paths of the config are checked: a run that finds out at its end that its warehouse cannot be opened
+has read every row for nothing. Before anything changes the ledger is copied and pruned. At the end the files of killed loads are
+removed.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
+from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig
-from dltsync_core.errors import ConfigError, NotWritable
+from dltsync_core.errors import ConfigError, NotWritable, SyncError
+from dltsync_core.run.context import RunContext, log
+from dltsync_core.state.backup import back_up
+from dltsync_core.state.store import BACKUPS
 
 
 def check_names(config: PipelineConfig) -> None:
@@ -61,3 +68,23 @@ def _check_directory(path: Path, field: str, *, writing: bool) -> None:
             remedy="make it writable for this user, or name another one",
             path=str(there),
         )
+
+
+def prepare_state(context: RunContext) -> None:
+    """The backup first, so that what retention forgets can be found in it. Raises StateError, NotWritable or DiskFull."""
+    state, now = context.config.state, utc_now()
+    if state.backup_state_before_run:
+        directory = state.state_directory / BACKUPS
+        back_up(context.ledger.store, directory, now=now, retention_days=state.state_retention_days)
+    context.ledger.prune(now - timedelta(days=state.state_retention_days))
+    context.lake.sweep(now)
+
+
+def cleanup_warehouse(context: RunContext) -> None:
+    """What a killed load left in the warehouse, where no load of this run came by and removed it. When that fails it is said, and
+    costs nothing but the room."""
+    try:
+        with context.warehouse_turn:
+            context.warehouse.cleanup()
+    except SyncError as error:
+        log.warning("what a killed load left in the warehouse could not be removed: %s", error)

@@ -1,4 +1,7 @@
-"""One name for everything about a table that, once changed, means: what was loaded before is another table."""
+"""The definition of a table. Pure.
+
+One digest covers all that makes committed rows those of another table once it changes; a policy decides about changed columns.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import TableFacts
+from dltsync_core.catalog.schema_changes import ColumnChange
 from dltsync_core.committed import CommittedUnit
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
-from dltsync_core.identity import digest_of, joined
+from dltsync_core.config.tables import SchemaDrift
+from dltsync_core.errors import DriftError
+from dltsync_core.identity import TableName, digest_of, in_shell, joined
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,34 @@ def definition_digest(
         parts.append(table.last_modified_column.casefold())
     parts.append(",".join(str(number) for number in column_ids))
     return digest_of(joined(*parts))[:32]
+
+
+def check_policy(table: TableName, policy: SchemaDrift, findings: Sequence[ColumnChange], *, accepted: bool) -> None:
+    """Raises DriftError when the policy stops the table. `evolve` stops nothing here: what the warehouse cannot take exactly
+    is refused by the warehouse."""
+    changes = [finding for finding in findings if finding.changes_schema]
+    if not changes or policy == "evolve" or (policy == "ask" and accepted):
+        return
+    if policy == "ask":
+        remedy = (
+            f"answer with `dltsync run --tables {in_shell(table)} --accept-drift {in_shell(table)}`, which reads the table "
+            "whole; or undo the change at the source"
+        )
+    else:
+        remedy = (
+            "undo the change at the source, name new columns in exclude_columns, or set schema_drift of this table to "
+            "`evolve`, or to `ask` and answer with --accept-drift"
+        )
+    raise refusal(table, findings, f"schema_drift is {policy}", remedy)
+
+
+def refusal(table: TableName, findings: Sequence[ColumnChange], why: str, remedy: str) -> DriftError:
+    """A DriftError that names every finding; they ride along as the fact `findings`."""
+    said = "; ".join(finding.sentence for finding in findings if finding.changes_schema)
+    changed = f"changed shape: {said}; " if said else "cannot be loaded in its present shape: "
+    return DriftError(
+        f"{table} {changed}{why}. Nothing was read or written",
+        remedy=remedy,
+        table=str(table),
+        findings=tuple(findings),
+    )
