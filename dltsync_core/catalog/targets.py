@@ -23,7 +23,7 @@ CLUSTERED_COLUMNSTORE = "CLUSTERED COLUMNSTORE"
 class IndexFacts:
     """An index, or the heap (`kind` HEAP, no columns). `keys` are names with whether they descend, `included` names; `added` is the
     partitioning column where the server added it to the index by itself. `function_id` and `scheme` are None off a partition
-    scheme. `compression`: the compressed partitions, by number, with their kind."""
+    scheme, `filegroup` is None on one. `compression`: the compressed partitions, by number, with their kind."""
 
     name: str | None
     kind: str
@@ -33,6 +33,7 @@ class IndexFacts:
     is_disabled: bool = False
     has_filter: bool = False
     is_read_only: bool = False
+    filegroup: str | None = None
     scheme: str | None = None
     function_id: int | None = None
     keys: tuple[tuple[str, bool], ...] = ()
@@ -135,6 +136,7 @@ def _indexes_by_table(
                 is_disabled=bool(row["is_disabled"]),
                 has_filter=bool(row["has_filter"]),
                 is_read_only=bool(row["is_read_only"]),
+                filegroup=row["filegroup_name"],
                 scheme=row["scheme_name"],
                 function_id=row["function_id"],
                 keys=tuple(keys[index]),

@@ -24,7 +24,9 @@ class ControlSession:
         self._connection = connection
         self._address = address_of(database)
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), doing: str = "reading the catalogue"
+    ) -> list[Mapping[str, Any]]:
         """All rows by column name. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
@@ -36,7 +38,7 @@ class ControlSession:
             finally:
                 cursor.close()
         except pyodbc.Error as error:
-            raise query_error(error, self._address, "reading the catalogue") from error
+            raise query_error(error, self._address, doing) from error
 
     def execute(self, statement: str) -> None:
         """Run a statement that returns no rows. Raises QueryError and its subclasses."""
@@ -45,6 +47,21 @@ class ControlSession:
             self._connection.execute(statement).close()
         except pyodbc.Error as error:
             raise query_error(error, self._address, "setting up the session") from error
+
+    def run(self, batch: str, doing: str) -> None:
+        """Run a batch to its end. Every result is read: an error of a later statement shows only then. Raises QueryError and its
+        subclasses."""
+        pyodbc = load_pyodbc()
+        try:
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(batch)
+                while cursor.nextset():
+                    pass
+            finally:
+                cursor.close()
+        except pyodbc.Error as error:
+            raise query_error(error, self._address, doing) from error
 
     def close(self) -> None:
         """End the session."""

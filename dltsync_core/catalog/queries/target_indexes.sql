@@ -1,5 +1,5 @@
--- The indexes of the given tables, heaps (index_id 0) too: one row each. function_id is NULL off a partition scheme; is_read_only is
--- that of the index's own filegroup, NULL on a partition scheme.
+-- The indexes of the given tables, heaps (index_id 0) too: one row each. function_id is NULL off a partition scheme;
+-- filegroup_name and is_read_only are NULL on one.
 SELECT i.object_id,
        i.index_id,
        i.name,
@@ -12,6 +12,7 @@ SELECT i.object_id,
        i.is_hypothetical,
        ps.name AS scheme_name,
        ps.function_id,
+       fg.name AS filegroup_name,
        fg.is_read_only
 FROM sys.indexes AS i
 LEFT JOIN sys.partition_schemes AS ps ON ps.data_space_id = i.data_space_id

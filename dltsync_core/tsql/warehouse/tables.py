@@ -25,10 +25,10 @@ class TargetColumn:
 
 @dataclass(frozen=True)
 class PlacedOn:
-    """Where the rows of a partitioned table lie: a partition scheme, applied to a column."""
+    """Where the rows of a table lie: a partition scheme, applied to a column, or a filegroup (`column` None)."""
 
-    scheme: str
-    column: str
+    data_space: str
+    column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def create_table(
         table=table(name),
         lines=join(",\n  ", lines),
         placed=_placed(placed),
-        options=_compressed(compression, partitioned=placed is not None),
+        options=_compressed(compression, partitioned=_is_partitioned(placed)),
     ).render()
 
 
 def create_index(name: TableName, number: int, index: IndexShape, placed: PlacedOn | None) -> Statement:
     """An index (or key) of a staging table. `number` makes its name."""
-    options = _compressed(index.compression, partitioned=placed is not None)
+    options = _compressed(index.compression, partitioned=_is_partitioned(placed))
     keys = join(
         ", ",
         [sql("{k} DESC", k=Identifier(k)) if descends else sql("{k}", k=Identifier(k)) for k, descends in index.keys],
@@ -209,10 +209,23 @@ def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:
     return sql("{value}", value=Literal(text))
 
 
+def compress_row_groups(name: TableName) -> Statement:
+    """Compress what lies in the delta store of a columnstore index: batches below 102,400 rows go there."""
+    return sql(
+        "ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)
+    ).render()
+
+
+def _is_partitioned(placed: PlacedOn | None) -> bool:
+    return placed is not None and placed.column is not None
+
+
 def _placed(placed: PlacedOn | None) -> Sql:
     if placed is None:
         return _NOTHING
-    return sql(" ON {scheme}({column})", scheme=Identifier(placed.scheme), column=Identifier(placed.column))
+    if placed.column is None:
+        return sql(" ON {filegroup}", filegroup=Identifier(placed.data_space))
+    return sql(" ON {scheme}({column})", scheme=Identifier(placed.data_space), column=Identifier(placed.column))
 
 
 def _names(names: Sequence[str]) -> Sql:

@@ -8,7 +8,7 @@ from enum import Enum
 from dltsync_core.catalog.facts import PartitioningFacts, Slot
 from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.errors import WarehouseError
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceScope, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, UpsertKeys
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.tsql.warehouse.publish import PartitionSpan
 from dltsync_core.warehouse.sqlserver.preflight import Blocker, switch_blockers, truncate_blockers

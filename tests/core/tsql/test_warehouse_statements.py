@@ -95,6 +95,10 @@ CASES: dict[str, Callable[[], Statement]] = {
     "create_index_columnstore": lambda: tables.create_index(
         IN, 1, IndexShape(True, is_columnstore=True, compression=((1, "COLUMNSTORE_ARCHIVE"),)), PLACED
     ),
+    "create_table_on_a_filegroup": lambda: tables.create_table(
+        TARGET, [TargetColumn("day", "date", False)], placed=PlacedOn("fast ]1"), compression=((1, "PAGE"),)
+    ),
+    "compress_row_groups": lambda: tables.compress_row_groups(IN),
     "add_columns": lambda: tables.add_columns(
         TARGET, [TargetColumn("a", "int", True), TargetColumn("b", "nvarchar(max)", True, "Latin1_General_BIN2")]
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dltsync_core.catalog.targets import CLUSTERED, HEAP, IndexFacts, TargetFacts
-from dltsync_core.plan.disposition import ReplaceScope
+from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, Side, slots_of
 from tests.support.table_facts import column, partitioned, table
 

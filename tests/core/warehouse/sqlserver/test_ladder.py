@@ -10,7 +10,7 @@ import pytest
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import CLUSTERED, NONCLUSTERED, IndexFacts, TargetFacts
 from dltsync_core.errors import WarehouseError
-from dltsync_core.plan.disposition import Disposition, MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.sqlserver.ladder import Engine, Entry, LadderSettings, Rung, choose
 from dltsync_core.warehouse.sqlserver.preflight import switch_blockers, truncate_blockers
 from tests.core.warehouse.sqlserver.targets import KEY, MONTHS, scope, target
