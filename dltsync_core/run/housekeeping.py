@@ -21,6 +21,8 @@ from dltsync_core.state.store import BACKUPS
 
 def check_names(config: PipelineConfig) -> None:
     """Pure. Raises ConfigError for a warehouse path that DuckDB cannot open. `config` has its paths made absolute."""
+    if config.destination.type != "duckdb":
+        return
     path = config.destination.path
     if "?" in str(path):
         raise ConfigError(
@@ -36,6 +38,8 @@ def check_places(config: PipelineConfig, *, writing: bool) -> None:
     _check_directory(config.state.state_directory, "state.state_directory", writing=writing)
     if isinstance(config.state.parquet_directory, Path):
         _check_directory(config.state.parquet_directory, "state.parquet_directory", writing=writing)
+    if config.destination.type != "duckdb":
+        return
     warehouse = config.destination.path
     if warehouse.is_dir():
         raise NotWritable(

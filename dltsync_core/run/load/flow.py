@@ -268,6 +268,7 @@ class TableRun:
             load_id=manifest.load_id,
             marker=marker_of(self._context, self._shape, work, manifest, loads, fence=self._lease().fence),
             retires=retires,
+            layout=self._shape.layout,
         )
 
     def _may_write(self) -> None:

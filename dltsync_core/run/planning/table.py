@@ -71,7 +71,7 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     )
     definition = TableDefinition(digest, context.source_name)
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
-    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
+    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition, context.warehouse)
     context.lake.check_names(resolved.name, mapping.schema.names)
     context.warehouse.check_names(target, mapping.schema)
     for key in keys:
@@ -113,6 +113,7 @@ def plan_table(
     plan = replace(plan, notes=(*plan.notes, *lake_notes))
     if plan.work and options.compare:
         check_warehouse(resolved, warehouse, drift.findings)  # where a column may have been given another type by hand
+        plan = replace(plan, notes=(*plan.notes, *warehouse.table.notes))
     return PreparedTable(
         resolved,
         committed_units,

@@ -8,7 +8,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import Identifier, Literal, Sql, Statement, TypeName, join, sql, table
 
 _BINARY = sql(" COLLATE Latin1_General_100_BIN2")
-_KEY = "id"
+KEY = "id"
 _TEXT = {
     "pipeline": "nvarchar(128)",
     "target_schema": "nvarchar(128)",
@@ -44,19 +44,21 @@ def create_markers(name: TableName) -> Statement:
         "  {columns}\n);",
         literal=literal,
         table=table(name),
-        key=Identifier(_KEY),
+        key=Identifier(KEY),
         binary=_BINARY,
         columns=join(",\n  ", columns),
     ).render()
 
 
-def select_markers(name: TableName, pipeline: str, target: tuple[str, str]) -> Statement:
-    """The markers of a pipeline's units of a target. Fails with 208 when there is no marker table."""
+def select_markers(name: TableName, target: tuple[str, str]) -> Statement:
+    """The markers of a target, of all pipelines, each with its id. Fails with 208 when there is no marker table."""
     return sql(
-        "SELECT {columns} FROM {table} WHERE {of}",
+        "SELECT {key}, {columns} FROM {table} WHERE target_schema = {schema} AND target_table = {name}",
+        key=Identifier(KEY),
         columns=_names(COLUMNS),
         table=table(name),
-        of=_of(pipeline, target),
+        schema=Literal(target[0]),
+        name=Literal(target[1]),
     ).render()
 
 
@@ -71,31 +73,39 @@ def refuse_late_writer(name: TableName, marker_id: str, fence: int) -> Sql:
     )
 
 
-def write_marker(name: TableName, marker_id: str, row: Mapping[str, str | int | None], gone: Sequence[str], *, counted: bool) -> Sql:
+def write_marker(
+    name: TableName,
+    marker_id: str,
+    row: Mapping[str, str | int | None],
+    *,
+    gone: Sequence[str] = (),
+    void: Sequence[str] = (),
+    counted: bool = False,
+) -> Sql:
     """Inside the transaction: the unit's marker in place of its last one, without those of the ids `gone`. With `counted` the rows
-    are what the variable `@rows` holds. Markers of other pipelines for the same rows name this load from now on, and no lake: those
-    pipelines fill their units again. Their units that this pipeline has as well belong to another part of the table."""
-    ids = [Literal(one) for one in (marker_id, *gone)]
+    are what the variable `@rows` holds. The markers `void`, of other pipelines for the same rows, name this load from now on, and no
+    lake. All by primary key: a scan would wait for the markers of tables that other runs publish."""
     values = [
         sql("@rows") if column == "rows" and counted else sql("{v}", v=Literal(row[column])) for column in COLUMNS
     ]
-    pipeline, target = str(row["pipeline"]), (str(row["target_schema"]), str(row["target_table"]))
+    voided = (
+        sql(
+            "UPDATE {table} SET load_id = {load}, lake = N'', watermark = NULL WHERE id IN ({ids});\n",
+            table=table(name),
+            load=Literal(row["load_id"]),
+            ids=_literals(void),
+        )
+        if void
+        else Sql(())
+    )
     return sql(
-        "DELETE FROM {table} WHERE id IN ({ids});\n"
-        "INSERT INTO {table} (id, {columns})\nVALUES ({id}, {values});\n"
-        "UPDATE {table} SET load_id = {load}, lake = N'', watermark = NULL\n"
-        "WHERE target_schema = {schema} AND target_table = {name} AND pipeline <> {pipeline}\n"
-        "  AND unit NOT IN (SELECT o.unit FROM {table} AS o WHERE {of} AND o.id <> {id});\n",
+        "DELETE FROM {table} WHERE id IN ({ids});\nINSERT INTO {table} (id, {columns})\nVALUES ({id}, {values});\n{voided}",
         table=table(name),
-        ids=join(", ", ids),
+        ids=_literals([marker_id, *gone]),
         columns=_names(COLUMNS),
         id=Literal(marker_id),
         values=join(", ", values),
-        load=Literal(row["load_id"]),
-        schema=Literal(target[0]),
-        name=Literal(target[1]),
-        pipeline=Literal(pipeline),
-        of=_of(pipeline, target, sql("o.")),
+        voided=voided,
     )
 
 
@@ -111,14 +121,8 @@ def delete_markers(name: TableName, target: tuple[str, str]) -> Statement:
     ).render()
 
 
-def _of(pipeline: str, target: tuple[str, str], prefix: Sql = Sql(())) -> Sql:  # noqa: B008 -- a frozen value
-    return sql(
-        "{o}pipeline = {pipeline} AND {o}target_schema = {schema} AND {o}target_table = {name}",
-        o=prefix,
-        pipeline=Literal(pipeline),
-        schema=Literal(target[0]),
-        name=Literal(target[1]),
-    )
+def _literals(ids: Sequence[str]) -> Sql:
+    return join(", ", [Literal(one) for one in ids])
 
 
 def _names(names: Sequence[str]) -> Sql:

@@ -45,12 +45,13 @@ class PartitionSpan:
 
 @dataclass(frozen=True)
 class RowCopy:
-    """Rows to be copied by INSERT … SELECT: the names of the columns, how many rows it will be, and whether one of the columns is an
-    identity of the target."""
+    """Rows to be copied by INSERT … SELECT: the names of the columns, how many rows it will be, the condition for them (None: all),
+    and whether one of the columns is an identity of the target."""
 
     staging: TableName
     columns: tuple[str, ...]
     rows: int
+    condition: Sql | None = None
     with_identity: bool = False
 
 
@@ -110,7 +111,7 @@ def replace_range(target: TableName, condition: Sql | None, copy: RowCopy, *, ex
         "DELETE FROM {target}{hint}{where};\n{copy}",
         target=table(target),
         hint=sql(" WITH (TABLOCKX)") if exclusive else _NOTHING,
-        where=sql(" WHERE {condition}", condition=inlined(condition)) if condition is not None else _NOTHING,
+        where=_where(condition),
         copy=_copy(target, copy),
     )
 
@@ -183,15 +184,20 @@ def copy_rows(target: TableName, columns: Sequence[tuple[str, Sql]], source: Tab
 def _copy(target: TableName, copy: RowCopy) -> Sql:
     columns = _names(copy.columns)
     return sql(
-        "{on}INSERT INTO {target} ({columns})\nSELECT {columns} FROM {staging};\n"
+        "{on}INSERT INTO {target} ({columns})\nSELECT {columns} FROM {staging}{where};\n"
         "IF @@ROWCOUNT <> {rows} THROW 51005, N'dltsync: other rows arrived than were staged', 1;\n{off}",
         on=_identity(target, copy, on=True),
         target=table(target),
         columns=columns,
         staging=table(copy.staging),
+        where=_where(copy.condition),
         rows=Literal(copy.rows),
         off=_identity(target, copy, on=False),
     )
+
+
+def _where(condition: Sql | None) -> Sql:
+    return sql(" WHERE {condition}", condition=inlined(condition)) if condition is not None else _NOTHING
 
 
 def _identity(target: TableName, copy: RowCopy, *, on: bool) -> Sql:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, Side
-from dltsync_core.tsql.fragments import CollationName, Identifier, Literal, Sql, Statement, TypeName, join, sql, table
+from dltsync_core.tsql.fragments import CollationName, Identifier, Literal, Sql, Statement, TypeName, inlined, join, sql, table
+from dltsync_core.tsql.values import from_text
 
 _NOTHING = Sql(())
 
@@ -198,6 +199,12 @@ def split_range(function: str, column: ColumnFacts, boundary: Boundary) -> State
         function=Identifier(function),
         value=boundary_literal(column, boundary),
     ).render()
+
+
+def partition_number(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
+    """One row: the number of the partition that holds a value."""
+    value = sql("NULL") if boundary.text is None else from_text(column, boundary.text)
+    return sql("SELECT $PARTITION.{function}({value}) AS n", function=Identifier(function), value=inlined(value)).render()
 
 
 def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import re
 
+from typing import Any, cast
+
 import pyarrow as pa
 
 from dltsync_core.errors import UnsupportedColumn
 from dltsync_core.tsql.fragments import Identifier, Sql, TypeName, sql
 from dltsync_core.tsql.warehouse.tables import TargetColumn
-from dltsync_core.typemap.mapping import SQL_TYPE_KEY, ColumnMapping
+from dltsync_core.typemap.mapping import COLLATION_KEY, SQL_TYPE_KEY, ColumnMapping
 
 LONGEST_NVARCHAR = 4000
 LONGEST_VARBINARY = 8000
 TEXT_ON_THE_WAY = "varchar(40)"
 """Of a date or time that the lake holds as text, in the table that rows are copied into before the server converts them."""
-
-COLLATION_KEY = b"dltsync.collation"
-"""Key of the Arrow field metadata that holds a text column's collation at the source."""
 
 _DECLARED = re.compile(r"([a-z0-9_]+)(?:\((max|\d+)(?:,\d+)?\))?", re.IGNORECASE)
 _DATETIMES = frozenset({"date", "time", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
@@ -38,7 +37,7 @@ def sqlserver_type(mapping: ColumnMapping) -> str:
     return type_of(mapping.field)
 
 
-def target_column(field: pa.Field) -> TargetColumn:
+def target_column(field: pa.Field[Any]) -> TargetColumn:
     """The column for a field of a load: its type, whether it admits NULL, and for text the source's collation."""
     declared = type_of(field)
     collation = (field.metadata or {}).get(COLLATION_KEY)
@@ -46,7 +45,7 @@ def target_column(field: pa.Field) -> TargetColumn:
     return TargetColumn(field.name, declared, field.nullable, collation.decode() if collation and has_collation else None)
 
 
-def type_of(field: pa.Field) -> str:
+def type_of(field: pa.Field[Any]) -> str:
     """The declared type for a field, from the source's declared type and the form in the lake; from the form alone where a file says
     nothing of its source. Raises UnsupportedColumn for a form that no source column has."""
     declared = (field.metadata or {}).get(SQL_TYPE_KEY)
@@ -70,7 +69,7 @@ def type_of(field: pa.Field) -> str:
     return f"nvarchar({LONGEST_NVARCHAR})" if name == "hierarchyid" else "nvarchar(max)"
 
 
-def is_converted(column: pa.Field, declared: str) -> bool:
+def is_converted(column: pa.Field[Any], declared: str) -> bool:
     """Whether the server converts the values: dates and times that the lake holds as text, which no bulk copy takes."""
     is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     return is_text and _base(declared) in _DATETIMES
@@ -87,15 +86,15 @@ def conversion(name: str, declared: str) -> Sql:
     return sql("CONVERT({type}, {c}, 121)", c=column, type=exact)
 
 
-def bulk_type(column: pa.Field, declared: str) -> pa.DataType:
+def bulk_type(column: pa.Field[Any], declared: str) -> pa.DataType:
     """The Arrow type in which the values are sent to a column of that type, which may be wider than the field's."""
-    base = _base(declared)
+    base, own = _base(declared), cast("pa.DataType", column.type)
     if pa.types.is_integer(column.type):
-        return {"tinyint": pa.int16(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}.get(base, column.type)
+        return {"tinyint": pa.int16(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}.get(base, own)
     if pa.types.is_decimal(column.type) and base in {"decimal", "numeric"}:
         digits, scale = (int(part) for part in declared[declared.index("(") + 1 : -1].split(","))
         return pa.decimal128(digits, scale)
-    return column.type
+    return own
 
 
 def holds(held: str, wanted: str) -> bool:
@@ -143,7 +142,7 @@ def _bytes_of(name: str, size: str | None) -> str:
     return "varbinary(max)"
 
 
-def _from_arrow(field: pa.Field) -> str:
+def _from_arrow(field: pa.Field[Any]) -> str:
     kinds, form = pa.types, field.type
     if kinds.is_boolean(form):
         return "bit"

@@ -19,7 +19,7 @@ from dltsync_core.catalog.targets import (
 )
 from dltsync_core.identity import dotted
 
-_FABRIC_SQL = 12
+FABRIC_SQL = 12
 _TEMPORAL = {1: "the history table of a temporal table", 2: "a temporal table with system versioning"}
 
 
@@ -59,7 +59,7 @@ def truncate_blockers(target: TargetFacts, engine_edition: int) -> tuple[Blocker
 
 
 def _engine(engine_edition: int) -> Iterator[Blocker]:
-    if engine_edition == _FABRIC_SQL:
+    if engine_edition == FABRIC_SQL:
         yield Blocker(
             "engine",
             None,

@@ -64,7 +64,7 @@ def _condition(span: PartitionSpan) -> Sql | None:
 
 
 MONTHS: list[str | None] = ["2024-01-01", "2024-02-01"]
-WRITE = markers.write_marker(MARKERS, "a" * 64, ROW, ["b" * 64], counted=False)
+WRITE = markers.write_marker(MARKERS, "a" * 64, ROW, gone=["b" * 64], void=["c" * 64, "d" * 64])
 GUARD = markers.refuse_late_writer(MARKERS, "a" * 64, 7)
 
 CASES: dict[str, Callable[[], Statement]] = {
@@ -118,6 +118,7 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "create_partition_scheme": lambda: tables.create_partition_scheme("ps]x", "pf]x", "PRIMARY"),
     "next_used": lambda: tables.set_next_used("ps]x", "PRIMARY"),
+    "partition_number": lambda: tables.partition_number("pf]x", DAY, Boundary("2024-03-01")),
     "split_range": lambda: tables.split_range("pf]x", DAY, Boundary("2024-03-01")),
     "copy_rows_with_conversions": lambda: publish.copy_rows(
         IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT
@@ -125,7 +126,7 @@ CASES: dict[str, Callable[[], Statement]] = {
     "lock_session": lambda: locks.take_session_lock("dltsync:ab", 600_000),
     "lock_release": lambda: locks.release_session_lock("dltsync:ab"),
     "markers_create": lambda: markers.create_markers(MARKERS),
-    "markers_select": lambda: markers.select_markers(MARKERS, "nightly", ("sales", "orders")),
+    "markers_select": lambda: markers.select_markers(MARKERS, ("sales", "orders")),
     "markers_delete": lambda: markers.delete_markers(MARKERS, ("sales", "orders")),
     "publish_switch_middle_right": lambda: _batch(
         GUARD, WRITE, publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 1))
@@ -155,6 +156,14 @@ CASES: dict[str, Callable[[], Statement]] = {
     "publish_replace_range_without_row_versions": lambda: _batch(
         publish.replace_range(TARGET, _condition(_span(MONTHS, 0)), COPY, exclusive=True)
     ),
+    "publish_replace_range_from_shared_staging": lambda: _batch(
+        publish.replace_range(
+            TARGET,
+            _condition(_span(MONTHS, 1)),
+            RowCopy(IN, ("id", "day"), 5, condition=_condition(_span(MONTHS, 1))),
+            exclusive=False,
+        )
+    ),
     "publish_replace_all_with_identity": lambda: _batch(
         publish.replace_range(TARGET, None, RowCopy(IN, ("id",), 1, with_identity=True), exclusive=False)
     ),
@@ -163,7 +172,7 @@ CASES: dict[str, Callable[[], Statement]] = {
     "publish_merge": lambda: _batch(
         publish.merge_rows(TARGET, COPY, [NUMBER, CODE]),
         publish.count_into_rows(TARGET),
-        markers.write_marker(MARKERS, "a" * 64, ROW, [], counted=True),
+        markers.write_marker(MARKERS, "a" * 64, ROW, counted=True),
     ),
     "publish_merge_of_keys_alone": lambda: _batch(
         publish.merge_rows(TARGET, RowCopy(IN, ("id", "long"), 2, with_identity=True), [NUMBER, LONG])
