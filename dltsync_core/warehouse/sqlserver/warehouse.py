@@ -183,14 +183,14 @@ class SqlServerWarehouse:
             if not 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= _LONGEST_NAME:
                 raise ConfigError(f"{name!r} cannot be a name in SQL Server: it has 1 to {_LONGEST_NAME} characters")
         seen: dict[str, str] = {}
-        for field in schema:
+        for name, field in zip(schema.names, schema, strict=True):
             type_of(field)
-            other = seen.setdefault(field.name.casefold(), field.name)
-            if other is not field.name:
+            other = seen.setdefault(name.casefold(), name)
+            if other is not name:
                 raise UnsupportedColumn(
-                    f"{dotted(*target)}: the columns {other!r} and {field.name!r} differ in upper and lower case only",
-                    remedy=f"add one of them to exclude_columns, for instance {field.name!r}",
-                    column=field.name,
+                    f"{dotted(*target)}: the columns {other!r} and {name!r} differ in upper and lower case only",
+                    remedy=f"add one of them to exclude_columns, for instance {name!r}",
+                    column=name,
                 )
 
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
