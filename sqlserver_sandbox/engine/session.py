@@ -15,6 +15,7 @@ from sqlserver_sandbox.engine.procedures import describe
 from sqlserver_sandbox.engine.procedures.registry import call
 from sqlserver_sandbox.engine.statements import bulk_insert
 from sqlserver_sandbox.engine.statements.registry import STATEMENTS
+from sqlserver_sandbox.engine.store.locks import SESSION
 from sqlserver_sandbox.engine.store.transaction import ISOLATION_LEVELS
 from sqlserver_sandbox.model import (
     BulkTarget,
@@ -129,5 +130,6 @@ class DuckDbSession:
             self._closed = True
         for _ in self.state.transaction.abandon():
             pass
+        self.state.store.locks.release(self.spid, SESSION)
         self._on_close(self)
         self.state.connection.close()

@@ -10,19 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlType
+from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey, check_from_json, foreign_key_from_json
+from sqlserver_sandbox.tsql.features import PLAIN_COLUMN, PLAIN_TABLE, ColumnFeatures, TableFeatures
 
 PRIMARY_FILEGROUP = 1
 """data_space_id of [PRIMARY], the only filegroup there is."""
-
-
-@dataclass(frozen=True)
-class Default:
-    """A DEFAULT constraint: its text as written (re-bound for each INSERT)."""
-
-    object_id: int
-    name: str
-    text: str
-    is_system_named: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +27,7 @@ class TableColumn:
     default: Default | None = None
     is_rowguidcol: bool = False
     is_sysname: bool = False
+    features: ColumnFeatures = PLAIN_COLUMN
 
     @property
     def physical(self) -> str:
@@ -63,6 +56,17 @@ class Index:
     key_object_id: int = 0
     is_system_named: bool = False
     data_space_id: int = PRIMARY_FILEGROUP
+    columnstore: bool = False
+    filter_text: str | None = None
+    """The WHERE of a filtered index, as the catalogue shows it."""
+    is_disabled: bool = False
+    compression: str = "NONE"
+    partition_compression: tuple[tuple[int, str], ...] = ()
+    """(partition number, compression) of partitions whose compression is not `compression`."""
+
+    def compression_of(self, partition: int) -> str:
+        """Of one partition; of partition 1 where the index is not partitioned."""
+        return dict(self.partition_compression).get(partition, self.compression)
 
     @property
     def key_columns(self) -> tuple[IndexColumn, ...]:
@@ -79,6 +83,9 @@ class Table:
     created: str
     modified: str
     max_column_id: int = 0
+    checks: tuple[Check, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    features: TableFeatures = PLAIN_TABLE
 
     @property
     def physical(self) -> str:
@@ -90,6 +97,10 @@ class Table:
 
     def column_by_id(self, column_id: int) -> TableColumn:
         return next(c for c in self.columns if c.column_id == column_id)
+
+    @property
+    def constraints(self) -> tuple[Check | ForeignKey, ...]:
+        return (*self.checks, *self.foreign_keys)
 
     @property
     def base(self) -> Index:
@@ -162,6 +173,9 @@ class Database:
             return None
         return next((t for t in self.tables if t.schema_id == found.schema_id and t.name.lower() == name.lower()), None)
 
+    def table_by_id(self, object_id: int) -> Table | None:
+        return next((t for t in self.tables if t.object_id == object_id), None)
+
     def function(self, name: str) -> PartitionFunction | None:
         return next((f for f in self.functions if f.name.lower() == name.lower()), None)
 
@@ -173,6 +187,11 @@ class Database:
 
     def scheme_by_id(self, data_space_id: int) -> PartitionScheme | None:
         return next((s for s in self.schemes if s.data_space_id == data_space_id), None)
+
+    def function_of(self, data_space_id: int) -> PartitionFunction | None:
+        """The partition function of a data space, None for a filegroup."""
+        scheme = self.scheme_by_id(data_space_id)
+        return self.function_by_id(scheme.function_id) if scheme else None
 
     def scheme_of(self, table: Table) -> PartitionScheme | None:
         return self.scheme_by_id(table.base.data_space_id)
@@ -214,11 +233,27 @@ def from_json(text: str) -> Database:
 
 def _table(raw: dict[str, Any]) -> Table:
     columns = tuple(_column(c) for c in raw["columns"])
-    indexes = tuple(Index(**{**i, "columns": tuple(IndexColumn(**c) for c in i["columns"])}) for i in raw["indexes"])
-    return Table(**{**raw, "columns": columns, "indexes": indexes})
+    return Table(
+        **{
+            **raw,
+            "columns": columns,
+            "indexes": tuple(_index(i) for i in raw["indexes"]),
+            "checks": tuple(check_from_json(c) for c in raw.get("checks", ())),
+            "foreign_keys": tuple(foreign_key_from_json(f) for f in raw.get("foreign_keys", ())),
+            "features": TableFeatures(**raw.get("features", {})),
+        }
+    )
+
+
+def _index(raw: dict[str, Any]) -> Index:
+    exceptions = tuple((number, kind) for number, kind in raw.get("partition_compression", ()))
+    columns = tuple(IndexColumn(**c) for c in raw["columns"])
+    return Index(**{**raw, "columns": columns, "partition_compression": exceptions})
 
 
 def _column(raw: dict[str, Any]) -> TableColumn:
     default = Default(**raw["default"]) if raw["default"] else None
     identity = (raw["identity"][0], raw["identity"][1]) if raw["identity"] else None
-    return TableColumn(**{**raw, "type": SqlType(**raw["type"]), "default": default, "identity": identity})
+    features = ColumnFeatures(**raw.get("features", {}))
+    declared = SqlType(**raw["type"])
+    return TableColumn(**{**raw, "type": declared, "default": default, "identity": identity, "features": features})

@@ -12,7 +12,7 @@ from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.context import VariableValue
 from sqlserver_sandbox.tsql.bind.sources import resolve_table
 from sqlserver_sandbox.tsql.parse import parse_batch
-from sqlserver_sandbox.tsql.parse.batch import parse_declarations
+from sqlserver_sandbox.tsql.parse.parts import parse_declarations
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import resolve
 

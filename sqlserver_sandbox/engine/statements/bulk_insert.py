@@ -7,6 +7,8 @@ from itertools import chain
 
 import pyarrow as pa
 
+from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save
+from sqlserver_sandbox.engine.definitions.constraints import has_trusted, untrusted
 from sqlserver_sandbox.engine.execution.errors import ends_transaction
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
@@ -96,29 +98,39 @@ def _undo(transaction: TransactionState) -> None:
 
 
 def _insert(execution: Execution, target: BulkTarget, source: _Source) -> int:
-    database, table = lock_for_writing(execution, s.ObjectName((target.schema, target.table)))
+    name = s.ObjectName((target.schema, target.table))
+    checked = "check_constraints" in target.options
+    if not checked and has_trusted(resolve_table(execution.context, name)[1]):
+        # What is not checked is not trusted from here on: the catalogue changes too, and its lock comes first.
+        change_catalogue(execution, name)
+        execution.refresh()
+    database, table = lock_for_writing(execution, name)
     columns = []
     for sent in target.columns:
         column = table.column(sent.name)
         if column is None:
             raise SqlError(207, f"Invalid column name '{sent.name}'.")
         columns.append(column)
-    keep_identity = "keep_identity" in target.options
     reader = pa.RecordBatchReader.from_batches(source.schema, chain(source))
     execution.connection.register("bulk_rows", reader)
     try:
         kept = [
             (Bound(f"i.b{n}", sent.type, True, label="implicit"), column)
             for n, (sent, column) in enumerate(zip(target.columns, columns, strict=True), 1)
-            if column.type.name != "rowversion" and (column.identity is None or keep_identity)
+            if column.type.name != "rowversion"
         ]
         incoming = IncomingRows(
             "SELECT * FROM bulk_rows",
             tuple(b for b, _ in kept),
             tuple(c for _, c in kept),
-            keep_identity and any(c.identity for _, c in kept),
+            # A client that wants new identity values leaves the column out of INSERT BULK.
+            any(c.identity for _, c in kept),
             null_means_default="keep_nulls" not in target.options,
+            check_constraints=checked,
         )
-        return insert_rows(execution, database, table, incoming)
+        count = insert_rows(execution, database, table, incoming)
+        if not checked and has_trusted(table):
+            save(execution, database.with_table(untrusted(table)))
+        return count
     finally:
         execution.connection.unregister("bulk_rows")

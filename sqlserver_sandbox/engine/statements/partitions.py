@@ -10,15 +10,14 @@ from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, sav
 from sqlserver_sandbox.engine.definitions.data_spaces import check_filegroup
 from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.store.locks import MODIFY
 from sqlserver_sandbox.engine.store.store import now_text
 from sqlserver_sandbox.model import MAX, Info, Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.catalogue import Database, PartitionFunction, PartitionScheme
 from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.types import LOB, describe, resolve
+from sqlserver_sandbox.tsql.types import LOB, MAX_PARTITIONS, describe, resolve
 from sqlserver_sandbox.tsql.values.storage import decode_value, encode_value
-
-MAX_PARTITIONS = 15_000
 
 
 def create_function(execution: Execution, node: s.CreatePartitionFunction) -> Iterator[Outcome]:
@@ -131,7 +130,7 @@ def alter_function(execution: Execution, node: s.AlterPartitionFunction) -> Iter
     used = tuple(replace(x, next_used=False) if node.split and x in schemes else x for x in database.schemes)
     for table in database.tables:
         if any(i.data_space_id in {x.data_space_id for x in schemes} for i in table.indexes):
-            execution.transaction.write(database, table.object_id, table.name)
+            execution.transaction.write(database, table.object_id, table.name, MODIFY)
     save(execution, replace(database, functions=functions, schemes=used))
     yield RowsAffected(None, DDL)
 

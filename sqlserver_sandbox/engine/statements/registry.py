@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlserver_sandbox.engine.execution.execution import StatementKind, always
 from sqlserver_sandbox.engine.statements import (
     bulk_insert,
+    constraints,
     databases,
     delete,
     execute,
@@ -16,6 +17,7 @@ from sqlserver_sandbox.engine.statements import (
     partitions,
     schemas,
     select,
+    switch,
     tables,
     transactions,
     truncate,
@@ -37,6 +39,11 @@ STATEMENTS: dict[type, StatementKind] = {
     s.DropTable: StatementKind(tables.drop_table, "definition", always),
     s.AlterTableAdd: StatementKind(tables.alter_add, "definition", always),
     s.AlterTableDrop: StatementKind(tables.alter_drop, "definition", always),
+    s.AlterTableSwitch: StatementKind(switch.run_switch, "definition", always),
+    s.AlterTableCheck: StatementKind(constraints.alter_check, "definition", always),
+    s.AlterTableRebuild: StatementKind(indexes.rebuild_table, "definition", always),
+    s.AlterIndex: StatementKind(indexes.alter_index, "definition", always),
+    s.UpdateStatistics: StatementKind(indexes.update_statistics, "other"),
     s.CreateIndex: StatementKind(indexes.create_index, "definition", always),
     s.DropIndex: StatementKind(indexes.drop_index, "definition", always),
     s.CreatePartitionFunction: StatementKind(partitions.create_function, "definition", always),
@@ -54,6 +61,8 @@ STATEMENTS: dict[type, StatementKind] = {
     s.SetOption: StatementKind(options.set_option, "set"),
     s.SetIsolation: StatementKind(options.set_isolation, "set"),
     s.Transaction: StatementKind(transactions.run_transaction, "begin"),
+    s.SetIdentityInsert: StatementKind(options.set_identity_insert, "set"),
+    s.SaveTransaction: StatementKind(transactions.save_transaction, "other"),
     # the flow of a batch
     s.Declare: StatementKind(variables.declare, "other"),
     s.SetVariable: StatementKind(variables.assign, "other"),
@@ -61,6 +70,7 @@ STATEMENTS: dict[type, StatementKind] = {
     s.Throw: StatementKind(messages.throw, "other"),
     s.Raiserror: StatementKind(messages.raiserror, "other"),
     s.If: StatementKind(flow.run_if, "other", runs_others=True),
+    s.TryCatch: StatementKind(flow.run_try, "other", runs_others=True),
     s.Execute: StatementKind(execute.run_procedure, "procedure", runs_others=True),
     s.ExecuteText: StatementKind(execute.run_text, "other", runs_others=True),
 }

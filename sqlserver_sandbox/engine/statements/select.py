@@ -66,12 +66,12 @@ def _counted(
 
 def _assign(execution: Execution, bound: BoundQuery) -> None:
     """SELECT @a = …: the last row's values, or none at all."""
-    connection = execution.reading_connection()
     columns = columns_of(bound.columns)
     count, last = 0, None
-    for batch in connection.stream(bound.sql, columns):
-        count += batch.num_rows
-        last = batch if batch.num_rows else last
+    with execution.reading() as connection:
+        for batch in connection.stream(bound.sql, columns):
+            count += batch.num_rows
+            last = batch if batch.num_rows else last
     execution.session.rowcount = count
     if last is None:
         return

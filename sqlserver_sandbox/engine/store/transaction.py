@@ -9,11 +9,12 @@ rows change; an error inside DuckDB after that costs the whole transaction, as X
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict
-from sqlserver_sandbox.engine.store.locks import Key
+from sqlserver_sandbox.engine.store.locks import CHANGES, STATEMENT, TRANSACTION, WRITE, Key
+from sqlserver_sandbox.engine.store.savepoints import Savepoints
 from sqlserver_sandbox.engine.store.store import Store, now_text
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
 from sqlserver_sandbox.tsql.catalogue import Database
@@ -37,9 +38,13 @@ class TransactionState:
         self._written: set[Key] = set()
         self._written_since: dict[int, str] = {}
         self._pinned = False
+        self._savepoints = Savepoints(connection)
+        self._name = ""
         self.count = 0
         self.doomed = False
-        """A run-time error lost the transaction in the middle of a result: only ROLLBACK is left (XACT_STATE() is -1)."""
+        """Only ROLLBACK is left (XACT_STATE() is -1)."""
+        self._lost = False
+        """A run-time error in the middle of a result doomed it: no other statement runs."""
         self.isolation = READ_COMMITTED
         self.lock_timeout = -1
 
@@ -58,9 +63,10 @@ class TransactionState:
         return tuple(sorted(self._written_since.copy().items()))
 
     # ---- explicit transactions ------------------------------------------------------------------------------------
-    def begin(self) -> Iterator[Outcome]:
+    def begin(self, name: str = "") -> Iterator[Outcome]:
         self.count += 1
         if self.count == 1:
+            self._name = name
             self._descriptor += 1
             yield TransactionChange("begin", self._descriptor)
 
@@ -74,27 +80,50 @@ class TransactionState:
         try:
             self._end(commit=True)
         except SqlError:
-            self.count = 0
+            self._close()
             yield TransactionChange("rollback", self._descriptor)
             raise
-        self.count = 0
+        self._close()
         yield TransactionChange("commit", self._descriptor)
 
-    def rollback(self) -> Iterator[Outcome]:
+    def rollback(self, name: str = "") -> Iterator[Outcome]:
+        """The whole transaction, or back to the savepoint `name`. Raises 3903, 3931, 6401."""
         if self.count == 0:
             raise SqlError(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.")
+        if name and (self._savepoints.has(name) or name.lower() != self._name.lower()):
+            if self.doomed:
+                raise SqlError(
+                    3931,
+                    "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire"
+                    " transaction.",
+                )
+            self._savepoints.rollback_to(name)
+            return
         yield from self.abandon()
+
+    def save(self, name: str) -> None:
+        """SAVE TRANSACTION. Raises 628 without a transaction."""
+        if self.count == 0:
+            raise SqlError(628, "Cannot issue SAVE TRANSACTION when there is no active transaction.", state=0)
+        self._savepoints.save(name)
 
     def abandon(self) -> Iterator[Outcome]:
         """Roll back whatever is open."""
         self._end(commit=False)
         if self.count:
-            self.count = 0
+            self._close()
             yield TransactionChange("rollback", self._descriptor)
 
-    def check_alive(self) -> None:
-        """3930 after an error that lost the transaction."""
-        if self.doomed:
+    def _close(self) -> None:
+        """The explicit transaction is over, however it ended."""
+        self.count = 0
+        self.doomed = self._lost = False
+        self._savepoints = Savepoints(self._connection)
+        self._store.locks.release(self._spid, CHANGES, STATEMENT, TRANSACTION)
+
+    def check_alive(self, *, reads: bool = False) -> None:
+        """3930 when only ROLLBACK is left. In a CATCH block a statement that only `reads` runs all the same."""
+        if self.doomed and (self._lost or not reads):
             raise SqlError(
                 3930,
                 "The current transaction cannot be committed and cannot support"
@@ -107,10 +136,15 @@ class TransactionState:
         if spare and self.count and self._open and not self._connection.is_broken():
             return
         if self.count and not self.can_lose_nothing:
-            self._end(commit=False)
-            self.doomed = True
+            self.condemn()
+            self._lost = True
         else:
             self._end(commit=False)
+
+    def condemn(self) -> None:
+        """Only ROLLBACK is left: the changes are undone, and the locks are held until it comes."""
+        self.doomed = True
+        self._end(commit=False)
 
     # ---- statements -----------------------------------------------------------------------------------------------
     def touch(self, database_id: int) -> Database:
@@ -131,8 +165,12 @@ class TransactionState:
             self._end(commit=not failed)
         elif not self._written and not self._pinned:
             self._end(commit=False)
-        elif failed and self._connection.is_broken():
+        elif failed and self.is_broken():
             yield from self.abandon()
+
+    def is_broken(self) -> bool:
+        """Whether DuckDB has given the open transaction up."""
+        return self._open and self._connection.is_broken()
 
     @property
     def can_lose_nothing(self) -> bool:
@@ -172,29 +210,37 @@ class TransactionState:
             )
         return True
 
-    def write(self, database: Database, object_id: int, name: str) -> Database:
-        """Take the writer's lock on a table and make the snapshot fit for writing it. Returns the catalogue then in force."""
-        key = (database.database_id, object_id)
-        if (
-            self._store.locks.acquire(self._spid, key, self.lock_timeout)
-            and not self._written
-            and not self._pinned
-            and self._open
-        ):
+    def write(self, database: Database, object_id: int, name: str, mode: str = WRITE) -> Database:
+        """Lock a table for writing, or with `mode` for DDL, and make the snapshot fit for that.
+
+        Returns the catalogue then in force.
+        """
+        return self.write_all(database, ((object_id, name),), mode)
+
+    def write_all(self, database: Database, tables: Sequence[tuple[int, str]], mode: str = WRITE) -> Database:
+        """As `write`, for (object id, name) of several tables of one database: all locks come before the snapshot."""
+        self.check_alive()
+        keys = {(database.database_id, object_id): name for object_id, name in tables}
+        locks = self._store.locks
+        taken = [locks.acquire(self._spid, key, self.lock_timeout, mode=mode) for key in keys]
+        if any(taken) and not self._written and not self._pinned and self._open:
             # Whoever held the lock before may have committed: look again from here.
             self._connection.run("ROLLBACK")
             self._open = False
             self._snapshots.clear()
         current = self.touch(database.database_id)
-        if self.stale({key}):
-            if self.isolation == SNAPSHOT:
-                raise snapshot_conflict(name, database.name)
-            raise refused(
-                f"writing '{name}' in a READ COMMITTED transaction that wrote other"
-                " tables before another session changed it; commit first"
-            )
-        self._written.add(key)
-        self._written_since.setdefault(key[0], now_text())
+        for key, name in keys.items():
+            if self.stale({key}):
+                if self.isolation == SNAPSHOT:
+                    raise snapshot_conflict(name, database.name)
+                raise refused(
+                    f"writing '{name}' in a READ COMMITTED transaction that wrote other"
+                    " tables before another session changed it; commit first"
+                )
+        for key in keys:
+            self._savepoints.before_write(current, key[1])
+            self._written.add(key)
+            self._written_since.setdefault(key[0], now_text())
         return current
 
     # ---- settings -------------------------------------------------------------------------------------------------
@@ -236,17 +282,18 @@ class TransactionState:
         finally:
             self._open = False
             self._pinned = False
-            self.doomed = False
             self._written.clear()
             self._written_since.clear()
             self._snapshots.clear()
             self._store.counters.end_rowversions(self._spid)
-            self._store.locks.release(self._spid)
+            if not self.doomed:
+                self._store.locks.release(self._spid, CHANGES, STATEMENT)
 
     def _finish(self, *, commit: bool) -> None:
         if not commit:
             self._connection.run("ROLLBACK")
             return
+        self._savepoints.clear()
         with self._store.commit_mutex:
             self._connection.run("COMMIT")
             self._store.publish(self._written)

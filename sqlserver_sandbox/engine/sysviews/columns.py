@@ -36,10 +36,12 @@ _COLUMN = (
 
 def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
     """A row of sys.columns."""
-    declared = column.type
+    declared, features = column.type, column.features
     number = SYSTEM_TYPE_ID[declared.name]
     length, precision, scale = catalogue_sizes(declared)
-    padded = declared.name in STRINGS or declared.name in BINARIES
+    padded = (declared.name in STRINGS or declared.name in BINARIES) and features.ansi_padded
+    encrypted = features.encryption_type or None
+    words = {None: None, 1: "DETERMINISTIC", 2: "RANDOMIZED"}[encrypted]
     return (
         object_id,
         column.name,
@@ -55,26 +57,26 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
         column.is_rowguidcol,
         column.identity is not None,
         False,
+        features.filestream,
         False,
         False,
         False,
         False,
         False,
-        False,
-        0,
+        features.xml_collection_id,
         column.default.object_id if column.default else 0,
-        0,
-        False,
-        False,
+        features.rule_object_id,
+        features.sparse,
+        features.column_set,
         0,
         "NOT_APPLICABLE",
-        None,
-        None,
+        encrypted,
+        words,
         None,
         None,
         None,
         False,
-        False,
+        features.masked,
         None,
         None,
         False,

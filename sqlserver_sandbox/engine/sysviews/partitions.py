@@ -8,6 +8,7 @@ from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Index, Table
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_sizes
 
 _PAGE_BYTES = 8060
+_COMPRESSIONS = ("NONE", "ROW", "PAGE", "COLUMNSTORE", "COLUMNSTORE_ARCHIVE")
 
 
 def _functions(source: Source) -> list[tuple[object, ...]]:
@@ -68,7 +69,19 @@ def _counted(source: Source) -> list[tuple[Table, Index, int, int]]:
 
 def _partitions(source: Source) -> list[tuple[object, ...]]:
     return [
-        (partition_id(t, i, n), t.object_id, i.index_id, n, partition_id(t, i, n), rows, 0, 0, "NONE", False, "OFF")
+        (
+            partition_id(t, i, n),
+            t.object_id,
+            i.index_id,
+            n,
+            partition_id(t, i, n),
+            rows,
+            0,
+            _COMPRESSIONS.index(i.compression_of(n)),
+            i.compression_of(n),
+            False,
+            "OFF",
+        )
         for t, i, n, rows in _counted(source)
     ]
 

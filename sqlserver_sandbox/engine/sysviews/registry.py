@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlserver_sandbox.engine.sysviews import columns, objects, partitions, server, transactions
+from sqlserver_sandbox.engine.sysviews import columns, constraints, indexes, objects, partitions, server, transactions
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View
 from sqlserver_sandbox.engine.sysviews.facts import Facts
 from sqlserver_sandbox.engine.testing.canned import Canned
@@ -14,7 +14,15 @@ from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.types import duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 
-VIEWS: dict[str, View] = {**server.VIEWS, **objects.VIEWS, **columns.VIEWS, **partitions.VIEWS, **transactions.VIEWS}
+VIEWS: dict[str, View] = {
+    **server.VIEWS,
+    **objects.VIEWS,
+    **constraints.VIEWS,
+    **indexes.VIEWS,
+    **columns.VIEWS,
+    **partitions.VIEWS,
+    **transactions.VIEWS,
+}
 _VARIANT = "VARCHAR"
 
 

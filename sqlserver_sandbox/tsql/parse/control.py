@@ -57,8 +57,9 @@ def parse_set(reader: Reader, line: int) -> list[s.Statement]:
         return [_set_variable(reader, line)]
     if reader.accept_words("TRANSACTION", "ISOLATION", "LEVEL"):
         return [s.SetIsolation(_isolation(reader), line)]
-    if reader.at_word("IDENTITY_INSERT"):
-        raise refused("SET IDENTITY_INSERT", line=line)
+    if reader.accept_word("IDENTITY_INSERT"):
+        table = reader.object_name()
+        return [s.SetIdentityInsert(table, reader.expect_word("ON", "OFF") == "ON", line)]
     if reader.at_word("STATISTICS"):
         raise refused("SET STATISTICS", line=line)
     option = reader.next().value.upper()
@@ -127,6 +128,14 @@ def parse_transaction(reader: Reader, action: str, line: int) -> s.Statement:
     return s.Transaction(action, name, line)
 
 
+def parse_save(reader: Reader, line: int) -> s.Statement:
+    """After SAVE."""
+    reader.expect_word("TRAN", "TRANSACTION")
+    if reader.token.kind == "variable":
+        raise refused("savepoint names in variables", line=line)
+    return s.SaveTransaction(reader.identifier(), line)
+
+
 def parse_declare(reader: Reader, line: int) -> list[s.Statement]:
     declared: list[s.Statement] = []
     while True:
@@ -144,7 +153,7 @@ def parse_declare(reader: Reader, line: int) -> list[s.Statement]:
 
 
 def parse_throw(reader: Reader, line: int) -> s.Statement:
-    if reader.token.kind == "end" or reader.at_op(";"):
+    if reader.token.kind == "end" or reader.at_op(";") or reader.at_word("END"):
         return s.Throw(None, None, None, line)
     number = expressions.parse_expression(reader)
     reader.expect_op(",")

@@ -77,8 +77,6 @@ def parse_update(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
     reader.expect_word("UPDATE")
     if reader.at_word("TOP"):
         raise refused("UPDATE TOP", line=line)
-    if reader.at_word("STATISTICS"):
-        raise refused("UPDATE STATISTICS", line=line)
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
         sources.parse_hints(reader)
@@ -143,7 +141,7 @@ _BULK_OPTIONS = (
     "KEEPIDENTITY",
     "KEEPNULLS",
 )
-"""All are honoured: there are no CHECK constraints or triggers, and writers lock whole tables."""
+"""All are honoured: there are no triggers, and writers lock whole tables."""
 _BULK_NUMBERS = ("ROWS_PER_BATCH", "KILOBYTES_PER_BATCH")
 """Estimates for the server's planner; they have no effect on the rows."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlserver_sandbox.tsql.syntax.queries import Expression, ObjectName, TypeSpec
+from sqlserver_sandbox.tsql.syntax.queries import Condition, Expression, ObjectName, TypeSpec
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class KeySpec:
     unique: bool = True
     included: tuple[str, ...] = ()
     space: Space | None = None
+    columnstore: bool = False
+    filter: Condition | None = None
+    compression: tuple[Compression, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,48 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Compression:
+    """DATA_COMPRESSION = kind, of all partitions or of the ranges of partitions named."""
+
+    kind: str  # "NONE" | "ROW" | "PAGE" | "COLUMNSTORE" | "COLUMNSTORE_ARCHIVE"
+    partitions: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A CHECK constraint. `column` is the column it was written at, '' for one of the table."""
+
+    name: str | None
+    condition: Condition
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class ForeignKeySpec:
+    """A FOREIGN KEY constraint. Without `referenced_columns` it references the primary key."""
+
+    name: str | None
+    columns: tuple[str, ...]
+    referenced: ObjectName
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """What stands between the parentheses of CREATE TABLE, or after ALTER TABLE ADD."""
+
+    columns: tuple[ColumnSpec, ...] = ()
+    keys: tuple[KeySpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    foreign_keys: tuple[ForeignKeySpec, ...] = ()
+
+
+@dataclass(frozen=True)
 class CreateTable:
     name: ObjectName
-    columns: tuple[ColumnSpec, ...]
-    keys: tuple[KeySpec, ...]
+    parts: TableParts
     space: Space | None = None
+    compression: tuple[Compression, ...] = ()
     line: int = 1
 
 
@@ -60,9 +100,11 @@ class DropTable:
 
 @dataclass(frozen=True)
 class AlterTableAdd:
+    """`check_rows` is False for WITH NOCHECK: rows that are there already are not looked at, and the constraint is untrusted."""
+
     name: ObjectName
-    columns: tuple[ColumnSpec, ...]
-    keys: tuple[KeySpec, ...]
+    parts: TableParts
+    check_rows: bool = True
     line: int = 1
 
 
