@@ -75,7 +75,7 @@ class TableTranslator:
             code_version=code_version(table),
             metadata={
                 **base.metadata,
-                "dagster/table_name": dotted(config.destination.path.stem, schema, name),
+                "dagster/table_name": dotted(config.destination.database_name, schema, name),
                 "dagster/storage_kind": config.destination.type,
                 "dltsync/kind": table.kind,
                 "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),

@@ -123,6 +123,16 @@ class DestinationConfig(SqlServerWarehouseSettings):
     lock_timeout_seconds: float = Field(default=600, gt=0)
     """Seconds to wait while another process has the DuckDB file open, or is loading the same table of a SQL Server."""
 
+    @property
+    def database_name(self) -> str:
+        """The name of the warehouse's database: that of the file without its suffix, or the one on the server."""
+        return self.path.stem if self.connection is None else self.connection.database
+
+    @property
+    def described(self) -> str:
+        """The warehouse as people read it: the file, or server and database."""
+        return str(self.path) if self.connection is None else f"{self.connection.address}/{self.connection.database}"
+
     @field_validator("type", mode="before")
     @classmethod
     def _known_type(cls, value: Any) -> Any:

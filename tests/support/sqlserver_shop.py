@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -73,7 +74,20 @@ def made_database(server: Server, *, snapshot: bool = True) -> Server:
 def dropped(server: Server) -> None:
     """Remove a database that `made_database` made."""
     with closing(replace(server, database="master").connect()) as connection:
-        connection.execute(f"DROP DATABASE {server.database}")
+        drop_database(connection, server.database)
+
+
+def drop_database(connection: pyodbc.Connection, name: str) -> None:
+    """Drop it as soon as nobody is in it: a server notices a little later that a connection was closed."""
+    for last in (*[False] * 100, True):
+        try:
+            connection.execute(f"DROP DATABASE {name}")
+        except pyodbc.ProgrammingError as error:
+            if last or "(3702)" not in str(error):
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 @contextmanager

@@ -34,11 +34,12 @@ class _Locked(Blocked):
 
 @dataclass
 class _Open:
-    """A thread's session. `locks` are the resources it holds, in the order taken."""
+    """A thread's session. `locks` are the resources it holds, in the order taken; `remembered` is what was read once."""
 
     session: ControlSession
     stack: ExitStack
     locks: list[str] = field(default_factory=list)
+    remembered: dict[Any, Any] = field(default_factory=dict)
 
 
 class Sessions:
@@ -65,6 +66,12 @@ class Sessions:
             self._mine.open = None
             with suppress(SyncError):  # nothing depends on how a session ends
                 last.stack.close()
+
+    @property
+    def remembered(self) -> dict[Any, Any]:
+        """What was read in this thread's session, for as long as it is open; empty and of no effect while none is."""
+        held: _Open | None = getattr(self._mine, "open", None)
+        return held.remembered if held is not None else {}
 
     def query(self, statement: Statement, doing: str) -> Sequence[Any]:
         """The rows of a statement, by column name."""

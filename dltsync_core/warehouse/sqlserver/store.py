@@ -81,8 +81,12 @@ class Store:
     def engine(self) -> Engine:
         """What the database allows."""
         with self.sessions.opened() as session:
-            facts = read_database(session)
-        return Engine(facts.engine_edition, facts.read_committed_snapshot)
+            known = self.sessions.remembered
+            if Engine not in known:
+                facts = read_database(session)
+                known[Engine] = Engine(facts.engine_edition, facts.read_committed_snapshot)
+            engine: Engine = known[Engine]
+            return engine
 
     # -- what is there ----------------------------------------------------------------------------------------------
 
@@ -106,13 +110,24 @@ class Store:
         return found
 
     def facts(self, targets: Sequence[Target]) -> dict[Target, TargetFacts]:
-        """Facts of the targets that exist."""
-        names = self.find(targets)
-        if not names:
-            return {}
+        """Facts of the targets that exist. Read once while a session is open: a load and the figures asked for after it belong
+        together. `forget` makes them be read again."""
         with self.sessions.opened() as session:
-            read = read_targets(session, list(names.values()), self.sessions.database.database)
-        return {target: read[name] for target, name in names.items()}
+            known = self.sessions.remembered
+            missing = [target for target in dict.fromkeys(targets) if folded(target) not in known]
+            names = self.find(missing) if missing else {}
+            if names:
+                read = read_targets(session, list(names.values()), self.sessions.database.database)
+                known.update({folded(target): read[name] for target, name in names.items()})
+            return {target: known[folded(target)] for target in targets if folded(target) in known}
+
+    def forget(self, target: Target) -> None:
+        """The table was changed."""
+        self.sessions.remembered.pop(folded(target), None)
+
+    def _again(self, target: Target) -> TargetFacts:
+        self.forget(target)
+        return self.facts([target])[target]
 
     def markers(self, target: Target) -> dict[str, StoredMarker]:
         """All markers of a target by their ids; empty when there is no marker table."""
@@ -185,9 +200,11 @@ class Store:
             found = facts.get(request.target)
             if found is None:
                 self._create(request)
-                found = facts[request.target] = self.facts([request.target])[request.target]
-            if self._evolve(found, request) or self._split_for(found, request):
-                facts[request.target] = self.facts([request.target])[request.target]
+                found = facts[request.target] = self._again(request.target)
+            if self._evolve(found, request):
+                found = facts[request.target] = self._again(request.target)
+            if self._split_for(found, request):
+                facts[request.target] = self._again(request.target)
         return facts
 
     def _evolve(self, found: TargetFacts, request: LoadRequest) -> bool:
@@ -269,7 +286,7 @@ class Store:
                 continue
             if self._is_empty_beyond(found, partitioning, boundary):
                 self._add_boundary(found, partitioning, boundary)
-                found = self.facts([target])[target]
+                found = self._again(target)
                 partitioning = found.table.partitioning or partitioning
                 changed = True
         return changed

@@ -211,6 +211,7 @@ class SqlServerWarehouse:
             name = self._store.find([target]).get(target)
             if name is not None:
                 self._store.run(tables.drop_table(name), f"dropping {name}")
+                self._store.forget(target)
             self._store.run(marker_table.delete_markers(MARKERS, folded(target)), "deleting markers")
 
     def revise_versions(
