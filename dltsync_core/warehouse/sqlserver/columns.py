@@ -83,7 +83,8 @@ def conversion(name: str, declared: str) -> Sql:
         return sql("CAST(LEFT({c}, LEN({c}) - 6) + ' ' + RIGHT({c}, 6) AS {type})", c=column, type=exact)
     if base in {"datetime", "smalldatetime"}:
         return sql("CONVERT({type}, {c}, 126)", c=column, type=exact)
-    return sql("CONVERT({type}, {c}, 121)", c=column, type=exact)
+    # ISO text, which these types read alike in every language.
+    return sql("CAST({c} AS {type})", c=column, type=exact)
 
 
 def bulk_type(column: pa.Field[Any], declared: str) -> pa.DataType:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from dltsync_core.errors import NotWritable, WarehouseError
