@@ -5,16 +5,15 @@ A change makes a new `Database`. The engine keeps it as JSON beside the rows, in
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlType
-from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey, check_from_json, foreign_key_from_json
+from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlType
+from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey
 from sqlserver_sandbox.tsql.features import PLAIN_COLUMN, PLAIN_TABLE, ColumnFeatures, TableFeatures
 
 PRIMARY_FILEGROUP = 1
-"""data_space_id of [PRIMARY], the only filegroup there is."""
+"""data_space_id of [PRIMARY]."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ class Table:
     checks: tuple[Check, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     features: TableFeatures = PLAIN_TABLE
+    lob_space: int = 0
+    """The filegroup of TEXTIMAGE_ON, 0 where none was given."""
 
     @property
     def physical(self) -> str:
@@ -101,6 +102,11 @@ class Table:
     @property
     def constraints(self) -> tuple[Check | ForeignKey, ...]:
         return (*self.checks, *self.foreign_keys)
+
+    @property
+    def has_large_values(self) -> bool:
+        """Whether it has values that SQL Server stores apart from the row: (max), text, ntext, image, xml."""
+        return any(c.type.length == MAX or c.type.name in ("text", "ntext", "image", "xml") for c in self.columns)
 
     @property
     def base(self) -> Index:
@@ -137,10 +143,22 @@ class PartitionFunction:
 
 @dataclass(frozen=True)
 class PartitionScheme:
+    """`filegroups` has that of each partition, in order; it is empty when all lie in [PRIMARY]."""
+
     data_space_id: int
     name: str
     function_id: int
     next_used: bool = False
+    filegroups: tuple[int, ...] = ()
+    next_filegroup: int = PRIMARY_FILEGROUP
+    """That of NEXT USED."""
+
+
+@dataclass(frozen=True)
+class Filegroup:
+    data_space_id: int
+    name: str
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +178,8 @@ class Database:
     tables: tuple[Table, ...] = ()
     functions: tuple[PartitionFunction, ...] = ()
     schemes: tuple[PartitionScheme, ...] = ()
+    filegroups: tuple[Filegroup, ...] = ()
+    """Those beside [PRIMARY]."""
 
     def schema(self, name: str) -> Schema | None:
         return next((s for s in self.schemas if s.name.lower() == name.lower()), None)
@@ -193,6 +213,33 @@ class Database:
         scheme = self.scheme_by_id(data_space_id)
         return self.function_by_id(scheme.function_id) if scheme else None
 
+    def filegroup(self, name: str) -> Filegroup | None:
+        return next((f for f in self.all_filegroups if f.name.lower() == name.lower()), None)
+
+    @property
+    def all_filegroups(self) -> tuple[Filegroup, ...]:
+        return (Filegroup(PRIMARY_FILEGROUP, "PRIMARY"), *self.filegroups)
+
+    @property
+    def read_only_filegroups(self) -> frozenset[int]:
+        return frozenset(f.data_space_id for f in self.filegroups if f.is_read_only)
+
+    def filegroup_name(self, data_space_id: int) -> str:
+        return next(f.name for f in self.all_filegroups if f.data_space_id == data_space_id)
+
+    def filegroup_of(self, data_space_id: int, partition: int) -> int:
+        """The filegroup of a partition of a scheme, or the data space itself when it is a filegroup."""
+        scheme = self.scheme_by_id(data_space_id)
+        if scheme is None:
+            return data_space_id
+        return scheme.filegroups[partition - 1] if scheme.filegroups else PRIMARY_FILEGROUP
+
+    def filegroups_of(self, data_space_id: int) -> frozenset[int]:
+        """All filegroups of a scheme, or the filegroup itself."""
+        function = self.function_of(data_space_id)
+        fanout = function.fanout if function else 1
+        return frozenset(self.filegroup_of(data_space_id, n) for n in range(1, fanout + 1))
+
     def scheme_of(self, table: Table) -> PartitionScheme | None:
         return self.scheme_by_id(table.base.data_space_id)
 
@@ -212,48 +259,3 @@ class Database:
     def alias(self) -> str:
         """The name under which DuckDB has the database's file."""
         return f"db{self.database_id}"
-
-
-# ---- JSON --------------------------------------------------------------------------------------------------------
-def to_json(database: Database) -> str:
-    return json.dumps(asdict(database))
-
-
-def from_json(text: str) -> Database:
-    raw = json.loads(text)
-    raw["schemas"] = tuple(Schema(**s) for s in raw["schemas"])
-    raw["schemes"] = tuple(PartitionScheme(**s) for s in raw["schemes"])
-    raw["functions"] = tuple(
-        PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])})
-        for f in raw["functions"]
-    )
-    raw["tables"] = tuple(_table(t) for t in raw["tables"])
-    return Database(**raw)
-
-
-def _table(raw: dict[str, Any]) -> Table:
-    columns = tuple(_column(c) for c in raw["columns"])
-    return Table(
-        **{
-            **raw,
-            "columns": columns,
-            "indexes": tuple(_index(i) for i in raw["indexes"]),
-            "checks": tuple(check_from_json(c) for c in raw.get("checks", ())),
-            "foreign_keys": tuple(foreign_key_from_json(f) for f in raw.get("foreign_keys", ())),
-            "features": TableFeatures(**raw.get("features", {})),
-        }
-    )
-
-
-def _index(raw: dict[str, Any]) -> Index:
-    exceptions = tuple((number, kind) for number, kind in raw.get("partition_compression", ()))
-    columns = tuple(IndexColumn(**c) for c in raw["columns"])
-    return Index(**{**raw, "columns": columns, "partition_compression": exceptions})
-
-
-def _column(raw: dict[str, Any]) -> TableColumn:
-    default = Default(**raw["default"]) if raw["default"] else None
-    identity = (raw["identity"][0], raw["identity"][1]) if raw["identity"] else None
-    features = ColumnFeatures(**raw.get("features", {}))
-    declared = SqlType(**raw["type"])
-    return TableColumn(**{**raw, "type": declared, "default": default, "identity": identity, "features": features})

@@ -43,6 +43,8 @@ class TableFeatures:
     large_values_out_of_row: bool = False
     lock_escalation: str = "TABLE"
     """'TABLE', 'DISABLE' or 'AUTO'."""
+    denied: str = ""
+    """Permissions that HAS_PERMS_BY_NAME denies, with commas. Without ALTER neither SWITCH nor TRUNCATE finds the table."""
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,7 @@ _FIXED_SIZES = {
     "ntext": (16, 0, 0),
     "image": (16, 0, 0),
     "xml": (-1, 0, 0),
+    "sql_variant": (8016, 0, 0),
 }
 
 

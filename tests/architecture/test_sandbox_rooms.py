@@ -30,6 +30,7 @@ ROOMS = (
     "tsql.constraints",
     "tsql.features",
     "tsql.catalogue",
+    "tsql.catalogue_json",
     "tsql.render",
     "tsql.definition",
     "tsql.values",

@@ -77,7 +77,7 @@ def _check_parents(
 def check_no_children(
     execution: Execution, database: Database, table: Table, gone: str, verb: str, changed: frozenset[int] | None = None
 ) -> None:
-    """547 when a row about to go is referenced. `gone`: a relation with the table's columns; `changed`: the columns that change."""
+    """547 when a row about to go is referenced. `gone` has the table's columns, `changed` are the columns that change."""
     for child in database.tables:
         for key in enabled_foreign_keys(child):
             if key.referenced_object_id != table.object_id:

@@ -56,6 +56,7 @@ STATEMENTS: dict[type, StatementKind] = {
     s.CreateDatabase: StatementKind(databases.create_database, "definition"),
     s.DropDatabase: StatementKind(databases.drop_database, "definition"),
     s.AlterDatabaseSet: StatementKind(databases.alter_database, "definition"),
+    s.AlterDatabaseFilegroup: StatementKind(databases.alter_filegroup, "definition"),
     s.Use: StatementKind(databases.use, "other"),
     # the session
     s.SetOption: StatementKind(options.set_option, "set"),

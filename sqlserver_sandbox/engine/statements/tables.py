@@ -13,7 +13,7 @@ from sqlserver_sandbox.engine.definitions.constraints import (
     with_constraint,
     without_constraint,
 )
-from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column
+from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column, text_space
 from sqlserver_sandbox.engine.definitions.indexes import new_index, table_indexes, with_index
 from sqlserver_sandbox.engine.definitions.names import check_free
 from sqlserver_sandbox.engine.execution.commands import DDL
@@ -68,6 +68,7 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
     table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
     table, database = table_indexes(database, table, node)
     check_partition_column(database, table)
+    table = replace(table, lob_space=text_space(database, table, node.text_space))
     execution.transaction.write(database, object_id, table.name)
     physical = ", ".join(f"{c.physical} {duck_type(c.type)}" for c in table.columns)
     execution.run(f"CREATE TABLE {database.alias}.main.{table.physical} ({physical})")

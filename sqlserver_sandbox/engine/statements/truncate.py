@@ -13,8 +13,9 @@ from sqlserver_sandbox.engine.rows.stage import identity_counter
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
 from sqlserver_sandbox.engine.store.locks import MODIFY
 from sqlserver_sandbox.engine.switching.truncation import check_truncate, partition_ranges
-from sqlserver_sandbox.model import Outcome, RowsAffected
+from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.bind.permissions import denied
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
@@ -23,6 +24,13 @@ def run_truncate(execution: Execution, node: s.TruncateTable) -> Iterator[Outcom
     check_isolation(execution)
     numbers = [(partition_number(execution, a), partition_number(execution, b)) for a, b in node.partitions]
     database, table = lock_for_writing(execution, node.name, MODIFY)
+    if denied(table, "ALTER"):
+        raise SqlError(
+            1088,
+            f'Cannot find the object "{node.name}" because it does not exist or you do not have permissions.',
+            state=7,
+            line=node.line,
+        )
     check_truncate(database, table, by_partition=bool(numbers))
     if numbers:
         conditions = [in_partition(database, table, "t", a, b) for a, b in partition_ranges(database, table, numbers)]

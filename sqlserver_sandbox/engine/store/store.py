@@ -11,7 +11,8 @@ from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.store.counters import Counters
 from sqlserver_sandbox.engine.store.locks import Key, Locks
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.catalogue import Database, from_json, to_json
+from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue_json import from_json, to_json
 
 MASTER = "master"
 

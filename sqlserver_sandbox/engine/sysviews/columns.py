@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.engine.sysviews.all_columns import catalogue_columns
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows
 from sqlserver_sandbox.engine.sysviews.server import SYSNAME_ID
 from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
@@ -18,7 +17,7 @@ from sqlserver_sandbox.tsql.types import (
     catalogue_sizes,
 )
 
-_COLUMN = (
+COLUMN = (
     "object_id int, name name?, column_id int, system_type_id tinyint, user_type_id"
     " int, max_length smallint, precision tinyint, scale tinyint,"
     " collation_name name?, is_nullable bit?, is_ansi_padded bit, is_rowguidcol bit,"
@@ -86,12 +85,8 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
     )
 
 
-def _columns(source: Source) -> list[tuple[object, ...]]:
+def columns(source: Source) -> list[tuple[object, ...]]:
     return [column_row(t.object_id, c) for t in source.database.tables for c in t.columns]
-
-
-def _all_columns(source: Source) -> list[tuple[object, ...]]:
-    return _columns(source) + [column_row(i, c) for i, c in catalogue_columns(source.database)]
 
 
 def _identity_columns(source: Source) -> list[tuple[object, ...]]:
@@ -181,13 +176,12 @@ def _table_constraints(source: Source) -> list[tuple[object, ...]]:
 
 
 VIEWS = {
-    "sys.columns": View(_COLUMN, _columns),
-    "sys.all_columns": View(_COLUMN, _all_columns),
-    "sys.identity_columns": View(_COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
+    "sys.columns": View(COLUMN, columns),
+    "sys.identity_columns": View(COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
     "sys.computed_columns": View(
-        _COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows
+        COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows
     ),
-    "sys.masked_columns": View(_COLUMN + ", masking_function n(4000)?", no_rows),
+    "sys.masked_columns": View(COLUMN + ", masking_function n(4000)?", no_rows),
     "information_schema.columns": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME"
         " name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"

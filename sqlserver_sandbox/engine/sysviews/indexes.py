@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View
+from sqlserver_sandbox.engine.sysviews.features import indexed_view_id
 from sqlserver_sandbox.tsql.catalogue import Index, Table
+
+VIEW_INDEX = Index(1, "sandbox_feature", unique=True)
+"""The index of an indexed view that is declared as a feature of its table."""
 
 
 def _kind(index: Index) -> tuple[int, str]:
@@ -16,13 +20,16 @@ def _kind(index: Index) -> tuple[int, str]:
 
 
 def _indexes(source: Source) -> list[tuple[object, ...]]:
-    return [_index_row(t, i) for t in source.database.tables for i in t.indexes]
+    rows = [_index_row(t, i) for t in source.database.tables for i in t.indexes]
+    return rows + [
+        _index_row(t, VIEW_INDEX, indexed_view_id(t)) for t in source.database.tables if t.features.indexed_view
+    ]
 
 
-def _index_row(table: Table, index: Index) -> tuple[object, ...]:
+def _index_row(table: Table, index: Index, object_id: int = 0) -> tuple[object, ...]:
     number, words = _kind(index)
     return (
-        table.object_id,
+        object_id or table.object_id,
         index.name,
         index.index_id,
         number,

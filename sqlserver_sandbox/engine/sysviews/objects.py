@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows, stored_time
-from sqlserver_sandbox.tsql.catalogue import Table
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Table
 from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey
-from sqlserver_sandbox.tsql.types import is_max
 
 OBJECT = (
     "name name, object_id int, principal_id int?, schema_id int, parent_object_id int,"
@@ -60,7 +59,8 @@ def _tables(source: Source) -> list[tuple[object, ...]]:
 
 def _table_row(table: Table) -> tuple[object, ...]:
     features = table.features
-    lob = 1 if any(is_max(c.type) for c in table.columns) else 0
+    space = table.base.data_space_id if table.partition_column else table.lob_space or PRIMARY_FILEGROUP
+    lob = space if table.has_large_values else 0
     temporal, temporal_words = _TEMPORAL[features.temporal]
     return (
         *object_row(table, table.name, table.object_id, 0, "U ", "USER_TABLE"),
@@ -118,8 +118,6 @@ VIEWS = {
         " is_filetable bit?, is_remote_data_archive_enabled bit?",
         _tables,
     ),
-    "sys.views": View(OBJECT, no_rows),
-    "sys.synonyms": View(OBJECT + ", base_object_name n(1035)?", no_rows),
     "information_schema.tables": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA name?, TABLE_NAME name, TABLE_TYPE v(10)?", _information_tables
     ),

@@ -1,4 +1,4 @@
-"""Functions on the session's state: the error of a CATCH block, application locks, XACT_STATE and rowversions."""
+"""Functions on the session's state: the error of a CATCH block, application locks, permissions, XACT_STATE and rowversions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import INT, exactly, known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound, constant
+from sqlserver_sandbox.tsql.bind.permissions import has_permission
 
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.bind.protocols import ExpressionBinder
@@ -58,6 +59,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "error_state": _of_error(INT, lambda e: e.state),
     "error_line": _of_error(INT, lambda e: e.line),
     "error_procedure": _of_error(nvarchar(128), lambda e: None),
+    "has_perms_by_name": has_permission,
     "applock_mode": _lock_mode,
     "applock_test": _lock_test,
     "min_active_rowversion": _min_active_rowversion,

@@ -87,10 +87,10 @@ def _object_id(binder: ExpressionBinder, node: Call) -> Bound:
     if name is None:
         return constant(None, INT)
     database = binder.context.catalogue.database(name.database) if name.database else binder.context.database
-    return constant(_find_object(binder, database, name, kind) if database else None, INT)
+    return constant(find_object(binder, database, name, kind) if database else None, INT)
 
 
-def _find_object(binder: ExpressionBinder, database: Database, name: ObjectName, kind: str | None) -> int | None:
+def find_object(binder: ExpressionBinder, database: Database, name: ObjectName, kind: str | None) -> int | None:
     schema = name.schema or "dbo"
     if schema.lower() in SYSTEM_SCHEMAS:
         if kind is not None and kind.strip().upper() not in ("V", "S"):
@@ -175,15 +175,16 @@ _TABLE_PROPERTIES: dict[str, Callable[[Database, Table], bool]] = {
     "isusertable": lambda d, t: True,
     "issystemtable": lambda d, t: False,
     "isview": lambda d, t: False,
-    "isansinullson": lambda d, t: True,
-    "isquotedidenton": lambda d, t: True,
+    "isansinullson": lambda d, t: t.features.ansi_nulls,
+    "isquotedidenton": lambda d, t: t.features.quoted_identifier,
     "tablehasprimarykey": lambda d, t: any(i.key_kind == "PK" for i in t.indexes),
     "tablehasclustindex": lambda d, t: t.base.index_id == 1,
     "tablehasidentity": lambda d, t: any(c.identity is not None for c in t.columns),
     "tablehascheckcnst": lambda d, t: bool(t.checks),
     "tablehasforeignkey": lambda d, t: bool(t.foreign_keys),
     "tablehasforeignref": _is_referenced,
-    "tableismemoryoptimized": lambda d, t: False,
+    "tableismemoryoptimized": lambda d, t: t.features.memory_optimized,
+    "tablehasactivefulltextindex": lambda d, t: t.features.full_text,
 }
 
 
@@ -256,22 +257,6 @@ def _database_property(binder: ExpressionBinder, node: Call) -> Bound:
     return _property(values, name, "DATABASEPROPERTYEX")
 
 
-def _has_perms(binder: ExpressionBinder, node: Call) -> Bound:
-    """Every login may do everything, to whatever exists."""
-    args = exactly(binder, node, 3)
-    securable, kind, permission = (known_text(a, "HAS_PERMS_BY_NAME arguments") for a in args)
-    if permission is None:
-        return constant(None, INT)
-    if securable is None or (kind or "").upper() in ("DATABASE", "SCHEMA", "SERVER"):
-        return constant(1, INT)
-    if (kind or "").upper() != "OBJECT":
-        raise refused(f"HAS_PERMS_BY_NAME(…, '{kind}', …)")
-    name = parse_object_name(securable)
-    database = binder.context.catalogue.database(name.database) if name and name.database else binder.context.database
-    found = _find_object(binder, database, name, None) if name and database else None
-    return constant(1 if found is not None else None, INT)
-
-
 RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "db_name": _db_name,
     "db_id": _db_id,
@@ -291,5 +276,4 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "user": _user,
     "serverproperty": _server_property,
     "databasepropertyex": _database_property,
-    "has_perms_by_name": _has_perms,
 }

@@ -105,8 +105,7 @@ def _primary(reader: Reader) -> s.Source:
     if reader.at_word("OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"):
         raise refused(reader.token.text.upper(), line=reader.line)
     name = reader.object_name()
-    if reader.at_op("("):
-        raise refused(f"the table-valued function {name}", line=name.line)
+    arguments = _arguments(reader, name) if reader.at_op("(") else None
     if reader.at_words("FOR", "SYSTEM_TIME"):
         raise refused("FOR SYSTEM_TIME", line=reader.line)
     alias = _alias(reader)
@@ -115,7 +114,19 @@ def _primary(reader: Reader) -> s.Source:
         raise refused("table hints without WITH", line=reader.line)
     if reader.at_word("TABLESAMPLE", "PIVOT", "UNPIVOT"):
         raise refused(reader.token.text.upper(), line=reader.line)
-    return s.TableSource(name, alias, hints)
+    return s.TableSource(name, alias, hints, arguments)
+
+
+def _arguments(reader: Reader, name: s.ObjectName) -> tuple[s.Expression, ...]:
+    """Of fn_my_permissions, the one table-valued function there is."""
+    if name.name.lower() != "fn_my_permissions" or name.schema.lower() not in ("", "sys"):
+        raise refused(f"the table-valued function {name}", line=name.line)
+    reader.expect_op("(")
+    arguments = [expressions.parse_expression(reader)]
+    while reader.accept_op(","):
+        arguments.append(expressions.parse_expression(reader))
+    reader.expect_op(")")
+    return tuple(arguments)
 
 
 def parse_hints(reader: Reader) -> tuple[str, ...]:

@@ -32,9 +32,10 @@ def parse_create_table(reader: Reader, line: int) -> s.Statement:
     parts = parse_parts(reader)
     reader.expect_op(")")
     space = parse_space(reader) if reader.accept_word("ON") else None
-    if reader.at_word("TEXTIMAGE_ON", "FILESTREAM_ON"):
-        raise refused(reader.token.text.upper(), line=reader.line)
-    return s.CreateTable(name, parts, space, parse_options(reader), line)
+    text_space = reader.identifier() if reader.accept_word("TEXTIMAGE_ON") else None
+    if reader.at_word("FILESTREAM_ON"):
+        raise refused("FILESTREAM_ON", line=reader.line)
+    return s.CreateTable(name, parts, space, parse_options(reader), text_space, line)
 
 
 def parse_parts(reader: Reader) -> s.TableParts:

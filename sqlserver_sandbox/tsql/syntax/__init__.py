@@ -39,6 +39,7 @@ from sqlserver_sandbox.tsql.syntax.changes import (
     Update,
 )
 from sqlserver_sandbox.tsql.syntax.definitions import (
+    AlterDatabaseFilegroup,
     AlterDatabaseSet,
     AlterPartitionFunction,
     AlterPartitionScheme,
@@ -106,6 +107,7 @@ from sqlserver_sandbox.tsql.syntax.queries import (
 )
 
 __all__ = [
+    "AlterDatabaseFilegroup",
     "AlterDatabaseSet",
     "AlterIndex",
     "AlterPartitionFunction",

@@ -15,6 +15,7 @@ from sqlserver_sandbox.tsql.syntax.alterations import (
 )
 from sqlserver_sandbox.tsql.syntax.changes import Delete, Insert, InsertBulk, SelectStatement, TruncateTable, Update
 from sqlserver_sandbox.tsql.syntax.definitions import (
+    AlterDatabaseFilegroup,
     AlterDatabaseSet,
     AlterPartitionFunction,
     AlterPartitionScheme,
@@ -152,5 +153,5 @@ Statement: TypeAlias = (
     " | CreatePartitionFunction | CreatePartitionScheme | AlterPartitionFunction | AlterPartitionScheme | DropPartition"
     " | SetOption | SetIsolation | Transaction | Declare | SetVariable | Print | Throw | Raiserror | If | Execute"
     " | ExecuteText | InsertBulk | AlterTableSwitch | AlterTableCheck | AlterTableRebuild | AlterIndex | UpdateStatistics"
-    " | SetIdentityInsert | SaveTransaction | TryCatch"
+    " | SetIdentityInsert | AlterDatabaseFilegroup | SaveTransaction | TryCatch"
 )

@@ -88,6 +88,7 @@ class CreateTable:
     parts: TableParts
     space: Space | None = None
     compression: tuple[Compression, ...] = ()
+    text_space: str | None = None
     line: int = 1
 
 
@@ -168,6 +169,19 @@ class AlterDatabaseSet:
     name: str | None
     option: str
     on: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterDatabaseFilegroup:
+    """ADD FILEGROUP, ADD FILE … TO FILEGROUP, MODIFY FILEGROUP … READ_ONLY | READ_WRITE.
+
+    `action` is add, file, read_only or read_write; a file without a filegroup goes to PRIMARY.
+    """
+
+    name: str | None
+    action: str
+    filegroup: str
     line: int = 1
 
 
