@@ -1,4 +1,5 @@
-"""Facts about tables that rows are loaded into: what decides whether a partition can be switched, and how staging must be built."""
+"""Facts about tables that rows are loaded into: what decides whether a partition can be switched, and how staging must be
+built."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ CLUSTERED_COLUMNSTORE = "CLUSTERED COLUMNSTORE"
 
 @dataclass(frozen=True)
 class IndexFacts:
-    """An index, or the heap (`kind` HEAP, no columns). `keys` are names with whether they descend, `included` names; `added` is the
-    partitioning column where the server added it to the index by itself. `function_id` and `scheme` are None off a partition
-    scheme, `filegroup` is None on one. `compression`: the compressed partitions, by number, with their kind."""
+    """An index, or the heap (`kind` HEAP, no columns). `keys` are names with whether they descend, `included` names; `added`
+    is the partitioning column where the server added it to the index by itself. `function_id` and `scheme` are None off a
+    partition scheme, `filegroup` is None on one. `compression`: the compressed partitions, by number, with their kind."""
 
     name: str | None
     kind: str
@@ -44,9 +45,9 @@ class IndexFacts:
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """A table of the warehouse. `properties` are the columns of its row in sys.tables, as far as this version has them; `obstacles`
-    are pairs of a rule (`queries/target_obstacles.sql`) and the name of what it is about. `shared_with` are other tables on the
-    same partition function, and `schemes` all schemes on it, with the filegroup of their last partition."""
+    """A table of the warehouse. `properties` are the columns of its row in sys.tables, as far as this version has them;
+    `obstacles` are pairs of a rule (`queries/target_obstacles.sql`) and the name of what it is about. `shared_with` are other
+    tables on the same partition function, and `schemes` all schemes on it, with the filegroup of their last partition."""
 
     table: TableFacts
     properties: Mapping[str, Any] = field(default_factory=dict)

@@ -124,14 +124,19 @@ class DestinationConfig(SqlServerWarehouseSettings):
     """Seconds to wait while another process has the DuckDB file open, or is loading the same table of a SQL Server."""
 
     @property
-    def database_name(self) -> str:
-        """The name of the warehouse's database: that of the file without its suffix, or the one on the server."""
+    def name(self) -> str:
+        """The warehouse as messages name it: the file, or server and database."""
+        return str(self.path) if self.connection is None else f"{self.connection.address}/{self.connection.database}"
+
+    @property
+    def database(self) -> str:
+        """The warehouse in a name of three parts and in Dagster's pools: the file's name, or the database."""
         return self.path.stem if self.connection is None else self.connection.database
 
     @property
-    def described(self) -> str:
-        """The warehouse as people read it: the file, or server and database."""
-        return str(self.path) if self.connection is None else f"{self.connection.address}/{self.connection.database}"
+    def system(self) -> str:
+        """The database system."""
+        return self.type
 
     @field_validator("type", mode="before")
     @classmethod
@@ -143,7 +148,9 @@ class DestinationConfig(SqlServerWarehouseSettings):
     @model_validator(mode="after")
     def _settings_of_one_kind(self) -> Self:
         if self.type == "sqlserver" and self.connection is None:
-            raise ValueError("type sqlserver needs connection: server, database and a login, as in the section database")
+            raise ValueError(
+                "type sqlserver needs connection: server, database and a login, as in the section database"
+            )
         if self.type != "sqlserver" and self.connection is not None:
             raise ValueError("connection is for type sqlserver")
         if self.type == "sqlserver" and "path" in self.model_fields_set:

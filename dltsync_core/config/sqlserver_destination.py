@@ -12,8 +12,8 @@ from dltsync_core.config.model import Spec
 
 
 class WarehouseConnection(DatabaseConfig):
-    """The database that rows are loaded into: the fields of `database`. Nothing is taken from the DLT_SYNC_* variables, which are the
-    source's; write `password: ${NAME_OF_A_VARIABLE}`."""
+    """The database that rows are loaded into: the fields of `database`. Nothing is taken from the DLT_SYNC_* variables, which
+    are the source's; write `password: ${NAME_OF_A_VARIABLE}`."""
 
     model_config = SettingsConfigDict(env_prefix="")
 
@@ -55,4 +55,5 @@ class SqlServerWarehouseSettings(Spec):
     """SQL Server: milliseconds that publishing waits for readers of the table. New readers wait behind it, so keep it short; it
     is tried again with pauses, within lock_timeout_seconds."""
     table_storage: Literal["rowstore", "columnstore"] = "rowstore"
-    """SQL Server: storage of tables that are made: rows with the primary key as clustered index, or a clustered columnstore index."""
+    """SQL Server: storage of tables that are made: rows with the primary key as clustered index, or a clustered columnstore
+    index."""

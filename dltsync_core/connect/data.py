@@ -72,8 +72,8 @@ class DataSession:
         rows_per_batch: int,
         table_lock: bool,
     ) -> int:
-        """Rows into a table, by INSERT BULK over a connection of its own, outside of any transaction of this one: how many the server
-        took. `table` is its quoted name, `columns` are the target's names in the order of the batches' columns. Every
+        """Rows into a table, by INSERT BULK over a connection of its own, outside of any transaction of this one: how many the
+        server took. `table` is its quoted name, `columns` are the target's names in the order of the batches' columns. Every
         `rows_per_batch` rows are committed. CHECK constraints and foreign keys are not checked, and not trusted afterwards."""
         with self.translated(doing):
             cursor = self._connection.cursor()

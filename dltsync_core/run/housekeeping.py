@@ -21,10 +21,8 @@ from dltsync_core.state.store import BACKUPS
 
 def check_names(config: PipelineConfig) -> None:
     """Pure. Raises ConfigError for a warehouse path that DuckDB cannot open. `config` has its paths made absolute."""
-    if config.destination.type != "duckdb":
-        return
     path = config.destination.path
-    if "?" in str(path):
+    if config.destination.type == "duckdb" and "?" in str(path):
         raise ConfigError(
             f"destination.path: {path} holds a `?`, which DuckDB takes for the beginning of options: what it writes beside the "
             "file goes astray",

@@ -26,8 +26,9 @@ class UnitResult:
     failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold. `contracts` are those of the
     columns of the `files`, in column order (see `typemap.ColumnMapping`); not in the JSON, where every unit would repeat them.
     `compared` is what the load compared column by column, equal or not (nothing for an increment that was merged); the JSON has
-    those that differ, as `differences`. `load_method` is how the rows entered a warehouse that has several ways (a SQL Server one:
-    `switch`, `delete and insert`, `truncate and insert`, `update and insert`), and `load_method_reasons` why not by a better one.
+    those that differ, as `differences`. `load_method` is how the rows entered a warehouse that has several ways (a SQL Server
+    one: `switch`, `delete and insert`, `truncate and insert`, `update and insert`), and `load_method_reasons` why not by a
+    better one.
     """
 
     table: TableName

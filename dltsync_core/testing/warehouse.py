@@ -193,9 +193,7 @@ class FakeWarehouse:
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """A dictionary takes any name."""
 
-    def scope_for(
-        self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]
-    ) -> ReplaceScope:
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """As DuckDB: tests with this warehouse meet the same refusals."""
         return scope_for(column, arrow_type, ranges)
 

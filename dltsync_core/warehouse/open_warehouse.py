@@ -8,8 +8,8 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import Target, parsed_name
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
-from dltsync_core.warehouse.marker_rows import folded
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
+from dltsync_core.warehouse.sqlserver.staging import folded
 from dltsync_core.warehouse.sqlserver.store import StoreSettings
 from dltsync_core.warehouse.sqlserver.warehouse import SqlServerWarehouse
 
@@ -24,9 +24,7 @@ def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) ->
             lock_timeout_seconds=destination.lock_timeout_seconds,
             on_wait=on_wait,
         )
-    return SqlServerWarehouse(
-        destination.connection, work_directory=work, settings=_settings(config), on_wait=on_wait
-    )
+    return SqlServerWarehouse(destination.connection, work_directory=work, settings=_settings(config), on_wait=on_wait)
 
 
 def _settings(config: PipelineConfig) -> StoreSettings:

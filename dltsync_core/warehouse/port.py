@@ -49,8 +49,8 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business. `method` is how the
-    rows entered the table, where the warehouse has several ways, and `reasons` why not by a better one."""
+    """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business. `method` is
+    how the rows entered the table, where the warehouse has several ways, and `reasons` why not by a better one."""
 
     rows: int
     seconds: float
@@ -122,7 +122,8 @@ class Warehouse(Protocol):
         self, target: Target, scope: ReplaceScope | None, columns: pa.Schema
     ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
         """The rows of a scope (None: of the whole table), these columns of them, while the block lasts; nothing when the table
-        does not exist. `columns` have the lake's types: a warehouse whose own types differ answers in them. Raises WarehouseError for a column that is not there."""
+        does not exist. `columns` have the lake's types: a warehouse whose own types differ answers in them. Raises
+        WarehouseError for a column that is not there."""
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
@@ -131,9 +132,7 @@ class Warehouse(Protocol):
         """Whether the warehouse can have a table and columns of these names. Looks at nothing. Raises ConfigError for a target
         that is reserved, UnsupportedColumn for a column that is, or that the warehouse would take for another one."""
 
-    def scope_for(
-        self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]
-    ) -> ReplaceScope:
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """The rows of these ranges of the partition column. Looks at nothing. Raises CatalogError when the column's type sorts
         differently in the warehouse, or a boundary is not a value of it."""
 

@@ -50,7 +50,8 @@ class SandboxWarehouse:
     def staging(self) -> list[str]:
         """The staging tables that are there."""
         found = self.query(
-            "SELECT t.name FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = ?", STAGING
+            "SELECT t.name FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE s.name = ?",
+            STAGING,
         )
         return [name for (name,) in found]
 

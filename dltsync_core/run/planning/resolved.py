@@ -126,8 +126,8 @@ class ResolvedTable:
 
     @property
     def layout(self) -> TargetLayout:
-        """How the table is made in a warehouse that has keys and partitions. The key is what rows are merged by, else the source's
-        primary key."""
+        """How the table is made in a warehouse that has keys and partitions. The key is what rows are merged by, else the
+        source's primary key."""
         partitioning = self.facts.partitioning if self.config.kind == "partition" else None
         return TargetLayout(self.keys or self.facts.primary_key, partitioning)
 

@@ -33,7 +33,8 @@ COLUMNS = (*_TEXT, *_NUMBERS)
 
 
 def create_markers(name: TableName) -> Statement:
-    """Make the table unless it is there. `id` is a digest of pipeline, target and unit: a unit's name may be longer than a key."""
+    """Make the table unless it is there. `id` is a digest of pipeline, target and unit: a unit's name may be longer than a
+    key."""
     literal = Literal(table(name).render().text)
     columns = [
         *(sql("{c} {t}{b} NULL", c=Identifier(c), t=TypeName(t), b=_BINARY) for c, t in _TEXT.items()),
@@ -82,9 +83,9 @@ def write_marker(
     void: Sequence[str] = (),
     counted: bool = False,
 ) -> Sql:
-    """Inside the transaction: the unit's marker in place of its last one, without those of the ids `gone`. With `counted` the rows
-    are what the variable `@rows` holds. The markers `void`, of other pipelines for the same rows, name this load from now on, and no
-    lake. All by primary key: a scan would wait for the markers of tables that other runs publish."""
+    """Inside the transaction: the unit's marker in place of its last one, without those of the ids `gone`. With `counted` the
+    rows are what the variable `@rows` holds. The markers `void`, of other pipelines for the same rows, name this load from now
+    on, and no lake. All by primary key: a scan would wait for the markers of tables that other runs publish."""
     values = [
         sql("@rows") if column == "rows" and counted else sql("{v}", v=Literal(row[column])) for column in COLUMNS
     ]

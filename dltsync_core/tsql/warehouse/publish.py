@@ -1,8 +1,8 @@
 """The batch that makes a load visible: one transaction, sent as one text, COMMIT included.
 
-One text, because a client that stalls between two statements would keep every reader of the target waiting. No parameters: DDL takes
-none, and a batch with many units would exceed their number. Partition numbers are looked up inside the transaction, by boundary:
-numbers change when a neighbour is split or merged.
+One text, because a client that stalls between two statements would keep every reader of the target waiting. No parameters: DDL
+takes none, and a batch with many units would exceed their number. Partition numbers are looked up inside the transaction, by
+boundary: numbers change when a neighbour is split or merged.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _NOTHING = Sql(())
 
 @dataclass(frozen=True)
 class PartitionSpan:
-    """The partitions of a table that make up one range of values: several where the source merged a boundary that the target still
-    has. `count` is how many they were when the load was prepared."""
+    """The partitions of a table that make up one range of values: several where the source merged a boundary that the target
+    still has. `count` is how many they were when the load was prepared."""
 
     function: str
     column: ColumnFacts
@@ -45,8 +45,8 @@ class PartitionSpan:
 
 @dataclass(frozen=True)
 class RowCopy:
-    """Rows to be copied by INSERT … SELECT: the names of the columns, how many rows it will be, the condition for them (None: all),
-    and whether one of the columns is an identity of the target."""
+    """Rows to be copied by INSERT … SELECT: the names of the columns, how many rows it will be, the condition for them (None:
+    all), and whether one of the columns is an identity of the target."""
 
     staging: TableName
     columns: tuple[str, ...]
@@ -71,8 +71,8 @@ def publish_batch(resource: Composable, sections: Sequence[Sql], *, lock_timeout
 
 
 def switch_partitions(target: TableName, staging_in: TableName, staging_out: TableName, span: PartitionSpan) -> Sql:
-    """The partitions' rows out of the target, and the new ones in. The first SWITCH's lock holds the boundaries until the end; they
-    are looked up again after it, because they may have moved before it."""
+    """The partitions' rows out of the target, and the new ones in. The first SWITCH's lock holds the boundaries until the end;
+    they are looked up again after it, because they may have moved before it."""
     step = join(
         "SET @n = @n + 1;\n",
         [
@@ -117,8 +117,8 @@ def replace_range(target: TableName, condition: Sql | None, copy: RowCopy, *, ex
 
 
 def truncate_partitions(target: TableName, span: PartitionSpan, copy: RowCopy) -> Sql:
-    """Empty the partitions, then insert. Readers wait until the transaction ends. The partition numbers go in as text: TRUNCATE takes
-    constants only."""
+    """Empty the partitions, then insert. Readers wait until the transaction ends. The partition numbers go in as text:
+    TRUNCATE takes constants only."""
     return sql(
         "{find}SET @text = N'TRUNCATE TABLE ' + {name} + N' WITH (PARTITIONS (' + CAST(@lower + 1 AS nvarchar(10)) + N' TO ' + "
         "CAST(@upper AS nvarchar(10)) + N'))';\nEXEC (@text);\n{again}{copy}",
@@ -135,8 +135,8 @@ def truncate_and_insert(target: TableName, copy: RowCopy) -> Sql:
 
 
 def merge_rows(target: TableName, copy: RowCopy, keys: Sequence[ColumnFacts]) -> Sql:
-    """Update the rows whose key is there, insert the others: UPDATE and INSERT, because MERGE is not atomic against other writers.
-    Keys are compared by their bytes too: under the target's collation two keys of the source may be equal."""
+    """Update the rows whose key is there, insert the others: UPDATE and INSERT, because MERGE is not atomic against other
+    writers. Keys are compared by their bytes too: under the target's collation two keys of the source may be equal."""
     names = {key.name.casefold() for key in keys}
     others = [Identifier(name) for name in copy.columns if name.casefold() not in names]
     same = join(" AND ", [part for key in keys for part in _same(key)])
@@ -208,8 +208,8 @@ def _identity(target: TableName, copy: RowCopy, *, on: bool) -> Sql:
 
 
 def _find(span: PartitionSpan) -> Sql:
-    """Set @lower and @upper to the boundary ids at both ends: the partitions are those from @lower + 1 to @upper, whatever side the
-    boundaries belong to. An open end is 0, or the number of partitions."""
+    """Set @lower and @upper to the boundary ids at both ends: the partitions are those from @lower + 1 to @upper, whatever
+    side the boundaries belong to. An open end is 0, or the number of partitions."""
     return sql(
         "SET @lower = {lower};\nSET @upper = NULL;\n{ends}"
         "IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> {count} "
@@ -233,7 +233,8 @@ def _ends(span: PartitionSpan) -> Sql:
     if span.range.upper is not None:
         return lower + _boundary_id(span, sql("@upper"), span.range.upper)
     return lower + sql(
-        "SELECT @upper = f.fanout FROM sys.partition_functions AS f WHERE f.name = {name};\n", name=Literal(span.function)
+        "SELECT @upper = f.fanout FROM sys.partition_functions AS f WHERE f.name = {name};\n",
+        name=Literal(span.function),
     )
 
 

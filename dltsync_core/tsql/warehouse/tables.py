@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, Side
-from dltsync_core.tsql.fragments import CollationName, Identifier, Literal, Sql, Statement, TypeName, inlined, join, sql, table
+from dltsync_core.tsql.fragments import (
+    CollationName,
+    Identifier,
+    Literal,
+    Sql,
+    Statement,
+    TypeName,
+    inlined,
+    join,
+    sql,
+    table,
+)
 from dltsync_core.tsql.values import from_text
 
 _NOTHING = Sql(())
@@ -35,7 +46,8 @@ class PlacedOn:
 @dataclass(frozen=True)
 class IndexShape:
     """A rowstore index, or a clustered columnstore index (no columns). `keys` are names with whether they descend; `compression`
-    are the partitions that are compressed, by number, with ROW, PAGE or COLUMNSTORE_ARCHIVE (1 for a table without partitions)."""
+    are the partitions that are compressed, by number, with ROW, PAGE or COLUMNSTORE_ARCHIVE (1 for a table without
+    partitions)."""
 
     is_clustered: bool
     is_columnstore: bool = False
@@ -50,9 +62,7 @@ class IndexShape:
 def create_schema(name: str) -> Statement:
     """Make the schema unless it is there. CREATE SCHEMA must be the first statement of its batch, hence EXEC."""
     inner = sql("CREATE SCHEMA {name}", name=Identifier(name)).render().text
-    return sql(
-        "IF SCHEMA_ID({literal}) IS NULL EXEC ({inner});", literal=Literal(name), inner=Literal(inner)
-    ).render()
+    return sql("IF SCHEMA_ID({literal}) IS NULL EXEC ({inner});", literal=Literal(name), inner=Literal(inner)).render()
 
 
 def create_table(
@@ -161,7 +171,9 @@ def truncate_table(name: TableName) -> Statement:
     return sql("TRUNCATE TABLE {table};", table=table(name)).render()
 
 
-def create_partition_function(name: str, column: ColumnFacts, type_name: str, side: Side, boundaries: Sequence[Boundary]) -> Statement:
+def create_partition_function(
+    name: str, column: ColumnFacts, type_name: str, side: Side, boundaries: Sequence[Boundary]
+) -> Statement:
     """A function with these boundaries, for values of `type_name`, the column's declared type."""
     return sql(
         "CREATE PARTITION FUNCTION {name} ({type}{collation}) AS RANGE {side} FOR VALUES ({values});",
@@ -204,7 +216,9 @@ def split_range(function: str, column: ColumnFacts, boundary: Boundary) -> State
 def partition_number(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
     """One row: the number of the partition that holds a value."""
     value = sql("NULL") if boundary.text is None else from_text(column, boundary.text)
-    return sql("SELECT $PARTITION.{function}({value}) AS n", function=Identifier(function), value=inlined(value)).render()
+    return sql(
+        "SELECT $PARTITION.{function}({value}) AS n", function=Identifier(function), value=inlined(value)
+    ).render()
 
 
 def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:
@@ -218,9 +232,7 @@ def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:
 
 def compress_row_groups(name: TableName) -> Statement:
     """Compress what lies in the delta store of a columnstore index: batches below 102,400 rows go there."""
-    return sql(
-        "ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)
-    ).render()
+    return sql("ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)).render()
 
 
 def _is_partitioned(placed: PlacedOn | None) -> bool:

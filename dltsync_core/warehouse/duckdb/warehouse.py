@@ -31,7 +31,6 @@ from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transa
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.duckdb.load import load_files
 from dltsync_core.warehouse.duckdb.markers import (
-    MARKER_SCHEMA,
     drop_markers,
     read_markers,
     refuse_late_writer,
@@ -40,6 +39,7 @@ from dltsync_core.warehouse.duckdb.markers import (
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
+from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
@@ -168,9 +168,7 @@ class DuckDbWarehouse:
         _check_target(target)
         check_names(target, schema)
 
-    def scope_for(
-        self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]
-    ) -> ReplaceScope:
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """See `port.Warehouse.scope_for`."""
         return scope_for(column, arrow_type, ranges)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +20,8 @@ from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 
 ROWS_PER_READ = 65_536
 ROWS_PER_BATCH = 250_000
-"""Rows that are committed together into a rowstore table: enough that the cost of a batch does not show, few enough for the log."""
+"""Rows that are committed together into a rowstore table: enough that the cost of a batch does not show, few enough for the
+log."""
 ROWS_PER_ROW_GROUP = 1_048_576
 """Rows of a full row group: a batch of that size is compressed at once, without passing through the delta store."""
 

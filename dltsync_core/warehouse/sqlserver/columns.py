@@ -1,15 +1,14 @@
 """The type in which a SQL Server warehouse holds a column's form in the lake, exactly, and how the values get there.
 
 Not the source's type in every case: code page text travels as Unicode, so it is nvarchar whatever the code page (the bulk copy
-replaces characters that a code page lacks with question marks, without an error); a rowversion is its eight bytes; dates and times
-that the lake holds as text are dates and times again, because SQL Server reads its own text without loss. An `open_end` arrives as
-the lake has it: one microsecond before the end of the calendar, not the type's maximum.
+replaces characters that a code page lacks with question marks, without an error); a rowversion is its eight bytes; dates and
+times that the lake holds as text are dates and times again, because SQL Server reads its own text without loss. An `open_end`
+arrives as the lake has it: one microsecond before the end of the calendar, not the type's maximum.
 """
 
 from __future__ import annotations
 
 import re
-
 from typing import Any, cast
 
 import pyarrow as pa
@@ -26,7 +25,9 @@ TEXT_ON_THE_WAY = "varchar(40)"
 
 _DECLARED = re.compile(r"([a-z0-9_]+)(?:\((max|\d+)(?:,\d+)?\))?", re.IGNORECASE)
 _DATETIMES = frozenset({"date", "time", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
-_TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "vector", "sql_variant", "hierarchyid"})
+_TEXTS = frozenset(
+    {"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "vector", "sql_variant", "hierarchyid"}
+)
 _TWO_BYTES = frozenset({"nchar", "nvarchar"})
 _INTEGERS = {8: "tinyint", 16: "smallint", 32: "int", 64: "bigint"}
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 7}
@@ -42,12 +43,14 @@ def target_column(field: pa.Field[Any]) -> TargetColumn:
     declared = type_of(field)
     collation = (field.metadata or {}).get(COLLATION_KEY)
     has_collation = collation is not None and declared.startswith(("nvarchar", "nchar"))
-    return TargetColumn(field.name, declared, field.nullable, collation.decode() if collation and has_collation else None)
+    return TargetColumn(
+        field.name, declared, field.nullable, collation.decode() if collation and has_collation else None
+    )
 
 
 def type_of(field: pa.Field[Any]) -> str:
-    """The declared type for a field, from the source's declared type and the form in the lake; from the form alone where a file says
-    nothing of its source. Raises UnsupportedColumn for a form that no source column has."""
+    """The declared type for a field, from the source's declared type and the form in the lake; from the form alone where a
+    file says nothing of its source. Raises UnsupportedColumn for a form that no source column has."""
     declared = (field.metadata or {}).get(SQL_TYPE_KEY)
     if declared is None:
         return _from_arrow(field)
@@ -147,7 +150,7 @@ def _from_arrow(field: pa.Field[Any]) -> str:
     kinds, form = pa.types, field.type
     if kinds.is_boolean(form):
         return "bit"
-    if kinds.is_signed_integer(form) and form.bit_width in _INTEGERS and form.bit_width > 8:  # noqa: PLR2004 -- bits
+    if kinds.is_signed_integer(form) and form.bit_width in _INTEGERS and form.bit_width > 8:
         return _INTEGERS[form.bit_width]
     if kinds.is_decimal128(form):
         return f"decimal({form.precision},{form.scale})"

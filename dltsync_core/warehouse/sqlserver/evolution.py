@@ -1,7 +1,7 @@
 """What must happen to a target before a load of another shape fits. A pure decision, made before a row is copied.
 
-Columns are only ever added, made to admit NULL, or widened to a type that holds the old values and the new ones exactly. Any other
-change is refused, and so is a wider type on a partitioned table: SQL Server cannot change a column's type there.
+Columns are only ever added, made to admit NULL, or widened to a type that holds the old values and the new ones exactly. Any
+other change is refused, and so is a wider type on a partitioned table: SQL Server cannot change a column's type there.
 """
 
 from __future__ import annotations
@@ -42,9 +42,8 @@ def plan_evolution(table: TableFacts, schema: pa.Schema) -> Evolution:
             problems.append(problem)
         elif change := _altered(column, wanted):
             altered.append(change)
-    for column in held.values():  # gone at the source: NULL from now on
-        if not column.is_nullable and not _is_filled(column):
-            altered.append(_as_it_is(column, is_nullable=True))
+    gone = [column for column in held.values() if not column.is_nullable and not _is_filled(column)]
+    altered.extend(_as_it_is(column, is_nullable=True) for column in gone)  # NULL from now on
     if problems:
         raise refused(table.name, problems)
     return Evolution(tuple(added), tuple(altered))
@@ -53,7 +52,8 @@ def plan_evolution(table: TableFacts, schema: pa.Schema) -> Evolution:
 def refused(name: TableName, problems: Sequence[str]) -> DriftError:
     """The refusal of a load whose columns the table cannot take, with one sentence part for each column."""
     return DriftError(
-        f"the columns of {name} in the warehouse do not fit the load: {'; '.join(problems)}. Nothing was written to the warehouse",
+        f"the columns of {name} in the warehouse do not fit the load: {'; '.join(problems)}. "
+        "Nothing was written to the warehouse",
         remedy="drop the warehouse table, or choose another target_table, and run with --full-refresh; "
         "or set column_representation so that the type stays as it was",
         table=str(name),

@@ -45,8 +45,8 @@ class LadderSettings:
 
 @dataclass(frozen=True)
 class Entry:
-    """The decision. `span` are the partitions that are replaced, None for a whole table or a merge. `exclusive`: the table must be
-    locked first, because readers have no row versions. `reasons` say why a better rung was not taken."""
+    """The decision. `span` are the partitions that are replaced, None for a whole table or a merge. `exclusive`: the table
+    must be locked first, because readers have no row versions. `reasons` say why a better rung was not taken."""
 
     rung: Rung
     span: PartitionSpan | None = None
@@ -80,8 +80,8 @@ def second_rung(
 
 
 def refuse_referenced(target: TargetFacts, settings: LadderSettings) -> None:
-    """Raises WarehouseError for a table that foreign keys reference: deleting its rows may fail, cascade into other tables or fire
-    triggers."""
+    """Raises WarehouseError for a table that foreign keys reference: deleting its rows may fail, cascade into other tables or
+    fire triggers."""
     names = [name for rule, name in target.obstacles if rule == "referenced"]
     if names and not settings.referenced_targets:
         raise WarehouseError(

@@ -28,7 +28,7 @@ from dltsync_core.tsql.warehouse.locks import take_transaction_lock
 from dltsync_core.tsql.warehouse.publish import RowCopy
 from dltsync_core.tsql.warehouse.tables import compress_row_groups
 from dltsync_core.warehouse.dlt.files import TableFiles, deliver
-from dltsync_core.warehouse.marker_rows import folded, late_writer, row_of
+from dltsync_core.warehouse.marker_rows import marker_row, refuse_late_writer, voided_by
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.bulk_copy import copy_file
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
@@ -39,6 +39,7 @@ from dltsync_core.warehouse.sqlserver.staging import (
     StagingNames,
     conversions,
     copies_of,
+    folded,
     heap_like,
     lock_resource,
     target_digest,
@@ -49,7 +50,8 @@ from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoredMarker
 
 @dataclass
 class _Unit:
-    """One load on its way in. `rows` are those of its files; `staged_in` is shared by partitions of one table that are switched."""
+    """One load on its way in. `rows` are those of its files; `staged_in` is shared by partitions of one table that are
+    switched."""
 
     request: LoadRequest
     target: TargetFacts
@@ -61,12 +63,14 @@ class _Unit:
     def scope(self) -> Sql | None:
         """The condition for the rows that the load replaces; None for the whole table."""
         how = self.request.disposition
-        return scope_condition(self.target.table.column(how.column.name), how) if isinstance(how, ReplaceScope) else None
+        return (
+            scope_condition(self.target.table.column(how.column.name), how) if isinstance(how, ReplaceScope) else None
+        )
 
 
 def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -> list[tuple[int, Entry]]:
-    """Bring the files of all loads in, all of them or none: the rows of each, and how it entered. `directory` is an empty working directory for dlt.
-    The caller holds the locks of all targets. Raises what `port.Warehouse.load` raises."""
+    """Bring the files of all loads in, all of them or none: the rows of each, and how it entered. `directory` is an empty
+    working directory for dlt. The caller holds the locks of all targets. Raises what `port.Warehouse.load` raises."""
     known = {target: store.markers(target) for target in {request.target for request in requests}}
     _refuse_late_writers(requests, known)
     with store.staging_of(requests):
@@ -81,7 +85,9 @@ def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -
 def scope_condition(column: ColumnFacts | None, scope: ReplaceScope) -> Sql | None:
     """The rows of a scope by the target's column; None for every row. Raises WarehouseError when the column is not there."""
     if column is None:
-        raise WarehouseError(f"the warehouse table has no column {scope.column.name}", remedy="drop the table and load it again")
+        raise WarehouseError(
+            f"the warehouse table has no column {scope.column.name}", remedy="drop the table and load it again"
+        )
     conditions = [slot_condition(column, range_) for range_ in scope.ranges]
     present = [condition for condition in conditions if condition is not None]
     if len(present) < len(conditions):
@@ -101,8 +107,8 @@ def _refuse_late_writers(requests: Sequence[LoadRequest], known: dict[Target, di
         if marker is None:
             continue
         stored = known[request.target].get(marker_id(marker.pipeline, request.target, marker.unit))
-        if stored is not None and stored.fence > marker.fence:
-            raise late_writer(marker, stored.load_id)
+        if stored is not None:
+            refuse_late_writer(stored.marker, marker)
 
 
 def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[_Unit]:
@@ -178,11 +184,12 @@ def _check_rows(store: Store, unit: _Unit) -> None:
     """Every row is in staging, and within the range that the load replaces: a row outside of it would be lost, or stay twice."""
     within = store.count(count_rows(unit.names.incoming, unit.scope))
     if within != unit.rows:
+        table = dotted(*unit.request.target)
         raise WarehouseError(
-            f"{dotted(*unit.request.target)}: {unit.rows:,} rows were copied, and staging has {within:,} within the range of the load",
-            remedy="nothing was published; the next run loads the unit again. When it stays so, compare the type and collation of "
+            f"{table}: {unit.rows:,} rows were copied, and staging has {within:,} within the range of the load",
+            remedy="nothing was published; the next run loads the unit again. When it stays so, compare type and collation of "
             "the partition column in source and warehouse",
-            table=dotted(*unit.request.target),
+            table=table,
         )
 
 
@@ -190,7 +197,11 @@ def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str,
     targets = sorted({unit.request.target for unit in units}, key=target_digest)
     resources = [(lock_resource(target_digest(target)), dotted(*target)) for target in targets]
     publisher = Publisher(
-        store.sessions, resources, store.settings.lock_seconds, lambda: _is_committed(store, units), pause=store.settings.pause
+        store.sessions,
+        resources,
+        store.settings.lock_seconds,
+        lambda: _is_committed(store, units),
+        pause=store.settings.pause,
     )
     locks = join("", [take_transaction_lock(resource, 0) for resource, _ in resources])
     while True:
@@ -253,7 +264,7 @@ def _section(unit: _Unit, known: dict[str, StoredMarker]) -> Sql:
     write = marker_table.write_marker(
         MARKERS,
         key,
-        row_of(replace(marker, rows=unit.rows), unit.request.target),
+        marker_row(replace(marker, rows=unit.rows), folded(unit.request.target)),
         gone=[marker_id(marker.pipeline, unit.request.target, gone) for gone in unit.request.retires],
         void=_void(marker, known),
         counted=merged,
@@ -263,10 +274,9 @@ def _section(unit: _Unit, known: dict[str, StoredMarker]) -> Sql:
 
 
 def _void(marker: Marker, known: dict[str, StoredMarker]) -> list[str]:
-    """The markers of other pipelines that this load makes untrue. Units are told apart within one pipeline only: of another one's,
-    those that are units of this one as well are left alone."""
-    beside = {stored.unit for stored in known.values() if stored.pipeline == marker.pipeline and stored.unit != marker.unit}
-    return [key for key, stored in known.items() if stored.pipeline != marker.pipeline and stored.unit not in beside]
+    """The ids of the markers of other pipelines that this load makes untrue."""
+    untrue = set(voided_by(marker, [(stored.pipeline, stored.unit) for stored in known.values()]))
+    return [key for key, stored in known.items() if (stored.pipeline, stored.unit) in untrue]
 
 
 def _body(unit: _Unit) -> Sql:

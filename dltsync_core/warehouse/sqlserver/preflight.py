@@ -92,7 +92,13 @@ _FLAGS: Mapping[str, tuple[int | None, str, str]] = {
         "set the option `large value types out of row` off with sp_tableoption",
     ),
 }
-_TRUNCATE_PROPERTIES = {"is_memory_optimized", "is_external", "is_replicated", "is_merge_published", "is_tracked_by_cdc"} | {
+_TRUNCATE_PROPERTIES = {
+    "is_memory_optimized",
+    "is_external",
+    "is_replicated",
+    "is_merge_published",
+    "is_tracked_by_cdc",
+} | {
     "temporal_type",
     "ledger_type",
 }
@@ -104,9 +110,7 @@ def _properties(target: TargetFacts) -> Iterator[Blocker]:
         if properties.get(name):
             yield Blocker(name, number, problem, remedy)
     if temporal := _TEMPORAL.get(properties.get("temporal_type") or 0):
-        yield Blocker(
-            "temporal_type", 13546, f"the table is {temporal}", "load into a table without system versioning"
-        )
+        yield Blocker("temporal_type", 13546, f"the table is {temporal}", "load into a table without system versioning")
     if properties.get("ledger_type"):
         yield Blocker("ledger_type", None, "the table is a ledger table", "load into an ordinary table")
     if properties.get("uses_ansi_nulls") == 0:
@@ -118,12 +122,20 @@ def _properties(target: TargetFacts) -> Iterator[Blocker]:
 _SWITCH_OBSTACLES: Mapping[str, tuple[int | None, str, str]] = {
     "referenced": (4967, "foreign key {name} references the table", "drop the foreign key"),
     "foreign_key": (4968, "the table has foreign key {name}, which staging does not have", "drop the foreign key"),
-    "check": (4970, "the table has CHECK constraint {name}, which staging does not have", "drop or disable the constraint"),
+    "check": (
+        4970,
+        "the table has CHECK constraint {name}, which staging does not have",
+        "drop or disable the constraint",
+    ),
     "change_tracking": (4900, "change tracking is enabled", "disable it (ALTER TABLE … DISABLE CHANGE_TRACKING)"),
     "row_filter": (None, "a security policy filters or blocks its rows", "take the table out of the policy"),
     "full_text": (4918, "the table has a full-text index", "drop the index"),
     "rowguidcol": (4958, "column {name} is ROWGUIDCOL", "drop the property (ALTER COLUMN … DROP ROWGUIDCOL)"),
-    "ansi_padding": (4952, "column {name} was created with ANSI_PADDING OFF", "create the column again with ANSI_PADDING ON"),
+    "ansi_padding": (
+        4952,
+        "column {name} was created with ANSI_PADDING OFF",
+        "create the column again with ANSI_PADDING ON",
+    ),
     "rule": (4964, "a rule is bound to column {name}", "unbind it with sp_unbindrule"),
     "xml_collection": (4987, "column {name} has an XML schema collection", "take the collection off the column"),
     "indexed_view": (11400, "indexed view {name} is built on the table", "drop the view's clustered index"),

@@ -1,8 +1,8 @@
 """Sending the batch that publishes, and finding out what became of it.
 
-A batch that waits too long for readers (1222) or is a deadlock victim (1205) was rolled back whole and is sent again after a pause. A
-connection that breaks during COMMIT leaves the outcome unknown: the marker tells, but only once the application lock is ours again,
-because the old session may still be about to commit while it lives.
+A batch that waits too long for readers (1222) or is a deadlock victim (1205) was rolled back whole and is sent again after a
+pause. A connection that breaks during COMMIT leaves the outcome unknown: the marker tells, but only once the application lock
+is ours again, because the old session may still be about to commit while it lives.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes the loads of one group. `resources` are the application locks it holds, with their tables; `is_committed` reads the
-    markers and says whether the loads are there (None: they left no marker to read). Raised by `pause` to end the waiting."""
+    """Publishes the loads of one group. `resources` are the application locks it holds, with their tables; `is_committed`
+    reads the markers and says whether the loads are there (None: they left no marker to read). Raised by `pause` to end the
+    waiting."""
 
     sessions: Sessions
     resources: Sequence[tuple[str, str]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-
 from typing import Any
 
 import pyarrow as pa
@@ -47,7 +46,9 @@ def stats_by_scope(
         raise AssertionError("a table without partitions has no partition numbers")
     slot = slot_number(partitioning.function, partitioning.column)
     rows = _ask(store, summarise(found.name, asked, None, slot))
-    answers = {by_number[number]: stats_of(int(n), held, figures) for number, n, *figures in rows if number in by_number}
+    answers = {
+        by_number[number]: stats_of(int(n), held, figures) for number, n, *figures in rows if number in by_number
+    }
     return {unit: answers.get(unit) or no_rows(held) for unit in scopes}
 
 
@@ -99,7 +100,11 @@ def _numbers(found: TargetFacts, scopes: Mapping[str, ReplaceScope | None]) -> d
         return None
     numbers: dict[int, str] = {}
     for unit, scope in scopes.items():
-        if scope is None or len(scope.ranges) != 1 or scope.column.name.casefold() != partitioning.column.name.casefold():
+        if (
+            scope is None
+            or len(scope.ranges) != 1
+            or scope.column.name.casefold() != partitioning.column.name.casefold()
+        ):
             return None
         slots = partitions_in(partitioning, scope.ranges[0])
         if len(slots) != 1:

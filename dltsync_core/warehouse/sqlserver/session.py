@@ -100,8 +100,8 @@ class Sessions:
                 del held.locks[before:]
 
     def reconnect(self, resources: Sequence[tuple[str, str]]) -> None:
-        """A new session in place of one that broke, with the same locks. It waits until the server has ended the old one: until then
-        the old one holds them."""
+        """A new session in place of one that broke, with the same locks. It waits until the server has ended the old one:
+        until then the old one holds them."""
         old: _Open = self._mine.open
         with suppress(SyncError):
             old.stack.close()

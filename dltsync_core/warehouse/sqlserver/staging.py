@@ -1,16 +1,15 @@
 """Staging tables: what rows are copied into before they become visible, in a schema of their own.
 
-Their names begin with a digest of the target, which is that of the target's application lock too: whoever holds the lock may drop all
-of them, because they can only be those of runs that died. They are made for each load from the target's columns and indexes as the
-catalogue has them at that moment, on the target's own partition scheme: filegroups, NULL rows, implicit index columns and the range of
-each partition are then right by construction, and no CHECK constraint is needed to prove it.
+Their names begin with a digest of the target, which is that of the target's application lock too: whoever holds the lock may
+drop all of them, because they can only be those of runs that died. They are made for each load from the target's columns and
+indexes as the catalogue has them at that moment, on the target's own partition scheme: filegroups, NULL rows, implicit index
+columns and the range of each partition are then right by construction, and no CHECK constraint is needed to prove it.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
 from typing import Any
 
 import pyarrow as pa
@@ -22,12 +21,16 @@ from dltsync_core.tsql.fragments import Identifier, Sql, Statement, sql
 from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.typemap.declared_type import shown_type
-from dltsync_core.warehouse.marker_rows import folded
 from dltsync_core.warehouse.sqlserver.columns import TEXT_ON_THE_WAY, conversion, is_converted
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 
 _DIGEST = 16
 _OURS = re.compile(rf"([0-9a-f]{{{_DIGEST}}})_(in|out|text)\d*_")
+
+
+def folded(target: Target) -> Target:
+    """A target as names are compared: without regard to case. A config with two that differ in case only is refused."""
+    return target[0].casefold(), target[1].casefold()
 
 
 def target_digest(target: Target) -> str:
@@ -79,8 +82,8 @@ class StagingNames:
 
 
 def copies_of(target: TargetFacts, names: StagingNames) -> tuple[list[Statement], list[Statement]]:
-    """Statements that make two empty tables which the target can be switched with, for before and for after the copy: nonclustered
-    indexes are built after it."""
+    """Statements that make two empty tables which the target can be switched with, for before and for after the copy:
+    nonclustered indexes are built after it."""
     before: list[Statement] = []
     after: list[Statement] = []
     for name in (names.incoming, names.outgoing):

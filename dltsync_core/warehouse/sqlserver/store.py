@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dltsync_core.catalog.facts import PartitioningFacts
-from dltsync_core.catalog.reader import read_database
 from dltsync_core.catalog.queries import query
+from dltsync_core.catalog.reader import read_database
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts, read_targets
 from dltsync_core.committed import Marker
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
@@ -17,23 +17,22 @@ from dltsync_core.errors import SyncError, TransientQueryError, WarehouseError
 from dltsync_core.identity import TableName, Target, digest_of, identifier_part, joined
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
-from dltsync_core.tsql.fragments import Literal, Statement, sql
 from dltsync_core.tsql.conditions import slot_condition
+from dltsync_core.tsql.fragments import Literal, Statement, sql
 from dltsync_core.tsql.select import count_rows
 from dltsync_core.tsql.warehouse import markers as marker_table
 from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
-from dltsync_core.warehouse.marker_rows import folded, marker_from
+from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA, MARKER_TABLE, marker_from
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
 from dltsync_core.warehouse.sqlserver.ladder import Engine, LadderSettings, partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
 from dltsync_core.warehouse.sqlserver.session import Sessions
-from dltsync_core.warehouse.sqlserver.staging import digest_in, lock_resource, target_digest
+from dltsync_core.warehouse.sqlserver.staging import digest_in, folded, lock_resource, target_digest
 
-MARKER_SCHEMA = "_dltsync"
-MARKERS = TableName(MARKER_SCHEMA, "markers")
+MARKERS = TableName(*MARKER_TABLE)
 _WIDEST_KEY_BYTES = 900
 """Of a clustered index."""
 
@@ -192,9 +191,9 @@ class Store:
     # -- targets ----------------------------------------------------------------------------------------------------
 
     def make_ready(self, requests: Sequence[LoadRequest]) -> dict[Target, TargetFacts]:
-        """The tables are there, their columns fit the loads, and they have the boundaries of the loads' partitions where those can be
-        had: their facts then. Raises DriftError. What is done stays when the load fails: an empty table, a column of NULLs, an empty
-        partition."""
+        """The tables are there, their columns fit the loads, and they have the boundaries of the loads' partitions where those
+        can be had: their facts then. Raises DriftError. What is done stays when the load fails: an empty table, a column of
+        NULLs, an empty partition."""
         facts = self.facts([request.target for request in requests])
         for request in requests:
             found = facts.get(request.target)
@@ -220,15 +219,16 @@ class Store:
         how = request.disposition
         if not isinstance(how, ReplaceScope):
             return False
-        return any([self._split(request.target, found, range_) for range_ in how.ranges])
+        done = False
+        for range_ in how.ranges:
+            done |= self._split(request.target, found, range_)
+        return done
 
     def _create(self, request: LoadRequest) -> None:
         schema, table = request.target
         columns = [target_column(field) for field in request.schema]
         keys = _primary_key(request, columns)
-        columns = [
-            TargetColumn(c.name, c.type, c.is_nullable and c.name not in keys, c.collation) for c in columns
-        ]
+        columns = [TargetColumn(c.name, c.type, c.is_nullable and c.name not in keys, c.collation) for c in columns]
         name = TableName(schema, table)
         self.run(tables.create_schema(schema), f"making schema {schema}")
         placed = self._place(request, columns)
@@ -254,7 +254,9 @@ class Store:
         if not self._exists("partition_functions", function):
             boundaries = [slot.range.upper for slot in partitioning.slots if slot.range.upper is not None]
             self.run(
-                tables.create_partition_function(function, partitioning.column, column.type, partitioning.side, boundaries),
+                tables.create_partition_function(
+                    function, partitioning.column, column.type, partitioning.side, boundaries
+                ),
                 f"making partition function {function}",
             )
         if not self._exists("partition_schemes", scheme):
@@ -272,8 +274,8 @@ class Store:
         return bool(self.sessions.query(asked.render(), f"looking for {name}"))
 
     def _split(self, target: Target, found: TargetFacts, wanted: PartitionRange) -> bool:
-        """Add the boundaries that a range needs, where that moves no rows: on the new partition's side there are none. Functions that
-        other tables use are left alone. Whether there are new boundaries."""
+        """Add the boundaries that a range needs, where that moves no rows: on the new partition's side there are none.
+        Functions that other tables use are left alone. Whether there are new boundaries."""
         partitioning = found.table.partitioning
         if partitioning is None or partitioning.side != wanted.side or partitions_in(partitioning, wanted):
             return False
@@ -292,7 +294,8 @@ class Store:
         return changed
 
     def _is_empty_beyond(self, found: TargetFacts, partitioning: PartitioningFacts, boundary: Boundary) -> bool:
-        """Whether the partition that a SPLIT would make has no rows; for a columnstore index, whether the one it splits has none."""
+        """Whether the partition that a SPLIT would make has no rows; for a columnstore index, whether the one it splits has
+        none."""
         column = partitioning.column
         number = self.count(tables.partition_number(partitioning.function, column, boundary))
         slot = partitioning.slots[number - 1].range
@@ -314,12 +317,16 @@ class Store:
 
 
 def _primary_key(request: LoadRequest, columns: Sequence[TargetColumn]) -> tuple[str, ...]:
-    """The primary key of a table that is made: the layout's, with the partition column, as far as all of it is loaded, is never NULL
-    and is not too long for an index; else none."""
+    """The primary key of a table that is made: the layout's, with the partition column, as far as all of it is loaded, is
+    never NULL and is not too long for an index; else none."""
     by_name = {column.name.casefold(): column for column in columns}
     wanted = list(request.layout.primary_key)
     partitioning = request.layout.partitioning
-    if wanted and partitioning is not None and partitioning.column.name.casefold() not in {k.casefold() for k in wanted}:
+    if (
+        wanted
+        and partitioning is not None
+        and partitioning.column.name.casefold() not in {k.casefold() for k in wanted}
+    ):
         wanted.append(partitioning.column.name)
     found = [by_name[key.casefold()] for key in wanted if key.casefold() in by_name]
     usable = len(found) == len(wanted) and not any(c.is_nullable or "(max)" in c.type for c in found)

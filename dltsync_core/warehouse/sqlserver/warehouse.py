@@ -24,7 +24,7 @@ from dltsync_core.tsql.warehouse import tables
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
-from dltsync_core.warehouse.marker_rows import folded
+from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
@@ -32,8 +32,8 @@ from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
-from dltsync_core.warehouse.sqlserver.staging import lock_resource, target_digest
-from dltsync_core.warehouse.sqlserver.store import MARKER_SCHEMA, MARKERS, Store, StoreSettings
+from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
+from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
 
 _RESERVED_SCHEMAS = {"sys", "information_schema", MARKER_SCHEMA}
 _CODE_PAGE_TEXT = frozenset({"char", "varchar"})
@@ -43,8 +43,8 @@ _LONGEST_NAME = 128
 class SqlServerWarehouse:
     """A database of a SQL Server. Thread-safe; loads of one table wait for each other, whatever process they are in.
 
-    `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` gets a sentence as soon as another
-    run holds a table, and every ten seconds after that.
+    `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` gets a sentence as soon as
+    another run holds a table, and every ten seconds after that.
     """
 
     def __init__(
@@ -197,8 +197,8 @@ class SqlServerWarehouse:
         """The rows of these ranges. Every type sorts as at the source, except text of a code page, which is Unicode here."""
         if column.type_name in _CODE_PAGE_TEXT:
             raise CatalogError(
-                f"the table is partitioned by {column.name} of type {column.type_name}, which the warehouse holds as Unicode: it may "
-                "sort differently there",
+                f"the table is partitioned by {column.name} of type {column.type_name}, which the warehouse holds as Unicode: "
+                "it may sort differently there",
                 remedy="configure the table as static: it is then replaced whole when its hash changes",
                 column=column.name,
             )
@@ -239,5 +239,3 @@ def _refusal(found: TargetFacts, schema: pa.Schema) -> DriftError | None:
     except DriftError as error:
         return error
     return None
-
-

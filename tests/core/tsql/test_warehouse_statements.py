@@ -50,7 +50,9 @@ ROW: dict[str, str | int | None] = {
 }
 
 
-def _span(bounds: list[str | None], number: int, *, side: str = "right", by: ColumnFacts = DAY, count: int = 1) -> PartitionSpan:
+def _span(
+    bounds: list[str | None], number: int, *, side: str = "right", by: ColumnFacts = DAY, count: int = 1
+) -> PartitionSpan:
     ranges = slots_of([Boundary(text) for text in bounds], "right" if side == "right" else "left")
     return PartitionSpan("pf]x", by, ranges[number], count)
 
@@ -120,9 +122,7 @@ CASES: dict[str, Callable[[], Statement]] = {
     "next_used": lambda: tables.set_next_used("ps]x", "PRIMARY"),
     "partition_number": lambda: tables.partition_number("pf]x", DAY, Boundary("2024-03-01")),
     "split_range": lambda: tables.split_range("pf]x", DAY, Boundary("2024-03-01")),
-    "copy_rows_with_conversions": lambda: publish.copy_rows(
-        IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT
-    ),
+    "copy_rows_with_conversions": lambda: publish.copy_rows(IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT),
     "lock_session": lambda: locks.take_session_lock("dltsync:ab", 600_000),
     "lock_release": lambda: locks.release_session_lock("dltsync:ab"),
     "markers_create": lambda: markers.create_markers(MARKERS),
@@ -131,7 +131,9 @@ CASES: dict[str, Callable[[], Statement]] = {
     "publish_switch_middle_right": lambda: _batch(
         GUARD, WRITE, publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 1))
     ),
-    "publish_switch_first_left": lambda: _batch(publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 0, side="left"))),
+    "publish_switch_first_left": lambda: _batch(
+        publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 0, side="left"))
+    ),
     "publish_switch_last_right": lambda: _batch(publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 2))),
     "publish_switch_over_a_boundary_of_the_target": lambda: _batch(
         publish.switch_partitions(TARGET, IN, OUT, _span(["2024-01-01", "2024-03-01"], 1, count=2))

@@ -1,5 +1,5 @@
-"""Source to lake to a SQL Server warehouse over the wire, for the three kinds of table: the rows are compared as rows, and what the
-target has beside its rows (keys, partitions) is looked up in its own catalogue."""
+"""Source to lake to a SQL Server warehouse over the wire, for the three kinds of table: the rows are compared as rows, and
+what the target has beside its rows (keys, partitions) is looked up in its own catalogue."""
 
 from __future__ import annotations
 

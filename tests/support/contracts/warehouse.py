@@ -95,7 +95,9 @@ def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:
     warehouse.drop_table(TARGET)
 
 
-def test_loads_of_several_tables_come_in_together_or_not_at_all(warehouse: Warehouse, load: Load, tmp_path: Path) -> None:
+def test_loads_of_several_tables_come_in_together_or_not_at_all(
+    warehouse: Warehouse, load: Load, tmp_path: Path
+) -> None:
     load([(1, "old"), (11, "old")], ReplaceTable())
     good = pa.table({"No": [1], "Note": ["new"]}, schema=pa.schema(FIELDS))
     pq.write_table(good, tmp_path / "good.parquet")
@@ -115,10 +117,14 @@ def test_loads_of_several_tables_come_in_together_or_not_at_all(warehouse: Wareh
     assert notes(warehouse, other) == ["new"]
 
 
-def test_a_marker_is_stored_with_its_rows_and_a_later_writer_is_respected(warehouse: Warehouse, load: Load, tmp_path: Path) -> None:
+def test_a_marker_is_stored_with_its_rows_and_a_later_writer_is_respected(
+    warehouse: Warehouse, load: Load, tmp_path: Path
+) -> None:
     first = pa.table({"No": [1, 2], "Note": ["a", "b"]}, schema=pa.schema(FIELDS))
     pq.write_table(first, tmp_path / "first.parquet")
-    asked = LoadRequest(TARGET, (tmp_path / "first.parquet",), first.schema, ReplaceTable(), "load-7", marker=marker("load-7", 7))
+    asked = LoadRequest(
+        TARGET, (tmp_path / "first.parquet",), first.schema, ReplaceTable(), "load-7", marker=marker("load-7", 7)
+    )
     warehouse.load(asked)
     assert {unit: (one.load_id, one.fence, one.rows) for unit, one in warehouse.markers(TARGET, "p").items()} == {
         "all": ("load-7", 7, 2)

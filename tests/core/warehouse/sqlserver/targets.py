@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from dltsync_core.catalog.targets import CLUSTERED, HEAP, IndexFacts, TargetFacts
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, Side, slots_of
 from tests.support.table_facts import column, partitioned, table
 
-import pyarrow as pa
-
 DAY = column("day", "date", 2, is_nullable=False)
 NUMBER = column("id", "int", is_nullable=False)
 MONTHS: list[str | None] = ["2024-01-01", "2024-02-01", "2024-03-01"]
 KEY = IndexFacts(
-    "PK", CLUSTERED, is_unique=True, is_primary_key=True, scheme="ps", function_id=7, keys=(("id", False), ("day", False))
+    "PK",
+    CLUSTERED,
+    is_unique=True,
+    is_primary_key=True,
+    scheme="ps",
+    function_id=7,
+    keys=(("id", False), ("day", False)),
 )
 
 

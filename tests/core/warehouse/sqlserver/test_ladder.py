@@ -21,9 +21,7 @@ LOCKING = Engine(3, row_versions=False)
 FABRIC = Engine(12, row_versions=True)
 
 
-def _choose(
-    facts: TargetFacts, disposition: Disposition, engine: Engine = RCSI, **settings: bool
-) -> Entry:
+def _choose(facts: TargetFacts, disposition: Disposition, engine: Engine = RCSI, **settings: bool) -> Entry:
     return choose(facts, disposition, engine, LadderSettings(**settings))
 
 
@@ -162,7 +160,9 @@ def test_each_broken_rule_is_named_with_its_error_and_what_to_do(rule: str) -> N
 
 def test_aligned_indexes_identities_and_defaults_stand_against_nothing() -> None:
     identity = column("c", "int", 3, is_identity=True)
-    clustered = IndexFacts("CX", CLUSTERED, scheme="ps", function_id=7, keys=(("day", True),), compression=((2, "PAGE"),))
+    clustered = IndexFacts(
+        "CX", CLUSTERED, scheme="ps", function_id=7, keys=(("day", True),), compression=((2, "PAGE"),)
+    )
     facts = target(identity, indexes=(clustered, ALIGNED, replace(ALIGNED, is_disabled=True, function_id=None)))
     assert switch_blockers(facts, 5) == ()
     assert truncate_blockers(facts, 5) == ()

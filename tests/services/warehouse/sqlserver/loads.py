@@ -61,9 +61,7 @@ def request(
     load_id = uuid.uuid4().hex
     identity = LoadIdentity(pipeline, "s/d", TableName("dbo", target[1]), "static", unit, load_id, "run", "definition")
     marker = Marker(identity, fence, table.num_rows, Probe("fingerprint", 2, "2|17", None), None, "digest", utc_now())
-    return LoadRequest(
-        target, (path,), table.schema, how or ReplaceTable(), load_id, marker=marker, layout=layout
-    )
+    return LoadRequest(target, (path,), table.schema, how or ReplaceTable(), load_id, marker=marker, layout=layout)
 
 
 def rows(house: SandboxWarehouse, target: Target = TARGET) -> list[tuple[Any, ...]]:

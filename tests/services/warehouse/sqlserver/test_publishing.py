@@ -44,7 +44,7 @@ def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_reader_sees_the_old_rows_or_the_new_ones(house: SandboxWarehouse, how: Disposition) -> None:
     layout = PARTED if how == part(UNITS[0]) else KEYED
-    states = [{n: f"state {state}" for n in range(1, 6)} for state in range(4)]
+    states = [dict.fromkeys(range(1, 6), f"state {state}") for state in range(4)]
     house.warehouse.load(request(house, orders(states[0]), how, layout=layout))
     expected = {tuple(sorted(state.items())) for state in states}
     seen: list[tuple[tuple[int, str], ...]] = []

@@ -10,7 +10,7 @@ import pytest
 
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
 from dltsync_core.errors import CatalogError, ConfigError, DriftError, UnsupportedColumn, WarehouseError
-from dltsync_core.plan.steps import MergeKeys, ReplaceTable
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable
 from dltsync_core.typemap.mapping import COLLATION_KEY, SQL_TYPE_KEY
 from dltsync_core.warehouse.port import TargetLayout
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
@@ -78,7 +78,7 @@ def test_every_type_comes_in_and_out_exactly(house: SandboxWarehouse, method: st
         [pa.field("No", pa.int32(), nullable=False)]
         + [field(f"c {name}", kind, name, _collation(name)) for name, (kind, _, _) in VALUES.items()]
     )
-    columns = [pa.array([1, 2, 3], pa.int32())]
+    columns: list[Any] = [pa.array([1, 2, 3], pa.int32())]
     for kind, values, _ in VALUES.values():
         whole = pa.types.is_timestamp(kind) or pa.types.is_time(kind)
         made = pa.array([*values, None], pa.int64()).cast(kind) if whole else pa.array([*values, None], kind)
@@ -112,7 +112,11 @@ def test_a_target_that_exists_keeps_its_indexes_and_its_trusted_constraints(hous
     house.query("CREATE INDEX ix ON sales.Orders (No DESC) INCLUDE (Note) ON ps(No)")
     before = _indexes(house)
     for fence, note in enumerate(("a", "b"), start=1):
-        rows_of_unit = {UNITS[0]: {1: note}, UNITS[1]: {11: note, 12: None}, UNITS[2]: {25: note}}
+        rows_of_unit: dict[str, dict[int, str | None]] = {
+            UNITS[0]: {1: note},
+            UNITS[1]: {11: note, 12: None},
+            UNITS[2]: {25: note},
+        }
         loads = [
             request(house, orders(content), part(unit), fence=fence, unit=unit)
             for unit, content in rows_of_unit.items()
@@ -155,7 +159,9 @@ def test_a_function_that_another_table_uses_is_not_split(house: SandboxWarehouse
 def test_a_new_column_is_added_and_one_that_left_the_source_is_null(house: SandboxWarehouse) -> None:
     both = orders({1: "a"}).append_column(pa.field("Gone", pa.int32()), pa.array([7], pa.int32()))
     house.warehouse.load(request(house, both, part(UNITS[0]), layout=PARTED))
-    wider = orders({11: "b"}).append_column(pa.field("New", pa.decimal128(19, 4)), pa.array([Decimal("1.5")]).cast(pa.decimal128(19, 4)))
+    wider = orders({11: "b"}).append_column(
+        pa.field("New", pa.decimal128(19, 4)), pa.array([Decimal("1.5")]).cast(pa.decimal128(19, 4))
+    )
     house.warehouse.load(request(house, wider, part(UNITS[1]), layout=PARTED, fence=2))
     assert rows(house) == [(1, "a", 7, None), (11, "b", None, Decimal("1.5000"))]
 
@@ -181,7 +187,8 @@ def test_hostile_names_are_names(house: SandboxWarehouse) -> None:
     target = ("it's ]a", "o.{d}d ?'; DROP TABLE x --")
     table = orders({1: "a"}).rename_columns(["N o]", "?{'"])
     layout = TargetLayout(("N o]",))
-    for fence, how in enumerate((ReplaceTable(), MergeKeys(("N o]",)), ReplaceTable()), start=1):
+    ways: list[Disposition] = [ReplaceTable(), MergeKeys(("N o]",)), ReplaceTable()]
+    for fence, how in enumerate(ways, start=1):
         house.warehouse.load(request(house, table, how, target=target, layout=layout, fence=fence))
         assert house.warehouse.count(target) == 1
     assert house.warehouse.columns(target) == {"N o]": "int", "?{'": "nvarchar(max)"}
@@ -223,6 +230,8 @@ def test_a_row_outside_of_its_partition_stops_the_load(house: SandboxWarehouse) 
 def test_a_primary_key_is_made_where_the_source_has_one(house: SandboxWarehouse) -> None:
     house.warehouse.load(request(house, orders({1: "a"}), layout=KEYED))
     house.warehouse.load(request(house, orders({1: "a"}), target=("sales", "Free"), layout=TargetLayout()))
-    keys = house.query("SELECT OBJECT_NAME(parent_object_id) FROM sys.key_constraints WHERE OBJECT_SCHEMA_NAME(parent_object_id) = 'sales'")
+    keys = house.query(
+        "SELECT OBJECT_NAME(parent_object_id) FROM sys.key_constraints WHERE OBJECT_SCHEMA_NAME(parent_object_id) = 'sales'"
+    )
     assert keys == [("Orders",)]
     assert NUMBER.name == "No"
