@@ -170,6 +170,7 @@ class Database:
     collation: str = DEFAULT_COLLATION
     created: str = ""
     snapshot_isolation: bool = False
+    read_committed_snapshot: bool = True
     version: int = 0
     next_object_id: int = 901578250
     next_space_id: int = 65601

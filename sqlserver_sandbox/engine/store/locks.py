@@ -17,8 +17,8 @@ Key = tuple[int, int]
 Resource = tuple[int, "int | str"]
 """A `Key`, or (database id, name) of an application lock."""
 
-STABLE, WRITE, MODIFY = "Sch-S", "X", "Sch-M"
-"""On tables: held by a statement that reads, by a writer (of the whole table), by DDL."""
+STABLE, READ, WRITE, MODIFY = "Sch-S", "S", "X", "Sch-M"
+"""On tables: of a statement that reads row versions, of one that reads under locks, of a writer (of the whole table), of DDL."""
 SHARED, UPDATE, EXCLUSIVE, INTENT_SHARED, INTENT_EXCLUSIVE = (
     "Shared",
     "Update",
@@ -31,7 +31,9 @@ _TOGETHER = {
     frozenset(pair)
     for pair in (
         (STABLE,),
+        (STABLE, READ),
         (STABLE, WRITE),
+        (READ,),
         (SHARED,),
         (SHARED, UPDATE),
         (SHARED, INTENT_SHARED),

@@ -77,6 +77,12 @@ class Savepoints:
             point.copies.clear()
         del self._points[position + 1 :]
 
+    def forget_copies(self) -> None:
+        """Nothing has been written, and what was copied is gone with its snapshot."""
+        for point in self._points:
+            point.copies.clear()
+            point.has_definitions = False
+
     def clear(self) -> None:
         """The transaction is about to end: no copy outlives it."""
         for point in self._points:

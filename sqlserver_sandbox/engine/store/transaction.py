@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
-from sqlserver_sandbox.engine.duckdb.errors import snapshot_conflict
-from sqlserver_sandbox.engine.store.locks import CHANGES, STATEMENT, TRANSACTION, WRITE, Key
+from sqlserver_sandbox.engine.duckdb.errors import metadata_changed, snapshot_conflict
+from sqlserver_sandbox.engine.store.locks import CHANGES, MODIFY, READ, STABLE, STATEMENT, TRANSACTION, WRITE, Key
 from sqlserver_sandbox.engine.store.savepoints import Savepoints
 from sqlserver_sandbox.engine.store.store import Store, now_text
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
@@ -23,6 +23,10 @@ from sqlserver_sandbox.tsql.refusal import refused
 READ_COMMITTED, SNAPSHOT = "READ COMMITTED", "SNAPSHOT"
 ISOLATION_LEVELS = {1: "READ UNCOMMITTED", 2: READ_COMMITTED, 3: "REPEATABLE READ", 4: "SERIALIZABLE", 5: SNAPSHOT}
 """By the number that TDS and sys.dm_exec_sessions have for them."""
+
+
+class StaleSnapshotError(Exception):
+    """The statement's snapshot is from before another session's DDL: it is to be bound and run anew. Never reaches a client."""
 
 
 class TransactionState:
@@ -36,6 +40,9 @@ class TransactionState:
         self._open = False
         self._snapshots: dict[int, int] = {}
         self._written: set[Key] = set()
+        self._altered: set[Key] = set()
+        self._began_clean = True
+        """Nothing had been written when the statement began: it may begin again."""
         self._written_since: dict[int, str] = {}
         self._pinned = False
         self._savepoints = Savepoints(connection)
@@ -133,6 +140,7 @@ class TransactionState:
 
     def doom(self, *, spare: bool = False) -> None:
         """A result broke off. With `spare` the transaction outlives that, unless DuckDB has lost it as well."""
+        self._store.locks.release(self._spid, STATEMENT)
         if spare and self.count and self._open and not self._connection.is_broken():
             return
         if self.count and not self.can_lose_nothing:
@@ -147,6 +155,24 @@ class TransactionState:
         self._end(commit=False)
 
     # ---- statements -----------------------------------------------------------------------------------------------
+    def begin_statement(self) -> None:
+        self._began_clean = not self._written and not self._pinned
+
+    def restart_statement(self) -> None:
+        """Forget the snapshot that the statement began with; the locks that it has stay."""
+        self._forget_snapshot()
+        self._written.clear()
+        self._altered.clear()
+        self._written_since.clear()
+        self._pinned = False
+
+    def _forget_snapshot(self) -> None:
+        if self._open:
+            self._connection.run("ROLLBACK")
+        self._open = False
+        self._snapshots.clear()
+        self._savepoints.forget_copies()
+
     def touch(self, database_id: int) -> Database:
         """The database's catalogue in the statement's snapshot, which begins here if it has not."""
         with self._store.commit_mutex:
@@ -159,6 +185,7 @@ class TransactionState:
 
     def end_statement(self, *, failed: bool = False) -> Iterator[Outcome]:
         """Commit or undo an autocommit statement; inside a transaction keep what must be kept."""
+        self._store.locks.release(self._spid, STATEMENT)
         if not self._open:
             return
         if self.count == 0:
@@ -189,6 +216,22 @@ class TransactionState:
             )
         if self.count:
             self._pinned = True
+
+    def lock_for_reading(self, keys: set[Key], *, versioned: bool) -> None:
+        """Keep tables as they are while the statement reads them: it waits for DDL, and not `versioned` for writers too.
+
+        Raises 1222, 1205, 3961 for a SNAPSHOT transaction that meets DDL, and `StaleSnapshotError` for what is to run again.
+        """
+        mode = STABLE if versioned or self.isolation == SNAPSHOT else READ
+        for key in sorted(keys):
+            self._store.locks.acquire(self._spid, key, self.lock_timeout, mode=mode, until=STATEMENT)
+        seen = {k: self._snapshots.get(k[0], self._store.sequence) for k in keys if k not in self._written}
+        altered = any(self._store.altered_since(k, sequence) for k, sequence in seen.items())
+        if altered and self._pinned:
+            raise metadata_changed(self._store.name_of(next(iter(keys))[0]))
+        changed = mode == READ and any(self._store.changed_since(k, sequence) for k, sequence in seen.items())
+        if (altered or changed) and self._began_clean:
+            raise StaleSnapshotError
 
     def stale(self, keys: set[Key]) -> set[Key]:
         """Those tables that others changed after this snapshot began."""
@@ -223,11 +266,9 @@ class TransactionState:
         keys = {(database.database_id, object_id): name for object_id, name in tables}
         locks = self._store.locks
         taken = [locks.acquire(self._spid, key, self.lock_timeout, mode=mode) for key in keys]
-        if any(taken) and not self._written and not self._pinned and self._open:
+        if any(taken) and not self._written and not self._pinned:
             # Whoever held the lock before may have committed: look again from here.
-            self._connection.run("ROLLBACK")
-            self._open = False
-            self._snapshots.clear()
+            self._forget_snapshot()
         current = self.touch(database.database_id)
         for key, name in keys.items():
             if self.stale({key}):
@@ -240,6 +281,8 @@ class TransactionState:
         for key in keys:
             self._savepoints.before_write(current, key[1])
             self._written.add(key)
+            if mode == MODIFY:
+                self._altered.add(key)
             self._written_since.setdefault(key[0], now_text())
         return current
 
@@ -283,6 +326,7 @@ class TransactionState:
             self._open = False
             self._pinned = False
             self._written.clear()
+            self._altered.clear()
             self._written_since.clear()
             self._snapshots.clear()
             self._store.counters.end_rowversions(self._spid)
@@ -296,4 +340,4 @@ class TransactionState:
         self._savepoints.clear()
         with self._store.commit_mutex:
             self._connection.run("COMMIT")
-            self._store.publish(self._written)
+            self._store.publish(self._written, frozenset(self._altered))
