@@ -13,7 +13,17 @@ from collections.abc import Iterator, Sequence
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.duckdb.errors import metadata_changed, snapshot_conflict
-from sqlserver_sandbox.engine.store.locks import CHANGES, MODIFY, READ, STABLE, STATEMENT, TRANSACTION, WRITE, Key
+from sqlserver_sandbox.engine.store.locks import (
+    CHANGES,
+    MODIFY,
+    READ,
+    STABLE,
+    STATEMENT,
+    TRANSACTION,
+    WRITE,
+    Key,
+    LowPriority,
+)
 from sqlserver_sandbox.engine.store.savepoints import Savepoints
 from sqlserver_sandbox.engine.store.store import Store, now_text
 from sqlserver_sandbox.model import Outcome, SqlError, TransactionChange
@@ -260,12 +270,18 @@ class TransactionState:
         """
         return self.write_all(database, ((object_id, name),), mode)
 
-    def write_all(self, database: Database, tables: Sequence[tuple[int, str]], mode: str = WRITE) -> Database:
+    def write_all(
+        self,
+        database: Database,
+        tables: Sequence[tuple[int, str]],
+        mode: str = WRITE,
+        low: LowPriority | None = None,
+    ) -> Database:
         """As `write`, for (object id, name) of several tables of one database: all locks come before the snapshot."""
         self.check_alive()
         keys = {(database.database_id, object_id): name for object_id, name in tables}
         locks = self._store.locks
-        taken = [locks.acquire(self._spid, key, self.lock_timeout, mode=mode) for key in keys]
+        taken = [locks.acquire(self._spid, key, self.lock_timeout, mode=mode, low=low) for key in keys]
         if any(taken) and not self._written and not self._pinned:
             # Whoever held the lock before may have committed: look again from here.
             self._forget_snapshot()

@@ -133,6 +133,21 @@ def test_new_readers_queue_behind_ddl_that_waits(filled: Warehouse, other: pyodb
         assert rows(third, "SELECT COUNT(*) FROM dbo.t") == [(2,)]
 
 
+def test_a_switch_that_waits_at_low_priority_lets_readers_pass(filled: Warehouse, other: pyodbc.Connection) -> None:
+    run(other, "BEGIN TRAN; UPDATE dbo.t SET v = N'z' WHERE k = 4")
+    polite = f"{SWITCH_OUT} WITH (WAIT_AT_LOW_PRIORITY (MAX_DURATION = 5 MINUTES, ABORT_AFTER_WAIT = SELF))"
+    switching = Background(lambda: run(filled.connection, polite))
+    assert switching.is_waiting()
+    with closing(filled.connect()) as third:
+        run(third, "SET LOCK_TIMEOUT 0")
+        assert rows(third, "SELECT COUNT(*) FROM dbo.t") == [(4,)]
+        assert number(third, polite.replace("SELF", "BLOCKERS")) == 40517
+        assert number(third, polite.replace("5 MINUTES", "0")) == 1222
+    run(other, "COMMIT")
+    switching.result()
+    assert filled.keys("dbo.t") == [1, 4]
+
+
 def test_row_versions_let_readers_pass_a_writer(filled: Warehouse, other: pyodbc.Connection) -> None:
     filled.run("BEGIN TRAN", "DELETE dbo.t WHERE $PARTITION.pf(day) = 2")
     filled.run("INSERT dbo.t SELECT k, day, v FROM stg.t_in")
