@@ -27,6 +27,9 @@ class TableColumn:
     is_rowguidcol: bool = False
     is_sysname: bool = False
     features: ColumnFeatures = PLAIN_COLUMN
+    computed: str = ""
+    """The expression of a computed column, as the catalogue shows it."""
+    is_persisted: bool = False
 
     @property
     def physical(self) -> str:

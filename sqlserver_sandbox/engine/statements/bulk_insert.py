@@ -11,6 +11,7 @@ from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, sav
 from sqlserver_sandbox.engine.definitions.constraints import has_trusted, untrusted
 from sqlserver_sandbox.engine.execution.errors import ends_transaction
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.computed import check_settable
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
 from sqlserver_sandbox.engine.store.transaction import TransactionState
@@ -30,6 +31,7 @@ def start_bulk(execution: Execution, node: s.InsertBulk) -> Iterator[Outcome]:
         column = table.column(spec.name)
         if column is None:
             raise SqlError(207, f"Invalid column name '{spec.name}'.", line=node.line)
+        check_settable(column, node.line)
         declared = resolve(spec.type, collation=spec.collation or column.type.collation or database.collation)
         columns.append(Column(column.name, declared, column.nullable, column.identity is not None))
     schema = database.schema_by_id(table.schema_id).name

@@ -62,6 +62,9 @@ COLUMN_RULES = [
     ("k int NOT NULL, v varchar(10) COLLATE Latin1_General_CS_AS NULL", PLAIN, 4945),
     ("k int NOT NULL, v varchar(10) NOT NULL", PLAIN, 4985),
     ("k int NOT NULL, v uniqueidentifier ROWGUIDCOL", "k int NOT NULL, v uniqueidentifier", 4958),
+    ("k int NOT NULL, v AS k + 1", "k int NOT NULL, v int", 4965),
+    ("k int NOT NULL, v AS k + 1", "k int NOT NULL, v AS k + 2", 4966),
+    ("k int NOT NULL, v AS k + 1 PERSISTED", "k int NOT NULL, v AS k + 1", 4946),
 ]
 
 
