@@ -118,6 +118,13 @@ class RowsAffected:
 
 
 @dataclass(frozen=True)
+class ReturnCode:
+    """What a procedure that was called by name returned: RETURNSTATUS."""
+
+    value: int
+
+
+@dataclass(frozen=True)
 class Info:
     """An informational message (INFO token, class 0-10), for example PRINT or 'Changed database context'."""
 
@@ -164,9 +171,7 @@ class BulkTarget:
     options: tuple[str, ...] = ()
 
 
-Outcome: TypeAlias = (
-    "ResultSet | RawResult | RowsAffected | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
-)
+Outcome: TypeAlias = "ResultSet | RawResult | RowsAffected | ReturnCode | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
 
 
 class SqlError(Exception):

@@ -25,6 +25,7 @@ from sqlserver_sandbox.model import (
     Occasion,
     Outcome,
     Parameter,
+    ReturnCode,
     SqlError,
     SqlType,
 )
@@ -74,7 +75,10 @@ class DuckDbSession:
         return describe.result(self._execution(), sql, declared)
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
-        yield from self._requested("procedure", procedure, lambda: call(self._execution(), procedure, arguments))
+        def run() -> Iterator[Outcome]:
+            yield ReturnCode((yield from call(self._execution(), procedure, arguments)))
+
+        yield from self._requested("procedure", procedure, run)
 
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
         return bulk_insert.insert(self._execution(), target, batches)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pyodbc
+import pytds
 import pytest
 
 from tests.sandbox.clients.warehouse import Warehouse, number, publish_batch, rows, run
@@ -341,3 +342,14 @@ def test_a_killed_process_rolls_back_and_releases_its_locks(filled: Warehouse, o
     while take(other, "publish") != 0:
         assert time.monotonic() < deadline
     assert rows(other, "SELECT COUNT(*) FROM dbo.marker") == [(0,)]
+
+
+def test_a_call_by_name_has_the_return_code(filled: Warehouse, other: pyodbc.Connection) -> None:
+    assert take(other) == 0
+    server = filled.server
+    with closing(
+        pytds.connect(server.host, filled.database, server.user, server.password, port=server.port, autocommit=True)
+    ) as called:
+        cursor = called.cursor()
+        cursor.callproc("sp_getapplock", ("r", "Exclusive", "Session", 10))
+        assert cursor.get_proc_return_status() == -1
