@@ -16,6 +16,7 @@ from sqlserver_sandbox.engine.rows.constraints import (
     check_rows,
     enabled_checks,
     enabled_foreign_keys,
+    is_referenced,
 )
 from sqlserver_sandbox.engine.rows.stage import rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.target import Target, read_for_writing, target_of
@@ -99,10 +100,8 @@ def _check_constraints(execution: Execution, target: Target, staged: list[tuple[
     database, table = target.database, target.table
     physical = f"{database.alias}.main.{table.physical}"
     changed = frozenset(c.column_id for c, _ in staged)
-    gone = f"(SELECT t.* FROM {physical} AS t JOIN temp.main.stage AS s ON t.rowid = s.rid)"
-    check_no_children(execution, database, table, gone, "UPDATE", changed)
     checks, keys = enabled_checks(table), enabled_foreign_keys(table)
-    if not checks and not keys:
+    if not checks and not keys and not is_referenced(database, table):
         return
     new = {c.column_id: stored_sql(b, c) for c, b in staged}
     final = {c.column_id: new.get(c.column_id, f"t.{c.physical}") for c in table.columns}
@@ -113,6 +112,8 @@ def _check_constraints(execution: Execution, target: Target, staged: list[tuple[
         " JOIN temp.main.stage AS stage ON t.rowid = stage.rid"
     )
     check_rows(execution, database, table, FINAL, "UPDATE", checks, keys)
+    gone = f"(SELECT t.* FROM {physical} AS t JOIN temp.main.stage AS s ON t.rowid = s.rid)"
+    check_no_children(execution, database, table, gone, "UPDATE", changed)
     execution.run(f"DROP TABLE {FINAL}")
 
 
