@@ -171,7 +171,10 @@ class BulkTarget:
     options: tuple[str, ...] = ()
 
 
-Outcome: TypeAlias = "ResultSet | RawResult | RowsAffected | ReturnCode | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
+Outcome: TypeAlias = (
+    "ResultSet | RawResult | RowsAffected | ReturnCode | Info"
+    " | TransactionChange | DatabaseChange | BulkStart | SqlError"
+)
 
 
 class SqlError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import NoReturn
 
@@ -100,11 +100,15 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
 
 
 def _run(execution: Execution, node: s.Statement, kind: StatementKind) -> Generator[Outcome, None, None]:
-    """The handler's outcomes. It runs anew when another session's DDL came between its snapshot and its locks."""
+    yield from in_one_snapshot(execution, lambda: kind.handler(execution, node))
+
+
+def in_one_snapshot(execution: Execution, run: Callable[[], Iterator[Outcome]]) -> Generator[Outcome, None, None]:
+    """A statement's outcomes. It runs anew when another session's commit came between its snapshot and its locks."""
     while True:
         execution.transaction.begin_statement()
         try:
-            yield from kind.handler(execution, node)
+            yield from run()
         except StaleSnapshotError:
             execution.transaction.restart_statement()
             execution.refresh()

@@ -29,6 +29,10 @@ class Savepoints:
         self._points: list[_Savepoint] = []
         self._copies = 0
 
+    @property
+    def have_copies(self) -> bool:
+        return any(p.copies for p in self._points)
+
     def save(self, name: str) -> None:
         self._points.append(_Savepoint(name.lower()))
 

@@ -23,6 +23,7 @@ class Snapshot:
         self.written: set[Key] = set()
         self.altered: set[Key] = set()
         self.written_since: dict[int, str] = {}
+        self._has_definitions = False
 
     def touch(self, database_id: int) -> Database:
         """The database's catalogue in the snapshot, which begins here if it has not."""
@@ -38,6 +39,39 @@ class Snapshot:
         if by_definition:
             self.altered.add(key)
         self.written_since.setdefault(key[0], now_text())
+
+    def note_defined(self) -> None:
+        """A changed catalogue was stored."""
+        self._has_definitions = True
+
+    def move_on(self) -> bool:
+        """Take what was written over to a new snapshot, which has what others committed meanwhile; False where that cannot be.
+
+        The tables that were written are locked: nobody else has changed them. They are carried over whole.
+        """
+        if self._has_definitions:
+            return False
+        tables = [f"db{database}.main.t{number}" for database, number in sorted(self.written) if number]
+        carried = {name: self._connection.table(f"SELECT * FROM {name}") for name in tables}
+        databases = [*self._began]
+        counters = [
+            (f"db{d}.main.sandbox_counters", self._connection.fetch(f"SELECT * FROM db{d}.main.sandbox_counters"))
+            for d in databases
+        ]
+        self._connection.run("ROLLBACK")
+        self.is_open = False
+        self._began.clear()
+        for database in databases:
+            self.touch(database)
+        for name, rows in carried.items():
+            self._connection.run(f"DELETE FROM {name}")
+            self._connection.insert(name, rows)
+        for name, values in counters:
+            known = set(self._connection.fetch(f"SELECT * FROM {name}"))
+            for row in values:
+                if row not in known:
+                    self._connection.run(f"INSERT INTO {name} VALUES (?, ?, ?)", row)
+        return True
 
     # ---- what others did since ------------------------------------------------------------------------------------
     def stale(self, keys: set[Key]) -> set[Key]:
@@ -79,3 +113,4 @@ class Snapshot:
         self.written.clear()
         self.altered.clear()
         self.written_since.clear()
+        self._has_definitions = False

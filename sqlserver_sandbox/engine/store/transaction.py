@@ -172,6 +172,10 @@ class TransactionState:
         """The database's catalogue in the statement's snapshot, which begins here if it has not."""
         return self._snapshot.touch(database_id)
 
+    def note_defined(self) -> None:
+        """The statement stored a changed catalogue."""
+        self._snapshot.note_defined()
+
     def end_statement(self, *, failed: bool = False) -> Iterator[Outcome]:
         """Commit or undo an autocommit statement; inside a transaction keep what must be kept."""
         self._store.locks.release(self._spid, STATEMENT)
@@ -253,14 +257,19 @@ class TransactionState:
             # Whoever held the lock before may have committed: look again from here.
             self._snapshot.rollback()
         current = self.touch(database.database_id)
-        for key, name in keys.items():
-            if self._snapshot.stale({key}):
-                if self.isolation == SNAPSHOT:
-                    raise snapshot_conflict(name, database.name)
+        stale = self._snapshot.stale(set(keys))
+        if stale:
+            name = keys[min(stale)]
+            if self.isolation == SNAPSHOT:
+                raise snapshot_conflict(name, database.name)
+            if self._began_clean:
+                raise StaleSnapshotError
+            if self._savepoints.have_copies or not self._snapshot.move_on():
                 raise refused(
-                    f"writing '{name}' in a READ COMMITTED transaction that wrote other"
-                    " tables before another session changed it; commit first"
+                    f"writing '{name}' in a READ COMMITTED transaction that changed definitions or has savepoints, after another"
+                    " session changed it; commit first"
                 )
+            current = self.touch(database.database_id)
         for key in keys:
             self._savepoints.before_write(current, key[1])
             self._snapshot.note_written(key, by_definition=mode == MODIFY)

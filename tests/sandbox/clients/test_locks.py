@@ -204,6 +204,42 @@ def test_a_lock_timeout_in_a_switch_ends_it_and_the_batch_can_be_sent_again(
     assert rows(filled.connection, batch) == [(2, 0, 0)]
 
 
+def test_a_publisher_goes_on_after_it_waited_for_a_writer(filled: Warehouse, other: pyodbc.Connection) -> None:
+    """What the writer committed is there, and what the publisher wrote before it waited as well."""
+    run(other, "BEGIN TRAN; UPDATE dbo.t SET v = N'z'; INSERT dbo.t VALUES (5, '20240103', N'e')")
+    publishing = Background(
+        lambda: run(filled.connection, publish_batch(1).replace("LOCK_TIMEOUT 3000", "LOCK_TIMEOUT -1"))
+    )
+    assert publishing.is_waiting()
+    run(other, "COMMIT")
+    assert publishing.result() == [[(2, 0, 0)]]
+    assert filled.rows("SELECT k, v FROM dbo.t ORDER BY k") == [(1, "z"), (4, "z"), (12, "B"), (13, "C")]
+    assert filled.rows("SELECT k, v FROM stg.t_out ORDER BY k") == [(2, "z"), (3, "z"), (5, "e")]
+    assert filled.rows("SELECT run FROM dbo.marker") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE dbo.t ADD w int NULL",
+        "CREATE INDEX ix ON dbo.t (v)",
+        "ALTER PARTITION FUNCTION pf() SPLIT RANGE ('20240401')",
+        "TRUNCATE TABLE dbo.t",
+        "UPDATE dbo.t SET v = v + N'x'",
+    ],
+)
+def test_a_statement_that_waited_for_a_writer_works_on_what_it_committed(
+    filled: Warehouse, other: pyodbc.Connection, statement: str
+) -> None:
+    run(other, "BEGIN TRAN; UPDATE dbo.t SET v = N'z'; INSERT dbo.t VALUES (5, '20240405', N'e')")
+    waiting = Background(lambda: run(filled.connection, statement))
+    assert waiting.is_waiting()
+    run(other, "COMMIT")
+    waiting.result()
+    expected = {"TRUNCATE TABLE dbo.t": [], "UPDATE dbo.t SET v = v + N'x'": [("ex",), ("zx",)]}
+    assert filled.rows("SELECT DISTINCT v FROM dbo.t ORDER BY v") == expected.get(statement, [("e",), ("z",)])
+
+
 def test_a_reader_that_polls_sees_the_old_month_or_the_new_one(filled: Warehouse) -> None:
     old, new = {2, 3}, {12, 13}
     seen: list[frozenset[int]] = []
