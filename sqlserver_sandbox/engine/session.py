@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine.execution.batch import run_batch
+from sqlserver_sandbox.engine.execution.batch import in_one_snapshot, run_batch
 from sqlserver_sandbox.engine.execution.errors import ends_transaction
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.session_state import SessionState
@@ -25,6 +25,7 @@ from sqlserver_sandbox.model import (
     Occasion,
     Outcome,
     Parameter,
+    ReturnCode,
     SqlError,
     SqlType,
 )
@@ -74,7 +75,12 @@ class DuckDbSession:
         return describe.result(self._execution(), sql, declared)
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
-        yield from self._requested("procedure", procedure, lambda: call(self._execution(), procedure, arguments))
+        execution = self._execution()
+
+        def run() -> Iterator[Outcome]:
+            yield ReturnCode((yield from call(execution, procedure, arguments)))
+
+        yield from self._requested("procedure", procedure, lambda: in_one_snapshot(execution, run))
 
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
         return bulk_insert.insert(self._execution(), target, batches)

@@ -27,6 +27,9 @@ class TableColumn:
     is_rowguidcol: bool = False
     is_sysname: bool = False
     features: ColumnFeatures = PLAIN_COLUMN
+    computed: str = ""
+    """The expression of a computed column, as the catalogue shows it."""
+    is_persisted: bool = False
 
     @property
     def physical(self) -> str:
@@ -170,6 +173,7 @@ class Database:
     collation: str = DEFAULT_COLLATION
     created: str = ""
     snapshot_isolation: bool = False
+    read_committed_snapshot: bool = True
     version: int = 0
     next_object_id: int = 901578250
     next_space_id: int = 65601

@@ -64,6 +64,7 @@ def save(execution: Execution, database: Database) -> None:
     """Write the changed catalogue under a new version, within the transaction."""
     store = execution.store
     store.write_catalogue(execution.connection, replace(database, version=store.next_version()))
+    execution.transaction.note_defined()
     execution.session.rowcount = 0
 
 

@@ -81,6 +81,8 @@ def new_index(
         object_id, database = take_object_id(database)
         name = key.name or system_name("PK" if key.kind == "primary key" else "UQ", table.name[:8], object_id)
         check_constraint_name(database, table, name)
+    if key.unique and any(table.column_by_id(c.column_id).computed for c in columns):
+        raise refused("a unique index on a computed column")
     if partition_column:
         columns = _with_partition_column(columns, partition_column, table, key, clustered=clustered)
     number = 1 if clustered else max((1, *(i.index_id for i in table.indexes))) + 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import NoReturn
 
 from sqlserver_sandbox.engine.execution.errors import FATAL_CLASS, ends_batch, ends_transaction, is_caught
 from sqlserver_sandbox.engine.execution.execution import Execution, StatementKind
+from sqlserver_sandbox.engine.store.transaction import StaleSnapshotError
 from sqlserver_sandbox.engine.testing.occasions import occasion_of
 from sqlserver_sandbox.model import Cancelled, Interference, Outcome, ResultSet, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -80,10 +81,10 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
         if session.options.implicit_transactions and not transaction.count and kind.begins_transaction(node):
             yield from transaction.begin()
         if kind.runs_others:
-            yield from kind.handler(execution, node)
+            yield from _run(execution, node, kind)
             return
         if session.interference is None:
-            yield from kind.handler(execution, node)
+            yield from _run(execution, node, kind)
         else:
             yield from _interfered(execution, node, kind, session.interference)
         yield from transaction.end_statement()
@@ -98,6 +99,23 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
         raise
 
 
+def _run(execution: Execution, node: s.Statement, kind: StatementKind) -> Generator[Outcome, None, None]:
+    yield from in_one_snapshot(execution, lambda: kind.handler(execution, node))
+
+
+def in_one_snapshot(execution: Execution, run: Callable[[], Iterator[Outcome]]) -> Generator[Outcome, None, None]:
+    """A statement's outcomes. It runs anew when another session's commit came between its snapshot and its locks."""
+    while True:
+        execution.transaction.begin_statement()
+        try:
+            yield from run()
+        except StaleSnapshotError:
+            execution.transaction.restart_statement()
+            execution.refresh()
+        else:
+            return
+
+
 def _interfered(
     execution: Execution, node: s.Statement, kind: StatementKind, interference: Interference
 ) -> Iterator[Outcome]:
@@ -105,7 +123,7 @@ def _interfered(
     word = node.action if isinstance(node, s.Transaction) else kind.kind
     occasion = occasion_of(node, word, execution.text, execution.session.database)
     interference.before(occasion)
-    with closing(kind.handler(execution, node)) as outcomes:  # type: ignore[type-var]
+    with closing(_run(execution, node, kind)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, ResultSet):
                 yield ResultSet(outcome.columns, interference.rows(occasion, outcome.batches))

@@ -133,8 +133,10 @@ class Execution:
         read = self.context.read
         if not read:
             return self.connection
-        for database_id in {d for d, _ in read}:
-            self.transaction.access(self.catalogue.by_id(database_id))
+        databases = [self.catalogue.by_id(d) for d in {d for d, _ in read}]
+        self.transaction.lock_for_reading(read, versioned=all(d.read_committed_snapshot for d in databases))
+        for database in databases:
+            self.transaction.access(database)
         return self.store.root.cursor() if self.transaction.wants_fresh_view(read) else self.connection
 
     @contextmanager

@@ -97,7 +97,7 @@ class _Deduction:
         columns = (
             [table.column(n) for n in node.columns]
             if node.columns
-            else [c for c in table.columns if c.identity is None]
+            else [c for c in table.columns if c.identity is None and not c.computed]
         )
         for row in node.rows:
             for value, column in zip(row, columns, strict=False):

@@ -77,7 +77,10 @@ def _check_parents(
 def check_no_children(
     execution: Execution, database: Database, table: Table, gone: str, verb: str, changed: frozenset[int] | None = None
 ) -> None:
-    """547 when a row about to go is referenced. `gone` has the table's columns, `changed` are the columns that change."""
+    """547 when a row that goes is referenced. `gone` has the table's columns.
+
+    `changed` are the columns that an UPDATE changes; the rows as it will store them are in `FINAL`, and may have the same keys.
+    """
     for child in database.tables:
         for key in enabled_foreign_keys(child):
             if key.referenced_object_id != table.object_id:
@@ -89,9 +92,20 @@ def check_no_children(
             mine, theirs = _keys(table, key.referenced_columns, "g"), _keys(child, key.columns, "c")
             match = " AND ".join(f"{a} = {b}" for a, b in zip(mine, theirs, strict=True))
             physical = _read(execution, database, child)
-            if execution.scalar(f"SELECT count(*) FROM {gone} AS g JOIN {physical} AS c ON {match}"):
+            returns = ""
+            if changed is not None:
+                new = " AND ".join(
+                    f"{a} = {b}" for a, b in zip(_keys(table, key.referenced_columns, "f"), mine, strict=True)
+                )
+                returns = f" WHERE NOT EXISTS (SELECT 1 FROM {FINAL} AS f WHERE {new})"
+            if execution.scalar(f"SELECT count(*) FROM {gone} AS g JOIN {physical} AS c ON {match}{returns}"):
                 column = child.column_by_id(key.columns[0]).name if len(key.columns) == 1 else ""
                 raise _conflict(database, child, verb, "REFERENCE", key.name, column)
+
+
+def is_referenced(database: Database, table: Table) -> bool:
+    """Whether an enabled foreign key references the table."""
+    return any(f.referenced_object_id == table.object_id for t in database.tables for f in enabled_foreign_keys(t))
 
 
 def _read(execution: Execution, database: Database, table: Table) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
 from sqlserver_sandbox.engine.rows.checks import check_staged
+from sqlserver_sandbox.engine.rows.computed import computed_values
 from sqlserver_sandbox.engine.rows.constraints import FINAL, check_rows, enabled_checks, enabled_foreign_keys
 from sqlserver_sandbox.engine.rows.stage import STAGE, identity_counter, rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.uniqueness import check_insert
@@ -36,7 +37,9 @@ def insert_rows(execution: Execution, database: Database, table: Table, incoming
     staged: list[tuple[TableColumn, Bound]] = []
     texts: list[str] = []
     for column in table.columns:
-        if column.type.name == "rowversion" or (column.identity is not None and column.column_id not in given):
+        if column.type.name == "rowversion" or column.computed:
+            continue
+        if column.identity is not None and column.column_id not in given:
             continue
         bound = given.get(column.column_id)
         if bound is None:
@@ -64,8 +67,9 @@ def insert_rows(execution: Execution, database: Database, table: Table, incoming
                 first = counters.take_rowversions(database.database_id, count, session.login.spid)
                 final[column.column_id] = rowversion_sql(first)
                 counters.record(session.connection, database.database_id, ROWVERSION)
-            elif column.column_id not in final:
+            elif column.column_id not in final and not column.computed:
                 final[column.column_id] = _identity(execution, database, table, column, count)
+        final |= computed_values(execution, database, table, final)
         _store(execution, database, table, final, checked=incoming.check_constraints)
         if incoming.keep_identity:
             _raise_identity(execution, database, table)

@@ -54,14 +54,12 @@ def drop_database(execution: Execution, node: s.DropDatabase) -> Iterator[Outcom
 
 
 def alter_database(execution: Execution, node: s.AlterDatabaseSet) -> Iterator[Outcome]:
-    """ALLOW_SNAPSHOT_ISOLATION is kept; READ_COMMITTED_SNAPSHOT is always on here, because readers never wait."""
+    """READ_COMMITTED_SNAPSHOT is ON in a new database here, as in Azure SQL; no session has to leave for it to change."""
     found = _altered(execution, node.name, node.line)
     if node.option == "READ_COMMITTED_SNAPSHOT":
-        if not node.on:
-            raise refused("READ_COMMITTED_SNAPSHOT OFF: readers never wait for writers here", line=node.line)
-        yield RowsAffected(None, DDL)
-        return
-    yield from _change(execution, found, lambda d: replace(d, snapshot_isolation=node.on))
+        yield from _change(execution, found, lambda d: replace(d, read_committed_snapshot=node.on))
+    else:
+        yield from _change(execution, found, lambda d: replace(d, snapshot_isolation=node.on))
 
 
 def alter_filegroup(execution: Execution, node: s.AlterDatabaseFilegroup) -> Iterator[Outcome]:

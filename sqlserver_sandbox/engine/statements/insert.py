@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlserver_sandbox.engine.execution.commands import INSERT
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import default_of
+from sqlserver_sandbox.engine.rows.computed import check_settable
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
 from sqlserver_sandbox.engine.rows.target import lock_for_writing, read_for_writing
 from sqlserver_sandbox.model import Outcome, SqlError
@@ -42,7 +43,7 @@ def target_columns(table: Table, node: s.Insert, *, explicit_identity: bool) -> 
             line=node.line,
         )
     if not node.columns:
-        return tuple(c for c in table.columns if c.identity is None)
+        return tuple(c for c in table.columns if c.identity is None and not c.computed)
     found: list[TableColumn] = []
     for name in node.columns:
         column = table.column(name)
@@ -54,6 +55,7 @@ def target_columns(table: Table, node: s.Insert, *, explicit_identity: bool) -> 
                 f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.",
                 line=node.line,
             )
+        check_settable(column, node.line)
         if column.identity is not None and not explicit_identity:
             raise SqlError(
                 544,

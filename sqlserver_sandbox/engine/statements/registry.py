@@ -10,6 +10,7 @@ from sqlserver_sandbox.engine.statements import (
     delete,
     execute,
     flow,
+    identity,
     indexes,
     insert,
     messages,
@@ -62,6 +63,7 @@ STATEMENTS: dict[type, StatementKind] = {
     s.SetOption: StatementKind(options.set_option, "set"),
     s.SetIsolation: StatementKind(options.set_isolation, "set"),
     s.Transaction: StatementKind(transactions.run_transaction, "begin"),
+    s.CheckIdentity: StatementKind(identity.check_identity, "other", always),
     s.SetIdentityInsert: StatementKind(options.set_identity_insert, "set"),
     s.SaveTransaction: StatementKind(transactions.save_transaction, "other"),
     # the flow of a batch

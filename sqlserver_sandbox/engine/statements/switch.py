@@ -9,13 +9,14 @@ from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.variables import partition_number
 from sqlserver_sandbox.engine.rows.partitions import is_empty, move_rows
-from sqlserver_sandbox.engine.store.locks import MODIFY
+from sqlserver_sandbox.engine.store.locks import MODIFY, LowPriority
 from sqlserver_sandbox.engine.switching.rules import check_switch
 from sqlserver_sandbox.engine.switching.sides import Side, failed, is_ignored, side_of
 from sqlserver_sandbox.model import Info, Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.permissions import denied
 from sqlserver_sandbox.tsql.catalogue import Database, Table
+from sqlserver_sandbox.tsql.refusal import refused
 
 
 def run_switch(execution: Execution, node: s.AlterTableSwitch) -> Iterator[Outcome]:
@@ -51,10 +52,19 @@ def _locked(execution: Execution, node: s.AlterTableSwitch) -> tuple[Database, T
     while True:
         database, source, target = _found(execution, node)
         tables = [(t.object_id, t.name) for t in (source, target)]
-        current = execution.transaction.write_all(database, tables, MODIFY)
+        current = execution.transaction.write_all(database, tables, MODIFY, _low_priority(node))
         if current.version == database.version:
             return database, source, target
         execution.refresh()
+
+
+def _low_priority(node: s.AlterTableSwitch) -> LowPriority | None:
+    """SQL Server docs, ALTER TABLE: low_priority_lock_wait. Raises the refusal for BLOCKERS: no session here ends another."""
+    if node.low_priority_minutes is None:
+        return None
+    if node.abort_after_wait == "BLOCKERS":
+        raise refused("ABORT_AFTER_WAIT = BLOCKERS", line=node.line)
+    return LowPriority(60.0 * node.low_priority_minutes, node.abort_after_wait == "SELF")
 
 
 def _found(execution: Execution, node: s.AlterTableSwitch) -> tuple[Database, Table, Table]:

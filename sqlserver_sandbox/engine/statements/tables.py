@@ -18,6 +18,7 @@ from sqlserver_sandbox.engine.definitions.indexes import new_index, table_indexe
 from sqlserver_sandbox.engine.definitions.names import check_free
 from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.computed import computed_column
 from sqlserver_sandbox.engine.rows.constraints import check_rows
 from sqlserver_sandbox.engine.rows.uniqueness import check_existing
 from sqlserver_sandbox.engine.store.locks import MODIFY
@@ -45,14 +46,11 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
     now = now_text()
     columns: list[TableColumn] = []
     for number, spec in enumerate(node.parts.columns, 1):
+        if spec.computed is not None:
+            continue
         column, database = column_of(execution, database, node.name.name, spec, number)
         if any(c.name.lower() == column.name.lower() for c in columns):
-            raise SqlError(
-                2705,
-                f"Column names in each table must be unique. Column name '{column.name}'"
-                f" in table '{node.name.name}' is specified more than once.",
-                line=node.line,
-            )
+            raise _repeated(column.name, node.name.name, node.line)
         columns.append(column)
     if sum(c.identity is not None for c in columns) > 1:
         raise SqlError(
@@ -65,7 +63,8 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
             f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
             " cannot be added.",
         )
-    table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
+    table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(node.parts.columns))
+    table = _with_computed(execution, database, table, node)
     table, database = table_indexes(database, table, node)
     check_partition_column(database, table)
     table = replace(table, lob_space=text_space(database, table, node.text_space))
@@ -75,6 +74,29 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
     table, database = _with_constraints(execution, database, table, node.parts, is_trusted=True)
     save(execution, database.with_table(table))
     yield RowsAffected(None, DDL)
+
+
+def _with_computed(execution: Execution, database: Database, table: Table, node: s.CreateTable) -> Table:
+    """The table with its computed columns, which may mention columns that stand after them."""
+    computed = [
+        computed_column(execution, database, table, spec, number)
+        for number, spec in enumerate(node.parts.columns, 1)
+        if spec.computed is not None
+    ]
+    columns = sorted((*table.columns, *computed), key=lambda c: c.column_id)
+    names = [c.name.lower() for c in columns]
+    repeated = next((c.name for c in columns if names.count(c.name.lower()) > 1), None)
+    if repeated is not None:
+        raise _repeated(repeated, table.name, node.line)
+    return replace(table, columns=tuple(columns))
+
+
+def _repeated(column: str, table: str, line: int) -> SqlError:
+    return SqlError(
+        2705,
+        f"Column names in each table must be unique. Column name '{column}' in table '{table}' is specified more than once.",
+        line=line,
+    )
 
 
 def _with_constraints(
@@ -126,15 +148,11 @@ def alter_add(execution: Execution, node: s.AlterTableAdd) -> Iterator[Outcome]:
     """ADD columns and constraints. Existing rows get the DEFAULT of a NOT NULL column; WITH NOCHECK they are not looked at."""
     database, table = table_to_alter(execution, node.name)
     for spec in node.parts.columns:
+        if spec.computed is not None:
+            raise refused("ALTER TABLE ADD of a computed column", line=node.line)
         column, database = column_of(execution, database, table.name, spec, table.max_column_id + 1)
         if table.column(column.name) is not None:
-            raise SqlError(
-                2705,
-                f"Column names in each table must be unique. Column name '{column.name}'"
-                f" in table '{database.full_name(table)}' is specified"
-                " more than once.",
-                line=node.line,
-            )
+            raise _repeated(column.name, database.full_name(table), node.line)
         if column.identity is not None or column.type.name == "rowversion":
             raise refused("ALTER TABLE ADD of an identity or rowversion column", line=node.line)
         physical = f"{database.alias}.main.{table.physical}"
@@ -179,9 +197,10 @@ def _check_nulls(execution: Execution, database: Database, table: Table, index: 
 def _constraint_on(table: Table, column: TableColumn) -> str | None:
     """A CHECK or FOREIGN KEY that mentions the column."""
     named = f"[{column.name.replace(']', ']]')}]".lower()
+    computed = (c.name for c in table.columns if c.computed and named in c.computed.lower())
     checks = (c.name for c in table.checks if c.column_id == column.column_id or named in c.text.lower())
     keys = (f.name for f in table.foreign_keys if column.column_id in f.columns)
-    return next(iter((*checks, *keys)), None)
+    return next(iter((*computed, *checks, *keys)), None)
 
 
 def alter_drop(execution: Execution, node: s.AlterTableDrop) -> Iterator[Outcome]:

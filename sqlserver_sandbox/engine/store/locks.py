@@ -17,8 +17,8 @@ Key = tuple[int, int]
 Resource = tuple[int, "int | str"]
 """A `Key`, or (database id, name) of an application lock."""
 
-STABLE, WRITE, MODIFY = "Sch-S", "X", "Sch-M"
-"""On tables: held by a statement that reads, by a writer (of the whole table), by DDL."""
+STABLE, READ, WRITE, MODIFY = "Sch-S", "S", "X", "Sch-M"
+"""On tables: of a statement that reads row versions, of one that reads under locks, of a writer (of the whole table), of DDL."""
 SHARED, UPDATE, EXCLUSIVE, INTENT_SHARED, INTENT_EXCLUSIVE = (
     "Shared",
     "Update",
@@ -31,7 +31,9 @@ _TOGETHER = {
     frozenset(pair)
     for pair in (
         (STABLE,),
+        (STABLE, READ),
         (STABLE, WRITE),
+        (READ,),
         (SHARED,),
         (SHARED, UPDATE),
         (SHARED, INTENT_SHARED),
@@ -55,11 +57,20 @@ class _Held:
     until: str
 
 
+@dataclass(frozen=True)
+class LowPriority:
+    """WAIT_AT_LOW_PRIORITY: for so long others go first; then the request queues as any other, or with `gives_up` fails."""
+
+    seconds: float
+    gives_up: bool
+
+
 @dataclass(eq=False)
 class _Request:
     owner: int
     resource: Resource
     mode: str
+    is_low: bool = False
 
 
 class Locks:
@@ -72,36 +83,50 @@ class Locks:
         self._cancelled: set[int] = set()
 
     def acquire(
-        self, owner: int, resource: Resource, timeout_ms: int, *, mode: str = WRITE, until: str = CHANGES
+        self,
+        owner: int,
+        resource: Resource,
+        timeout_ms: int,
+        *,
+        mode: str = WRITE,
+        until: str = CHANGES,
+        low: LowPriority | None = None,
     ) -> bool:
         """True when newly taken, False when already held. Raises 1222 after the timeout (-1 waits for ever), 1205 on a cycle.
 
         An application lock may be taken several times: it is to be released as often.
         """
-        deadline = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
+        deadline = _deadline(timeout_ms)
+        polite = low is not None and low.seconds > 0
+        if low is not None and polite:
+            deadline = time.monotonic() + low.seconds
         wanted = _Held(owner, resource, mode, until)
         with self._changed:
             if isinstance(resource[1], int) and wanted in self._held:
                 return False
             self._cancelled.discard(owner)
-            request = _Request(owner, resource, mode)
+            request = _Request(owner, resource, mode, is_low=polite)
             self._queue.append(request)
             try:
                 while self._blockers(request):
                     if self._closes_cycle(request):
                         raise deadlock(owner)
-                    self._wait(owner, deadline)
+                    if request.is_low and low is not None and deadline is not None and time.monotonic() >= deadline:
+                        if low.gives_up:
+                            raise lock_timeout()
+                        request.is_low, deadline = False, _deadline(timeout_ms)
+                    self._wait(owner, deadline, raises=not request.is_low)
                 self._held.append(wanted)
             finally:
                 self._queue.remove(request)
                 self._changed.notify_all()
             return True
 
-    def _wait(self, owner: int, deadline: float | None) -> None:
+    def _wait(self, owner: int, deadline: float | None, *, raises: bool) -> None:
         remaining = None if deadline is None else deadline - time.monotonic()
-        if remaining is not None and remaining <= 0:
+        if raises and remaining is not None and remaining <= 0:
             raise lock_timeout()
-        self._changed.wait(remaining)
+        self._changed.wait(remaining if remaining is None else max(remaining, 0))
         if owner in self._cancelled:
             self._cancelled.discard(owner)
             raise Cancelled
@@ -126,6 +151,7 @@ class Locks:
             for r in earlier
             if r.resource == request.resource
             and r.owner != request.owner
+            and not r.is_low
             and frozenset((r.mode, request.mode)) not in _TOGETHER
         }
 
@@ -179,6 +205,10 @@ class Locks:
             if any(r.owner == owner for r in self._queue):
                 self._cancelled.add(owner)
                 self._changed.notify_all()
+
+
+def _deadline(timeout_ms: int) -> float | None:
+    return None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
 
 
 def lock_timeout() -> SqlError:

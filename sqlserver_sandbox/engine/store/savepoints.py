@@ -29,6 +29,10 @@ class Savepoints:
         self._points: list[_Savepoint] = []
         self._copies = 0
 
+    @property
+    def have_copies(self) -> bool:
+        return any(p.copies for p in self._points)
+
     def save(self, name: str) -> None:
         self._points.append(_Savepoint(name.lower()))
 
@@ -76,6 +80,12 @@ class Savepoints:
                 self._connection.run(f"DROP TABLE {copy}")
             point.copies.clear()
         del self._points[position + 1 :]
+
+    def forget_copies(self) -> None:
+        """Nothing has been written, and what was copied is gone with its snapshot."""
+        for point in self._points:
+            point.copies.clear()
+            point.has_definitions = False
 
     def clear(self) -> None:
         """The transaction is about to end: no copy outlives it."""

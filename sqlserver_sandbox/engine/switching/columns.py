@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.catalogue import TableColumn
 from sqlserver_sandbox.tsql.types import STRINGS, describe
 
 _ATTRIBUTES: tuple[tuple[int, str, Callable[[TableColumn], object]], ...] = (
+    (4946, "the same persistent attribute", lambda c: c.is_persisted),
     (4985, "the same nullability attribute", lambda c: c.nullable),
     (4952, "the same ANSI trimming semantics", lambda c: c.features.ansi_padded),
     (4958, "the same ROWGUIDCOL property", lambda c: c.is_rowguidcol),
@@ -22,7 +23,7 @@ _ATTRIBUTES: tuple[tuple[int, str, Callable[[TableColumn], object]], ...] = (
 
 
 def check_columns(source: Side, target: Side) -> None:
-    """4943, 4942, 4944, 4945, 4964 and the attributes (SQL Server docs: database engine errors)."""
+    """4943, 4942, 4965, 4966, 4944, 4945, 4964 and the attributes (SQL Server docs: database engine errors)."""
     mine, theirs = source.table.columns, target.table.columns
     if len(mine) != len(theirs):
         raise failed(
@@ -47,7 +48,25 @@ def check_columns(source: Side, target: Side) -> None:
             )
 
 
+def _check_computed(source: Side, target: Side, own: TableColumn, other: TableColumn) -> None:
+    """4965 and 4966."""
+    if bool(own.computed) != bool(other.computed):
+        first, second = (source, target) if own.computed else (target, source)
+        raise failed(
+            4965,
+            f". Column '{own.name}' in table '{first.name}' is computed column but the same column in '{second.name}' is not"
+            " computed.",
+        )
+    if own.computed.lower() != other.computed.lower():
+        raise failed(
+            4966,
+            f". Computed column '{own.name}' defined as '{own.computed}' in table '{source.name}' is different from the same"
+            f" column in table '{target.name}' defined as '{other.computed}'.",
+        )
+
+
 def _check_column(source: Side, target: Side, own: TableColumn, other: TableColumn) -> None:
+    _check_computed(source, target, own, other)
     if _without_collation(own) != _without_collation(other):
         raise failed(
             4944,

@@ -119,7 +119,7 @@ def check_foreign_keys(source: Side, target: Side) -> None:
                     f" '{key.name}'.",
                 )
     for wanted in target.table.foreign_keys:
-        same = next((f for f in source.table.foreign_keys if _shape(source, f) == _shape(target, wanted)), None)
+        same = next((f for f in source.table.foreign_keys if _compared(source, f) == _compared(target, wanted)), None)
         if same is None:
             raise failed(
                 4968,
@@ -142,7 +142,7 @@ def check_foreign_keys(source: Side, target: Side) -> None:
             )
 
 
-def _shape(side: Side, key: ForeignKey) -> object:
+def _compared(side: Side, key: ForeignKey) -> object:
     return frozenset(
         zip((side.ordinal(i) for i in key.columns), key.referenced_columns, strict=True)
     ), key.referenced_object_id

@@ -82,12 +82,12 @@ def check_indexes(source: Side, target: Side) -> None:
             " have XML or"
             " spatial indexes in the ALTER TABLE SWITCH statement.",
         )
-    theirs = [(_shape(source, i), i) for i in source.table.indexes if not i.is_disabled]
+    theirs = [(_compared(source, i), i) for i in source.table.indexes if not i.is_disabled]
     for index in target.table.indexes:
         if index.is_disabled:
             continue
-        wanted = _shape(target, index)
-        match = next((i for shape, i in theirs if shape == wanted), None)
+        wanted = _compared(target, index)
+        match = next((i for own, i in theirs if own == wanted), None)
         if match is None:
             raise failed(
                 4947,
@@ -99,7 +99,7 @@ def check_indexes(source: Side, target: Side) -> None:
         _check_filegroup(source, target, match, index)
 
 
-def _shape(side: Side, index: Index) -> object:
+def _compared(side: Side, index: Index) -> object:
     """What must be the same of two indexes; names are not. A heap has nothing to compare."""
     if index.index_id == 0:
         return "heap"

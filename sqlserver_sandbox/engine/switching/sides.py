@@ -46,7 +46,7 @@ class Side:
         return index.compression_of(self.number)
 
     def ordinal(self, column_id: int) -> int:
-        """A column by its place in the table, which is what two tables have in common."""
+        """A column by its position in the table, which is what two tables have in common."""
         return [c.column_id for c in self.table.columns].index(column_id)
 
     def at(self, ordinal: int) -> TableColumn:

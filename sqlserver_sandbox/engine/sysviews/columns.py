@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View
 from sqlserver_sandbox.engine.sysviews.server import SYSNAME_ID
 from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
 from sqlserver_sandbox.tsql.types import (
@@ -55,7 +55,7 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
         padded,
         column.is_rowguidcol,
         column.identity is not None,
-        False,
+        bool(column.computed),
         features.filestream,
         False,
         False,
@@ -95,6 +95,24 @@ def _identity_columns(source: Source) -> list[tuple[object, ...]]:
         for t in source.database.tables
         for c in t.columns
         if c.identity is not None
+    ]
+
+
+def _masked_columns(source: Source) -> list[tuple[object, ...]]:
+    return [
+        (*column_row(t.object_id, c), "default()")
+        for t in source.database.tables
+        for c in t.columns
+        if c.features.masked
+    ]
+
+
+def _computed_columns(source: Source) -> list[tuple[object, ...]]:
+    return [
+        (*column_row(t.object_id, c), c.computed, True, c.is_persisted)
+        for t in source.database.tables
+        for c in t.columns
+        if c.computed
     ]
 
 
@@ -179,9 +197,9 @@ VIEWS = {
     "sys.columns": View(COLUMN, columns),
     "sys.identity_columns": View(COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
     "sys.computed_columns": View(
-        COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows
+        COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", _computed_columns
     ),
-    "sys.masked_columns": View(COLUMN + ", masking_function n(4000)?", no_rows),
+    "sys.masked_columns": View(COLUMN + ", masking_function n(4000)?", _masked_columns),
     "information_schema.columns": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME"
         " name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"

@@ -29,7 +29,7 @@ def _databases(source: Source) -> list[tuple[object, ...]]:
             False,
             1 if d.snapshot_isolation else 0,
             "ON" if d.snapshot_isolation else "OFF",
-            True,
+            d.read_committed_snapshot,
             3,
             "SIMPLE",
             2,

@@ -299,6 +299,7 @@ _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
     "BEGIN": _begin,
     "COMMIT": _transaction,
     "ROLLBACK": _transaction,
+    "DBCC": _single(control.parse_dbcc),
     "SAVE": _single(control.parse_save),
     "IF": _if,
     "PRINT": _single(_print),

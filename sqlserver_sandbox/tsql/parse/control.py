@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import expressions
+from sqlserver_sandbox.tsql.parse.reader import TokenReader
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -134,6 +135,22 @@ def parse_save(reader: Reader, line: int) -> s.Statement:
     if reader.token.kind == "variable":
         raise refused("savepoint names in variables", line=line)
     return s.SaveTransaction(reader.identifier(), line)
+
+
+def parse_dbcc(reader: Reader, line: int) -> s.Statement:
+    """After DBCC: CHECKIDENT ('table' [, NORESEED | RESEED [, n]]) [WITH NO_INFOMSGS]."""
+    if not reader.accept_word("CHECKIDENT"):
+        raise refused("the statement DBCC", line=line)
+    reader.expect_op("(")
+    quoted = reader.token.kind in ("string", "nstring")
+    name = TokenReader(reader.next().value).object_name() if quoted else reader.object_name()
+    reseeds, value = True, None
+    if reader.accept_op(","):
+        reseeds = reader.expect_word("RESEED", "NORESEED") == "RESEED"
+        value = reader.integer() if reseeds and reader.accept_op(",") else None
+    reader.expect_op(")")
+    reader.accept_words("WITH", "NO_INFOMSGS")
+    return s.CheckIdentity(name, reseeds, value, line)
 
 
 def parse_declare(reader: Reader, line: int) -> list[s.Statement]:

@@ -28,7 +28,7 @@ def parse_insert(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
         raise refused("table variables", line=line)
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     columns: tuple[str, ...] = ()
     if reader.at_op("(") and not reader.peek().is_word("SELECT"):
         columns = sources.parse_column_names(reader)
@@ -79,7 +79,7 @@ def parse_update(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
         raise refused("UPDATE TOP", line=line)
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     reader.expect_word("SET")
     assignments = [_assignment(reader)]
     while reader.accept_op(","):
@@ -111,7 +111,7 @@ def parse_delete(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
     reader.accept_word("FROM")
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     _refuse_output(reader)
     source = sources.parse_sources(reader) if reader.accept_word("FROM") else None
     where = _where(reader)

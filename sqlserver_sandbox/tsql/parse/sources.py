@@ -11,8 +11,10 @@ from sqlserver_sandbox.tsql.refusal import refused
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.parse.reader import Reader
 
-_HARMLESS_HINTS = ("TABLOCK",)
-"""TABLOCK asks for a coarser lock; the sandbox's writers lock whole tables anyway. Every other hint is refused."""
+LOCKING_HINTS = frozenset({"TABLOCKX", "XLOCK", "UPDLOCK"})
+"""The table is locked as a writer locks it, to the end of the transaction: locks of rows are locks of tables here."""
+_WITH_LOCKS = frozenset({"HOLDLOCK", "SERIALIZABLE", "ROWLOCK", "PAGLOCK", "READCOMMITTED"})
+"""Beside one of these, or at the table that a statement changes, they ask for nothing more. Alone they would."""
 
 
 def parse_sources(reader: Reader) -> s.Source:
@@ -129,20 +131,23 @@ def _arguments(reader: Reader, name: s.ObjectName) -> tuple[s.Expression, ...]:
     return tuple(arguments)
 
 
-def parse_hints(reader: Reader) -> tuple[str, ...]:
-    """WITH (hint, …): only hints that cannot change an answer here."""
+def parse_hints(reader: Reader, *, is_target: bool = False) -> tuple[str, ...]:
+    """WITH (hint, …): hints that lock more, none that reads what is not committed or skips rows. Raises the refusal."""
     reader.expect_word("WITH")
     reader.expect_op("(")
     hints: list[str] = []
     while True:
         line = reader.line
         hint = reader.next().value.upper()
-        if hint not in _HARMLESS_HINTS:
+        if hint != "TABLOCK" and hint not in LOCKING_HINTS | _WITH_LOCKS:
             raise refused(f"the table hint {hint}", line=line)
         hints.append(hint)
         if not reader.accept_op(","):
             break
     reader.expect_op(")")
+    alone = _WITH_LOCKS.intersection(hints) - {"READCOMMITTED"}
+    if alone and not is_target and not LOCKING_HINTS.intersection(hints):
+        raise refused(f"the table hint {min(alone)} without UPDLOCK, XLOCK or TABLOCKX")
     return tuple(hints)
 
 

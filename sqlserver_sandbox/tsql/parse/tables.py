@@ -55,8 +55,8 @@ def parse_parts(reader: Reader) -> s.TableParts:
 def _column(reader: Reader, parts: s.TableParts) -> s.TableParts:
     """`parts` with one more column, and the constraints written at it."""
     name = reader.identifier()
-    if reader.at_word("AS"):
-        raise refused("computed columns", line=reader.line)
+    if reader.accept_word("AS"):
+        return replace(parts, columns=(*parts.columns, _computed(reader, name)))
     if name.lower() == "timestamp" and (reader.at_op(",", ")") or reader.at_word("NOT", "NULL")):
         column = s.ColumnSpec(name, s.TypeSpec("rowversion"))
     else:
@@ -83,6 +83,16 @@ def _column(reader: Reader, parts: s.TableParts) -> s.TableParts:
         else:
             return replace(parts, columns=(*parts.columns, column))
         constraint = None
+
+
+def _computed(reader: Reader, name: str) -> s.ColumnSpec:
+    """After AS: the expression, [PERSISTED [NOT NULL]]."""
+    computed = expressions.parse_expression(reader)
+    persisted = reader.accept_word("PERSISTED") is not None
+    nullable = False if persisted and reader.accept_words("NOT", "NULL") else None
+    if reader.at_word("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"):
+        raise refused("constraints at a computed column; write them for the table", line=reader.line)
+    return s.ColumnSpec(name, s.TypeSpec(""), nullable, computed=computed, persisted=persisted)
 
 
 def _column_property(reader: Reader, column: s.ColumnSpec, constraint: str | None) -> s.ColumnSpec | None:

@@ -7,6 +7,7 @@ from sqlserver_sandbox.tsql.syntax.alterations import (
     AlterTableCheck,
     AlterTableRebuild,
     AlterTableSwitch,
+    CheckIdentity,
     SetIdentityInsert,
     UpdateStatistics,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "Call",
     "Case",
     "Cast",
+    "CheckIdentity",
     "CheckSpec",
     "Collate",
     "ColumnSpec",

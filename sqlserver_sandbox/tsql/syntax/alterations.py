@@ -67,6 +67,16 @@ class UpdateStatistics:
 
 
 @dataclass(frozen=True)
+class CheckIdentity:
+    """DBCC CHECKIDENT (table [, NORESEED | RESEED [, value]]). Without a word it is RESEED."""
+
+    table: ObjectName
+    reseeds: bool
+    value: int | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
 class SetIdentityInsert:
     table: ObjectName
     on: bool

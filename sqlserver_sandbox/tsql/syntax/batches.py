@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.syntax.alterations import (
     AlterTableCheck,
     AlterTableRebuild,
     AlterTableSwitch,
+    CheckIdentity,
     SetIdentityInsert,
     UpdateStatistics,
 )
@@ -153,5 +154,5 @@ Statement: TypeAlias = (
     " | CreatePartitionFunction | CreatePartitionScheme | AlterPartitionFunction | AlterPartitionScheme | DropPartition"
     " | SetOption | SetIsolation | Transaction | Declare | SetVariable | Print | Throw | Raiserror | If | Execute"
     " | ExecuteText | InsertBulk | AlterTableSwitch | AlterTableCheck | AlterTableRebuild | AlterIndex | UpdateStatistics"
-    " | SetIdentityInsert | AlterDatabaseFilegroup | SaveTransaction | TryCatch"
+    " | SetIdentityInsert | CheckIdentity | AlterDatabaseFilegroup | SaveTransaction | TryCatch"
 )

@@ -19,6 +19,9 @@ class ColumnSpec:
     default: Expression | None = None
     default_name: str | None = None
     rowguidcol: bool = False
+    computed: Expression | None = None
+    """Of a computed column, which has no type of its own."""
+    persisted: bool = False
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,67 @@ def test_identity_and_rowversion_values_travel_with_a_switch(warehouse: Warehous
     assert warehouse.rows("SELECT id, v, rv FROM b") == before
     warehouse.run("INSERT b (v) VALUES (6)")
     assert warehouse.rows("SELECT id FROM b ORDER BY v") == [(100,), (100,)]
+    warehouse.run("SET IDENTITY_INSERT b ON", "INSERT b (id, v) VALUES (90, 7)", "SET IDENTITY_INSERT b OFF")
+    warehouse.run("DBCC CHECKIDENT ('b', RESEED) WITH NO_INFOMSGS", "INSERT b (v) VALUES (8)")
+    warehouse.run("DBCC CHECKIDENT (b, RESEED, 500)", "INSERT b (v) VALUES (9)")
+    assert warehouse.rows("SELECT id FROM b WHERE v > 7 ORDER BY v") == [(101,), (501,)]
+    assert warehouse.number("DBCC CHECKIDENT ('dbo.missing')") == 208
+
+
+def test_a_reseeded_empty_table_begins_with_the_value(warehouse: Warehouse) -> None:
+    warehouse.run(
+        "CREATE TABLE c (id int IDENTITY, v int)", "DBCC CHECKIDENT ('c', RESEED, 10)", "INSERT c (v) VALUES (1)"
+    )
+    assert warehouse.rows("SELECT id FROM c") == [(10,)]
+
+
+def test_variables_take_values_from_queries(warehouse: Warehouse) -> None:
+    warehouse.publishable()
+    assert rows(
+        warehouse.connection,
+        "DECLARE @n int = (SELECT COUNT(*) FROM stg.t_in), @p int = $PARTITION.pf('20240105'), @d date;"
+        " SELECT @d = MAX(day) FROM stg.t_in; IF @n = 2 AND @p = 2 SELECT @n, @p, @d ELSE THROW 51000, N'no', 1;",
+    ) == [(2, 2, date(2024, 1, 31))]
+
+
+def test_errors_are_caught_with_their_number_and_the_transaction_doomed(warehouse: Warehouse) -> None:
+    warehouse.publishable()
+    caught = """
+SET NOCOUNT ON; SET XACT_ABORT ON;
+BEGIN TRY
+    BEGIN TRAN;
+    INSERT dbo.marker VALUES (1);
+    ALTER TABLE dbo.t SWITCH PARTITION 2 TO stg.t_in PARTITION 2;
+    COMMIT;
+END TRY
+BEGIN CATCH
+    SELECT ERROR_NUMBER(), ERROR_SEVERITY(), XACT_STATE(), @@TRANCOUNT;
+    IF XACT_STATE() <> 0 ROLLBACK;
+    SELECT @@TRANCOUNT, COUNT(*) FROM dbo.marker;
+END CATCH"""
+    assert run(warehouse.connection, caught) == [[(4904, 16, -1, 1)], [(0, 0)]]
+    assert number(warehouse.connection, caught.replace("IF XACT_STATE() <> 0 ROLLBACK;", "THROW;")) == 4904
+    assert number(warehouse.connection, caught.replace("IF XACT_STATE() <> 0 ROLLBACK;", "")) == 3998
+    assert number(warehouse.connection, caught.replace("IF XACT_STATE() <> 0 ROLLBACK;", "COMMIT;")) == 3930
+    assert warehouse.rows("SELECT @@TRANCOUNT, COUNT(*) FROM dbo.marker") == [(0, 0)]
+
+
+def test_a_savepoint_undoes_what_came_after_it(warehouse: Warehouse) -> None:
+    warehouse.publishable()
+    warehouse.run(
+        "BEGIN TRAN",
+        "INSERT dbo.marker VALUES (1)",
+        "SAVE TRANSACTION before",
+        "ALTER TABLE dbo.t SWITCH PARTITION 2 TO stg.t_out PARTITION 2",
+        "INSERT dbo.marker VALUES (2)",
+        "ROLLBACK TRANSACTION before",
+        "INSERT dbo.marker VALUES (3)",
+    )
+    assert warehouse.number("ROLLBACK TRANSACTION nowhere") == 6401
+    warehouse.run("COMMIT")
+    assert warehouse.rows("SELECT run FROM dbo.marker ORDER BY run") == [(1,), (3,)]
+    assert (warehouse.keys("dbo.t"), warehouse.keys("stg.t_out")) == ([1, 2, 3, 4], [])
+    assert warehouse.number("SAVE TRANSACTION s") == 628
 
 
 @pytest.mark.parametrize("autocommit", [True, False])

@@ -42,15 +42,15 @@ def shared(sandbox: SandboxServer) -> Iterator[Warehouse]:
 
 
 @pytest.fixture
-def place(shared: Warehouse) -> str:
+def schema(shared: Warehouse) -> str:
     name = f"p{next(_numbers)}"
     shared.run(f"CREATE SCHEMA {name}")
     return name
 
 
-def made(place: str, statements: tuple[str, ...]) -> list[str]:
+def made(schema: str, statements: tuple[str, ...]) -> list[str]:
     """{s} is the schema of the test."""
-    return [text.replace("{s}", place) for text in statements]
+    return [text.replace("{s}", schema) for text in statements]
 
 
 COLUMN_RULES = [
@@ -62,23 +62,26 @@ COLUMN_RULES = [
     ("k int NOT NULL, v varchar(10) COLLATE Latin1_General_CS_AS NULL", PLAIN, 4945),
     ("k int NOT NULL, v varchar(10) NOT NULL", PLAIN, 4985),
     ("k int NOT NULL, v uniqueidentifier ROWGUIDCOL", "k int NOT NULL, v uniqueidentifier", 4958),
+    ("k int NOT NULL, v AS k + 1", "k int NOT NULL, v int", 4965),
+    ("k int NOT NULL, v AS k + 1", "k int NOT NULL, v AS k + 2", 4966),
+    ("k int NOT NULL, v AS k + 1 PERSISTED", "k int NOT NULL, v AS k + 1", 4946),
 ]
 
 
 @pytest.mark.parametrize(("source", "target", "number"), COLUMN_RULES)
-def test_columns_must_be_the_same(shared: Warehouse, place: str, source: str, target: str, number: int) -> None:
-    shared.run(f"CREATE TABLE {place}.a ({source})", f"CREATE TABLE {place}.b ({target})")
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == number
+def test_columns_must_be_the_same(shared: Warehouse, schema: str, source: str, target: str, number: int) -> None:
+    shared.run(f"CREATE TABLE {schema}.a ({source})", f"CREATE TABLE {schema}.b ({target})")
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == number
 
 
-def test_identity_defaults_and_names_of_constraints_may_differ(shared: Warehouse, place: str) -> None:
+def test_identity_defaults_and_names_of_constraints_may_differ(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int IDENTITY NOT NULL CONSTRAINT pk_a{place} PRIMARY KEY, v int DEFAULT 1)",
-        f"CREATE TABLE {place}.b (k int NOT NULL CONSTRAINT pk_b{place} PRIMARY KEY, v int)",
-        f"INSERT {place}.a DEFAULT VALUES",
-        f"ALTER TABLE {place}.a SWITCH TO {place}.b",
+        f"CREATE TABLE {schema}.a (k int IDENTITY NOT NULL CONSTRAINT pk_a{schema} PRIMARY KEY, v int DEFAULT 1)",
+        f"CREATE TABLE {schema}.b (k int NOT NULL CONSTRAINT pk_b{schema} PRIMARY KEY, v int)",
+        f"INSERT {schema}.a DEFAULT VALUES",
+        f"ALTER TABLE {schema}.a SWITCH TO {schema}.b",
     )
-    assert shared.rows(f"SELECT k, v FROM {place}.b") == [(1, 1)]
+    assert shared.rows(f"SELECT k, v FROM {schema}.b") == [(1, 1)]
 
 
 PARTITION_RULES = [
@@ -126,53 +129,53 @@ PARTITION_RULES = [
 
 @pytest.mark.parametrize(("statement", "source", "target", "number"), PARTITION_RULES)
 def test_partitions_and_indexes_must_match(
-    shared: Warehouse, place: str, statement: str, source: str, target: str, number: int
+    shared: Warehouse, schema: str, statement: str, source: str, target: str, number: int
 ) -> None:
     shared.run(
-        *(f"CREATE TABLE {place}.{t} ({PLAIN}) ON ps(k)" for t in "ab"),
-        f"INSERT {place}.a VALUES (5, 'x'), (15, 'y')",
-        *made(place, tuple(filter(None, (source, target)))),
+        *(f"CREATE TABLE {schema}.{t} ({PLAIN}) ON ps(k)" for t in "ab"),
+        f"INSERT {schema}.a VALUES (5, 'x'), (15, 'y')",
+        *made(schema, tuple(filter(None, (source, target)))),
     )
     first, _, rest = statement.partition(" SWITCH ")
-    words = [w if w not in ("a", "b", "nope") else f"{place}.{w}" for w in rest.split()]
-    assert shared.number(f"ALTER TABLE {place}.{first} SWITCH {' '.join(words)}") == number
-    assert shared.keys(f"{place}.a") == [5, 15]
+    words = [w if w not in ("a", "b", "nope") else f"{schema}.{w}" for w in rest.split()]
+    assert shared.number(f"ALTER TABLE {schema}.{first} SWITCH {' '.join(words)}") == number
+    assert shared.keys(f"{schema}.a") == [5, 15]
 
 
-def test_only_the_index_on_the_target_is_demanded_and_a_disabled_one_is_not(shared: Warehouse, place: str) -> None:
+def test_only_the_index_on_the_target_is_demanded_and_a_disabled_one_is_not(shared: Warehouse, schema: str) -> None:
     shared.run(
-        *(f"CREATE TABLE {place}.{t} ({PLAIN}) ON ps(k)" for t in "ab"),
-        f"INSERT {place}.a VALUES (15, 'y')",
-        f"CREATE INDEX more ON {place}.a (v)",
-        f"CREATE INDEX spare ON {place}.b (v, k)",
-        f"ALTER INDEX spare ON {place}.b DISABLE",
-        f"ALTER TABLE {place}.a SWITCH PARTITION 2 TO {place}.b PARTITION 2",
+        *(f"CREATE TABLE {schema}.{t} ({PLAIN}) ON ps(k)" for t in "ab"),
+        f"INSERT {schema}.a VALUES (15, 'y')",
+        f"CREATE INDEX more ON {schema}.a (v)",
+        f"CREATE INDEX spare ON {schema}.b (v, k)",
+        f"ALTER INDEX spare ON {schema}.b DISABLE",
+        f"ALTER TABLE {schema}.a SWITCH PARTITION 2 TO {schema}.b PARTITION 2",
     )
-    assert shared.keys(f"{place}.b") == [15]
+    assert shared.keys(f"{schema}.b") == [15]
 
 
-def test_an_unpartitioned_table_needs_the_partition_column_in_its_index(shared: Warehouse, place: str) -> None:
+def test_an_unpartitioned_table_needs_the_partition_column_in_its_index(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.b ({PLAIN}) ON ps(k)",
-        f"CREATE INDEX ix ON {place}.b (v)",
-        f"CREATE TABLE {place}.a ({PLAIN}, CHECK (k > 10 AND k <= 20))",
-        f"CREATE INDEX ix ON {place}.a (v)",
-        f"INSERT {place}.a VALUES (15, 'y')",
+        f"CREATE TABLE {schema}.b ({PLAIN}) ON ps(k)",
+        f"CREATE INDEX ix ON {schema}.b (v)",
+        f"CREATE TABLE {schema}.a ({PLAIN}, CHECK (k > 10 AND k <= 20))",
+        f"CREATE INDEX ix ON {schema}.a (v)",
+        f"INSERT {schema}.a VALUES (15, 'y')",
     )
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2") == 4947
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2") == 4947
     shared.run(
-        f"DROP INDEX ix ON {place}.a",
-        f"CREATE INDEX ix ON {place}.a (v) INCLUDE (k)",
-        f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2",
+        f"DROP INDEX ix ON {schema}.a",
+        f"CREATE INDEX ix ON {schema}.a (v) INCLUDE (k)",
+        f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2",
     )
-    assert shared.keys(f"{place}.b") == [15]
+    assert shared.keys(f"{schema}.b") == [15]
 
 
-def test_a_table_that_is_not_partitioned_must_be_empty_and_a_number_is_ignored(shared: Warehouse, place: str) -> None:
-    shared.run(*(f"CREATE TABLE {place}.{t} ({PLAIN})" for t in "ab"), f"INSERT {place}.b VALUES (1, 'x')")
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == 4905
-    shared.run(f"ALTER TABLE {place}.b SWITCH PARTITION 7 TO {place}.a PARTITION 9")
-    assert shared.keys(f"{place}.a") == [1]
+def test_a_table_that_is_not_partitioned_must_be_empty_and_a_number_is_ignored(shared: Warehouse, schema: str) -> None:
+    shared.run(*(f"CREATE TABLE {schema}.{t} ({PLAIN})" for t in "ab"), f"INSERT {schema}.b VALUES (1, 'x')")
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == 4905
+    shared.run(f"ALTER TABLE {schema}.b SWITCH PARTITION 7 TO {schema}.a PARTITION 9")
+    assert shared.keys(f"{schema}.a") == [1]
 
 
 # ---- ranges and checks -------------------------------------------------------------------------------------------
@@ -190,77 +193,78 @@ TOO_WIDE = ["k > 10", "k <= 20", "k > 10 AND k <= 20.5", "k > 10 AND k < 21", "k
 
 
 @pytest.mark.parametrize("check", PROVED)
-def test_a_check_that_keeps_rows_in_the_partition_is_proof(shared: Warehouse, place: str, check: str) -> None:
+def test_a_check_that_keeps_rows_in_the_partition_is_proof(shared: Warehouse, schema: str, check: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NOT NULL, CHECK ({check}))",
-        f"CREATE TABLE {place}.b (k int NOT NULL) ON ps(k)",
-        f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2",
+        f"CREATE TABLE {schema}.a (k int NOT NULL, CHECK ({check}))",
+        f"CREATE TABLE {schema}.b (k int NOT NULL) ON ps(k)",
+        f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2",
     )
 
 
 @pytest.mark.parametrize("check", TOO_WIDE)
-def test_a_check_that_is_too_wide_is_no_proof(shared: Warehouse, place: str, check: str) -> None:
+def test_a_check_that_is_too_wide_is_no_proof(shared: Warehouse, schema: str, check: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NOT NULL, CHECK ({check}))", f"CREATE TABLE {place}.b (k int NOT NULL) ON ps(k)"
+        f"CREATE TABLE {schema}.a (k int NOT NULL, CHECK ({check}))",
+        f"CREATE TABLE {schema}.b (k int NOT NULL) ON ps(k)",
     )
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2") == 4972
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2") == 4972
 
 
-def test_without_a_check_on_the_column_alone_there_is_none(shared: Warehouse, place: str) -> None:
+def test_without_a_check_on_the_column_alone_there_is_none(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NOT NULL, v int)", f"CREATE TABLE {place}.b (k int NOT NULL, v int) ON ps(k)"
+        f"CREATE TABLE {schema}.a (k int NOT NULL, v int)", f"CREATE TABLE {schema}.b (k int NOT NULL, v int) ON ps(k)"
     )
-    switch = f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2"
+    switch = f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2"
     assert shared.number(switch) == 4982
-    shared.run(f"ALTER TABLE {place}.a ADD CONSTRAINT mixed{place} CHECK (k > 10 AND k <= 20 AND v > 0)")
+    shared.run(f"ALTER TABLE {schema}.a ADD CONSTRAINT mixed{schema} CHECK (k > 10 AND k <= 20 AND v > 0)")
     assert shared.number(switch) == 4982
-    shared.run(f"ALTER TABLE {place}.a WITH NOCHECK ADD CONSTRAINT ck{place} CHECK (k > 10 AND k <= 20)")
+    shared.run(f"ALTER TABLE {schema}.a WITH NOCHECK ADD CONSTRAINT ck{schema} CHECK (k > 10 AND k <= 20)")
     assert shared.number(switch) == 4972
-    shared.run(f"ALTER TABLE {place}.a WITH CHECK CHECK CONSTRAINT ck{place}", switch)
+    shared.run(f"ALTER TABLE {schema}.a WITH CHECK CHECK CONSTRAINT ck{schema}", switch)
 
 
-def test_two_checks_prove_together_and_null_needs_its_own_word(shared: Warehouse, place: str) -> None:
+def test_two_checks_prove_together_and_null_needs_its_own_word(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NULL, CHECK (k > 10), CHECK (k <= 20))",
-        f"CREATE TABLE {place}.b (k int NULL) ON ps(k)",
+        f"CREATE TABLE {schema}.a (k int NULL, CHECK (k > 10), CHECK (k <= 20))",
+        f"CREATE TABLE {schema}.b (k int NULL) ON ps(k)",
     )
-    switch = f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2"
+    switch = f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2"
     assert shared.number(switch) == 4972
-    shared.run(f"ALTER TABLE {place}.a ADD CONSTRAINT nn{place} CHECK (k IS NOT NULL)", switch)
+    shared.run(f"ALTER TABLE {schema}.a ADD CONSTRAINT nn{schema} CHECK (k IS NOT NULL)", switch)
 
 
-def test_the_partition_of_null_takes_nulls(shared: Warehouse, place: str) -> None:
+def test_the_partition_of_null_takes_nulls(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NULL, CHECK (k <= 10))",
-        f"CREATE TABLE {place}.b (k int NULL) ON ps(k)",
-        f"INSERT {place}.a VALUES (NULL), (3)",
-        f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 1",
+        f"CREATE TABLE {schema}.a (k int NULL, CHECK (k <= 10))",
+        f"CREATE TABLE {schema}.b (k int NULL) ON ps(k)",
+        f"INSERT {schema}.a VALUES (NULL), (3)",
+        f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 1",
     )
-    assert shared.rows(f"SELECT COUNT(*) FROM {place}.b WHERE $PARTITION.pf(k) = 1") == [(2,)]
+    assert shared.rows(f"SELECT COUNT(*) FROM {schema}.b WHERE $PARTITION.pf(k) = 1") == [(2,)]
 
 
-def test_dates_prove_with_plain_texts(shared: Warehouse, place: str) -> None:
+def test_dates_prove_with_plain_texts(shared: Warehouse, schema: str) -> None:
     shared.run(
         "CREATE PARTITION FUNCTION pd (date) AS RANGE RIGHT FOR VALUES ('20240101', '20240201')",
         "CREATE PARTITION SCHEME psd AS PARTITION pd ALL TO ([PRIMARY])",
-        f"CREATE TABLE {place}.a (d date NOT NULL, CHECK (d >= '20240101' AND d < '2024-02-01'))",
-        f"CREATE TABLE {place}.b (d date NOT NULL) ON psd(d)",
-        f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 2",
+        f"CREATE TABLE {schema}.a (d date NOT NULL, CHECK (d >= '20240101' AND d < '2024-02-01'))",
+        f"CREATE TABLE {schema}.b (d date NOT NULL) ON psd(d)",
+        f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 2",
     )
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b PARTITION 3") == 4972
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b PARTITION 3") == 4972
 
 
-def test_partitions_of_other_functions_must_lie_inside(shared: Warehouse, place: str) -> None:
+def test_partitions_of_other_functions_must_lie_inside(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a (k int NOT NULL) ON ps(k)",
-        f"CREATE TABLE {place}.wide (k int NOT NULL) ON psw(k)",
-        f"CREATE TABLE {place}.r (k int NOT NULL) ON psr(k)",
-        f"INSERT {place}.a VALUES (15)",
-        f"ALTER TABLE {place}.a SWITCH PARTITION 2 TO {place}.wide PARTITION 2",
+        f"CREATE TABLE {schema}.a (k int NOT NULL) ON ps(k)",
+        f"CREATE TABLE {schema}.wide (k int NOT NULL) ON psw(k)",
+        f"CREATE TABLE {schema}.r (k int NOT NULL) ON psr(k)",
+        f"INSERT {schema}.a VALUES (15)",
+        f"ALTER TABLE {schema}.a SWITCH PARTITION 2 TO {schema}.wide PARTITION 2",
     )
-    assert shared.keys(f"{place}.wide") == [15]
-    assert shared.number(f"ALTER TABLE {place}.wide SWITCH PARTITION 2 TO {place}.a PARTITION 2") == 4973
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH PARTITION 2 TO {place}.r PARTITION 2") == 4973
+    assert shared.keys(f"{schema}.wide") == [15]
+    assert shared.number(f"ALTER TABLE {schema}.wide SWITCH PARTITION 2 TO {schema}.a PARTITION 2") == 4973
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH PARTITION 2 TO {schema}.r PARTITION 2") == 4973
 
 
 CHECK_RULES = [
@@ -275,88 +279,90 @@ CHECK_RULES = [
 
 @pytest.mark.parametrize(("source", "target", "number"), CHECK_RULES)
 def test_checks_of_the_target_must_hold_for_the_source(
-    shared: Warehouse, place: str, source: str, target: str, number: int
+    shared: Warehouse, schema: str, source: str, target: str, number: int
 ) -> None:
     for table, check in (("a", source), ("b", target)):
         shared.run(
             *made(
-                place, (f"CREATE TABLE {{s}}.{table} (k int NOT NULL, v int NOT NULL{', ' if check else ''}{check})",)
+                schema, (f"CREATE TABLE {{s}}.{table} (k int NOT NULL, v int NOT NULL{', ' if check else ''}{check})",)
             )
         )
-    switch = f"ALTER TABLE {place}.a SWITCH TO {place}.b"
+    switch = f"ALTER TABLE {schema}.a SWITCH TO {schema}.b"
     if number:
         assert shared.number(switch) == number
     else:
         shared.run(switch)
 
 
-def test_trust_is_demanded_where_the_target_has_it(shared: Warehouse, place: str) -> None:
+def test_trust_is_demanded_where_the_target_has_it(shared: Warehouse, schema: str) -> None:
     for table in "ab":
-        shared.run(f"CREATE TABLE {place}.{table} (k int NOT NULL, v int, CONSTRAINT {table}{place} CHECK (v > k))")
-    switch = f"ALTER TABLE {place}.a SWITCH TO {place}.b"
-    shared.run(f"ALTER TABLE {place}.a NOCHECK CONSTRAINT a{place}")
+        shared.run(f"CREATE TABLE {schema}.{table} (k int NOT NULL, v int, CONSTRAINT {table}{schema} CHECK (v > k))")
+    switch = f"ALTER TABLE {schema}.a SWITCH TO {schema}.b"
+    shared.run(f"ALTER TABLE {schema}.a NOCHECK CONSTRAINT a{schema}")
     assert shared.number(switch) == 4960
-    shared.run(f"ALTER TABLE {place}.a CHECK CONSTRAINT a{place}")
+    shared.run(f"ALTER TABLE {schema}.a CHECK CONSTRAINT a{schema}")
     assert shared.number(switch) == 4960
     shared.run(
-        f"ALTER TABLE {place}.b NOCHECK CONSTRAINT b{place}", f"ALTER TABLE {place}.b CHECK CONSTRAINT b{place}", switch
+        f"ALTER TABLE {schema}.b NOCHECK CONSTRAINT b{schema}",
+        f"ALTER TABLE {schema}.b CHECK CONSTRAINT b{schema}",
+        switch,
     )
 
 
 # ---- foreign keys ------------------------------------------------------------------------------------------------
-def test_foreign_keys_of_the_target_must_be_on_the_source(shared: Warehouse, place: str) -> None:
-    reference = f"REFERENCES {place}.parent (k)"
+def test_foreign_keys_of_the_target_must_be_on_the_source(shared: Warehouse, schema: str) -> None:
+    reference = f"REFERENCES {schema}.parent (k)"
     shared.run(
-        f"CREATE TABLE {place}.parent (k int NOT NULL PRIMARY KEY)",
-        f"INSERT {place}.parent VALUES (1)",
-        f"CREATE TABLE {place}.a (k int NOT NULL)",
-        f"CREATE TABLE {place}.b (k int NOT NULL, CONSTRAINT fk_b{place} FOREIGN KEY (k) {reference})",
+        f"CREATE TABLE {schema}.parent (k int NOT NULL PRIMARY KEY)",
+        f"INSERT {schema}.parent VALUES (1)",
+        f"CREATE TABLE {schema}.a (k int NOT NULL)",
+        f"CREATE TABLE {schema}.b (k int NOT NULL, CONSTRAINT fk_b{schema} FOREIGN KEY (k) {reference})",
     )
-    switch = f"ALTER TABLE {place}.a SWITCH TO {place}.b"
+    switch = f"ALTER TABLE {schema}.a SWITCH TO {schema}.b"
     assert shared.number(switch) == 4968
-    shared.run(f"ALTER TABLE {place}.a WITH NOCHECK ADD CONSTRAINT fk_a{place} FOREIGN KEY (k) {reference}")
+    shared.run(f"ALTER TABLE {schema}.a WITH NOCHECK ADD CONSTRAINT fk_a{schema} FOREIGN KEY (k) {reference}")
     assert shared.number(switch) == 4974
-    shared.run(f"ALTER TABLE {place}.a NOCHECK CONSTRAINT fk_a{place}")
+    shared.run(f"ALTER TABLE {schema}.a NOCHECK CONSTRAINT fk_a{schema}")
     assert shared.number(switch) == 4969
-    shared.run(f"ALTER TABLE {place}.a WITH CHECK CHECK CONSTRAINT fk_a{place}", switch)
+    shared.run(f"ALTER TABLE {schema}.a WITH CHECK CHECK CONSTRAINT fk_a{schema}", switch)
 
 
-def test_a_referenced_table_gives_no_partition_away_and_is_not_truncated(shared: Warehouse, place: str) -> None:
+def test_a_referenced_table_gives_no_partition_away_and_is_not_truncated(shared: Warehouse, schema: str) -> None:
     shared.run(
-        *(f"CREATE TABLE {place}.{t} (k int NOT NULL PRIMARY KEY)" for t in "ab"),
-        f"CREATE TABLE {place}.child (k int NOT NULL REFERENCES {place}.a (k))",
-        f"INSERT {place}.a VALUES (1)",
-        f"INSERT {place}.child VALUES (1)",
+        *(f"CREATE TABLE {schema}.{t} (k int NOT NULL PRIMARY KEY)" for t in "ab"),
+        f"CREATE TABLE {schema}.child (k int NOT NULL REFERENCES {schema}.a (k))",
+        f"INSERT {schema}.a VALUES (1)",
+        f"INSERT {schema}.child VALUES (1)",
     )
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == 4967
-    assert shared.number(f"TRUNCATE TABLE {place}.a") == 4712
-    assert shared.number(f"DELETE {place}.a") == 547
-    assert shared.number(f"INSERT {place}.child VALUES (2)") == 547
-    assert shared.number(f"DROP TABLE {place}.a") == 3726
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == 4967
+    assert shared.number(f"TRUNCATE TABLE {schema}.a") == 4712
+    assert shared.number(f"DELETE {schema}.a") == 547
+    assert shared.number(f"INSERT {schema}.child VALUES (2)") == 547
+    assert shared.number(f"DROP TABLE {schema}.a") == 3726
     assert shared.rows(
         "SELECT COUNT(*) FROM sys.foreign_keys AS f JOIN sys.foreign_key_columns AS c"
         " ON c.constraint_object_id = f.object_id"
-        f" WHERE f.referenced_object_id = OBJECT_ID(N'{place}.a')"
+        f" WHERE f.referenced_object_id = OBJECT_ID(N'{schema}.a')"
     ) == [(1,)]
-    shared.run(f"DELETE {place}.child")
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == 4967
+    shared.run(f"DELETE {schema}.child")
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == 4967
 
 
 # ---- filegroups --------------------------------------------------------------------------------------------------
-def test_rows_stay_in_their_filegroup(shared: Warehouse, place: str) -> None:
+def test_rows_stay_in_their_filegroup(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.p (k int NOT NULL, v varchar(max)) ON psf(k)",
-        f"CREATE TABLE {place}.q (k int NOT NULL, v varchar(max)) ON ps(k)",
-        f"CREATE TABLE {place}.a (k int NOT NULL, v varchar(max)) ON fg1",
-        f"CREATE TABLE {place}.b (k int NOT NULL, v varchar(max)) ON [PRIMARY]",
-        f"CREATE TABLE {place}.lob (k int NOT NULL, v varchar(max)) ON fg1 TEXTIMAGE_ON fg2",
-        f"CREATE TABLE {place}.lob1 (k int NOT NULL, v varchar(max)) ON fg1 TEXTIMAGE_ON fg1",
+        f"CREATE TABLE {schema}.p (k int NOT NULL, v varchar(max)) ON psf(k)",
+        f"CREATE TABLE {schema}.q (k int NOT NULL, v varchar(max)) ON ps(k)",
+        f"CREATE TABLE {schema}.a (k int NOT NULL, v varchar(max)) ON fg1",
+        f"CREATE TABLE {schema}.b (k int NOT NULL, v varchar(max)) ON [PRIMARY]",
+        f"CREATE TABLE {schema}.lob (k int NOT NULL, v varchar(max)) ON fg1 TEXTIMAGE_ON fg2",
+        f"CREATE TABLE {schema}.lob1 (k int NOT NULL, v varchar(max)) ON fg1 TEXTIMAGE_ON fg1",
     )
-    assert shared.number(f"ALTER TABLE {place}.p SWITCH PARTITION 2 TO {place}.q PARTITION 2") == 4938
-    assert shared.number(f"ALTER TABLE {place}.p SWITCH PARTITION 2 TO {place}.b") == 4939
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == 4940
-    assert shared.number(f"ALTER TABLE {place}.p SWITCH PARTITION 2 TO {place}.lob") == 4959
-    shared.run(f"ALTER TABLE {place}.p SWITCH PARTITION 2 TO {place}.lob1")
+    assert shared.number(f"ALTER TABLE {schema}.p SWITCH PARTITION 2 TO {schema}.q PARTITION 2") == 4938
+    assert shared.number(f"ALTER TABLE {schema}.p SWITCH PARTITION 2 TO {schema}.b") == 4939
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == 4940
+    assert shared.number(f"ALTER TABLE {schema}.p SWITCH PARTITION 2 TO {schema}.lob") == 4959
+    shared.run(f"ALTER TABLE {schema}.p SWITCH PARTITION 2 TO {schema}.lob1")
     groups = (
         "SELECT d.destination_id, f.name FROM sys.destination_data_spaces AS d JOIN sys.filegroups AS f"
         " ON f.data_space_id = d.data_space_id JOIN sys.partition_schemes AS s ON s.data_space_id = d.partition_scheme_id"
@@ -365,13 +371,15 @@ def test_rows_stay_in_their_filegroup(shared: Warehouse, place: str) -> None:
     assert shared.rows(groups.format("psf")) == [(1, "PRIMARY"), (2, "fg1"), (3, "fg2")]
 
 
-def test_a_read_only_filegroup_takes_no_part(shared: Warehouse, place: str) -> None:
-    shared.run(*(f"CREATE TABLE {place}.{t} (k int NOT NULL) ON cold" for t in "ab"))
+def test_a_read_only_filegroup_takes_no_part(shared: Warehouse, schema: str) -> None:
+    shared.run(*(f"CREATE TABLE {schema}.{t} (k int NOT NULL) ON cold" for t in "ab"))
     shared.run("ALTER DATABASE CURRENT MODIFY FILEGROUP cold READ_ONLY")
-    assert shared.number(f"ALTER TABLE {place}.a SWITCH TO {place}.b") == 4979
-    assert shared.number(f"TRUNCATE TABLE {place}.a") == 4707
+    assert shared.number(f"ALTER TABLE {schema}.a SWITCH TO {schema}.b") == 4979
+    assert shared.number(f"TRUNCATE TABLE {schema}.a") == 4707
     assert shared.rows("SELECT is_read_only FROM sys.filegroups WHERE name = N'cold'") == [(True,)]
-    shared.run("ALTER DATABASE CURRENT MODIFY FILEGROUP cold READ_WRITE", f"ALTER TABLE {place}.a SWITCH TO {place}.b")
+    shared.run(
+        "ALTER DATABASE CURRENT MODIFY FILEGROUP cold READ_WRITE", f"ALTER TABLE {schema}.a SWITCH TO {schema}.b"
+    )
 
 
 # ---- features ----------------------------------------------------------------------------------------------------
@@ -409,55 +417,55 @@ FEATURE_RULES = [
 
 @pytest.mark.parametrize(("table", "features", "number"), FEATURE_RULES)
 def test_a_declared_feature_forbids_the_switch(
-    shared: Warehouse, place: str, table: str, features: str, number: int
+    shared: Warehouse, schema: str, table: str, features: str, number: int
 ) -> None:
-    shared.run(*(f"CREATE TABLE {place}.{t} ({PLAIN}) ON ps(k)" for t in "ab"))
-    switch = f"ALTER TABLE {place}.a SWITCH PARTITION 2 TO {place}.b PARTITION 2"
-    shared.run(switch, f"EXEC sandbox_features @table = N'{place}.{table}', @features = N'{features}'")
+    shared.run(*(f"CREATE TABLE {schema}.{t} ({PLAIN}) ON ps(k)" for t in "ab"))
+    switch = f"ALTER TABLE {schema}.a SWITCH PARTITION 2 TO {schema}.b PARTITION 2"
+    shared.run(switch, f"EXEC sandbox_features @table = N'{schema}.{table}', @features = N'{features}'")
     assert shared.number(switch) == number
 
 
-def test_change_data_capture_allows_the_switch_unless_told_otherwise(shared: Warehouse, place: str) -> None:
-    shared.run(*(f"CREATE TABLE {place}.{t} ({PLAIN}) ON ps(k)" for t in "ab"))
-    shared.run(f"EXEC sandbox_features '{place}.b', N'{{\"cdc\": true}}'")
-    assert shared.rows(f"SELECT is_tracked_by_cdc FROM sys.tables WHERE object_id = OBJECT_ID('{place}.b')") == [
+def test_change_data_capture_allows_the_switch_unless_told_otherwise(shared: Warehouse, schema: str) -> None:
+    shared.run(*(f"CREATE TABLE {schema}.{t} ({PLAIN}) ON ps(k)" for t in "ab"))
+    shared.run(f"EXEC sandbox_features '{schema}.b', N'{{\"cdc\": true}}'")
+    assert shared.rows(f"SELECT is_tracked_by_cdc FROM sys.tables WHERE object_id = OBJECT_ID('{schema}.b')") == [
         (True,)
     ]
-    shared.run(f"ALTER TABLE {place}.a SWITCH PARTITION 1 TO {place}.b PARTITION 1")
-    assert shared.number(f"TRUNCATE TABLE {place}.b") == 4711
+    shared.run(f"ALTER TABLE {schema}.a SWITCH PARTITION 1 TO {schema}.b PARTITION 1")
+    assert shared.number(f"TRUNCATE TABLE {schema}.b") == 4711
 
 
 @pytest.mark.parametrize(
     ("features", "number"),
     [('{"replicated": true}', 4711), ('{"temporal": "current"}', 13545), ('{"indexed_view": true}', 3729)],
 )
-def test_a_declared_feature_forbids_truncating(shared: Warehouse, place: str, features: str, number: int) -> None:
-    shared.run(f"CREATE TABLE {place}.a ({PLAIN})", f"EXEC sandbox_features '{place}.a', N'{features}'")
-    assert shared.number(f"TRUNCATE TABLE {place}.a") == number
+def test_a_declared_feature_forbids_truncating(shared: Warehouse, schema: str, features: str, number: int) -> None:
+    shared.run(f"CREATE TABLE {schema}.a ({PLAIN})", f"EXEC sandbox_features '{schema}.a', N'{features}'")
+    assert shared.number(f"TRUNCATE TABLE {schema}.a") == number
 
 
-def test_truncating_partitions_needs_aligned_indexes(shared: Warehouse, place: str) -> None:
-    shared.run(f"CREATE TABLE {place}.a ({PLAIN}) ON ps(k)", f"CREATE INDEX i ON {place}.a (v) ON [PRIMARY]")
-    assert shared.number(f"TRUNCATE TABLE {place}.a WITH (PARTITIONS (1))") == 3756
-    shared.run(f"DROP INDEX i ON {place}.a", f"CREATE INDEX i ON {place}.a (v) ON psw(k)")
-    assert shared.number(f"TRUNCATE TABLE {place}.a WITH (PARTITIONS (1))") == 4716
+def test_truncating_partitions_needs_aligned_indexes(shared: Warehouse, schema: str) -> None:
+    shared.run(f"CREATE TABLE {schema}.a ({PLAIN}) ON ps(k)", f"CREATE INDEX i ON {schema}.a (v) ON [PRIMARY]")
+    assert shared.number(f"TRUNCATE TABLE {schema}.a WITH (PARTITIONS (1))") == 3756
+    shared.run(f"DROP INDEX i ON {schema}.a", f"CREATE INDEX i ON {schema}.a (v) ON psw(k)")
+    assert shared.number(f"TRUNCATE TABLE {schema}.a WITH (PARTITIONS (1))") == 4716
 
 
 @pytest.mark.parametrize("text", ['{"nope": true}', '{"cdc": 1}', "[1]", '{"columns": {"x": {}}}', "{"])
-def test_a_feature_that_there_is_not_is_refused(shared: Warehouse, place: str, text: str) -> None:
-    shared.run(f"CREATE TABLE {place}.a ({PLAIN})")
-    assert shared.number(f"EXEC sandbox_features '{place}.a', N'{text}'") == 50100
+def test_a_feature_that_there_is_not_is_refused(shared: Warehouse, schema: str, text: str) -> None:
+    shared.run(f"CREATE TABLE {schema}.a ({PLAIN})")
+    assert shared.number(f"EXEC sandbox_features '{schema}.a', N'{text}'") == 50100
 
 
-def test_features_are_in_the_views_that_a_preflight_reads(shared: Warehouse, place: str) -> None:
+def test_features_are_in_the_views_that_a_preflight_reads(shared: Warehouse, schema: str) -> None:
     shared.run(
-        f"CREATE TABLE {place}.a ({PLAIN})",
-        f"EXEC sandbox_features '{place}.a', N'"
+        f"CREATE TABLE {schema}.a ({PLAIN})",
+        f"EXEC sandbox_features '{schema}.a', N'"
         '{"change_tracking": true, "full_text": true, "trigger": true, "security_policy": true, "indexed_view": true,'
         ' "ansi_nulls": false, "quoted_identifier": false, "memory_optimized": true, "temporal": "current", "replicated": true,'
         ' "lock_escalation": "AUTO", "denied": "INSERT"}\'',
     )
-    own = f"OBJECT_ID(N'{place}.a')"
+    own = f"OBJECT_ID(N'{schema}.a')"
     for view, column in (
         ("sys.change_tracking_tables", "object_id"),
         ("sys.fulltext_indexes", "object_id"),
@@ -474,9 +482,9 @@ def test_features_are_in_the_views_that_a_preflight_reads(shared: Warehouse, pla
     facts = "uses_ansi_nulls, is_memory_optimized, temporal_type, is_replicated, lock_escalation_desc"
     assert shared.rows(f"SELECT {facts} FROM sys.tables WHERE object_id = {own}") == [(False, True, 2, True, "AUTO")]
     assert shared.rows(f"SELECT OBJECTPROPERTY({own}, 'IsQuotedIdentOn')") == [(0,)]
-    denied = f"SELECT HAS_PERMS_BY_NAME(N'{place}.a', 'OBJECT', 'INSERT'), HAS_PERMS_BY_NAME(N'{place}.a', 'OBJECT', 'ALTER')"
+    denied = f"SELECT HAS_PERMS_BY_NAME(N'{schema}.a', 'OBJECT', 'INSERT'), HAS_PERMS_BY_NAME(N'{schema}.a', 'OBJECT', 'ALTER')"
     assert shared.rows(denied) == [(0, 1)]
-    mine = f"SELECT permission_name FROM fn_my_permissions(N'{place}.a', 'OBJECT') WHERE permission_name IN ('INSERT', 'SELECT')"
+    mine = f"SELECT permission_name FROM fn_my_permissions(N'{schema}.a', 'OBJECT') WHERE permission_name IN ('INSERT', 'SELECT')"
     assert shared.rows(mine) == [("SELECT",)]
 
 
