@@ -1,8 +1,8 @@
-"""Parses every statement that dltsync sends to SQL Server with Microsoft's own parser (ScriptDom), and compares the class of each.
+"""Parses every statement that dltsync sends to SQL Server with Microsoft's own parser (ScriptDom), and compares their classes.
 
 It needs the .NET SDK (`dotnet`), which fetches the package Microsoft.SqlServer.TransactSql.ScriptDom, and the Python package
-`pythonnet`. Where one of them is missing it prints which, and succeeds, unless `--required` is given. SCRIPTDOM_DLL names a copy of
-the library that is there already. `--write` writes the classes anew, to be read before they are committed.
+`pythonnet`. Where one of them is missing it prints which, and succeeds, unless `--required` is given. SCRIPTDOM_DLL names a
+copy of the library that is there already. `--write` writes the classes anew, to be read before they are committed.
 """
 
 from __future__ import annotations
@@ -82,9 +82,8 @@ def _fetched() -> Path:
         raise Missing("there is no `dotnet` on this machine (the .NET SDK), and SCRIPTDOM_DLL names no library")
     folder = Path(tempfile.mkdtemp(prefix="scriptdom-"))
     (folder / "fetch.csproj").write_text(PROJECT, encoding="utf-8")
-    done = subprocess.run(
-        [dotnet, "restore", "--packages", str(folder / "packages")], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [dotnet, "restore", "--packages", str(folder / "packages")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 -- a constant
     if done.returncode:
         raise Missing(f"the package {PACKAGE} cannot be fetched: {done.stdout.strip()[-300:]}")
     return next((folder / "packages").glob(f"**/lib/netstandard2.0/{PACKAGE}.dll"))

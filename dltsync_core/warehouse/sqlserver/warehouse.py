@@ -55,7 +55,9 @@ class SqlServerWarehouse:
         settings: StoreSettings,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._work = WorkDirectories(work_directory, Path("/", database.address, database.database))  # absolute: the same from any directory
+        self._work = WorkDirectories(
+            work_directory, Path("/", database.address, database.database)
+        )  # absolute: the same from any directory
         self._sessions = Sessions(database, lock_seconds=settings.lock_seconds, on_wait=on_wait)
         self._store = Store(self._sessions, settings)
 

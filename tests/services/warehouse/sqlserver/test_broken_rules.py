@@ -11,8 +11,7 @@ import pytest
 from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import Disposition, ReplaceTable
 from dltsync_core.warehouse.port import TableInspection
-from dltsync_core.warehouse.sqlserver.ladder import Engine, LadderSettings
-from dltsync_core.warehouse.sqlserver.store import Store
+from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, orders, part, request, rows
 from tests.support.sqlserver_warehouse import SandboxWarehouse
 
@@ -127,13 +126,18 @@ def test_compression_and_filegroups_are_copied_so_that_they_stand_against_nothin
 
 
 @pytest.mark.parametrize("how", [part(UNITS[0]), ReplaceTable()], ids=lambda how: type(how).__name__)
-def test_without_row_versions_rows_are_truncated(
-    target: SandboxWarehouse, monkeypatch: pytest.MonkeyPatch, how: Disposition
-) -> None:
-    """The sandbox has row versions in every database, so the database is said to have none."""
-    monkeypatch.setattr(Store, "engine", lambda self: Engine(3, row_versions=False))
+def test_without_row_versions_rows_are_truncated(target: SandboxWarehouse, how: Disposition) -> None:
+    target.query(f"ALTER DATABASE {target.database} SET READ_COMMITTED_SNAPSHOT OFF")
     house = target.another(ladder=LadderSettings(switching=False))
     loaded = house.warehouse.load(request(house, orders({2: "new"}), how, layout=PARTED, fence=2))
     assert loaded.method == "truncate and insert"
     assert rows(house) == [(2, "new"), *([(11, "stays")] if how == part(UNITS[0]) else [])]
     assert house.staging() == []
+
+
+def test_without_row_versions_a_table_that_cannot_be_truncated_is_locked(target: SandboxWarehouse) -> None:
+    target.query(f"ALTER DATABASE {target.database} SET READ_COMMITTED_SNAPSHOT OFF")
+    target.query(feature(change_tracking=True))
+    loaded = target.warehouse.load(request(target, orders({2: "new"}), part(UNITS[0]), layout=PARTED, fence=2))
+    assert loaded.method == "delete and insert"
+    assert rows(target) == [(2, "new"), (11, "stays")]
