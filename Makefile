@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY = yes
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt lint format types lock audit clean
+.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt lint format types grammar lock audit clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -56,6 +56,9 @@ test-faults: install  ## 220 random fault schedules over the whole pipeline (`ma
 lint: install  ## ruff: rules and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+grammar: install  ## every T-SQL statement through Microsoft's own parser, where .NET and pythonnet are installed
+	@$(BIN)/python scripts/tsql_grammar.py
 
 format: install  ## ruff: mend what it can
 	@$(BIN)/ruff check --fix .

@@ -36,6 +36,10 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
         "dltsync/warnings": "\n".join(unit.warnings) or None,
     }
     values |= {name: value for name, value in optional.items() if value is not None}
+    if unit.load_method is not None:
+        values["dltsync/load_method"] = unit.load_method
+    if unit.load_method_reasons:
+        values["dltsync/load_method_reasons"] = "; ".join(unit.load_method_reasons)
     values |= _count_metadata(unit.counts)
     rows = (
         unit.counts.source if unit.counts is not None else committed_unit.rows if committed_unit is not None else None

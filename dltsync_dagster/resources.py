@@ -89,8 +89,9 @@ def compose_config(
         state_directory=state.directory,
         state_url=SecretStr(state.url) if state.url is not None else None,
     )
-    destination = config.destination.model_dump() | _given(
-        path=warehouse.path, lock_timeout_seconds=warehouse.lock_timeout_seconds
+    destination = config.destination.model_dump(exclude_unset=True) | _given(
+        path=warehouse.path if config.destination.type == "duckdb" else None,
+        lock_timeout_seconds=warehouse.lock_timeout_seconds,
     )
     parts = {"database": database, "processing": processing, "state": state_fields, "destination": destination}
     # Built again, not copied: a resource's values pass the same checks as a file's.

@@ -118,6 +118,13 @@ class RowsAffected:
 
 
 @dataclass(frozen=True)
+class ReturnCode:
+    """What a procedure that was called by name returned: RETURNSTATUS."""
+
+    value: int
+
+
+@dataclass(frozen=True)
 class Info:
     """An informational message (INFO token, class 0-10), for example PRINT or 'Changed database context'."""
 
@@ -165,7 +172,8 @@ class BulkTarget:
 
 
 Outcome: TypeAlias = (
-    "ResultSet | RawResult | RowsAffected | Info | TransactionChange | DatabaseChange | BulkStart | SqlError"
+    "ResultSet | RawResult | RowsAffected | ReturnCode | Info"
+    " | TransactionChange | DatabaseChange | BulkStart | SqlError"
 )
 
 

@@ -110,7 +110,9 @@ class PipelineConfig(Spec):
                 "parquet_directory": place(lake) if isinstance(lake, Path) else lake,
             }
         )
-        destination = self.destination.model_copy(update={"path": place(self.destination.path)})
+        destination = self.destination
+        if destination.type == "duckdb":
+            destination = destination.model_copy(update={"path": place(destination.path)})
         log_file = place(self.log_file) if self.log_file else None
         return self.model_copy(update={"state": state, "destination": destination, "log_file": log_file})
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
 from dltsync_core.config.model import Spec
+from dltsync_core.config.sqlserver_destination import SqlServerWarehouseSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,8 +50,8 @@ class ProcessingConfig(Spec):
     compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
     """Parquet compression."""
     enable_sql_server_partition_switching: bool = True
-    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. It has no effect on a DuckDB warehouse, the only
-    destination so far."""
+    """Use ALTER TABLE … SWITCH in a SQL Server warehouse, where nothing stands against it (docs/sqlserver_warehouse.md). False:
+    rows are deleted and inserted, or partitions truncated. No effect on a DuckDB warehouse."""
     validate_precision_end_to_end: bool = True
     """Compare the exact sums of decimal and money columns: lake and warehouse after each load, source, lake and warehouse in
     `dltsync validate`. False leaves the sums out; types stay exact either way."""
@@ -109,25 +110,52 @@ class StateConfig(Spec):
         return self
 
 
-class DestinationConfig(Spec):
-    """The warehouse: the DuckDB file that the rows are loaded into."""
+class DestinationConfig(SqlServerWarehouseSettings):
+    """The warehouse that the rows are loaded into: a DuckDB file, or a database of a SQL Server."""
 
-    type: Literal["duckdb"] = "duckdb"
-    """Kind of warehouse. DuckDB is the only one so far."""
+    type: Literal["duckdb", "sqlserver"] = "duckdb"
+    """Kind of warehouse: `duckdb` (a file) or `sqlserver` (a database; it needs `connection`)."""
     path: Path = Path(".dltsync/dltsync.duckdb")
     """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
     name, queries must name its tables in full (`sales.sales.orders`)."""
     dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)
-    """Seconds to wait while another process has the DuckDB file open."""
+    """Seconds to wait while another process has the DuckDB file open, or is loading the same table of a SQL Server."""
+
+    @property
+    def name(self) -> str:
+        """The warehouse as messages name it: the file, or server and database."""
+        return str(self.path) if self.connection is None else f"{self.connection.address}/{self.connection.database}"
+
+    @property
+    def database(self) -> str:
+        """The warehouse in a name of three parts and in Dagster's pools: the file's name, or the database."""
+        return self.path.stem if self.connection is None else self.connection.database
+
+    @property
+    def system(self) -> str:
+        """The database system."""
+        return self.type
 
     @field_validator("type", mode="before")
     @classmethod
     def _known_type(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.lower() in {"mssql", "sqlserver", "sql_server"}:
-            raise ValueError("a SQL Server warehouse is not supported yet; use duckdb")
+        if isinstance(value, str) and value.lower() in {"mssql", "sql_server"}:
+            return "sqlserver"
         return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _settings_of_one_kind(self) -> Self:
+        if self.type == "sqlserver" and self.connection is None:
+            raise ValueError(
+                "type sqlserver needs connection: server, database and a login, as in the section database"
+            )
+        if self.type != "sqlserver" and self.connection is not None:
+            raise ValueError("connection is for type sqlserver")
+        if self.type == "sqlserver" and "path" in self.model_fields_set:
+            raise ValueError("path is for type duckdb")
+        return self
 
 
 class RepresentationConfig(Spec):

@@ -26,7 +26,9 @@ class ControlSession:
         self.reusable = True
         """Whether nothing went wrong on it so far."""
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[Mapping[str, Any]]:
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), doing: str = "reading the catalogue"
+    ) -> list[Mapping[str, Any]]:
         """All rows by column name. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
@@ -39,7 +41,7 @@ class ControlSession:
                 cursor.close()
         except pyodbc.Error as error:
             self.reusable = False
-            raise query_error(error, self._address, "reading the catalogue") from error
+            raise query_error(error, self._address, doing) from error
 
     def execute(self, statement: str) -> None:
         """Run a statement that returns no rows. Raises QueryError and its subclasses."""
@@ -47,7 +49,24 @@ class ControlSession:
         try:
             self._connection.execute(statement).close()
         except pyodbc.Error as error:
+            self.reusable = False
             raise query_error(error, self._address, "setting up the session") from error
+
+    def run(self, batch: str, doing: str) -> None:
+        """Run a batch to its end. Every result is read: an error of a later statement shows only then. Raises QueryError and its
+        subclasses."""
+        pyodbc = load_pyodbc()
+        try:
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(batch)
+                while cursor.nextset():
+                    pass
+            finally:
+                cursor.close()
+        except pyodbc.Error as error:
+            self.reusable = False
+            raise query_error(error, self._address, doing) from error
 
     def close(self) -> None:
         """End the session. Raises nothing: it may have ended already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -79,6 +79,36 @@ class DataSession:
         with self.translated(doing):
             cursor = self._connection.cursor()
         return Rows(self, cursor, statement, parameters, doing)
+
+    def bulk_copy(
+        self,
+        table: str,
+        batches: Iterable[pa.RecordBatch],
+        columns: Sequence[str],
+        doing: str,
+        *,
+        rows_per_batch: int,
+        table_lock: bool,
+    ) -> int:
+        """Rows into a table, by INSERT BULK over a connection of its own, outside of any transaction of this one: how many the
+        server took. `table` is its quoted name, `columns` are the target's names in the order of the batches' columns. Every
+        `rows_per_batch` rows are committed. CHECK constraints and foreign keys are not checked, and not trusted afterwards."""
+        with self.translated(doing):
+            cursor = self._connection.cursor()
+            try:
+                report = cursor.bulkcopy_arrow(
+                    table,
+                    batches,
+                    batch_size=rows_per_batch,
+                    timeout=0,  # its default gives up after 30 seconds
+                    column_mappings=list(columns),  # without it columns are taken by position
+                    keep_identity=True,
+                    keep_nulls=True,
+                    table_lock=table_lock,
+                )
+                return int(report["rows_copied"])
+            finally:
+                cursor.close()
 
     def close(self) -> None:
         """End the session; an open transaction is rolled back by the server."""

@@ -88,21 +88,11 @@ class SqlServerSource:
 
     def list_tables(self) -> list[TableName]:
         """Every table of the database that this login may see. Raises ConnectError."""
-
-        def read() -> list[TableName]:
-            with control_session(self.database) as session:
-                return list_tables(session)
-
-        return run_with_retries(read, self._budget)
+        return self._ask(list_tables)
 
     def read_facts(self, names: Sequence[TableName]) -> dict[TableName, TableFacts]:
         """Facts of tables that no config names yet, by the catalogue's names. Raises CatalogError, ConnectError."""
-
-        def read() -> dict[TableName, TableFacts]:
-            with control_session(self.database) as session:
-                return read_tables(session, names, self.database.database)
-
-        return run_with_retries(read, self._budget)
+        return self._ask(lambda session: read_tables(session, names, self.database.database))
 
     def map_columns(self, facts: TableFacts, table: TableConfig) -> TableMapping:
         """The mapping of the table's columns (pure). Raises UnsupportedColumn, ColumnNotFound, ConfigError."""

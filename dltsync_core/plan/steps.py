@@ -23,7 +23,7 @@ from dltsync_core.ranges import PartitionRange
 class ReplaceScope:
     """The rows of some partitions: they are deleted and the load's rows take their place, in one transaction.
 
-    Made by `duckdb.partition_scope.scope_for`, which refuses columns whose order differs in the warehouse. `arrow_type` is the
+    Made by the warehouse's `scope_for`, which refuses columns whose order differs in the warehouse. `arrow_type` is the
     type the partition column has in the lake, hence in the warehouse.
     """
 

@@ -43,7 +43,7 @@ from dltsync_core.run.validation.tables import compare_tables, notes_on_moved_ro
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
-from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
+from dltsync_core.warehouse.open_warehouse import open_warehouse
 
 
 class IncrementalSQLServerParquetPipeline:
@@ -70,17 +70,14 @@ class IncrementalSQLServerParquetPipeline:
             config = PipelineConfig(**config)
         self.config = config.located_at(Path.cwd())
         check_names(self.config)
-        state, destination = self.config.state, self.config.destination
+        state = self.config.state
         self._source: Source = source or SqlServerSource(
             self.config.database, self.config.processing, self.config.representation
         )
         self._lake = open_lake(state, self.config.pipeline_name)
         self._reporter = RunReporter(self.config)
-        self._warehouse: VersionedWarehouse = warehouse or DuckDbWarehouse(
-            destination.path,
-            work_directory=state.state_directory / "work",
-            lock_timeout_seconds=destination.lock_timeout_seconds,
-            on_wait=lambda message: self._reporter.waiting(message),
+        self._warehouse: VersionedWarehouse = warehouse or open_warehouse(
+            self.config, on_wait=lambda message: self._reporter.waiting(message)
         )
 
     # -- running ----------------------------------------------------------------------------------------------------

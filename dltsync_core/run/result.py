@@ -26,7 +26,9 @@ class UnitResult:
     failed unit, with its remedy; `warnings` are quality rules of severity warn that did not hold. `contracts` are those of the
     columns of the `files`, in column order (see `typemap.ColumnMapping`); not in the JSON, where every unit would repeat them.
     `compared` is what the load compared column by column, equal or not (nothing for an increment that was merged); the JSON has
-    those that differ, as `differences`.
+    those that differ, as `differences`. `load_method` is how the rows entered a warehouse that has several ways (a SQL Server
+    one: `switch`, `delete and insert`, `truncate and insert`, `update and insert`), and `load_method_reasons` why not by a
+    better one.
     """
 
     table: TableName
@@ -41,6 +43,8 @@ class UnitResult:
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
     counts: RowCounts | None = None
     compared: tuple[LoadedFigure, ...] = field(default=(), repr=False)
+    load_method: str | None = None
+    load_method_reasons: tuple[str, ...] = ()
     watermark: str | None = None
     probe_signature: str | None = None
     consistency: str | None = None
@@ -118,4 +122,5 @@ def _unit_dict(unit: UnitResult) -> dict[str, Any]:
     del values["contracts"], values["compared"]
     values["differences"] = [asdict(figure) for figure in unit.compared if not figure.equal]
     values["warnings"] = list(unit.warnings)
+    values["load_method_reasons"] = list(unit.load_method_reasons)
     return values

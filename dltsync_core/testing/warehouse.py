@@ -12,12 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.committed import Marker
+from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import ExtractError, Fenced, SyncError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.identity import Target
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
+from dltsync_core.ranges import PartitionRange
 from dltsync_core.testing.tables import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
@@ -167,15 +170,16 @@ class FakeWarehouse:
 
     @contextmanager
     def rows(
-        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+        self, target: Target, scope: ReplaceScope | None, columns: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         """One batch, or none when there are no rows."""
         rows = [row for row in self.tables.get(target, []) if scope is None or _in_scope(scope, row)]
         if not rows:
             yield iter(())
             return
-        schema = pa.schema([self.schemas[target].field(name) for name in columns])
-        yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in columns} for row in rows], schema=schema)])
+        names = columns.names
+        schema = pa.schema([self.schemas[target].field(name) for name in names])
+        yield iter([pa.RecordBatch.from_pylist([{name: row[name] for name in names} for row in rows], schema=schema)])
 
     def columns(self, target: Target) -> dict[str, str]:
         """The names in the first row, each of type ANY."""
@@ -188,6 +192,10 @@ class FakeWarehouse:
 
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """A dictionary takes any name."""
+
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
+        """As DuckDB: tests with this warehouse meet the same refusals."""
+        return scope_for(column, arrow_type, ranges)
 
     def drop_table(self, target: Target) -> None:
         """With what was written of its units."""

@@ -50,7 +50,7 @@ class Identifier:
 class Literal:
     """A value inside the text. For DDL, which takes no parameters; everywhere else use Parameter."""
 
-    value: str | int | None
+    value: str | int | bytes | None
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,11 @@ def table(name: TableName) -> Sql:
     return join(".", [Identifier(name.schema), Identifier(name.table)])
 
 
+def inlined(composed: Sql) -> Sql:
+    """The same text with literals where the parameters are: for a batch that holds DDL, which takes no parameters."""
+    return Sql(tuple(Literal(part.value) if isinstance(part, Parameter) else part for part in composed.parts))
+
+
 def _parts(value: Composable) -> tuple[Part, ...]:
     return value.parts if isinstance(value, Sql) else (value,)
 
@@ -166,9 +171,11 @@ def _render(part: Part) -> str:
     return part.text
 
 
-def _render_literal(value: str | int | None) -> str:
+def _render_literal(value: str | int | bytes | None) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, bytes):
+        return "0x" + value.hex().upper()
     if isinstance(value, int):
         return str(int(value))
     return "N'" + value.replace("'", "''") + "'"

@@ -18,6 +18,9 @@ from dltsync_core.typemap.declared_type import shown_type
 SQL_TYPE_KEY = b"dltsync.sql_type"
 """Key of the Arrow field metadata that holds the declared SQL Server type."""
 
+COLLATION_KEY = b"dltsync.collation"
+"""Key of the Arrow field metadata that holds a text column's collation."""
+
 
 class SourceForm(str, Enum):
     """How a column is selected, so that the driver returns it without loss."""
@@ -145,10 +148,11 @@ def mapped(
     lost: str = "",
     note: str = "",
 ) -> ColumnMapping:
-    """A ColumnMapping whose field carries the column's name, nullability and declared type."""
-    arrow_field = pa.field(
-        column.name, arrow_type, nullable=column.is_nullable, metadata={SQL_TYPE_KEY: shown_type(column).encode()}
-    )
+    """A ColumnMapping whose field carries the column's name, nullability, declared type and collation."""
+    metadata = {SQL_TYPE_KEY: shown_type(column).encode()}
+    if column.collation is not None:
+        metadata[COLLATION_KEY] = column.collation.encode()
+    arrow_field = pa.field(column.name, arrow_type, nullable=column.is_nullable, metadata=metadata)
     return ColumnMapping(column, arrow_field, source, lost, note)
 
 

@@ -10,11 +10,22 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts
 from dltsync_core.committed import Marker
 from dltsync_core.errors import DriftError
 from dltsync_core.identity import Target
 from dltsync_core.plan.steps import Disposition, ReplaceScope
+from dltsync_core.ranges import PartitionRange
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
+
+
+@dataclass(frozen=True)
+class TargetLayout:
+    """How a table is made that does not exist yet, in warehouses that have keys and partitions: its primary key (empty for none)
+    and the source's partitioning (None: the table is not partitioned)."""
+
+    primary_key: tuple[str, ...] = ()
+    partitioning: PartitioningFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,7 @@ class LoadRequest:
 
     `files` are absolute paths and are never changed. `schema` is their Arrow schema. `marker` is stored with the
     rows, and those of the units named in `retires` leave with it; without one nothing is said about the unit and no fence is
-    checked.
+    checked. `layout` is for a table that is made.
     """
 
     target: Target
@@ -33,14 +44,18 @@ class LoadRequest:
     load_id: str
     marker: Marker | None = None
     retires: tuple[str, ...] = ()
+    layout: TargetLayout = TargetLayout()
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business."""
+    """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business. `method` is
+    how the rows entered the table, where the warehouse has several ways, and `reasons` why not by a better one."""
 
     rows: int
     seconds: float
+    method: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,12 +72,14 @@ class TableInspection:
 class WarehouseTable:
     """What a warehouse holds of one table: `columns` with the warehouse's own type names, in order (empty when the table
     does not exist), the rows of each scope that was asked for, and the markers of a pipeline by unit. `refusal` is the
-    DriftError that a load of the schema asked for would raise; None when it could enter, widened where that is exact."""
+    DriftError that a load of the schema asked for would raise; None when it could enter, widened where that is exact. `notes` are
+    sentences for the plan about how loads would enter the table."""
 
     columns: Mapping[str, str]
     counts: Mapping[str, int]
     markers: Mapping[str, Marker]
     refusal: DriftError | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Warehouse(Protocol):
@@ -102,10 +119,11 @@ class Warehouse(Protocol):
         does not exist has no rows; columns it lacks are not in the answer."""
 
     def rows(
-        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+        self, target: Target, scope: ReplaceScope | None, columns: pa.Schema
     ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
         """The rows of a scope (None: of the whole table), these columns of them, while the block lasts; nothing when the table
-        does not exist. Raises WarehouseError for a column that is not there."""
+        does not exist. `columns` have the lake's types: a warehouse whose own types differ answers in them. Raises
+        WarehouseError for a column that is not there."""
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and the warehouse's own type names, in order; empty when the table does not exist."""
@@ -113,6 +131,10 @@ class Warehouse(Protocol):
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """Whether the warehouse can have a table and columns of these names. Looks at nothing. Raises ConfigError for a target
         that is reserved, UnsupportedColumn for a column that is, or that the warehouse would take for another one."""
+
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
+        """The rows of these ranges of the partition column. Looks at nothing. Raises CatalogError when the column's type sorts
+        differently in the warehouse, or a boundary is not a value of it."""
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 
-from sqlserver_sandbox.engine.execution.batch import run_batch
+from sqlserver_sandbox.engine.execution.batch import in_one_snapshot, run_batch
 from sqlserver_sandbox.engine.execution.errors import ends_transaction
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.session_state import SessionState
@@ -15,6 +15,7 @@ from sqlserver_sandbox.engine.procedures import describe
 from sqlserver_sandbox.engine.procedures.registry import call
 from sqlserver_sandbox.engine.statements import bulk_insert
 from sqlserver_sandbox.engine.statements.registry import STATEMENTS
+from sqlserver_sandbox.engine.store.locks import SESSION
 from sqlserver_sandbox.engine.store.transaction import ISOLATION_LEVELS
 from sqlserver_sandbox.model import (
     BulkTarget,
@@ -24,6 +25,7 @@ from sqlserver_sandbox.model import (
     Occasion,
     Outcome,
     Parameter,
+    ReturnCode,
     SqlError,
     SqlType,
 )
@@ -73,7 +75,12 @@ class DuckDbSession:
         return describe.result(self._execution(), sql, declared)
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
-        yield from self._requested("procedure", procedure, lambda: call(self._execution(), procedure, arguments))
+        execution = self._execution()
+
+        def run() -> Iterator[Outcome]:
+            yield ReturnCode((yield from call(execution, procedure, arguments)))
+
+        yield from self._requested("procedure", procedure, lambda: in_one_snapshot(execution, run))
 
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
         return bulk_insert.insert(self._execution(), target, batches)
@@ -129,5 +136,6 @@ class DuckDbSession:
             self._closed = True
         for _ in self.state.transaction.abandon():
             pass
+        self.state.store.locks.release(self.spid, SESSION)
         self._on_close(self)
         self.state.connection.close()

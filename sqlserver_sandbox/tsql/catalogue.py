@@ -5,24 +5,15 @@ A change makes a new `Database`. The engine keeps it as JSON beside the rows, in
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlType
+from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlType
+from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey
+from sqlserver_sandbox.tsql.features import PLAIN_COLUMN, PLAIN_TABLE, ColumnFeatures, TableFeatures
 
 PRIMARY_FILEGROUP = 1
-"""data_space_id of [PRIMARY], the only filegroup there is."""
-
-
-@dataclass(frozen=True)
-class Default:
-    """A DEFAULT constraint: its text as written (re-bound for each INSERT)."""
-
-    object_id: int
-    name: str
-    text: str
-    is_system_named: bool = False
+"""data_space_id of [PRIMARY]."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +26,10 @@ class TableColumn:
     default: Default | None = None
     is_rowguidcol: bool = False
     is_sysname: bool = False
+    features: ColumnFeatures = PLAIN_COLUMN
+    computed: str = ""
+    """The expression of a computed column, as the catalogue shows it."""
+    is_persisted: bool = False
 
     @property
     def physical(self) -> str:
@@ -63,6 +58,17 @@ class Index:
     key_object_id: int = 0
     is_system_named: bool = False
     data_space_id: int = PRIMARY_FILEGROUP
+    columnstore: bool = False
+    filter_text: str | None = None
+    """The WHERE of a filtered index, as the catalogue shows it."""
+    is_disabled: bool = False
+    compression: str = "NONE"
+    partition_compression: tuple[tuple[int, str], ...] = ()
+    """(partition number, compression) of partitions whose compression is not `compression`."""
+
+    def compression_of(self, partition: int) -> str:
+        """Of one partition; of partition 1 where the index is not partitioned."""
+        return dict(self.partition_compression).get(partition, self.compression)
 
     @property
     def key_columns(self) -> tuple[IndexColumn, ...]:
@@ -79,6 +85,11 @@ class Table:
     created: str
     modified: str
     max_column_id: int = 0
+    checks: tuple[Check, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    features: TableFeatures = PLAIN_TABLE
+    lob_space: int = 0
+    """The filegroup of TEXTIMAGE_ON, 0 where none was given."""
 
     @property
     def physical(self) -> str:
@@ -90,6 +101,15 @@ class Table:
 
     def column_by_id(self, column_id: int) -> TableColumn:
         return next(c for c in self.columns if c.column_id == column_id)
+
+    @property
+    def constraints(self) -> tuple[Check | ForeignKey, ...]:
+        return (*self.checks, *self.foreign_keys)
+
+    @property
+    def has_large_values(self) -> bool:
+        """Whether it has values that SQL Server stores apart from the row: (max), text, ntext, image, xml."""
+        return any(c.type.length == MAX or c.type.name in ("text", "ntext", "image", "xml") for c in self.columns)
 
     @property
     def base(self) -> Index:
@@ -126,10 +146,22 @@ class PartitionFunction:
 
 @dataclass(frozen=True)
 class PartitionScheme:
+    """`filegroups` has that of each partition, in order; it is empty when all lie in [PRIMARY]."""
+
     data_space_id: int
     name: str
     function_id: int
     next_used: bool = False
+    filegroups: tuple[int, ...] = ()
+    next_filegroup: int = PRIMARY_FILEGROUP
+    """That of NEXT USED."""
+
+
+@dataclass(frozen=True)
+class Filegroup:
+    data_space_id: int
+    name: str
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +173,7 @@ class Database:
     collation: str = DEFAULT_COLLATION
     created: str = ""
     snapshot_isolation: bool = False
+    read_committed_snapshot: bool = True
     version: int = 0
     next_object_id: int = 901578250
     next_space_id: int = 65601
@@ -149,6 +182,8 @@ class Database:
     tables: tuple[Table, ...] = ()
     functions: tuple[PartitionFunction, ...] = ()
     schemes: tuple[PartitionScheme, ...] = ()
+    filegroups: tuple[Filegroup, ...] = ()
+    """Those beside [PRIMARY]."""
 
     def schema(self, name: str) -> Schema | None:
         return next((s for s in self.schemas if s.name.lower() == name.lower()), None)
@@ -162,6 +197,9 @@ class Database:
             return None
         return next((t for t in self.tables if t.schema_id == found.schema_id and t.name.lower() == name.lower()), None)
 
+    def table_by_id(self, object_id: int) -> Table | None:
+        return next((t for t in self.tables if t.object_id == object_id), None)
+
     def function(self, name: str) -> PartitionFunction | None:
         return next((f for f in self.functions if f.name.lower() == name.lower()), None)
 
@@ -173,6 +211,38 @@ class Database:
 
     def scheme_by_id(self, data_space_id: int) -> PartitionScheme | None:
         return next((s for s in self.schemes if s.data_space_id == data_space_id), None)
+
+    def function_of(self, data_space_id: int) -> PartitionFunction | None:
+        """The partition function of a data space, None for a filegroup."""
+        scheme = self.scheme_by_id(data_space_id)
+        return self.function_by_id(scheme.function_id) if scheme else None
+
+    def filegroup(self, name: str) -> Filegroup | None:
+        return next((f for f in self.all_filegroups if f.name.lower() == name.lower()), None)
+
+    @property
+    def all_filegroups(self) -> tuple[Filegroup, ...]:
+        return (Filegroup(PRIMARY_FILEGROUP, "PRIMARY"), *self.filegroups)
+
+    @property
+    def read_only_filegroups(self) -> frozenset[int]:
+        return frozenset(f.data_space_id for f in self.filegroups if f.is_read_only)
+
+    def filegroup_name(self, data_space_id: int) -> str:
+        return next(f.name for f in self.all_filegroups if f.data_space_id == data_space_id)
+
+    def filegroup_of(self, data_space_id: int, partition: int) -> int:
+        """The filegroup of a partition of a scheme, or the data space itself when it is a filegroup."""
+        scheme = self.scheme_by_id(data_space_id)
+        if scheme is None:
+            return data_space_id
+        return scheme.filegroups[partition - 1] if scheme.filegroups else PRIMARY_FILEGROUP
+
+    def filegroups_of(self, data_space_id: int) -> frozenset[int]:
+        """All filegroups of a scheme, or the filegroup itself."""
+        function = self.function_of(data_space_id)
+        fanout = function.fanout if function else 1
+        return frozenset(self.filegroup_of(data_space_id, n) for n in range(1, fanout + 1))
 
     def scheme_of(self, table: Table) -> PartitionScheme | None:
         return self.scheme_by_id(table.base.data_space_id)
@@ -193,32 +263,3 @@ class Database:
     def alias(self) -> str:
         """The name under which DuckDB has the database's file."""
         return f"db{self.database_id}"
-
-
-# ---- JSON --------------------------------------------------------------------------------------------------------
-def to_json(database: Database) -> str:
-    return json.dumps(asdict(database))
-
-
-def from_json(text: str) -> Database:
-    raw = json.loads(text)
-    raw["schemas"] = tuple(Schema(**s) for s in raw["schemas"])
-    raw["schemes"] = tuple(PartitionScheme(**s) for s in raw["schemes"])
-    raw["functions"] = tuple(
-        PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])})
-        for f in raw["functions"]
-    )
-    raw["tables"] = tuple(_table(t) for t in raw["tables"])
-    return Database(**raw)
-
-
-def _table(raw: dict[str, Any]) -> Table:
-    columns = tuple(_column(c) for c in raw["columns"])
-    indexes = tuple(Index(**{**i, "columns": tuple(IndexColumn(**c) for c in i["columns"])}) for i in raw["indexes"])
-    return Table(**{**raw, "columns": columns, "indexes": indexes})
-
-
-def _column(raw: dict[str, Any]) -> TableColumn:
-    default = Default(**raw["default"]) if raw["default"] else None
-    identity = (raw["identity"][0], raw["identity"][1]) if raw["identity"] else None
-    return TableColumn(**{**raw, "type": SqlType(**raw["type"]), "default": default, "identity": identity})

@@ -82,6 +82,8 @@ INT_RANGE = {
 INT_DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 MONEY_DIGITS = {"money": (19, 4), "smallmoney": (10, 4)}
 
+MAX_PARTITIONS = 15_000
+"""Of one table (SQL Server docs: CREATE PARTITION FUNCTION)."""
 SYSTEM_TYPE_ID = {
     "image": 34,
     "text": 35,
@@ -263,6 +265,7 @@ _FIXED_SIZES = {
     "ntext": (16, 0, 0),
     "image": (16, 0, 0),
     "xml": (-1, 0, 0),
+    "sql_variant": (8016, 0, 0),
 }
 
 

@@ -16,6 +16,7 @@ from sqlserver_sandbox.model import (
     Outcome,
     RawResult,
     ResultSet,
+    ReturnCode,
     RowsAffected,
     SqlError,
     TransactionChange,
@@ -82,6 +83,7 @@ class Answer:
         )
         self.bulk: BulkTarget | None = None
         self.last_error: SqlError | None = None
+        self.return_code = 0
 
     def outcomes(self, outcomes: Iterable[Outcome], kind: Done) -> None:
         """Write them as they come. Raises what the engine raises, and Cancelled when the client sent an attention.
@@ -159,6 +161,8 @@ class Answer:
             self.descriptor = outcome.descriptor if outcome.kind == "begin" else 0
         elif isinstance(outcome, DatabaseChange):
             self.token(tokens.env_text(Env.DATABASE, outcome.new, outcome.old))
+        elif isinstance(outcome, ReturnCode):
+            self.return_code = outcome.value
         elif isinstance(outcome, BulkStart):
             self.bulk = outcome.target
             self.done(kind)

@@ -42,7 +42,7 @@ class Procedures:
     def run(self, request: Request, answer: Answer) -> None:
         """Answer one call, up to and including its DONEPROC. Raises what the engine raises."""
         name, arguments = request.procedure.lower(), request.arguments
-        answer.last_error = None
+        answer.last_error, answer.return_code = None, 0
         handle: int | None = None
         if name == "sp_executesql":
             self._execute_text(arguments, answer)
@@ -67,7 +67,7 @@ class Procedures:
         else:
             self._call(request, answer)
         failed = answer.last_error
-        answer.token(tokens.return_status(failed.number if failed else 0))
+        answer.token(tokens.return_status(failed.number if failed else answer.return_code))
         if handle is not None:
             answer.token(tokens.return_integer(arguments[0].parameter.name, 0, handle))
         answer.done(Done.PROCEDURE, command=PROCEDURE_END)

@@ -32,7 +32,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"integration tests: {server_at(url).described if url else 'the sandbox, started by the tests'}"
 
 
-COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "validation")
+COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "sqlserver_warehouse", "validation")
 """Folders whose tests start many processes or many loads: `make test-slow` runs them, `make test` would take far too long."""
 
 

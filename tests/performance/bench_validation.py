@@ -80,10 +80,10 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.read_tables([table])[table.name]
     mapping = source.map_columns(facts, table)
-    columns, names = stats_columns(mapping), mapping.schema.names
+    columns = stats_columns(mapping)
 
     def warehouse_fingerprint() -> None:
-        with house.rows(target, None, names) as batches:
+        with house.rows(target, None, mapping.schema) as batches:
             digest_batches(batches, mapping.columns)
 
     inner = [Boundary(str(number * rows // PARTITIONS)) for number in range(1, PARTITIONS)]
@@ -93,7 +93,7 @@ def measure(server: SandboxServer, root: Path, rows: int) -> dict[str, float]:
     bucketed = BucketedUnit(facts, WHOLE, keyed.columns, keyed.key_positions, SHA256)
 
     def warehouse_buckets() -> None:
-        with house.rows(target, None, names) as batches:
+        with house.rows(target, None, mapping.schema) as batches:
             digest_by_bucket(batches, keyed, 2, None)
 
     with source.read_view() as view:

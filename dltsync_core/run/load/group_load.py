@@ -172,7 +172,11 @@ class GroupLoader:
 
     def _load(self, group: Sequence[WaitingLoad]) -> None:
         started = time.perf_counter()
-        self._context.warehouse.load_group([request for each in group for request in each.requests])
+        requests = [(each.work, request) for each in group for request in each.requests]
+        for (work, _), entered in zip(
+            requests, self._context.warehouse.load_group([request for _, request in requests]), strict=True
+        ):
+            work.entered = entered
         loaded = time.perf_counter()
         measure_loaded_units(self._context, [(each.resolved, each.work) for each in group])
         measured = time.perf_counter()

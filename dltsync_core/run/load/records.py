@@ -87,6 +87,7 @@ def load_requests(
             load_id=manifest.load_id,
             marker=marker_of(context, resolved, work, manifest, loads, fence=fence),
             retires=units,
+            layout=resolved.layout,
         )
 
 

@@ -21,6 +21,7 @@ from dltsync_core.state.records import LoadEvent
 from dltsync_core.typemap.column_stats import ColumnStats
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import RowCounts
+from dltsync_core.warehouse.port import Loaded
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class UnitWork:
     found: InWarehouse | None = None
     counts: RowCounts | None = None
     compared: tuple[LoadedFigure, ...] = ()
+    entered: Loaded | None = None
+    """How its last load entered the warehouse."""
     rows_read: int = 0
     bytes_written: int = 0
     extract_seconds: float = 0.0
@@ -109,6 +112,8 @@ class UnitWork:
             contracts=self.contracts,
             counts=self.counts,
             compared=self.compared,
+            load_method=self.entered.method if self.entered is not None else None,
+            load_method_reasons=self.entered.reasons if self.entered is not None else (),
             watermark=probe.watermark_high if probe is not None and status == "committed" else None,
             probe_signature=probe.signature if probe is not None else None,
             consistency=known.consistency if known is not None else None,

@@ -166,7 +166,7 @@ def stamps_at_source(step: Step, probe: Probe) -> str | None:
 def stamps_in_warehouse(context: RunContext, resolved: ResolvedTable) -> str:
     """The same digest of the rows that the warehouse holds. Reads the key and the stamp of every one of them."""
     columns = [_loaded(resolved, name) for name in _names(resolved)]
-    with context.warehouse.rows(resolved.target, None, [column.name for column in columns]) as batches:
+    with context.warehouse.rows(resolved.target, None, resolved.fields_of(_names(resolved))) as batches:
         return digest_batches(batches, columns).text.replace("|", ",")
 
 

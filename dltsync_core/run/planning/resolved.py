@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,6 @@ from dltsync_core.config import (
     StaticTableConfig,
     TableConfig,
 )
-from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, ConnectError, SyncError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
@@ -39,6 +38,7 @@ from dltsync_core.run.context import RunContext
 from dltsync_core.typemap import TableMapping
 from dltsync_core.validate.quality import resolve_rules
 from dltsync_core.warehouse.duckdb.keys import MergeKey
+from dltsync_core.warehouse.port import TargetLayout, Warehouse
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class ResolvedTable:
     keys: tuple[str, ...]
     rules: tuple[QualityRule, ...]
     definition: TableDefinition
+    warehouse: Warehouse = field(compare=False)
+    """Decides which rows a partition has there."""
 
     @property
     def name(self) -> TableName:
@@ -110,7 +112,7 @@ class ResolvedTable:
         slot, partitioning = self.slot(unit), self.facts.partitioning
         if slot is None or partitioning is None:
             return None
-        return scope_for(partitioning.column, self.field_type(partitioning.column.name), [slot.range])
+        return self.warehouse.scope_for(partitioning.column, self.field_type(partitioning.column.name), [slot.range])
 
     def field_type(self, column: str) -> pa.DataType:
         """The Arrow type of a column that must be loaded. Raises ConfigError when it was left out."""
@@ -124,6 +126,17 @@ class ResolvedTable:
             )
         found: pa.DataType = mapped.field.type
         return found
+
+    def fields_of(self, names: Iterable[str]) -> pa.Schema:
+        """These columns as the lake has them."""
+        return pa.schema([self.mapping.schema.field(name) for name in names])
+
+    @property
+    def layout(self) -> TargetLayout:
+        """How the table is made in a warehouse that has keys and partitions. The key is what rows are merged by, else the
+        source's primary key."""
+        partitioning = self.facts.partitioning if self.config.kind == "partition" else None
+        return TargetLayout(self.keys or self.facts.primary_key, partitioning)
 
     def window_column(self) -> ColumnFacts:
         """The column increments go by. Raises ColumnNotFound, also for kinds without increments."""
@@ -225,7 +238,7 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     )
     definition = TableDefinition(digest, context.source_name)
     rules = resolve_rules(table.quality, mapping.schema) if isinstance(table, StaticTableConfig) else ()
-    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
+    resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition, context.warehouse)
     context.lake.check_names(resolved.name, mapping.schema.names)
     context.warehouse.check_names(target, mapping.schema)
     for key in keys:

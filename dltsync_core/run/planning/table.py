@@ -89,6 +89,7 @@ def plan_assessed(context: RunContext, assessed: AssessedTable, probed: Probed) 
     if plan.work and options.compare:
         # where a column may have been given another type by hand
         check_warehouse(resolved, assessed.warehouse, drift.findings)
+        plan = replace(plan, notes=(*plan.notes, *assessed.warehouse.table(resolved).notes))
     return PreparedTable(
         resolved,
         assessed.committed_units,

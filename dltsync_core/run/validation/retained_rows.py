@@ -47,5 +47,5 @@ def _relation(
     wanted = list(dict.fromkeys([*resolved.keys, *names]))
     with ExitStack() as stack:
         files = [stack.enter_context(context.lake.files(manifest)) for manifest in loads]
-        held = stack.enter_context(context.warehouse.rows(resolved.target, None, wanted))
+        held = stack.enter_context(context.warehouse.rows(resolved.target, None, resolved.fields_of(wanted)))
         yield stack.enter_context(held_rows(files, resolved.keys, held))

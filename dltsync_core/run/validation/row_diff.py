@@ -90,7 +90,7 @@ def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keye
     def in_warehouse() -> AbstractContextManager[Batches]:
         if unit.without_retained:
             return rows_without_retained(context, resolved, unit.loads, names)
-        return context.warehouse.rows(resolved.target, resolved.scope_of(unit.unit), names)
+        return context.warehouse.rows(resolved.target, resolved.scope_of(unit.unit), resolved.fields_of(names))
 
     reads: dict[str, Callable[[], AbstractContextManager[Batches]]] = {LAKE: in_lake, WAREHOUSE: in_warehouse}
     return {place: _Read(reads[place], keyed) for place in unit.places if place != SOURCE}

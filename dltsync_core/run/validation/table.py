@@ -207,7 +207,9 @@ class Comparison:
                 with (
                     rows_without_retained(self._context, self._shape, lake.loads[unit], names)
                     if unit in apart
-                    else self._context.warehouse.rows(self._shape.target, self._shape.scope_of(unit), names)
+                    else self._context.warehouse.rows(
+                        self._shape.target, self._shape.scope_of(unit), self._shape.fields_of(names)
+                    )
                 ) as batches:
                     found[unit] = digest_batches(batches, self._hashed.columns, algorithm=self._algorithm).text
         return found

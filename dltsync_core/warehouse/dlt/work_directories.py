@@ -50,5 +50,10 @@ class WorkDirectories:
             if directory != ours:
                 remove_tree(directory)
 
+    def remove_abandoned(self) -> None:
+        """Remove what killed loads left, while others are alive."""
+        for directory in self.left_behind():
+            remove_tree(directory)
+
     def _all(self) -> list[Path]:
         return sorted(self._parent.glob(f"{self._prefix}*")) if self._parent.is_dir() else []

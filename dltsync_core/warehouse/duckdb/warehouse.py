@@ -13,15 +13,17 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from dltsync_core import checkpoints
+from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.committed import Marker
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
-from dltsync_core.duckdb.partition_scope import duckdb_condition, starts_of
+from dltsync_core.duckdb.partition_scope import duckdb_condition, scope_for, starts_of
 from dltsync_core.errors import ConfigError, DriftError, WarehouseError
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import ReplaceScope
+from dltsync_core.ranges import PartitionRange
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
@@ -29,7 +31,6 @@ from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transa
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.duckdb.load import load_files
 from dltsync_core.warehouse.duckdb.markers import (
-    MARKER_SCHEMA,
     drop_markers,
     read_markers,
     refuse_late_writer,
@@ -38,6 +39,7 @@ from dltsync_core.warehouse.duckdb.markers import (
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
+from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
@@ -142,7 +144,7 @@ class DuckDbWarehouse:
 
     @contextmanager
     def rows(
-        self, target: Target, scope: ReplaceScope | None, columns: Sequence[str]
+        self, target: Target, scope: ReplaceScope | None, columns: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         """See `port.Warehouse.rows`."""
         if not self._file.exists():
@@ -151,7 +153,7 @@ class DuckDbWarehouse:
         with self._file.opened() as (connection, catalog):
             found = find_table(connection, catalog, target)
             condition = q.EVERYTHING if scope is None else duckdb_condition(scope)
-            yield read_rows(connection, q.qualified(catalog, *found), columns, condition) if found else iter(())
+            yield read_rows(connection, q.qualified(catalog, *found), columns.names, condition) if found else iter(())
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and DuckDB's type names, in order; empty when the table does not exist."""
@@ -165,6 +167,10 @@ class DuckDbWarehouse:
         """See `port.Warehouse.check_names`."""
         _check_target(target)
         check_names(target, schema)
+
+    def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
+        """See `port.Warehouse.scope_for`."""
+        return scope_for(column, arrow_type, ranges)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
+from sqlserver_sandbox.engine.store.locks import MODIFY
 from sqlserver_sandbox.engine.store.transaction import SNAPSHOT
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.catalogue import Database, Table
@@ -35,18 +36,23 @@ def database_of(execution: Execution, name: ObjectName) -> Database:
 def change_catalogue(execution: Execution, name: ObjectName | None = None) -> Database:
     """The database's catalogue, locked for change until the transaction ends, as it is once the lock is held."""
     transaction = execution.transaction
-    if transaction.isolation == SNAPSHOT and transaction.count:
+    check_isolation(execution)
+    database = database_of(execution, name) if name is not None else execution.database
+    current = transaction.write(database, CATALOGUE, "catalogue")
+    if current.version != database.version:
+        execution.refresh()
+    return current
+
+
+def check_isolation(execution: Execution) -> None:
+    """3964 in a SNAPSHOT transaction."""
+    if execution.transaction.isolation == SNAPSHOT and execution.transaction.count:
         raise SqlError(
             3964,
             "Transaction failed because this DDL statement is not allowed inside a"
             " snapshot isolation transaction. Since metadata is"
             " not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.",
         )
-    database = database_of(execution, name) if name is not None else execution.database
-    current = transaction.write(database, CATALOGUE, "catalogue")
-    if current.version != database.version:
-        execution.refresh()
-    return current
 
 
 def take_object_id(database: Database) -> tuple[int, Database]:
@@ -58,6 +64,7 @@ def save(execution: Execution, database: Database) -> None:
     """Write the changed catalogue under a new version, within the transaction."""
     store = execution.store
     store.write_catalogue(execution.connection, replace(database, version=store.next_version()))
+    execution.transaction.note_defined()
     execution.session.rowcount = 0
 
 
@@ -70,4 +77,4 @@ def table_to_alter(execution: Execution, name: ObjectName) -> tuple[Database, Ta
             f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',
             line=name.line,
         )
-    return lock_for_writing(execution, name)
+    return lock_for_writing(execution, name, MODIFY)

@@ -12,9 +12,10 @@ from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
-from sqlserver_sandbox.tsql.catalogue import Database, Default, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Database, TableColumn
 from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.parse.batch import parse_single_expression
+from sqlserver_sandbox.tsql.constraints import Default
+from sqlserver_sandbox.tsql.parse.parts import parse_single_expression
 from sqlserver_sandbox.tsql.render import render
 from sqlserver_sandbox.tsql.types import DECIMALS, INTEGERS, STRINGS, resolve
 

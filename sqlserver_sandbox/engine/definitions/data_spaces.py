@@ -15,11 +15,10 @@ def find_space(database: Database, table: Table, space: s.Space | None) -> tuple
     if space is None:
         return PRIMARY_FILEGROUP, 0
     scheme = database.scheme(space.name)
+    if scheme is None and space.column is None:
+        return filegroup_id(database, space.name), 0
     if scheme is None:
-        if space.column is None and space.name.upper() in ("PRIMARY", "DEFAULT"):
-            return PRIMARY_FILEGROUP, 0
-        what = "partition scheme" if space.column is not None else "filegroup"
-        raise SqlError(1921, f"Invalid {what} '{space.name}' specified.")
+        raise SqlError(1921, f"Invalid partition scheme '{space.name}' specified.")
     if space.column is None:
         raise SqlError(
             1922,
@@ -33,9 +32,31 @@ def find_space(database: Database, table: Table, space: s.Space | None) -> tuple
     return scheme.data_space_id, column.column_id
 
 
-def check_filegroup(name: str) -> None:
-    if name.upper() != "PRIMARY":
+def filegroup_id(database: Database, name: str, *, number: int = 1921) -> int:
+    """A filegroup's data_space_id. Raises 1921, or another number with its text, for one that there is not."""
+    if name.upper() == "DEFAULT":
+        return PRIMARY_FILEGROUP
+    found = database.filegroup(name)
+    if found is not None:
+        return found.data_space_id
+    if number == 208:
         raise SqlError(208, f"Invalid object name '{name}'.")
+    raise SqlError(number, f"Invalid filegroup '{name}' specified.")
+
+
+def text_space(database: Database, table: Table, name: str | None) -> int:
+    """The filegroup of TEXTIMAGE_ON. Raises 1709 without a column that it could hold, 1707 on a partitioned table."""
+    if name is None:
+        return 0
+    if database.function_of(table.base.data_space_id) is not None:
+        raise SqlError(1707, "Cannot specify TEXTIMAGE_ON filegroup for a partitioned table.")
+    if not table.has_large_values:
+        raise SqlError(
+            1709,
+            "Cannot use TEXTIMAGE_ON when a table has no text, ntext, image, varchar(max), nvarchar(max), non-FILESTREAM"
+            " varbinary(max), xml or large CLR type columns.",
+        )
+    return filegroup_id(database, name)
 
 
 def check_partition_column(database: Database, table: Table) -> None:

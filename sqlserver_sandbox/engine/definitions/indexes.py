@@ -10,16 +10,17 @@ from sqlserver_sandbox.engine.definitions.names import check_constraint_name, sy
 from sqlserver_sandbox.model import MAX, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.catalogue import Database, Index, IndexColumn, Table, TableColumn
+from sqlserver_sandbox.tsql.definition import definition
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import LOB
 
 
 def table_indexes(database: Database, table: Table, node: s.CreateTable) -> tuple[Table, Database]:
     """The table with its heap or clustered index first, then the other keys."""
-    primary = [k for k in node.keys if k.kind == "primary key"]
+    primary = [k for k in node.parts.keys if k.kind == "primary key"]
     if len(primary) > 1:
         raise SqlError(8110, f"Cannot add multiple PRIMARY KEY constraints to table '{table.name}'.")
-    wants_clustered = [k for k in node.keys if k.clustered]
+    wants_clustered = [k for k in node.parts.keys if k.clustered]
     if len(wants_clustered) > 1:
         raise SqlError(8112, f"Cannot add more than one clustered index for constraints on table '{table.name}'.")
     if primary:
@@ -32,16 +33,20 @@ def table_indexes(database: Database, table: Table, node: s.CreateTable) -> tupl
     )
     space, column_id = find_space(database, table, node.space)
     heap_columns = (IndexColumn(column_id, included=False, partition_ordinal=1),) if column_id else ()
-    table = replace(table, indexes=(Index(0, None, heap_columns, data_space_id=space),))
-    for key in sorted(node.keys, key=lambda k: k is not clustered):
+    heap = compressed(Index(0, None, heap_columns, data_space_id=space), node.compression)
+    table = replace(table, indexes=(heap,))
+    for key in sorted(node.parts.keys, key=lambda k: k is not clustered):
         index, database = new_index(database, table, key, clustered=key is clustered)
+        if index.index_id == 1 and not key.compression:
+            # DATA_COMPRESSION of CREATE TABLE is that of the heap or of the clustered index.
+            index = compressed(index, node.compression)
         others = table.indexes[1:] if index.index_id == 1 else table.indexes
         table = replace(table, indexes=(index, *others) if index.index_id == 1 else (*others, index))
     return table, database
 
 
 def _not_null(column: TableColumn, node: s.CreateTable) -> TableColumn:
-    spec = next(c for c in node.columns if c.name == column.name)
+    spec = next(c for c in node.parts.columns if c.name == column.name)
     if spec.nullable:
         raise SqlError(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{node.name.name}'.")
     return replace(column, nullable=False)
@@ -64,7 +69,8 @@ def new_index(
             1909,
             f"Cannot use duplicate column names in index. Column name '{key.columns[-1][0]}' listed more than once.",
         )
-    columns += [replace(_index_column(table, name, False, 0), included=True) for name in key.included]
+    included = tuple(c.name for c in table.columns) if key.columnstore and clustered else key.included
+    columns += [replace(_index_column(table, name, False, 0), included=True) for name in included]
     if key.space is not None:
         space, partition_column = find_space(database, table, key.space)
     else:
@@ -75,11 +81,46 @@ def new_index(
         object_id, database = take_object_id(database)
         name = key.name or system_name("PK" if key.kind == "primary key" else "UQ", table.name[:8], object_id)
         check_constraint_name(database, table, name)
+    if key.unique and any(table.column_by_id(c.column_id).computed for c in columns):
+        raise refused("a unique index on a computed column")
     if partition_column:
         columns = _with_partition_column(columns, partition_column, table, key, clustered=clustered)
     number = 1 if clustered else max((1, *(i.index_id for i in table.indexes))) + 1
     kind = {"primary key": "PK", "unique": "UQ"}.get(key.kind, "")
-    return Index(number, name, tuple(columns), key.unique, kind, object_id, key.name is None, space), database
+    index = Index(
+        number,
+        name,
+        tuple(columns),
+        key.unique,
+        kind,
+        object_id,
+        key.name is None,
+        space,
+        columnstore=key.columnstore,
+        filter_text=definition(key.filter) if key.filter is not None else None,
+        compression="COLUMNSTORE" if key.columnstore else "NONE",
+    )
+    return compressed(index, key.compression), database
+
+
+def compressed(index: Index, specs: tuple[s.Compression, ...], partition: int | None = None) -> Index:
+    """The index with DATA_COMPRESSION applied, to one partition when `partition` is given. Raises 7726's kin for a wrong kind."""
+    for spec in specs:
+        is_column = spec.kind.startswith("COLUMNSTORE")
+        if is_column != index.columnstore:
+            raise SqlError(
+                153 if is_column else 35316,
+                f"The DATA_COMPRESSION option {spec.kind} is not valid for {'a columnstore' if index.columnstore else 'this'}"
+                " index.",
+            )
+        ranges = ((partition, partition),) if partition is not None else spec.partitions
+        if not ranges:
+            index = replace(index, compression=spec.kind, partition_compression=())
+            continue
+        by_number = dict(index.partition_compression)
+        by_number |= {n: spec.kind for first, last in ranges for n in range(first, last + 1)}
+        index = replace(index, partition_compression=tuple(sorted(by_number.items())))
+    return index
 
 
 def _index_column(table: Table, name: str, descending: bool, number: int) -> IndexColumn:

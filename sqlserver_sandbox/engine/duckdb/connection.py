@@ -102,6 +102,19 @@ class Connection:
     def unregister(self, name: str) -> None:
         self._raw.unregister(name)
 
+    def table(self, sql: str) -> pa.Table:
+        """All rows, in memory."""
+        result = self._execute(sql)
+        return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
+
+    def insert(self, name: str, rows: pa.Table) -> None:
+        """Add rows with the columns of the table `name`, in order."""
+        self._raw.register("rows_to_insert", rows)
+        try:
+            self._execute(f"INSERT INTO {name} SELECT * FROM rows_to_insert")
+        finally:
+            self._raw.unregister("rows_to_insert")
+
     # ---- ends -----------------------------------------------------------------------------------------------------
     def interrupt(self) -> None:
         """End the running statement, which raises Cancelled. May be called from any thread."""

@@ -75,3 +75,14 @@ def snapshot_conflict(table: str = "", database: str = "") -> SqlError:
         " transaction. Retry the transaction or change the isolation level for the update/delete statement.",
         state=2,
     )
+
+
+def metadata_changed(database: str) -> SqlError:
+    """3961: the transaction is rolled back."""
+    return SqlError(
+        3961,
+        f"Snapshot isolation transaction failed in database '{database}' because the object accessed by the statement has been"
+        " modified by a DDL statement in another concurrent transaction since the start of this transaction.  It is disallowed"
+        " because the metadata is not versioned. A concurrent update to metadata can lead to inconsistency if mixed with snapshot"
+        " isolation.",
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from typing import NoReturn
 
-from sqlserver_sandbox.engine.execution.errors import FATAL_CLASS, ends_batch, ends_transaction
+from sqlserver_sandbox.engine.execution.errors import FATAL_CLASS, ends_batch, ends_transaction, is_caught
 from sqlserver_sandbox.engine.execution.execution import Execution, StatementKind
+from sqlserver_sandbox.engine.store.transaction import StaleSnapshotError
 from sqlserver_sandbox.engine.testing.occasions import occasion_of
 from sqlserver_sandbox.model import Cancelled, Interference, Outcome, ResultSet, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -17,12 +19,27 @@ class _StopBatch(Exception):
     """The rest of the batch is not run."""
 
 
+class CaughtError(Exception):
+    """An error inside BEGIN TRY: the CATCH block is next. What it ends of the transaction has ended."""
+
+    def __init__(self, error: SqlError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 def run_batch(execution: Execution, statements: tuple[s.Statement, ...]) -> Iterator[Outcome]:
     """A whole batch. Errors of statements are among the outcomes; those that end the connection are raised, as is Cancelled."""
-    try:
+    transaction = execution.transaction
+    was_doomed = transaction.doomed
+    with suppress(_StopBatch):
         yield from run_block(execution, statements)
-    except _StopBatch:
-        return
+    if transaction.doomed and not was_doomed:
+        yield from transaction.abandon()
+        yield execution.session.record_error(
+            SqlError(
+                3998, "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back."
+            )
+        )
 
 
 def run_block(execution: Execution, statements: tuple[s.Statement, ...]) -> Iterator[Outcome]:
@@ -32,12 +49,25 @@ def run_block(execution: Execution, statements: tuple[s.Statement, ...]) -> Iter
 
 
 def stop_batch(execution: Execution, error: SqlError) -> Iterator[Outcome]:
-    """THROW: the batch ends whatever the number; with XACT_ABORT the transaction too."""
+    """THROW: the batch ends whatever the number, or the CATCH block is next; with XACT_ABORT the transaction ends too."""
     execution.session.record_error(error)
+    if execution.try_level is not None:
+        catch(execution, error, dooms=execution.options.xact_abort)
     yield error
     if execution.options.xact_abort:
         yield from execution.transaction.abandon()
     raise _StopBatch
+
+
+def catch(execution: Execution, error: SqlError, *, dooms: bool) -> NoReturn:
+    """Hand an error to the CATCH block. With `dooms` a transaction that is open can only be rolled back from here on."""
+    transaction = execution.transaction
+    if transaction.count and (dooms or transaction.is_broken()):
+        transaction.condemn()
+    else:
+        for _ in transaction.end_statement(failed=True):
+            pass
+    raise CaughtError(error)
 
 
 def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]:
@@ -47,14 +77,14 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
     session, transaction = execution.session, execution.transaction
     try:
         if not isinstance(node, s.Transaction):
-            transaction.check_alive()
+            transaction.check_alive(reads=True)
         if session.options.implicit_transactions and not transaction.count and kind.begins_transaction(node):
             yield from transaction.begin()
         if kind.runs_others:
-            yield from kind.handler(execution, node)
+            yield from _run(execution, node, kind)
             return
         if session.interference is None:
-            yield from kind.handler(execution, node)
+            yield from _run(execution, node, kind)
         else:
             yield from _interfered(execution, node, kind, session.interference)
         yield from transaction.end_statement()
@@ -69,6 +99,23 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
         raise
 
 
+def _run(execution: Execution, node: s.Statement, kind: StatementKind) -> Generator[Outcome, None, None]:
+    yield from in_one_snapshot(execution, lambda: kind.handler(execution, node))
+
+
+def in_one_snapshot(execution: Execution, run: Callable[[], Iterator[Outcome]]) -> Generator[Outcome, None, None]:
+    """A statement's outcomes. It runs anew when another session's commit came between its snapshot and its locks."""
+    while True:
+        execution.transaction.begin_statement()
+        try:
+            yield from run()
+        except StaleSnapshotError:
+            execution.transaction.restart_statement()
+            execution.refresh()
+        else:
+            return
+
+
 def _interfered(
     execution: Execution, node: s.Statement, kind: StatementKind, interference: Interference
 ) -> Iterator[Outcome]:
@@ -76,7 +123,7 @@ def _interfered(
     word = node.action if isinstance(node, s.Transaction) else kind.kind
     occasion = occasion_of(node, word, execution.text, execution.session.database)
     interference.before(occasion)
-    with closing(kind.handler(execution, node)) as outcomes:  # type: ignore[type-var]
+    with closing(_run(execution, node, kind)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, ResultSet):
                 yield ResultSet(outcome.columns, interference.rows(occasion, outcome.batches))
@@ -88,6 +135,8 @@ def _failed(execution: Execution, error: SqlError) -> Iterator[Outcome]:
     """Undo what the error undoes, send it, and decide whether the batch goes on."""
     session = execution.session
     session.record_error(error)
+    if is_caught(error, execution.try_level, execution.nesting):
+        catch(execution, error, dooms=ends_transaction(error, session.options))
     stops = ends_batch(error, session.options)
     if ends_transaction(error, session.options):
         undone = list(session.transaction.abandon())

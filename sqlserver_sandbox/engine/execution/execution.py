@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.engine.store.transaction import TransactionState
-from sqlserver_sandbox.model import Outcome, RowsAffected
+from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
@@ -45,7 +46,8 @@ class _Binding:
 class Execution:
     """The run of one statement: its session, the variables and text of its batch, and the catalogue as it sees it.
 
-    `nesting` counts the batches around it: EXEC, sp_executesql.
+    `nesting` counts the batches around it: EXEC, sp_executesql. `try_level` is the nesting at which the innermost TRY around it
+    began; `caught` is the error of the CATCH block that it is in.
     """
 
     session: SessionState
@@ -53,6 +55,8 @@ class Execution:
     variables: dict[str, VariableValue] = field(default_factory=dict)
     text: str = ""
     nesting: int = 0
+    try_level: int | None = None
+    caught: SqlError | None = None
     _binding: _Binding | None = field(default=None, repr=False)
 
     def next_statement(self) -> Execution:
@@ -85,7 +89,7 @@ class Execution:
     def _bound(self) -> _Binding:
         if self._binding is None:
             catalogue = StatementCatalogue(self.session)
-            context = Context(catalogue, self.variables, self.session.facts(_utc_ticks()))
+            context = Context(catalogue, self.variables, self.session.facts(_utc_ticks(), self.caught))
             self._binding = _Binding(catalogue, context, QueryBinder(context))
         return self._binding
 
@@ -129,9 +133,21 @@ class Execution:
         read = self.context.read
         if not read:
             return self.connection
-        for database_id in {d for d, _ in read}:
-            self.transaction.access(self.catalogue.by_id(database_id))
+        databases = [self.catalogue.by_id(d) for d in {d for d, _ in read}]
+        self.transaction.lock_for_reading(read, versioned=all(d.read_committed_snapshot for d in databases))
+        for database in databases:
+            self.transaction.access(database)
         return self.store.root.cursor() if self.transaction.wants_fresh_view(read) else self.connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """`reading_connection`, closed at the end when it is not the session's own."""
+        connection = self.reading_connection()
+        try:
+            yield connection
+        finally:
+            if connection is not self.connection:
+                connection.close()
 
     # ---- outcomes -------------------------------------------------------------------------------------------------
     def rows_affected(self, count: int, command: int) -> RowsAffected:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.execution.options import Options
+from sqlserver_sandbox.engine.store.application_locks import ApplicationLocks
+from sqlserver_sandbox.engine.store.locks import SESSION
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.engine.sysviews.facts import SessionRow
@@ -45,6 +47,8 @@ class SessionState:
     rowcount: int = 0
     last_error: int = 0
     last_identity: int | None = None
+    identity_insert: tuple[int, int] | None = None
+    """(database id, object id) of the table for which IDENTITY_INSERT is ON."""
     interference: Interference | None = None
 
     @property
@@ -64,11 +68,16 @@ class SessionState:
     def reset(self) -> None:
         """sp_reset_connection, after the transaction has ended or was kept."""
         self.options = Options()
+        self.identity_insert = None
         self.transaction.reset()
+        self.store.locks.release(self.login.spid, SESSION)
         self.rowcount, self.last_error, self.last_identity = 0, 0, None
 
-    def facts(self, utc_ticks: int) -> SessionFacts:
-        """What @@ functions, XACT_STATE() and the like answer in a statement that begins at `utc_ticks`."""
+    def facts(self, utc_ticks: int, caught: SqlError | None = None) -> SessionFacts:
+        """What @@ functions, XACT_STATE() and the like answer in a statement that begins at `utc_ticks`.
+
+        `caught` is the error of the CATCH block that the statement is in.
+        """
         product = ".".join(str(v) for v in (*self.login.version, 0))
         return SessionFacts(
             self.login.spid,
@@ -86,6 +95,8 @@ class SessionState:
             self.store.counters.min_active_rowversion(self.database_id),
             self.last_identity,
             self.transaction.state,
+            caught,
+            ApplicationLocks(self.store.locks, self.login.spid, self.database_id),
         )
 
     def row(self) -> SessionRow:

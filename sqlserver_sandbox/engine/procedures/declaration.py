@@ -22,6 +22,14 @@ class Procedure:
     run: Callable[[Execution, dict[str, Any]], Rows]
 
 
+@dataclass(frozen=True)
+class CodeProcedure:
+    """A procedure without rows: `run` gives its return code."""
+
+    parameters: tuple[str, ...]
+    run: Callable[[Execution, dict[str, Any]], int]
+
+
 def as_columns(spec: str) -> tuple[Column, ...]:
     """Columns in the notation of `sysviews.declaration.View`."""
     return tuple(Column(c.name, c.type, c.nullable) for c in parse_columns(spec))

@@ -12,7 +12,7 @@ from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.context import VariableValue
 from sqlserver_sandbox.tsql.bind.sources import resolve_table
 from sqlserver_sandbox.tsql.parse import parse_batch
-from sqlserver_sandbox.tsql.parse.batch import parse_declarations
+from sqlserver_sandbox.tsql.parse.parts import parse_declarations
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import resolve
 
@@ -97,7 +97,7 @@ class _Deduction:
         columns = (
             [table.column(n) for n in node.columns]
             if node.columns
-            else [c for c in table.columns if c.identity is None]
+            else [c for c in table.columns if c.identity is None and not c.computed]
         )
         for row in node.rows:
             for value, column in zip(row, columns, strict=False):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pyarrow as pa
 
 from sqlserver_sandbox.engine.execution.execution import Execution
-from sqlserver_sandbox.engine.procedures import columns, datatype_info, keys, sandbox, tables
-from sqlserver_sandbox.engine.procedures.declaration import Procedure
+from sqlserver_sandbox.engine.procedures import application_locks, columns, datatype_info, keys, sandbox, tables
+from sqlserver_sandbox.engine.procedures.declaration import CodeProcedure, Procedure
 from sqlserver_sandbox.model import Column, Outcome, Parameter, ResultSet, RowsAffected, SqlError
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.values.storage import arrow_type, from_arrow
 
-PROCEDURES: dict[str, Procedure] = {
+PROCEDURES: dict[str, Procedure | CodeProcedure] = {
     "sp_datatype_info": Procedure(("data_type", "odbcver"), datatype_info.datatype_info),
     "sp_datatype_info_100": Procedure(("data_type", "odbcver"), datatype_info.datatype_info),
     "sp_databases": Procedure((), tables.databases),
@@ -46,13 +46,16 @@ PROCEDURES: dict[str, Procedure] = {
         keys.special_columns,
     ),
     "sp_tablecollations_100": Procedure(("object",), columns.table_collations),
+    "sp_getapplock": CodeProcedure(
+        ("resource", "lockmode", "lockowner", "locktimeout", "dbprincipal"), application_locks.get_lock
+    ),
+    "sp_releaseapplock": CodeProcedure(("resource", "lockowner", "dbprincipal"), application_locks.release_lock),
     "sandbox_faults": Procedure(("plan",), sandbox.faults),
+    "sandbox_features": CodeProcedure(("table", "features"), sandbox.features),
     "sandbox_canned": Procedure(("tin",), sandbox.canned),
 }
 _OFF_LIST = frozenset(
     {
-        "sp_getapplock",
-        "sp_releaseapplock",
         "sp_rename",
         "sp_help",
         "sp_helptext",
@@ -65,8 +68,8 @@ _OFF_LIST = frozenset(
 
 def call(
     execution: Execution, name: str, arguments: list[tuple[str, Parameter]], *, database: str = ""
-) -> Iterator[Outcome]:
-    """Run one. Its rows come as one result; raises 2812, 8144, 8145 as EXEC does."""
+) -> Generator[Outcome, None, int]:
+    """Run one. Its rows come as one result, and its return code as the generator's; raises 2812, 8144, 8145 as EXEC does."""
     plain = name.rpartition(".")[2].strip("[]").lower()
     procedure = PROCEDURES.get(plain)
     if procedure is None:
@@ -82,7 +85,12 @@ def call(
             raise SqlError(2812, f"Could not find stored procedure '{database}..{name}'.", state=62)
         session.database_id = found
     try:
-        result, rows = procedure.run(execution.nested("", {}), values)
+        inner = execution.nested("", {})
+        if isinstance(procedure, CodeProcedure):
+            code = procedure.run(inner, values)
+            yield RowsAffected(None)
+            return code
+        result, rows = procedure.run(inner, values)
     finally:
         session.database_id = home
         for _ in session.transaction.end_statement():
@@ -90,9 +98,10 @@ def call(
     session.rowcount = len(rows)
     yield ResultSet(result, iter((_record_batch(result, rows),)))
     yield RowsAffected(None)
+    return 0
 
 
-def _values(name: str, procedure: Procedure, arguments: list[tuple[str, Parameter]]) -> dict[str, Any]:
+def _values(name: str, procedure: Procedure | CodeProcedure, arguments: list[tuple[str, Parameter]]) -> dict[str, Any]:
     values: dict[str, Any] = dict.fromkeys(procedure.parameters)
     for position, (argument, parameter) in enumerate(arguments):
         key = argument.lower().lstrip("@")

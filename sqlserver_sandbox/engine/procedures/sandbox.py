@@ -1,13 +1,19 @@
-"""The sandbox's own procedures, for tests and the demo: sandbox_faults and sandbox_canned."""
+"""The sandbox's own procedures, for tests and the demo: sandbox_faults, sandbox_canned and sandbox_features."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
+from sqlserver_sandbox.engine.definitions.catalogue import save, table_to_alter
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.procedures.declaration import Rows
+from sqlserver_sandbox.engine.testing.canned import INVALID
 from sqlserver_sandbox.model import Column, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.arguments import nvarchar
+from sqlserver_sandbox.tsql.bind.functions_system import parse_object_name
+from sqlserver_sandbox.tsql.features import changed_column, changed_table
 
 _FAULTS = (
     Column("fault", SqlType("int"), nullable=False),
@@ -32,3 +38,39 @@ def canned(execution: Execution, values: dict[str, Any]) -> Rows:
     session, given = execution.session, values["tin"]
     count = session.canned.declare(session.database_id, None if given is None else str(given))
     return _CANNED, [(count,)]
+
+
+def features(execution: Execution, values: dict[str, Any]) -> int:
+    """Declare features of a table and its columns, which the catalogue shows and SWITCH and TRUNCATE heed. Raises 50100.
+
+    @table is its name; @features an object of JSON: the fields of `TableFeatures`, and under "columns" those of
+    `ColumnFeatures` by column.
+    """
+    try:
+        given = json.loads(str(values["features"] or "{}"))
+        columns = given.pop("columns", {})
+    except (ValueError, AttributeError, TypeError) as error:
+        raise _invalid(error) from error
+    name = parse_object_name(str(values["table"] or ""))
+    if name is None:
+        raise _invalid("@table is not a name")
+    database, table = table_to_alter(execution, name)
+    try:
+        table = replace(table, features=changed_table(table.features, given))
+        declared = {n.lower(): f for n, f in columns.items()}
+        table = replace(
+            table,
+            columns=tuple(
+                replace(c, features=changed_column(c.features, declared.pop(c.name.lower(), {}))) for c in table.columns
+            ),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        raise _invalid(error) from error
+    if declared:
+        raise _invalid(f"there is no column '{next(iter(declared))}'")
+    save(execution, database.with_table(table))
+    return 0
+
+
+def _invalid(what: object) -> SqlError:
+    return SqlError(INVALID, f"sandbox_features: {what}")

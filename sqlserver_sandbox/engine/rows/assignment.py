@@ -10,7 +10,7 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, constant
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
 from sqlserver_sandbox.tsql.catalogue import TableColumn
-from sqlserver_sandbox.tsql.parse.batch import parse_single_expression
+from sqlserver_sandbox.tsql.parse.parts import parse_single_expression
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import UNICODE
 from sqlserver_sandbox.tsql.values.convert import family

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
 from sqlserver_sandbox.engine.rows.checks import check_staged
+from sqlserver_sandbox.engine.rows.computed import computed_values
+from sqlserver_sandbox.engine.rows.constraints import FINAL, check_rows, enabled_checks, enabled_foreign_keys
 from sqlserver_sandbox.engine.rows.stage import STAGE, identity_counter, rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.uniqueness import check_insert
 from sqlserver_sandbox.engine.store.counters import ROWVERSION
@@ -24,6 +26,7 @@ class IncomingRows:
     columns: tuple[TableColumn, ...]
     keep_identity: bool = False
     null_means_default: bool = False
+    check_constraints: bool = True
 
 
 def insert_rows(execution: Execution, database: Database, table: Table, incoming: IncomingRows) -> int:
@@ -34,7 +37,9 @@ def insert_rows(execution: Execution, database: Database, table: Table, incoming
     staged: list[tuple[TableColumn, Bound]] = []
     texts: list[str] = []
     for column in table.columns:
-        if column.type.name == "rowversion" or (column.identity is not None and column.column_id not in given):
+        if column.type.name == "rowversion" or column.computed:
+            continue
+        if column.identity is not None and column.column_id not in given:
             continue
         bound = given.get(column.column_id)
         if bound is None:
@@ -62,15 +67,30 @@ def insert_rows(execution: Execution, database: Database, table: Table, incoming
                 first = counters.take_rowversions(database.database_id, count, session.login.spid)
                 final[column.column_id] = rowversion_sql(first)
                 counters.record(session.connection, database.database_id, ROWVERSION)
-            elif column.column_id not in final:
+            elif column.column_id not in final and not column.computed:
                 final[column.column_id] = _identity(execution, database, table, column, count)
-        names = ", ".join(c.physical for c in table.columns)
-        values = ", ".join(final[c.column_id] for c in table.columns)
-        execution.run(f"INSERT INTO {database.alias}.main.{table.physical} ({names}) SELECT {values} FROM {STAGE}")
+        final |= computed_values(execution, database, table, final)
+        _store(execution, database, table, final, checked=incoming.check_constraints)
         if incoming.keep_identity:
             _raise_identity(execution, database, table)
     execution.run("DROP TABLE temp.main.stage")
     return count
+
+
+def _store(execution: Execution, database: Database, table: Table, final: dict[int, str], *, checked: bool) -> None:
+    """Write the staged rows, after CHECK and FOREIGN KEY constraints when the load is one that looks at them."""
+    names = ", ".join(c.physical for c in table.columns)
+    physical = f"{database.alias}.main.{table.physical}"
+    checks, keys = enabled_checks(table), enabled_foreign_keys(table)
+    if not checked or not (checks or keys):
+        values = ", ".join(final[c.column_id] for c in table.columns)
+        execution.run(f"INSERT INTO {physical} ({names}) SELECT {values} FROM {STAGE}")
+        return
+    values = ", ".join(f"{final[c.column_id]} AS {c.physical}" for c in table.columns)
+    execution.run(f"CREATE OR REPLACE TEMP TABLE final_rows AS SELECT {values} FROM {STAGE}")
+    check_rows(execution, database, table, FINAL, "INSERT", checks, keys)
+    execution.run(f"INSERT INTO {physical} ({names}) SELECT {names} FROM {FINAL}")
+    execution.run(f"DROP TABLE {FINAL}")
 
 
 def _identity(execution: Execution, database: Database, table: Table, column: TableColumn, count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.store.locks import WRITE
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
@@ -26,15 +27,15 @@ class Target:
     binder: QueryBinder
 
 
-def lock_for_writing(execution: Execution, name: s.ObjectName) -> tuple[Database, Table]:
-    """The table, locked for writing, as it is once the lock is held."""
+def lock_for_writing(execution: Execution, name: s.ObjectName, mode: str = WRITE) -> tuple[Database, Table]:
+    """The table, locked for writing or with another mode, as it is once the lock is held."""
     if name.schema.lower() in ("sys", "information_schema"):
         raise SqlError(259, "Ad hoc updates to system catalogs are not allowed.", line=name.line)
     session = execution.session
     while True:
         database, table = resolve_table(execution.context, name)
         session.transaction.access(database)
-        current = session.transaction.write(database, table.object_id, table.name)
+        current = session.transaction.write(database, table.object_id, table.name, mode)
         if current.version == database.version:
             return database, table
         # Whoever held the lock changed the catalogue: look the name up again.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.constraints import bind_condition
 from sqlserver_sandbox.model import MAX, SqlError
 from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound
@@ -17,7 +18,22 @@ from sqlserver_sandbox.tsql.values.convert import family
 
 
 def unique_indexes(table: Table) -> list[Index]:
-    return [i for i in table.indexes if i.unique]
+    """Those that are enforced."""
+    return [i for i in table.indexes if i.unique and not i.is_disabled]
+
+
+def index_columns(table: Table, index: Index) -> set[int]:
+    """The columns that decide whether a row repeats: the keys, and those that the filter of the index mentions."""
+    text = (index.filter_text or "").lower()
+    mentioned = {c.column_id for c in table.columns if f"[{c.name.replace(']', ']]')}]".lower() in text}
+    return mentioned | {k.column_id for k in index.key_columns}
+
+
+def _filter(execution: Execution, database: Database, table: Table, index: Index, alias: str) -> str:
+    """The rows that the index holds, as a DuckDB condition."""
+    if index.filter_text is None:
+        return "true"
+    return bind_condition(execution, database, table, index.filter_text, alias)
 
 
 def check_insert(
@@ -36,7 +52,7 @@ def check_insert(
 def check_update(execution: Execution, database: Database, table: Table, changed: set[int]) -> None:
     """The stage holds every key column's new value and `rid`, the row it replaces."""
     for index in unique_indexes(table):
-        if changed & {k.column_id for k in index.key_columns}:
+        if changed & index_columns(table, index):
             columns = [table.column_by_id(k.column_id) for k in index.key_columns]
             _check(
                 execution,
@@ -44,7 +60,7 @@ def check_update(execution: Execution, database: Database, table: Table, changed
                 table,
                 index,
                 columns,
-                exclude="WHERE t.rowid NOT IN (SELECT rid FROM temp.main.stage)",
+                exclude=" AND t.rowid NOT IN (SELECT rid FROM temp.main.stage)",
             )
 
 
@@ -54,7 +70,7 @@ def check_existing(execution: Execution, database: Database, table: Table, index
     keys, shown = _keys(columns, "t")
     found = execution.fetch(
         f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM {database.alias}.main.{table.physical} AS t"
-        f" GROUP BY {', '.join(keys)} HAVING count(*) > 1 LIMIT 1"
+        f" WHERE {_filter(execution, database, table, index, 't')} GROUP BY {', '.join(keys)} HAVING count(*) > 1 LIMIT 1"
     )
     if found:
         raise SqlError(
@@ -89,17 +105,20 @@ def _check(
 ) -> None:
     mine, shown = _keys(columns, "n")
     theirs, _ = _keys(columns, "t")
+    held = _filter(execution, database, table, index, "n")
     repeated = execution.fetch(
         f"SELECT {', '.join(f'any_value({s})' for s in shown)} FROM temp.main.stage AS n"
-        f" GROUP BY {', '.join(mine)} HAVING count(*) > 1 LIMIT 1"
+        f" WHERE {held} GROUP BY {', '.join(mine)} HAVING count(*) > 1 LIMIT 1"
     )
     if not repeated:
         match = " AND ".join(f"n.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(mine)))
         new = ", ".join([*(f"{k} AS k{i}" for i, k in enumerate(mine)), *(f"{s} AS s{i}" for i, s in enumerate(shown))])
         old = ", ".join(f"{k} AS k{i}" for i, k in enumerate(theirs))
         repeated = execution.fetch(
-            f"SELECT {', '.join(f's{i}' for i in range(len(shown)))} FROM (SELECT {new} FROM temp.main.stage AS n) AS n"
-            f" JOIN (SELECT {old} FROM {database.alias}.main.{table.physical} AS t {exclude}) AS t ON {match} LIMIT 1"
+            f"SELECT {', '.join(f's{i}' for i in range(len(shown)))}"
+            f" FROM (SELECT {new} FROM temp.main.stage AS n WHERE {held}) AS n"
+            f" JOIN (SELECT {old} FROM {database.alias}.main.{table.physical} AS t"
+            f" WHERE {_filter(execution, database, table, index, 't')}{exclude}) AS t ON {match} LIMIT 1"
         )
     if repeated:
         raise duplicate(database, table, index, _shown(repeated[0]))

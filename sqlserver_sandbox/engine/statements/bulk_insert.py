@@ -7,15 +7,19 @@ from itertools import chain
 
 import pyarrow as pa
 
+from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save
+from sqlserver_sandbox.engine.definitions.constraints import has_trusted, untrusted
 from sqlserver_sandbox.engine.execution.errors import ends_transaction
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.computed import check_settable
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
-from sqlserver_sandbox.engine.store.transaction import TransactionState
+from sqlserver_sandbox.engine.store.transaction import StaleSnapshotError, TransactionState
 from sqlserver_sandbox.model import BulkStart, BulkTarget, Cancelled, Column, Occasion, Outcome, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.bind.sources import resolve_table
+from sqlserver_sandbox.tsql.catalogue import Database, Table
 from sqlserver_sandbox.tsql.types import resolve
 from sqlserver_sandbox.tsql.values.storage import arrow_type
 
@@ -28,6 +32,7 @@ def start_bulk(execution: Execution, node: s.InsertBulk) -> Iterator[Outcome]:
         column = table.column(spec.name)
         if column is None:
             raise SqlError(207, f"Invalid column name '{spec.name}'.", line=node.line)
+        check_settable(column, node.line)
         declared = resolve(spec.type, collation=spec.collation or column.type.collation or database.collation)
         columns.append(Column(column.name, declared, column.nullable, column.identity is not None))
     schema = database.schema_by_id(table.schema_id).name
@@ -95,30 +100,49 @@ def _undo(transaction: TransactionState) -> None:
             pass
 
 
+def _locked(execution: Execution, name: s.ObjectName, *, checked: bool) -> tuple[Database, Table]:
+    while True:
+        execution.transaction.begin_statement()
+        try:
+            if not checked and has_trusted(resolve_table(execution.context, name)[1]):
+                # What is not checked is not trusted from here on: the catalogue changes too, and its lock comes first.
+                change_catalogue(execution, name)
+                execution.refresh()
+            return lock_for_writing(execution, name)
+        except StaleSnapshotError:
+            execution.transaction.restart_statement()
+            execution.refresh()
+
+
 def _insert(execution: Execution, target: BulkTarget, source: _Source) -> int:
-    database, table = lock_for_writing(execution, s.ObjectName((target.schema, target.table)))
+    checked = "check_constraints" in target.options
+    database, table = _locked(execution, s.ObjectName((target.schema, target.table)), checked=checked)
     columns = []
     for sent in target.columns:
         column = table.column(sent.name)
         if column is None:
             raise SqlError(207, f"Invalid column name '{sent.name}'.")
         columns.append(column)
-    keep_identity = "keep_identity" in target.options
     reader = pa.RecordBatchReader.from_batches(source.schema, chain(source))
     execution.connection.register("bulk_rows", reader)
     try:
         kept = [
             (Bound(f"i.b{n}", sent.type, True, label="implicit"), column)
             for n, (sent, column) in enumerate(zip(target.columns, columns, strict=True), 1)
-            if column.type.name != "rowversion" and (column.identity is None or keep_identity)
+            if column.type.name != "rowversion"
         ]
         incoming = IncomingRows(
             "SELECT * FROM bulk_rows",
             tuple(b for b, _ in kept),
             tuple(c for _, c in kept),
-            keep_identity and any(c.identity for _, c in kept),
+            # A client that wants new identity values leaves the column out of INSERT BULK.
+            any(c.identity for _, c in kept),
             null_means_default="keep_nulls" not in target.options,
+            check_constraints=checked,
         )
-        return insert_rows(execution, database, table, incoming)
+        count = insert_rows(execution, database, table, incoming)
+        if not checked and has_trusted(table):
+            save(execution, database.with_table(untrusted(table)))
+        return count
     finally:
         execution.connection.unregister("bulk_rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save
@@ -11,6 +11,7 @@ from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.store.store import MASTER
 from sqlserver_sandbox.model import DEFAULT_COLLATION, DatabaseChange, Info, Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database, Filegroup
 from sqlserver_sandbox.tsql.collations import same
 from sqlserver_sandbox.tsql.refusal import refused
 
@@ -53,30 +54,74 @@ def drop_database(execution: Execution, node: s.DropDatabase) -> Iterator[Outcom
 
 
 def alter_database(execution: Execution, node: s.AlterDatabaseSet) -> Iterator[Outcome]:
-    """ALLOW_SNAPSHOT_ISOLATION is kept; READ_COMMITTED_SNAPSHOT is always on here, because readers never wait."""
+    """READ_COMMITTED_SNAPSHOT is ON in a new database here, as in Azure SQL; no session has to leave for it to change."""
+    found = _altered(execution, node.name, node.line)
+    if node.option == "READ_COMMITTED_SNAPSHOT":
+        yield from _change(execution, found, lambda d: replace(d, read_committed_snapshot=node.on))
+    else:
+        yield from _change(execution, found, lambda d: replace(d, snapshot_isolation=node.on))
+
+
+def alter_filegroup(execution: Execution, node: s.AlterDatabaseFilegroup) -> Iterator[Outcome]:
+    """Filegroups are names: all rows are in the one file that a database has."""
+    found = _altered(execution, node.name, node.line)
+    yield from _change(execution, found, lambda d: _with_filegroup(d, node))
+
+
+def _with_filegroup(database: Database, node: s.AlterDatabaseFilegroup) -> Database:
+    group = database.filegroup(node.filegroup)
+    if node.action == "add":
+        if group is not None:
+            raise SqlError(
+                5035,
+                f"Filegroup '{node.filegroup}' already exists in this database. Specify a different name or remove the"
+                " conflicting"
+                " filegroup if it is empty.",
+                line=node.line,
+            )
+        number = max(f.data_space_id for f in database.all_filegroups) + 1
+        return replace(database, filegroups=(*database.filegroups, Filegroup(number, node.filegroup)))
+    if group is None:
+        raise SqlError(
+            5041 if node.action == "file" else 5014,
+            f"The filegroup '{node.filegroup}' does not exist in database '{database.name}'.",
+            line=node.line,
+        )
+    if node.action == "file":
+        return database
+    if group.data_space_id == PRIMARY_FILEGROUP:
+        raise SqlError(5047, "Cannot change the READONLY property of the PRIMARY filegroup.", line=node.line)
+    changed = replace(group, is_read_only=node.action == "read_only")
+    return replace(
+        database,
+        filegroups=tuple(changed if f.data_space_id == group.data_space_id else f for f in database.filegroups),
+    )
+
+
+def _altered(execution: Execution, name: str | None, line: int) -> int:
+    """The database to alter. Raises 226, 5011."""
     _outside_transaction(execution, "ALTER DATABASE")
-    session = execution.session
-    found = session.store.find(node.name) if node.name is not None else session.database_id
+    found = execution.store.find(name) if name is not None else execution.session.database_id
     if found is None:
         raise SqlError(
             5011,
-            f"User does not have permission to alter database '{node.name}', the"
+            f"User does not have permission to alter database '{name}', the"
             " database does not exist, or the database is not in a state"
             " that allows access checks.",
             class_=14,
-            line=node.line,
+            line=line,
         )
-    if node.option == "READ_COMMITTED_SNAPSHOT":
-        if not node.on:
-            raise refused("READ_COMMITTED_SNAPSHOT OFF: readers never wait for writers here", line=node.line)
-        yield RowsAffected(None, DDL)
-        return
+    return found
+
+
+def _change(execution: Execution, database_id: int, changed: Callable[[Database], Database]) -> Iterator[Outcome]:
+    """Save a database's changed catalogue, whatever database the session is in."""
+    session = execution.session
     home = session.database_id
-    session.database_id = found
+    session.database_id = database_id
     try:
         execution.refresh()
-        database = change_catalogue(execution)
-        save(execution, replace(database, snapshot_isolation=node.on))
+        save(execution, changed(change_catalogue(execution)))
         yield from session.transaction.end_statement()
     finally:
         session.database_id = home

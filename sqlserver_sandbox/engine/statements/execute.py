@@ -15,7 +15,7 @@ from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.arguments import nvarchar
 from sqlserver_sandbox.tsql.bind.context import VariableValue
 from sqlserver_sandbox.tsql.parse import parse_batch
-from sqlserver_sandbox.tsql.parse.batch import parse_declarations
+from sqlserver_sandbox.tsql.parse.parts import parse_declarations
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import resolve
 from sqlserver_sandbox.tsql.values.storage import arrow_type, to_python
@@ -44,7 +44,7 @@ def _nested(execution: Execution, text: str, variables: dict[str, VariableValue]
 
 
 def run_procedure(execution: Execution, node: s.Execute) -> Iterator[Outcome]:
-    name = node.procedure.name.lower()
+    name, code = node.procedure.name.lower(), 0
     if node.procedure.schema.lower() not in ("", "sys", "dbo"):
         raise SqlError(2812, f"Could not find stored procedure '{node.procedure}'.", line=node.line)
     if name == "sp_executesql":
@@ -54,9 +54,9 @@ def run_procedure(execution: Execution, node: s.Execute) -> Iterator[Outcome]:
         if any(a.output for a in node.arguments):
             raise refused(f"output parameters of {name}", line=node.line)
         yield from execution.transaction.end_statement()
-        yield from procedures.call(execution, name, arguments, database=node.procedure.database)
+        code = yield from procedures.call(execution, name, arguments, database=node.procedure.database)
     if node.result is not None:
-        set_variable(execution.variables, node.result, VariableValue(SqlType("int"), 0))
+        set_variable(execution.variables, node.result, VariableValue(SqlType("int"), code))
     yield from execution.transaction.end_statement()
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlserver_sandbox.engine.execution.commands import INSERT
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import default_of
+from sqlserver_sandbox.engine.rows.computed import check_settable
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
 from sqlserver_sandbox.engine.rows.target import lock_for_writing, read_for_writing
 from sqlserver_sandbox.model import Outcome, SqlError
@@ -16,22 +17,33 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, constant
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
 from sqlserver_sandbox.tsql.bind.unify import common_type
-from sqlserver_sandbox.tsql.catalogue import Database, Table, TableColumn
+from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
 
 
 def run_insert(execution: Execution, node: s.Insert) -> Iterator[Outcome]:
     database, table = lock_for_writing(execution, node.target)
-    columns = target_columns(database, table, node)
-    incoming = _incoming(execution, node, table, columns)
+    explicit = execution.session.identity_insert == (database.database_id, table.object_id)
+    columns = target_columns(table, node, explicit_identity=explicit)
+    incoming = replace(_incoming(execution, node, table, columns), keep_identity=explicit)
     read_for_writing(execution)
     count = insert_rows(execution, database, table, incoming)
     yield execution.rows_affected(count, INSERT)
 
 
-def target_columns(database: Database, table: Table, node: s.Insert) -> tuple[TableColumn, ...]:
-    """The columns an INSERT names, or all that take values. Raises 207, 264, 544, 273, 109, 110, 213."""
+def target_columns(table: Table, node: s.Insert, *, explicit_identity: bool) -> tuple[TableColumn, ...]:
+    """The columns an INSERT names, or all that take values. Raises 207, 264, 544, 545, 8101.
+
+    `explicit_identity`: IDENTITY_INSERT is ON for the table.
+    """
+    if explicit_identity and not node.columns:
+        raise SqlError(
+            8101,
+            f"An explicit value for the identity column in table '{table.name}' can only be specified when a column list is used"
+            " and IDENTITY_INSERT is ON.",
+            line=node.line,
+        )
     if not node.columns:
-        return tuple(c for c in table.columns if c.identity is None)
+        return tuple(c for c in table.columns if c.identity is None and not c.computed)
     found: list[TableColumn] = []
     for name in node.columns:
         column = table.column(name)
@@ -43,12 +55,20 @@ def target_columns(database: Database, table: Table, node: s.Insert) -> tuple[Ta
                 f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.",
                 line=node.line,
             )
-        if column.identity is not None:
+        check_settable(column, node.line)
+        if column.identity is not None and not explicit_identity:
             raise SqlError(
                 544,
                 f"Cannot insert explicit value for identity column in table '{table.name}' when IDENTITY_INSERT is set to OFF.",
             )
         found.append(column)
+    if explicit_identity and not any(c.identity is not None for c in found):
+        raise SqlError(
+            545,
+            f"Explicit value must be specified for identity column in table '{table.name}' either when IDENTITY_INSERT is set to"
+            " ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.",
+            line=node.line,
+        )
     return tuple(found)
 
 

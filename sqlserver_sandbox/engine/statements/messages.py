@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlserver_sandbox.engine.execution.batch import stop_batch
+from sqlserver_sandbox.engine.execution.batch import catch, stop_batch
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.variables import evaluate
 from sqlserver_sandbox.model import Info, Outcome, SqlError, SqlType
@@ -19,7 +19,9 @@ def print_text(execution: Execution, node: s.Print) -> Iterator[Outcome]:
 
 
 def throw(execution: Execution, node: s.Throw) -> Iterator[Outcome]:
-    """Ends the batch always."""
+    """Ends the batch always. Without arguments it throws the error of the CATCH block again."""
+    if node.number is None and execution.caught is not None:
+        yield from stop_batch(execution, execution.caught)
     if node.number is None or node.message is None or node.state is None:
         raise SqlError(
             10704,
@@ -64,4 +66,6 @@ def raiserror(execution: Execution, node: s.Raiserror) -> Iterator[Outcome]:
         return
     error = SqlError(50000, message.value, class_=severity, state=state, line=node.line)
     execution.session.record_error(error)
+    if execution.try_level is not None:
+        catch(execution, error, dooms=False)
     yield error

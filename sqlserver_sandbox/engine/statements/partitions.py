@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from sqlserver_sandbox.engine.definitions.boundaries import boundary, equality, in_order
 from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save
-from sqlserver_sandbox.engine.definitions.data_spaces import check_filegroup
+from sqlserver_sandbox.engine.definitions.data_spaces import filegroup_id
+from sqlserver_sandbox.engine.definitions.repartitioning import Repartitioning
 from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.store.locks import MODIFY
 from sqlserver_sandbox.engine.store.store import now_text
 from sqlserver_sandbox.model import MAX, Info, Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.catalogue import Database, PartitionFunction, PartitionScheme
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Database, PartitionFunction, PartitionScheme
 from sqlserver_sandbox.tsql.collations import collation
-from sqlserver_sandbox.tsql.types import LOB, describe, resolve
+from sqlserver_sandbox.tsql.types import LOB, MAX_PARTITIONS, describe, resolve
 from sqlserver_sandbox.tsql.values.storage import decode_value, encode_value
-
-MAX_PARTITIONS = 15_000
 
 
 def create_function(execution: Execution, node: s.CreatePartitionFunction) -> Iterator[Outcome]:
@@ -66,8 +66,7 @@ def create_scheme(execution: Execution, node: s.CreatePartitionScheme) -> Iterat
     function = database.function(node.function)
     if function is None:
         raise SqlError(208, f"Invalid object name '{node.function}'.", line=node.line)
-    for group in node.filegroups:
-        check_filegroup(group)
+    groups = [filegroup_id(database, group, number=208) for group in node.filegroups]
     extra = False
     if node.all_to and len(node.filegroups) > 1:
         raise SqlError(
@@ -85,7 +84,16 @@ def create_scheme(execution: Execution, node: s.CreatePartitionScheme) -> Iterat
             )
         extra = len(node.filegroups) > function.fanout
     # A filegroup beyond the last partition, or ALL TO, is NEXT USED.
-    scheme = PartitionScheme(database.next_space_id, node.name, function.function_id, node.all_to or extra)
+    placed = groups * function.fanout if node.all_to else groups[: function.fanout]
+    following = groups[0] if node.all_to else groups[function.fanout] if extra else PRIMARY_FILEGROUP
+    scheme = PartitionScheme(
+        database.next_space_id,
+        node.name,
+        function.function_id,
+        node.all_to or extra,
+        tuple(placed) if any(g != PRIMARY_FILEGROUP for g in placed) else (),
+        following,
+    )
     save(
         execution,
         replace(database, schemes=(*database.schemes, scheme), next_space_id=database.next_space_id + 1),
@@ -122,17 +130,23 @@ def alter_function(execution: Execution, node: s.AlterPartitionFunction) -> Iter
                 line=node.line,
             )
         values = in_order(execution, function.type, [*values, value])
+        change = Repartitioning(function, values.index(value), is_split=True)
     else:
         if key not in keys:
             raise SqlError(7715, "The specified partition range value could not be found.", line=node.line)
+        change = Repartitioning(function, keys.index(key), is_split=False)
         del values[keys.index(key)]
     changed = replace(function, boundaries=tuple(encode_value(v) for v in values))
     functions = tuple(changed if f.function_id == function.function_id else f for f in database.functions)
-    used = tuple(replace(x, next_used=False) if node.split and x in schemes else x for x in database.schemes)
-    for table in database.tables:
-        if any(i.data_space_id in {x.data_space_id for x in schemes} for i in table.indexes):
-            execution.transaction.write(database, table.object_id, table.name)
-    save(execution, replace(database, functions=functions, schemes=used))
+    own = frozenset(x.data_space_id for x in schemes)
+    affected = [x for x in database.tables if any(i.data_space_id in own for i in x.indexes)]
+    for table in affected:
+        execution.transaction.write(database, table.object_id, table.name, MODIFY)
+        change.check_columnstore(execution, database, table)
+    for table in affected:
+        database = database.with_table(change.table(table, own))
+    spaces = tuple(change.scheme(x) if x in schemes else x for x in database.schemes)
+    save(execution, replace(database, functions=functions, schemes=spaces))
     yield RowsAffected(None, DDL)
 
 
@@ -141,9 +155,8 @@ def alter_scheme(execution: Execution, node: s.AlterPartitionScheme) -> Iterator
     scheme = database.scheme(node.name)
     if scheme is None:
         raise SqlError(208, f"Invalid object name '{node.name}'.", line=node.line)
-    if node.filegroup is not None:
-        check_filegroup(node.filegroup)
-    changed = replace(scheme, next_used=node.filegroup is not None)
+    group = PRIMARY_FILEGROUP if node.filegroup is None else filegroup_id(database, node.filegroup, number=208)
+    changed = replace(scheme, next_used=node.filegroup is not None, next_filegroup=group)
     schemes = tuple(changed if x.data_space_id == scheme.data_space_id else x for x in database.schemes)
     save(execution, replace(database, schemes=schemes))
     yield RowsAffected(None, DDL)

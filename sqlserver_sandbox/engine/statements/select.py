@@ -11,10 +11,12 @@ from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.results import columns_of
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.execution.variables import set_variable
+from sqlserver_sandbox.engine.rows.target import lock_for_writing
 from sqlserver_sandbox.model import Outcome, ResultSet, RowsAffected
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.bound import BoundQuery
 from sqlserver_sandbox.tsql.bind.context import VariableValue
+from sqlserver_sandbox.tsql.parse.sources import LOCKING_HINTS
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.values.storage import from_arrow
 
@@ -29,6 +31,8 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
     if execution.variables and _reads_what_it_assigns(node):
         raise refused("SELECT @x = an expression over @x itself (joining text row by row)", line=node.line)
     session = execution.session
+    for source in _locked(node.query):
+        lock_for_writing(execution, source.name)
     bound = execution.queries.query(node.query, top_level=True)
     if bound.assigns:
         _assign(execution, bound)
@@ -50,6 +54,17 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
             connection.close()
 
 
+def _locked(node: object) -> list[s.TableSource]:
+    """The tables anywhere in a query whose hints lock them to the end of the transaction."""
+    if isinstance(node, s.TableSource):
+        return [node] if LOCKING_HINTS.intersection(node.hints) else []
+    if isinstance(node, tuple):
+        return [found for part in node for found in _locked(part)]
+    if hasattr(node, "__dataclass_fields__"):
+        return [found for name in node.__dataclass_fields__ for found in _locked(getattr(node, name))]
+    return []
+
+
 def _counted(
     session: SessionState, first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
@@ -66,12 +81,12 @@ def _counted(
 
 def _assign(execution: Execution, bound: BoundQuery) -> None:
     """SELECT @a = …: the last row's values, or none at all."""
-    connection = execution.reading_connection()
     columns = columns_of(bound.columns)
     count, last = 0, None
-    for batch in connection.stream(bound.sql, columns):
-        count += batch.num_rows
-        last = batch if batch.num_rows else last
+    with execution.reading() as connection:
+        for batch in connection.stream(bound.sql, columns):
+            count += batch.num_rows
+            last = batch if batch.num_rows else last
     execution.session.rowcount = count
     if last is None:
         return

@@ -7,13 +7,21 @@ from dataclasses import replace
 
 from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save, table_to_alter, take_object_id
 from sqlserver_sandbox.engine.definitions.columns import column_of, default_sql
-from sqlserver_sandbox.engine.definitions.constraints import without_constraint
-from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column
+from sqlserver_sandbox.engine.definitions.constraints import (
+    new_check,
+    new_foreign_key,
+    with_constraint,
+    without_constraint,
+)
+from sqlserver_sandbox.engine.definitions.data_spaces import check_partition_column, text_space
 from sqlserver_sandbox.engine.definitions.indexes import new_index, table_indexes, with_index
 from sqlserver_sandbox.engine.definitions.names import check_free
 from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
+from sqlserver_sandbox.engine.rows.computed import computed_column
+from sqlserver_sandbox.engine.rows.constraints import check_rows
 from sqlserver_sandbox.engine.rows.uniqueness import check_existing
+from sqlserver_sandbox.engine.store.locks import MODIFY
 from sqlserver_sandbox.engine.store.store import now_text
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -37,15 +45,12 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
     object_id, database = take_object_id(database)
     now = now_text()
     columns: list[TableColumn] = []
-    for number, spec in enumerate(node.columns, 1):
+    for number, spec in enumerate(node.parts.columns, 1):
+        if spec.computed is not None:
+            continue
         column, database = column_of(execution, database, node.name.name, spec, number)
         if any(c.name.lower() == column.name.lower() for c in columns):
-            raise SqlError(
-                2705,
-                f"Column names in each table must be unique. Column name '{column.name}'"
-                f" in table '{node.name.name}' is specified more than once.",
-                line=node.line,
-            )
+            raise _repeated(column.name, node.name.name, node.line)
         columns.append(column)
     if sum(c.identity is not None for c in columns) > 1:
         raise SqlError(
@@ -58,14 +63,53 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
             f"A table can only have one timestamp column. Because table '{node.name.name}' already has one, the column"
             " cannot be added.",
         )
-    table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(columns))
+    table = Table(object_id, schema.schema_id, node.name.name, tuple(columns), (), now, now, len(node.parts.columns))
+    table = _with_computed(execution, database, table, node)
     table, database = table_indexes(database, table, node)
     check_partition_column(database, table)
+    table = replace(table, lob_space=text_space(database, table, node.text_space))
     execution.transaction.write(database, object_id, table.name)
     physical = ", ".join(f"{c.physical} {duck_type(c.type)}" for c in table.columns)
     execution.run(f"CREATE TABLE {database.alias}.main.{table.physical} ({physical})")
+    table, database = _with_constraints(execution, database, table, node.parts, is_trusted=True)
     save(execution, database.with_table(table))
     yield RowsAffected(None, DDL)
+
+
+def _with_computed(execution: Execution, database: Database, table: Table, node: s.CreateTable) -> Table:
+    """The table with its computed columns, which may mention columns that stand after them."""
+    computed = [
+        computed_column(execution, database, table, spec, number)
+        for number, spec in enumerate(node.parts.columns, 1)
+        if spec.computed is not None
+    ]
+    columns = sorted((*table.columns, *computed), key=lambda c: c.column_id)
+    names = [c.name.lower() for c in columns]
+    repeated = next((c.name for c in columns if names.count(c.name.lower()) > 1), None)
+    if repeated is not None:
+        raise _repeated(repeated, table.name, node.line)
+    return replace(table, columns=tuple(columns))
+
+
+def _repeated(column: str, table: str, line: int) -> SqlError:
+    return SqlError(
+        2705,
+        f"Column names in each table must be unique. Column name '{column}' in table '{table}' is specified more than once.",
+        line=line,
+    )
+
+
+def _with_constraints(
+    execution: Execution, database: Database, table: Table, parts: s.TableParts, *, is_trusted: bool
+) -> tuple[Table, Database]:
+    """The table with the CHECK and FOREIGN KEY constraints of `parts`; rows are not looked at here."""
+    for spec in parts.checks:
+        check, database = new_check(execution, database, table, spec, is_trusted=is_trusted)
+        table = with_constraint(table, check)
+    for key in parts.foreign_keys:
+        foreign_key, database = new_foreign_key(database, table, key, is_trusted=is_trusted)
+        table = with_constraint(table, foreign_key)
+    return table, database
 
 
 def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
@@ -83,25 +127,32 @@ def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
                 state=5,
                 line=node.line,
             )
-        execution.transaction.write(database, table.object_id, table.name)
+        _check_unreferenced(database, table, node.line)
+        execution.transaction.write(database, table.object_id, table.name, MODIFY)
         execution.run(f"DROP TABLE {database.alias}.main.{table.physical}")
         save(execution, database.without_table(table))
     yield RowsAffected(None, DDL)
 
 
+def _check_unreferenced(database: Database, table: Table, line: int) -> None:
+    others = (t for t in database.tables if t.object_id != table.object_id)
+    if any(f.referenced_object_id == table.object_id for t in others for f in t.foreign_keys):
+        raise SqlError(
+            3726,
+            f"Could not drop object '{database.full_name(table)}' because it is referenced by a FOREIGN KEY constraint.",
+            line=line,
+        )
+
+
 def alter_add(execution: Execution, node: s.AlterTableAdd) -> Iterator[Outcome]:
-    """ADD columns and key constraints. Existing rows get the DEFAULT of a NOT NULL column."""
+    """ADD columns and constraints. Existing rows get the DEFAULT of a NOT NULL column; WITH NOCHECK they are not looked at."""
     database, table = table_to_alter(execution, node.name)
-    for spec in node.columns:
+    for spec in node.parts.columns:
+        if spec.computed is not None:
+            raise refused("ALTER TABLE ADD of a computed column", line=node.line)
         column, database = column_of(execution, database, table.name, spec, table.max_column_id + 1)
         if table.column(column.name) is not None:
-            raise SqlError(
-                2705,
-                f"Column names in each table must be unique. Column name '{column.name}'"
-                f" in table '{database.full_name(table)}' is specified"
-                " more than once.",
-                line=node.line,
-            )
+            raise _repeated(column.name, database.full_name(table), node.line)
         if column.identity is not None or column.type.name == "rowversion":
             raise refused("ALTER TABLE ADD of an identity or rowversion column", line=node.line)
         physical = f"{database.alias}.main.{table.physical}"
@@ -121,12 +172,19 @@ def alter_add(execution: Execution, node: s.AlterTableAdd) -> Iterator[Outcome]:
         if not column.nullable and column.default is not None and not empty:
             execution.run(f"UPDATE {physical} SET {column.physical} = {default_sql(execution, column)}")
         table = replace(table, columns=(*table.columns, column), max_column_id=column.column_id)
-    for key in node.keys:
+    for key in node.parts.keys:
         index, database = new_index(database, table, key)
         table = with_index(table, index)
         check_partition_column(database, table)
         _check_nulls(execution, database, table, index)
         check_existing(execution, database, table, index)
+    before = {c.object_id for c in table.constraints}
+    table, database = _with_constraints(execution, database, table, node.parts, is_trusted=node.check_rows)
+    if node.check_rows:
+        physical = f"{database.alias}.main.{table.physical}"
+        checks = (c for c in table.checks if c.object_id not in before)
+        keys = (f for f in table.foreign_keys if f.object_id not in before)
+        check_rows(execution, database, table, physical, "ALTER TABLE", checks, keys)
     save(execution, database.with_table(replace(table, modified=now_text())))
     yield RowsAffected(None, DDL)
 
@@ -136,10 +194,19 @@ def _check_nulls(execution: Execution, database: Database, table: Table, index: 
         raise SqlError(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{table.name}'.")
 
 
+def _constraint_on(table: Table, column: TableColumn) -> str | None:
+    """A CHECK or FOREIGN KEY that mentions the column."""
+    named = f"[{column.name.replace(']', ']]')}]".lower()
+    computed = (c.name for c in table.columns if c.computed and named in c.computed.lower())
+    checks = (c.name for c in table.checks if c.column_id == column.column_id or named in c.text.lower())
+    keys = (f.name for f in table.foreign_keys if column.column_id in f.columns)
+    return next(iter((*computed, *checks, *keys)), None)
+
+
 def alter_drop(execution: Execution, node: s.AlterTableDrop) -> Iterator[Outcome]:
     database, table = table_to_alter(execution, node.name)
     for name in node.constraints:
-        table = without_constraint(table, name, if_exists=node.if_exists)
+        table = without_constraint(database, table, name, if_exists=node.if_exists)
     for name in node.columns:
         column = table.column(name)
         if column is None:
@@ -152,6 +219,7 @@ def alter_drop(execution: Execution, node: s.AlterTableDrop) -> Iterator[Outcome
             )
         used = next((i for i in table.indexes if any(c.column_id == column.column_id for c in i.columns)), None)
         blocker = (used.name or "the partition scheme") if used else column.default.name if column.default else None
+        blocker = blocker or _constraint_on(table, column)
         if blocker is not None:
             raise SqlError(5074, f"The object '{blocker}' is dependent on column '{column.name}'.", line=node.line)
         if len(table.columns) == 1:

@@ -1,4 +1,4 @@
-"""BEGIN, COMMIT and ROLLBACK TRANSACTION."""
+"""BEGIN, COMMIT, ROLLBACK and SAVE TRANSACTION."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from sqlserver_sandbox.engine.execution.commands import TRANSACTION
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.model import Outcome, RowsAffected
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.refusal import refused
 
 
 def run_transaction(execution: Execution, node: s.Transaction) -> Iterator[Outcome]:
     state = execution.transaction
     if node.action == "begin":
-        yield from state.begin()
+        yield from state.begin(node.name or "")
     elif node.action == "commit":
         yield from state.commit()
     else:
-        if node.name is not None:
-            raise refused("ROLLBACK TRANSACTION with a name", line=node.line)
-        yield from state.rollback()
+        yield from state.rollback(node.name or "")
+    yield RowsAffected(None, TRANSACTION)
+
+
+def save_transaction(execution: Execution, node: s.SaveTransaction) -> Iterator[Outcome]:
+    execution.transaction.save(node.name)
     yield RowsAffected(None, TRANSACTION)

@@ -9,9 +9,18 @@ from sqlserver_sandbox.engine.execution.commands import UPDATE
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.assignment import assigned, default_of
 from sqlserver_sandbox.engine.rows.checks import check_staged
+from sqlserver_sandbox.engine.rows.computed import check_settable, computed_values
+from sqlserver_sandbox.engine.rows.constraints import (
+    FINAL,
+    check_no_children,
+    check_rows,
+    enabled_checks,
+    enabled_foreign_keys,
+    is_referenced,
+)
 from sqlserver_sandbox.engine.rows.stage import rowversion_sql, stored_sql
 from sqlserver_sandbox.engine.rows.target import Target, read_for_writing, target_of
-from sqlserver_sandbox.engine.rows.uniqueness import check_update, unique_indexes
+from sqlserver_sandbox.engine.rows.uniqueness import check_update, index_columns, unique_indexes
 from sqlserver_sandbox.engine.store.counters import ROWVERSION
 from sqlserver_sandbox.model import Outcome, SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -69,7 +78,12 @@ def _write(
     database, table, session = target.database, target.table, execution.session
     check_staged(execution, database, table, staged, "UPDATE")
     check_update(execution, database, table, {c.column_id for c, _ in staged})
-    sets = [f"{c.physical} = {stored_sql(b, c)}" for c, b in staged]
+    _check_constraints(execution, target, staged)
+    new = {c.column_id: stored_sql(b, c) for c, b in staged}
+    kept = {c.column_id: f"{table.physical}.{c.physical}" for c in table.columns}
+    sets = [f"{table.column_by_id(i).physical} = {sql}" for i, sql in new.items()]
+    computed = computed_values(execution, database, table, kept | new)
+    sets += [f"{table.column_by_id(i).physical} = {sql}" for i, sql in computed.items()]
     version = next((c for c in table.columns if c.type.name == "rowversion"), None)
     source = "temp.main.stage"
     if version is not None:
@@ -81,10 +95,33 @@ def _write(
     execution.run(f"UPDATE {physical} SET {', '.join(sets)} FROM {source} AS stage WHERE {physical}.rowid = stage.rid")
 
 
+def _check_constraints(execution: Execution, target: Target, staged: list[tuple[TableColumn, Bound]]) -> None:
+    """547, over the rows as they will be: for constraints of the table, and for foreign keys that reference it."""
+    database, table = target.database, target.table
+    physical = f"{database.alias}.main.{table.physical}"
+    changed = frozenset(c.column_id for c, _ in staged)
+    checks, keys = enabled_checks(table), enabled_foreign_keys(table)
+    if not checks and not keys and not is_referenced(database, table):
+        return
+    new = {c.column_id: stored_sql(b, c) for c, b in staged}
+    final = {c.column_id: new.get(c.column_id, f"t.{c.physical}") for c in table.columns}
+    final |= computed_values(execution, database, table, final)
+    values = ", ".join(f"{final[c.column_id]} AS {c.physical}" for c in table.columns)
+    execution.run(
+        f"CREATE OR REPLACE TEMP TABLE final_rows AS SELECT {values} FROM {physical} AS t"
+        " JOIN temp.main.stage AS stage ON t.rowid = stage.rid"
+    )
+    check_rows(execution, database, table, FINAL, "UPDATE", checks, keys)
+    gone = f"(SELECT t.* FROM {physical} AS t JOIN temp.main.stage AS s ON t.rowid = s.rid)"
+    check_no_children(execution, database, table, gone, "UPDATE", changed)
+    execution.run(f"DROP TABLE {FINAL}")
+
+
 def _settable(table: Table, name: str, line: int) -> TableColumn:
     column = table.column(name)
     if column is None:
         raise SqlError(207, f"Invalid column name '{name}'.", line=line)
+    check_settable(column, line)
     if column.identity is not None:
         raise SqlError(8102, f"Cannot update identity column '{column.name}'.", line=line)
     if column.type.name == "rowversion":
@@ -96,7 +133,7 @@ def _other_keys(target: Target, changed: set[int]) -> list[str]:
     """Key columns that keep their value, for the check of uniqueness."""
     needed: set[int] = set()
     for index in unique_indexes(target.table):
-        keys = {k.column_id for k in index.key_columns}
+        keys = index_columns(target.table, index)
         if keys & changed:
             needed |= keys - changed
     return [f"{target.alias}.c{i} AS c{i}" for i in sorted(needed)]

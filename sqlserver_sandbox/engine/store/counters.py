@@ -48,6 +48,11 @@ class Counters:
                 self._values[database_id, name] = start + increment * (count - 1)
             return start
 
+    def last(self, database_id: int, name: str) -> int | None:
+        """The newest value, None before the first."""
+        with self._mutex:
+            return self._values.get((database_id, name))
+
     def push(self, database_id: int, name: str, value: int, increment: int, seed: int) -> None:
         """Move a counter on to `value` when that is past it."""
         with self._mutex:

@@ -11,7 +11,8 @@ from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.store.counters import Counters
 from sqlserver_sandbox.engine.store.locks import Key, Locks
 from sqlserver_sandbox.model import SqlError
-from sqlserver_sandbox.tsql.catalogue import Database, from_json, to_json
+from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue_json import from_json, to_json
 
 MASTER = "master"
 
@@ -29,6 +30,7 @@ class Store:
         self.sequence = 0
         """Counts commits that changed something."""
         self._changed: dict[Key, int] = {}
+        self._altered: dict[Key, int] = {}
         self._version = 0
         self._names: dict[int, str] = {}
         self._catalogues: dict[tuple[int, int], Database] = {}
@@ -117,15 +119,21 @@ class Store:
             return self._version
 
     # ---- what changed when ----------------------------------------------------------------------------------------
-    def publish(self, keys: set[Key]) -> None:
-        """Called with `commit_mutex` held, right after DuckDB's COMMIT."""
+    def publish(self, keys: set[Key], altered: frozenset[Key] = frozenset()) -> None:
+        """Called with `commit_mutex` held, right after DuckDB's COMMIT. `altered` are those of `keys` that DDL touched."""
         if keys:
             self.sequence += 1
             for key in keys:
                 self._changed[key] = self.sequence
+            for key in altered:
+                self._altered[key] = self.sequence
 
     def changed_since(self, key: Key, sequence: int) -> bool:
         return self._changed.get(key, 0) > sequence
+
+    def altered_since(self, key: Key, sequence: int) -> bool:
+        """Whether DDL, a SWITCH or a TRUNCATE touched the table."""
+        return self._altered.get(key, 0) > sequence
 
     def close(self) -> None:
         self.root.close()

@@ -1,45 +1,28 @@
-"""The columns of the system views themselves, as sys.all_columns lists them: drivers ask whether one exists."""
+"""The columns of the system views themselves, as sys.all_columns lists them: clients ask whether this version has one."""
 
 from __future__ import annotations
 
-from sqlserver_sandbox.model import SqlType
+from collections.abc import Mapping
+from typing import Any
+
+from sqlserver_sandbox.engine.sysviews.columns import COLUMN, column_row, columns
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View
 from sqlserver_sandbox.tsql.bind.functions_system import system_object_id
-from sqlserver_sandbox.tsql.catalogue import Database, TableColumn
-
-_ASKED_FOR = {
-    "sys.all_columns": (
-        "object_id",
-        "name",
-        "column_id",
-        "system_type_id",
-        "user_type_id",
-        "max_length",
-        "precision",
-        "scale",
-        "is_nullable",
-        "is_identity",
-        "is_computed",
-        "is_sparse",
-        "is_column_set",
-        "is_hidden",
-        "is_masked",
-        "graph_type",
-    ),
-}
-"""Only what mssql-python's bulk copy looks for; the other system views' own columns are not listed."""
+from sqlserver_sandbox.tsql.catalogue import TableColumn
 
 
-def catalogue_columns(database: Database) -> list[tuple[int, TableColumn]]:
-    """(object_id, column) of the listed system views."""
-    rows: list[tuple[int, TableColumn]] = []
-    for view, names in _ASKED_FOR.items():
-        schema, _, name = view.partition(".")
-        number = system_object_id(schema, name)
-        rows.extend((number, TableColumn(i, n, _type(n, database))) for i, n in enumerate(names, 1))
-    return rows
+def all_columns(views: Mapping[str, View]) -> dict[str, View]:
+    """sys.all_columns over these views and itself: the columns that the sandbox answers, not all that SQL Server has."""
+    found = dict(views)
 
+    def rows(source: Source) -> list[tuple[object, ...]]:
+        listed: list[tuple[Any, ...]] = columns(source)
+        for name, view in found.items():
+            schema, _, plain = name.partition(".")
+            number = system_object_id(schema, plain)
+            for position, column in enumerate(view.columns(source.database), 1):
+                listed.append(column_row(number, TableColumn(position, column.name, column.type, column.nullable)))
+        return listed
 
-def _type(name: str, database: Database) -> SqlType:
-    if name == "name":
-        return SqlType("nvarchar", 128, collation=database.collation)
-    return SqlType("bit" if name.startswith("is_") else "int")
+    found["sys.all_columns"] = View(COLUMN, rows)
+    return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlserver_sandbox.engine.sysviews.all_columns import catalogue_columns
-from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows
+from sqlserver_sandbox.engine.sysviews.declaration import Source, View
 from sqlserver_sandbox.engine.sysviews.server import SYSNAME_ID
 from sqlserver_sandbox.tsql.catalogue import Table, TableColumn
 from sqlserver_sandbox.tsql.types import (
@@ -18,7 +17,7 @@ from sqlserver_sandbox.tsql.types import (
     catalogue_sizes,
 )
 
-_COLUMN = (
+COLUMN = (
     "object_id int, name name?, column_id int, system_type_id tinyint, user_type_id"
     " int, max_length smallint, precision tinyint, scale tinyint,"
     " collation_name name?, is_nullable bit?, is_ansi_padded bit, is_rowguidcol bit,"
@@ -36,10 +35,12 @@ _COLUMN = (
 
 def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
     """A row of sys.columns."""
-    declared = column.type
+    declared, features = column.type, column.features
     number = SYSTEM_TYPE_ID[declared.name]
     length, precision, scale = catalogue_sizes(declared)
-    padded = declared.name in STRINGS or declared.name in BINARIES
+    padded = (declared.name in STRINGS or declared.name in BINARIES) and features.ansi_padded
+    encrypted = features.encryption_type or None
+    words = {None: None, 1: "DETERMINISTIC", 2: "RANDOMIZED"}[encrypted]
     return (
         object_id,
         column.name,
@@ -54,27 +55,27 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
         padded,
         column.is_rowguidcol,
         column.identity is not None,
+        bool(column.computed),
+        features.filestream,
         False,
         False,
         False,
         False,
         False,
-        False,
-        False,
-        0,
+        features.xml_collection_id,
         column.default.object_id if column.default else 0,
-        0,
-        False,
-        False,
+        features.rule_object_id,
+        features.sparse,
+        features.column_set,
         0,
         "NOT_APPLICABLE",
-        None,
-        None,
+        encrypted,
+        words,
         None,
         None,
         None,
         False,
-        False,
+        features.masked,
         None,
         None,
         False,
@@ -84,12 +85,8 @@ def column_row(object_id: int, column: TableColumn) -> tuple[object, ...]:
     )
 
 
-def _columns(source: Source) -> list[tuple[object, ...]]:
+def columns(source: Source) -> list[tuple[object, ...]]:
     return [column_row(t.object_id, c) for t in source.database.tables for c in t.columns]
-
-
-def _all_columns(source: Source) -> list[tuple[object, ...]]:
-    return _columns(source) + [column_row(i, c) for i, c in catalogue_columns(source.database)]
 
 
 def _identity_columns(source: Source) -> list[tuple[object, ...]]:
@@ -98,6 +95,24 @@ def _identity_columns(source: Source) -> list[tuple[object, ...]]:
         for t in source.database.tables
         for c in t.columns
         if c.identity is not None
+    ]
+
+
+def _masked_columns(source: Source) -> list[tuple[object, ...]]:
+    return [
+        (*column_row(t.object_id, c), "default()")
+        for t in source.database.tables
+        for c in t.columns
+        if c.features.masked
+    ]
+
+
+def _computed_columns(source: Source) -> list[tuple[object, ...]]:
+    return [
+        (*column_row(t.object_id, c), c.computed, True, c.is_persisted)
+        for t in source.database.tables
+        for c in t.columns
+        if c.computed
     ]
 
 
@@ -179,13 +194,12 @@ def _table_constraints(source: Source) -> list[tuple[object, ...]]:
 
 
 VIEWS = {
-    "sys.columns": View(_COLUMN, _columns),
-    "sys.all_columns": View(_COLUMN, _all_columns),
-    "sys.identity_columns": View(_COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
+    "sys.columns": View(COLUMN, columns),
+    "sys.identity_columns": View(COLUMN + ", seed_value bigint, increment_value bigint", _identity_columns),
     "sys.computed_columns": View(
-        _COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", no_rows
+        COLUMN + ", definition n(max)?, uses_database_collation bit, is_persisted bit", _computed_columns
     ),
-    "sys.masked_columns": View(_COLUMN + ", masking_function n(4000)?", no_rows),
+    "sys.masked_columns": View(COLUMN + ", masking_function n(4000)?", _masked_columns),
     "information_schema.columns": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?, TABLE_NAME name, COLUMN_NAME"
         " name?, ORDINAL_POSITION int?, COLUMN_DEFAULT n(4000)?,"

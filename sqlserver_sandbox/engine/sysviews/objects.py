@@ -1,230 +1,97 @@
-"""System views about objects: tables, constraints, indexes."""
+"""System views about objects: tables, and every object by its number."""
 
 from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View, no_rows, stored_time
-from sqlserver_sandbox.tsql.catalogue import Default, Index, Table
-from sqlserver_sandbox.tsql.types import is_max
+from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Table
+from sqlserver_sandbox.tsql.constraints import Check, Default, ForeignKey
+
+OBJECT = (
+    "name name, object_id int, principal_id int?, schema_id int, parent_object_id int,"
+    " type c(2)?, type_desc n(60)?, create_date datetime,"
+    " modify_date datetime, is_ms_shipped bit, is_published bit, is_schema_published bit"
+)
+"""The columns that every view of objects begins with."""
+KEY_KINDS = {"PK": "PRIMARY_KEY_CONSTRAINT", "UQ": "UNIQUE_CONSTRAINT"}
+CONSTRAINT_KINDS: dict[type, tuple[str, str]] = {
+    Default: ("D ", "DEFAULT_CONSTRAINT"),
+    Check: ("C ", "CHECK_CONSTRAINT"),
+    ForeignKey: ("F ", "FOREIGN_KEY_CONSTRAINT"),
+}
+_TEMPORAL = {
+    "": (0, "NON_TEMPORAL_TABLE"),
+    "history": (1, "HISTORY_TABLE"),
+    "current": (2, "SYSTEM_VERSIONED_TEMPORAL_TABLE"),
+}
+_ESCALATION = {"TABLE": 0, "DISABLE": 1, "AUTO": 2}
+
+
+def object_row(
+    table: Table, name: str | None, object_id: int, parent: int, kind: str, words: str
+) -> tuple[object, ...]:
+    """The columns of `OBJECT`, for the table itself or for a constraint of it."""
+    made, changed = stored_time(table.created), stored_time(table.modified)
+    published = table.features.replicated and kind == "U "
+    return (name, object_id, None, table.schema_id, parent, kind, words, made, changed, False, published, False)
+
+
+def constraint_row(table: Table, constraint: Default | Check | ForeignKey) -> tuple[object, ...]:
+    kind, words = CONSTRAINT_KINDS[type(constraint)]
+    return object_row(table, constraint.name, constraint.object_id, table.object_id, kind, words)
 
 
 def _objects(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for table in source.database.tables:
-        made, changed = stored_time(table.created), stored_time(table.modified)
-        rows.append(
-            (
-                table.name,
-                table.object_id,
-                None,
-                table.schema_id,
-                0,
-                "U ",
-                "USER_TABLE",
-                made,
-                changed,
-                False,
-                False,
-                False,
-            )
-        )
+        rows.append(object_row(table, table.name, table.object_id, 0, "U ", "USER_TABLE"))
         for index in table.indexes:
             if index.key_kind:
-                kind, words = (
-                    ("PK", "PRIMARY_KEY_CONSTRAINT") if index.key_kind == "PK" else ("UQ", "UNIQUE_CONSTRAINT")
-                )
-                rows.append(
-                    (
-                        index.name,
-                        index.key_object_id,
-                        None,
-                        table.schema_id,
-                        table.object_id,
-                        kind,
-                        words,
-                        made,
-                        changed,
-                        False,
-                        False,
-                        False,
-                    )
-                )
-        for column in table.columns:
-            if column.default is not None:
-                default = column.default
-                rows.append(
-                    (
-                        default.name,
-                        default.object_id,
-                        None,
-                        table.schema_id,
-                        table.object_id,
-                        "D ",
-                        "DEFAULT_CONSTRAINT",
-                        made,
-                        changed,
-                        False,
-                        False,
-                        False,
-                    )
-                )
+                words = KEY_KINDS[index.key_kind]
+                rows.append(object_row(table, index.name, index.key_object_id, table.object_id, index.key_kind, words))
+        rows.extend(constraint_row(table, c.default) for c in table.columns if c.default is not None)
+        rows.extend(constraint_row(table, c) for c in table.constraints)
     return rows
-
-
-_OBJECT = (
-    "name name, object_id int, principal_id int?, schema_id int, parent_object_id int,"
-    " type c(2)?, type_desc n(60)?, create_date datetime,"
-    " modify_date datetime, is_ms_shipped bit, is_published bit, is_schema_published bit"
-)
 
 
 def _tables(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for t in source.database.tables:
-        lob = 1 if any(is_max(c.type) for c in t.columns) else 0
-        rows.append(
-            (
-                t.name,
-                t.object_id,
-                None,
-                t.schema_id,
-                0,
-                "U ",
-                "USER_TABLE",
-                stored_time(t.created),
-                stored_time(t.modified),
-                False,
-                False,
-                False,
-                lob,
-                None,
-                t.max_column_id,
-                False,
-                True,
-                False,
-                False,
-                False,
-                False,
-                0,
-                False,
-                0,
-                "TABLE",
-                False,
-                0,
-                "SCHEMA_AND_DATA",
-                0,
-                "NON_TEMPORAL_TABLE",
-                None,
-                False,
-                False,
-                False,
-                False,
-                0,
-                "NON_LEDGER_TABLE",
-            )
-        )
-    return rows
+    return [_table_row(t) for t in source.database.tables]
 
 
-def _key_constraints(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for t in source.database.tables:
-        for i in t.indexes:
-            if i.key_kind:
-                words = "PRIMARY_KEY_CONSTRAINT" if i.key_kind == "PK" else "UNIQUE_CONSTRAINT"
-                rows.append(
-                    (
-                        i.name,
-                        i.key_object_id,
-                        None,
-                        t.schema_id,
-                        t.object_id,
-                        i.key_kind,
-                        words,
-                        stored_time(t.created),
-                        stored_time(t.modified),
-                        False,
-                        False,
-                        False,
-                        i.index_id,
-                        i.is_system_named,
-                        True,
-                    )
-                )
-    return rows
-
-
-def _default_constraints(source: Source) -> list[tuple[object, ...]]:
-    return [
-        _default_row(t, c.column_id, c.default)
-        for t in source.database.tables
-        for c in t.columns
-        if c.default is not None
-    ]
-
-
-def _default_row(table: Table, column_id: int, default: Default) -> tuple[object, ...]:
-    made, changed = stored_time(table.created), stored_time(table.modified)
-    front = (default.name, default.object_id, None, table.schema_id, table.object_id, "D ", "DEFAULT_CONSTRAINT")
-    return (*front, made, changed, False, False, False, column_id, f"({default.text})", default.is_system_named)
-
-
-_TYPES = {0: (0, "HEAP"), 1: (1, "CLUSTERED")}
-
-
-def _indexes(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for t in source.database.tables:
-        for i in t.indexes:
-            number, words = _TYPES.get(i.index_id, (2, "NONCLUSTERED"))
-            rows.append(
-                (
-                    t.object_id,
-                    i.name,
-                    i.index_id,
-                    number,
-                    words,
-                    i.unique,
-                    i.data_space_id,
-                    False,
-                    i.key_kind == "PK",
-                    i.key_kind == "UQ",
-                    0,
-                    False,
-                    False,
-                    False,
-                    True,
-                    True,
-                    False,
-                    None,
-                    False,
-                )
-            )
-    return rows
-
-
-def _index_columns(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for t in source.database.tables:
-        for i in t.indexes:
-            rows.extend(_columns_of(t, i))
-    return rows
-
-
-def _columns_of(table: Table, index: Index) -> list[tuple[object, ...]]:
-    return [
-        (
-            table.object_id,
-            index.index_id,
-            number,
-            c.column_id,
-            c.key_ordinal,
-            c.partition_ordinal,
-            c.descending,
-            c.included,
-            0,
-        )
-        for number, c in enumerate(index.columns, 1)
-    ]
+def _table_row(table: Table) -> tuple[object, ...]:
+    features = table.features
+    space = table.base.data_space_id if table.partition_column else table.lob_space or PRIMARY_FILEGROUP
+    lob = space if table.has_large_values else 0
+    temporal, temporal_words = _TEMPORAL[features.temporal]
+    return (
+        *object_row(table, table.name, table.object_id, 0, "U ", "USER_TABLE"),
+        lob,
+        None,
+        table.max_column_id,
+        False,
+        features.ansi_nulls,
+        features.replicated,
+        False,
+        features.merge_published,
+        False,
+        features.text_in_row_limit,
+        features.large_values_out_of_row,
+        _ESCALATION[features.lock_escalation],
+        features.lock_escalation,
+        features.cdc,
+        0,
+        "SCHEMA_AND_DATA",
+        temporal,
+        temporal_words,
+        None,
+        features.memory_optimized,
+        features.external,
+        features.graph_node,
+        features.graph_edge,
+        2 if features.ledger else 0,
+        "UPDATABLE_LEDGER_TABLE" if features.ledger else "NON_LEDGER_TABLE",
+        False,
+        False,
+    )
 
 
 def _information_tables(source: Source) -> list[tuple[object, ...]]:
@@ -238,57 +105,18 @@ def _information_schemata(source: Source) -> list[tuple[object, ...]]:
 
 
 VIEWS = {
-    "sys.objects": View(_OBJECT, _objects),
-    "sys.all_objects": View(_OBJECT, _objects),
+    "sys.objects": View(OBJECT, _objects),
+    "sys.all_objects": View(OBJECT, _objects),
     "sys.tables": View(
-        _OBJECT + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used"
+        OBJECT + ", lob_data_space_id int, filestream_data_space_id int?, max_column_id_used"
         " int, lock_on_bulk_load bit, uses_ansi_nulls bit?,"
         " is_replicated bit?, has_replication_filter bit?, is_merge_published bit?,"
         " is_sync_tran_subscribed bit?, text_in_row_limit int?,"
         " large_value_types_out_of_row bit?, lock_escalation tinyint?, lock_escalation_desc n(60)?, is_tracked_by_cdc bit?,"
         " durability tinyint?, durability_desc n(60)?, temporal_type tinyint?, temporal_type_desc n(60)?, history_table_id int?,"
-        " is_memory_optimized bit?, is_external bit, is_node bit, is_edge bit, ledger_type tinyint?, ledger_type_desc n(60)?",
+        " is_memory_optimized bit?, is_external bit, is_node bit, is_edge bit, ledger_type tinyint?, ledger_type_desc n(60)?,"
+        " is_filetable bit?, is_remote_data_archive_enabled bit?",
         _tables,
-    ),
-    "sys.views": View(_OBJECT, no_rows),
-    "sys.synonyms": View(_OBJECT + ", base_object_name n(1035)?", no_rows),
-    "sys.key_constraints": View(
-        _OBJECT + ", unique_index_id int?, is_system_named bit, is_enforced bit?", _key_constraints
-    ),
-    "sys.default_constraints": View(
-        _OBJECT + ", parent_column_id int, definition n(max)?, is_system_named bit", _default_constraints
-    ),
-    "sys.check_constraints": View(
-        _OBJECT
-        + ", is_disabled bit, is_not_for_replication bit, is_not_trusted bit, parent_column_id int, definition n(max)?,"
-        " uses_database_collation bit?, is_system_named bit",
-        no_rows,
-    ),
-    "sys.foreign_keys": View(
-        _OBJECT
-        + ", referenced_object_id int?, key_index_id int?, is_disabled bit, is_not_for_replication bit, is_not_trusted bit,"
-        " delete_referential_action tinyint?, delete_referential_action_desc n(60)?, update_referential_action tinyint?,"
-        " update_referential_action_desc n(60)?, is_system_named bit",
-        no_rows,
-    ),
-    "sys.foreign_key_columns": View(
-        "constraint_object_id int, constraint_column_id int, parent_object_id int,"
-        " parent_column_id int, referenced_object_id int,"
-        " referenced_column_id int",
-        no_rows,
-    ),
-    "sys.indexes": View(
-        "object_id int, name name?, index_id int, type tinyint, type_desc n(60)?,"
-        " is_unique bit?, data_space_id int?, ignore_dup_key bit?,"
-        " is_primary_key bit?, is_unique_constraint bit?, fill_factor tinyint,"
-        " is_padded bit?, is_disabled bit?, is_hypothetical bit?,"
-        " allow_row_locks bit?, allow_page_locks bit?, has_filter bit?, filter_definition n(max)?, auto_created bit?",
-        _indexes,
-    ),
-    "sys.index_columns": View(
-        "object_id int, index_id int, index_column_id int, column_id int, key_ordinal tinyint, partition_ordinal tinyint,"
-        " is_descending_key bit?, is_included_column bit?, column_store_order_ordinal tinyint",
-        _index_columns,
     ),
     "information_schema.tables": View(
         "TABLE_CATALOG n(128)?, TABLE_SCHEMA name?, TABLE_NAME name, TABLE_TYPE v(10)?", _information_tables

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View, stored_time
 from sqlserver_sandbox.tsql.bind.conversions import variant_tag
-from sqlserver_sandbox.tsql.catalogue import PRIMARY_FILEGROUP, Index, Table
+from sqlserver_sandbox.tsql.catalogue import Index, Table
 from sqlserver_sandbox.tsql.types import SYSTEM_TYPE_ID, catalogue_sizes
 
 _PAGE_BYTES = 8060
+_COMPRESSIONS = ("NONE", "ROW", "PAGE", "COLUMNSTORE", "COLUMNSTORE_ARCHIVE")
 
 
 def _functions(source: Source) -> list[tuple[object, ...]]:
@@ -45,7 +46,9 @@ def _destinations(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for s in source.database.schemes:
         fanout = source.database.function_by_id(s.function_id).fanout
-        rows.extend((s.data_space_id, n, PRIMARY_FILEGROUP) for n in range(1, fanout + 1 + s.next_used))
+        groups = [source.database.filegroup_of(s.data_space_id, n) for n in range(1, fanout + 1)]
+        groups += [s.next_filegroup] if s.next_used else []
+        rows.extend((s.data_space_id, n, group) for n, group in enumerate(groups, 1))
     return rows
 
 
@@ -68,7 +71,19 @@ def _counted(source: Source) -> list[tuple[Table, Index, int, int]]:
 
 def _partitions(source: Source) -> list[tuple[object, ...]]:
     return [
-        (partition_id(t, i, n), t.object_id, i.index_id, n, partition_id(t, i, n), rows, 0, 0, "NONE", False, "OFF")
+        (
+            partition_id(t, i, n),
+            t.object_id,
+            i.index_id,
+            n,
+            partition_id(t, i, n),
+            rows,
+            0,
+            _COMPRESSIONS.index(i.compression_of(n)),
+            i.compression_of(n),
+            False,
+            "OFF",
+        )
         for t, i, n, rows in _counted(source)
     ]
 

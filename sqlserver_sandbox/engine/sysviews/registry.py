@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlserver_sandbox.engine.sysviews import columns, objects, partitions, server, transactions
+from sqlserver_sandbox.engine.sysviews import (
+    columns,
+    constraints,
+    features,
+    indexes,
+    objects,
+    partitions,
+    server,
+    transactions,
+)
+from sqlserver_sandbox.engine.sysviews.all_columns import all_columns
 from sqlserver_sandbox.engine.sysviews.declaration import Source, View
 from sqlserver_sandbox.engine.sysviews.facts import Facts
 from sqlserver_sandbox.engine.testing.canned import Canned
@@ -14,7 +24,18 @@ from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.types import duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 
-VIEWS: dict[str, View] = {**server.VIEWS, **objects.VIEWS, **columns.VIEWS, **partitions.VIEWS, **transactions.VIEWS}
+VIEWS: dict[str, View] = all_columns(
+    {
+        **server.VIEWS,
+        **objects.VIEWS,
+        **constraints.VIEWS,
+        **indexes.VIEWS,
+        **features.VIEWS,
+        **columns.VIEWS,
+        **partitions.VIEWS,
+        **transactions.VIEWS,
+    }
+)
 _VARIANT = "VARCHAR"
 
 

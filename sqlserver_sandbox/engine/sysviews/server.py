@@ -29,7 +29,7 @@ def _databases(source: Source) -> list[tuple[object, ...]]:
             False,
             1 if d.snapshot_isolation else 0,
             "ON" if d.snapshot_isolation else "OFF",
-            True,
+            d.read_committed_snapshot,
             3,
             "SIMPLE",
             2,
@@ -124,12 +124,29 @@ def _types(source: Source) -> list[tuple[object, ...]]:
 
 
 def _data_spaces(source: Source) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = [("PRIMARY", PRIMARY_FILEGROUP, "FG", "ROWS_FILEGROUP", True, False)]
+    rows: list[tuple[object, ...]] = [
+        (f.name, f.data_space_id, "FG", "ROWS_FILEGROUP", f.data_space_id == PRIMARY_FILEGROUP, False)
+        for f in source.database.all_filegroups
+    ]
     return rows + [(s.name, s.data_space_id, "PS", "PARTITION_SCHEME", False, False) for s in source.database.schemes]
 
 
 def _filegroups(source: Source) -> list[tuple[object, ...]]:
-    return [("PRIMARY", PRIMARY_FILEGROUP, "FG", "ROWS_FILEGROUP", True, False, None, None, False, False)]
+    return [
+        (
+            f.name,
+            f.data_space_id,
+            "FG",
+            "ROWS_FILEGROUP",
+            f.data_space_id == PRIMARY_FILEGROUP,
+            False,
+            None,
+            None,
+            f.is_read_only,
+            False,
+        )
+        for f in source.database.all_filegroups
+    ]
 
 
 def _sessions(source: Source) -> list[tuple[object, ...]]:
@@ -178,28 +195,5 @@ VIEWS = {
     ),
     "sys.extended_properties": View(
         "class tinyint, class_desc n(60)?, major_id int, minor_id int, name name, value variant?", no_rows
-    ),
-    "sys.security_policies": View(
-        "name name, object_id int, schema_id int, is_enabled bit, is_not_for_replication bit, is_schema_bound bit",
-        no_rows,
-    ),
-    "sys.security_predicates": View(
-        "object_id int, security_predicate_id int, target_object_id int, predicate_definition n(max)?, predicate_type int?,"
-        " predicate_type_desc n(60)?, operation int?, operation_desc n(60)?",
-        no_rows,
-    ),
-    "sys.change_tracking_tables": View(
-        "object_id int, is_track_columns_updated_on bit, min_valid_version bigint?,"
-        " begin_version bigint?, cleanup_version bigint?",
-        no_rows,
-    ),
-    "sys.change_tracking_databases": View(
-        "database_id int, is_auto_cleanup_on tinyint?, retention_period int?,"
-        " retention_period_units tinyint?, max_cleanup_version bigint?",
-        no_rows,
-    ),
-    "sys.periods": View(
-        "name name, period_type tinyint?, period_type_desc n(60)?, object_id int, start_column_id int, end_column_id int",
-        no_rows,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlserver_sandbox.model import SqlType
+from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
@@ -29,6 +29,16 @@ class SystemView:
     columns: tuple[SystemColumn, ...]
 
 
+class ApplicationLocks(Protocol):
+    """The session's application locks in the current database, as APPLOCK_MODE and APPLOCK_TEST ask for them."""
+
+    def mode(self, principal: str, resource: str, owner: str) -> str:
+        """The mode that is held, 'NoLock' for none."""
+        ...
+
+    def would_get(self, principal: str, resource: str, mode: str) -> bool: ...
+
+
 @dataclass(frozen=True)
 class SessionFacts:
     """What @@ functions and their kin answer, fixed for one statement."""
@@ -49,6 +59,9 @@ class SessionFacts:
     min_active_rowversion: int
     identity: int | None
     xact_state: int
+    caught: SqlError | None
+    """The error of the CATCH block around the statement."""
+    application_locks: ApplicationLocks
 
 
 class Catalogue(Protocol):

@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.bind import (
     functions_bytes,
     functions_dates,
     functions_general,
+    functions_session,
     functions_system,
     functions_text,
 )
@@ -34,6 +35,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     **functions_bytes.RULES,
     **functions_dates.RULES,
     **functions_system.RULES,
+    **functions_session.RULES,
 }
 
 _KNOWN_OFF_LIST = frozenset(
@@ -92,8 +94,6 @@ _KNOWN_OFF_LIST = frozenset(
         "compress",
         "decompress",
         "formatmessage",
-        "error_message",
-        "error_number",
         "stdev",
         "var",
         "stdevp",
@@ -112,7 +112,6 @@ _KNOWN_OFF_LIST = frozenset(
         "context_info",
         "object_definition",
         "columnproperty",
-        "objectproperty",
         "objectpropertyex",
         "type_id",
         "type_name",
@@ -125,7 +124,6 @@ _KNOWN_OFF_LIST = frozenset(
         "fn_helpcollations",
         "change_tracking_current_version",
         "change_tracking_min_valid_version",
-        "applock_mode",
     ]
 )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlError, SqlType
+from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlError
 from sqlserver_sandbox.tsql.bind.arguments import INT, as_int, exactly, known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound, computed, constant
-from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue import Database, Table
+from sqlserver_sandbox.tsql.constraints import Check
 from sqlserver_sandbox.tsql.parse.reader import TokenReader
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.syntax import ObjectName
@@ -86,10 +87,10 @@ def _object_id(binder: ExpressionBinder, node: Call) -> Bound:
     if name is None:
         return constant(None, INT)
     database = binder.context.catalogue.database(name.database) if name.database else binder.context.database
-    return constant(_find_object(binder, database, name, kind) if database else None, INT)
+    return constant(find_object(binder, database, name, kind) if database else None, INT)
 
 
-def _find_object(binder: ExpressionBinder, database: Database, name: ObjectName, kind: str | None) -> int | None:
+def find_object(binder: ExpressionBinder, database: Database, name: ObjectName, kind: str | None) -> int | None:
     schema = name.schema or "dbo"
     if schema.lower() in SYSTEM_SCHEMAS:
         if kind is not None and kind.strip().upper() not in ("V", "S"):
@@ -110,6 +111,10 @@ def _find_object(binder: ExpressionBinder, database: Database, name: ObjectName,
         for column in owner.columns:
             if column.default and column.default.name.lower() == name.name.lower() and wanted in (None, "D"):
                 return column.default.object_id
+        for constraint in owner.constraints:
+            kind_of = "C" if isinstance(constraint, Check) else "F"
+            if constraint.name.lower() == name.name.lower() and wanted in (None, kind_of):
+                return constraint.object_id
     return None
 
 
@@ -126,6 +131,7 @@ def _object_names(database: Database) -> dict[int, str]:
     for table in database.tables:
         names |= {i.key_object_id: i.name or "" for i in table.indexes if i.key_kind}
         names |= {c.default.object_id: c.default.name for c in table.columns if c.default}
+        names |= {c.object_id: c.name for c in table.constraints}
     return names
 
 
@@ -140,6 +146,46 @@ def _object_schema_name(binder: ExpressionBinder, node: Call) -> Bound:
     (key,) = exactly(binder, node, 1)
     database = binder.context.database
     return _lookup(key, {t.object_id: database.schema_by_id(t.schema_id).name for t in database.tables})
+
+
+def _object_property(binder: ExpressionBinder, node: Call) -> Bound:
+    """1, 0, or NULL for an object that is not a table (SQL Server docs: OBJECTPROPERTY)."""
+    key, which = exactly(binder, node, 2)
+    name = (known_text(which, "a property name") or "").lower()
+    rule = _TABLE_PROPERTIES.get(name)
+    if rule is None:
+        raise refused(f"OBJECTPROPERTY(…, '{name}')", line=node.line)
+    database = binder.context.database
+    values = {t.object_id: int(rule(database, t)) for t in database.tables}
+    number = as_int(key)
+    if number.constant is not None:
+        value = number.constant.value
+        return constant(values.get(int(str(value))) if value is not None else None, INT)
+    branches = " ".join(f"WHEN {i} THEN {v}" for i, v in values.items())
+    text = f"CASE {number.sql} {branches} END" if values else "NULL"
+    return computed(f"CAST({text} AS INTEGER)", INT, number, nullable=True)
+
+
+def _is_referenced(database: Database, table: Table) -> bool:
+    return any(f.referenced_object_id == table.object_id for t in database.tables for f in t.foreign_keys)
+
+
+_TABLE_PROPERTIES: dict[str, Callable[[Database, Table], bool]] = {
+    "istable": lambda d, t: True,
+    "isusertable": lambda d, t: True,
+    "issystemtable": lambda d, t: False,
+    "isview": lambda d, t: False,
+    "isansinullson": lambda d, t: t.features.ansi_nulls,
+    "isquotedidenton": lambda d, t: t.features.quoted_identifier,
+    "tablehasprimarykey": lambda d, t: any(i.key_kind == "PK" for i in t.indexes),
+    "tablehasclustindex": lambda d, t: t.base.index_id == 1,
+    "tablehasidentity": lambda d, t: any(c.identity is not None for c in t.columns),
+    "tablehascheckcnst": lambda d, t: bool(t.checks),
+    "tablehasforeignkey": lambda d, t: bool(t.foreign_keys),
+    "tablehasforeignref": _is_referenced,
+    "tableismemoryoptimized": lambda d, t: t.features.memory_optimized,
+    "tablehasactivefulltextindex": lambda d, t: t.features.full_text,
+}
 
 
 def _login(binder: ExpressionBinder, node: Call) -> Bound:
@@ -211,32 +257,6 @@ def _database_property(binder: ExpressionBinder, node: Call) -> Bound:
     return _property(values, name, "DATABASEPROPERTYEX")
 
 
-def _has_perms(binder: ExpressionBinder, node: Call) -> Bound:
-    """Every login may do everything, to whatever exists."""
-    args = exactly(binder, node, 3)
-    securable, kind, permission = (known_text(a, "HAS_PERMS_BY_NAME arguments") for a in args)
-    if permission is None:
-        return constant(None, INT)
-    if securable is None or (kind or "").upper() in ("DATABASE", "SCHEMA", "SERVER"):
-        return constant(1, INT)
-    if (kind or "").upper() != "OBJECT":
-        raise refused(f"HAS_PERMS_BY_NAME(…, '{kind}', …)")
-    name = parse_object_name(securable)
-    database = binder.context.catalogue.database(name.database) if name and name.database else binder.context.database
-    found = _find_object(binder, database, name, None) if name and database else None
-    return constant(1 if found is not None else None, INT)
-
-
-def _min_active_rowversion(binder: ExpressionBinder, node: Call) -> Bound:
-    exactly(binder, node, 0)
-    return constant(binder.context.facts.min_active_rowversion.to_bytes(8, "big"), SqlType("binary", 8))
-
-
-def _xact_state(binder: ExpressionBinder, node: Call) -> Bound:
-    exactly(binder, node, 0)
-    return constant(binder.context.facts.xact_state, SqlType("smallint"))
-
-
 RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "db_name": _db_name,
     "db_id": _db_id,
@@ -244,6 +264,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "schema_id": _schema_id,
     "object_id": _object_id,
     "object_name": _object_name,
+    "objectproperty": _object_property,
     "object_schema_name": _object_schema_name,
     "suser_sname": _login,
     "suser_name": _login,
@@ -255,7 +276,4 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     "user": _user,
     "serverproperty": _server_property,
     "databasepropertyex": _database_property,
-    "has_perms_by_name": _has_perms,
-    "min_active_rowversion": _min_active_rowversion,
-    "xact_state": _xact_state,
 }

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.parse import conditions, control, databases, dml, expressions, queries, tables
+from sqlserver_sandbox.tsql.parse import (
+    alter_table,
+    conditions,
+    control,
+    databases,
+    dml,
+    expressions,
+    indexes,
+    queries,
+    tables,
+)
 from sqlserver_sandbox.tsql.parse.keywords import REFUSED_STATEMENTS, STATEMENT_STARTS
 from sqlserver_sandbox.tsql.parse.reader import Reader
 from sqlserver_sandbox.tsql.refusal import refused
@@ -119,8 +128,8 @@ def _changing(parse: Callable[[Reader], s.Statement]) -> Callable[[Reader], list
 def _create(reader: Reader) -> list[s.Statement]:
     line = reader.line
     reader.next()
-    if reader.at_word("UNIQUE", "CLUSTERED", "NONCLUSTERED", "INDEX"):
-        return [tables.parse_create_index(reader, line)]
+    if reader.at_word("UNIQUE", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "INDEX"):
+        return [indexes.parse_create_index(reader, line)]
     return _dispatch(reader, "CREATE", _CREATE, line)
 
 
@@ -156,13 +165,14 @@ _CREATE: dict[str, Callable[[Reader, int], s.Statement]] = {
     "PARTITION": databases.parse_create_partition,
 }
 _ALTER: dict[str, Callable[[Reader, int], s.Statement]] = {
-    "TABLE": tables.parse_alter_table,
+    "TABLE": alter_table.parse_alter_table,
+    "INDEX": indexes.parse_alter_index,
     "DATABASE": databases.parse_alter_database,
     "PARTITION": databases.parse_alter_partition,
 }
 _DROP: dict[str, Callable[[Reader, int], s.Statement]] = {
     "TABLE": tables.parse_drop_table,
-    "INDEX": tables.parse_drop_index,
+    "INDEX": indexes.parse_drop_index,
     "DATABASE": databases.parse_drop_database,
     "SCHEMA": databases.parse_drop_schema,
     "PARTITION": databases.parse_drop_partition,
@@ -173,8 +183,8 @@ _DROP: dict[str, Callable[[Reader, int], s.Statement]] = {
 def _begin(reader: Reader) -> list[s.Statement]:
     line = reader.line
     reader.next()
-    if reader.at_word("TRY", "CATCH"):
-        raise refused("BEGIN TRY … CATCH", line=line)
+    if reader.accept_word("TRY"):
+        return [_try(reader, line)]
     if reader.at_word("DISTRIBUTED", "DIALOG", "CONVERSATION"):
         raise refused(f"BEGIN {reader.token.text.upper()}", line=line)
     if reader.at_word("TRAN", "TRANSACTION"):
@@ -194,6 +204,25 @@ def _block(reader: Reader) -> list[s.Statement]:
         reader.position -= 1
         reader.fail()
     return statements
+
+
+def _try(reader: Reader, line: int) -> s.Statement:
+    """BEGIN TRY … END TRY BEGIN CATCH … END CATCH; BEGIN TRY is already read."""
+    body = _guarded(reader, "TRY")
+    while reader.accept_op(";"):
+        pass
+    reader.expect_words("BEGIN", "CATCH")
+    return s.TryCatch(body, _guarded(reader, "CATCH"), line)
+
+
+def _guarded(reader: Reader, word: str) -> tuple[s.Statement, ...]:
+    statements: list[s.Statement] = []
+    while not reader.accept_words("END", word):
+        if reader.accept_op(";"):
+            continue
+        statements.extend(_statement(reader))
+        _check_end(reader)
+    return tuple(statements)
 
 
 def _if(reader: Reader) -> list[s.Statement]:
@@ -247,13 +276,20 @@ def _print(reader: Reader, line: int) -> s.Statement:
     return s.Print(expressions.parse_expression(reader), line)
 
 
+def _update(reader: Reader) -> list[s.Statement]:
+    line = reader.line
+    if reader.accept_words("UPDATE", "STATISTICS"):
+        return [indexes.parse_update_statistics(reader, line)]
+    return _changing(dml.parse_update)(reader)
+
+
 _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
     "SELECT": lambda reader: [_select(reader, ())],
     "WITH": _with,
     "INSERT": _changing(dml.parse_insert),
-    "UPDATE": _changing(dml.parse_update),
+    "UPDATE": _update,
     "DELETE": _changing(dml.parse_delete),
-    "TRUNCATE": _single(tables.parse_truncate),
+    "TRUNCATE": _single(alter_table.parse_truncate),
     "CREATE": _create,
     "ALTER": _alter,
     "DROP": _drop,
@@ -263,6 +299,8 @@ _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
     "BEGIN": _begin,
     "COMMIT": _transaction,
     "ROLLBACK": _transaction,
+    "DBCC": _single(control.parse_dbcc),
+    "SAVE": _single(control.parse_save),
     "IF": _if,
     "PRINT": _single(_print),
     "THROW": _single(control.parse_throw),
@@ -270,32 +308,3 @@ _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
     "EXEC": _single(control.parse_execute),
     "EXECUTE": _single(control.parse_execute),
 }
-
-
-def parse_single_expression(sql: str) -> s.Expression:
-    """One expression and nothing else: a stored default, or a parameter's default."""
-    reader = queries.QueryReader(sql)
-    value = expressions.parse_expression(reader)
-    if reader.token.kind != "end":
-        raise SqlError(102, f"Incorrect syntax near '{reader.token.text}'.", class_=15)
-    return value
-
-
-def parse_declarations(declared: str) -> list[tuple[str, s.TypeSpec, bool]]:
-    """'@a int, @b nvarchar(max) OUTPUT' as sp_executesql takes it: (name without @, type, is output)."""
-    reader = queries.QueryReader(declared)
-    found: list[tuple[str, s.TypeSpec, bool]] = []
-    while reader.token.kind != "end":
-        if reader.token.kind != "variable":
-            reader.fail()
-        name = reader.next().value[1:].lower()
-        reader.accept_word("AS")
-        spec = reader.type_spec()
-        if reader.accept_op("="):
-            raise refused("default values of sp_executesql parameters", line=reader.line)
-        found.append((name, spec, reader.accept_word("OUTPUT", "OUT") is not None))
-        if not reader.accept_op(","):
-            break
-    if reader.token.kind != "end":
-        reader.fail()
-    return found

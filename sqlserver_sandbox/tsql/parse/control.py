@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import expressions
+from sqlserver_sandbox.tsql.parse.reader import TokenReader
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def parse_set(reader: Reader, line: int) -> list[s.Statement]:
         return [_set_variable(reader, line)]
     if reader.accept_words("TRANSACTION", "ISOLATION", "LEVEL"):
         return [s.SetIsolation(_isolation(reader), line)]
-    if reader.at_word("IDENTITY_INSERT"):
-        raise refused("SET IDENTITY_INSERT", line=line)
+    if reader.accept_word("IDENTITY_INSERT"):
+        table = reader.object_name()
+        return [s.SetIdentityInsert(table, reader.expect_word("ON", "OFF") == "ON", line)]
     if reader.at_word("STATISTICS"):
         raise refused("SET STATISTICS", line=line)
     option = reader.next().value.upper()
@@ -127,6 +129,30 @@ def parse_transaction(reader: Reader, action: str, line: int) -> s.Statement:
     return s.Transaction(action, name, line)
 
 
+def parse_save(reader: Reader, line: int) -> s.Statement:
+    """After SAVE."""
+    reader.expect_word("TRAN", "TRANSACTION")
+    if reader.token.kind == "variable":
+        raise refused("savepoint names in variables", line=line)
+    return s.SaveTransaction(reader.identifier(), line)
+
+
+def parse_dbcc(reader: Reader, line: int) -> s.Statement:
+    """After DBCC: CHECKIDENT ('table' [, NORESEED | RESEED [, n]]) [WITH NO_INFOMSGS]."""
+    if not reader.accept_word("CHECKIDENT"):
+        raise refused("the statement DBCC", line=line)
+    reader.expect_op("(")
+    quoted = reader.token.kind in ("string", "nstring")
+    name = TokenReader(reader.next().value).object_name() if quoted else reader.object_name()
+    reseeds, value = True, None
+    if reader.accept_op(","):
+        reseeds = reader.expect_word("RESEED", "NORESEED") == "RESEED"
+        value = reader.integer() if reseeds and reader.accept_op(",") else None
+    reader.expect_op(")")
+    reader.accept_words("WITH", "NO_INFOMSGS")
+    return s.CheckIdentity(name, reseeds, value, line)
+
+
 def parse_declare(reader: Reader, line: int) -> list[s.Statement]:
     declared: list[s.Statement] = []
     while True:
@@ -144,7 +170,7 @@ def parse_declare(reader: Reader, line: int) -> list[s.Statement]:
 
 
 def parse_throw(reader: Reader, line: int) -> s.Statement:
-    if reader.token.kind == "end" or reader.at_op(";"):
+    if reader.token.kind == "end" or reader.at_op(";") or reader.at_word("END"):
         return s.Throw(None, None, None, line)
     number = expressions.parse_expression(reader)
     reader.expect_op(",")

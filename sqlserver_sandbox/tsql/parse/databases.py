@@ -24,6 +24,8 @@ def parse_create_database(reader: Reader, line: int) -> s.Statement:
 
 def parse_alter_database(reader: Reader, line: int) -> s.Statement:
     name = None if reader.accept_word("CURRENT") else reader.identifier()
+    if reader.at_word("ADD", "MODIFY"):
+        return _filegroup_change(reader, name, line)
     if not reader.accept_word("SET"):
         raise refused(f"ALTER DATABASE … {reader.token.text.upper()}", line=line)
     option = reader.next().value.upper()
@@ -33,6 +35,36 @@ def parse_alter_database(reader: Reader, line: int) -> s.Statement:
     if reader.at_word("WITH"):
         raise refused("ALTER DATABASE … SET … WITH ROLLBACK or NO_WAIT", line=line)
     return s.AlterDatabaseSet(name, option, on, line)
+
+
+def _filegroup_change(reader: Reader, name: str | None, line: int) -> s.Statement:
+    """ADD FILEGROUP g, ADD FILE (…) [TO FILEGROUP g], MODIFY FILEGROUP g READ_ONLY | READ_WRITE."""
+    if reader.accept_words("ADD", "FILEGROUP"):
+        return s.AlterDatabaseFilegroup(name, "add", reader.identifier(), line)
+    if reader.accept_words("ADD", "FILE"):
+        _skip_file(reader)
+        group = reader.identifier() if reader.accept_words("TO", "FILEGROUP") else "PRIMARY"
+        return s.AlterDatabaseFilegroup(name, "file", group, line)
+    if reader.accept_words("MODIFY", "FILEGROUP"):
+        group = reader.identifier()
+        action = reader.expect_word("READ_ONLY", "READONLY", "READ_WRITE", "READWRITE")
+        return s.AlterDatabaseFilegroup(name, "read_only" if "ONLY" in action else "read_write", group, line)
+    raise refused(f"ALTER DATABASE … {reader.token.text.upper()} {reader.peek().text.upper()}", line=line)
+
+
+def _skip_file(reader: Reader) -> None:
+    """(NAME = …, FILENAME = …): the sandbox has one file per database, whatever the filegroups."""
+    reader.expect_op("(")
+    while True:
+        reader.expect_word("NAME", "FILENAME")
+        reader.expect_op("=")
+        if reader.token.kind in ("string", "nstring"):
+            reader.next()
+        else:
+            reader.identifier()
+        if not reader.accept_op(","):
+            break
+    reader.expect_op(")")
 
 
 def parse_drop_database(reader: Reader, line: int) -> s.Statement:

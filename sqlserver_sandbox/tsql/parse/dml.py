@@ -28,7 +28,7 @@ def parse_insert(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
         raise refused("table variables", line=line)
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     columns: tuple[str, ...] = ()
     if reader.at_op("(") and not reader.peek().is_word("SELECT"):
         columns = sources.parse_column_names(reader)
@@ -77,11 +77,9 @@ def parse_update(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
     reader.expect_word("UPDATE")
     if reader.at_word("TOP"):
         raise refused("UPDATE TOP", line=line)
-    if reader.at_word("STATISTICS"):
-        raise refused("UPDATE STATISTICS", line=line)
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     reader.expect_word("SET")
     assignments = [_assignment(reader)]
     while reader.accept_op(","):
@@ -113,7 +111,7 @@ def parse_delete(reader: Reader, ctes: tuple[s.CommonTable, ...] = ()) -> s.Stat
     reader.accept_word("FROM")
     target = reader.object_name()
     if reader.at_word("WITH") and reader.peek().is_op("("):
-        sources.parse_hints(reader)
+        sources.parse_hints(reader, is_target=True)
     _refuse_output(reader)
     source = sources.parse_sources(reader) if reader.accept_word("FROM") else None
     where = _where(reader)
@@ -143,7 +141,7 @@ _BULK_OPTIONS = (
     "KEEPIDENTITY",
     "KEEPNULLS",
 )
-"""All are honoured: there are no CHECK constraints or triggers, and writers lock whole tables."""
+"""All are honoured: there are no triggers, and writers lock whole tables."""
 _BULK_NUMBERS = ("ROWS_PER_BATCH", "KILOBYTES_PER_BATCH")
 """Estimates for the server's planner; they have no effect on the rows."""
 

@@ -11,8 +11,10 @@ from sqlserver_sandbox.tsql.refusal import refused
 if TYPE_CHECKING:
     from sqlserver_sandbox.tsql.parse.reader import Reader
 
-_HARMLESS_HINTS = ("TABLOCK",)
-"""TABLOCK asks for a coarser lock; the sandbox's writers lock whole tables anyway. Every other hint is refused."""
+LOCKING_HINTS = frozenset({"TABLOCKX", "XLOCK", "UPDLOCK"})
+"""The table is locked as a writer locks it, to the end of the transaction: locks of rows are locks of tables here."""
+_WITH_LOCKS = frozenset({"HOLDLOCK", "SERIALIZABLE", "ROWLOCK", "PAGLOCK", "READCOMMITTED"})
+"""Beside one of these, or at the table that a statement changes, they ask for nothing more. Alone they would."""
 
 
 def parse_sources(reader: Reader) -> s.Source:
@@ -105,8 +107,7 @@ def _primary(reader: Reader) -> s.Source:
     if reader.at_word("OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"):
         raise refused(reader.token.text.upper(), line=reader.line)
     name = reader.object_name()
-    if reader.at_op("("):
-        raise refused(f"the table-valued function {name}", line=name.line)
+    arguments = _arguments(reader, name) if reader.at_op("(") else None
     if reader.at_words("FOR", "SYSTEM_TIME"):
         raise refused("FOR SYSTEM_TIME", line=reader.line)
     alias = _alias(reader)
@@ -115,23 +116,38 @@ def _primary(reader: Reader) -> s.Source:
         raise refused("table hints without WITH", line=reader.line)
     if reader.at_word("TABLESAMPLE", "PIVOT", "UNPIVOT"):
         raise refused(reader.token.text.upper(), line=reader.line)
-    return s.TableSource(name, alias, hints)
+    return s.TableSource(name, alias, hints, arguments)
 
 
-def parse_hints(reader: Reader) -> tuple[str, ...]:
-    """WITH (hint, …): only hints that cannot change an answer here."""
+def _arguments(reader: Reader, name: s.ObjectName) -> tuple[s.Expression, ...]:
+    """Of fn_my_permissions, the one table-valued function there is."""
+    if name.name.lower() != "fn_my_permissions" or name.schema.lower() not in ("", "sys"):
+        raise refused(f"the table-valued function {name}", line=name.line)
+    reader.expect_op("(")
+    arguments = [expressions.parse_expression(reader)]
+    while reader.accept_op(","):
+        arguments.append(expressions.parse_expression(reader))
+    reader.expect_op(")")
+    return tuple(arguments)
+
+
+def parse_hints(reader: Reader, *, is_target: bool = False) -> tuple[str, ...]:
+    """WITH (hint, …): hints that lock more, none that reads what is not committed or skips rows. Raises the refusal."""
     reader.expect_word("WITH")
     reader.expect_op("(")
     hints: list[str] = []
     while True:
         line = reader.line
         hint = reader.next().value.upper()
-        if hint not in _HARMLESS_HINTS:
+        if hint != "TABLOCK" and hint not in LOCKING_HINTS | _WITH_LOCKS:
             raise refused(f"the table hint {hint}", line=line)
         hints.append(hint)
         if not reader.accept_op(","):
             break
     reader.expect_op(")")
+    alone = _WITH_LOCKS.intersection(hints) - {"READCOMMITTED"}
+    if alone and not is_target and not LOCKING_HINTS.intersection(hints):
+        raise refused(f"the table hint {min(alone)} without UPDLOCK, XLOCK or TABLOCKX")
     return tuple(hints)
 
 

@@ -1,4 +1,4 @@
-"""CREATE/ALTER/DROP/TRUNCATE TABLE and indexes."""
+"""CREATE TABLE and DROP TABLE: columns, keys, checks and foreign keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
-from sqlserver_sandbox.tsql.parse import expressions
+from sqlserver_sandbox.tsql.parse import conditions, expressions
+from sqlserver_sandbox.tsql.parse.indexes import parse_key, parse_options, parse_space
+from sqlserver_sandbox.tsql.parse.sources import parse_column_names
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:
@@ -20,9 +22,6 @@ _REFUSED_COLUMN_WORDS = (
     "ENCRYPTED",
     "FILESTREAM",
     "HIDDEN",
-    "CHECK",
-    "REFERENCES",
-    "FOREIGN",
     "INDEX",
 )
 
@@ -30,60 +29,70 @@ _REFUSED_COLUMN_WORDS = (
 def parse_create_table(reader: Reader, line: int) -> s.Statement:
     name = reader.object_name()
     reader.expect_op("(")
-    columns, keys = parse_definitions(reader)
+    parts = parse_parts(reader)
     reader.expect_op(")")
     space = parse_space(reader) if reader.accept_word("ON") else None
-    if reader.at_word("TEXTIMAGE_ON", "FILESTREAM_ON"):
-        raise refused(reader.token.text.upper(), line=reader.line)
-    if reader.at_word("WITH"):
-        raise refused("CREATE TABLE … WITH (table options)", line=reader.line)
-    return s.CreateTable(name, columns, keys, space, line)
+    text_space = reader.identifier() if reader.accept_word("TEXTIMAGE_ON") else None
+    if reader.at_word("FILESTREAM_ON"):
+        raise refused("FILESTREAM_ON", line=reader.line)
+    return s.CreateTable(name, parts, space, parse_options(reader), text_space, line)
 
 
-def parse_definitions(reader: Reader) -> tuple[tuple[s.ColumnSpec, ...], tuple[s.KeySpec, ...]]:
+def parse_parts(reader: Reader) -> s.TableParts:
     """Columns and table constraints, separated by commas."""
-    columns: list[s.ColumnSpec] = []
-    keys: list[s.KeySpec] = []
+    parts = s.TableParts()
     while True:
-        if reader.at_word("CONSTRAINT", "PRIMARY", "UNIQUE"):
-            keys.append(_table_constraint(reader))
-        elif reader.at_word("CHECK", "FOREIGN"):
-            raise refused(f"{reader.token.text.upper()} constraints", line=reader.line)
+        if reader.at_word("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
+            parts = _table_constraint(reader, parts)
         elif reader.at_word("INDEX", "PERIOD") and not reader.peek().is_op(","):
             raise refused(f"{reader.token.text.upper()} inside CREATE TABLE", line=reader.line)
         else:
-            column, key = _column(reader)
-            columns.append(column)
-            keys.extend(key)
+            parts = _column(reader, parts)
         if not reader.accept_op(",") or reader.at_op(")"):
-            return tuple(columns), tuple(keys)
+            return parts
 
 
-def _column(reader: Reader) -> tuple[s.ColumnSpec, list[s.KeySpec]]:
+def _column(reader: Reader, parts: s.TableParts) -> s.TableParts:
+    """`parts` with one more column, and the constraints written at it."""
     name = reader.identifier()
-    if reader.at_word("AS"):
-        raise refused("computed columns", line=reader.line)
+    if reader.accept_word("AS"):
+        return replace(parts, columns=(*parts.columns, _computed(reader, name)))
     if name.lower() == "timestamp" and (reader.at_op(",", ")") or reader.at_word("NOT", "NULL")):
         column = s.ColumnSpec(name, s.TypeSpec("rowversion"))
     else:
         column = s.ColumnSpec(name, reader.type_spec())
-    keys: list[s.KeySpec] = []
     constraint: str | None = None
     while True:
         if reader.at_word(*_REFUSED_COLUMN_WORDS):
             raise refused(f"{reader.token.text.upper()} in a column definition", line=reader.line)
         if reader.accept_word("CONSTRAINT"):
             constraint = reader.identifier()
-            if not reader.at_word("DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "NOT", "NULL"):
+            if not reader.at_word("DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN", "NOT", "NULL"):
                 reader.fail()
             continue
         if reader.at_word("PRIMARY", "UNIQUE"):
-            keys.append(_key(reader, constraint, column=name))
+            parts = replace(parts, keys=(*parts.keys, parse_key(reader, constraint, column=name)))
+        elif reader.at_word("CHECK"):
+            parts = replace(parts, checks=(*parts.checks, _check(reader, constraint, name)))
+        elif reader.at_word("REFERENCES", "FOREIGN"):
+            if reader.accept_word("FOREIGN"):
+                reader.expect_word("KEY")
+            parts = replace(parts, foreign_keys=(*parts.foreign_keys, _references(reader, constraint, (name,))))
         elif (changed := _column_property(reader, column, constraint)) is not None:
             column = changed
         else:
-            return column, keys
+            return replace(parts, columns=(*parts.columns, column))
         constraint = None
+
+
+def _computed(reader: Reader, name: str) -> s.ColumnSpec:
+    """After AS: the expression, [PERSISTED [NOT NULL]]."""
+    computed = expressions.parse_expression(reader)
+    persisted = reader.accept_word("PERSISTED") is not None
+    nullable = False if persisted and reader.accept_words("NOT", "NULL") else None
+    if reader.at_word("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"):
+        raise refused("constraints at a computed column; write them for the table", line=reader.line)
+    return s.ColumnSpec(name, s.TypeSpec(""), nullable, computed=computed, persisted=persisted)
 
 
 def _column_property(reader: Reader, column: s.ColumnSpec, constraint: str | None) -> s.ColumnSpec | None:
@@ -112,96 +121,47 @@ def _identity(reader: Reader) -> tuple[int, int]:
         reader.expect_op(",")
         increment = reader.integer()
         reader.expect_op(")")
-    if reader.at_words("NOT", "FOR", "REPLICATION"):
-        raise refused("NOT FOR REPLICATION", line=reader.line)
+    _refuse_replication(reader)
     return seed, increment
 
 
-def _table_constraint(reader: Reader) -> s.KeySpec:
+def _table_constraint(reader: Reader, parts: s.TableParts) -> s.TableParts:
     name = reader.identifier() if reader.accept_word("CONSTRAINT") else None
-    if reader.at_word("CHECK", "FOREIGN", "DEFAULT"):
-        raise refused(f"{reader.token.text.upper()} as a table constraint", line=reader.line)
-    return _key(reader, name, column=None)
-
-
-def _key(reader: Reader, name: str | None, column: str | None) -> s.KeySpec:
-    kind = "unique"
-    if reader.expect_word("PRIMARY", "UNIQUE") == "PRIMARY":
+    if reader.at_word("DEFAULT"):
+        raise refused("DEFAULT as a table constraint; write it at its column", line=reader.line)
+    if reader.at_word("CHECK"):
+        return replace(parts, checks=(*parts.checks, _check(reader, name, "")))
+    if reader.accept_word("FOREIGN"):
         reader.expect_word("KEY")
-        kind = "primary key"
-    clustered = _clustered(reader)
-    columns: tuple[tuple[str, bool], ...]
-    columns = parse_key_columns(reader) if column is None or reader.at_op("(") else ((column, False),)
-    _refuse_with(reader)
-    space = parse_space(reader) if reader.accept_word("ON") else None
-    return s.KeySpec(kind, name, columns, clustered, space=space)
+        columns = parse_column_names(reader)
+        return replace(parts, foreign_keys=(*parts.foreign_keys, _references(reader, name, columns)))
+    return replace(parts, keys=(*parts.keys, parse_key(reader, name, column=None)))
 
 
-def _clustered(reader: Reader) -> bool | None:
-    if reader.at_word("HASH", "COLUMNSTORE"):
-        raise refused(f"{reader.token.text.upper()} indexes", line=reader.line)
-    word = reader.accept_word("CLUSTERED", "NONCLUSTERED")
-    return None if word is None else word == "CLUSTERED"
-
-
-def parse_key_columns(reader: Reader) -> tuple[tuple[str, bool], ...]:
-    """(a, b DESC): names and whether descending."""
+def _check(reader: Reader, name: str | None, column: str) -> s.CheckSpec:
+    reader.expect_word("CHECK")
+    _refuse_replication(reader)
     reader.expect_op("(")
-    columns: list[tuple[str, bool]] = []
-    while True:
-        name = reader.identifier()
-        columns.append((name, reader.accept_word("ASC", "DESC") == "DESC"))
-        if not reader.accept_op(","):
-            break
+    condition = conditions.parse_condition(reader)
     reader.expect_op(")")
-    return tuple(columns)
+    return s.CheckSpec(name, condition, column)
 
 
-def parse_space(reader: Reader) -> s.Space:
-    """What follows ON: a filegroup or scheme(column)."""
-    if reader.token.kind == "string":
-        raise refused("ON 'filegroup' in quotes; write ON [filegroup]", line=reader.line)
-    name = reader.identifier()
-    column = None
-    if reader.accept_op("("):
-        column = reader.identifier()
-        reader.expect_op(")")
-    return s.Space(name, column)
+def _references(reader: Reader, name: str | None, columns: tuple[str, ...]) -> s.ForeignKeySpec:
+    reader.expect_word("REFERENCES")
+    referenced = reader.object_name()
+    theirs = parse_column_names(reader) if reader.at_op("(") else ()
+    while reader.accept_word("ON"):
+        event = reader.expect_word("DELETE", "UPDATE")
+        if not reader.accept_words("NO", "ACTION"):
+            raise refused(f"ON {event} {reader.token.text.upper()}; only NO ACTION", line=reader.line)
+    _refuse_replication(reader)
+    return s.ForeignKeySpec(name, columns, referenced, theirs)
 
 
-def _refuse_with(reader: Reader) -> None:
-    if reader.at_word("WITH"):
-        raise refused("index options (WITH …)", line=reader.line)
-
-
-def parse_create_index(reader: Reader, line: int) -> s.Statement:
-    """After CREATE: [UNIQUE] [CLUSTERED|NONCLUSTERED] INDEX name ON table (…) [INCLUDE (…)] [ON space]."""
-    unique = reader.accept_word("UNIQUE") is not None
-    clustered = _clustered(reader)
-    if reader.at_word("COLUMNSTORE", "XML", "SPATIAL", "PRIMARY"):
-        raise refused(f"{reader.token.text.upper()} indexes", line=reader.line)
-    reader.expect_word("INDEX")
-    name = reader.identifier()
-    reader.expect_word("ON")
-    table = reader.object_name()
-    columns = parse_key_columns(reader)
-    included = tuple(c for c, _ in parse_key_columns(reader)) if reader.accept_word("INCLUDE") else ()
-    if reader.at_word("WHERE"):
-        raise refused("filtered indexes", line=reader.line)
-    _refuse_with(reader)
-    space = parse_space(reader) if reader.accept_word("ON") else None
-    return s.CreateIndex(table, s.KeySpec("index", name, columns, bool(clustered), unique, included, space), line)
-
-
-def parse_drop_index(reader: Reader, line: int) -> s.Statement:
-    if_exists = reader.accept_words("IF", "EXISTS")
-    name = reader.identifier()
-    if reader.at_op("."):
-        raise refused("DROP INDEX table.index; write DROP INDEX name ON table", line=line)
-    reader.expect_word("ON")
-    table = reader.object_name()
-    _refuse_with(reader)
-    return s.DropIndex(table, name, if_exists, line)
+def _refuse_replication(reader: Reader) -> None:
+    if reader.at_words("NOT", "FOR", "REPLICATION"):
+        raise refused("NOT FOR REPLICATION", line=reader.line)
 
 
 def parse_drop_table(reader: Reader, line: int) -> s.Statement:
@@ -210,34 +170,3 @@ def parse_drop_table(reader: Reader, line: int) -> s.Statement:
     while reader.accept_op(","):
         names.append(reader.object_name())
     return s.DropTable(tuple(names), if_exists, line)
-
-
-def parse_truncate(reader: Reader, line: int) -> s.Statement:
-    reader.expect_word("TABLE")
-    name = reader.object_name()
-    if reader.at_word("WITH") and reader.peek().is_op("("):
-        raise refused("TRUNCATE TABLE … WITH (PARTITIONS …)", line=reader.line)
-    return s.TruncateTable(name, line)
-
-
-def parse_alter_table(reader: Reader, line: int) -> s.Statement:
-    name = reader.object_name()
-    if reader.at_word("WITH"):
-        raise refused("ALTER TABLE … WITH [NO]CHECK", line=line)
-    if reader.accept_word("ADD"):
-        columns, keys = parse_definitions(reader)
-        return s.AlterTableAdd(name, columns, keys, line)
-    if reader.accept_word("DROP"):
-        constraint = reader.accept_word("CONSTRAINT") is not None
-        if not constraint:
-            reader.expect_word("COLUMN")
-        if_exists = reader.accept_words("IF", "EXISTS")
-        names = [reader.identifier()]
-        while reader.accept_op(","):
-            names.append(reader.identifier())
-        if constraint:
-            return s.AlterTableDrop(name, (), tuple(names), if_exists, line)
-        return s.AlterTableDrop(name, tuple(names), (), if_exists, line)
-    if reader.at_word("ALTER", "SWITCH", "SET", "REBUILD", "CHECK", "NOCHECK", "ENABLE", "DISABLE"):
-        raise refused(f"ALTER TABLE … {reader.token.text.upper()}", line=line)
-    raise reader.unexpected()

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sqlserver_sandbox.tsql.syntax.alterations import (
+    AlterIndex,
+    AlterTableCheck,
+    AlterTableRebuild,
+    AlterTableSwitch,
+    CheckIdentity,
+    SetIdentityInsert,
+    UpdateStatistics,
+)
 from sqlserver_sandbox.tsql.syntax.changes import Delete, Insert, InsertBulk, SelectStatement, TruncateTable, Update
 from sqlserver_sandbox.tsql.syntax.definitions import (
+    AlterDatabaseFilegroup,
     AlterDatabaseSet,
     AlterPartitionFunction,
     AlterPartitionScheme,
@@ -49,6 +59,14 @@ class Transaction:
 
     action: str
     name: str | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class SaveTransaction:
+    """SAVE TRANSACTION name."""
+
+    name: str
     line: int = 1
 
 
@@ -99,6 +117,13 @@ class If:
 
 
 @dataclass(frozen=True)
+class TryCatch:
+    body: tuple[Statement, ...]
+    handler: tuple[Statement, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
 class Argument:
     """An argument of EXEC: value, name without @ ('' when positional), OUTPUT or not."""
 
@@ -128,5 +153,6 @@ Statement: TypeAlias = (
     " | CreateIndex | DropIndex | CreateSchema | DropSchema | CreateDatabase | DropDatabase | AlterDatabaseSet | Use"
     " | CreatePartitionFunction | CreatePartitionScheme | AlterPartitionFunction | AlterPartitionScheme | DropPartition"
     " | SetOption | SetIsolation | Transaction | Declare | SetVariable | Print | Throw | Raiserror | If | Execute"
-    " | ExecuteText | InsertBulk"
+    " | ExecuteText | InsertBulk | AlterTableSwitch | AlterTableCheck | AlterTableRebuild | AlterIndex | UpdateStatistics"
+    " | SetIdentityInsert | CheckIdentity | AlterDatabaseFilegroup | SaveTransaction | TryCatch"
 )

@@ -63,7 +63,10 @@ class Delete:
 
 @dataclass(frozen=True)
 class TruncateTable:
+    """`partitions` are the ranges of WITH (PARTITIONS (n, a TO b)), empty for the whole table."""
+
     name: ObjectName
+    partitions: tuple[tuple[Expression, Expression], ...] = ()
     line: int = 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlserver_sandbox.tsql.syntax.queries import Expression, ObjectName, TypeSpec
+from sqlserver_sandbox.tsql.syntax.queries import Condition, Expression, ObjectName, TypeSpec
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class ColumnSpec:
     default: Expression | None = None
     default_name: str | None = None
     rowguidcol: bool = False
+    computed: Expression | None = None
+    """Of a computed column, which has no type of its own."""
+    persisted: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class KeySpec:
     unique: bool = True
     included: tuple[str, ...] = ()
     space: Space | None = None
+    columnstore: bool = False
+    filter: Condition | None = None
+    compression: tuple[Compression, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,49 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Compression:
+    """DATA_COMPRESSION = kind, of all partitions or of the ranges of partitions named."""
+
+    kind: str  # "NONE" | "ROW" | "PAGE" | "COLUMNSTORE" | "COLUMNSTORE_ARCHIVE"
+    partitions: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A CHECK constraint. `column` is the column it was written at, '' for one of the table."""
+
+    name: str | None
+    condition: Condition
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class ForeignKeySpec:
+    """A FOREIGN KEY constraint. Without `referenced_columns` it references the primary key."""
+
+    name: str | None
+    columns: tuple[str, ...]
+    referenced: ObjectName
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """What stands between the parentheses of CREATE TABLE, or after ALTER TABLE ADD."""
+
+    columns: tuple[ColumnSpec, ...] = ()
+    keys: tuple[KeySpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    foreign_keys: tuple[ForeignKeySpec, ...] = ()
+
+
+@dataclass(frozen=True)
 class CreateTable:
     name: ObjectName
-    columns: tuple[ColumnSpec, ...]
-    keys: tuple[KeySpec, ...]
+    parts: TableParts
     space: Space | None = None
+    compression: tuple[Compression, ...] = ()
+    text_space: str | None = None
     line: int = 1
 
 
@@ -60,9 +104,11 @@ class DropTable:
 
 @dataclass(frozen=True)
 class AlterTableAdd:
+    """`check_rows` is False for WITH NOCHECK: rows that are there already are not looked at, and the constraint is untrusted."""
+
     name: ObjectName
-    columns: tuple[ColumnSpec, ...]
-    keys: tuple[KeySpec, ...]
+    parts: TableParts
+    check_rows: bool = True
     line: int = 1
 
 
@@ -126,6 +172,19 @@ class AlterDatabaseSet:
     name: str | None
     option: str
     on: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class AlterDatabaseFilegroup:
+    """ADD FILEGROUP, ADD FILE … TO FILEGROUP, MODIFY FILEGROUP … READ_ONLY | READ_WRITE.
+
+    `action` is add, file, read_only or read_write; a file without a filegroup goes to PRIMARY.
+    """
+
+    name: str | None
+    action: str
+    filegroup: str
     line: int = 1
 
 

@@ -219,6 +219,8 @@ class TableSource:
     name: ObjectName
     alias: str | None
     hints: tuple[str, ...] = ()
+    arguments: tuple[Expression, ...] | None = None
+    """Of a table-valued function."""
 
 
 @dataclass(frozen=True)

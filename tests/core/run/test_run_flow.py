@@ -269,7 +269,7 @@ def test_a_unit_opens_the_warehouse_once(place: MemoryShop) -> None:
     share one opening, so here they come one after the other."""
     place.run(parallel_execution=False)
     assert place.warehouse.openings == len(EVERYTHING)
-    assert not {"count", "stats", "rows"} & set(place.warehouse.asked)
+    assert not {"count", "column_stats", "rows"} & set(place.warehouse.asked)
 
 
 def test_a_plan_opens_the_warehouse_once_for_all_tables(synced: MemoryShop, tmp_path: Path) -> None:

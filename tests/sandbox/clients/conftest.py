@@ -10,6 +10,7 @@ from contextlib import closing
 import pyodbc
 import pytest
 
+from tests.sandbox.clients.warehouse import Warehouse
 from tests.support.sandbox_server import SandboxServer
 
 _numbers = itertools.count(1)
@@ -28,3 +29,12 @@ def schema(connection: pyodbc.Connection) -> str:
     name = f"s{os.getpid()}_{next(_numbers)}"
     connection.execute(f"CREATE SCHEMA {name}")
     return name
+
+
+@pytest.fixture
+def warehouse(sandbox: SandboxServer, connection: pyodbc.Connection) -> Iterator[Warehouse]:
+    """A database that no other test uses: partition functions and schemes belong to the whole database."""
+    name = f"w{os.getpid()}_{next(_numbers)}"
+    connection.execute(f"CREATE DATABASE {name}")
+    with closing(pyodbc.connect(sandbox.odbc(database=name), autocommit=True, timeout=10)) as opened:
+        yield Warehouse(sandbox, name, opened)

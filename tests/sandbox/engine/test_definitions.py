@@ -190,3 +190,28 @@ def test_a_definition_can_be_rolled_back(client: Client) -> None:
     assert client.number("SELECT * FROM x") == 208
     assert client.rows("SELECT * FROM t") == []
     assert client.number("SELECT b FROM t") == 207
+
+
+def test_a_computed_column_follows_the_columns_it_mentions(client: Client) -> None:
+    client.do(
+        "CREATE TABLE c (twice AS (a * 2), a int NOT NULL, b varchar(5) NULL, joined AS CONCAT(a, '-', b) PERSISTED NOT NULL)",
+        "INSERT c VALUES (1, 'x'), (2, NULL)",
+        "INSERT c (a) VALUES (3)",
+        "UPDATE c SET a = 10 WHERE a = 1",
+        "UPDATE c SET b = 'z' WHERE a = 3",
+    )
+    assert client.rows("SELECT twice, a, b, joined FROM c ORDER BY a") == [
+        (4, 2, None, "2-"),
+        (6, 3, "z", "3-z"),
+        (20, 10, "x", "10-x"),
+    ]
+    assert client.number("INSERT c (twice) VALUES (1)") == 271
+    assert client.number("UPDATE c SET joined = 'a'") == 271
+    assert client.number("ALTER TABLE c DROP COLUMN b") == 5074
+    assert client.number("CREATE TABLE d (a int, b AS missing + 1)") == 207
+    assert client.rows(
+        "SELECT name, definition, is_persisted, is_nullable FROM sys.computed_columns ORDER BY name"
+    ) == [
+        ("joined", "(concat([a],'-',[b]))", True, False),
+        ("twice", "([a]*(2))", False, False),
+    ]

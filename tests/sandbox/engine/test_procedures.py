@@ -134,7 +134,7 @@ def test_unknown_procedures_and_arguments_are_errors(client: Client) -> None:
     with fails(2812):
         call(client, "sp_nothing")
     with fails(40517):
-        call(client, "sp_getapplock", Resource="x")
+        call(client, "sp_rename", objname="x")
     with fails(8145):
         call(client, "sp_tables", nope="x")
     with fails(15250):

@@ -191,3 +191,43 @@ def test_insert_default_values(client: Client) -> None:
 
 def test_nocount_leaves_the_counts_out(table: Client) -> None:
     assert table.run("SET NOCOUNT ON; DELETE t WHERE name = N'a'; SELECT @@ROWCOUNT").counts == [None, None]
+
+
+def test_a_filtered_unique_index_counts_only_the_rows_it_holds(client: Client) -> None:
+    client.do(
+        "CREATE TABLE h (bk int NOT NULL, n int NOT NULL, latest bit NOT NULL)",
+        "INSERT h VALUES (1, 1, 0), (1, 2, 1)",
+        "CREATE UNIQUE INDEX ux ON h (bk) WHERE latest = 1",
+        "INSERT h VALUES (1, 3, 0), (2, 1, 1)",
+    )
+    assert client.number("INSERT h VALUES (1, 4, 1)") == 2601
+    assert client.number("UPDATE h SET latest = 1 WHERE n = 3") == 2601
+    client.do("UPDATE h SET latest = 0 WHERE n = 2", "UPDATE h SET latest = 1 WHERE n = 3")
+    assert client.rows("SELECT n FROM h WHERE latest = 1 ORDER BY bk") == [(3,), (1,)]
+    client.do("UPDATE h SET latest = 1 - latest WHERE bk = 2", "DROP INDEX ux ON h", "UPDATE h SET latest = 1")
+    assert client.number("CREATE UNIQUE INDEX ux ON h (bk) WHERE latest = 1") == 1505
+
+
+def test_checks_and_foreign_keys_hold_for_insert_update_and_delete(client: Client) -> None:
+    client.do(
+        "CREATE TABLE parent (k int NOT NULL PRIMARY KEY)",
+        "CREATE TABLE child (n int NOT NULL, k int NULL CONSTRAINT fk REFERENCES parent, CONSTRAINT ck CHECK (n > 0 AND n < 10))",
+        "INSERT parent VALUES (1), (2)",
+        "INSERT child VALUES (1, 1), (2, NULL)",
+    )
+    for statement in (
+        "INSERT child VALUES (3, 1), (10, 1)",
+        "UPDATE child SET n = n - 1",
+        "INSERT child VALUES (3, 5)",
+        "UPDATE child SET k = 5 WHERE n = 2",
+        "DELETE parent WHERE k = 1",
+        "UPDATE parent SET k = 7 WHERE k = 1",
+        "ALTER TABLE child ADD CONSTRAINT more CHECK (k IS NOT NULL)",
+    ):
+        assert client.number(statement) == 547, statement
+    client.do("UPDATE child SET k = 2", "DELETE parent WHERE k = 1", "UPDATE parent SET k = 2 WHERE k = 2")
+    assert client.rows("SELECT n, k FROM child ORDER BY n") == [(1, 2), (2, 2)]
+    client.do("ALTER TABLE child NOCHECK CONSTRAINT ALL", "INSERT child VALUES (99, 99)")
+    assert client.number("ALTER TABLE child WITH CHECK CHECK CONSTRAINT ck") == 547
+    client.do("ALTER TABLE child DROP CONSTRAINT ck")
+    assert client.rows("SELECT name, is_disabled, is_not_trusted FROM sys.foreign_keys") == [("fk", True, True)]

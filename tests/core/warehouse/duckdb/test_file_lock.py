@@ -7,11 +7,14 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from dltsync_core.errors import NotWritable, WarehouseError
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
 from tests.support.local_warehouse import TARGET, LocalWarehouse, open_once, orders
+
+NOWHERE = pa.schema([pa.field("nowhere", pa.int32())])
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:
@@ -64,7 +67,7 @@ def test_a_load_and_its_looks_share_one_opening(house: LocalWarehouse, monkeypat
     with house.warehouse.opened():
         house.load(TARGET, orders({1: "a", 2: "b"}))
         assert house.warehouse.count(TARGET) == 2
-        with pytest.raises(WarehouseError, match="refused"), house.warehouse.rows(TARGET, None, ["nowhere"]) as found:
+        with pytest.raises(WarehouseError, match="refused"), house.warehouse.rows(TARGET, None, NOWHERE) as found:
             list(found)
         other = threading.Thread(target=house.warehouse.count, args=[TARGET])
         other.start()

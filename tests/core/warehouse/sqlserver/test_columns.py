@@ -8,7 +8,7 @@ import pytest
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.typemap import map_columns
-from dltsync_core.warehouse.sqlserver_columns import sqlserver_type
+from dltsync_core.warehouse.sqlserver.columns import sqlserver_type
 from tests.support.table_facts import column, table
 
 

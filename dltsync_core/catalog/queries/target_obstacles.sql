@@ -1,0 +1,41 @@
+-- What can stand against SWITCH or TRUNCATE of the given tables, beside their own properties and indexes: one row per obstacle, with
+-- the rule it comes under (warehouse/sqlserver/preflight.py) and the name of what causes it.
+SELECT x.object_id, x.rule_name, x.object_name
+FROM (
+  SELECT fk.referenced_object_id AS object_id, N'referenced' AS rule_name, fk.name AS object_name
+  FROM sys.foreign_keys AS fk
+  UNION ALL
+  SELECT fk.parent_object_id, N'foreign_key', fk.name
+  FROM sys.foreign_keys AS fk
+  UNION ALL
+  SELECT ck.parent_object_id, N'check', ck.name
+  FROM sys.check_constraints AS ck
+  WHERE ck.is_disabled = 0
+  UNION ALL
+  SELECT ct.object_id, N'change_tracking', N'CHANGE_TRACKING'
+  FROM sys.change_tracking_tables AS ct
+  UNION ALL
+  SELECT sp.target_object_id, N'row_filter', N'SECURITY POLICY'
+  FROM sys.security_predicates AS sp
+  UNION ALL
+  SELECT ft.object_id, N'full_text', N'FULLTEXT INDEX'
+  FROM sys.fulltext_indexes AS ft
+  UNION ALL
+  SELECT c.object_id, N'rowguidcol', c.name
+  FROM sys.columns AS c
+  WHERE c.is_rowguidcol = 1
+  UNION ALL
+  SELECT c.object_id, N'ansi_padding', c.name
+  FROM sys.columns AS c
+  WHERE c.is_ansi_padded = 0 AND c.system_type_id IN (165, 167, 173, 175)
+  UNION ALL
+  SELECT c.object_id, N'rule', c.name
+  FROM sys.columns AS c
+  WHERE c.rule_object_id <> 0
+  UNION ALL
+  SELECT c.object_id, N'xml_collection', c.name
+  FROM sys.columns AS c
+  WHERE c.xml_collection_id <> 0
+) AS x
+WHERE x.object_id IN (?)
+ORDER BY x.object_id, x.rule_name, x.object_name;

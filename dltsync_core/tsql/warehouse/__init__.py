@@ -1,0 +1,1 @@
+"""Statements that change a SQL Server warehouse: tables, staging, publishing, markers, locks."""

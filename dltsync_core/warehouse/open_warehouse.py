@@ -1,0 +1,49 @@
+"""The warehouse that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dltsync_core.config import PipelineConfig
+from dltsync_core.errors import ConfigError
+from dltsync_core.identity import Target, parsed_name
+from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
+from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
+from dltsync_core.warehouse.sqlserver.staging import folded
+from dltsync_core.warehouse.sqlserver.store import StoreSettings
+from dltsync_core.warehouse.sqlserver.warehouse import SqlServerWarehouse
+
+
+def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) -> DuckDbWarehouse | SqlServerWarehouse:
+    """Opens and creates nothing. Raises ConfigError."""
+    destination, work = config.destination, config.state.state_directory / "work"
+    if destination.connection is None:
+        return DuckDbWarehouse(
+            destination.path,
+            work_directory=work,
+            lock_timeout_seconds=destination.lock_timeout_seconds,
+            on_wait=on_wait,
+        )
+    return SqlServerWarehouse(destination.connection, work_directory=work, settings=_settings(config), on_wait=on_wait)
+
+
+def _settings(config: PipelineConfig) -> StoreSettings:
+    destination = config.destination
+    switching = config.processing.enable_sql_server_partition_switching
+    return StoreSettings(
+        staging_schema=destination.staging_schema,
+        lock_seconds=destination.lock_timeout_seconds,
+        switch_lock_timeout_ms=destination.switch_lock_timeout_ms,
+        ladder=LadderSettings(switching=switching, referenced_targets=destination.allow_referenced_targets),
+        placements={folded(_target(name)): placement for name, placement in destination.partitions.items()},
+        columnstore=destination.table_storage == "columnstore",
+    )
+
+
+def _target(name: str) -> Target:
+    found = parsed_name(name)
+    if found is None or found[0] is None:
+        raise ConfigError(
+            f"destination.partitions: {name!r} does not name a table of the warehouse", remedy="write schema.table"
+        )
+    return found[0], found[1]

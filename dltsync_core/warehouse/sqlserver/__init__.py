@@ -1,0 +1,1 @@
+"""A SQL Server database as the warehouse: bulk copy into staging, then one transaction that switches the rows in."""

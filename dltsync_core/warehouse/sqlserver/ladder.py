@@ -1,0 +1,148 @@
+"""How a load enters its table: by switching where that is possible, else by the next best way. A pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dltsync_core.catalog.facts import PartitioningFacts, Slot
+from dltsync_core.catalog.targets import TargetFacts
+from dltsync_core.errors import WarehouseError
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, UpsertKeys
+from dltsync_core.ranges import PartitionRange
+from dltsync_core.tsql.warehouse.publish import PartitionSpan
+from dltsync_core.warehouse.sqlserver.preflight import Blocker, switch_blockers, truncate_blockers
+
+
+class Rung(str, Enum):
+    """A way into the table, best first. The values appear in reports."""
+
+    SWITCH = "switch"
+    """Metadata only: a reader waits for milliseconds."""
+    DELETE_AND_INSERT = "delete and insert"
+    """Rows are deleted and inserted in one transaction. Under row versions no reader waits."""
+    TRUNCATE_AND_INSERT = "truncate and insert"
+    """The partitions are emptied, then filled, in one transaction. Readers wait for the whole copy."""
+    MERGE = "update and insert"
+    """By key: for loads that replace some rows of a table."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the database allows. `row_versions`: READ_COMMITTED_SNAPSHOT is on, so that readers do not wait for writers."""
+
+    edition: int
+    row_versions: bool
+
+
+@dataclass(frozen=True)
+class LadderSettings:
+    """What the config allows."""
+
+    switching: bool = True
+    referenced_targets: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The decision. `span` are the partitions that are replaced, None for a whole table or a merge. `exclusive`: the table
+    must be locked first, because readers have no row versions. `reasons` say why a better rung was not taken."""
+
+    rung: Rung
+    span: PartitionSpan | None = None
+    exclusive: bool = False
+    reasons: tuple[Blocker, ...] = ()
+
+
+def choose(target: TargetFacts, disposition: Disposition, engine: Engine, settings: LadderSettings) -> Entry:
+    """How rows of a disposition enter a table that exists. Raises WarehouseError for a table that must not be emptied."""
+    if isinstance(disposition, (MergeKeys, UpsertKeys)):
+        return Entry(Rung.MERGE)
+    refuse_referenced(target, settings)
+    span, reasons = _span(target, disposition)
+    if not settings.switching:
+        reasons = (*reasons, _SWITCHED_OFF)
+    reasons = (*reasons, *switch_blockers(target, engine.edition))
+    if not reasons:
+        return Entry(Rung.SWITCH, span)
+    return second_rung(target, span, engine, reasons, whole=not isinstance(disposition, ReplaceScope))
+
+
+def second_rung(
+    target: TargetFacts, span: PartitionSpan | None, engine: Engine, reasons: tuple[Blocker, ...], *, whole: bool
+) -> Entry:
+    """Where switching is not possible. TRUNCATE makes readers wait for the whole copy, as DELETE does without row versions; it is
+    taken only there, where it is cheaper."""
+    may_truncate = whole or span is not None
+    if not engine.row_versions and may_truncate and not truncate_blockers(target, engine.edition):
+        return Entry(Rung.TRUNCATE_AND_INSERT, span, reasons=reasons)
+    return Entry(Rung.DELETE_AND_INSERT, span, exclusive=not engine.row_versions, reasons=reasons)
+
+
+def refuse_referenced(target: TargetFacts, settings: LadderSettings) -> None:
+    """Raises WarehouseError for a table that foreign keys reference: deleting its rows may fail, cascade into other tables or
+    fire triggers."""
+    names = [name for rule, name in target.obstacles if rule == "referenced"]
+    if names and not settings.referenced_targets:
+        raise WarehouseError(
+            f"{target.name} is referenced by foreign key {names[0]}{' and others' if names[1:] else ''}: replacing its rows may "
+            "fail (547), or cascade into other tables",
+            remedy="drop the foreign key, name another target_table, or set destination.allow_referenced_targets: true",
+            table=str(target.name),
+        )
+
+
+def partitions_in(partitioning: PartitioningFacts, wanted: PartitionRange) -> tuple[Slot, ...]:
+    """The partitions that together hold exactly the values of a range; empty when none do: a boundary is missing."""
+    if wanted.side != partitioning.side and not (wanted.lower is None and wanted.upper is None):
+        return ()
+    slots = partitioning.slots
+    first = next((n for n, slot in enumerate(slots) if slot.range.lower == wanted.lower), None)
+    last = next((n for n, slot in enumerate(slots) if slot.range.upper == wanted.upper), None)
+    if first is None or last is None or last < first:
+        return ()
+    return slots[first : last + 1]
+
+
+def _span(target: TargetFacts, disposition: Disposition) -> tuple[PartitionSpan | None, tuple[Blocker, ...]]:
+    partitioning = target.table.partitioning
+    if not isinstance(disposition, ReplaceScope):
+        if partitioning is None:
+            return None, ()
+        everything = PartitionRange(None, None, partitioning.side)
+        return PartitionSpan(partitioning.function, partitioning.column, everything, len(partitioning.slots)), ()
+    if partitioning is None:
+        return None, (_NOT_PARTITIONED,)
+    if partitioning.column.name.casefold() != disposition.column.name.casefold():
+        return None, (_other_column(partitioning.column.name),)
+    if len(disposition.ranges) != 1:
+        return None, (_SEVERAL_RANGES,)
+    (wanted,) = disposition.ranges
+    slots = partitions_in(partitioning, wanted)
+    if not slots:
+        return None, (_missing_boundary(partitioning.function, wanted),)
+    return PartitionSpan(partitioning.function, partitioning.column, wanted, len(slots)), ()
+
+
+_SWITCHED_OFF = Blocker(
+    "switched_off", None, "processing.enable_sql_server_partition_switching is false", "set it to true"
+)
+_NOT_PARTITIONED = Blocker(
+    "not_partitioned", 4911, "the target is not partitioned", "partition it by the source's column and boundaries"
+)
+_SEVERAL_RANGES = Blocker("ranges", None, "the load covers several ranges", "nothing can be done")
+
+
+def _other_column(column: str) -> Blocker:
+    return Blocker(
+        "partition_column", 4953, f"the target is partitioned by {column}", "partition it by the source's column"
+    )
+
+
+def _missing_boundary(function: str, wanted: PartitionRange) -> Blocker:
+    return Blocker(
+        "boundary",
+        4973,
+        f"partition function {function} has no partitions for exactly {wanted.key}",
+        "split the function at the missing boundary while the partition is empty",
+    )

@@ -1,0 +1,325 @@
+"""A group of loads: their tables made ready, their rows copied into staging, and all of them published in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from dltsync_core import checkpoints
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
+from dltsync_core.committed import Marker
+from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.errors import SyncError, WarehouseError
+from dltsync_core.identity import Target, digest_of, dotted, joined
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope, UpsertKeys
+from dltsync_core.ranges import PartitionRange
+from dltsync_core.tsql.conditions import slot_condition
+from dltsync_core.tsql.fragments import Sql, Statement, join, sql
+from dltsync_core.tsql.select import count_rows
+from dltsync_core.tsql.warehouse import markers as marker_table
+from dltsync_core.tsql.warehouse import publish as sections
+from dltsync_core.tsql.warehouse.locks import take_transaction_lock
+from dltsync_core.tsql.warehouse.publish import RowCopy
+from dltsync_core.tsql.warehouse.tables import compress_row_groups
+from dltsync_core.warehouse.dlt.files import TableFiles, deliver
+from dltsync_core.warehouse.marker_rows import marker_row, refuse_late_writer, voided_by
+from dltsync_core.warehouse.port import LoadRequest
+from dltsync_core.warehouse.sqlserver.bulk_copy import copy_file
+from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
+from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung, choose, second_rung
+from dltsync_core.warehouse.sqlserver.preflight import Blocker
+from dltsync_core.warehouse.sqlserver.publish import Overtaken, Publisher, SwitchRefused
+from dltsync_core.warehouse.sqlserver.staging import (
+    StagingNames,
+    conversions,
+    copies_of,
+    folded,
+    heap_like,
+    lock_resource,
+    target_digest,
+    text_table,
+)
+from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoredMarker
+
+
+@dataclass
+class _Unit:
+    """One load on its way in. `rows` are those of its files; `staged_in` is shared by partitions of one table that are
+    switched."""
+
+    request: LoadRequest
+    target: TargetFacts
+    entry: Entry
+    names: StagingNames
+    rows: int = 0
+
+    @property
+    def scope(self) -> Sql | None:
+        """The condition for the rows that the load replaces; None for the whole table."""
+        how = self.request.disposition
+        return (
+            scope_condition(self.target.table.column(how.column.name), how) if isinstance(how, ReplaceScope) else None
+        )
+
+
+def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -> list[tuple[int, Entry]]:
+    """Bring the files of all loads in, all of them or none: the rows of each, and how it entered. `directory` is an empty
+    working directory for dlt. The caller holds the locks of all targets. Raises what `port.Warehouse.load` raises."""
+    known = {target: store.markers(target) for target in {request.target for request in requests}}
+    _refuse_late_writers(requests, known)
+    with store.staging_of(requests):
+        units = _prepare(store, requests)
+        checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
+        _copy(store, units, directory)
+        _publish(store, units, known)
+        checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
+    return [(unit.rows, unit.entry) for unit in units]
+
+
+def scope_condition(column: ColumnFacts | None, scope: ReplaceScope) -> Sql | None:
+    """The rows of a scope by the target's column; None for every row. Raises WarehouseError when the column is not there."""
+    if column is None:
+        raise WarehouseError(
+            f"the warehouse table has no column {scope.column.name}", remedy="drop the table and load it again"
+        )
+    conditions = [slot_condition(column, range_) for range_ in scope.ranges]
+    present = [condition for condition in conditions if condition is not None]
+    if len(present) < len(conditions):
+        return None
+    return present[0] if len(present) == 1 else _any_of(present)
+
+
+def marker_id(pipeline: str, target: Target, unit: str) -> str:
+    """The key of a unit's marker."""
+    return digest_of(joined(pipeline, *folded(target), unit))
+
+
+def _refuse_late_writers(requests: Sequence[LoadRequest], known: dict[Target, dict[str, StoredMarker]]) -> None:
+    """Before a row is copied. The publishing transaction asks again."""
+    for request in requests:
+        marker = request.marker
+        if marker is None:
+            continue
+        stored = known[request.target].get(marker_id(marker.pipeline, request.target, marker.unit))
+        if stored is not None:
+            refuse_late_writer(stored.marker, marker)
+
+
+def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[_Unit]:
+    facts = store.make_ready(requests)
+    engine, allowed = store.engine(), store.settings.ladder
+    units: list[_Unit] = []
+    shared: dict[tuple[Target, str, int], StagingNames] = {}
+    times: Counter[tuple[Target, tuple[PartitionRange, ...]]] = Counter()
+    for number, request in enumerate(requests, start=1):
+        target = facts[request.target]
+        entry = choose(target, request.disposition, engine, allowed)
+        names = StagingNames(store.settings.staging_schema, request.target, number)
+        if entry.rung is Rung.SWITCH and isinstance(request.disposition, ReplaceScope):
+            # Partitions of one table share their staging tables: each has its own partitions there.
+            turn = times[request.target, request.disposition.ranges]  # the same partition again needs tables of its own
+            times[request.target, request.disposition.ranges] += 1
+            names = shared.setdefault((request.target, str(request.schema), turn), names)
+        units.append(_Unit(request, target, entry, names))
+    return units
+
+
+def _copy(store: Store, units: Sequence[_Unit], directory: Path) -> None:
+    made: dict[StagingNames, list[Statement]] = {}
+    for unit in units:
+        if unit.names in made:
+            continue
+        before, after = (
+            copies_of(unit.target, unit.names)
+            if unit.entry.rung is Rung.SWITCH
+            else ([heap_like(unit.target, unit.names.incoming)], [])
+        )
+        text = text_table(unit.target, unit.names.text, unit.request.schema)
+        for statement in (*before, *([text] if text is not None else ())):
+            store.run(statement, "making a staging table")
+        made[unit.names] = after
+    with _bulk_session(store) as session:
+        _deliver(session, units, directory)
+    for unit in units:
+        if text_table(unit.target, unit.names.text, unit.request.schema) is not None and unit.names in made:
+            columns = conversions(unit.target, unit.request.schema)
+            store.run(sections.copy_rows(unit.names.incoming, columns, unit.names.text), "converting staged rows")
+        for statement in made.pop(unit.names, ()):
+            store.run(statement, "building an index of a staging table")
+        storage = unit.target.storage
+        if unit.entry.rung is Rung.SWITCH and storage is not None and storage.kind == CLUSTERED_COLUMNSTORE:
+            store.run(compress_row_groups(unit.names.incoming), "compressing staged rows")
+    for unit in units:
+        _check_rows(store, unit)
+
+
+def _deliver(session: DataSession, units: Sequence[_Unit], directory: Path) -> None:
+    by_name = {f"load_{number}": unit for number, unit in enumerate(units)}
+
+    def receive(name: str, path: Path) -> None:
+        unit = by_name[name]
+        text = text_table(unit.target, unit.names.text, unit.request.schema) is not None
+        staging = unit.names.text if text else unit.names.incoming
+        unit.rows += copy_file(session, path, unit.target, staging, unit.request.schema)
+        checkpoints.reached(checkpoints.WAREHOUSE_STATEMENT)
+
+    files = {name: TableFiles(unit.request.schema, unit.request.files) for name, unit in by_name.items()}
+    try:
+        deliver(files, receive, directory)
+    except PipelineStepFailed as error:
+        tables = ", ".join(dict.fromkeys(dotted(*unit.request.target) for unit in units))
+        raise WarehouseError(
+            f"loading {tables} into the warehouse failed at dlt's step {error.step!r}: {error}",
+            remedy="the tables are as they were before this load; correct what the message names and run again",
+        ) from error
+
+
+def _check_rows(store: Store, unit: _Unit) -> None:
+    """Every row is in staging, and within the range that the load replaces: a row outside of it would be lost, or stay twice."""
+    within = store.count(count_rows(unit.names.incoming, unit.scope))
+    if within != unit.rows:
+        table = dotted(*unit.request.target)
+        raise WarehouseError(
+            f"{table}: {unit.rows:,} rows were copied, and staging has {within:,} within the range of the load",
+            remedy="nothing was published; the next run loads the unit again. When it stays so, compare type and collation of "
+            "the partition column in source and warehouse",
+            table=table,
+        )
+
+
+def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str, StoredMarker]]) -> None:
+    targets = sorted({unit.request.target for unit in units}, key=target_digest)
+    resources = [(lock_resource(target_digest(target)), dotted(*target)) for target in targets]
+    publisher = Publisher(
+        store.sessions,
+        resources,
+        store.settings.lock_seconds,
+        lambda: _is_committed(store, units),
+        pause=store.settings.pause,
+    )
+    locks = join("", [take_transaction_lock(resource, 0) for resource, _ in resources])
+    while True:
+        batch = sections.publish_batch(
+            locks,
+            [_section(unit, known[unit.request.target]) for unit in units],
+            lock_timeout_ms=store.settings.switch_lock_timeout_ms,
+        )
+        try:
+            publisher.publish(batch)
+        except SwitchRefused as refused:
+            if not _step_down(store, units, refused):
+                raise WarehouseError(f"the warehouse: {refused}", number=refused.number) from refused
+        except Overtaken as overtaken:
+            again = {target: store.markers(target) for target in known}
+            _refuse_late_writers([unit.request for unit in units], again)
+            raise WarehouseError("a later load reached the warehouse in between", remedy="run again") from overtaken
+        else:
+            return
+
+
+def _step_down(store: Store, units: Sequence[_Unit], refused: SwitchRefused) -> bool:
+    """Take the next rung for the loads that would be switched or whose table would be emptied; False when there are none. The
+    server does not say which table it was about, so all of them go."""
+    engine, found = store.engine(), False
+    blocker = Blocker("server", refused.number, f"the server refused it: {refused}", "see the message")
+    for unit in units:
+        entry = unit.entry
+        whole = not isinstance(unit.request.disposition, ReplaceScope)
+        if entry.rung is Rung.SWITCH:
+            unit.entry = second_rung(unit.target, entry.span, engine, (*entry.reasons, blocker), whole=whole)
+            found = True
+        elif entry.rung is Rung.TRUNCATE_AND_INSERT:
+            unit.entry = replace(
+                entry, rung=Rung.DELETE_AND_INSERT, exclusive=not engine.row_versions, reasons=(*entry.reasons, blocker)
+            )
+            found = True
+    return found
+
+
+def _is_committed(store: Store, units: Sequence[_Unit]) -> bool | None:
+    asked = [(unit.request.target, unit.request.marker) for unit in units if unit.request.marker is not None]
+    if len(asked) < len(units):
+        return None
+    found = {target: store.markers(target) for target, _ in asked}
+    last = {marker_id(marker.pipeline, target, marker.unit): (target, marker) for target, marker in asked}
+    return all(
+        (stored := found[target].get(key)) is not None and stored.load_id == marker.load_id
+        for key, (target, marker) in last.items()
+    )
+
+
+def _section(unit: _Unit, known: dict[str, StoredMarker]) -> Sql:
+    marker, merged = unit.request.marker, unit.entry.rung is Rung.MERGE
+    body = _body(unit)
+    if marker is None:
+        return body
+    key = marker_id(marker.pipeline, unit.request.target, marker.unit)
+    guard = marker_table.refuse_late_writer(MARKERS, key, marker.fence)
+    write = marker_table.write_marker(
+        MARKERS,
+        key,
+        marker_row(replace(marker, rows=unit.rows), folded(unit.request.target)),
+        gone=[marker_id(marker.pipeline, unit.request.target, gone) for gone in unit.request.retires],
+        void=_void(marker, known),
+        counted=merged,
+    )
+    count = sections.count_into_rows(unit.target.name)
+    return guard + body + count + write if merged else guard + write + body
+
+
+def _void(marker: Marker, known: dict[str, StoredMarker]) -> list[str]:
+    """The ids of the markers of other pipelines that this load makes untrue."""
+    untrue = set(voided_by(marker, [(stored.pipeline, stored.unit) for stored in known.values()]))
+    return [key for key, stored in known.items() if (stored.pipeline, stored.unit) in untrue]
+
+
+def _body(unit: _Unit) -> Sql:
+    target, names, entry = unit.target.name, unit.names, unit.entry
+    if entry.rung is Rung.SWITCH:
+        if entry.span is None:
+            return sections.switch_table(target, names.incoming, names.outgoing)
+        return sections.switch_partitions(target, names.incoming, names.outgoing, entry.span)
+    goes_to = loaded_columns(unit.target.table, unit.request.schema)
+    columns = tuple(column.name for column in goes_to.values())
+    identity = any(column.is_identity for column in goes_to.values())
+    copy = RowCopy(names.incoming, columns, unit.rows, unit.scope, with_identity=identity)
+    how = unit.request.disposition
+    if isinstance(how, (MergeKeys, UpsertKeys)):
+        keys = [goes_to[key] for key in _names_of(goes_to, how.columns)]
+        if identity and not any(key.is_identity for key in keys):
+            raise WarehouseError(
+                f"{target} has an identity column that is no part of the key: its values cannot be updated",
+                remedy="make it an ordinary column, or choose another target_table",
+                table=str(target),
+            )
+        return sections.merge_rows(target, copy, keys)
+    if entry.rung is Rung.TRUNCATE_AND_INSERT:
+        if entry.span is not None and isinstance(how, ReplaceScope):
+            return sections.truncate_partitions(target, entry.span, copy)
+        return sections.truncate_and_insert(target, copy)
+    return sections.replace_range(target, unit.scope, copy, exclusive=entry.exclusive)
+
+
+def _names_of(goes_to: dict[str, ColumnFacts], wanted: Sequence[str]) -> list[str]:
+    by_folded = {name.casefold(): name for name in goes_to}
+    return [by_folded[name.casefold()] for name in wanted]
+
+
+def _any_of(conditions: Sequence[Sql]) -> Sql:
+    return sql("({any})", any=join(" OR ", [sql("({c})", c=condition) for condition in conditions]))
+
+
+@contextmanager
+def _bulk_session(store: Store) -> Iterator[DataSession]:
+    session = open_data_session(store.sessions.database)
+    try:
+        yield session
+    finally:
+        with suppress(SyncError):  # nothing depends on how it ends
+            session.close()

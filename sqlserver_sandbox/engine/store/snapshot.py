@@ -1,0 +1,116 @@
+"""One session's snapshot of the data: DuckDB's transaction, what it has seen, and what it has written.
+
+DuckDB gives a transaction one snapshot. It is open during a statement, and between statements when something was written.
+"""
+
+from __future__ import annotations
+
+from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.store.locks import Key
+from sqlserver_sandbox.engine.store.store import Store, now_text
+from sqlserver_sandbox.tsql.catalogue import Database
+
+
+class Snapshot:
+    """`written` are the tables changed in it, `altered` those of them that DDL, a SWITCH or a TRUNCATE touched."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self._store = store
+        self._connection = connection
+        self._began: dict[int, int] = {}
+        """Database -> the number of commits when the snapshot first looked at it."""
+        self.is_open = False
+        self.written: set[Key] = set()
+        self.altered: set[Key] = set()
+        self.written_since: dict[int, str] = {}
+        self._has_definitions = False
+
+    def touch(self, database_id: int) -> Database:
+        """The database's catalogue in the snapshot, which begins here if it has not."""
+        with self._store.commit_mutex:
+            if not self.is_open:
+                self._connection.run("BEGIN TRANSACTION")
+                self.is_open = True
+            self._began.setdefault(database_id, self._store.sequence)
+            return self._store.read_catalogue(self._connection, database_id)
+
+    def note_written(self, key: Key, *, by_definition: bool) -> None:
+        self.written.add(key)
+        if by_definition:
+            self.altered.add(key)
+        self.written_since.setdefault(key[0], now_text())
+
+    def note_defined(self) -> None:
+        """A changed catalogue was stored."""
+        self._has_definitions = True
+
+    def move_on(self) -> bool:
+        """Take what was written over to a new snapshot, which has what others committed meanwhile; False where that cannot be.
+
+        The tables that were written are locked: nobody else has changed them. They are carried over whole.
+        """
+        if self._has_definitions:
+            return False
+        tables = [f"db{database}.main.t{number}" for database, number in sorted(self.written) if number]
+        carried = {name: self._connection.table(f"SELECT * FROM {name}") for name in tables}
+        databases = [*self._began]
+        counters = [
+            (f"db{d}.main.sandbox_counters", self._connection.fetch(f"SELECT * FROM db{d}.main.sandbox_counters"))
+            for d in databases
+        ]
+        self._connection.run("ROLLBACK")
+        self.is_open = False
+        self._began.clear()
+        for database in databases:
+            self.touch(database)
+        for name, rows in carried.items():
+            self._connection.run(f"DELETE FROM {name}")
+            self._connection.insert(name, rows)
+        for name, values in counters:
+            known = set(self._connection.fetch(f"SELECT * FROM {name}"))
+            for row in values:
+                if row not in known:
+                    self._connection.run(f"INSERT INTO {name} VALUES (?, ?, ?)", row)
+        return True
+
+    # ---- what others did since ------------------------------------------------------------------------------------
+    def stale(self, keys: set[Key]) -> set[Key]:
+        """Those tables that others changed after the snapshot began."""
+        return {k for k in keys - self.written if self._store.changed_since(k, self._since(k))}
+
+    def redefined(self, keys: set[Key]) -> set[Key]:
+        """Those that others touched with DDL, SWITCH or TRUNCATE after the snapshot began."""
+        return {k for k in keys - self.written if self._store.altered_since(k, self._since(k))}
+
+    def _since(self, key: Key) -> int:
+        return self._began.get(key[0], self._store.sequence)
+
+    def is_broken(self) -> bool:
+        """Whether DuckDB has given the open transaction up."""
+        return self.is_open and self._connection.is_broken()
+
+    # ---- ends -----------------------------------------------------------------------------------------------------
+    def commit(self) -> None:
+        """Raises what DuckDB's COMMIT raises; nothing is left of the snapshot either way."""
+        try:
+            if self.is_open:
+                with self._store.commit_mutex:
+                    self._connection.run("COMMIT")
+                    self._store.publish(self.written, frozenset(self.altered))
+        finally:
+            self._clear()
+
+    def rollback(self) -> None:
+        try:
+            if self.is_open:
+                self._connection.run("ROLLBACK")
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        self.is_open = False
+        self._began.clear()
+        self.written.clear()
+        self.altered.clear()
+        self.written_since.clear()
+        self._has_definitions = False

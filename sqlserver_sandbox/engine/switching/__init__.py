@@ -1,0 +1,1 @@
+"""ALTER TABLE … SWITCH: what must hold of the two tables, as functions over the declared catalogue."""

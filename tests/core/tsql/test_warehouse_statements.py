@@ -1,0 +1,207 @@
+"""Every statement that a SQL Server warehouse gets, as a file a person can read: tests/golden/tsql_warehouse/<case>.sql."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.identity import TableName
+from dltsync_core.ranges import Boundary, slots_of
+from dltsync_core.tsql.conditions import slot_condition
+from dltsync_core.tsql.fragments import Sql, Statement, join
+from dltsync_core.tsql.values import as_text
+from dltsync_core.tsql.warehouse import locks, markers, publish, tables
+from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
+from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
+from tests.support.table_facts import column
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql_warehouse"
+
+TARGET = TableName("sales", "odd ]name")
+IN, OUT = TableName("_dltsync_staging", "0123_in"), TableName("_dltsync_staging", "0123_out")
+MARKERS = TableName("_dltsync", "markers")
+DAY = column("day", "date", is_nullable=False)
+NUMBER = column("id", "int", is_nullable=False)
+CODE = column("code's", "nvarchar", is_nullable=False)
+LONG = column("long", "nvarchar", max_length=-1)
+COPY = RowCopy(IN, ("id", "day", "code's"), 1234)
+LOCK = locks.take_transaction_lock("dltsync:ab'c", 0)
+PLACED = PlacedOn("ps]x", "day")
+SPAN_COLUMNS = {
+    "binary": column("b", "binary", is_nullable=False),
+    "guid": column("g", "uniqueidentifier", is_nullable=False),
+    "text": CODE,
+}
+ROW: dict[str, str | int | None] = {
+    **dict.fromkeys(markers.COLUMNS),
+    "pipeline": "nightly",
+    "target_schema": "sales",
+    "target_table": "odd ]name",
+    "unit": "[2024-01-01,2024-02-01)",
+    "load_id": "20240101T000000000000Z-0a1b2c3d",
+    "fence": 7,
+    "rows": 1234,
+    "probe_rows": 1234,
+    "probe_signature": "it's one",
+}
+
+
+def _span(
+    bounds: list[str | None], number: int, *, side: str = "right", by: ColumnFacts = DAY, count: int = 1
+) -> PartitionSpan:
+    ranges = slots_of([Boundary(text) for text in bounds], "right" if side == "right" else "left")
+    return PartitionSpan("pf]x", by, ranges[number], count)
+
+
+def _batch(*sections: Sql) -> Statement:
+    return publish.publish_batch(LOCK, sections, lock_timeout_ms=3000)
+
+
+def _condition(span: PartitionSpan) -> Sql | None:
+    return slot_condition(span.column, span.range)
+
+
+MONTHS: list[str | None] = ["2024-01-01", "2024-02-01"]
+WRITE = markers.write_marker(MARKERS, "a" * 64, ROW, gone=["b" * 64], void=["c" * 64, "d" * 64])
+GUARD = markers.refuse_late_writer(MARKERS, "a" * 64, 7)
+
+CASES: dict[str, Callable[[], Statement]] = {
+    "create_schema": lambda: tables.create_schema("it's ]a"),
+    "create_table": lambda: tables.create_table(
+        TARGET,
+        [TargetColumn("id", "int", False), TargetColumn("name", "nvarchar(50)", True, "Latin1_General_CI_AS")],
+        primary_key=("id",),
+    ),
+    "create_table_on_a_scheme": lambda: tables.create_table(
+        TARGET, [TargetColumn("day", "date", False)], placed=PLACED, primary_key=("day",)
+    ),
+    "create_staging_heap_with_compressed_partitions": lambda: tables.create_table(
+        IN, [TargetColumn("day", "date", False)], placed=PLACED, compression=((1, "PAGE"), (2, "ROW"), (3, "PAGE"))
+    ),
+    "create_index_clustered": lambda: tables.create_index(
+        IN, 1, IndexShape(True, keys=(("day", False), ("id", True)), compression=((2, "PAGE"),)), PLACED
+    ),
+    "create_index_with_included_columns": lambda: tables.create_index(
+        IN, 2, IndexShape(False, is_unique=True, keys=(("id", False),), included=("day", "code's")), PLACED
+    ),
+    "create_index_primary_key": lambda: tables.create_index(
+        IN, 1, IndexShape(True, is_unique=True, is_primary_key=True, keys=(("id", False), ("day", False))), PLACED
+    ),
+    "create_index_unique_constraint": lambda: tables.create_index(
+        IN, 3, IndexShape(False, is_unique=True, is_unique_constraint=True, keys=(("id", False),)), None
+    ),
+    "create_index_columnstore": lambda: tables.create_index(
+        IN, 1, IndexShape(True, is_columnstore=True, compression=((1, "COLUMNSTORE_ARCHIVE"),)), PLACED
+    ),
+    "create_table_on_a_filegroup": lambda: tables.create_table(
+        TARGET, [TargetColumn("day", "date", False)], placed=PlacedOn("fast ]1"), compression=((1, "PAGE"),)
+    ),
+    "compress_row_groups": lambda: tables.compress_row_groups(IN),
+    "add_columns": lambda: tables.add_columns(
+        TARGET, [TargetColumn("a", "int", True), TargetColumn("b", "nvarchar(max)", True, "Latin1_General_BIN2")]
+    ),
+    "alter_column": lambda: tables.alter_column(
+        TARGET, TargetColumn("a", "nvarchar(60)", False, "Latin1_General_CI_AS")
+    ),
+    "drop_table": lambda: tables.drop_table(TARGET),
+    "truncate_table": lambda: tables.truncate_table(OUT),
+    "create_partition_function_right": lambda: tables.create_partition_function(
+        "pf]x", DAY, "date", "right", [Boundary(text) for text in MONTHS]
+    ),
+    "create_partition_function_left_null": lambda: tables.create_partition_function(
+        "pf]x", CODE, "nvarchar(50)", "left", [Boundary(None), Boundary("it's")]
+    ),
+    "create_partition_function_binary": lambda: tables.create_partition_function(
+        "pf", SPAN_COLUMNS["binary"], "binary(16)", "right", [Boundary("0x00FF")]
+    ),
+    "create_partition_scheme": lambda: tables.create_partition_scheme("ps]x", "pf]x", "PRIMARY"),
+    "next_used": lambda: tables.set_next_used("ps]x", "PRIMARY"),
+    "partition_number": lambda: tables.partition_number("pf]x", DAY, Boundary("2024-03-01")),
+    "split_range": lambda: tables.split_range("pf]x", DAY, Boundary("2024-03-01")),
+    "copy_rows_with_conversions": lambda: publish.copy_rows(IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT),
+    "lock_session": lambda: locks.take_session_lock("dltsync:ab", 600_000),
+    "lock_release": lambda: locks.release_session_lock("dltsync:ab"),
+    "markers_create": lambda: markers.create_markers(MARKERS),
+    "markers_select": lambda: markers.select_markers(MARKERS, ("sales", "orders")),
+    "markers_delete": lambda: markers.delete_markers(MARKERS, ("sales", "orders")),
+    "publish_switch_middle_right": lambda: _batch(
+        GUARD, WRITE, publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 1))
+    ),
+    "publish_switch_first_left": lambda: _batch(
+        publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 0, side="left"))
+    ),
+    "publish_switch_last_right": lambda: _batch(publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 2))),
+    "publish_switch_over_a_boundary_of_the_target": lambda: _batch(
+        publish.switch_partitions(TARGET, IN, OUT, _span(["2024-01-01", "2024-03-01"], 1, count=2))
+    ),
+    "publish_switch_only_partition": lambda: _batch(publish.switch_partitions(TARGET, IN, OUT, _span([], 0))),
+    "publish_switch_null_boundary": lambda: _batch(
+        publish.switch_partitions(TARGET, IN, OUT, _span([None, "10"], 1, by=column("n", "int")))
+    ),
+    "publish_switch_binary": lambda: _batch(
+        publish.switch_partitions(TARGET, IN, OUT, _span(["0x00", "0xFF"], 1, by=SPAN_COLUMNS["binary"]))
+    ),
+    "publish_switch_text": lambda: _batch(publish.switch_partitions(TARGET, IN, OUT, _span(["a", "b'"], 1, by=CODE))),
+    "publish_switch_guid": lambda: _batch(
+        publish.switch_partitions(
+            TARGET, IN, OUT, _span(["6F9619FF-8B86-D011-B42D-00C04FC964FF"], 1, by=SPAN_COLUMNS["guid"])
+        )
+    ),
+    "publish_switch_table": lambda: _batch(GUARD, WRITE, publish.switch_table(TARGET, IN, OUT)),
+    "publish_replace_range": lambda: _batch(
+        publish.replace_range(TARGET, _condition(_span(MONTHS, 1)), COPY, exclusive=False)
+    ),
+    "publish_replace_range_without_row_versions": lambda: _batch(
+        publish.replace_range(TARGET, _condition(_span(MONTHS, 0)), COPY, exclusive=True)
+    ),
+    "publish_replace_range_from_shared_staging": lambda: _batch(
+        publish.replace_range(
+            TARGET,
+            _condition(_span(MONTHS, 1)),
+            RowCopy(IN, ("id", "day"), 5, condition=_condition(_span(MONTHS, 1))),
+            exclusive=False,
+        )
+    ),
+    "publish_replace_all_with_identity": lambda: _batch(
+        publish.replace_range(TARGET, None, RowCopy(IN, ("id",), 1, with_identity=True), exclusive=False)
+    ),
+    "publish_truncate_partitions": lambda: _batch(publish.truncate_partitions(TARGET, _span(MONTHS, 1), COPY)),
+    "publish_truncate_table": lambda: _batch(publish.truncate_and_insert(TARGET, COPY)),
+    "publish_merge": lambda: _batch(
+        publish.merge_rows(TARGET, COPY, [NUMBER, CODE]),
+        publish.count_into_rows(TARGET),
+        markers.write_marker(MARKERS, "a" * 64, ROW, counted=True),
+    ),
+    "publish_merge_of_keys_alone": lambda: _batch(
+        publish.merge_rows(TARGET, RowCopy(IN, ("id", "long"), 2, with_identity=True), [NUMBER, LONG])
+    ),
+    "publish_two_units": lambda: publish.publish_batch(
+        join("", [LOCK, LOCK]),
+        [
+            publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 1)),
+            publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 2)),
+        ],
+        lock_timeout_ms=5000,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_statement_is_the_golden_one(case: str) -> None:
+    """To accept a change: DLTSYNC_WRITE_GOLDEN=1, then read the difference."""
+    statement = CASES[case]()
+    assert statement.parameters == (), "a batch that holds DDL takes no parameters"
+    shown = f"{statement.text}\n"
+    file = GOLDEN / f"{case}.sql"
+    if os.environ.get("DLTSYNC_WRITE_GOLDEN"):
+        file.write_text(shown, encoding="utf-8")
+        pytest.fail(f"wrote {file.name}; run again without DLTSYNC_WRITE_GOLDEN")
+    assert shown == file.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == set(CASES)

@@ -1,0 +1,1 @@
+CREATE PARTITION FUNCTION [pf]]x] (nvarchar(50) COLLATE Latin1_General_CI_AS) AS RANGE LEFT FOR VALUES (NULL, N'it''s');

@@ -1,0 +1,3 @@
+CREATE TABLE [_dltsync_staging].[0123_in] (
+  [day] date NOT NULL
+) ON [ps]]x]([day]) WITH (DATA_COMPRESSION = PAGE ON PARTITIONS (1, 3), DATA_COMPRESSION = ROW ON PARTITIONS (2));

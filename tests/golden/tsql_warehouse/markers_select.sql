@@ -1,0 +1,1 @@
+SELECT [id], [pipeline], [target_schema], [target_table], [unit], [schema_name], [table_name], [kind], [load_id], [run_id], [probe_method], [probe_signature], [probe_watermark], [watermark], [definition_digest], [source], [lake], [written_at], [fence], [rows], [probe_rows] FROM [_dltsync].[markers] WHERE target_schema = N'sales' AND target_table = N'orders'

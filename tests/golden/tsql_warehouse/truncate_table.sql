@@ -1,0 +1,1 @@
+TRUNCATE TABLE [_dltsync_staging].[0123_out];

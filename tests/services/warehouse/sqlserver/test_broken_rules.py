@@ -1,0 +1,143 @@
+"""Each rule of SWITCH broken on purpose: the plan names it with SQL Server's error, the rows get in by the next way, and
+nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+
+import pyodbc
+import pytest
+
+from dltsync_core.errors import WarehouseError
+from dltsync_core.plan.steps import Disposition, ReplaceTable
+from dltsync_core.warehouse.port import TableInspection
+from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
+from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, orders, part, request, rows
+from tests.support.sqlserver_warehouse import SandboxWarehouse
+
+TABLE = "sales.Orders"
+
+
+def feature(**features: object) -> str:
+    return f"EXEC sandbox_features @table = N'{TABLE}', @features = N'{json.dumps(features)}'"
+
+
+RULES: dict[str, tuple[int | None, str]] = {
+    "an index off the partition scheme": (7733, f"CREATE INDEX ux ON {TABLE} (No) ON [PRIMARY]"),
+    "a filtered index": (4947, f"CREATE INDEX ix ON {TABLE} (No) WHERE No > 3"),
+    "a CHECK constraint": (4970, f"ALTER TABLE {TABLE} ADD CONSTRAINT ck CHECK (No > 0)"),
+    "a foreign key": (4968, f"ALTER TABLE {TABLE} ADD CONSTRAINT fk FOREIGN KEY (No) REFERENCES dbo.Numbers (No)"),
+    "change tracking": (4900, feature(change_tracking=True)),
+    "a full-text index": (4918, feature(full_text=True)),
+    "an indexed view": (11400, feature(indexed_view=True)),
+    "change data capture": (22842, feature(cdc=True, cdc_allows_switch=False)),
+    "merge replication": (4941, feature(merge_published=True)),
+    "a text-in-row limit": (4954, feature(text_in_row_limit=256)),
+    "large values out of row": (4993, feature(large_values_out_of_row=True)),
+    "a sparse column": (11412, feature(columns={"Note": {"sparse": True}})),
+    "a bound rule": (4964, feature(columns={"Note": {"rule_object_id": 7}})),
+    "an XML schema collection": (4987, feature(columns={"Note": {"xml_collection_id": 7}})),
+    "a security policy": (None, feature(security_policy=True)),
+}
+
+
+@pytest.fixture
+def target(house: SandboxWarehouse) -> SandboxWarehouse:
+    """A partitioned target with rows in two partitions, and a table of numbers for foreign keys."""
+    house.query("CREATE TABLE dbo.Numbers (No int NOT NULL PRIMARY KEY)")
+    house.query("INSERT INTO dbo.Numbers (No) VALUES (1), (2), (11)")
+    house.warehouse.load(request(house, orders({1: "old", 11: "stays"}), layout=PARTED))
+    return house
+
+
+def notes(house: SandboxWarehouse) -> tuple[str, ...]:
+    asked = TableInspection("p", {unit: part(unit) for unit in UNITS}, orders({}).schema)
+    return house.warehouse.inspect({TARGET: asked})[TARGET].notes
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_broken_rule_is_named_and_the_rows_get_in(target: SandboxWarehouse, rule: str) -> None:
+    number, statement = RULES[rule]
+    assert notes(target) == ()
+    target.query(statement)
+    (note,) = notes(target)
+    assert "not by switching" in note
+    assert number is None or f"error {number}" in note
+    loaded = target.warehouse.load(
+        request(target, orders({1: "new", 2: "new"}), part(UNITS[0]), layout=PARTED, fence=2)
+    )
+    assert loaded.method == "delete and insert"
+    assert len(loaded.reasons) == 1
+    assert rows(target) == [(1, "new"), (2, "new"), (11, "stays")]
+    assert target.staging() == []
+
+
+@pytest.mark.parametrize("rule", ["a sparse column", "a text-in-row limit"])
+def test_preflight_is_needed_because_the_server_would_refuse(target: SandboxWarehouse, rule: str) -> None:
+    """The number in the plan is the one that the server raises."""
+    number, statement = RULES[rule]
+    target.query("CREATE TABLE dbo.Spare (No int NOT NULL PRIMARY KEY, Note nvarchar(max) NULL)")
+    target.query("CREATE TABLE sales.Plain (No int NOT NULL PRIMARY KEY, Note nvarchar(max) NULL)")
+    target.query(statement.replace(TABLE, "sales.Plain"))
+    with pytest.raises(pyodbc.Error, match=str(number)):
+        target.query("ALTER TABLE sales.Plain SWITCH TO dbo.Spare")
+
+
+def test_a_referenced_table_is_refused_before_rows_are_copied_unless_the_config_allows_it(
+    target: SandboxWarehouse,
+) -> None:
+    target.query(
+        "CREATE TABLE dbo.Lines (No int NOT NULL, CONSTRAINT fk FOREIGN KEY (No) REFERENCES sales.Orders (No))"
+    )
+    (note,) = notes(target)
+    assert "the warehouse would refuse the load" in note
+    load = request(target, orders({1: "new"}), part(UNITS[0]), layout=PARTED, fence=2)
+    with pytest.raises(WarehouseError, match=r"(?s)foreign key fk.*allow_referenced_targets"):
+        target.warehouse.load(load)
+    allowed = target.another(ladder=LadderSettings(referenced_targets=True))
+    assert allowed.warehouse.load(load).method == "delete and insert"
+    target.query("INSERT INTO dbo.Lines (No) VALUES (1)")
+    with pytest.raises(WarehouseError, match="547"):
+        allowed.warehouse.load(request(target, orders({2: "newer"}), part(UNITS[0]), layout=PARTED, fence=3))
+    assert rows(target) == [(1, "new"), (11, "stays")]
+    assert target.staging() == []
+
+
+def test_compression_and_filegroups_are_copied_so_that_they_stand_against_nothing(house: SandboxWarehouse) -> None:
+    house.query("ALTER DATABASE CURRENT ADD FILEGROUP cold")
+    house.query(f"ALTER DATABASE {house.database} ADD FILE (NAME = f1, FILENAME = 'f1.ndf') TO FILEGROUP cold")
+    house.query("CREATE SCHEMA sales")
+    house.query("CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)")
+    house.query("CREATE PARTITION SCHEME ps AS PARTITION pf TO (cold, [PRIMARY], [PRIMARY])")
+    house.query("CREATE TABLE sales.Orders (No int NOT NULL, Note nvarchar(max) NULL) ON ps(No)")
+    house.query(
+        "CREATE CLUSTERED INDEX cx ON sales.Orders (No) WITH (DATA_COMPRESSION = PAGE ON PARTITIONS (1, 3)) ON ps(No)"
+    )
+    house.query("CREATE TABLE sales.Lines (No int NOT NULL, Note nvarchar(max) NULL) ON cold")
+    for fence in (1, 2):
+        loads = [
+            request(house, orders({n: "a"}), part(unit), fence=fence, unit=unit)
+            for n, unit in zip((1, 11, 21), UNITS, strict=True)
+        ]
+        whole = request(house, orders({5: "b"}), ReplaceTable(), target=("sales", "Lines"), fence=fence)
+        assert [one.method for one in house.warehouse.load_group([*loads, whole])] == ["switch"] * 4
+    assert rows(house) == [(1, "a"), (11, "a"), (21, "a")]
+    assert rows(house, ("sales", "Lines")) == [(5, "b")]
+
+
+@pytest.mark.parametrize("how", [part(UNITS[0]), ReplaceTable()], ids=lambda how: type(how).__name__)
+def test_without_row_versions_rows_are_truncated(target: SandboxWarehouse, how: Disposition) -> None:
+    target.query(f"ALTER DATABASE {target.database} SET READ_COMMITTED_SNAPSHOT OFF")
+    house = target.another(ladder=LadderSettings(switching=False))
+    loaded = house.warehouse.load(request(house, orders({2: "new"}), how, layout=PARTED, fence=2))
+    assert loaded.method == "truncate and insert"
+    assert rows(house) == [(2, "new"), *([(11, "stays")] if how == part(UNITS[0]) else [])]
+    assert house.staging() == []
+
+
+def test_without_row_versions_a_table_that_cannot_be_truncated_is_locked(target: SandboxWarehouse) -> None:
+    target.query(f"ALTER DATABASE {target.database} SET READ_COMMITTED_SNAPSHOT OFF")
+    target.query(feature(change_tracking=True))
+    loaded = target.warehouse.load(request(target, orders({2: "new"}), part(UNITS[0]), layout=PARTED, fence=2))
+    assert loaded.method == "delete and insert"
+    assert rows(target) == [(2, "new"), (11, "stays")]

@@ -1,0 +1,110 @@
+"""A load whose process is killed changes nothing or everything, can be repeated, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+
+from dltsync_core import checkpoints
+from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, orders, part, request, rows
+from tests.support.forks import Forks
+from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlserver_warehouse import SandboxWarehouse
+
+pytestmark = pytest.mark.xdist_group("forks")
+"""With the other tests that fork: one process to fork from is enough."""
+
+MOMENTS = (
+    checkpoints.WAREHOUSE_EVOLVED,
+    checkpoints.WAREHOUSE_STATEMENT,
+    checkpoints.WAREHOUSE_WRITTEN,
+    checkpoints.WAREHOUSE_COMMITTED,
+)
+
+
+class Kill(TypedDict):
+    """What a process is to load where, and at which moment it is killed."""
+
+    root: str
+    port: int
+    database: str
+    disposition: int
+    moment: str
+
+
+def load_and_die(kill: Kill) -> None:
+    """The work of a fork."""
+    server = SandboxServer(Path(kill["root"]))
+    server.port = kill["port"]
+    house = SandboxWarehouse(server, Path(kill["root"]), kill["database"])
+
+    def die(moment: str) -> None:
+        if moment == kill["moment"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with checkpoints.watched(die):
+        house.warehouse.load(
+            request(house, orders({1: "b", 2: "b"}), DISPOSITIONS[kill["disposition"]], layout=PARTED, fence=2)
+        )
+
+
+@pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
+def test_a_load_killed_at_any_moment_is_right_when_repeated(house: SandboxWarehouse, forks: Forks, number: int) -> None:
+    how = DISPOSITIONS[number]
+    for moment in MOMENTS:
+        house.warehouse.load(request(house, orders({1: "a", 11: "stays"}), layout=PARTED))
+        ended = forks.run(
+            f"{__name__}:load_and_die",
+            Kill(
+                root=str(house.root),
+                port=house.server.port,
+                database=house.database,
+                disposition=number,
+                moment=moment,
+            ),
+        )
+        assert ended.status == -signal.SIGKILL, ended.stderr
+        stays = [] if how == DISPOSITIONS[0] else [(11, "stays")]
+        new = [(1, "b"), (2, "b"), *stays]
+        assert rows(house) == (new if moment == checkpoints.WAREHOUSE_COMMITTED else [(1, "a"), (11, "stays")]), moment
+        assert bool(house.staging()) == (moment != checkpoints.WAREHOUSE_EVOLVED), "a killed load cannot clean up"
+        house.warehouse.load(request(house, orders({1: "b", 2: "b"}), how, layout=PARTED, fence=3))
+        assert rows(house) == new, moment
+        assert house.staging() == []
+        house.warehouse.drop_table(("sales", "Orders"))
+        house.warehouse.cleanup()
+        assert not list((house.root / "work").glob("*"))
+
+
+def test_what_a_killed_load_left_goes_without_another_load(house: SandboxWarehouse, forks: Forks) -> None:
+    house.warehouse.load(request(house, orders({1: "a"})))
+    given = Kill(
+        root=str(house.root),
+        port=house.server.port,
+        database=house.database,
+        disposition=1,
+        moment=checkpoints.WAREHOUSE_STATEMENT,
+    )
+    assert forks.run(f"{__name__}:load_and_die", given).status == -signal.SIGKILL
+    assert house.staging()
+    house.warehouse.cleanup()
+    assert house.staging() == []
+    assert rows(house) == [(1, "a")]
+
+
+def test_cleanup_leaves_a_load_at_work_alone(house: SandboxWarehouse) -> None:
+    seen: list[list[str]] = []
+
+    def meanwhile(moment: str) -> None:
+        if moment == checkpoints.WAREHOUSE_WRITTEN:
+            house.another().warehouse.cleanup()
+            seen.append(house.staging())
+
+    with checkpoints.watched(meanwhile):
+        house.warehouse.load(request(house, orders({1: "a"}), part("(-inf,10)"), layout=PARTED))
+    assert [len(names) for names in seen] == [2]
+    assert rows(house) == [(1, "a")]

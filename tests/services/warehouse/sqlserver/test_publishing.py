@@ -1,0 +1,181 @@
+"""The moment when rows become visible: what readers see, what a second run does, and what a broken connection leaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pyodbc
+import pytest
+
+from dltsync_core.errors import Fenced, WarehouseBusy
+from dltsync_core.plan.steps import Disposition
+from dltsync_core.tsql.warehouse.locks import take_session_lock
+from dltsync_core.warehouse.sqlserver.staging import lock_resource, target_digest
+from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, Where
+from tests.services.warehouse.sqlserver.loads import (
+    DISPOSITIONS,
+    KEYED,
+    PARTED,
+    TARGET,
+    UNITS,
+    loaded_by,
+    orders,
+    part,
+    request,
+    rows,
+)
+from tests.support.fault_control import FaultControl
+from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+
+RESOURCE = lock_resource(target_digest(TARGET))
+
+
+@pytest.fixture
+def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A warehouse on a server that can be made to misbehave."""
+    with sandbox_warehouse(faults.server, tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
+def test_a_reader_sees_the_old_rows_or_the_new_ones(house: SandboxWarehouse, how: Disposition) -> None:
+    layout = PARTED if how == part(UNITS[0]) else KEYED
+    states = [dict.fromkeys(range(1, 6), f"state {state}") for state in range(4)]
+    house.warehouse.load(request(house, orders(states[0]), how, layout=layout))
+    expected = {tuple(sorted(state.items())) for state in states}
+    seen: list[tuple[tuple[int, str], ...]] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with closing(house.connect()) as connection:
+            while not done.is_set():
+                found = connection.execute(f"SELECT No, Note FROM {TARGET[0]}.{TARGET[1]} ORDER BY No").fetchall()
+                seen.append(tuple((int(no), str(note)) for no, note in found))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for fence, state in enumerate(states[1:], start=2):
+            house.warehouse.load(request(house, orders(state), how, layout=layout, fence=fence))
+    finally:
+        done.set()
+        reader.join()
+    assert len(set(seen)) > 1, "the reader met no change"
+    assert set(seen) <= expected
+
+
+def test_a_second_run_waits_for_the_first_and_says_so(house: SandboxWarehouse) -> None:
+    with closing(house.connect()) as other:
+        assert other.execute(take_session_lock(RESOURCE, 0).text).fetchval() >= 0
+        impatient = house.another(lock_seconds=1.5)
+        with pytest.raises(WarehouseBusy, match=r"(?s)sales\.Orders.*another run is loading it.*lock_timeout_seconds"):
+            impatient.warehouse.load(request(house, orders({1: "a"})))
+        assert impatient.waits
+        assert "sales.Orders" in impatient.waits[0]
+        patient = threading.Thread(target=lambda: house.warehouse.load(request(house, orders({1: "a"}))))
+        patient.start()
+        while not house.waits:
+            time.sleep(0.01)
+    patient.join()
+    assert rows(house) == [(1, "a")]
+
+
+def test_two_tables_are_loaded_at_the_same_time(house: SandboxWarehouse) -> None:
+    """A lock on one target is none on another: the load of the second ends while the first is held."""
+    with closing(house.connect()) as other:
+        other.execute(take_session_lock(RESOURCE, 0).text).fetchval()
+        house.another(lock_seconds=0.5).warehouse.load(request(house, orders({1: "a"}), target=("sales", "Lines")))
+    assert rows(house, ("sales", "Lines")) == [(1, "a")]
+
+
+@pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
+def test_a_writer_that_was_overtaken_changes_nothing(house: SandboxWarehouse, how: Disposition) -> None:
+    house.warehouse.load(request(house, orders({1: "new"}), how, fence=5))
+    with pytest.raises(Fenced):
+        house.warehouse.load(request(house, orders({1: "old", 2: "old"}), how, fence=4))
+    assert rows(house) == [(1, "new")]
+    assert house.staging() == []
+
+
+@pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
+def test_a_connection_that_breaks_after_the_commit_is_no_failure(
+    faulty: SandboxWarehouse, faults: FaultControl, how: Disposition
+) -> None:
+    """The answer to COMMIT is lost: the marker says that the load is there, and it is not brought in again."""
+    faulty.warehouse.load(request(faulty, orders({1: "old", 2: "old"}), how, layout=PARTED))
+    faults.plan(Fault(Drop(when="after"), Where(kind="commit", database=faulty.database)))
+    loaded = request(faulty, orders({1: "new", 3: "new"}), how, layout=PARTED, fence=2)
+    assert faulty.warehouse.load(loaded).rows == 2
+    assert faults.clear() == ["drop"]
+    assert loaded_by(faulty) == {"all": loaded.load_id}
+    assert (1, "new") in rows(faulty)
+    assert faulty.staging() == []
+
+
+@pytest.mark.parametrize("how", DISPOSITIONS[1:3], ids=lambda how: type(how).__name__)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Drop(when="before"), Where(kind="commit")),
+        Fault(Fail(1222), Where(kind="commit")),
+        Fault(Fail(1205), Where(kind="commit", times=2)),
+    ],
+    ids=["connection broke before the commit", "lock time-out", "deadlock twice"],
+)
+def test_a_publication_that_did_not_commit_is_sent_again(
+    faulty: SandboxWarehouse, faults: FaultControl, how: Disposition, fault: Fault
+) -> None:
+    faulty.warehouse.load(request(faulty, orders({1: "old", 2: "old"}), how, layout=PARTED))
+    faults.plan(fault)
+    loaded = request(faulty, orders({1: "new", 2: "new"}), how, layout=PARTED, fence=2)
+    faulty.warehouse.load(loaded)
+    assert faults.clear()
+    assert rows(faulty) == [(1, "new"), (2, "new")]
+    assert loaded_by(faulty) == {"all": loaded.load_id}
+    assert faulty.staging() == []
+
+
+def test_a_reader_that_blocks_the_switch_for_long_makes_the_load_give_up_and_change_nothing(
+    house: SandboxWarehouse,
+) -> None:
+    house.warehouse.load(request(house, orders({1: "old"})))
+    hurried = house.another(lock_seconds=1.0, switch_lock_timeout_ms=200)
+    with closing(pyodbc.connect(house.server.odbc(database=house.database), autocommit=False)) as reader:
+        reader.execute("UPDATE sales.Orders SET Note = N'mine'")
+        with pytest.raises(WarehouseBusy, match=r"(?s)could not be published within.*sys\.dm_tran_locks"):
+            hurried.warehouse.load(request(house, orders({1: "new"}), fence=2))
+        reader.rollback()
+    assert rows(house) == [(1, "old")]
+    assert house.staging() == []
+
+
+def test_a_switch_that_the_server_refuses_is_followed_by_the_next_way(
+    faulty: SandboxWarehouse, faults: FaultControl
+) -> None:
+    """A rule that preflight does not know: the rows get in, and the report says why not by switching."""
+    faulty.warehouse.load(request(faulty, orders({1: "old", 11: "stays"}), layout=PARTED))
+    faults.plan(Fault(Fail(4947, message="no identical index"), Where(pattern="SWITCH", kind="definition")))
+    loaded = faulty.warehouse.load(request(faulty, orders({1: "new"}), part(UNITS[0]), layout=PARTED, fence=2))
+    assert faults.clear() == ["fail"]
+    assert loaded.method == "delete and insert"
+    assert "4947" in loaded.reasons[0]
+    assert rows(faulty) == [(1, "new"), (11, "stays")]
+    assert faulty.staging() == []
+
+
+def test_staging_tables_of_a_run_that_died_are_removed_unless_it_lives(house: SandboxWarehouse) -> None:
+    house.warehouse.load(request(house, orders({1: "a"})))
+    left = f"{target_digest(TARGET)}_in1_Orders"
+    other = f"{target_digest(('sales', 'Lines'))}_out7_Lines"
+    for name in (left, other, "not_ours"):
+        house.query(f"CREATE TABLE _dltsync_staging.[{name}] (No int)")
+    with closing(house.connect()) as alive:
+        alive.execute(take_session_lock(lock_resource(target_digest(("sales", "Lines"))), 0).text).fetchval()
+        house.warehouse.cleanup()
+        assert sorted(house.staging()) == sorted([other, "not_ours"])
+    house.warehouse.load(request(house, orders({1: "a"}), target=("sales", "Lines")))
+    assert house.staging() == ["not_ours"]
