@@ -4,10 +4,11 @@ columns."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from dltsync_core.config.dlt_destination import TESTED, UNTESTED, Credentials, known_destination
 from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
 from dltsync_core.config.model import Spec
 
@@ -49,8 +50,8 @@ class ProcessingConfig(Spec):
     compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
     """Parquet compression."""
     enable_sql_server_partition_switching: bool = True
-    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. It has no effect on a DuckDB warehouse, the only
-    destination so far."""
+    """Use ALTER TABLE … SWITCH PARTITION in a SQL Server warehouse. It has no effect on any
+    other destination."""
     validate_precision_end_to_end: bool = True
     """Compare the exact sums of decimal and money columns: lake and warehouse after each load, source, lake and warehouse in
     `dltsync validate`. False leaves the sums out; types stay exact either way."""
@@ -110,24 +111,48 @@ class StateConfig(Spec):
 
 
 class DestinationConfig(Spec):
-    """The warehouse: the DuckDB file that the rows are loaded into."""
+    """The warehouse that the rows are loaded into: a DuckDB file, or a database that dlt loads (docs/destinations.md)."""
 
-    type: Literal["duckdb"] = "duckdb"
-    """Kind of warehouse. DuckDB is the only one so far."""
+    type: Literal["duckdb", "dlt"] = "duckdb"
+    """`duckdb`: the file `path`. `dlt`: dlt's `destination`, for instance a PostgreSQL database."""
     path: Path = Path(".dltsync/dltsync.duckdb")
     """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
     name, queries must name its tables in full (`sales.sales.orders`)."""
+    destination: Annotated[str, AfterValidator(known_destination)] | None = None
+    """With `type: dlt`: dlt's name of the destination. `postgres` is tested (extra `postgres`); motherduck, redshift, snowflake
+    and sqlalchemy are not."""
+    credentials: Credentials | None = None
+    """With `type: dlt`: a URL (`postgresql://user:password@host:5432/database`) or a mapping with dlt's field names. All of it is
+    secret. Left out: dlt takes them from its own configuration, the environment (`DESTINATION__POSTGRES__CREDENTIALS`) or
+    `.dlt/secrets.toml` in the working directory."""
     dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)
-    """Seconds to wait while another process has the DuckDB file open."""
+    """Seconds to wait while another process has the DuckDB file open; with `type: dlt`, while another one has a lock on the
+    table."""
 
     @field_validator("type", mode="before")
     @classmethod
     def _known_type(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() in {"mssql", "sqlserver", "sql_server"}:
             raise ValueError("a SQL Server warehouse is not supported yet; use duckdb")
+        if isinstance(value, str) and value.lower() in (*TESTED, *UNTESTED):
+            raise ValueError(f"write `type: dlt` and `destination: {value.lower()}`")
         return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fields_of_its_type(self) -> Self:
+        given = [name for name in ("destination", "credentials") if getattr(self, name) is not None]
+        if self.type == "duckdb" and given:
+            raise ValueError(f"{' and '.join(given)}: for `type: dlt`; a DuckDB file has its `path`")
+        if self.type == "dlt" and self.destination is None:
+            raise ValueError(f"`type: dlt` needs `destination`, one of {', '.join((*TESTED, *UNTESTED))}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The warehouse as messages and Dagster name it: the file, or the destination."""
+        return str(self.path) if self.destination is None else self.destination
 
 
 class RepresentationConfig(Spec):

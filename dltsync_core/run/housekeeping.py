@@ -22,7 +22,7 @@ from dltsync_core.state.store import BACKUPS
 def check_names(config: PipelineConfig) -> None:
     """Pure. Raises ConfigError for a warehouse path that DuckDB cannot open. `config` has its paths made absolute."""
     path = config.destination.path
-    if "?" in str(path):
+    if config.destination.type == "duckdb" and "?" in str(path):
         raise ConfigError(
             f"destination.path: {path} holds a `?`, which DuckDB takes for the beginning of options: what it writes beside the "
             "file goes astray",
@@ -36,6 +36,8 @@ def check_places(config: PipelineConfig, *, writing: bool) -> None:
     _check_directory(config.state.state_directory, "state.state_directory", writing=writing)
     if isinstance(config.state.parquet_directory, Path):
         _check_directory(config.state.parquet_directory, "state.parquet_directory", writing=writing)
+    if config.destination.type != "duckdb":
+        return
     warehouse = config.destination.path
     if warehouse.is_dir():
         raise NotWritable(

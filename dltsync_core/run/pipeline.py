@@ -47,7 +47,7 @@ from dltsync_core.state.ledger_retry import LOOKING_SECONDS, Patience
 from dltsync_core.state.store import Store
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
-from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
+from dltsync_core.warehouse.open_warehouse import open_warehouse
 
 
 class IncrementalSQLServerParquetPipeline:
@@ -80,11 +80,8 @@ class IncrementalSQLServerParquetPipeline:
         )
         self._lake = open_lake(state, self.config.pipeline_name)
         self._reporter = RunReporter(self.config)
-        self._warehouse: VersionedWarehouse = warehouse or DuckDbWarehouse(
-            destination.path,
-            work_directory=state.state_directory / "work",
-            lock_timeout_seconds=destination.lock_timeout_seconds,
-            on_wait=lambda message: self._reporter.waiting(message),
+        self._warehouse: VersionedWarehouse = warehouse or open_warehouse(
+            destination, state.state_directory / "work", on_wait=lambda message: self._reporter.waiting(message)
         )
 
     # -- running ----------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: 
         "lake_bytes": lake.size_bytes(),
         "lake": lake.address,
         "ledger": ledger.described,
-        "warehouse": str(config.destination.path),
+        "warehouse": config.destination.name,
     }
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from dltsync_core.identity import Target
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.testing.source import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
 
 
 class FakeWarehouse:
@@ -188,6 +189,16 @@ class FakeWarehouse:
 
     def check_names(self, target: Target, schema: pa.Schema) -> None:
         """A dictionary takes any name."""
+
+    def declared(self, schema: pa.Schema) -> dict[str, str]:
+        """Nothing: rows of Python take any value."""
+        return {}
+
+    def first_misfit(
+        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+    ) -> Misfit | None:
+        """None: every value fits."""
+        return None
 
     def drop_table(self, target: Target) -> None:
         """With what was written of its units."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,8 @@ from dltsync_core.warehouse.duckdb.keys import MergeKey
 
 @dataclass(frozen=True)
 class ResolvedTable:
-    """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by."""
+    """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by;
+    `in_warehouse` says what the warehouse refuses of a column's values, by column."""
 
     config: TableConfig
     facts: TableFacts
@@ -45,6 +46,7 @@ class ResolvedTable:
     keys: tuple[str, ...]
     rules: tuple[QualityRule, ...]
     definition: TableDefinition
+    in_warehouse: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> TableName:
@@ -53,7 +55,8 @@ class ResolvedTable:
     @cached_property
     def contracts(self) -> Mapping[str, Mapping[str, Any]]:
         """The fidelity contract of each column: one for all units, of which there may be thousands."""
-        return self.mapping.contracts()
+        contracts = self.mapping.contracts()
+        return contracts | {name: {**contracts[name], "warehouse": said} for name, said in self.in_warehouse.items()}
 
     @property
     def merge_key(self) -> MergeKey | None:

@@ -74,6 +74,7 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition)
     context.lake.check_names(resolved.name, mapping.schema.names)
     context.warehouse.check_names(target, mapping.schema)
+    resolved = replace(resolved, in_warehouse=context.warehouse.declared(mapping.schema))
     for key in keys:
         resolved.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:

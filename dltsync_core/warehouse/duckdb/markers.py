@@ -5,43 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from duckdb import DuckDBPyConnection
 
-from dltsync_core.clock import iso, parse_iso
-from dltsync_core.committed import Marker, load_identity_from, probe_from
+from dltsync_core.committed import Marker
 from dltsync_core.duckdb import sql as q
-from dltsync_core.errors import Fenced
 from dltsync_core.identity import Target
+from dltsync_core.warehouse import marker_rows
 from dltsync_core.warehouse.duckdb.catalog import find_table
-
-MARKER_SCHEMA = "_dltsync"
-_TABLE: Target = (MARKER_SCHEMA, "markers")
-_COLUMNS = {
-    "pipeline": "VARCHAR",
-    "target_schema": "VARCHAR",
-    "target_table": "VARCHAR",
-    "unit": "VARCHAR",
-    "schema_name": "VARCHAR",
-    "table_name": "VARCHAR",
-    "kind": "VARCHAR",
-    "load_id": "VARCHAR",
-    "run_id": "VARCHAR",
-    "fence": "BIGINT",
-    "rows": "BIGINT",
-    "probe_method": "VARCHAR",
-    "probe_rows": "BIGINT",
-    "probe_signature": "VARCHAR",
-    "probe_watermark": "VARCHAR",
-    "watermark": "VARCHAR",
-    "definition_digest": "VARCHAR",
-    "source": "VARCHAR",
-    "lake": "VARCHAR",
-    "written_at": "VARCHAR",
-}
-_OF_TARGET = ("target_schema", "target_table")
-_OF_UNIT = ("pipeline", *_OF_TARGET, "unit")
+from dltsync_core.warehouse.marker_rows import (
+    MARKER_COLUMNS,
+    MARKER_SCHEMA,
+    OF_TARGET,
+    OF_UNIT,
+    VOIDED,
+    marker_from,
+    marker_row,
+    voided_by,
+)
+from dltsync_core.warehouse.marker_rows import MARKER_TABLE as _TABLE
 
 
 def read_markers(
@@ -51,81 +32,44 @@ def read_markers(
     count."""
     if find_table(connection, catalog, _TABLE) is None:
         return {}
-    of = ("pipeline", *_OF_TARGET) if unit is None else _OF_UNIT
+    of = ("pipeline", *OF_TARGET) if unit is None else OF_UNIT
     values = [pipeline, *_folded(target), *(() if unit is None else (unit,))]
-    rows = connection.execute(q.select_rows(catalog, _TABLE, list(_COLUMNS), of), values).fetchall()
-    markers = (_marker(dict(zip(_COLUMNS, row, strict=True))) for row in rows)
+    rows = connection.execute(q.select_rows(catalog, _TABLE, list(MARKER_COLUMNS), of), values).fetchall()
+    markers = (marker_from(dict(zip(MARKER_COLUMNS, row, strict=True))) for row in rows)
     return {marker.unit: marker for marker in markers}
 
 
 def refuse_late_writer(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
     """Raises Fenced when a writer with a higher fence has been at the unit: the load that wants in is an older one."""
-    stored = read_markers(connection, catalog, target, marker.pipeline, unit=marker.unit).get(marker.unit)
-    if stored is not None and stored.fence > marker.fence:
-        raise Fenced(
-            f"{marker.table} {marker.unit}: load {stored.load_id} of another run reached the warehouse in between",
-            remedy="nothing of this load was written; run again, it will see what the other run did",
-            table=str(marker.table),
-            unit=marker.unit,
-        )
+    stored = read_markers(connection, catalog, target, marker.pipeline, unit=marker.unit)
+    marker_rows.refuse_late_writer(stored.get(marker.unit), marker)
 
 
 def write_marker(
     connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker, retires: tuple[str, ...]
 ) -> None:
     """Put the unit's marker in the place of its last one, and take away those of `retires`. What other pipelines' markers say of
-    the same rows is true no more: theirs then name this load, and no load of their lake, so that they fill the unit again."""
+    the same rows is true no more (`marker_rows.voided_by`)."""
     connection.execute(q.create_schema(catalog, MARKER_SCHEMA))
-    connection.execute(q.create_table(catalog, _TABLE, _COLUMNS))
+    connection.execute(q.create_table(catalog, _TABLE, MARKER_COLUMNS))
     for unit in (marker.unit, *retires):
-        connection.execute(q.delete_rows(catalog, _TABLE, _OF_UNIT), [marker.pipeline, *_folded(target), unit])
-    row = _row(marker, target)
+        connection.execute(q.delete_rows(catalog, _TABLE, OF_UNIT), [marker.pipeline, *_folded(target), unit])
+    schema, table = _folded(target)
+    row = marker_row(marker, (schema, table))
     connection.execute(q.insert_row(catalog, _TABLE, list(row)), list(row.values()))
-    _void_other_pipelines(connection, catalog, target, marker)
-
-
-def _void_other_pipelines(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
-    """Units are told apart within one pipeline only: of another one's, those that are units of ours as well are left alone."""
     known = connection.execute(
-        q.select_rows(catalog, _TABLE, ("pipeline", "unit"), _OF_TARGET), _folded(target)
+        q.select_rows(catalog, _TABLE, ("pipeline", "unit"), OF_TARGET), [schema, table]
     ).fetchall()
-    beside = {unit for pipeline, unit in known if pipeline == marker.pipeline and unit != marker.unit}
-    void = q.update_rows(catalog, _TABLE, ("load_id", "lake", "watermark"), _OF_UNIT)
-    for pipeline, unit in known:
-        if pipeline != marker.pipeline and unit not in beside:
-            connection.execute(void, [marker.load_id, "", None, pipeline, *_folded(target), unit])
+    void = q.update_rows(catalog, _TABLE, VOIDED, OF_UNIT)
+    for pipeline, unit in voided_by(marker, [(str(pipeline), str(unit)) for pipeline, unit in known]):
+        connection.execute(void, [marker.load_id, "", None, pipeline, schema, table, unit])
 
 
 def drop_markers(connection: DuckDBPyConnection, catalog: str, target: Target) -> None:
     """A table that is gone has no units."""
     if find_table(connection, catalog, _TABLE) is not None:
-        connection.execute(q.delete_rows(catalog, _TABLE, _OF_TARGET), _folded(target))
+        connection.execute(q.delete_rows(catalog, _TABLE, OF_TARGET), _folded(target))
 
 
 def _folded(target: Target) -> list[str]:
     return [part.casefold() for part in target]
-
-
-def _row(marker: Marker, target: Target) -> dict[str, Any]:
-    return {
-        **marker.identity.to_columns(),
-        **dict(zip(_OF_TARGET, _folded(target), strict=True)),
-        "fence": marker.fence,
-        "rows": marker.rows,
-        **marker.probe.to_columns(),
-        "watermark": marker.watermark,
-        "lake": marker.lake,
-        "written_at": iso(marker.written_at),
-    }
-
-
-def _marker(row: dict[str, Any]) -> Marker:
-    return Marker(
-        identity=load_identity_from(row),
-        fence=row["fence"],
-        rows=row["rows"],
-        probe=probe_from(row),
-        watermark=row["watermark"],
-        lake=row["lake"],
-        written_at=parse_iso(row["written_at"]),
-    )
