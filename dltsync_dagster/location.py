@@ -34,7 +34,7 @@ class Location:
     @property
     def warehouse_pool(self) -> str:
         """The pool of ops that only open the warehouse."""
-        return f"warehouse:{_without_spaces(self.config.destination.path.stem)}"
+        return f"warehouse:{_without_spaces(self.config.destination.database)}"
 
     @property
     def scope(self) -> str:

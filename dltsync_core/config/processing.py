@@ -151,8 +151,18 @@ class DestinationConfig(Spec):
 
     @property
     def name(self) -> str:
-        """The warehouse as messages and Dagster name it: the file, or the destination."""
+        """The warehouse as messages name it: the file, or the destination."""
         return str(self.path) if self.destination is None else self.destination
+
+    @property
+    def database(self) -> str:
+        """The warehouse in a name of three parts and in Dagster's pools: the file's name, or the destination."""
+        return self.path.stem if self.destination is None else self.destination
+
+    @property
+    def system(self) -> str:
+        """The database system: duckdb, or the destination."""
+        return self.destination or self.type
 
 
 class RepresentationConfig(Spec):

@@ -57,7 +57,16 @@ def landed(
         _run(database, files, schema, directory / "dlt")
         yield [(schema, f"load_{number}") if paths else None for number, paths in enumerate(tables)]
     finally:
-        with suppress(SyncError), database.apart() as other:  # ours may be the connection that broke
+        _drop(database, session, schema)
+
+
+def _drop(database: DestinationDatabase, session: Session, schema: str) -> None:
+    """Without it the next load does it. Our connection may be the one that broke."""
+    try:
+        with database.explained("dropping a landing schema"):
+            session.drop_schema(schema)
+    except SyncError:
+        with suppress(SyncError), database.apart() as other:
             other.drop_schema(schema)
 
 
