@@ -34,7 +34,11 @@ def assert_valid(shops: PostgresShops) -> None:
 
 
 def test_three_kinds_of_tables_reach_postgresql_and_follow_the_source(shops: PostgresShops) -> None:
-    assert ended(shops.run()) == {("Orders", "committed"): 6, ("Customers", "committed"): 2, ("Countries", "committed"): 2}
+    assert ended(shops.run()) == {
+        ("Orders", "committed"): 6,
+        ("Customers", "committed"): 2,
+        ("Countries", "committed"): 2,
+    }
     shops.assert_same()
     again = shops.run()
     assert ended(again) == {("Orders", "skipped"): 6, ("Customers", "skipped"): 2, ("Countries", "skipped"): 2}

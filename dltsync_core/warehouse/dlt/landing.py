@@ -3,7 +3,7 @@ from there.
 
 dlt's own merge and replace commit by themselves, over connections of dlt's: neither a marker nor the check of a fence could
 stand in their transaction. A schema of the attempt's own is not shared with other loads, so that none of them can mix its rows
-with ours. """
+with ours."""
 
 from __future__ import annotations
 

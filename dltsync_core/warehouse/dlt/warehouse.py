@@ -62,7 +62,7 @@ class DltWarehouse:
         self._database = DestinationDatabase(
             destination, credentials, lock_timeout_seconds=lock_timeout_seconds, dataset=dataset_name
         )
-        self._work = WorkDirectories(work_directory, Path(destination) / dataset_name)
+        self._work = WorkDirectories(work_directory, Path("/", destination, dataset_name))
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -83,6 +83,7 @@ class DltWarehouse:
         self._check_driver()
         started = time.perf_counter()
         with self._database.opened() as session, self._work.of_attempt(requests[0].load_id) as directory:
+            self._remove_left_behind()
             sweep(session)
             with landed(self._database, session, requests, directory) as tables:
                 bring_in(session, requests, tables)
@@ -101,12 +102,16 @@ class DltWarehouse:
 
     def cleanup(self) -> None:
         """See `port.Warehouse.cleanup`: working directories of killed loads, and what they left in the database."""
-        left_behind = self._work.left_behind()
-        for directory in left_behind:
-            remove_tree(directory)
-        if left_behind:
+        if self._remove_left_behind():
             with self._database.opened() as session:
                 sweep(session)
+
+    def _remove_left_behind(self) -> bool:
+        """Working directories of killed loads; others may be loading at this moment and have theirs. Whether there were any."""
+        found = self._work.left_behind()
+        for directory in found:
+            remove_tree(directory)
+        return bool(found)
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
         """Rows of a table or of some partitions of it; 0 when the table does not exist."""

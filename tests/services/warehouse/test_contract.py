@@ -149,9 +149,7 @@ def test_markers_are_counted_replaced_retired_and_voided(anywhere: AnyWarehouse)
         house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker(unit)))
     house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker("theirs", pipeline="q")))
     merged = marker("[1,3)", fence=8, load_id="load-2")
-    house.load(
-        anywhere.request(TARGET, orders({1: "b", 2: "b", 3: "b"}), marker=merged, retires=("[1,2)", "[2,3)"))
-    )
+    house.load(anywhere.request(TARGET, orders({1: "b", 2: "b", 3: "b"}), marker=merged, retires=("[1,2)", "[2,3)")))
     assert house.markers(TARGET, "p") == {"[1,3)": replace(merged, rows=3)}
     (void,) = house.markers(TARGET, "q").values()
     assert (void.load_id, void.lake, void.watermark) == ("load-2", "", None)
@@ -195,7 +193,18 @@ def test_a_type_that_nothing_can_be_widened_to_is_refused_and_nothing_changes(an
     assert anywhere.leftovers() == []
 
 
-AWKWARD = ("select", 'a "quoted" name', "per%cent %s", "dot.ted; --", "ümläut", "_dlt_id", "Ends_", "trailing ", "{b}[c]", "q?:x")
+AWKWARD = (
+    "select",
+    'a "quoted" name',
+    "per%cent %s",
+    "dot.ted; --",
+    "ümläut",
+    "_dlt_id",
+    "Ends_",
+    "trailing ",
+    "{b}[c]",
+    "q?:x",
+)
 
 
 def test_names_stay_what_they_are(anywhere: AnyWarehouse) -> None:

@@ -1,4 +1,5 @@
-"""A load that is killed changes nothing or everything, can be repeated, and leaves nothing lying about, in every kind of warehouse."""
+"""A load that is killed changes nothing or everything, can be repeated, and leaves nothing lying about, in every kind of
+warehouse."""
 
 from __future__ import annotations
 

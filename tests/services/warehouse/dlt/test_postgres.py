@@ -1,4 +1,5 @@
-"""What is PostgreSQL's own: names, values it cannot hold, locks, rights, and what dlt and its driver say when something is wrong."""
+"""What is PostgreSQL's own: names, values it cannot hold, locks, rights, and what dlt and its driver say when something is
+wrong."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def test_a_type_grows_with_the_source_and_keeps_every_value(postgres_house: AnyW
 @pytest.mark.parametrize("name", ["x" * 64, "ü" * 32], ids=["letters", "bytes"])
 def test_a_name_that_postgresql_would_cut_off_is_refused(postgres_house: AnyWarehouse, name: str) -> None:
     house = postgres_house.warehouse
-    with pytest.raises(ConfigError, match="64 bytes, and names in the warehouse .* at most 63"):
+    with pytest.raises(ConfigError, match=r"64 bytes, and names in the warehouse .* at most 63"):
         house.check_names(("sales", name), orders({}).schema)
     with pytest.raises(ConfigError, match="at most 63"):
         house.check_names((name, "Orders"), orders({}).schema)
