@@ -25,8 +25,12 @@ class PostgresShops:
 
     def values(self, **sections: Any) -> dict[str, Any]:
         """The config as a file has it; `sections` replace or add some. PostgreSQL has microseconds: seven digits go as text."""
-        kinds = {"Orders": {}, "Customers": {"last_modified_column": "Changed"}, "Countries": {}}
-        tables = {
+        kinds: dict[str, dict[str, Any]] = {
+            "Orders": {},
+            "Customers": {"last_modified_column": "Changed"},
+            "Countries": {},
+        }
+        tables: dict[str, list[dict[str, Any]]] = {
             name: [
                 {"schema_name": shop.schema, "table_name": name, "target_schema": shop.schema, **more}
                 for shop in self.shops

@@ -65,7 +65,7 @@ def test_a_wrong_name_is_answered_with_the_nearest_and_all_that_dlt_knows() -> N
     ],
 )
 def test_fields_that_do_not_belong_together_are_refused(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match="destination|type|credentials") as caught:
+    with pytest.raises(ConfigError, match=r"destination|type|credentials") as caught:
         DestinationConfig(**values)
     assert said in str(caught.value)
     assert "not json" not in str(caught.value)
@@ -87,7 +87,7 @@ def test_an_old_config_still_means_a_duckdb_file() -> None:
     ids=["url", "mapping", "json"],
 )
 def test_credentials_are_never_shown_and_the_address_is(credentials: Any) -> None:
-    config = PipelineConfig(database=DATABASE, destination=postgres(credentials=credentials), **TABLES)  # type: ignore[arg-type]
+    config = PipelineConfig(database=DATABASE, destination=postgres(credentials=credentials), **TABLES)
     for shown in (repr(config), str(config.model_dump()), config.model_dump_json()):
         assert PASSWORD not in shown
         assert "W%C3%B6rd" not in shown
@@ -127,6 +127,6 @@ def test_the_schema_for_editors_knows_both_types() -> None:
 
 def test_a_pipeline_opens_the_warehouse_its_config_names(tmp_path: Path) -> None:
     """Building it connects to nothing, and needs no path of a DuckDB file."""
-    config = PipelineConfig(database=DATABASE, destination=postgres(credentials=URL), **TABLES)  # type: ignore[arg-type]
+    config = PipelineConfig(database=DATABASE, destination=postgres(credentials=URL), **TABLES)
     pipeline = IncrementalSQLServerParquetPipeline(config.located_at(tmp_path))
     assert isinstance(pipeline._warehouse, DltWarehouse)

@@ -21,12 +21,13 @@ from dltsync_core.errors import (
     WarehouseBusy,
     WarehouseError,
 )
+from dltsync_core.history.versions import VersionColumns
 from dltsync_core.plan.steps import MergeKeys
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from tests.support.any_warehouse import AnyWarehouse, Where, marker
 from tests.support.local_warehouse import TARGET, one_row, orders, slot
 
-INTEGERS = [pa.int16(), pa.int32(), pa.int64(), pa.decimal128(25, 4), pa.decimal128(38, 10)]
+INTEGERS: list[pa.DataType] = [pa.int16(), pa.int32(), pa.int64(), pa.decimal128(25, 4), pa.decimal128(38, 10)]
 
 
 def test_a_type_grows_with_the_source_and_keeps_every_value(postgres_house: AnyWarehouse) -> None:
@@ -170,6 +171,13 @@ def test_credentials_come_from_dlts_own_configuration(
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_house.where.url)
     postgres_house.load(TARGET, orders({1: "a"}))
     assert warehouse().count(TARGET) == 1
+
+
+def test_a_history_is_neither_checked_nor_repaired(postgres_house: AnyWarehouse) -> None:
+    """An error, not an answer about something else."""
+    columns = VersionColumns(("No",), "From", "Until", "IsLatest")
+    with pytest.raises(WarehouseError, match="in a DuckDB file only"):
+        postgres_house.warehouse.revise_versions(TARGET, columns, lambda versions: pytest.fail("asked"), apply=False)
 
 
 def test_a_partition_is_found_by_an_index(postgres_house: AnyWarehouse) -> None:
