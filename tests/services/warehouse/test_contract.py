@@ -56,7 +56,7 @@ def test_rows_without_a_partition_value_lie_in_the_first_partition(anywhere: Any
     def scope(key: str) -> ReplaceScope:
         return scope_for(replace(int_column("No"), is_nullable=True), pa.int32(), [parse_key(key)])
 
-    schema = pa.schema([("No", pa.int32()), ("Note", pa.string())])
+    schema = orders({}).schema.set(0, pa.field("No", pa.int32()))
     anywhere.load(TARGET, pa.table({"No": [None, 1, 12], "Note": ["n", "a", "b"]}, schema=schema))
     anywhere.load(TARGET, pa.table({"No": [2], "Note": ["c"]}, schema=schema), how=scope(LOW))
     assert set(numbers(anywhere)) == {2, 12}
