@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -203,7 +203,3 @@ def _is_foreign(error: Exception) -> bool:
     """Whether the error comes from dlt or a driver, not from a fault of ours."""
     module = type(error).__module__.split(".")[0]
     return module not in {"builtins", "dltsync_core"} or isinstance(error, (OSError, NotImplementedError))
-
-
-def values_of(rows: Sequence[Sequence[Any]], position: int) -> list[Any]:
-    return [row[position] for row in rows]

@@ -16,8 +16,8 @@ _REFUSED_WRITES = {"42501", "25006"}
 _DISK_FULL = "53100"
 _VALUES = ("22",)
 """Class of errors about a value that a type does not hold."""
-_DEPENDENTS = "2BP01"
-_DEPENDED_UPON = "0A000"
+_DEPENDED_UPON = {"2BP01", "0A000"}
+"""Something depends on a table or on a column's type; the second one stands for all that a server does not do."""
 
 _SETTINGS_ERRORS = ("ConfigFieldMissing", "ConfigurationValue", "ConfigValueCannotBeCoerced", "InvalidConnectionString")
 _LONGEST_MESSAGE = 600
@@ -61,7 +61,7 @@ def explained(error: Exception, destination: str, doing: str, secrets: Iterable[
             f"{said}. A value does not fit its column there; nothing was written",
             remedy="exclude the column, or choose another representation for it",
         )
-    if state in {_DEPENDENTS, _DEPENDED_UPON}:
+    if state in _DEPENDED_UPON and ("depend" in message or "alter type" in message):
         return WarehouseError(
             said, remedy="drop the view or whatever else depends on the table, run again, and create it anew afterwards"
         )

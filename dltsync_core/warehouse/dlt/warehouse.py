@@ -157,7 +157,7 @@ class DltWarehouse:
                     f"({self._database.name}) at most {longest}",
                     remedy="choose a shorter target_table or target_schema",
                 )
-        check_names(target, schema)
+        check_names(target, schema, taken_for_one_by="dltsync, which compares columns without regard to case,")
         for name in schema.names:
             if len(name.encode()) > longest:
                 self._refuse_column(target, name, f"has {len(name.encode())} bytes, at most {longest} are possible")

@@ -1,4 +1,4 @@
-"""A run that is killed while it loads PostgreSQL: the next one makes the warehouse right, and does not read again what got through."""
+"""A run that is killed while it loads PostgreSQL: the next one makes the warehouse right, and adopts what got through."""
 
 from __future__ import annotations
 

@@ -173,6 +173,37 @@ def test_credentials_come_from_dlts_own_configuration(
     assert warehouse().count(TARGET) == 1
 
 
+HOSTILE = {
+    "SCHEMA__NAMING": "snake_case",
+    "DESTINATION__POSTGRES__NAMING_CONVENTION": "snake_case",
+    "DESTINATION__POSTGRES__CREDENTIALS": "postgresql://nobody:nothing@127.0.0.1:1/nowhere",
+    "DESTINATION__REPLACE_STRATEGY": "staging-optimized",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID": "true",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "NORMALIZE__WORKERS": "3",
+    "LOAD__WORKERS": "20",
+    "LOAD__DELETE_COMPLETED_JOBS": "false",
+    "DATA_WRITER__VERSION": "1.0",
+    "DATASET_NAME": "elsewhere",
+    "RESTORE_FROM_DESTINATION": "true",
+}
+
+
+def test_what_the_environment_says_to_other_pipelines_of_dlt_changes_no_load(
+    postgres_house: AnyWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    table = pa.table({"OrderNo": pa.array([1], pa.int32()), "PlacedAt": pa.array([1_000], pa.timestamp("ns"))})
+    for _ in range(2):
+        postgres_house.load(("Sales", "OrderLines"), table, table.slice(0, 0), how=MergeKeys(("OrderNo",)))
+    assert postgres_house.rows(("Sales", "OrderLines")) == [(1, datetime(1970, 1, 1, 0, 0, 0, 1))]
+    assert list(postgres_house.warehouse.columns(("Sales", "OrderLines"))) == ["OrderNo", "PlacedAt"]
+    schemas = postgres_house.query("SELECT DISTINCT table_schema FROM information_schema.tables")
+    assert {"elsewhere", "sales"}.isdisjoint(name for (name,) in schemas)
+    assert postgres_house.leftovers() == []
+
+
 def test_a_history_is_neither_checked_nor_repaired(postgres_house: AnyWarehouse) -> None:
     """An error, not an answer about something else."""
     columns = VersionColumns(("No",), "From", "Until", "IsLatest")
