@@ -15,23 +15,23 @@ from dltsync_core.config.error_messages import nearest
 TESTED = ("postgres",)
 """Destinations that dltsync's own tests run against."""
 
-UNTESTED = ("motherduck", "redshift", "snowflake", "sqlalchemy")
+UNTESTED = ("ducklake", "motherduck", "redshift", "snowflake", "sqlalchemy")
 """Destinations with transactions and the SQL that a load needs, by what dlt says of them."""
 
-_TRANSACTIONS = "it has no transaction over several statements, which rows and marker of a load need"
+_TRANSACTIONS = "dlt has no transaction over several statements there, which rows and marker of a load need"
 _VECTORS = "it is a store of vectors, whose rows dltsync cannot count and compare"
 REFUSED: Mapping[str, str] = {
     "athena": _TRANSACTIONS,
-    "bigquery": _TRANSACTIONS,
+    "bigquery": "its catalogue, its dates and its definitions in transactions are not standard SQL, which dltsync writes",
     "clickhouse": _TRANSACTIONS,
     "databricks": _TRANSACTIONS,
     "destination": "it is a function of your own, whose rows dltsync cannot count and compare",
     "dremio": _TRANSACTIONS,
     "duckdb": "dltsync loads DuckDB files itself: `type: duckdb`",
-    "ducklake": _TRANSACTIONS,
     "dummy": "it stores nothing",
     "fabric": "dltsync writes no T-SQL through dlt",
-    "filesystem": "its tables (Delta, Iceberg) have no transaction that several tables share; the lake has the Parquet files",
+    "filesystem": "dlt replaces no partition of a Delta or Iceberg table, and no transaction covers rows and marker; the lake "
+    "has the Parquet files",
     "lance": _VECTORS,
     "lancedb": _VECTORS,
     "mssql": "dltsync writes no T-SQL through dlt",

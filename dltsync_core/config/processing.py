@@ -119,8 +119,8 @@ class DestinationConfig(Spec):
     """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
     name, queries must name its tables in full (`sales.sales.orders`)."""
     destination: Annotated[str, AfterValidator(known_destination)] | None = None
-    """With `type: dlt`: dlt's name of the destination. `postgres` is tested (extra `postgres`); motherduck, redshift, snowflake
-    and sqlalchemy are not."""
+    """With `type: dlt`: dlt's name of the destination. `postgres` is tested (extra `postgres`); ducklake, motherduck,
+    redshift, snowflake and sqlalchemy are not."""
     credentials: Credentials | None = None
     """With `type: dlt`: a URL (`postgresql://user:password@host:5432/database`) or a mapping with dlt's field names. All of it is
     secret. Left out: dlt takes them from its own configuration, the environment (`DESTINATION__POSTGRES__CREDENTIALS`) or

@@ -15,7 +15,7 @@ from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.dlt.connection import Session
 from dltsync_core.warehouse.dlt.dialect import PostgresSql
-from dltsync_core.warehouse.dlt.markers import check_fence, lock_definitions, write_marker
+from dltsync_core.warehouse.dlt.markers import check_fence, create_marker_table, lock_definitions, write_marker
 from dltsync_core.warehouse.dlt.types import landed_schema, landed_type
 from dltsync_core.warehouse.duckdb.evolution import Evolution, changed_shape, plan_evolution
 from dltsync_core.warehouse.port import LoadRequest
@@ -32,6 +32,8 @@ def bring_in(session: Session, requests: Sequence[LoadRequest], landed: Sequence
         for request in requests:
             if request.marker is not None:
                 check_fence(session, request.target, request.marker)
+        if any(request.marker is not None for request in requests):
+            create_marker_table(session)
         for request, rows in zip(requests, landed, strict=True):
             _bring_in(session, request, rows)
             _mark(session, request)

@@ -39,9 +39,9 @@ def check_fence(session: Session, target: Target, marker: Marker) -> None:
 
 
 def write_marker(session: Session, target: Target, marker: Marker, retires: tuple[str, ...]) -> None:
-    """Put the unit's marker in the place of its last one, take away those of `retires`, and void those of other pipelines."""
+    """Put the unit's marker in the place of its last one, take away those of `retires`, and void those of other pipelines. The
+    table of markers is there."""
     dialect = session.dialect
-    _create_table(session)
     for unit in (marker.unit, *retires):
         session.run(dialect.delete_equal(MARKER_TABLE, OF_UNIT), marker.pipeline, *target, unit)
     row = marker_row(marker, target)
@@ -58,7 +58,8 @@ def drop_markers(session: Session, target: Target) -> None:
         session.run(session.dialect.delete_equal(MARKER_TABLE, OF_TARGET), *target)
 
 
-def _create_table(session: Session) -> None:
+def create_marker_table(session: Session) -> None:
+    """If it does not exist. Before any row: some databases commit at a definition."""
     if session.columns(MARKER_TABLE):
         return
     lock_definitions(session)
