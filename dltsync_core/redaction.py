@@ -24,8 +24,11 @@ SECRET_FIELD = re.compile(rf"\w*({'|'.join(SECRET_WORDS)}|_key)\w*[\"']?\s*[:=]"
 """A field with a secret value in the text of a config file. Keys of object stores (`account_key`) count; so do other fields with
 `_key`, because nothing is lost when an error message hides the names of key columns."""
 
-_OPTIONS_SHOWN = {"endpoint_url", "region_name", "account_name", "account_host", "project", "addressing_style"}
-"""Storage options that say where the store is: an error without them is no help."""
+_OPTIONS_SHOWN = {
+    "endpoint_url", "region_name", "account_name", "account_host", "project", "addressing_style",
+    "drivername", "host", "port", "database", "username", "warehouse", "role", "sslmode", "connect_timeout",
+}  # fmt: skip
+"""Options of a store, and fields of a destination's credentials, that say where it is: an error without them is no help."""
 
 _LOGIN_WORDS = {"anon", "browser", "cache", "cloud", "google_default"}
 """What a token option may say instead of a token."""
@@ -66,7 +69,8 @@ def secrets_of(config: BaseModel) -> tuple[str, ...]:
         elif isinstance(value, SecretStr):
             found += secrets_in_url(value.get_secret_value())
         elif isinstance(value, Secret):
-            found += secrets_in_options(value.get_secret_value())
+            held = value.get_secret_value()
+            found += secrets_in_url(held) if isinstance(held, str) else secrets_in_options(held)
     return tuple(dict.fromkeys(secret for secret in found if secret))
 
 

@@ -91,6 +91,10 @@ def _remark(contract: Mapping[str, Any]) -> str:
     remarks = [f"loses {contract['lost']}"] if contract["lost"] else []
     remarks += [contract["origin"]] if contract["origin"] else []
     remarks += [contract["note"]] if "stops the load" in contract["note"] else []
+    if "warehouse" in contract and "string" not in str(
+        contract["arrow_type"]
+    ):  # what all texts have in common is on a page
+        remarks.append(str(contract["warehouse"]))
     return "; ".join(remarks)
 
 

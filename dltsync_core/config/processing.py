@@ -4,10 +4,11 @@ columns."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from dltsync_core.config.dlt_destination import TESTED, UNTESTED, Credentials, known_destination
 from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
 from dltsync_core.config.model import Spec
 from dltsync_core.config.sqlserver_destination import SqlServerWarehouseSettings
@@ -51,7 +52,7 @@ class ProcessingConfig(Spec):
     """Parquet compression."""
     enable_sql_server_partition_switching: bool = True
     """Use ALTER TABLE … SWITCH in a SQL Server warehouse, where nothing stands against it (docs/sqlserver_warehouse.md). False:
-    rows are deleted and inserted, or partitions truncated. No effect on a DuckDB warehouse."""
+    rows are deleted and inserted, or partitions truncated. No effect on any other warehouse."""
     validate_precision_end_to_end: bool = True
     """Compare the exact sums of decimal and money columns: lake and warehouse after each load, source, lake and warehouse in
     `dltsync validate`. False leaves the sums out; types stay exact either way."""
@@ -111,46 +112,70 @@ class StateConfig(Spec):
 
 
 class DestinationConfig(SqlServerWarehouseSettings):
-    """The warehouse that the rows are loaded into: a DuckDB file, or a database of a SQL Server."""
+    """The warehouse that the rows are loaded into: a DuckDB file, a database of a SQL Server, or a database that dlt loads
+    (docs/destinations.md)."""
 
-    type: Literal["duckdb", "sqlserver"] = "duckdb"
-    """Kind of warehouse: `duckdb` (a file) or `sqlserver` (a database; it needs `connection`)."""
+    type: Literal["duckdb", "sqlserver", "dlt"] = "duckdb"
+    """`duckdb`: the file `path`. `sqlserver`: the database of `connection`. `dlt`: dlt's `destination`, for instance a PostgreSQL
+    database."""
     path: Path = Path(".dltsync/dltsync.duckdb")
     """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
     name, queries must name its tables in full (`sales.sales.orders`)."""
+    destination: Annotated[str, AfterValidator(known_destination)] | None = None
+    """With `type: dlt`: dlt's name of the destination. `postgres` is tested (extra `postgres`); ducklake, motherduck,
+    redshift, snowflake and sqlalchemy are not."""
+    credentials: Credentials | None = None
+    """With `type: dlt`: a URL (`postgresql://user:password@host:5432/database`) or a mapping with dlt's field names. All of it is
+    secret. Left out: dlt takes them from its own configuration, the environment (`DESTINATION__POSTGRES__CREDENTIALS`) or
+    `.dlt/secrets.toml` in the working directory."""
     dataset_name: str = Field(default="warehouse", min_length=1, max_length=128)
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)
-    """Seconds to wait while another process has the DuckDB file open, or is loading the same table of a SQL Server."""
+    """Seconds to wait while another process has the DuckDB file open, is loading the same table of a SQL Server, or, with
+    `type: dlt`, has a lock on the table."""
 
     @property
     def name(self) -> str:
-        """The warehouse as messages name it: the file, or server and database."""
-        return str(self.path) if self.connection is None else f"{self.connection.address}/{self.connection.database}"
+        """The warehouse as messages name it: the file, server and database, or dlt's destination."""
+        if self.connection is not None:
+            return f"{self.connection.address}/{self.connection.database}"
+        return self.destination or str(self.path)
 
     @property
     def database(self) -> str:
-        """The warehouse in a name of three parts and in Dagster's pools: the file's name, or the database."""
-        return self.path.stem if self.connection is None else self.connection.database
+        """The warehouse in a name of three parts and in Dagster's pools: the file's name, the database, or dlt's destination."""
+        if self.connection is not None:
+            return self.connection.database
+        return self.destination or self.path.stem
 
     @property
     def system(self) -> str:
-        """The database system."""
-        return self.type
+        """The database system: duckdb, sqlserver, or dlt's destination."""
+        return self.destination or self.type
 
     @field_validator("type", mode="before")
     @classmethod
     def _known_type(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.lower() in {"mssql", "sql_server"}:
+        if not isinstance(value, str):
+            return value
+        if value.lower() in {"mssql", "sql_server"}:
             return "sqlserver"
-        return value.lower() if isinstance(value, str) else value
+        if value.lower() in (*TESTED, *UNTESTED):
+            raise ValueError(f"write `type: dlt` and `destination: {value.lower()}`")
+        return value.lower()
 
     @model_validator(mode="after")
-    def _settings_of_one_kind(self) -> Self:
+    def _fields_of_its_type(self) -> Self:
+        if self.type == "dlt" and self.destination is None:
+            raise ValueError(f"`type: dlt` needs `destination`, one of {', '.join((*TESTED, *UNTESTED))}")
         if self.type == "sqlserver" and self.connection is None:
             raise ValueError(
                 "type sqlserver needs connection: server, database and a login, as in the section database"
             )
+        given = [name for name in ("destination", "credentials") if getattr(self, name) is not None]
+        if self.type != "dlt" and given:
+            hint = "; a DuckDB file has its `path`" if self.type == "duckdb" else ""
+            raise ValueError(f"{' and '.join(given)}: for `type: dlt`{hint}")
         if self.type != "sqlserver" and self.connection is not None:
             raise ValueError("connection is for type sqlserver")
         if self.type == "sqlserver" and "path" in self.model_fields_set:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -19,6 +20,18 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_types import duckdb_type
 from dltsync_core.typemap.datetimes import HIGHEST_NANOSECONDS, LOWEST_NANOSECONDS
+
+
+class Literals(Protocol):
+    """The literals of one dialect of SQL; types have DuckDB's names. `duckdb.sql` is DuckDB's."""
+
+    def typed(self, value: str, type_name: str) -> str: ...
+
+    def text(self, value: str) -> str: ...
+
+    def blob(self, value: bytes) -> str: ...
+
+    def nanoseconds(self, since_1970: int) -> str: ...
 
 
 class Reach(Enum):
@@ -57,54 +70,55 @@ _NS_HIGHEST = HIGHEST_NANOSECONDS // 100
 """The range of DuckDB's TIMESTAMP_NS in ticks since 1970: no value outside it is loaded."""
 
 
-def edge_maker(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
+def edge_maker(column: ColumnFacts, arrow_type: pa.DataType, literals: Literals = q) -> Callable[[str], Edge] | None:
     """The function from the server's text of a boundary to an edge; None when the column's order differs in the warehouse.
 
     The returned function raises ValueError for text that is no value of the column's type.
     """
     name = column.type_name
     if name in {"bit", "tinyint", "smallint", "int", "bigint"}:
-        return _plain(_INTEGER, duckdb_type(arrow_type))
+        return _plain(_INTEGER, duckdb_type(arrow_type), literals)
     if name in {"decimal", "numeric", "money", "smallmoney"} and pa.types.is_decimal(arrow_type):
-        return _plain(_DECIMAL, duckdb_type(arrow_type))
+        return _plain(_DECIMAL, duckdb_type(arrow_type), literals)
     if name in {"float", "real"}:
-        return _plain(_FLOAT, duckdb_type(arrow_type))
+        return _plain(_FLOAT, duckdb_type(arrow_type), literals)
     if name == "binary":
-        return lambda text: _binary(text, column.max_length)
+        return lambda text: _binary(text, column.max_length, literals)
     if name == "date" and pa.types.is_date(arrow_type):
-        return lambda text: Edge(q.typed(_date_text(_moment_ticks(text)), "DATE"))
+        return lambda text: Edge(literals.typed(_date_text(_moment_ticks(text)), "DATE"))
     if name in {"datetime", "smalldatetime", "datetime2"}:
-        return _moments(column, arrow_type)
+        return _moments(column, arrow_type, literals)
     if name == "datetimeoffset" and pa.types.is_timestamp(arrow_type):
-        return _instant_edge
+        return lambda text: _instant_edge(text, literals)
     if name == "time":
-        return _times(column, arrow_type)
+        return _times(column, arrow_type, literals)
     return None
 
 
-def _plain(pattern: re.Pattern[str], type_name: str) -> Callable[[str], Edge]:
+def _plain(pattern: re.Pattern[str], type_name: str, literals: Literals) -> Callable[[str], Edge]:
     def make(text: str) -> Edge:
-        return Edge(q.typed(_matched(pattern, text)[0], type_name))
+        return Edge(literals.typed(_matched(pattern, text)[0], type_name))
 
     return make
 
 
-def _binary(text: str, length: int) -> Edge:
+def _binary(text: str, length: int, literals: Literals) -> Edge:
     """binary(n) values are padded to n bytes; so is a boundary whose trailing zeros are missing."""
     content = bytes.fromhex(_matched(_HEX, text)[1])
-    return Edge(q.blob(content.ljust(length, b"\0")))
+    return Edge(literals.blob(content.ljust(length, b"\0")))
 
 
-def _moments(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
+def _moments(column: ColumnFacts, arrow_type: pa.DataType, literals: Literals) -> Callable[[str], Edge] | None:
     if pa.types.is_timestamp(arrow_type):
-        return _nanos_edge if arrow_type.unit == "ns" else _micros_edge
+        edge = _nanos_edge if arrow_type.unit == "ns" else _micros_edge
+        return lambda text: edge(text, literals)
     if column.type_name == "datetime2" and pa.types.is_string(arrow_type):
         # Text of one width, most significant digit first: sorts like the times themselves.
-        return lambda text: Edge(q.text(_digits_text(_moment_ticks(text), column.scale)))
+        return lambda text: Edge(literals.text(_digits_text(_moment_ticks(text), column.scale)))
     return None
 
 
-def _times(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge] | None:
+def _times(column: ColumnFacts, arrow_type: pa.DataType, literals: Literals) -> Callable[[str], Edge] | None:
     def within_day(text: str) -> int:
         hour, minute, second, fraction = _matched(_TIME, text).groups()
         return _ticks_of_day(hour, minute, second, fraction)
@@ -113,32 +127,32 @@ def _times(column: ColumnFacts, arrow_type: pa.DataType) -> Callable[[str], Edge
 
         def make(text: str) -> Edge:
             ticks = within_day(text)
-            return Edge(q.typed(_micros_text(ticks)[11:], "TIME"), exact=ticks % 10 == 0)
+            return Edge(literals.typed(_micros_text(ticks)[11:], "TIME"), exact=ticks % 10 == 0)
 
         return make
     if pa.types.is_string(arrow_type):
-        return lambda text: Edge(q.text(_digits_text(within_day(text), column.scale)[11:]))
+        return lambda text: Edge(literals.text(_digits_text(within_day(text), column.scale)[11:]))
     return None
 
 
-def _micros_edge(text: str) -> Edge:
+def _micros_edge(text: str, literals: Literals) -> Edge:
     ticks = _moment_ticks(text)
-    return Edge(q.typed(_micros_text(ticks), "TIMESTAMP"), exact=ticks % 10 == 0)
+    return Edge(literals.typed(_micros_text(ticks), "TIMESTAMP"), exact=ticks % 10 == 0)
 
 
-def _instant_edge(text: str) -> Edge:
+def _instant_edge(text: str, literals: Literals) -> Edge:
     """Instants sort alike everywhere; the values have no seventh digit (`typemap.datetimes`), the boundary may have one."""
     ticks = _moment_ticks(text)
-    return Edge(q.typed(f"{_micros_text(ticks)}+00", "TIMESTAMPTZ"), exact=ticks % 10 == 0)
+    return Edge(literals.typed(f"{_micros_text(ticks)}+00", "TIMESTAMPTZ"), exact=ticks % 10 == 0)
 
 
-def _nanos_edge(text: str) -> Edge:
+def _nanos_edge(text: str, literals: Literals) -> Edge:
     ticks = _moment_ticks(text)
     if ticks < _NS_LOWEST:
         return Edge(q.NOTHING, exact=False, reach=Reach.BELOW)
     if ticks > _NS_HIGHEST:
         return Edge(q.NOTHING, exact=False, reach=Reach.ABOVE)
-    return Edge(q.nanoseconds(ticks * 100))
+    return Edge(literals.nanoseconds(ticks * 100))
 
 
 def _moment_ticks(text: str) -> int:

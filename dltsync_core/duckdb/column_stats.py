@@ -115,7 +115,7 @@ class _Held:
     def _answers_of(self, figure: Figure, columns: Iterator[pa.ChunkedArray[Any]]) -> list[Any]:
         values = next(columns)
         if figure in {Figure.LOW, Figure.HIGH}:
-            return list(_texts(self.column, values))
+            return list(moment_texts(self.column, values))
         if figure is Figure.TOTAL and self._in_halves:
             _, scale = digits_of(self.kind) or (0, 0)
             halves = zip(values.to_pylist(), next(columns).to_pylist(), strict=True)
@@ -136,7 +136,8 @@ def _column_stats(answer: pa.Table, wanted: Sequence[_Held]) -> list[tuple[int, 
     ]
 
 
-def _texts(column: StatsColumn, values: pa.ChunkedArray[Any]) -> Any:
+def moment_texts(column: StatsColumn, values: pa.ChunkedArray[Any]) -> Any:
+    """Least or greatest values as the server writes them. The array has one chunk or several."""
     mapping = column.mapping
     if column.without_offset:
         mapping = replace(mapping, column=replace(mapping.column, type_name="datetime2"))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb import sql as q
-from dltsync_core.duckdb.boundary_values import Edge, Reach, edge_maker
+from dltsync_core.duckdb.boundary_values import Edge, Literals, Reach, edge_maker
 from dltsync_core.errors import CatalogError
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
+
+
+class Dialect(Literals, Protocol):
+    """The SQL of conditions on one column. `duckdb.sql` is DuckDB's."""
+
+    def identifier(self, name: str) -> str: ...
 
 
 def scope_for(column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
@@ -26,10 +32,16 @@ def scope_for(column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[Par
 
 def duckdb_condition(scope: ReplaceScope) -> str:
     """The scope as a condition for DuckDB. Never NULL, so that its opposite holds for every other row."""
-    make = edge_maker(scope.column, scope.arrow_type)
+    return condition_of(scope, q)
+
+
+def condition_of(scope: ReplaceScope, dialect: Dialect) -> str:
+    """The scope as a condition of any dialect that writes TRUE, FALSE, AND, OR and IS NULL as DuckDB does. Never NULL. Raises
+    CatalogError when the column's type sorts differently in the warehouse."""
+    make = edge_maker(scope.column, scope.arrow_type, dialect)
     if make is None:
         raise _different_order(scope.column, scope.arrow_type)
-    conditions = [c for range_ in scope.ranges for c in _conditions(scope.column, range_, make)]
+    conditions = [c for range_ in scope.ranges for c in _conditions(scope.column, range_, make, dialect)]
     if not conditions:
         return q.NOTHING
     return q.EVERYTHING if q.EVERYTHING in conditions else q.any_of(conditions)
@@ -42,16 +54,17 @@ class Start:
     column: str
     operator: Literal[">=", ">"]
     literal: str
+    dialect: Dialect = q
 
     @property
     def reached(self) -> str:
         """The condition on rows at or after the start. NULL for NULL rows, which sort first."""
-        return q.compared(self.column, self.operator, self.literal)
+        return _compared(self.dialect, self.column, self.operator, self.literal)
 
     @property
     def not_reached(self) -> str:
         """Its opposite, NULL for NULL rows too."""
-        return q.compared(self.column, "<" if self.operator == ">=" else "<=", self.literal)
+        return _compared(self.dialect, self.column, "<" if self.operator == ">=" else "<=", self.literal)
 
 
 def starts_of(scopes: Mapping[str, ReplaceScope | None]) -> dict[str, Start | None] | None:
@@ -77,26 +90,37 @@ def holds_null_rows(range_: PartitionRange) -> bool:
     return range_.holds_null or (range_.side == "right" and _is_null(range_.lower))
 
 
-def _conditions(column: ColumnFacts, range_: PartitionRange, make: Callable[[str], Edge]) -> list[str]:
-    values = _values(column, range_, make)
+def _compared(dialect: Dialect, column: str, operator: str, literal: str) -> str:
+    return f"{dialect.identifier(column)} {operator} {literal}"
+
+
+def _conditions(
+    column: ColumnFacts, range_: PartitionRange, make: Callable[[str], Edge], dialect: Dialect
+) -> list[str]:
+    values = _values(column, range_, make, dialect)
+    is_null = f"{dialect.identifier(column.name)} IS NULL"
     if not holds_null_rows(range_):
         return [values] if values != q.NOTHING else []
     if values == q.NOTHING:
-        return [q.is_null(column.name)]
+        return [is_null]
     if range_.lower is None and range_.upper is None:
         return [q.EVERYTHING]
-    return [q.any_of([values, q.is_null(column.name)])]
+    return [q.any_of([values, is_null])]
 
 
-def _values(column: ColumnFacts, range_: PartitionRange, make: Callable[[str], Edge]) -> str:
+def _values(column: ColumnFacts, range_: PartitionRange, make: Callable[[str], Edge], dialect: Dialect) -> str:
     """The condition on rows that are not NULL. It is not NULL itself for those that are: AND IS NOT NULL sees to it."""
-    parts = [q.is_not_null(column.name)]
+    parts = [f"{dialect.identifier(column.name)} IS NOT NULL"]
     if range_.lower is not None and range_.lower.text is not None:
-        parts.append(_above(column, _edge(column, range_.lower.text, make), included=range_.side == "right"))
+        parts.append(
+            _above(column, _edge(column, range_.lower.text, make), included=range_.side == "right", dialect=dialect)
+        )
     if range_.upper is not None:
         if range_.upper.text is None:  # nothing is less than NULL, which sorts first
             return q.NOTHING
-        parts.append(_below(column, _edge(column, range_.upper.text, make), included=range_.side == "left"))
+        parts.append(
+            _below(column, _edge(column, range_.upper.text, make), included=range_.side == "left", dialect=dialect)
+        )
     if q.NOTHING in parts:
         return q.NOTHING
     return q.all_of([part for part in parts if part != q.EVERYTHING])
@@ -112,20 +136,20 @@ def _start(column: ColumnFacts, arrow_type: pa.DataType, range_: PartitionRange)
     return _start_at(column, edge, included=range_.side == "right") if edge.reach is Reach.WITHIN else None
 
 
-def _start_at(column: ColumnFacts, edge: Edge, *, included: bool) -> Start:
-    return Start(column.name, ">=" if included and edge.exact else ">", edge.literal)
+def _start_at(column: ColumnFacts, edge: Edge, *, included: bool, dialect: Dialect = q) -> Start:
+    return Start(column.name, ">=" if included and edge.exact else ">", edge.literal, dialect)
 
 
-def _above(column: ColumnFacts, edge: Edge, *, included: bool) -> str:
+def _above(column: ColumnFacts, edge: Edge, *, included: bool, dialect: Dialect) -> str:
     if edge.reach is not Reach.WITHIN:
         return q.EVERYTHING if edge.reach is Reach.BELOW else q.NOTHING
-    return _start_at(column, edge, included=included).reached
+    return _start_at(column, edge, included=included, dialect=dialect).reached
 
 
-def _below(column: ColumnFacts, edge: Edge, *, included: bool) -> str:
+def _below(column: ColumnFacts, edge: Edge, *, included: bool, dialect: Dialect) -> str:
     if edge.reach is not Reach.WITHIN:
         return q.NOTHING if edge.reach is Reach.BELOW else q.EVERYTHING
-    return q.compared(column.name, "<=" if included or not edge.exact else "<", edge.literal)
+    return _compared(dialect, column.name, "<=" if included or not edge.exact else "<", edge.literal)
 
 
 def _edge(column: ColumnFacts, text: str, make: Callable[[str], Edge]) -> Edge:

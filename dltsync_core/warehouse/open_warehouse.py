@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import Target, parsed_name
+from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from dltsync_core.warehouse.sqlserver.staging import folded
 from dltsync_core.warehouse.sqlserver.store import StoreSettings
 from dltsync_core.warehouse.sqlserver.warehouse import SqlServerWarehouse
 
+ConfiguredWarehouse: TypeAlias = DuckDbWarehouse | SqlServerWarehouse | DltWarehouse
 
-def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) -> DuckDbWarehouse | SqlServerWarehouse:
-    """Opens and creates nothing. Raises ConfigError."""
+
+def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) -> ConfiguredWarehouse:
+    """Opens and creates nothing. `on_wait` gets a sentence when another process holds the warehouse. Raises ConfigError."""
     destination, work = config.destination, config.state.state_directory / "work"
+    if destination.destination is not None:
+        credentials = destination.credentials
+        return DltWarehouse(
+            destination.destination,
+            credentials.get_secret_value() if credentials is not None else None,
+            dataset_name=destination.dataset_name,
+            work_directory=work,
+            lock_timeout_seconds=destination.lock_timeout_seconds,
+        )
     if destination.connection is None:
         return DuckDbWarehouse(
             destination.path,

@@ -82,6 +82,17 @@ class WarehouseTable:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """A value that lies in the lake and that the warehouse's column cannot hold. `row` is its row: the column and those that name
+    the row. `reason` completes "column c holds v, …"."""
+
+    column: str
+    row: pa.RecordBatch
+    reason: str
+    remedy: str
+
+
 class Warehouse(Protocol):
     """A database that rows are loaded into. Every method may wait for other processes and then raises WarehouseBusy."""
 
@@ -135,6 +146,16 @@ class Warehouse(Protocol):
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """The rows of these ranges of the partition column. Looks at nothing. Raises CatalogError when the column's type sorts
         differently in the warehouse, or a boundary is not a value of it."""
+
+    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
+        """What the warehouse refuses of the values of a column, in a sentence, by column: part of the fidelity contract.
+        Columns of which every value is held exactly are not in it. Looks at nothing."""
+
+    def first_misfit(
+        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+    ) -> Misfit | None:
+        """The first value of the files that the table's column cannot hold, with the columns `beside` of its row; None when all
+        fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value."""
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import Secret
 
-from dltsync_core.config import PipelineConfig
+from dltsync_core.config import DestinationConfig, PipelineConfig
 from dltsync_dagster import TableTranslator, build_definitions
 from dltsync_dagster.translator import TableTranslatorData
 from tests.dagster.conftest import shop_config
@@ -80,3 +81,16 @@ def test_the_location_does_not_import_dagster_dlt() -> None:
     code = "import sys, dltsync_dagster.build; print({'dagster_dlt', 'dagster_embedded_elt'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_tables_of_another_warehouse_are_named_after_it() -> None:
+    """Not after a DuckDB file that does not exist."""
+    config = shop_config()
+    elsewhere = DestinationConfig(type="dlt", destination="postgres", credentials=Secret("postgresql://u:word@h/d"))
+    config = config.model_copy(update={"destination": elsewhere})
+    for spec in specs(config).values():
+        assert "postgres" in spec.kinds
+        assert "duckdb" not in spec.kinds
+        assert spec.metadata["dagster/storage_kind"] == "postgres"
+        assert str(spec.metadata["dagster/table_name"]).startswith("postgres.")
+        assert "word" not in str(spec)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +43,8 @@ from dltsync_core.warehouse.port import TargetLayout, Warehouse
 
 @dataclass(frozen=True)
 class ResolvedTable:
-    """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by."""
+    """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by;
+    `in_warehouse` says what the warehouse refuses of a column's values, by column."""
 
     config: TableConfig
     facts: TableFacts
@@ -54,6 +55,7 @@ class ResolvedTable:
     definition: TableDefinition
     warehouse: Warehouse = field(compare=False)
     """Decides which rows a partition has there."""
+    in_warehouse: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> TableName:
@@ -62,7 +64,8 @@ class ResolvedTable:
     @cached_property
     def contracts(self) -> Mapping[str, Mapping[str, Any]]:
         """The fidelity contract of each column: one for all units, of which there may be thousands."""
-        return self.mapping.contracts()
+        contracts = self.mapping.contracts()
+        return contracts | {name: {**contracts[name], "warehouse": said} for name, said in self.in_warehouse.items()}
 
     @property
     def merge_key(self) -> MergeKey | None:
@@ -241,6 +244,7 @@ def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) ->
     resolved = ResolvedTable(table, facts, mapping, target, keys, rules, definition, context.warehouse)
     context.lake.check_names(resolved.name, mapping.schema.names)
     context.warehouse.check_names(target, mapping.schema)
+    resolved = replace(resolved, in_warehouse=context.warehouse.declared(mapping.schema))
     for key in keys:
         resolved.field_type(key)
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:

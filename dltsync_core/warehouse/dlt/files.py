@@ -27,13 +27,14 @@ from dltsync_core.duckdb.column_types import hints_of
 PIPELINE = "dltsync_files"
 """The name of our pipelines for dlt, under which it looks for settings first."""
 
-_NAMING = "dltsync_core.warehouse.dlt.exact_names"
+NAMING = "dltsync_core.warehouse.dlt.exact_names"
+"""The naming convention of every load: names stay what they are."""
 
 _SETTINGS: Mapping[str, Any] = {
     "data_writer.version": "2.6",  # before it Parquet has no nanoseconds, and dlt refuses them
     "normalize.parquet_normalizer.add_dlt_id": False,
     "normalize.parquet_normalizer.add_dlt_load_id": False,
-    "schema.naming": _NAMING,
+    "schema.naming": NAMING,
     "extract.workers": 1,
     "normalize.workers": 1,
     "load.workers": 1,  # files one after another, each by all threads of the warehouse; and the sink in our thread
@@ -71,7 +72,7 @@ def deliver(tables: Mapping[str, TableFiles], sink: Sink, directory: Path) -> No
         name="dltsync",
         batch_size=0,
         loader_file_format="parquet",
-        naming_convention=_NAMING,
+        naming_convention=NAMING,
         skip_dlt_columns_and_tables=True,
         max_table_nesting=0,
         loader_parallelism_strategy="sequential",
@@ -83,12 +84,11 @@ def deliver(tables: Mapping[str, TableFiles], sink: Sink, directory: Path) -> No
             raised.append(error)
             raise
 
-    resources = [_resource(name, table) for name, table in tables.items() if table.files]
+    resources = [resource_of(name, table) for name, table in tables.items() if table.files]
     if not resources:
         return
-    for setting, value in _SETTINGS.items():
-        dlt.config[f"{PIPELINE}.{setting}"] = value
-    with _quiet():
+    give_settings()
+    with quiet():
         pipeline = dlt.pipeline(PIPELINE, pipelines_dir=str(directory), destination=receive(), dev_mode=False)
         try:
             pipeline.run(resources, loader_file_format="parquet")
@@ -100,7 +100,14 @@ def deliver(tables: Mapping[str, TableFiles], sink: Sink, directory: Path) -> No
             pipeline.deactivate()
 
 
-def _resource(name: str, table: TableFiles) -> Any:
+def give_settings() -> None:
+    """What dlt does differently in our pipelines, for all that follows in this process."""
+    for setting, value in _SETTINGS.items():
+        dlt.config[f"{PIPELINE}.{setting}"] = value
+
+
+def resource_of(name: str, table: TableFiles) -> Any:
+    """The files as a resource of dlt's, which appends them as they are."""
     files = [dlt.mark.with_file_import(str(path), "parquet", pq.read_metadata(path).num_rows) for path in table.files]
     # With every column's hint dlt links the files as they are; without, it writes those with naive timestamps anew.
     columns = cast("Any", hints_of(table.schema))
@@ -121,7 +128,7 @@ _silence = _Silence()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Within the block dlt logs nothing in this thread."""
     logger = logging.getLogger("dlt")
     if _silence not in logger.filters:

@@ -80,15 +80,15 @@ def changed_shape(target: Target, changed: Sequence[str]) -> DriftError:
     )
 
 
-def check_names(target: Target, schema: pa.Schema) -> None:
-    """Raises UnsupportedColumn when two columns differ in case only: DuckDB would take them for one."""
+def check_names(target: Target, schema: pa.Schema, *, taken_for_one_by: str = "DuckDB") -> None:
+    """Raises UnsupportedColumn when two columns differ in case only. `taken_for_one_by` is the subject of the sentence on it."""
     seen: dict[str, str] = {}
     for name in schema.names:
         other = seen.setdefault(name.casefold(), name)
         if other is not name:
             raise UnsupportedColumn(
-                f"{dotted(*target)}: the columns {other!r} and {name!r} differ in upper and lower case only; DuckDB takes "
-                "them for the same column",
+                f"{dotted(*target)}: the columns {other!r} and {name!r} differ in upper and lower case only; "
+                f"{taken_for_one_by} takes them for the same column",
                 remedy=f"add one of them to exclude_columns, for instance {name!r}",
                 column=name,
             )

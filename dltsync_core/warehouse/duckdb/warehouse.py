@@ -25,22 +25,19 @@ from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
+from dltsync_core.typemap.datetimes import NANOSECOND_RANGE
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
 from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transaction
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.duckdb.load import load_files
-from dltsync_core.warehouse.duckdb.markers import (
-    drop_markers,
-    read_markers,
-    refuse_late_writer,
-    write_marker,
-)
+from dltsync_core.warehouse.duckdb.markers import drop_markers, read_markers, refuse_late_writer, write_marker
+from dltsync_core.warehouse.duckdb.nanosecond_range import far_columns, first_far, too_narrow
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
 
 MEMORY_LIMIT_MB = 1024
 """What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
@@ -171,6 +168,28 @@ class DuckDbWarehouse:
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """See `port.Warehouse.scope_for`."""
         return scope_for(column, arrow_type, ranges)
+
+    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
+        """Nothing: a new table holds every value of the lake."""
+        return {}
+
+    def first_misfit(
+        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+    ) -> Misfit | None:
+        """See `port.Warehouse.first_misfit`. Most loads have no value that could be one, and then the file is not opened."""
+        far = far_columns(files, schema)
+        for column in too_narrow(far, self.columns(target)) if far else ():
+            row = first_far(files, column, beside)
+            if row is not None:
+                return Misfit(
+                    column,
+                    row,
+                    f"outside {NANOSECOND_RANGE} that the column {column} of the warehouse table {dotted(*target)} reaches: it "
+                    "is TIMESTAMP_NS since the source had a datetime2(7) there",
+                    f"drop the warehouse table {dotted(*target)} (the next run fills it again, with a type that fits), or name "
+                    "another target_table; or correct the value at the source",
+                )
+        return None
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -1,0 +1,78 @@
+"""A warehouse that dlt reaches (`destination.type: dlt`): the destinations dlt knows, and their credentials. Pure: dlt is not
+imported, so that help and completion stay quick; a test compares the names with dlt's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Secret, WithJsonSchema
+
+from dltsync_core.config.error_messages import nearest
+
+TESTED = ("postgres",)
+"""Destinations that dltsync's own tests run against."""
+
+UNTESTED = ("ducklake", "motherduck", "redshift", "snowflake", "sqlalchemy")
+"""Destinations with transactions and the SQL that a load needs, by what dlt says of them."""
+
+_TRANSACTIONS = "dlt has no transaction over several statements there, which rows and marker of a load need"
+_VECTORS = "it is a store of vectors, whose rows dltsync cannot count and compare"
+REFUSED: Mapping[str, str] = {
+    "athena": _TRANSACTIONS,
+    "bigquery": "its catalogue, its dates and its definitions in transactions are not standard SQL, which dltsync writes",
+    "clickhouse": _TRANSACTIONS,
+    "databricks": _TRANSACTIONS,
+    "destination": "it is a function of your own, whose rows dltsync cannot count and compare",
+    "dremio": _TRANSACTIONS,
+    "duckdb": "dltsync loads DuckDB files itself: `type: duckdb`",
+    "dummy": "it stores nothing",
+    "fabric": "dltsync writes no T-SQL through dlt",
+    "filesystem": "dlt replaces no partition of a Delta or Iceberg table, and no transaction covers rows and marker; the lake "
+    "has the Parquet files",
+    "lance": _VECTORS,
+    "lancedb": _VECTORS,
+    "mssql": "dltsync writes no T-SQL through dlt",
+    "qdrant": _VECTORS,
+    "synapse": "dltsync writes no T-SQL through dlt",
+    "weaviate": _VECTORS,
+}
+"""Destinations of dlt that are no warehouse for dltsync, and why."""
+
+
+def known_destination(name: str) -> str:
+    """The destination's name as dlt writes it. Raises ValueError with the names to choose from."""
+    folded = name.strip().lower()
+    usable = (*TESTED, *UNTESTED)
+    if folded in usable:
+        return folded
+    choices = f"dltsync loads {', '.join(usable)}"
+    if folded in REFUSED:
+        raise ValueError(f"dlt's {folded} cannot be the warehouse: {REFUSED[folded]}; {choices}")
+    close = nearest(folded, [*usable, *REFUSED])
+    known = ", ".join(sorted({*usable, *REFUSED}))
+    raise ValueError(
+        f"dlt has no destination {name!r}"
+        + (f"; did you mean {close}?" if close else "")
+        + f" It knows {known}; {choices}"
+    )
+
+
+def _credentials(value: Any) -> Any:
+    """A URL, a mapping, or (from an environment variable) JSON text of a mapping."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("neither a URL nor a JSON object") from None  # it may hold a password: it is not repeated
+    return value
+
+
+Credentials: TypeAlias = Annotated[
+    Secret[str | dict[str, Any]],
+    BeforeValidator(_credentials),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": True}]}),
+]
+"""What dlt takes as a destination's credentials: a URL or a mapping with dlt's field names. Never shown."""

@@ -1,0 +1,111 @@
+"""SQL Server to a PostgreSQL warehouse: two tables of each kind, unchanged, changed, damaged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dltsync_core.run.result import RunResult
+from tests.support.postgres_shop import PostgresShops, made_postgres_shops
+from tests.support.server_shop import Server
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+
+@pytest.fixture
+def shops(snapshot_server: Server, tmp_path: Path, postgres_url: str) -> Iterator[PostgresShops]:
+    with made_postgres_shops(snapshot_server, tmp_path, postgres_url) as made:
+        yield made
+
+
+def ended(result: RunResult) -> Counter[tuple[str, str]]:
+    assert [unit.error for unit in result.units if unit.error] == []
+    return Counter((unit.table.table, unit.status) for unit in result.units)
+
+
+def assert_valid(shops: PostgresShops) -> None:
+    with shops.pipeline() as pipeline:
+        found = pipeline.validate_all_tables(fingerprint="sha256", row_diff=True)
+    assert found["valid"], [table["messages"] for table in found["tables"]]
+    assert found["valid_tables"] == 6
+
+
+def test_three_kinds_of_tables_reach_postgresql_and_follow_the_source(shops: PostgresShops) -> None:
+    assert ended(shops.run()) == {
+        ("Orders", "committed"): 6,
+        ("Customers", "committed"): 2,
+        ("Countries", "committed"): 2,
+    }
+    shops.assert_same()
+    again = shops.run()
+    assert ended(again) == {("Orders", "skipped"): 6, ("Customers", "skipped"): 2, ("Countries", "skipped"): 2}
+    assert sum(unit.rows_read for unit in again.units) == 0
+    assert_valid(shops)
+
+    first, second = shops.shops
+    first.add_orders(301, "2026-03-09T10:00:00", 3)
+    second.execute("DELETE FROM {s}.Orders WHERE OrderNo BETWEEN 101 AND 199")  # one partition is empty now
+    for shop in shops.shops:
+        shop.add_version(3, "2026-02-01", "Cÿd", "2026-02-01T08:00:00.0000007")
+        shop.execute("UPDATE {s}.Countries SET Area = 41290 WHERE Code = 'CH'")
+    changed = shops.run()
+    assert ended(changed) == {
+        ("Orders", "committed"): 2,
+        ("Orders", "skipped"): 4,
+        ("Customers", "committed"): 2,
+        ("Countries", "committed"): 2,
+    }
+    shops.assert_same()
+    assert_valid(shops)
+
+
+def test_rows_that_are_lost_in_postgresql_are_named_and_filled_again_from_the_lake(shops: PostgresShops) -> None:
+    shops.run()
+    shops.execute('DELETE FROM "{s}"."Orders" WHERE "OrderNo" = 102')
+    shops.execute('UPDATE "{s}"."Countries" SET "Area" = 1 WHERE "Code" = \'CH\'')
+    with shops.pipeline() as pipeline:
+        found = pipeline.validate_all_tables(row_diff=True)
+    assert (found["valid"], found["valid_tables"]) == (False, 4)
+    said = " ".join(message for table in found["tables"] for message in table["messages"])
+    assert "102" in said or "OrderNo" in said
+    filled = shops.run()
+    assert ended(filled)["Orders", "committed"] == 1
+    assert sum(unit.rows_read for unit in filled.units if unit.table.table == "Orders") == 0
+    with shops.pipeline() as pipeline:
+        pipeline.run(table_types=["static"], force=True)
+    shops.assert_same()
+    assert_valid(shops)
+
+
+def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: PostgresShops) -> None:
+    shops.run()
+    for path in (shops.root / "state").glob("*.db*"):
+        path.unlink()
+    for path in (shops.root / "state").glob("*.sqlite*"):
+        path.unlink()
+    again = shops.run()
+    assert sum(unit.rows_read for unit in again.units) == 0, [unit.reason for unit in again.units]
+    shops.assert_same()
+
+
+def test_a_value_that_postgresql_cannot_hold_stops_its_unit_before_anything_is_published(shops: PostgresShops) -> None:
+    first, _ = shops.shops
+    values = shops.values()
+    for table in values["scd_tables"]:
+        del table["column_representation"]
+    shops.values = lambda **sections: {**values, **sections}  # type: ignore[method-assign]
+    with shops.pipeline() as pipeline:
+        plans = pipeline.plan(table_types=["scd"])
+        assert all("seventh digit" in plan.contracts["Changed"]["warehouse"] for plan in plans)
+        result = pipeline.run(table_types=["scd"])
+    errors = {str(unit.table): unit.error for unit in result.units}
+    assert set(errors) == {f"{shop.schema}.Customers" for shop in shops.shops}
+    error = errors[f"{first.schema}.Customers"]
+    assert error is not None
+    assert "column Changed (datetime2(7)) holds 2026-01-0" in error
+    assert "CustomerNo" in error
+    assert "column_representation of Changed to `text`" in error
+    assert not list((shops.root / "lake").glob("**/*.parquet"))
