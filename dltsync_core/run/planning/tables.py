@@ -75,7 +75,10 @@ def _planned(
         context.reporter.table("planning", facts[table.name].name)
         so_far[table.name] = _attempted(context, table.name, partial(resolve_table, context, table, facts[table.name]))
     resolved = {name: found for name, found in so_far.items() if isinstance(found, ResolvedTable)}
-    ledger = context.ledger.committed_units_of([table.name for table in resolved.values()])
+    try:
+        ledger = context.ledger.committed_units_of([table.name for table in resolved.values()])
+    except SyncError as error:
+        return {**so_far, **dict.fromkeys(resolved, error)}
     warehouse = WarehouseInspection(context, list(resolved.values()))
     assessing = [
         Task(

@@ -125,7 +125,9 @@ def test_a_commit_without_an_answer_that_ended_its_lease_is_made_once(
     """The second attempt finds the lease gone, and that it was the first that ended it."""
     leases = Leases(wired.store, "p", holder=str(this_process()), seconds=60)
     change = CommitChange("all", 0, committed_unit("all", "first"))
-    with leases.held(TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=print, raise_if_stopped=lambda: None) as held:
+    with leases.held(
+        TABLE, ["all"], at_least=0, wait_seconds=0, on_wait=lambda message: None, raise_if_stopped=lambda: None
+    ) as held:
         wire.breaks[:] = [moment]
         wired.commit(TABLE, [change], [event("first")], lease=held.lease, give_back=True)
         held.given_back = True
