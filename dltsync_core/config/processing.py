@@ -144,6 +144,8 @@ class RepresentationConfig(Spec):
     datetimeoffset: Literal["text", "utc"] | None = None
     """`text` (the default, preserves the offset) or `utc` (an instant; loses the offset). For the end date of an scd table
     with seven digits `utc` means `utc_open_end`."""
+    uniqueidentifier: Literal["uuid", "text"] | None = None
+    """`uuid` (the default, 16 bytes) or `text`, 36 characters in upper case. Both sort differently than in SQL Server."""
     hierarchyid: Literal["text", "bytes"] | None = None
     """`text` (the default, `/1/2.1/`) or `bytes`, the stored form."""
     geometry: Literal["bytes", "wkb", "text"] | None = None

@@ -28,6 +28,7 @@ from dltsync_core.lake.storage.disk import (
     sync_directory,
     sync_file,
 )
+from dltsync_core.typemap.uuids import storage
 
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""
@@ -245,7 +246,7 @@ def dictionary_columns(rows: pa.Table) -> list[str]:
         field.name
         for field in sample.schema
         if not pa.types.is_boolean(field.type)  # Parquet has no dictionary of one-bit values
-        and pc.count_distinct(sample.column(field.name), mode="all").as_py() * _REPEATS_FOR_DICTIONARY
+        and pc.count_distinct(storage(sample.column(field.name)), mode="all").as_py() * _REPEATS_FOR_DICTIONARY
         <= sample.num_rows
     ]
 

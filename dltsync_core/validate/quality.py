@@ -21,6 +21,7 @@ from dltsync_core.duckdb.scratch import distinct_rows
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.lake.file_reader import dataset_of
 from dltsync_core.typemap.mapping import SQL_TYPE_KEY
+from dltsync_core.typemap.uuids import is_uuid, storage, type_name
 
 _FIXED_LENGTH = re.compile(r"n?char\((\d+)\)")
 
@@ -69,6 +70,8 @@ def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[Qual
 def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
     """The value as its column holds it: a uniqueidentifier in capitals, a char(n) filled up with blanks. Raises ConfigError."""
     declared = (field.metadata or {}).get(SQL_TYPE_KEY, b"").decode()
+    if is_uuid(field.type):
+        return value if value is None or isinstance(value, bool) else _uuid_text(str(value), field.name)
     if not pa.types.is_string(field.type) and not pa.types.is_large_string(field.type):
         return value
     if isinstance(value, (float, Decimal)):
@@ -79,15 +82,19 @@ def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
     if not isinstance(value, str):
         return value
     if declared == "uniqueidentifier":
-        try:
-            return str(UUID(value)).upper()
-        except ValueError:
-            raise ConfigError(
-                f"a quality rule compares {field.name} (uniqueidentifier) with {value!r}, which is not a uniqueidentifier",
-                remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
-            ) from None
+        return _uuid_text(value, field.name)
     fixed = _FIXED_LENGTH.fullmatch(declared)
     return value.ljust(int(fixed[1])) if fixed else value
+
+
+def _uuid_text(written: str, column: str) -> str:
+    try:
+        return str(UUID(written)).upper()
+    except ValueError:
+        raise ConfigError(
+            f"a quality rule compares {column} (uniqueidentifier) with {written!r}, which is not a uniqueidentifier",
+            remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
+        ) from None
 
 
 def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[RuleViolation, ...]:
@@ -104,7 +111,7 @@ def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Ite
     nulls = broken_low = broken_high = strangers = 0
     allowed = None if rule.allowed is None else _values(rule.allowed, column, kind)
     for batch in dataset.to_batches(columns=[column]):
-        values = batch.column(0)
+        values = storage(batch.column(0))
         nulls += values.null_count
         broken_low += 0 if rule.min is None else _true(pc.less(values, _scalar(rule.min, column, kind)))
         broken_high += 0 if rule.max is None else _true(pc.greater(values, _scalar(rule.max, column, kind)))
@@ -129,23 +136,27 @@ def _true(flags: Any) -> int:
 
 
 def _values(values: Sequence[Any], column: str, kind: pa.DataType) -> Any:
-    return pa.array([_scalar(value, column, kind).as_py() for value in values], type=kind)
+    scalars = [_scalar(value, column, kind) for value in values]
+    return pa.array([scalar.as_py() for scalar in scalars], type=scalars[0].type if scalars else kind)
 
 
 def _scalar(value: bool | float | str | Decimal, column: str, kind: pa.DataType) -> Any:
-    """The value in the column's type; text is read as that type (dates and times as ISO). Raises ConfigError."""
+    """The value in the column's type, a UUID as its sixteen bytes; text is read as that type (dates and times as ISO). Raises
+    ConfigError."""
     if isinstance(value, bool) != pa.types.is_boolean(kind):
         raise ConfigError(
-            f"a quality rule compares {column} ({kind}) with {value!r}",
+            f"a quality rule compares {column} ({type_name(kind)}) with {value!r}",
             remedy="bit columns are compared with true and false, and no others are; for a text put it in quotes: 'true'",
         )
     try:
         return _in_type(str(value), kind) if not isinstance(value, bool) else pa.scalar(value)
     except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
-        raise ConfigError(f"a quality rule compares {column} ({kind}) with {value!r}: {error}") from error
+        raise ConfigError(f"a quality rule compares {column} ({type_name(kind)}) with {value!r}: {error}") from error
 
 
 def _in_type(text: str, kind: pa.DataType) -> Any:
+    if is_uuid(kind):
+        return pa.scalar(UUID(text).bytes, type=pa.binary(16))
     if pa.types.is_time(kind):
         return pa.scalar(time.fromisoformat(text), type=kind)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):

@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 
 from dltsync_core.disk_full import is_disk_full
 from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.column_stats import arrow_reader
 from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
 from dltsync_core.errors import LakeError, SyncError, ValidationFailed
 from dltsync_core.extract.row_labels import shown
@@ -77,14 +78,14 @@ def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
 def _incomplete(connection: DuckDBPyConnection, key: MergeKey, count: int) -> str:
     columns = tuple(dict.fromkeys((*key.named_by, *key.columns)))
     condition = q.any_of([q.is_null(column) for column in key.columns])
-    found = connection.sql(q.first_rows(_LOAD, columns, condition, NAMED_ROWS)).to_arrow_table()
+    found = arrow_reader(connection.sql(q.first_rows(_LOAD, columns, condition, NAMED_ROWS)), NAMED_ROWS).read_all()
     rows = [_named(columns, found, row) for row in range(found.num_rows)]
     said = f"{count:,} row{'s have' if count != 1 else ' has'} NULL in the key ({', '.join(key.columns)})"
     return f"{said}: {_listed(rows, count)}"
 
 
 def _repeated(connection: DuckDBPyConnection, key: MergeKey, surplus: int, keys: int) -> str:
-    found = connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)).to_arrow_table()
+    found = arrow_reader(connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)), NAMED_ROWS).read_all()
     times = found.column(len(key.columns)).to_pylist()
     rows = [f"{_named(key.columns, found, row)} ({times[row]:,} rows)" for row in range(found.num_rows)]
     said = (

@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -180,6 +181,31 @@ def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="which is not a uniqueidentifier") as caught:
         _strangers(tmp_path, "uniqueidentifier", ["abc"], GUID)
     assert "32 hexadecimal digits" in caught.value.remedy
+
+
+def test_rules_hold_for_a_column_of_uuids(tmp_path: Path) -> None:
+    schema = pa.schema([pa.field("C", pa.uuid(), metadata={b"dltsync.sql_type": b"uniqueidentifier"})])
+    values = [UUID(GUID).bytes, UUID(int=0).bytes, UUID(int=0).bytes, None]
+    table = pa.table({"C": pa.array(values, pa.binary(16)).cast(pa.uuid())}, schema=schema)
+    pq.write_table(table, tmp_path / "uuids.parquet")
+
+    def broken(**rule: Any) -> dict[str, int]:
+        rules = resolve_rules([QualityRule(column="c", **rule)], schema)
+        return {found.rule: found.rows for found in check_rules(rules, [tmp_path / "uuids.parquet"])}
+
+    assert broken(allowed=[GUID.lower(), "{" + str(UUID(int=0)) + "}"]) == {}
+    assert broken(allowed=[GUID]) == {"holds a value that is not allowed": 2}
+    assert broken(allowed=[]) == {"holds a value that is not allowed": 3}
+    assert broken(not_null=True, unique=True) == {
+        "must not be NULL": 1,
+        "must be unique; beyond the first of each value": 1,
+    }
+    assert broken(min="00000000-0000-0000-0000-000000000001") == {
+        "must not be below 00000000-0000-0000-0000-000000000001": 2
+    }
+    for wrong in ("abc", 7, True):
+        with pytest.raises(ConfigError, match="a quality rule compares C"):
+            broken(allowed=[wrong])
 
 
 @pytest.mark.parametrize("declared", ["char(5)", "nchar(5)"])

@@ -49,6 +49,7 @@ VALUES: dict[str, tuple[pa.DataType, Any, Any, str]] = {
         "2026-01-02 03:04:05.000000Z",
     ),
     "bit": (pa.bool_(), True, False, "true"),
+    "uuid": (pa.uuid(), uuid.UUID(int=0xAB << 120), uuid.UUID(int=0), "AB000000-0000-0000-0000-000000000000"),
 }
 
 
