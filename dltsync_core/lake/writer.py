@@ -30,9 +30,6 @@ from dltsync_core.lake.storage.disk import (
 )
 from dltsync_core.typemap.uuids import storage
 
-ROW_GROUP_BYTES = 64 * 1024 * 1024
-"""Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""
-
 MAX_OPEN_FILES = 200
 """All files of a load stay open until the last row, since their footers tell facts known only then. A process may have
 1,024 open by default; past this number the last file just grows."""
@@ -91,7 +88,7 @@ class StagedLoad:
         self._waiting_rows += batch.num_rows
         self._waiting_bytes += batch.nbytes
         self.rows += batch.num_rows
-        if self._waiting_rows >= self._facts.row_group_rows or self._waiting_bytes >= ROW_GROUP_BYTES:
+        if self._waiting_rows >= self._facts.row_group_rows or self._waiting_bytes >= self._facts.row_group_bytes:
             self._write_waiting()
 
     def finish(self, final: FinalFacts) -> StagedFiles:

@@ -74,16 +74,17 @@ class IncrementalSQLServerParquetPipeline:
             config = PipelineConfig(**config)
         self.config = config.located_at(Path.cwd())
         check_names(self.config)
-        state, destination = self.config.state, self.config.destination
+        state, destination, memory = self.config.state, self.config.destination, self.config.processing.memory
         self._source: Source = source or SqlServerSource(
             self.config.database, self.config.processing, self.config.representation
         )
-        self._lake = open_lake(state, self.config.pipeline_name)
+        self._lake = open_lake(state, self.config.pipeline_name, memory.scratch)
         self._reporter = RunReporter(self.config)
         self._warehouse: VersionedWarehouse = warehouse or DuckDbWarehouse(
             destination.path,
             work_directory=state.state_directory / "work",
             lock_timeout_seconds=destination.lock_timeout_seconds,
+            memory=memory.warehouse,
             on_wait=lambda message: self._reporter.waiting(message),
         )
 
@@ -340,4 +341,5 @@ class IncrementalSQLServerParquetPipeline:
     def _said(self, scd: ScdTarget, keys: Collection[Key]) -> SourceHistory:
         with self._ledger(writable=False) as ledger:
             name = ledger.find_table(scd.table)
-        return history_in_lake(self._lake, name, scd, self._warehouse.columns(scd.target), keys)
+        types, memory = self._warehouse.columns(scd.target), self.config.processing.memory.scratch
+        return history_in_lake(self._lake, name, scd, types, keys, memory)

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 
 from dltsync_core.config import QualityRule
 from dltsync_core.config.error_messages import nearest
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.duckdb.scratch import distinct_rows
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.lake.file_reader import dataset_of
@@ -97,15 +98,17 @@ def _uuid_text(written: str, column: str) -> str:
         ) from None
 
 
-def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[RuleViolation, ...]:
+def check_rules(rules: Sequence[QualityRule], files: Sequence[Path], memory: DuckDbMemory) -> tuple[RuleViolation, ...]:
     """The violations in these files. Rules are those of `resolve_rules`. Reads one column at a time, batch by batch."""
     if not rules:
         return ()
-    dataset = ds.dataset([str(path) for path in files])
-    return tuple(finding for rule in rules for finding in _check(rule, dataset, files))
+    dataset = dataset_of(files)
+    return tuple(finding for rule in rules for finding in _check(rule, dataset, files, memory))
 
 
-def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Iterator[RuleViolation]:
+def _check(
+    rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path], memory: DuckDbMemory
+) -> Iterator[RuleViolation]:
     column = rule.column
     kind = dataset.schema.field(column).type
     nulls = broken_low = broken_high = strangers = 0
@@ -126,7 +129,7 @@ def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Ite
     if strangers:
         yield RuleViolation(column, "holds a value that is not allowed", strangers, rule.severity)
     if rule.unique:
-        surplus = surplus_rows(files, [column]) - max(nulls - 1, 0)
+        surplus = surplus_rows(files, [column], memory) - max(nulls - 1, 0)
         if surplus:
             yield RuleViolation(column, "must be unique; beyond the first of each value", surplus, rule.severity)
 
@@ -164,7 +167,7 @@ def _in_type(text: str, kind: pa.DataType) -> Any:
     return pc.cast(pa.scalar(text), kind)
 
 
-def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
+def surplus_rows(files: Sequence[Path], columns: Sequence[str], memory: DuckDbMemory) -> int:
     """How many rows there are beyond the first of each key; NULLs count as equal. 0 means the key is unique.
 
     DuckDB counts, because it spills to disk, while a Python set would hold every key in memory.
@@ -172,4 +175,4 @@ def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
     dataset = dataset_of(files)
     rows = dataset.count_rows()
     reader = dataset.scanner(columns=list(columns)).to_reader()
-    return rows - distinct_rows(reader)
+    return rows - distinct_rows(reader, memory)

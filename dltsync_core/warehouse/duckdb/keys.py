@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.disk_full import is_disk_full
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import arrow_reader
@@ -45,13 +46,13 @@ class MergeKey:
     named_by: tuple[str, ...] = ()
 
 
-def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
+def check_keys(key: MergeKey, unit: str, files: Sequence[Path], memory: DuckDbMemory) -> None:
     """Raises ValidationFailed when a key repeats within these files or a part of one is NULL, with the first such rows; LakeError
     when a file cannot be read, DiskFull when there is no room to spill.
 
     DuckDB counts: it spills to disk where a Python set would hold every key in memory. The files are read once when all is well.
     """
-    with _relation(files) as connection:
+    with _relation(files, memory) as connection:
         found = connection.execute(q.count_keys(_LOAD, key.columns)).fetchone() or (0, 0, 0, 0)
         rows, whole, different, repeated = (int(count) for count in found)
         faults, remedies = list[str](), list[str]()
@@ -111,9 +112,9 @@ def _listed(rows: Sequence[str], of: int) -> str:
 
 
 @contextmanager
-def _relation(files: Sequence[Path]) -> Iterator[DuckDBPyConnection]:
+def _relation(files: Sequence[Path], memory: DuckDbMemory) -> Iterator[DuckDBPyConnection]:
     try:
-        with scratch_database() as connection:
+        with scratch_database(memory) as connection:
             connection.execute(q.set_to("TimeZone", "UTC"))
             connection.register(_LOAD, dataset_of(files))
             yield connection

@@ -203,6 +203,12 @@ VIEWS = {
         " TABLE_NAME name, COLUMN_NAME name?, ORDINAL_POSITION int",
         _key_usage,
     ),
+    "information_schema.referential_constraints": View(
+        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name, UNIQUE_CONSTRAINT_CATALOG n(128)?,"
+        " UNIQUE_CONSTRAINT_SCHEMA n(128)?, UNIQUE_CONSTRAINT_NAME name?, MATCH_OPTION v(7)?, UPDATE_RULE v(11)?,"
+        " DELETE_RULE v(11)?",
+        no_rows,
+    ),
     "information_schema.table_constraints": View(
         "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name,"
         " TABLE_CATALOG n(128)?, TABLE_SCHEMA n(128)?,"

@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.bind import (
     functions_bytes,
     functions_dates,
     functions_general,
+    functions_objects,
     functions_system,
     functions_text,
 )
@@ -34,6 +35,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     **functions_bytes.RULES,
     **functions_dates.RULES,
     **functions_system.RULES,
+    **functions_objects.RULES,
 }
 
 _KNOWN_OFF_LIST = frozenset(
