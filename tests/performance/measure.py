@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 WITHIN_SECONDS = 3_600
 """A side that takes longer is stopped."""
 _RESULT = "benchmark result: "
+_CPU, _PEAK = "DLTSYNC_BENCH_CPU", "DLTSYNC_BENCH_PEAK"
 
 
 class NotInstalled(Exception):
@@ -67,6 +69,13 @@ def _cpu_and_peak() -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, peak
 
 
+def start_measuring() -> None:
+    """In the process of a side: what was used so far does not count. A side may call it after its preparations."""
+    cpu, peak = _cpu_and_peak()
+    # The module exists twice in this process: as the one that runs, and as the one that sides import.
+    os.environ[_CPU], os.environ[_PEAK] = str(cpu), str(peak)
+
+
 def main() -> None:
     """In the process of the side: the arguments come from standard input, the cost goes to standard output."""
     arguments = json.loads(sys.stdin.read())
@@ -77,10 +86,11 @@ def main() -> None:
             raise
         print(_RESULT + json.dumps({"missing": f"{error.name} is not installed"}))
         return
-    before, start = _cpu_and_peak()
+    start_measuring()
     result = module.run(**arguments)
-    after, peak = _cpu_and_peak()
-    print("\n" + _RESULT + json.dumps({"cpu": after - before, "peak_mb": peak, "start_mb": start, "result": result}))
+    cpu, peak = _cpu_and_peak()
+    before, start = float(os.environ[_CPU]), float(os.environ[_PEAK])
+    print("\n" + _RESULT + json.dumps({"cpu": cpu - before, "peak_mb": peak, "start_mb": start, "result": result}))
 
 
 if __name__ == "__main__":

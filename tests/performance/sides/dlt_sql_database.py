@@ -1,4 +1,4 @@
-"""dlt's own way: its `sql_database` source with the pyarrow backend over SQLAlchemy and pyodbc, into its own DuckDB destination."""
+"""dlt's own way: its `sql_database` source (pyarrow backend, over SQLAlchemy and pyodbc) into its own DuckDB destination."""
 
 from __future__ import annotations
 

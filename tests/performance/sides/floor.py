@@ -33,6 +33,6 @@ def load(house: Path, path: Path) -> dict[str, Any]:
 
 
 def summary(connection: duckdb.DuckDBPyConnection, relation: str, amount: str = "amount") -> dict[str, Any]:
-    """The rows and the sum of `amount` of a table: what every side must have loaded."""
-    rows, amount = connection.execute(f"SELECT count(*), sum({amount}) FROM {relation}").fetchone() or (0, None)
-    return {"rows": rows, "amount": str(amount)}
+    """The rows and the sum of `amount` of a table: what every side must have loaded. connectorx gives a decimal other digits."""
+    rows, total = connection.execute(f"SELECT count(*), sum({amount}) FROM {relation}").fetchone() or (0, 0)
+    return {"rows": rows, "amount": f"{total or 0:.4f}"}

@@ -10,6 +10,7 @@ import duckdb
 
 from dltsync_core import IncrementalSQLServerParquetPipeline
 from dltsync_core.config import PipelineConfig
+from tests.performance.measure import start_measuring
 from tests.performance.sides.floor import summary
 
 
@@ -20,14 +21,14 @@ def run(
     tables: list[str],
     kind: str = "partition_tables",
     processing: dict[str, Any] | None = None,
-    runs: int = 1,
+    measured_run: int = 1,
     force: bool = False,
     settings: dict[str, Any] | None = None,
     amount: str = "amount",
     **_: Any,
 ) -> dict[str, Any]:
     """The rows and the sum of `amount` of the first table in the warehouse, and the units by what became of them. `kind` is the
-    section of the config with the tables."""
+    section of the config with the tables; of `measured_run` runs only the last is measured."""
     config = PipelineConfig(
         database=database,
         processing=processing or {},
@@ -36,7 +37,9 @@ def run(
         **{kind: [{"table_name": table, **(settings or {})} for table in tables]},
     )
     with IncrementalSQLServerParquetPipeline(config) as pipeline:
-        for _number in range(runs):
+        for number in range(measured_run):
+            if number:
+                start_measuring()
             found = pipeline.run(force=force)
             if found.failed:
                 raise RuntimeError("; ".join(str(unit.error) for unit in found.failed))
