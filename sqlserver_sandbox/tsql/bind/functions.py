@@ -114,7 +114,6 @@ _KNOWN_OFF_LIST = frozenset(
         "context_info",
         "object_definition",
         "columnproperty",
-        "objectproperty",
         "objectpropertyex",
         "type_id",
         "type_name",

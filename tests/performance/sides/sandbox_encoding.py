@@ -1,5 +1,5 @@
-"""The sandbox turns Arrow batches into rows on the wire, and bulk rows back. Nothing is sent anywhere; the table has twelve columns of
-the kinds that warehouses are made of. Its speed bounds what the other benchmarks can measure in a reasonable time."""
+"""The sandbox turns Arrow batches into rows on the wire, and bulk rows back. Nothing is sent anywhere; the table has twelve
+columns of the kinds that warehouses are made of. Its speed bounds what the other benchmarks can measure in a reasonable time."""
 
 from __future__ import annotations
 
