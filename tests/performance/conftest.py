@@ -5,7 +5,9 @@ Without `--benchmark-only` the files `bench_*.py` are not collected. After a run
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +91,9 @@ def bench_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxSe
         create_database(server)
         yield server
     finally:
-        server.stop()
+        # It writes millions of rows to disk, which takes longer than `stop` waits before it kills: no one needs them.
+        with suppress(subprocess.TimeoutExpired):
+            server.stop()
 
 
 @pytest.fixture
