@@ -9,7 +9,7 @@ from tests.performance.conftest import Bench
 from tests.performance.measure import Cost
 from tests.performance.tables import NARROW, create, wide
 
-SECTION = "Peak memory; the ratio is that of the peaks"
+SECTION = "Peak memory; 1 = the processor time of the line above, and on the right the ratio of the peaks"
 WORKERS = 1
 LEAST = {"memory_limit_mb": least_memory_mb(WORKERS), "max_workers": WORKERS}
 GENEROUS = {"memory_limit_mb": 4 * least_memory_mb(WORKERS), "max_workers": WORKERS}

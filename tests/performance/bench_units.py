@@ -13,7 +13,7 @@ ROWS = 20
 """Rows of a small partition."""
 FEWER = 10
 """How many times fewer partitions the table of the baseline has."""
-UNITS = "A table of small partitions; 1 = a tenth of the partitions, ten times"
+UNITS = "A table of partitions of 20 rows; 1 = a table of a tenth of the partitions"
 UNCHANGED = "Static tables of 20 rows; 1 = their first load"
 
 
