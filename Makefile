@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY = yes
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt lint format types grammar lock audit clean
+.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt bench lint format types grammar lock audit clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -53,6 +53,10 @@ test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's 
 test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test-slow` plays 24 of them)
 	@$(BIN)/python $(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
 
+bench: install  ## the benchmarks, and the tables of docs/performance.md (an hour; BENCH="--bench-rows 100000" is quicker)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS),bench]'
+	@$(BIN)/python -m pytest tests/performance --benchmark-only -q $(BENCH)
+
 lint: install  ## ruff: rules and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -72,7 +76,7 @@ audit:  ## known vulnerabilities in the locked dependencies (pip-audit; needs th
 	@.venv-audit/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict
 
 lock:  ## compile the constraints files anew (needs uv)
-	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --no-annotate --no-header -q pyproject.toml -o constraints.txt
+	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --extra bench --no-annotate --no-header -q pyproject.toml -o constraints.txt
 	uv pip compile --universal --python-version 3.10 --extra demo --extra dev --extra embedded-elt --no-annotate --no-header -q pyproject.toml -o constraints-embedded-elt.txt
 
 clean:  ## remove what the demo and the tests left (not the virtual environment, not .dltsync: that is your own state)

@@ -3,6 +3,7 @@ columns."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from dltsync_core.config.dlt_destination import TESTED, UNTESTED, Credentials, known_destination
 from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
+from dltsync_core.config.memory_budget import MemoryBudget, memory_budget
 from dltsync_core.config.model import Spec
 from dltsync_core.config.sqlserver_destination import SqlServerWarehouseSettings
 
@@ -23,12 +25,14 @@ class ProcessingConfig(Spec):
     batch_size: int = Field(default=65536, ge=1, le=1_000_000)
     """Rows per Arrow batch, at most. Wide tables get fewer, so that a batch stays near batch_bytes_mb."""
     batch_bytes_mb: int = Field(default=16, ge=1, le=1024)
-    """Target size of one Arrow batch in megabytes, estimated from the declared column widths."""
+    """Target size of one Arrow batch in megabytes, estimated from the declared column widths. At most an eighth of a worker's
+    share of memory_limit_mb."""
     max_workers: int = Field(default=4, ge=1, le=64)
     """Units (partitions or tables) extracted at the same time, over all tables."""
-    memory_limit_mb: int = Field(default=1024, ge=64)
-    """Megabytes of rows in flight between server and lake, over all workers; the process itself comes on top. A single row may be
-    larger than this: one of 200 MB takes about 1.5 GB while it is read and written."""
+    memory_limit_mb: int = Field(default=2048, ge=1)
+    """Megabytes of the whole process. 384 are its own; a third of the rest is DuckDB's, and the workers share what is left
+    (docs/performance.md shows the split). The least is 512 and 96 for each worker. A single row may take more than this: one of
+    200 MB about 1.5 GB while it is read and written."""
     retry_attempts: int = Field(default=3, ge=1, le=20)
     """Attempts, the first one included, to query the source or to read a unit while failures are transient (connection lost,
     deadlock, throttling, failover). A permanent failure, such as a wrong password, is never retried."""
@@ -47,7 +51,8 @@ class ProcessingConfig(Spec):
     partition_parallel_limit: int = Field(default=2, ge=1, le=64)
     """Partitions of one table extracted at the same time."""
     row_group_rows: int = Field(default=131072, ge=1, le=10_000_000)
-    """Rows per Parquet row group."""
+    """Rows per Parquet row group, at most. Wide rows make row groups of fewer: one has at most 64 MB in memory, and at most a
+    quarter of a worker's share of memory_limit_mb."""
     compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
     """Parquet compression."""
     enable_sql_server_partition_switching: bool = True
@@ -59,6 +64,16 @@ class ProcessingConfig(Spec):
     require_snapshot: bool = False
     """Fail when the database does not allow SNAPSHOT isolation. False: such a database is read under READ COMMITTED with counts
     before and after, and every load reports it."""
+
+    @property
+    def memory(self) -> MemoryBudget:
+        """How the memory limit is divided."""
+        return memory_budget(self.memory_limit_mb, self.max_workers, self.batch_bytes_mb, os.cpu_count() or 1)
+
+    @model_validator(mode="after")
+    def _memory_is_enough(self) -> Self:
+        _ = self.memory
+        return self
 
     @field_validator("compression", mode="before")
     @classmethod
@@ -197,6 +212,8 @@ class RepresentationConfig(Spec):
     datetimeoffset: Literal["text", "utc"] | None = None
     """`text` (the default, preserves the offset) or `utc` (an instant; loses the offset). For the end date of an scd table
     with seven digits `utc` means `utc_open_end`."""
+    uniqueidentifier: Literal["uuid", "text"] | None = None
+    """`uuid` (the default, 16 bytes) or `text`, 36 characters in upper case. Both sort differently than in SQL Server."""
     hierarchyid: Literal["text", "bytes"] | None = None
     """`text` (the default, `/1/2.1/`) or `bytes`, the stored form."""
     geometry: Literal["bytes", "wkb", "text"] | None = None

@@ -56,7 +56,9 @@ class QualityRule(Spec):
         return self
 
 
-Representation = Literal["nanoseconds", "microseconds", "open_end", "text", "utc", "utc_open_end", "bytes", "wkb"]
+Representation = Literal[
+    "nanoseconds", "microseconds", "open_end", "text", "utc", "utc_open_end", "bytes", "wkb", "uuid"
+]
 SchemaDrift = Literal["evolve", "freeze", "ask"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 

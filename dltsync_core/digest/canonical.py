@@ -15,6 +15,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.errors import FidelityError
 from dltsync_core.typemap.datetimes import TYPE_MAXIMUM
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm
+from dltsync_core.typemap.uuids import is_uuid, texts_of
 
 Texts: TypeAlias = Any
 """An Arrow array of text. The stubs of pyarrow.compute have only its concrete classes."""
@@ -202,8 +203,8 @@ def _seconds_and_nanoseconds(values: Values) -> tuple[Texts, Texts]:
 
 
 def _guid(values: Values, column: ColumnFacts) -> Texts:
-    """Upper case on the server and in the lake: another case is another text."""
-    return values.cast(pa.string())
+    """Upper case on the server. In a column of text another case is another text; a UUID has no case."""
+    return texts_of(values) if is_uuid(values.type) else values.cast(pa.string())
 
 
 def _binary(values: Values, column: ColumnFacts) -> Texts:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from dltsync_core.digest.canonical import canonical_texts
 from dltsync_core.duckdb import sql as q
@@ -29,6 +29,7 @@ from dltsync_core.typemap.column_stats import (
     plain,
     stats_of,
 )
+from dltsync_core.typemap.uuids import UUID, uuids_of
 
 ROWS_PER_BATCH = 65_536
 
@@ -69,7 +70,25 @@ def read_rows(
     connection: DuckDBPyConnection, relation: str, columns: Sequence[str], condition: str
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a relation that meet a condition, a batch at a time."""
-    yield from connection.sql(q.read(relation, columns, condition)).arrow(ROWS_PER_BATCH)
+    yield from arrow_reader(connection.sql(q.read(relation, columns, condition)), ROWS_PER_BATCH)
+
+
+def arrow_reader(relation: DuckDBPyRelation, rows_per_batch: int) -> pa.RecordBatchReader:
+    """The rows of a query in Arrow's own types. DuckDB hands a UUID out as text; its setting against that would change the
+    form of booleans as well."""
+    reader = relation.arrow(rows_per_batch)
+    uuids = [number for number, kind in enumerate(relation.types) if str(kind) == "UUID"]
+    if not uuids:
+        return reader
+    schema = reader.schema
+    for number in uuids:
+        schema = schema.set(number, schema.field(number).with_type(UUID))
+
+    def converted(batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [uuids_of(c) if number in uuids else c for number, c in enumerate(batch.columns)]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, map(converted, reader))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.errors import UnsupportedColumn
+from dltsync_core.typemap.uuids import is_uuid
 
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _TIMESTAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS", "us": "TIMESTAMP", "ns": "TIMESTAMP_NS"}
@@ -53,6 +54,8 @@ def _described(arrow_type: pa.DataType) -> tuple[str, dict[str, Any]]:
         if arrow_type.tz is not None:
             return "TIMESTAMP WITH TIME ZONE", {"data_type": "timestamp", "timezone": True, "precision": 6}
         return _TIMESTAMPS[arrow_type.unit], {"data_type": "timestamp", "timezone": False, "precision": digits}
+    if is_uuid(arrow_type):
+        return "UUID", {"data_type": "text"}  # dlt knows no UUID; it hands the file on as it is
     if kinds.is_string(arrow_type) or kinds.is_large_string(arrow_type):
         return "VARCHAR", {"data_type": "text"}
     if kinds.is_binary(arrow_type) or kinds.is_large_binary(arrow_type) or kinds.is_fixed_size_binary(arrow_type):
@@ -77,8 +80,8 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 def widest(held: str, wanted: str) -> str | None:
     """The narrowest type that holds both exactly; None when there is none, or values would change their text.
 
-    Integers and decimals are one family, dates and moments without time zone another. Text, bytes, booleans, floats and times of
-    day only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
+    Integers and decimals are one family, dates and moments without time zone another. Text, bytes, UUIDs, booleans,
+    floats and times of day only fit themselves: as text a number would be spelt anew, and as a float it would not be exact.
     """
     if held == wanted:
         return held

@@ -14,6 +14,7 @@ from dltsync_core.duckdb.boundary_values import Edge, Literals, Reach, edge_make
 from dltsync_core.errors import CatalogError
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
+from dltsync_core.typemap.uuids import type_name
 
 
 class Dialect(Literals, Protocol):
@@ -173,7 +174,7 @@ def _different_order(column: ColumnFacts, arrow_type: pa.DataType) -> CatalogErr
     elif column.type_name in {"datetime", "smalldatetime"}:
         remedy = f"leave {column.name} out of column_representation, or {remedy}"
     return CatalogError(
-        f"the table is partitioned by {column.name} of type {column.type_name} (stored as {arrow_type}), which sorts "
+        f"the table is partitioned by {column.name} of type {column.type_name} (stored as {type_name(arrow_type)}), which sorts "
         "differently in the warehouse: a partition's rows could not be separated from its neighbours'",
         remedy=remedy,
         column=column.name,

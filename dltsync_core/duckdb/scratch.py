@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,24 +9,20 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.disk_full import disk_full
 from dltsync_core.errors import DiskFull
 
-MEMORY_LIMIT_MB = 1024
-"""Memory limit of one scratch database. DuckDB's own limit is 80 % of the machine, and several may run at once."""
-_THREADS = 4
-"""The memory that DuckDB needs before it can spill grows with its threads, whatever the limit is."""
-
 
 @contextmanager
-def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Beyond MEMORY_LIMIT_MB it spills into a directory that is removed with it: by default DuckDB uses the current directory."""
+def scratch_database(memory: DuckDbMemory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Beyond its limit it spills into a directory that is removed with it: by default DuckDB uses the current directory, and four
+    fifths of the machine's memory."""
     with tempfile.TemporaryDirectory(prefix="dltsync-") as spill:
-        threads = min(_THREADS, os.cpu_count() or 1)
         limits: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{MEMORY_LIMIT_MB}MB",
+            "memory_limit": f"{memory.limit_mb}MiB",
             "temp_directory": spill,
-            "threads": threads,
+            "threads": memory.threads,
         }
         with duckdb.connect(":memory:", config=limits) as connection:
             yield connection
@@ -41,8 +36,8 @@ def scratch_disk_full(error: object, doing: str, *, outcome: str = "") -> DiskFu
     )
 
 
-def distinct_rows(rows: pa.RecordBatchReader) -> int:
+def distinct_rows(rows: pa.RecordBatchReader, memory: DuckDbMemory) -> int:
     """How many different rows there are; NULLs count as equal. Raises duckdb.Error, also for errors of the reader."""
-    with scratch_database() as connection:
+    with scratch_database(memory) as connection:
         counted = connection.from_arrow(rows).distinct().count("*").fetchone()
     return int(counted[0]) if counted else 0

@@ -10,13 +10,10 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.config.processing import ProcessingConfig
 from dltsync_core.typemap.mapping import ColumnMapping, TableMapping
 
-MEGABYTE = 1024 * 1024
 QUEUED_BATCHES = 4
 """Batches that may wait for the writer: enough to bridge its row-group pauses."""
 LARGE_VALUE_GUESS = 8192
 """Bytes assumed for a (max) value until the first batch shows their size."""
-SHARES = 4
-"""Parts of one worker's memory: a batch being read (in the driver's types and converted), one being written, and the queue."""
 
 _FIXED = {
     "bit": 1, "tinyint": 2, "smallint": 2, "int": 4, "bigint": 8, "decimal": 16, "numeric": 16, "money": 16,
@@ -40,10 +37,9 @@ class ExtractLimits:
 
 
 def limits_of(processing: ProcessingConfig) -> ExtractLimits:
-    """The share of one worker in the memory limit."""
-    share = processing.memory_limit_mb * MEGABYTE // processing.max_workers
-    batch = min(processing.batch_bytes_mb * MEGABYTE, share // SHARES)
-    return ExtractLimits(processing.batch_size, max(batch, 1), max(share // SHARES, 1))
+    """What the memory budget leaves one worker."""
+    memory = processing.memory
+    return ExtractLimits(processing.batch_size, memory.batch_bytes, memory.queue_bytes)
 
 
 def declared_bytes_per_row(mapping: TableMapping) -> int:

@@ -16,6 +16,7 @@ from dltsync_core.extract.replacement_characters import Replacements
 from dltsync_core.extract.row_labels import named, shown
 from dltsync_core.plan.keys import naming_key
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
+from dltsync_core.typemap.uuids import is_uuid, type_name, uuids_of
 
 _MICROSECOND_DIGITS = 6
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
@@ -57,13 +58,13 @@ class BatchConverter:
         if values.type.equals(mapping.field.type):
             return values
         try:
-            return values.cast(mapping.field.type, safe=True)
+            return _converted(values, mapping.field.type)
         except pa.ArrowException as error:
             row = _first_that_fails(values, mapping.field.type)
             raise self._unfit(
                 batch,
                 mapping,
-                f"holds {shown(values, row)}, which {mapping.field.type} cannot hold ({error})",
+                f"holds {shown(values, row)}, which {type_name(mapping.field.type)} cannot hold ({error})",
                 row,
                 f"add {mapping.name} to exclude_columns of this table, and report this message: "
                 "the driver returned a value that the column's type does not have",
@@ -103,13 +104,18 @@ class BatchConverter:
         return _exactly(batch.column(position), row, batch.column(self._remainder_at[column])[row].as_py() or 0)
 
 
+def _converted(values: pa.Array[Any], target: pa.DataType) -> pa.Array[Any]:
+    """The values in another type. Raises ArrowException for one that it cannot hold."""
+    return uuids_of(values) if is_uuid(target) else values.cast(target, safe=True)
+
+
 def _first_that_fails(values: pa.Array[Any], target: pa.DataType) -> int:
     """The first value that a cast refuses, found by bisection."""
     start, length = 0, len(values)
     while length > 1:
         half = length // 2
         try:
-            values.slice(start, half).cast(target, safe=True)
+            _converted(values.slice(start, half), target)
         except pa.ArrowException:
             length = half
         else:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from dltsync_core.typemap.uuids import is_uuid, texts_of
+
 NO_KEY = "the table has no key to name the row by"
 
 
@@ -20,4 +22,6 @@ def shown(values: pa.Array[Any], row: int) -> str:
     value = values.slice(row, 1)
     if pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type):
         return f"0x{value[0].as_py().hex().upper()}"
+    if is_uuid(value.type):
+        return str(texts_of(value)[0].as_py())
     return str(value.cast(pa.string())[0].as_py())

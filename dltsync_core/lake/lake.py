@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from dltsync_core.config.memory_budget import LEAST_SCRATCH, DuckDbMemory
 from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.lake import paths
@@ -47,7 +48,16 @@ class Lake:
     (`Lake.publish`). Different units of a table may be published at the same time.
     """
 
-    def __init__(self, root: Path, pipeline: str, *, keep_generations: int, storage: LakeStorage | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        pipeline: str,
+        *,
+        keep_generations: int,
+        storage: LakeStorage | None = None,
+        memory: DuckDbMemory = LEAST_SCRATCH,
+    ) -> None:
+        self._memory = memory
         self.directory = root / path_part(pipeline)
         self._pipeline = pipeline
         self._keep_generations = keep_generations
@@ -245,7 +255,11 @@ class Lake:
         files = [file for manifests in units for manifest in manifests for file in manifest.files]
         if version_keys:
             return count_distinct(
-                self._storage, files, version_keys, staged=[file.path for file in staged.files] if staged else ()
+                self._storage,
+                files,
+                version_keys,
+                self._memory,
+                staged=[file.path for file in staged.files] if staged else (),
             )
         return sum(read_footer(self._storage, file.path)[1] for file in files)
 

@@ -25,6 +25,9 @@ Compression: TypeAlias = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "non
 ROW_GROUP_ROWS = 131_072
 """Default rows of a row group: what dlt and DuckDB read in parallel comfortably, and DuckDB's own vector multiple."""
 
+ROW_GROUP_BYTES = 64 * 1024 * 1024
+"""Default bytes of a row group in memory: rows wait until it is full, and wide ones must not make that gigabytes."""
+
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Default size at which a unit's next file begins. Readers parallelise over files; warehouses dislike giant ones."""
 
@@ -43,6 +46,7 @@ class LoadFacts(OfLoad):
     source_server: str
     source_database: str
     row_group_rows: int = ROW_GROUP_ROWS
+    row_group_bytes: int = ROW_GROUP_BYTES
     compression: Compression = "zstd"
     max_file_bytes: int = MAX_FILE_BYTES
     partition_range: PartitionRange | None = None

@@ -37,6 +37,7 @@ from dltsync_core.lake.manifest import (
 )
 from dltsync_core.lake.manifest_index import Manifests
 from dltsync_core.lake.storage.port import LakeStorage
+from dltsync_core.typemap.uuids import type_name
 
 
 def nobody_asked() -> None:
@@ -167,7 +168,7 @@ def _column(facts: LoadFacts, field: pa.Field[Any]) -> ManifestColumn:
     contract = facts.contracts.get(field.name, {})
     return ManifestColumn(
         field.name,
-        str(field.type),
+        type_name(field.type),
         field.nullable,
         sql_type=str(contract.get("sql_type", "")),
         collation=contract.get("collation"),

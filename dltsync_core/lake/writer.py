@@ -28,9 +28,7 @@ from dltsync_core.lake.storage.disk import (
     sync_directory,
     sync_file,
 )
-
-ROW_GROUP_BYTES = 64 * 1024 * 1024
-"""Rows wait in memory until a row group is full; wide rows must not make that a matter of gigabytes."""
+from dltsync_core.typemap.uuids import storage
 
 MAX_OPEN_FILES = 200
 """All files of a load stay open until the last row, since their footers tell facts known only then. A process may have
@@ -90,7 +88,7 @@ class StagedLoad:
         self._waiting_rows += batch.num_rows
         self._waiting_bytes += batch.nbytes
         self.rows += batch.num_rows
-        if self._waiting_rows >= self._facts.row_group_rows or self._waiting_bytes >= ROW_GROUP_BYTES:
+        if self._waiting_rows >= self._facts.row_group_rows or self._waiting_bytes >= self._facts.row_group_bytes:
             self._write_waiting()
 
     def finish(self, final: FinalFacts) -> StagedFiles:
@@ -245,7 +243,7 @@ def dictionary_columns(rows: pa.Table) -> list[str]:
         field.name
         for field in sample.schema
         if not pa.types.is_boolean(field.type)  # Parquet has no dictionary of one-bit values
-        and pc.count_distinct(sample.column(field.name), mode="all").as_py() * _REPEATS_FOR_DICTIONARY
+        and pc.count_distinct(storage(sample.column(field.name)), mode="all").as_py() * _REPEATS_FOR_DICTIONARY
         <= sample.num_rows
     ]
 

@@ -70,11 +70,11 @@ class IncrementalSQLServerParquetPipeline:
             config = PipelineConfig(**config)
         self.config = config.located_at(Path.cwd())
         check_names(self.config)
-        state = self.config.state
+        state, memory = self.config.state, self.config.processing.memory
         self._source: Source = source or SqlServerSource(
             self.config.database, self.config.processing, self.config.representation
         )
-        self._lake = open_lake(state, self.config.pipeline_name)
+        self._lake = open_lake(state, self.config.pipeline_name, memory.scratch)
         self._reporter = RunReporter(self.config)
         self._warehouse: VersionedWarehouse = warehouse or open_warehouse(
             self.config, on_wait=lambda message: self._reporter.waiting(message)
@@ -299,4 +299,5 @@ class IncrementalSQLServerParquetPipeline:
     def _said(self, scd: ScdTarget, keys: Collection[Key]) -> SourceHistory:
         with self._ledger() as ledger:
             name = ledger.find_table(scd.table)
-        return history_in_lake(self._lake, name, scd, self._warehouse.columns(scd.target), keys)
+        types, memory = self._warehouse.columns(scd.target), self.config.processing.memory.scratch
+        return history_in_lake(self._lake, name, scd, types, keys, memory)

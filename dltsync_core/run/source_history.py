@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.errors import LakeError
 from dltsync_core.history.handler import Key, ScdTarget
 from dltsync_core.history.versions import SourceHistory, SourceVersion
@@ -20,7 +21,12 @@ _WANTED = "dltsync_wanted"
 
 
 def history_in_lake(
-    lake: Lake, table: TableName, scd: ScdTarget, types: Mapping[str, str], keys: Collection[Key]
+    lake: Lake,
+    table: TableName,
+    scd: ScdTarget,
+    types: Mapping[str, str],
+    keys: Collection[Key],
+    memory: DuckDbMemory,
 ) -> SourceHistory:
     """All versions of these keys, of each the newest load's row. `table` is spelt as in the lake, `types` are the warehouse's.
     Every file of the table is read and its checksum compared. Raises LakeError when the lake does not hold the table whole."""
@@ -34,7 +40,8 @@ def history_in_lake(
         loads = [stack.enter_context(lake.files(manifest)) for manifest in manifests]
         if not any(loads):
             return found
-        connection, relation = stack.enter_context(lake_rows(loads, (*columns.business_keys, columns.effective_date)))
+        version_keys = (*columns.business_keys, columns.effective_date)
+        connection, relation = stack.enter_context(lake_rows(loads, version_keys, memory))
         wanted = {
             f"k{number}": pa.array([key[number] for key in keys], pa.string())
             for number in range(len(columns.business_keys))

@@ -1,8 +1,7 @@
-"""Bytes: binary, varbinary (also FILESTREAM), image, rowversion, and uniqueidentifier as the text of its sixteen.
+"""Bytes: binary, varbinary (also FILESTREAM), image, rowversion, and uniqueidentifier as a UUID or as text.
 
 binary has its zero bytes at the end; an empty value is not NULL. rowversion (`timestamp` by its old name) is not a time: eight
-bytes that grow with every change in the database. A uniqueidentifier is 36 upper-case characters, as the server and the driver
-write it; as text it sorts differently than in SQL Server.
+bytes that grow with every change in the database. A uniqueidentifier sorts differently than in SQL Server in both of its forms.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import pyarrow as pa
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, mapped
 from dltsync_core.typemap.representations import chosen
+from dltsync_core.typemap.uuids import UUID
 
 _OCTETS = frozenset({"binary", "varbinary", "image", "rowversion", "uniqueidentifier"})
 
@@ -21,9 +21,11 @@ def map_binary(column: ColumnFacts, representation: str | None) -> ColumnMapping
     name = column.type_name
     if name not in _OCTETS:
         return None
-    chosen(column, representation, ())
     if name == "uniqueidentifier":
-        return mapped(column, pa.string(), note="36 characters, upper case")
+        if chosen(column, representation, ("uuid", "text")) == "text":
+            return mapped(column, pa.string(), note="36 characters, upper case")
+        return mapped(column, UUID, note="16 bytes, in the order of the text")
+    chosen(column, representation, ())
     if name == "rowversion":
         return mapped(column, pa.binary(), note="8 bytes, big-endian")
     if name == "image":

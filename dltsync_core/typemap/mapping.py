@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.typemap.declared_type import shown_type
+from dltsync_core.typemap.uuids import type_name
 
 SQL_TYPE_KEY = b"dltsync.sql_type"
 """Key of the Arrow field metadata that holds the declared SQL Server type."""
@@ -81,7 +82,7 @@ class ColumnMapping:
         data."""
         return {
             "sql_type": shown_type(self.column),
-            "arrow_type": str(self.field.type),
+            "arrow_type": type_name(self.field.type),
             "nullable": self.column.is_nullable,
             "collation": self.column.collation,
             "lossless": self.lossless,
@@ -123,7 +124,7 @@ class TableMapping:
                 shown_type(m.column),
                 m.column.collation,
                 m.column.is_nullable,
-                str(m.field.type),
+                type_name(m.field.type),
                 m.source.value,
             ]
             for m in self.columns

@@ -17,10 +17,12 @@ import pyarrow.dataset as ds
 
 from dltsync_core.config import QualityRule
 from dltsync_core.config.error_messages import nearest
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.duckdb.scratch import distinct_rows
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.lake.file_reader import dataset_of
 from dltsync_core.typemap.mapping import SQL_TYPE_KEY
+from dltsync_core.typemap.uuids import is_uuid, storage, type_name
 
 _FIXED_LENGTH = re.compile(r"n?char\((\d+)\)")
 
@@ -69,6 +71,8 @@ def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[Qual
 def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
     """The value as its column holds it: a uniqueidentifier in capitals, a char(n) filled up with blanks. Raises ConfigError."""
     declared = (field.metadata or {}).get(SQL_TYPE_KEY, b"").decode()
+    if is_uuid(field.type):
+        return value if value is None or isinstance(value, bool) else _uuid_text(str(value), field.name)
     if not pa.types.is_string(field.type) and not pa.types.is_large_string(field.type):
         return value
     if isinstance(value, (float, Decimal)):
@@ -79,32 +83,38 @@ def _as_the_type_is_written(value: Any, field: pa.Field[Any]) -> Any:
     if not isinstance(value, str):
         return value
     if declared == "uniqueidentifier":
-        try:
-            return str(UUID(value)).upper()
-        except ValueError:
-            raise ConfigError(
-                f"a quality rule compares {field.name} (uniqueidentifier) with {value!r}, which is not a uniqueidentifier",
-                remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
-            ) from None
+        return _uuid_text(value, field.name)
     fixed = _FIXED_LENGTH.fullmatch(declared)
     return value.ljust(int(fixed[1])) if fixed else value
 
 
-def check_rules(rules: Sequence[QualityRule], files: Sequence[Path]) -> tuple[RuleViolation, ...]:
+def _uuid_text(written: str, column: str) -> str:
+    try:
+        return str(UUID(written)).upper()
+    except ValueError:
+        raise ConfigError(
+            f"a quality rule compares {column} (uniqueidentifier) with {written!r}, which is not a uniqueidentifier",
+            remedy="write 32 hexadecimal digits with hyphens: 6F9619FF-8B86-D011-B42D-00C04FC964FF",
+        ) from None
+
+
+def check_rules(rules: Sequence[QualityRule], files: Sequence[Path], memory: DuckDbMemory) -> tuple[RuleViolation, ...]:
     """The violations in these files. Rules are those of `resolve_rules`. Reads one column at a time, batch by batch."""
     if not rules:
         return ()
-    dataset = ds.dataset([str(path) for path in files])
-    return tuple(finding for rule in rules for finding in _check(rule, dataset, files))
+    dataset = dataset_of(files)
+    return tuple(finding for rule in rules for finding in _check(rule, dataset, files, memory))
 
 
-def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Iterator[RuleViolation]:
+def _check(
+    rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path], memory: DuckDbMemory
+) -> Iterator[RuleViolation]:
     column = rule.column
     kind = dataset.schema.field(column).type
     nulls = broken_low = broken_high = strangers = 0
     allowed = None if rule.allowed is None else _values(rule.allowed, column, kind)
     for batch in dataset.to_batches(columns=[column]):
-        values = batch.column(0)
+        values = storage(batch.column(0))
         nulls += values.null_count
         broken_low += 0 if rule.min is None else _true(pc.less(values, _scalar(rule.min, column, kind)))
         broken_high += 0 if rule.max is None else _true(pc.greater(values, _scalar(rule.max, column, kind)))
@@ -119,7 +129,7 @@ def _check(rule: QualityRule, dataset: ds.Dataset, files: Sequence[Path]) -> Ite
     if strangers:
         yield RuleViolation(column, "holds a value that is not allowed", strangers, rule.severity)
     if rule.unique:
-        surplus = surplus_rows(files, [column]) - max(nulls - 1, 0)
+        surplus = surplus_rows(files, [column], memory) - max(nulls - 1, 0)
         if surplus:
             yield RuleViolation(column, "must be unique; beyond the first of each value", surplus, rule.severity)
 
@@ -129,23 +139,27 @@ def _true(flags: Any) -> int:
 
 
 def _values(values: Sequence[Any], column: str, kind: pa.DataType) -> Any:
-    return pa.array([_scalar(value, column, kind).as_py() for value in values], type=kind)
+    scalars = [_scalar(value, column, kind) for value in values]
+    return pa.array([scalar.as_py() for scalar in scalars], type=scalars[0].type if scalars else kind)
 
 
 def _scalar(value: bool | float | str | Decimal, column: str, kind: pa.DataType) -> Any:
-    """The value in the column's type; text is read as that type (dates and times as ISO). Raises ConfigError."""
+    """The value in the column's type, a UUID as its sixteen bytes; text is read as that type (dates and times as ISO). Raises
+    ConfigError."""
     if isinstance(value, bool) != pa.types.is_boolean(kind):
         raise ConfigError(
-            f"a quality rule compares {column} ({kind}) with {value!r}",
+            f"a quality rule compares {column} ({type_name(kind)}) with {value!r}",
             remedy="bit columns are compared with true and false, and no others are; for a text put it in quotes: 'true'",
         )
     try:
         return _in_type(str(value), kind) if not isinstance(value, bool) else pa.scalar(value)
     except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
-        raise ConfigError(f"a quality rule compares {column} ({kind}) with {value!r}: {error}") from error
+        raise ConfigError(f"a quality rule compares {column} ({type_name(kind)}) with {value!r}: {error}") from error
 
 
 def _in_type(text: str, kind: pa.DataType) -> Any:
+    if is_uuid(kind):
+        return pa.scalar(UUID(text).bytes, type=pa.binary(16))
     if pa.types.is_time(kind):
         return pa.scalar(time.fromisoformat(text), type=kind)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -153,7 +167,7 @@ def _in_type(text: str, kind: pa.DataType) -> Any:
     return pc.cast(pa.scalar(text), kind)
 
 
-def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
+def surplus_rows(files: Sequence[Path], columns: Sequence[str], memory: DuckDbMemory) -> int:
     """How many rows there are beyond the first of each key; NULLs count as equal. 0 means the key is unique.
 
     DuckDB counts, because it spills to disk, while a Python set would hold every key in memory.
@@ -161,4 +175,4 @@ def surplus_rows(files: Sequence[Path], columns: Sequence[str]) -> int:
     dataset = dataset_of(files)
     rows = dataset.count_rows()
     reader = dataset.scanner(columns=list(columns)).to_reader()
-    return rows - distinct_rows(reader)
+    return rows - distinct_rows(reader, memory)

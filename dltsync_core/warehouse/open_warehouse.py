@@ -35,6 +35,7 @@ def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) ->
             destination.path,
             work_directory=work,
             lock_timeout_seconds=destination.lock_timeout_seconds,
+            memory=config.processing.memory.warehouse,
             on_wait=on_wait,
         )
     return SqlServerWarehouse(destination.connection, work_directory=work, settings=_settings(config), on_wait=on_wait)

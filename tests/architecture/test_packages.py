@@ -27,7 +27,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = {
     "dltsync_core": {"gcsfs"},  # dltsync[gcs]; a message says so when it is missing
     "dltsync_dagster": {"dagster_dlt", "dagster_embedded_elt"},  # for a user's translator of it
-    "tests": {"dagster_embedded_elt"},  # `make test-embedded-elt`
+    "tests": {"dagster_embedded_elt", "connectorx", "arrow_odbc"},  # `make test-embedded-elt`, `make bench`
 }
 """Modules that are imported only where they are installed."""
 

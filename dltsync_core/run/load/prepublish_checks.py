@@ -70,7 +70,7 @@ def rows_in_lake(context: RunContext, resolved: ResolvedTable, found: InLake) ->
     if resolved.merge_key is not None:
         for manifest in found.manifests:
             with context.lake.files(manifest) as files:
-                check_keys(resolved.merge_key, unit, files)
+                check_keys(resolved.merge_key, unit, files, context.config.processing.memory.scratch)
     rows = context.lake.count(resolved.name, unit, resolved.keys) if resolved.config.kind == "scd" else found.rows
     if rows != found.source_rows:
         raise LakeError(

@@ -14,6 +14,7 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import iso, utc_now
 from dltsync_core.committed import Probe
 from dltsync_core.config import SCDTableConfig
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.errors import FidelityError, SyncError, ValidationFailed
 from dltsync_core.extract.row_labels import named, shown
 from dltsync_core.extract.unit import Extracted, UnitFilter
@@ -100,7 +101,7 @@ def stage_unit(
                 raise
         rows = extracted.counted_rows
         files = load.finish(_final_facts(resolved, probe, rows, step, view.consistency))
-        warnings = _check_content(resolved, step, files)
+        warnings = _check_content(resolved, step, files, context.config.processing.memory.scratch)
         check_warehouse_range(context, resolved, step.unit, [file.path for file in files.files])
         checkpoints.reached(checkpoints.EXTRACTED)
         undo.pop_all()
@@ -194,6 +195,7 @@ def _load_facts(context: RunContext, resolved: ResolvedTable, step: Step, load_i
         source_server=database.server,
         source_database=database.database,
         row_group_rows=processing.row_group_rows,
+        row_group_bytes=processing.memory.row_group_bytes,
         compression=processing.compression,
         partition_range=slot.range if slot is not None else None,
         window_low=step.window_low,
@@ -214,12 +216,12 @@ def _final_facts(resolved: ResolvedTable, probe: Probe, rows: int, step: Step, c
     )
 
 
-def _check_content(resolved: ResolvedTable, step: Step, files: StagedFiles) -> tuple[str, ...]:
+def _check_content(resolved: ResolvedTable, step: Step, files: StagedFiles, memory: DuckDbMemory) -> tuple[str, ...]:
     """Keys and quality rules, on the closed files. The warnings; raises ValidationFailed for the rest."""
     paths = [file.path for file in files.files]
     if resolved.merge_key is not None:
-        check_keys(resolved.merge_key, step.unit, paths)
-    findings = check_rules(resolved.rules, paths)
+        check_keys(resolved.merge_key, step.unit, paths, memory)
+    findings = check_rules(resolved.rules, paths, memory)
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     if errors:
         raise ValidationFailed(

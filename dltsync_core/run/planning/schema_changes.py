@@ -19,6 +19,7 @@ from dltsync_core.plan.selection import RunOptions
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.resolved import ResolvedTable
 from dltsync_core.run.planning.warehouse import WarehouseInspection
+from dltsync_core.typemap.uuids import type_name
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _columns_now(resolved: ResolvedTable) -> list[DeclaredColumn]:
             str(m.contract["sql_type"]),
             m.column.is_nullable,
             m.column.collation,
-            str(m.field.type),
+            type_name(m.field.type),
             m.source.value,
             m.column.column_id,
         )

@@ -48,4 +48,4 @@ def _relation(
     with ExitStack() as stack:
         files = [stack.enter_context(context.lake.files(manifest)) for manifest in loads]
         held = stack.enter_context(context.warehouse.rows(resolved.target, None, resolved.fields_of(wanted)))
-        yield stack.enter_context(held_rows(files, resolved.keys, held))
+        yield stack.enter_context(held_rows(files, resolved.keys, held, context.config.processing.memory.scratch))

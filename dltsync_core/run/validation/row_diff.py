@@ -85,7 +85,9 @@ def _others(context: RunContext, resolved: ResolvedTable, unit: UnitToDiff, keye
     def in_lake() -> Iterator[Batches]:
         with ExitStack() as stack:
             loads = [stack.enter_context(context.lake.files(manifest)) for manifest in unit.loads]
-            yield stack.enter_context(lake_batches(loads, names, version_keys))
+            yield stack.enter_context(
+                lake_batches(loads, names, version_keys, context.config.processing.memory.scratch)
+            )
 
     def in_warehouse() -> AbstractContextManager[Batches]:
         if unit.without_retained:

@@ -282,11 +282,12 @@ class Comparison:
     def _scan(self, found: LakeContent, unit: str, manifests: Sequence[Manifest]) -> ColumnStats:
         resolved = self._shape
         keys = resolved.keys if resolved.config.kind == "scd" else ()
+        memory = self._context.config.processing.memory.scratch
         with ExitStack() as stack:
             loads = [stack.enter_context(self._context.lake.files(manifest)) for manifest in manifests]
-            summary = summarise_lake(loads, self._columns, keys)
+            summary = summarise_lake(loads, self._columns, keys, memory)
             if self._algorithm is not None and all(c.name in summary.figures for c in self._hashed.columns):
-                digest = fingerprint_lake(loads, self._hashed.columns, keys, self._algorithm)
+                digest = fingerprint_lake(loads, self._hashed.columns, keys, self._algorithm, memory)
                 found.fingerprints[unit] = digest.text
         found.loads[unit] = manifests
         return summary

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.errors import WarehouseError
 from dltsync_core.warehouse.duckdb.catalog import catalog_of
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock, refused_by_the_system
@@ -19,10 +20,10 @@ class DatabaseFile:
     """Thread-safe; processes and threads queue for the file. `on_wait` hears how long they do."""
 
     def __init__(
-        self, path: Path, *, lock_timeout_seconds: float, memory_limit_mb: int, on_wait: Callable[[str], None]
+        self, path: Path, *, lock_timeout_seconds: float, memory: DuckDbMemory, on_wait: Callable[[str], None]
     ) -> None:
         self._path = path.absolute()
-        self._memory_limit_mb = memory_limit_mb
+        self._memory = memory
         self._queue = WarehouseFileLock(path, timeout_seconds=lock_timeout_seconds, on_wait=on_wait)
         self._ours = threading.local()
 
@@ -40,7 +41,9 @@ class DatabaseFile:
                 yield ours
             return
         with self._queue.opened() as connection, self._explained():
-            connection.execute(f"SET memory_limit = '{int(self._memory_limit_mb)}MB'")
+            # DuckDB's own default is four fifths of the machine's memory, and all of its processors.
+            connection.execute(f"SET memory_limit = '{self._memory.limit_mb}MiB'")
+            connection.execute(f"SET threads = {self._memory.threads}")
             connection.execute("SET TimeZone = 'UTC'")
             self._ours.opened = (connection, catalog_of(connection))
             try:

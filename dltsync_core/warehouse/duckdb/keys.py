@@ -17,8 +17,10 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.disk_full import is_disk_full
 from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.column_stats import arrow_reader
 from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
 from dltsync_core.errors import LakeError, SyncError, ValidationFailed
 from dltsync_core.extract.row_labels import shown
@@ -44,13 +46,13 @@ class MergeKey:
     named_by: tuple[str, ...] = ()
 
 
-def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
+def check_keys(key: MergeKey, unit: str, files: Sequence[Path], memory: DuckDbMemory) -> None:
     """Raises ValidationFailed when a key repeats within these files or a part of one is NULL, with the first such rows; LakeError
     when a file cannot be read, DiskFull when there is no room to spill.
 
     DuckDB counts: it spills to disk where a Python set would hold every key in memory. The files are read once when all is well.
     """
-    with _relation(files) as connection:
+    with _relation(files, memory) as connection:
         found = connection.execute(q.count_keys(_LOAD, key.columns)).fetchone() or (0, 0, 0, 0)
         rows, whole, different, repeated = (int(count) for count in found)
         faults, remedies = list[str](), list[str]()
@@ -77,14 +79,14 @@ def check_keys(key: MergeKey, unit: str, files: Sequence[Path]) -> None:
 def _incomplete(connection: DuckDBPyConnection, key: MergeKey, count: int) -> str:
     columns = tuple(dict.fromkeys((*key.named_by, *key.columns)))
     condition = q.any_of([q.is_null(column) for column in key.columns])
-    found = connection.sql(q.first_rows(_LOAD, columns, condition, NAMED_ROWS)).to_arrow_table()
+    found = arrow_reader(connection.sql(q.first_rows(_LOAD, columns, condition, NAMED_ROWS)), NAMED_ROWS).read_all()
     rows = [_named(columns, found, row) for row in range(found.num_rows)]
     said = f"{count:,} row{'s have' if count != 1 else ' has'} NULL in the key ({', '.join(key.columns)})"
     return f"{said}: {_listed(rows, count)}"
 
 
 def _repeated(connection: DuckDBPyConnection, key: MergeKey, surplus: int, keys: int) -> str:
-    found = connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)).to_arrow_table()
+    found = arrow_reader(connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)), NAMED_ROWS).read_all()
     times = found.column(len(key.columns)).to_pylist()
     rows = [f"{_named(key.columns, found, row)} ({times[row]:,} rows)" for row in range(found.num_rows)]
     said = (
@@ -110,9 +112,9 @@ def _listed(rows: Sequence[str], of: int) -> str:
 
 
 @contextmanager
-def _relation(files: Sequence[Path]) -> Iterator[DuckDBPyConnection]:
+def _relation(files: Sequence[Path], memory: DuckDbMemory) -> Iterator[DuckDBPyConnection]:
     try:
-        with scratch_database() as connection:
+        with scratch_database(memory) as connection:
             connection.execute(q.set_to("TimeZone", "UTC"))
             connection.register(_LOAD, dataset_of(files))
             yield connection

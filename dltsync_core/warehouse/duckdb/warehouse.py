@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from dltsync_core import checkpoints
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.committed import Marker
+from dltsync_core.config.memory_budget import LEAST_WAREHOUSE, DuckDbMemory
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import read_rows, summarise_relation
 from dltsync_core.duckdb.partition_scope import duckdb_condition, scope_for, starts_of
@@ -39,9 +40,6 @@ from dltsync_core.warehouse.duckdb.version_table import revise
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
 
-MEMORY_LIMIT_MB = 1024
-"""What DuckDB may use while it loads; beyond it spills to disk. Its own default is 80 % of the machine."""
-
 _ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
@@ -59,13 +57,11 @@ class DuckDbWarehouse:
         *,
         work_directory: Path,
         lock_timeout_seconds: float = 600.0,
-        memory_limit_mb: int = MEMORY_LIMIT_MB,
+        memory: DuckDbMemory = LEAST_WAREHOUSE,
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._work = WorkDirectories(work_directory, path)
-        self._file = DatabaseFile(
-            path, lock_timeout_seconds=lock_timeout_seconds, memory_limit_mb=memory_limit_mb, on_wait=on_wait
-        )
+        self._file = DatabaseFile(path, lock_timeout_seconds=lock_timeout_seconds, memory=memory, on_wait=on_wait)
 
     @contextmanager
     def opened(self) -> Iterator[None]:

@@ -75,6 +75,22 @@ def _foreign_key_columns(source: Source) -> list[tuple[object, ...]]:
     ]
 
 
+def _referential_constraints(source: Source) -> list[tuple[object, ...]]:
+    """The key that each foreign key refers to, by name (SQL Server docs: REFERENTIAL_CONSTRAINTS)."""
+    database = source.database
+    tables = {t.object_id: t for t in database.tables}
+    rows: list[tuple[object, ...]] = []
+    for t in database.tables:
+        for f in t.foreign_keys:
+            parent = tables[f.referenced_object_id]
+            key = next((i.name for i in parent.indexes if i.index_id == f.key_index_id), None)
+            schemas = (database.schema_by_id(t.schema_id).name, database.schema_by_id(parent.schema_id).name)
+            rows.append(
+                (database.name, schemas[0], f.name, database.name, schemas[1], key, "SIMPLE", "NO ACTION", "NO ACTION")
+            )
+    return rows
+
+
 VIEWS = {
     "sys.key_constraints": View(
         OBJECT + ", unique_index_id int?, is_system_named bit, is_enforced bit?", _key_constraints
@@ -100,5 +116,11 @@ VIEWS = {
         " parent_column_id int, referenced_object_id int,"
         " referenced_column_id int",
         _foreign_key_columns,
+    ),
+    "information_schema.referential_constraints": View(
+        "CONSTRAINT_CATALOG n(128)?, CONSTRAINT_SCHEMA n(128)?, CONSTRAINT_NAME name, UNIQUE_CONSTRAINT_CATALOG n(128)?,"
+        " UNIQUE_CONSTRAINT_SCHEMA n(128)?, UNIQUE_CONSTRAINT_NAME name?, MATCH_OPTION v(7)?, UPDATE_RULE v(11)?,"
+        " DELETE_RULE v(11)?",
+        _referential_constraints,
     ),
 }

@@ -10,6 +10,7 @@ from sqlserver_sandbox.tsql.bind import (
     functions_bytes,
     functions_dates,
     functions_general,
+    functions_objects,
     functions_session,
     functions_system,
     functions_text,
@@ -36,6 +37,7 @@ RULES: dict[str, Callable[[ExpressionBinder, Call], Bound]] = {
     **functions_dates.RULES,
     **functions_system.RULES,
     **functions_session.RULES,
+    **functions_objects.RULES,
 }
 
 _KNOWN_OFF_LIST = frozenset(

@@ -34,7 +34,7 @@ FORMS = {
     "date": "date32[day]",
     "varbinary(10)": "binary",
     "bit": "bool",
-    "uniqueidentifier": "string",
+    "uniqueidentifier": "uuid",
 }
 TEXT_FORMS = {"time(7)", "datetimeoffset(3)", "datetimeoffset(7)"}
 
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, str, DriftKind, bool]] = [
     ("time(3)", "time(7)", "incompatible", True),
     ("bit", "int", "incompatible", True),
     ("int", "nvarchar(10)", "incompatible", True),
-    ("uniqueidentifier", "varchar(10)", "retyped", True),
+    ("uniqueidentifier", "varchar(10)", "incompatible", True),
     ("varchar(10)", "datetimeoffset(3)", "retyped", True),
     ("date", "datetime2(3)", "widened", True),
     ("date", "datetime2(7)", "widened", True),

@@ -200,7 +200,7 @@ DECIDED = {
     ("smallmoney", "money"): "widened",
     ("money", "decimal(19,4)"): None,
     ("int", "nvarchar(4)"): "incompatible",
-    ("uniqueidentifier", "nvarchar(4)"): "retyped",
+    ("uniqueidentifier", "nvarchar(4)"): "incompatible",
     ("xml", "nvarchar(max)"): "retyped",
     ("rowversion", "varbinary(4)"): "retyped",
     ("nvarchar(4)", "varbinary(4)"): "incompatible",

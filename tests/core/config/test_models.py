@@ -234,7 +234,7 @@ def test_the_schema_explains_every_field() -> None:
 
 def test_processing_defaults_are_the_documented_ones() -> None:
     processing = ProcessingConfig()
-    assert (processing.batch_size, processing.max_workers, processing.memory_limit_mb) == (65536, 4, 1024)
+    assert (processing.batch_size, processing.max_workers, processing.memory_limit_mb) == (65536, 4, 2048)
 
 
 def test_two_tables_whose_names_make_one_text_are_two() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -82,3 +83,8 @@ def test_letters_of_a_guid_in_another_case_show() -> None:
     upper = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
     assert text("uniqueidentifier", upper, pa.string()) == upper
     assert text("uniqueidentifier", upper.lower(), pa.string()) == upper.lower()
+
+
+def test_a_uuid_has_the_text_of_the_server() -> None:
+    upper = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
+    assert text("uniqueidentifier", UUID(upper), pa.uuid()) == upper

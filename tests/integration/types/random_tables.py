@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from dltsync_core.duckdb.column_stats import arrow_reader
 from tests.integration.types.random_columns import KINDS, Kind
 from tests.support.type_tables import TypeTables
 
@@ -171,7 +172,7 @@ class Places:
             connection.register("like_file", empty)
             connection.execute("CREATE TABLE rows AS SELECT * FROM like_file")
             self._insert(connection, "rows", table)
-            return connection.execute("FROM rows").to_arrow_table().cast(schema)
+            return arrow_reader(connection.sql("FROM rows"), 1_000).read_all().cast(schema)
 
     def found_in_lake(self) -> Counter[Row]:
         files = [str(file) for file in self.house.lake_files(self.name)]
@@ -184,7 +185,7 @@ class Places:
 
     def warehouse_rows(self) -> pa.Table:
         with self._warehouse() as connection:
-            return connection.execute(f'FROM warehouse."{self.name}"').to_arrow_table()
+            return arrow_reader(connection.sql(f'FROM warehouse."{self.name}"'), 1_000).read_all()
 
     def _found(self, connection: duckdb.DuckDBPyConnection, where: str, values: list[Any]) -> Counter[Row]:
         items = ", ".join(kind.shown.replace("{c}", f"c{i}") for i, kind in enumerate(self.table.kinds))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.config import ProcessingConfig
-from dltsync_core.extract.batch_size import MEGABYTE
+from dltsync_core.config.memory_budget import MEGABYTE
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.extract.unit import WHOLE
 from tests.support.server_shop import Server

@@ -21,6 +21,7 @@ AWKWARD = pa.table(
         "exact": pa.array(["1.5"]).cast(pa.decimal128(38, 10)),
         "bytes": pa.array([b"x"], pa.large_binary()),
         "Case": pa.array([True]),
+        "uuid": pa.array([b"x" * 16], pa.binary(16)).cast(pa.uuid()),
     }
 )
 

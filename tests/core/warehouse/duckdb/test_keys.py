@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dltsync_core.config.memory_budget import LEAST_SCRATCH
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.warehouse.duckdb.keys import NAMED_ROWS, MergeKey, check_keys
 
@@ -31,7 +32,7 @@ def key(*columns: str, named_by: tuple[str, ...] = ()) -> MergeKey:
 
 def refused(files: list[Path], asked: MergeKey) -> ValidationFailed:
     with pytest.raises(ValidationFailed) as caught:
-        check_keys(asked, "all", files)
+        check_keys(asked, "all", files, LEAST_SCRATCH)
     return caught.value
 
 
@@ -49,6 +50,7 @@ VALUES: dict[str, tuple[pa.DataType, Any, Any, str]] = {
         "2026-01-02 03:04:05.000000Z",
     ),
     "bit": (pa.bool_(), True, False, "true"),
+    "uuid": (pa.uuid(), uuid.UUID(int=0xAB << 120), uuid.UUID(int=0), "AB000000-0000-0000-0000-000000000000"),
 }
 
 
@@ -63,7 +65,7 @@ def test_null_and_repeated_keys_are_named_whatever_their_type(kind: str, positio
         return pa.table(columns if position == 0 else dict(reversed(columns.items())))
 
     columns = ("Key", "Line") if position == 0 else ("Line", "Key")
-    check_keys(key(*columns), "all", written(tmp_path, rows(value, other)))
+    check_keys(key(*columns), "all", written(tmp_path, rows(value, other)), LEAST_SCRATCH)
     error = refused(written(tmp_path, rows(value, other, None, value)), key(*columns))
     assert "1 row has NULL in the key" in error.problem
     assert "Key = NULL" in error.problem
@@ -81,12 +83,12 @@ def test_a_key_in_two_files_of_one_load_is_repeated(tmp_path: Path) -> None:
 def test_columns_may_be_called_anything(tmp_path: Path) -> None:
     names = ["n", "k0", 'a "b"', "K1 "]
     table = pa.table([pa.array([1, 1])] * len(names), names=names)
-    check_keys(key(*names, "z"), "all", written(tmp_path, table.append_column("z", pa.array([1, 2]))))
+    check_keys(key(*names, "z"), "all", written(tmp_path, table.append_column("z", pa.array([1, 2]))), LEAST_SCRATCH)
     assert ", ".join(f"{name} = 1" for name in names) in refused(written(tmp_path, table), key(*names)).problem
 
 
 def test_a_load_without_rows_has_no_bad_key(tmp_path: Path) -> None:
-    check_keys(key("No"), "all", written(tmp_path, pa.table({"No": pa.array([], pa.int32())})))
+    check_keys(key("No"), "all", written(tmp_path, pa.table({"No": pa.array([], pa.int32())})), LEAST_SCRATCH)
 
 
 def test_a_row_is_named_by_other_columns_when_its_key_is_null(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
     content[200] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(LakeError, match="cannot be read while keys are counted"):
-        check_keys(key("No"), "all", [path])
+        check_keys(key("No"), "all", [path], LEAST_SCRATCH)
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -132,4 +134,4 @@ def test_rows_are_refused_when_a_set_would_tell(tmp_path: Path, rows: list[tuple
     if bad:
         refused(files, key("a", "b"))
     else:
-        check_keys(key("a", "b"), "all", files)
+        check_keys(key("a", "b"), "all", files, LEAST_SCRATCH)

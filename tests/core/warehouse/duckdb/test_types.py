@@ -6,6 +6,7 @@ import hashlib
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -50,6 +51,12 @@ CASES: dict[str, tuple[pa.DataType, Any, str, str]] = {
     "nvarchar": (pa.string(), "a😀'\"]\n", "VARCHAR", "a😀'\"]\n"),
     "nvarchar(max)": (pa.large_string(), "x" * 100_000, "VARCHAR", "x" * 100_000),
     "binary": (pa.binary(), b"\x00\xff", "BLOB", "\\x00\\xFF"),
+    "uniqueidentifier": (
+        pa.uuid(),
+        UUID("6F9619FF-8B86-D011-B42D-00C04FC964FF"),
+        "UUID",
+        "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+    ),
     "varbinary(max)": (pa.large_binary(), b"", "BLOB", ""),
 }
 

@@ -33,13 +33,19 @@ class Hangar:
     """An scd table with two key columns, one of which has a name our SQL could have chosen."""
 
     def __init__(
-        self, root: Path, start: str, end: str, flag: str = "BOOLEAN", spelling: CollationRule | None = None
+        self,
+        root: Path,
+        start: str,
+        end: str,
+        flag: str = "BOOLEAN",
+        spelling: CollationRule | None = None,
+        plane: str = "VARCHAR",
     ) -> None:
         self.path = root / "h.duckdb"
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("CREATE SCHEMA sales")
             connection.execute(
-                'CREATE TABLE sales."Carriers" ("Plane" VARCHAR, handle INTEGER, d_from INTEGER, '
+                f'CREATE TABLE sales."Carriers" ("Plane" {plane}, handle INTEGER, d_from INTEGER, '
                 f'"From" {start}, "To" {end}, "IsLatest" {flag})'
             )
         warehouse = DuckDbWarehouse(self.path, work_directory=root / "work")
@@ -110,6 +116,17 @@ def test_text_that_is_no_moment_is_named(tmp_path: Path) -> None:
     hangar.put(("N1", "2020-01-01", "20200301", True))
     with pytest.raises(WarehouseError, match="To holds '20200301', which is no date and time"):
         hangar.handler.repair_scd_integrity("Carriers")
+
+
+def test_a_history_by_uuid_is_mended(tmp_path: Path) -> None:
+    key = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+    hangar = Hangar(tmp_path, "TIMESTAMP", "TIMESTAMP", plane="UUID")
+    hangar.put((key, "2020-01-01", None, True), (key, "2020-03-01", None, True))
+    hangar.put(("00000000-0000-0000-0000-000000000001", "2020-01-01", None, True))
+    report = hangar.handler.repair_scd_integrity("Carriers", dry_run=False)
+    assert report["applied"] == 1
+    assert key in str(report)
+    assert [str(row[0]) for row in hangar.rows() if row[2] is not None] == [key]
 
 
 def test_a_dry_run_shows_and_changes_nothing(tmp_path: Path) -> None:

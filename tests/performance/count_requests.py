@@ -1,7 +1,7 @@
 """What does not depend on rows: processor time, logins and requests of a first load of many small partitions, and of a run over
 many static tables that did not change. Run it: no pytest needed.
 
-    python -m tests.performance.bench_fixed_costs [partitions] [tables]
+    python -m tests.performance.count_requests [partitions] [tables]
 
 Counted is the client's processor time (user and system, all threads), which a busy machine changes less than the clock. Two
 loads of a tenth of the partitions come first: a unit's fixed cost is what more partitions cost, divided by their number.
@@ -12,12 +12,10 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pyodbc
 
 from dltsync_core import IncrementalSQLServerParquetPipeline
 from dltsync_core.config import (
@@ -28,12 +26,14 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
-from tests.performance.bench_small_units import fill
+from tests.performance.tables import DATABASE, NARROW, create, create_database
 from tests.support.sandbox_server import SandboxServer
 from tests.support.wire_counter import Counts, WireCounter
 
 PARTITIONS = 1_000
 TABLES = 200
+ROWS = 20
+"""Rows of a partition or a small table."""
 
 
 class Cost(NamedTuple):
@@ -67,7 +67,7 @@ def counted_server(prepare: Callable[[SandboxServer], None]) -> Iterator[tuple[P
             prepare(server)
             with WireCounter(server.port) as counter:
                 yield Path(folder), counter, DatabaseConfig(
-                    server=server.host, port=counter.port, database="bench", username=server.user,
+                    server=server.host, port=counter.port, database=DATABASE, username=server.user,
                     password=server.password, encrypt="no", trust_server_certificate=True,
                 )  # fmt: skip
         finally:
@@ -92,30 +92,28 @@ def run(pipeline: IncrementalSQLServerParquetPipeline) -> None:
 def partitions_loaded(partitions: int) -> Cost:
     """A first load of so many partitions."""
     with (
-        counted_server(lambda server: fill(server, partitions)) as (root, counter, database),
+        counted_server(lambda server: fill(server, {"t": partitions}, ROWS * partitions)) as (root, counter, database),
         pipeline_of(root, database, partition_tables=[PartitionTableConfig(table_name="t")]) as pipeline,
     ):
         return cost_of(counter, lambda: run(pipeline))
 
 
-def fill_tables(server: SandboxServer, tables: int) -> None:
-    with closing(pyodbc.connect(server.odbc(), autocommit=True)) as connection:
-        connection.execute("CREATE DATABASE bench")
-        connection.execute("ALTER DATABASE bench SET ALLOW_SNAPSHOT_ISOLATION ON")
-    with closing(pyodbc.connect(server.odbc(database="bench"), autocommit=True)) as connection:
-        for number in range(tables):
-            connection.execute(
-                f"CREATE TABLE dbo.s{number} (id int NOT NULL PRIMARY KEY, name nvarchar(60) NULL, amount decimal(19,4) NULL)"
-            )
-            values = ", ".join(f"({n}, N'name of row {n}', {n}.25)" for n in range(20))
-            connection.execute(f"INSERT INTO dbo.s{number} VALUES {values}")
+def fill(server: SandboxServer, tables: Mapping[str, int], rows: int) -> None:
+    """Tables, each of so many partitions and rows."""
+    create_database(server)
+    for name, partitions in tables.items():
+        create(server, name, NARROW, rows, partitions)
 
 
 def tables_unchanged(tables: int) -> tuple[Cost, Cost]:
     """A first load of so many static tables, and a run after which nothing had changed."""
     configured = [StaticTableConfig(table_name=f"s{number}") for number in range(tables)]
     with (
-        counted_server(lambda server: fill_tables(server, tables)) as (root, counter, database),
+        counted_server(lambda server: fill(server, {f"s{number}": 1 for number in range(tables)}, ROWS)) as (
+            root,
+            counter,
+            database,
+        ),
         pipeline_of(root, database, static_tables=configured) as pipeline,
     ):
         return cost_of(counter, lambda: run(pipeline)), cost_of(counter, lambda: run(pipeline))

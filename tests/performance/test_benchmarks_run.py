@@ -1,0 +1,56 @@
+"""Every benchmark runs, with sizes that measure nothing, and prints its table."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.performance.measure import Cost
+from tests.performance.report import Report
+
+TINY = ["--bench-rows", "1000", "--bench-units", "3", "--bench-tables", "2", "--bench-rounds", "1"]
+FOLDER = Path(__file__).parent
+
+
+def test_the_report_is_a_table_with_the_ratio_to_its_baseline() -> None:
+    report = Report()
+    base = Cost(2.0, 300.0, 200.0, {})
+    report.add("Loading", "the floor", base)
+    assert report.add("Loading", "dltsync", Cost(3.0, 1400.0, 200.0, {}), base, "aim: 1.6") == 1.5
+    assert report.markdown().splitlines() == [
+        "**Loading**",
+        "",
+        "| | CPU s | ratio | peak MB | |",
+        "| --- | ---: | ---: | ---: | --- |",
+        "| the floor | 2.00 | 1 | 300 |  |",
+        "| dltsync | 3.00 | 1.50 | 1,400 | aim: 1.6 |",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("pytest_benchmark") is None, reason="pytest-benchmark is not installed")
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("bench_*.py")))
+def test_a_benchmark_runs_and_prints_its_table(file: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "--benchmark-only", "-p", "no:cacheprovider", *TINY]
+    found = subprocess.run(
+        [*command, f"tests/performance/{file}"], cwd=FOLDER.parents[1], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert " failed" not in found.stdout
+    assert "| | CPU s | ratio | peak MB | |" in found.stdout
+
+
+def test_benchmarks_are_collected_only_when_they_are_asked_for() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/performance"],
+        cwd=FOLDER.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "bench_" not in found.stdout, found.stdout
