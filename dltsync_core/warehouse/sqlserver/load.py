@@ -14,7 +14,9 @@ from dltsync_core import checkpoints
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.committed import Marker
+from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
 from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.duckdb.partition_scope import holds_null_rows
 from dltsync_core.errors import SyncError, WarehouseError
 from dltsync_core.identity import Target, digest_of, dotted, joined
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, UpsertKeys
@@ -88,7 +90,9 @@ def scope_condition(column: ColumnFacts | None, scope: ReplaceScope) -> Sql | No
         raise WarehouseError(
             f"the warehouse table has no column {scope.column.name}", remedy="drop the table and load it again"
         )
-    conditions = [slot_condition(column, range_) for range_ in scope.ranges]
+    # By its boundaries, not by a flag that a range made from its key does not have: else NULL rows would stay, or be lost.
+    ranges = [replace(range_, holds_null=holds_null_rows(range_)) for range_ in scope.ranges]
+    conditions = [slot_condition(column, range_) for range_ in ranges]
     present = [condition for condition in conditions if condition is not None]
     if len(present) < len(conditions):
         return None
@@ -209,6 +213,7 @@ def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str,
             locks,
             [_section(unit, known[unit.request.target]) for unit in units],
             lock_timeout_ms=store.settings.switch_lock_timeout_ms,
+            lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
         )
         try:
             publisher.publish(batch)
