@@ -23,7 +23,7 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows,
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 from dltsync_core.warehouse.sqlserver.columns import is_converted
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
-from dltsync_core.warehouse.sqlserver.load import scope_condition
+from dltsync_core.warehouse.sqlserver.sections import scope_condition
 from dltsync_core.warehouse.sqlserver.session import translated
 from dltsync_core.warehouse.sqlserver.store import Store
 
