@@ -55,16 +55,19 @@ class RowCopy:
     with_identity: bool = False
 
 
-def publish_batch(resource: Composable, sections: Sequence[Sql], *, lock_timeout_ms: int) -> Statement:
+def publish_batch(
+    resource: Composable, sections: Sequence[Sql], *, lock_timeout_ms: int, lock_timeout_after_ms: int
+) -> Statement:
     """The whole batch. `resource` are the application locks (`locks.take_transaction_lock`), in order; each section does what one
-    load needs."""
+    load needs. `lock_timeout_after_ms` is that of the session's other statements."""
     return sql(
         "SET NOCOUNT ON;\nSET XACT_ABORT ON;\nSET LOCK_TIMEOUT {timeout};\n"
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\n"
         "IF @@TRANCOUNT <> 0 THROW 51001, N'dltsync: a transaction is open on this connection', 1;\n"
         "DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @text nvarchar(max);\n"
-        "BEGIN TRANSACTION;\n{locks}{sections}COMMIT TRANSACTION;",
+        "BEGIN TRANSACTION;\n{locks}{sections}COMMIT TRANSACTION;\nSET LOCK_TIMEOUT {after};",
         timeout=Literal(lock_timeout_ms),
+        after=Literal(lock_timeout_after_ms),
         locks=resource,
         sections=join("", list(sections)),
     ).render()

@@ -5,67 +5,43 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dltsync_core import checkpoints
-from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
-from dltsync_core.committed import Marker
+from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE
+from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import SyncError, WarehouseError
-from dltsync_core.identity import Target, digest_of, dotted, joined
-from dltsync_core.plan.steps import MergeKeys, ReplaceScope, UpsertKeys
+from dltsync_core.identity import Target, dotted
+from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import PartitionRange
-from dltsync_core.tsql.conditions import slot_condition
-from dltsync_core.tsql.fragments import Sql, Statement, join, sql
+from dltsync_core.tsql.fragments import Statement, join
 from dltsync_core.tsql.select import count_rows
-from dltsync_core.tsql.warehouse import markers as marker_table
 from dltsync_core.tsql.warehouse import publish as sections
 from dltsync_core.tsql.warehouse.locks import take_transaction_lock
-from dltsync_core.tsql.warehouse.publish import RowCopy
 from dltsync_core.tsql.warehouse.tables import compress_row_groups
 from dltsync_core.warehouse.dlt.files import TableFiles, deliver
-from dltsync_core.warehouse.marker_rows import marker_row, refuse_late_writer, voided_by
+from dltsync_core.warehouse.marker_rows import refuse_late_writer
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.bulk_copy import copy_file
-from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung, choose, second_rung
 from dltsync_core.warehouse.sqlserver.preflight import Blocker
 from dltsync_core.warehouse.sqlserver.publish import Overtaken, Publisher, SwitchRefused
+from dltsync_core.warehouse.sqlserver.sections import StagedUnit, marker_id, section_of
 from dltsync_core.warehouse.sqlserver.staging import (
     StagingNames,
     conversions,
     copies_of,
-    folded,
     heap_like,
     lock_resource,
     target_digest,
     text_table,
 )
-from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoredMarker
-
-
-@dataclass
-class _Unit:
-    """One load on its way in. `rows` are those of its files; `staged_in` is shared by partitions of one table that are
-    switched."""
-
-    request: LoadRequest
-    target: TargetFacts
-    entry: Entry
-    names: StagingNames
-    rows: int = 0
-
-    @property
-    def scope(self) -> Sql | None:
-        """The condition for the rows that the load replaces; None for the whole table."""
-        how = self.request.disposition
-        return (
-            scope_condition(self.target.table.column(how.column.name), how) if isinstance(how, ReplaceScope) else None
-        )
+from dltsync_core.warehouse.sqlserver.store import Store, StoredMarker
+from dltsync_core.warehouse.sqlserver.targets import make_ready
 
 
 def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -> list[tuple[int, Entry]]:
@@ -82,24 +58,6 @@ def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -
     return [(unit.rows, unit.entry) for unit in units]
 
 
-def scope_condition(column: ColumnFacts | None, scope: ReplaceScope) -> Sql | None:
-    """The rows of a scope by the target's column; None for every row. Raises WarehouseError when the column is not there."""
-    if column is None:
-        raise WarehouseError(
-            f"the warehouse table has no column {scope.column.name}", remedy="drop the table and load it again"
-        )
-    conditions = [slot_condition(column, range_) for range_ in scope.ranges]
-    present = [condition for condition in conditions if condition is not None]
-    if len(present) < len(conditions):
-        return None
-    return present[0] if len(present) == 1 else _any_of(present)
-
-
-def marker_id(pipeline: str, target: Target, unit: str) -> str:
-    """The key of a unit's marker."""
-    return digest_of(joined(pipeline, *folded(target), unit))
-
-
 def _refuse_late_writers(requests: Sequence[LoadRequest], known: dict[Target, dict[str, StoredMarker]]) -> None:
     """Before a row is copied. The publishing transaction asks again."""
     for request in requests:
@@ -111,10 +69,10 @@ def _refuse_late_writers(requests: Sequence[LoadRequest], known: dict[Target, di
             refuse_late_writer(stored.marker, marker)
 
 
-def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[_Unit]:
-    facts = store.make_ready(requests)
+def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[StagedUnit]:
+    facts = make_ready(store, requests)
     engine, allowed = store.engine(), store.settings.ladder
-    units: list[_Unit] = []
+    units: list[StagedUnit] = []
     shared: dict[tuple[Target, str, int], StagingNames] = {}
     times: Counter[tuple[Target, tuple[PartitionRange, ...]]] = Counter()
     for number, request in enumerate(requests, start=1):
@@ -126,11 +84,11 @@ def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[_Unit]:
             turn = times[request.target, request.disposition.ranges]  # the same partition again needs tables of its own
             times[request.target, request.disposition.ranges] += 1
             names = shared.setdefault((request.target, str(request.schema), turn), names)
-        units.append(_Unit(request, target, entry, names))
+        units.append(StagedUnit(request, target, entry, names))
     return units
 
 
-def _copy(store: Store, units: Sequence[_Unit], directory: Path) -> None:
+def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
     made: dict[StagingNames, list[Statement]] = {}
     for unit in units:
         if unit.names in made:
@@ -159,7 +117,7 @@ def _copy(store: Store, units: Sequence[_Unit], directory: Path) -> None:
         _check_rows(store, unit)
 
 
-def _deliver(session: DataSession, units: Sequence[_Unit], directory: Path) -> None:
+def _deliver(session: DataSession, units: Sequence[StagedUnit], directory: Path) -> None:
     by_name = {f"load_{number}": unit for number, unit in enumerate(units)}
 
     def receive(name: str, path: Path) -> None:
@@ -180,7 +138,7 @@ def _deliver(session: DataSession, units: Sequence[_Unit], directory: Path) -> N
         ) from error
 
 
-def _check_rows(store: Store, unit: _Unit) -> None:
+def _check_rows(store: Store, unit: StagedUnit) -> None:
     """Every row is in staging, and within the range that the load replaces: a row outside of it would be lost, or stay twice."""
     within = store.count(count_rows(unit.names.incoming, unit.scope))
     if within != unit.rows:
@@ -193,7 +151,7 @@ def _check_rows(store: Store, unit: _Unit) -> None:
         )
 
 
-def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str, StoredMarker]]) -> None:
+def _publish(store: Store, units: Sequence[StagedUnit], known: dict[Target, dict[str, StoredMarker]]) -> None:
     targets = sorted({unit.request.target for unit in units}, key=target_digest)
     resources = [(lock_resource(target_digest(target)), dotted(*target)) for target in targets]
     publisher = Publisher(
@@ -207,8 +165,9 @@ def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str,
     while True:
         batch = sections.publish_batch(
             locks,
-            [_section(unit, known[unit.request.target]) for unit in units],
+            [section_of(unit, known[unit.request.target]) for unit in units],
             lock_timeout_ms=store.settings.switch_lock_timeout_ms,
+            lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
         )
         try:
             publisher.publish(batch)
@@ -223,7 +182,7 @@ def _publish(store: Store, units: Sequence[_Unit], known: dict[Target, dict[str,
             return
 
 
-def _step_down(store: Store, units: Sequence[_Unit], refused: SwitchRefused) -> bool:
+def _step_down(store: Store, units: Sequence[StagedUnit], refused: SwitchRefused) -> bool:
     """Take the next rung for the loads that would be switched or whose table would be emptied; False when there are none. The
     server does not say which table it was about, so all of them go."""
     engine, found = store.engine(), False
@@ -242,7 +201,7 @@ def _step_down(store: Store, units: Sequence[_Unit], refused: SwitchRefused) -> 
     return found
 
 
-def _is_committed(store: Store, units: Sequence[_Unit]) -> bool | None:
+def _is_committed(store: Store, units: Sequence[StagedUnit]) -> bool | None:
     asked = [(unit.request.target, unit.request.marker) for unit in units if unit.request.marker is not None]
     if len(asked) < len(units):
         return None
@@ -252,67 +211,6 @@ def _is_committed(store: Store, units: Sequence[_Unit]) -> bool | None:
         (stored := found[target].get(key)) is not None and stored.load_id == marker.load_id
         for key, (target, marker) in last.items()
     )
-
-
-def _section(unit: _Unit, known: dict[str, StoredMarker]) -> Sql:
-    marker, merged = unit.request.marker, unit.entry.rung is Rung.MERGE
-    body = _body(unit)
-    if marker is None:
-        return body
-    key = marker_id(marker.pipeline, unit.request.target, marker.unit)
-    guard = marker_table.refuse_late_writer(MARKERS, key, marker.fence)
-    write = marker_table.write_marker(
-        MARKERS,
-        key,
-        marker_row(replace(marker, rows=unit.rows), folded(unit.request.target)),
-        gone=[marker_id(marker.pipeline, unit.request.target, gone) for gone in unit.request.retires],
-        void=_void(marker, known),
-        counted=merged,
-    )
-    count = sections.count_into_rows(unit.target.name)
-    return guard + body + count + write if merged else guard + write + body
-
-
-def _void(marker: Marker, known: dict[str, StoredMarker]) -> list[str]:
-    """The ids of the markers of other pipelines that this load makes untrue."""
-    untrue = set(voided_by(marker, [(stored.pipeline, stored.unit) for stored in known.values()]))
-    return [key for key, stored in known.items() if (stored.pipeline, stored.unit) in untrue]
-
-
-def _body(unit: _Unit) -> Sql:
-    target, names, entry = unit.target.name, unit.names, unit.entry
-    if entry.rung is Rung.SWITCH:
-        if entry.span is None:
-            return sections.switch_table(target, names.incoming, names.outgoing)
-        return sections.switch_partitions(target, names.incoming, names.outgoing, entry.span)
-    goes_to = loaded_columns(unit.target.table, unit.request.schema)
-    columns = tuple(column.name for column in goes_to.values())
-    identity = any(column.is_identity for column in goes_to.values())
-    copy = RowCopy(names.incoming, columns, unit.rows, unit.scope, with_identity=identity)
-    how = unit.request.disposition
-    if isinstance(how, (MergeKeys, UpsertKeys)):
-        keys = [goes_to[key] for key in _names_of(goes_to, how.columns)]
-        if identity and not any(key.is_identity for key in keys):
-            raise WarehouseError(
-                f"{target} has an identity column that is no part of the key: its values cannot be updated",
-                remedy="make it an ordinary column, or choose another target_table",
-                table=str(target),
-            )
-        return sections.merge_rows(target, copy, keys)
-    if entry.rung is Rung.TRUNCATE_AND_INSERT:
-        if entry.span is not None and isinstance(how, ReplaceScope):
-            return sections.truncate_partitions(target, entry.span, copy)
-        return sections.truncate_and_insert(target, copy)
-    return sections.replace_range(target, unit.scope, copy, exclusive=entry.exclusive)
-
-
-def _names_of(goes_to: dict[str, ColumnFacts], wanted: Sequence[str]) -> list[str]:
-    by_folded = {name.casefold(): name for name in goes_to}
-    return [by_folded[name.casefold()] for name in wanted]
-
-
-def _any_of(conditions: Sequence[Sql]) -> Sql:
-    return sql("({any})", any=join(" OR ", [sql("({c})", c=condition) for condition in conditions]))
 
 
 @contextmanager

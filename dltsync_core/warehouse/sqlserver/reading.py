@@ -23,7 +23,8 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows,
 from dltsync_core.typemap.mapping import ColumnMapping, SourceForm, TableMapping
 from dltsync_core.warehouse.sqlserver.columns import is_converted
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
-from dltsync_core.warehouse.sqlserver.load import scope_condition
+from dltsync_core.warehouse.sqlserver.sections import scope_condition
+from dltsync_core.warehouse.sqlserver.session import translated
 from dltsync_core.warehouse.sqlserver.store import Store
 
 ROWS_PER_BATCH = 16_384
@@ -65,7 +66,11 @@ def rows_of(
         converter = BatchConverter(found.table, mapping, remainder_columns(mapping))
 
         def batches() -> Iterator[pa.RecordBatch]:
-            while (batch := rows.next_batch(ROWS_PER_BATCH)) is not None:
+            while True:
+                with translated():
+                    batch = rows.next_batch(ROWS_PER_BATCH)
+                if batch is None:
+                    return
                 yield converter.convert(batch)
 
         try:

@@ -90,7 +90,10 @@ class Sessions:
             mine: _Open = self._mine.open
             before = len(mine.locks)
             try:
-                self._take(mine, resources)
+                try:
+                    self._take(mine, resources)
+                except ServerUnreachable:  # the session broke since it was last used: one more attempt, on another
+                    self.reconnect(resources)
                 yield
             finally:
                 held: _Open = self._mine.open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,7 +64,9 @@ class SqlServerWarehouse:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """See `port.Warehouse.opened`."""
-        with translated(), self._sessions.opened():
+        with ExitStack() as stack:
+            with translated():  # what the block itself raises is not about opening
+                stack.enter_context(self._sessions.opened())
             yield
 
     def load(self, request: LoadRequest) -> Loaded:
@@ -160,13 +162,13 @@ class SqlServerWarehouse:
         self, target: Target, scope: ReplaceScope | None, columns: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         """See `port.Warehouse.rows`."""
-        with translated(), self._sessions.opened():
-            found = self._store.facts([target]).get(target)
-            if found is None:
-                yield iter(())
-                return
-            with rows_of(self._store, found, scope, columns) as batches:
-                yield batches
+        with ExitStack() as stack:
+            with translated():
+                found = self._store.facts([target]).get(target)
+                batches = (
+                    stack.enter_context(rows_of(self._store, found, scope, columns)) if found is not None else iter(())
+                )
+            yield batches
 
     def columns(self, target: Target) -> dict[str, str]:
         """Column names and declared types, in order; empty when the table does not exist."""

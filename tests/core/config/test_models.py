@@ -24,6 +24,8 @@ from dltsync_core.identity import TableName
 
 LOGIN: dict[str, Any] = {"server": "db.example.com", "database": "shop", "username": "reader", "password": "p"}
 
+WAREHOUSE = {"server": "s", "database": "d", "username": "u", "password": "p"}
+
 
 def _pipeline(**values: Any) -> PipelineConfig:
     return PipelineConfig(**{"database": LOGIN, "static_tables": [{"table_name": "a"}], **values})
@@ -81,7 +83,10 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             {"static_tables": [{"table_name": "a", "quality": [{"column": "x", "alowed": [1]}]}]},
             "static_tables[0].quality[0].alowed: unknown field; did you mean `allowed`?",
         ),
-        ({"destination": {"type": "sqlserver"}}, "destination.type: a SQL Server warehouse is not supported yet"),
+        ({"destination": {"type": "sqlserver"}}, "destination: type sqlserver needs connection"),
+        ({"destination": {"type": "mssql", "connection": {"server": "s"}}}, "destination.connection.database"),
+        ({"destination": {"connection": WAREHOUSE}}, "destination: connection is for type sqlserver"),
+        ({"destination": {"type": "sqlserver", "connection": WAREHOUSE, "path": "x"}}, "path is for type duckdb"),
         ({"processing": {"batch_size": 0}}, "processing.batch_size"),
         ({"pipeline_name": "../up"}, "pipeline_name"),
         ({"log_level": "LOUD"}, "log_level"),
@@ -242,3 +247,16 @@ def test_two_tables_whose_names_make_one_text_are_two() -> None:
         static_tables=[{"table_name": "c", "schema_name": "a.b"}, {"table_name": "b.c", "schema_name": "a"}]
     )
     assert [str(table.name) for table in found.tables] == ["[a.b].[c]", "[a].[b.c]"]
+
+
+def test_a_warehouse_on_a_server_takes_nothing_from_the_variables_of_the_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its missing password is an error, not the source's password."""
+    monkeypatch.setenv("DLT_SYNC_USERNAME", "reader")
+    monkeypatch.setenv("DLT_SYNC_PASSWORD", "the source's")
+    with pytest.raises(ConfigError, match="no login"):
+        DestinationConfig(type="sqlserver", connection={"server": "s", "database": "d"})
+    config = DestinationConfig(type="sqlserver", connection=WAREHOUSE)
+    assert (config.name, config.database, config.system) == ("s:1433/d", "d", "sqlserver")
+    assert "'p'" not in repr(config)

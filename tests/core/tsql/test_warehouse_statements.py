@@ -58,7 +58,7 @@ def _span(
 
 
 def _batch(*sections: Sql) -> Statement:
-    return publish.publish_batch(LOCK, sections, lock_timeout_ms=3000)
+    return publish.publish_batch(LOCK, sections, lock_timeout_ms=3000, lock_timeout_after_ms=30_000)
 
 
 def _condition(span: PartitionSpan) -> Sql | None:
@@ -186,6 +186,7 @@ CASES: dict[str, Callable[[], Statement]] = {
             publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 2)),
         ],
         lock_timeout_ms=5000,
+        lock_timeout_after_ms=30_000,
     ),
 }
 

@@ -187,13 +187,16 @@ def test_the_contract_says_where_a_value_comes_from_and_what_is_lost() -> None:
     assert (utc["lossless"], utc["lost"]) == (False, "the offset")
 
 
-def test_nullability_and_declared_type_stay_with_the_field() -> None:
+def test_nullability_declared_type_and_collation_stay_with_the_field() -> None:
     schema = map_columns(
         table(column("a", "decimal", is_nullable=False), column("b", "nvarchar", 2)), StaticTableConfig(table_name="t")
     ).schema
     assert [field.nullable for field in schema] == [False, True]
     assert schema.field("a").metadata == {b"dltsync.sql_type": b"decimal(38,10)"}
-    assert schema.field("b").metadata == {b"dltsync.sql_type": b"nvarchar(50)"}
+    assert schema.field("b").metadata == {
+        b"dltsync.sql_type": b"nvarchar(50)",
+        b"dltsync.collation": b"Latin1_General_CI_AS",
+    }
 
 
 def test_hidden_columns_come_only_by_name() -> None:

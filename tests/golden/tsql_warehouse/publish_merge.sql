@@ -17,3 +17,4 @@ DELETE FROM [_dltsync].[markers] WHERE id IN (N'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 INSERT INTO [_dltsync].[markers] (id, [pipeline], [target_schema], [target_table], [unit], [schema_name], [table_name], [kind], [load_id], [run_id], [probe_method], [probe_signature], [probe_watermark], [watermark], [definition_digest], [source], [lake], [written_at], [fence], [rows], [probe_rows])
 VALUES (N'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', N'nightly', N'sales', N'odd ]name', N'[2024-01-01,2024-02-01)', NULL, NULL, NULL, N'20240101T000000000000Z-0a1b2c3d', NULL, NULL, N'it''s one', NULL, NULL, NULL, NULL, NULL, NULL, 7, @rows, 1234);
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

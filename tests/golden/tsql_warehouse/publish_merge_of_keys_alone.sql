@@ -13,3 +13,4 @@ SELECT s.[id], s.[long] FROM [_dltsync_staging].[0123_in] AS s
 WHERE NOT EXISTS (SELECT 1 FROM [sales].[odd ]]name] AS t WHERE t.[id] = s.[id] AND t.[long] = s.[long] AND CAST(t.[long] AS varbinary(max)) = CAST(s.[long] AS varbinary(max)));
 SET IDENTITY_INSERT [sales].[odd ]]name] OFF;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -14,3 +14,4 @@ SELECT [id] FROM [_dltsync_staging].[0123_in];
 IF @@ROWCOUNT <> 1 THROW 51005, N'dltsync: other rows arrived than were staged', 1;
 SET IDENTITY_INSERT [sales].[odd ]]name] OFF;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -12,3 +12,4 @@ INSERT INTO [sales].[odd ]]name] ([id], [day])
 SELECT [id], [day] FROM [_dltsync_staging].[0123_in] WHERE [day] >= CAST(N'2024-01-01' AS date) AND [day] < CAST(N'2024-02-01' AS date);
 IF @@ROWCOUNT <> 5 THROW 51005, N'dltsync: other rows arrived than were staged', 1;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -29,3 +29,4 @@ SELECT @upper = f.fanout FROM sys.partition_functions AS f WHERE f.name = N'pf]x
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

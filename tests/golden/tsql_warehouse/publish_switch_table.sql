@@ -15,3 +15,4 @@ UPDATE [_dltsync].[markers] SET load_id = N'20240101T000000000000Z-0a1b2c3d', la
 ALTER TABLE [sales].[odd ]]name] SWITCH TO [_dltsync_staging].[0123_out];
 ALTER TABLE [_dltsync_staging].[0123_in] SWITCH TO [sales].[odd ]]name];
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -35,3 +35,4 @@ WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS nvarchar(50)) 
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

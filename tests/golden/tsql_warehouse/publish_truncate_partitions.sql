@@ -37,3 +37,4 @@ INSERT INTO [sales].[odd ]]name] ([id], [day], [code's])
 SELECT [id], [day], [code's] FROM [_dltsync_staging].[0123_in];
 IF @@ROWCOUNT <> 1234 THROW 51005, N'dltsync: other rows arrived than were staged', 1;
 COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -26,7 +26,7 @@ from tests.services.warehouse.sqlserver.loads import (
     rows,
 )
 from tests.support.sqlserver_warehouse import SandboxWarehouse
-from tests.support.table_facts import column
+from tests.support.table_facts import column, partitioned
 
 
 def field(name: str, kind: pa.DataType, declared: str, collation: str | None = None) -> pa.Field[Any]:
@@ -225,6 +225,26 @@ def test_a_row_outside_of_its_partition_stops_the_load(house: SandboxWarehouse) 
         house.warehouse.load(request(house, orders({2: "b", 12: "b"}), part(UNITS[0]), layout=PARTED, fence=2))
     assert rows(house) == [(1, "a")]
     assert house.staging() == []
+
+
+def test_rows_with_null_belong_to_the_partition_that_holds_them(house: SandboxWarehouse) -> None:
+    nullable = column("No", "int")
+    layout = TargetLayout((), partitioned(nullable, ["10", "20"], "right"))
+    fields: list[pa.Field[Any]] = [pa.field("No", pa.int32()), pa.field("Note", pa.string())]
+    schema = pa.schema(fields)
+
+    def rows_of(*numbers: int | None) -> pa.Table:
+        return pa.table({"No": pa.array(numbers, pa.int32()), "Note": ["a"] * len(numbers)}, schema=schema)
+
+    for fence, numbers in enumerate(((None, 1), (None, None, 2), (3,)), start=1):
+        for switching in (True, False):
+            mine = house.another(ladder=LadderSettings(switching=switching))
+            mine.warehouse.load(
+                request(mine, rows_of(*numbers), part(UNITS[0]), layout=layout, fence=fence, unit=UNITS[0])
+            )
+            found = [number for number, _ in rows(house)]
+            assert sorted(found, key=str) == sorted(numbers, key=str)
+            assert house.warehouse.count(TARGET, part(UNITS[0])) == len(numbers)
 
 
 def test_a_primary_key_is_made_where_the_source_has_one(house: SandboxWarehouse) -> None:

@@ -1,0 +1,1 @@
+SELECT $PARTITION.[pf]]x](CAST(N'2024-03-01' AS date)) AS n
