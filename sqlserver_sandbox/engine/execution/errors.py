@@ -10,8 +10,11 @@ ENDS_TRANSACTION = frozenset({235, 241, 242, 244, 245, 248, 295, 1205, 3952, 396
 """Errors that end the batch and roll back even while XACT_ABORT is OFF: conversions of text, deadlocks, snapshot conflicts."""
 DEFERRED_NAMES = frozenset({207, 208})
 """A name that is found missing when the statement begins is not caught by a TRY around it (SQL Server docs: TRY...CATCH)."""
-SWITCH_ERRORS = frozenset({1088, 3756, 4900, 7722, 7728, 7729, 7733, 13546, 13577, 22750, 22751, 22842, 22843})
-"""What SWITCH and TRUNCATE … WITH (PARTITIONS …) raise beside 4903 to 4999 and 11400 to 11446."""
+SWITCH_ERRORS = frozenset(
+    {1088, 3756, 4900, *range(4903, 4916), 4918, *range(4938, 4988), 4993, 7722, 7728, 7729, 7733, *range(11400, 11407)}
+    | {11412, 11413, 13546, 13577, 22750, 22751, 22842, 22843}
+)
+"""What SWITCH and TRUNCATE … WITH (PARTITIONS …) raise."""
 # fmt: off
 ENDS_STATEMENT = frozenset({
     220, 232, 512, 515, 517, 535, 536, 537, 544, 547, 1222, 2601, 2627, 2628, 3902, 3903, 8115, 8134, 8152, 8170, 50000,
@@ -31,7 +34,7 @@ def ends_transaction(error: SqlError, options: Options) -> bool:
 
 def _ends_all(number: int) -> bool:
     """A failing SWITCH or TRUNCATE of partitions rolls back whatever XACT_ABORT is, as observed at SQL Server."""
-    return number in ENDS_TRANSACTION or 4903 <= number <= 4999 or 11400 <= number <= 11446 or number in SWITCH_ERRORS
+    return number in ENDS_TRANSACTION or number in SWITCH_ERRORS
 
 
 def is_caught(error: SqlError, try_level: int | None, nesting: int) -> bool:

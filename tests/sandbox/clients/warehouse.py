@@ -107,3 +107,15 @@ ALTER TABLE {staging}_in SWITCH PARTITION @n TO {target} PARTITION @n;
 COMMIT;
 SELECT @n, @@TRANCOUNT, XACT_STATE();
 """
+
+
+GET = (
+    "SET NOCOUNT ON; DECLARE @rc int; EXEC @rc = sys.sp_getapplock @Resource = N'{name}', @LockMode = '{mode}',"
+    " @LockOwner = '{owner}', @LockTimeout = {timeout}; SELECT @rc;"
+)
+
+
+def take(
+    connection: pyodbc.Connection, name: str = "r", *, mode: str = "Exclusive", owner: str = "Session", timeout: int = 0
+) -> int:
+    return int(rows(connection, GET.format(name=name, mode=mode, owner=owner, timeout=timeout))[0][0])
