@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dltsync_core.config import load_config
     from dltsync_dagster.assets import SyncOptions
     from dltsync_dagster.build import build_assets, build_definitions, build_location, build_table, step_executor
+    from dltsync_dagster.ledger_report import report_ledger
     from dltsync_dagster.location import Location
     from dltsync_dagster.resources import ParquetLake, PipelineResources, SqlServerConnection, StateStore, Warehouse
     from dltsync_dagster.settings import LocationSettings
@@ -37,6 +38,7 @@ __all__ = [
     "build_location",
     "build_table",
     "load_config",
+    "report_ledger",
     "step_executor",
 ]
 
@@ -56,6 +58,7 @@ _MODULES = {
     "build_location": "dltsync_dagster.build",
     "build_table": "dltsync_dagster.build",
     "load_config": "dltsync_core.config",
+    "report_ledger": "dltsync_dagster.ledger_report",
     "step_executor": "dltsync_dagster.build",
 }
 

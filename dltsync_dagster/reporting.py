@@ -22,6 +22,7 @@ from dltsync_dagster.metadata import DATA_VERSION_TAG, committed_metadata, table
 
 IS_RESUMED = "dagster/is_resume_retry"
 """Tag of a run that continues a failed one: a retry after a crash, or "re-execute from failure"."""
+PARENT_RUN = "dagster/parent_run_id"
 
 
 def partition_of(table: TableConfig, unit: str) -> str | None:
@@ -135,7 +136,7 @@ def attempts_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     current: dg.DagsterRun | None = run
     while current is not None and current.run_id not in found:
         found.append(current.run_id)
-        parent = current.parent_run_id if current.tags.get(IS_RESUMED) == "true" else None
+        parent = current.tags.get(PARENT_RUN) if current.tags.get(IS_RESUMED) == "true" else None
         current = instance.get_run_by_id(parent) if parent is not None else None
     return found
 

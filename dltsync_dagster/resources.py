@@ -7,7 +7,7 @@ run or of the sensor, never when the location is loaded.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import dagster as dg
@@ -59,25 +59,34 @@ R = TypeVar("R", bound="dg.ConfigurableResource[None]")
 
 @dataclass(frozen=True)
 class PipelineResources:
-    """The resources of one pipeline. Default: everything as the config file has it."""
+    """The resources of one pipeline. None: as the config file has it."""
 
-    sqlserver: SqlServerConnection = field(default_factory=SqlServerConnection)
-    lake: ParquetLake = field(default_factory=ParquetLake)
-    warehouse: Warehouse = field(default_factory=Warehouse)
-    state: StateStore = field(default_factory=StateStore)
+    sqlserver: SqlServerConnection | None = None
+    lake: ParquetLake | None = None
+    warehouse: Warehouse | None = None
+    state: StateStore | None = None
 
     @contextmanager
     def composed(self, config: PipelineConfig) -> Iterator[PipelineConfig]:
         """The config, overridden by the resources with their environment variables resolved. Raises ConfigError for an invalid
         value, Dagster's own error for a variable that is not set."""
+        if self == PipelineResources():
+            yield config
+            return
         with ExitStack() as stack:
 
-            def resolved(resource: R) -> R:
+            def resolved(resource: R | None) -> R | None:
+                if resource is None:
+                    return None
                 # The value of such a resource is the resource itself, though the annotation says None.
                 return cast("R", stack.enter_context(resource.process_config_and_initialize_cm()))
 
             yield compose_config(
-                config, resolved(self.sqlserver), resolved(self.lake), resolved(self.warehouse), resolved(self.state)
+                config,
+                resolved(self.sqlserver) or SqlServerConnection(),
+                resolved(self.lake) or ParquetLake(),
+                resolved(self.warehouse) or Warehouse(),
+                resolved(self.state) or StateStore(),
             )
 
 
