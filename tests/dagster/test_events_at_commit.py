@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def test_a_failing_load_is_the_only_error_of_its_run(shop: FakeLocation, key: dg
         shop.world.failing[unit] = FidelityError("a value does not fit", remedy="choose text")
     run = shop.materialize(key, partition=FEBRUARY if key == ORDERS else None, raise_on_error=False)
     assert not run.success
-    errors = [entry for entry in shop.instance.all_logs(run.run_id) if entry.level >= 40]
+    errors = [entry for entry in shop.instance.all_logs(run.run_id) if int(entry.level) >= logging.ERROR]
     assert {entry.step_key for entry in errors if entry.step_key} == {f"shop__sync_{'_'.join(_name(key))}"}
     assert not any("Not executing" in entry.user_message for entry in errors)
 

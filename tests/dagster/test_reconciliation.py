@@ -10,7 +10,7 @@ import pytest
 
 from dltsync_core.errors import ConfigError, EnvironmentProblem, StateConflict
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster import TableTranslator, TableTranslatorData, reconciliation, report_ledger
+from dltsync_dagster import TableTranslator, TableTranslatorData, reconciliation, report_ledger, run_history
 from dltsync_dagster.ledger_report import imported_translator, opened_instance
 from tests.dagster.conftest import (
     COUNTRIES,
@@ -133,7 +133,7 @@ def test_a_run_that_begins_during_the_tick_is_not_reported_twice(
     """It commits after the sensor looked for runs, and before it reads the ledger: its own event follows."""
     shop.run_elsewhere("dbo.Countries")
     job = shop.definitions.resolve_implicit_global_asset_job_def()
-    seen = reconciliation.tables_in_runs
+    seen = run_history.tables_in_runs
 
     def begin(*arguments: object, **named: object) -> set[dg.AssetKey]:
         shop.instance.create_run_for_job(
