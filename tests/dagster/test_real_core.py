@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_the_halves_of_a_split_are_added_and_loaded(real: SandboxLocation) -> No
     ]
     assert real.warehouse("SELECT count(*) FROM warehouse.Orders") == [(4,)]
     assert real.look() == []
+    records = real.instance.fetch_materializations(ORDERS, limit=100).records
+    assert Counter(record.partition_key for record in records) == dict.fromkeys(
+        ("(-inf,100)", "[100,200)", "[200,+inf)", "(-inf,2)", "[2,100)"), 1
+    )
+    assert {name: real.metadata(ORDERS)[name] for name in ("dagster/row_count", "dltsync/status")} == {
+        "dagster/row_count": 4,  # the rows that the halves took over are counted once
+        "dltsync/status": "committed",
+    }
 
 
 def test_a_load_shows_columns_with_their_declared_types(real: SandboxLocation) -> None:
