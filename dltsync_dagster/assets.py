@@ -100,7 +100,7 @@ def _load(
         log_evaluations(context, location, table, ROW_COUNTS, load_outcomes(result.failed, left))
         context.log_event(schema_event(key, result))
         raise failure_of_units(result.failed, context, location.settings)
-    yield from _outputs(asset_context, location, table, reports, units)
+    yield from _outputs(asset_context, location, table, reports, before)
     if result is not None:
         _report_notes(context, key, result)
     yield schema_result(result)
@@ -134,7 +134,11 @@ def _run(
 
 
 def _outputs(
-    context: dg.AssetExecutionContext, location: Location, table: TableConfig, reports: UnitReports, units: list[str]
+    context: dg.AssetExecutionContext,
+    location: Location,
+    table: TableConfig,
+    reports: UnitReports,
+    before: Mapping[str, dg.AssetMaterialization],
 ) -> Results:
     """The asset's output. In a version of Dagster without outputs that add no event: none for a step that no other one waits for,
     else the output that hands the materializations over, at the end of the step."""
@@ -143,15 +147,13 @@ def _outputs(
         reports.report_waiting()
         yield compat.without_event(key)
         return
-    requested = [unit for unit in units if unit in reports.waiting]
     if _alone(context.op_execution_context, key):
         reports.report_waiting()
         return
-    versions = set()
-    for unit in requested:
-        event = reports.take(unit)
-        versions.add((event.tags or {}).get(DATA_VERSION_TAG))
+    handed_over = {**before, **reports.take_requested()}  # Dagster makes an event of each partition of the run
+    for unit, event in handed_over.items():
         context.add_asset_metadata(dict(event.metadata), asset_key=key, partition_key=partition_of(table, unit))
+    versions = {(event.tags or {}).get(DATA_VERSION_TAG) for event in handed_over.values()}
     reports.report_waiting()  # of partitions that had to be loaded together with the requested ones
     (version,) = versions if len(versions) == 1 else (None,)
     yield dg.MaterializeResult(asset_key=key, data_version=dg.DataVersion(version) if version else None)

@@ -82,12 +82,12 @@ class UnitReports:
             del self.waiting[unit]
             self._report_checks([result])
 
-    def take(self, unit: str) -> dg.AssetMaterialization:
-        """A unit that waits, to be handed over as the step's output."""
-        result, materialization = self.waiting.pop(unit)
-        self._reported.add(unit)
-        self._taken.append(result)
-        return materialization
+    def take_requested(self) -> dict[str, dg.AssetMaterialization]:
+        """The requested units that wait, to be handed over as the step's output."""
+        taken = {unit: self.waiting.pop(unit) for unit in sorted(self._requested & self.waiting.keys())}
+        self._reported |= taken.keys()
+        self._taken += [result for result, _ in taken.values()]
+        return {unit: materialization for unit, (_, materialization) in taken.items()}
 
     def report_checks_of_taken(self) -> None:
         """The checks of the units that were handed over, once the output is stored: a check is about the newest event."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import typer
 
 from dltsync_core.errors import ConfigError, EnvironmentProblem, StateConflict
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster import TableTranslator, TableTranslatorData, reconciliation, report_ledger, run_history
+from dltsync_dagster import TableTranslator, TableTranslatorData, command, reconciliation, report_ledger, run_history
 from dltsync_dagster.ledger_report import imported_translator, opened_instance
 from tests.dagster.conftest import (
     COUNTRIES,
@@ -208,6 +211,27 @@ def test_a_translator_of_the_location_names_the_assets(shop: FakeLocation) -> No
     assert len(shop.materializations(dg.AssetKey("Countries"))) == 1
     with pytest.raises(ConfigError, match="--translator no_such:Thing"):
         imported_translator("no_such:Thing")
+
+
+def test_the_command_reports_to_the_instance_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ledger that does not exist yet has nothing to report, and the source is not opened."""
+    config = tmp_path / "dltsync.yaml"
+    config.write_text(
+        "database: {server: no-such-host.invalid, database: Shop, username: reader, password: none}\n"
+        "static_tables: [{table_name: Countries}, {table_name: Currencies}]\n"
+    )
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    command.report(config=config, tables=["Countries"], wipe=True, json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "wiped": True,
+        "tables": [{"table": "dbo.Countries", "asset": COUNTRIES.to_user_string(), "reported": 0, "withdrawn": 0}],
+    }
+    with pytest.raises(typer.Exit) as ended:
+        command.report(config=config, tables=["Nowhere"], json=True)
+    assert ended.value.exit_code == 2
 
 
 def test_without_an_instance_the_command_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
