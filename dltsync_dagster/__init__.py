@@ -1,9 +1,10 @@
 """A Dagster code location over `dltsync_core`: every configured table is an asset. Install it with `dltsync[dagster]`.
 
 `dagster dev -w workspace.yaml` loads `dltsync_dagster.definitions`. To put the same assets into a location of your own, call
-`build_definitions(load_config("dltsync.yaml"))` and merge the result.
+`build_definitions(load_config("dltsync.yaml"))` and merge the result with `Definitions.merge`, or take parts of it:
+`build_assets`, `build_table`.
 
-Names are loaded when they are first used: the command line imports this package for `dltsync demo`, also without Dagster.
+Names are loaded when they are first used: the command line imports this package for its commands, also without Dagster.
 """
 
 from __future__ import annotations
@@ -12,16 +13,53 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dltsync_dagster.build import build_definitions
+    from dltsync_core.config import load_config
+    from dltsync_dagster.assets import SyncOptions
+    from dltsync_dagster.build import build_assets, build_definitions, build_location, build_table, step_executor
+    from dltsync_dagster.ledger_report import report_ledger
+    from dltsync_dagster.location import Location
+    from dltsync_dagster.resources import ParquetLake, PipelineResources, SqlServerConnection, StateStore, Warehouse
     from dltsync_dagster.settings import LocationSettings
-    from dltsync_dagster.translator import TableTranslator
+    from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
-__all__ = ["LocationSettings", "TableTranslator", "build_definitions"]
+__all__ = [
+    "Location",
+    "LocationSettings",
+    "ParquetLake",
+    "PipelineResources",
+    "SqlServerConnection",
+    "StateStore",
+    "SyncOptions",
+    "TableTranslator",
+    "TableTranslatorData",
+    "Warehouse",
+    "build_assets",
+    "build_definitions",
+    "build_location",
+    "build_table",
+    "load_config",
+    "report_ledger",
+    "step_executor",
+]
 
 _MODULES = {
+    "Location": "dltsync_dagster.location",
     "LocationSettings": "dltsync_dagster.settings",
+    "ParquetLake": "dltsync_dagster.resources",
+    "PipelineResources": "dltsync_dagster.resources",
+    "SqlServerConnection": "dltsync_dagster.resources",
+    "StateStore": "dltsync_dagster.resources",
+    "SyncOptions": "dltsync_dagster.assets",
     "TableTranslator": "dltsync_dagster.translator",
+    "TableTranslatorData": "dltsync_dagster.translator",
+    "Warehouse": "dltsync_dagster.resources",
+    "build_assets": "dltsync_dagster.build",
     "build_definitions": "dltsync_dagster.build",
+    "build_location": "dltsync_dagster.build",
+    "build_table": "dltsync_dagster.build",
+    "load_config": "dltsync_core.config",
+    "report_ledger": "dltsync_dagster.ledger_report",
+    "step_executor": "dltsync_dagster.build",
 }
 
 

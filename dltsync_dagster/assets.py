@@ -1,36 +1,31 @@
 """One asset per configured table. The body calls the core and reports; it decides nothing about data."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import dagster as dg
 from pydantic import Field
 
-from dltsync_core.config import TableConfig
+from dltsync_core.config import SCDTableConfig, TableConfig
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.checks import ROW_COUNTS, load_outcome, load_outcomes, row_counts_spec
-from dltsync_dagster.drift_checks import schema_event, schema_result, schema_spec
-from dltsync_dagster.evaluations import (
-    CheckOutcome,
-    evaluations,
-    log_evaluations,
-    materializations_of,
-    outcomes_reported_in_run,
+from dltsync_core.run.result import RunResult
+from dltsync_dagster import compat
+from dltsync_dagster.checks import (
+    ROW_COUNTS,
+    VERSION_INTEGRITY,
+    integrity_event,
+    load_outcomes,
+    row_counts_spec,
 )
+from dltsync_dagster.drift_checks import schema_event, schema_result, schema_spec
+from dltsync_dagster.evaluations import log_evaluations, log_events
 from dltsync_dagster.events import StepLog
 from dltsync_dagster.failures import explained, failure_of_units
 from dltsync_dagster.location import Location
-from dltsync_dagster.metadata import notes_metadata, table_metadata, unit_metadata
+from dltsync_dagster.metadata import DATA_VERSION_TAG, notes_metadata
 from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
-from dltsync_dagster.reporting import (
-    finished_materializations,
-    interrupted_materializations,
-    reported_in_run,
-    version_of,
-)
-from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.reporting import UnitReports, attempts_of, partition_of, reported_units
 
 
 class SyncOptions(dg.Config):
@@ -48,7 +43,8 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
     """The asset of one table, partitioned for partition tables."""
     partitions = location.partitions_of(table)
     spec = location.translator.get_table_spec(location.data_of(table))
-    body = _partitions_body if partitions is not None else _whole_table_body
+    if not compat.outputs_without_event():
+        spec = spec.replace_attributes(skippable=True)
 
     @dg.multi_asset(
         name=location.op_name("sync", table),
@@ -62,152 +58,128 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
         ),
         pool=location.server_pool,
     )
-    def sync(
-        context: dg.AssetExecutionContext,
-        config: SyncOptions,
-        sqlserver: SqlServerConnection,
-        lake: ParquetLake,
-        warehouse: Warehouse,
-        state: StateStore,
-    ) -> Results:
-        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
-        with explained(context.op_execution_context, location.settings), location.open_pipeline(composed) as pipeline:
-            yield from body(context, config, location, table, pipeline)
+    def sync(context: dg.AssetExecutionContext, config: SyncOptions) -> Results:
+        with explained(context.op_execution_context, location.settings), location.pipeline() as pipeline:
+            yield from _load(context, config, location, table, pipeline)
 
     return sync
 
 
-Results: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.Output[None] | dg.AssetCheckEvaluation]
-Body: TypeAlias = Callable[[dg.AssetExecutionContext, SyncOptions, Location, TableConfig, Pipeline], Results]
+Results: TypeAlias = Iterator[dg.MaterializeResult[None] | dg.Output[None] | dg.AssetCheckResult]
 
 
-def _whole_table_body(
-    context: dg.AssetExecutionContext,
+def _load(
+    asset_context: dg.AssetExecutionContext,
     options: SyncOptions,
     location: Location,
     table: TableConfig,
     pipeline: Pipeline,
 ) -> Results:
-    result = pipeline.run(
-        table_names=[str(table.name)],
-        force=not options.only_if_changed,
-        full_refresh=options.full_refresh,
-        on_event=StepLog(context.log),
-        run_id=context.run.run_id,
+    context = asset_context.op_execution_context
+    key, name = location.asset_key(table), str(table.name)
+    units = partitions_of_run(context) if table.kind == "partition" else [WHOLE_TABLE]
+    attempts = attempts_of(context.instance, context.run)
+    # A retry continues, and so does a run that resumes a failed one: what they committed is not loaded again.
+    before: Mapping[str, dg.AssetMaterialization] = (
+        reported_units(context.instance, attempts, key, units) if context.retry_number > 0 or len(attempts) > 1 else {}
     )
-    units = [unit for unit in result.units if unit.unit == WHOLE_TABLE]
-    if result.failed:
-        outcomes = [load_outcome(unit) for unit in result.failed]
-        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, outcomes)
-        context.log_event(schema_event(location.asset_key(table), result))
-        raise failure_of_units(result.failed, context.op_execution_context, location.settings)
-    (unit,) = units
-    committed_units = pipeline.committed(str(table.name))
-    version = version_of(unit, committed_units)
-    yield dg.MaterializeResult(
-        asset_key=location.asset_key(table),
-        metadata={
-            **unit_metadata(unit, committed_units.get(WHOLE_TABLE)),
-            **table_metadata(committed_units, location.source_key(table), [unit]),
-            **notes_metadata(result),
-        },
-        data_version=dg.DataVersion(version) if version else None,
-        check_results=[load_outcome(unit).as_result(ROW_COUNTS), schema_result(result)],
+    reports = UnitReports(
+        context,
+        location,
+        table,
+        pipeline.committed(name),
+        requested=units,
+        provenance=compat.provenance_of(context, key),
+        at_commit=compat.outputs_without_event() or _alone(context, key),
     )
-
-
-def _partitions_body(
-    context: dg.AssetExecutionContext,
-    options: SyncOptions,
-    location: Location,
-    table: TableConfig,
-    pipeline: Pipeline,
-) -> Results:
-    keys = partitions_of_run(context.op_execution_context)
-    done = _reported_before(context, location, table, keys)
-    result, units, version = _run_partitions(
-        context, options, location, table, pipeline, [key for key in keys if key not in done]
-    )
-    for key, metadata in done.items():
-        context.add_asset_metadata(metadata, partition_key=key)
-    yield dg.MaterializeResult(
-        asset_key=location.asset_key(table),
-        data_version=dg.DataVersion(version) if version and len(keys) == 1 else None,
-        check_results=[schema_result(result)],
-    )
-    # After the materializations, because a check is about the newest one; those of earlier attempts have a new one now.
-    earlier = (
-        outcomes_reported_in_run(context.instance, context.run.run_id, _row_counts(location, table)) if done else {}
-    )
-    outcomes = [*(earlier[key] for key in done if key in earlier), *load_outcomes(units)]
-    yield from _row_count_events(context, location, table, outcomes)
-
-
-def _row_counts(location: Location, table: TableConfig) -> dg.AssetCheckKey:
-    return dg.AssetCheckKey(location.asset_key(table), ROW_COUNTS)
-
-
-def _row_count_events(
-    context: dg.AssetExecutionContext, location: Location, table: TableConfig, outcomes: list[CheckOutcome]
-) -> Results:
-    """The check of each partition as results of the step."""
+    left = [unit for unit in units if unit not in before]
+    result = _run(context, options, table, pipeline, reports, left) if left else None
+    if result is not None and result.failed:
+        reports.report_waiting()
+        _report_again(context, before)
+        log_evaluations(context, location, table, ROW_COUNTS, load_outcomes(result.failed, left))
+        context.log_event(schema_event(key, result))
+        raise failure_of_units(result.failed, context, location.settings)
+    yield from _outputs(asset_context, location, table, reports, before)
+    if result is not None:
+        _report_notes(context, key, result)
+    yield schema_result(result)
     yield dg.Output(None, output_name=row_counts_spec(location, table).get_python_identifier())
-    about = materializations_of(location, context.instance, table, [outcome.unit for outcome in outcomes])
-    yield from evaluations(location, table, ROW_COUNTS, outcomes, about)
+    if isinstance(table, SCDTableConfig) and _selects(context, dg.AssetCheckKey(key, VERSION_INTEGRITY)):
+        log_events(context, [integrity_event(location, context.instance, table, pipeline)])
 
 
-def _run_partitions(
-    context: dg.AssetExecutionContext,
+def _run(
+    context: dg.OpExecutionContext,
     options: SyncOptions,
-    location: Location,
     table: TableConfig,
     pipeline: Pipeline,
-    keys: list[str],
-) -> tuple[RunResult | None, list[UnitResult], str | None]:
-    """Load the partitions and put their metadata on the step's output. On failure: events for those that are committed."""
-    if not keys:
-        return None, [], None
-    log, name = StepLog(context.log), str(table.name)
+    reports: UnitReports,
+    units: list[str],
+) -> RunResult:
+    log = StepLog(context.log, then=reports)
     try:
-        result = pipeline.run(
-            table_names=[name],
-            partition_keys=keys,
-            force=not options.only_if_changed,
-            full_refresh=options.full_refresh,
-            on_event=log,
-            run_id=context.run.run_id,
-        )
-    except BaseException:  # also for a cancelled or crashed run: committed units stay committed, and are reported
-        for event in interrupted_materializations(
-            location, table, log, pipeline.committed(name) if log.committed else {}
-        ):
-            context.log_event(event)
-        raise
-    committed_units = pipeline.committed(name)
-    units = list(result.units)
-    if result.failed:
-        for event in finished_materializations(location, table, units, committed_units):
-            context.log_event(event)
-        log_evaluations(context.op_execution_context, location, table, ROW_COUNTS, load_outcomes(units, keys))
-        context.log_event(schema_event(location.asset_key(table), result))
-        raise failure_of_units(result.failed, context.op_execution_context, location.settings)
-    asked = set(keys)
-    whole = {**table_metadata(committed_units, location.source_key(table), units), **notes_metadata(result)}
-    for unit in units:
-        if unit.unit in asked:
-            context.add_asset_metadata(
-                {**unit_metadata(unit, committed_units.get(unit.unit)), **whole}, partition_key=unit.unit
+        with log.reporting_progress():
+            return pipeline.run(
+                table_names=[str(table.name)],
+                partition_keys=units if table.kind == "partition" else None,
+                force=not options.only_if_changed,
+                full_refresh=options.full_refresh,
+                on_event=log,
+                run_id=context.run.run_id,
             )
-    # Partitions that had to be loaded together with the requested ones (both halves of a split take over its rows).
-    for event in finished_materializations(location, table, [u for u in units if u.unit not in asked], committed_units):
-        context.log_event(event)
-    return result, units, version_of(units[0], committed_units)
+    except BaseException:  # also for a cancelled or crashed run: what is committed stays committed
+        reports.report_waiting()
+        raise
 
 
-def _reported_before(
-    context: dg.AssetExecutionContext, location: Location, table: TableConfig, keys: list[str]
-) -> Mapping[str, Mapping[str, Any]]:
-    """The units of earlier attempts of this step: a retry continues, it does not start over."""
-    if context.op_execution_context.retry_number == 0:
-        return {}
-    return reported_in_run(context.instance, context.run.run_id, location.asset_key(table), keys)
+def _outputs(
+    context: dg.AssetExecutionContext,
+    location: Location,
+    table: TableConfig,
+    reports: UnitReports,
+    before: Mapping[str, dg.AssetMaterialization],
+) -> Results:
+    """The asset's output. In a version of Dagster without outputs that add no event: none for a step that no other one waits for,
+    else the output that hands the materializations over, at the end of the step."""
+    key = location.asset_key(table)
+    if compat.outputs_without_event():
+        reports.report_waiting()
+        yield compat.without_event(key)
+        return
+    if _alone(context.op_execution_context, key):
+        reports.report_waiting()
+        return
+    handed_over = {**before, **reports.take_requested()}  # Dagster makes an event of each partition of the run
+    for unit, event in handed_over.items():
+        context.add_asset_metadata(dict(event.metadata), asset_key=key, partition_key=partition_of(table, unit))
+    versions = {(event.tags or {}).get(DATA_VERSION_TAG) for event in handed_over.values()}
+    reports.report_waiting()  # of partitions that had to be loaded together with the requested ones
+    (version,) = versions if len(versions) == 1 else (None,)
+    yield dg.MaterializeResult(asset_key=key, data_version=dg.DataVersion(version) if version else None)
+    reports.report_checks_of_taken()
+
+
+def _alone(context: dg.OpExecutionContext, key: dg.AssetKey) -> bool:
+    """Whether no other asset is loaded in this run: none can wait for the output of the step."""
+    return set(context.job_def.asset_layer.selected_asset_keys) <= {key}
+
+
+def _selects(context: dg.OpExecutionContext, check: dg.AssetCheckKey) -> bool:
+    selected = context.run.asset_check_selection
+    return selected is None or check in selected
+
+
+def _report_again(context: dg.OpExecutionContext, before: Mapping[str, dg.AssetMaterialization]) -> None:
+    """Partitions that the failed runs before this one committed. Dagster shows a partition as failed when the last run that was
+    to load it has failed and has no event of it."""
+    if context.retry_number == 0:
+        for event in before.values():
+            context.log_event(event)
+
+
+def _report_notes(context: dg.OpExecutionContext, key: dg.AssetKey, result: RunResult) -> None:
+    """What is known at the end of a run only, such as rows that moved between partitions while it read."""
+    notes = notes_metadata(result)
+    if notes:
+        context.log_event(dg.AssetObservation(asset_key=key, metadata=notes))

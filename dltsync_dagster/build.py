@@ -1,8 +1,11 @@
-"""From a config to a code location. Nothing is opened: a config and its names are all that is needed."""
+"""From a config to a code location, or to parts of one. Nothing is opened: a config and its names are all that is needed."""
+
+from collections.abc import Sequence
 
 import dagster as dg
 
-from dltsync_core.config import PipelineConfig
+from dltsync_core.config import PipelineConfig, SCDTableConfig, TableConfig
+from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster.assets import synced_table
 from dltsync_dagster.checks import version_integrity_check
@@ -10,7 +13,7 @@ from dltsync_dagster.compat import DltTranslator
 from dltsync_dagster.jobs import daily_schedule, everything_job
 from dltsync_dagster.location import Location
 from dltsync_dagster.port import OpenPipeline
-from dltsync_dagster.resources import configured_resources
+from dltsync_dagster.resources import PipelineResources
 from dltsync_dagster.sensors import build_sensors
 from dltsync_dagster.settings import LocationSettings, read_settings
 from dltsync_dagster.sources import source_table
@@ -19,37 +22,108 @@ from dltsync_dagster.validation_check import three_way_check
 from dltsync_dagster.validation_job import validate_everything_job, validation_schedule
 
 
+def build_location(
+    config: PipelineConfig,
+    *,
+    settings: LocationSettings | None = None,
+    translator: TableTranslator | DltTranslator | None = None,
+    resources: PipelineResources | None = None,
+    open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+) -> Location:
+    """What all parts of a location share. Raises ConfigError for unknown settings.
+
+    `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
+    or adds to them (a `DagsterDltTranslator`); `resources` override the config; `open_pipeline` replaces the core.
+    """
+    return Location(
+        config=config,
+        settings=settings if settings is not None else read_settings(),
+        translator=TableTranslator.of(translator),
+        open_pipeline=open_pipeline,
+        resources=resources if resources is not None else PipelineResources(),
+    )
+
+
 def build_definitions(
     config: PipelineConfig,
     *,
     settings: LocationSettings | None = None,
     translator: TableTranslator | DltTranslator | None = None,
+    resources: PipelineResources | None = None,
+    executor: dg.ExecutorDefinition | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
 ) -> dg.Definitions:
-    """Assets, checks, sensors, jobs with their schedules and resources for every table of a config.
+    """Assets, checks, sensors, and jobs with their schedules for every table of a config. The arguments are those of
+    `build_location`.
 
-    `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
-    or adds to them (a `DagsterDltTranslator`); `open_pipeline` replaces the core. Raises ConfigError for unknown settings.
+    Several pipelines, and definitions of your own, merge by `Definitions.merge`: names of jobs, sensors, schedules and steps
+    begin with the pipeline's name, and there are no resource keys. An executor belongs to the whole code location, so there is
+    one only when you give it (`step_executor(settings)` is that of the shipped location).
     """
-    location = Location(
-        config=config,
-        settings=settings if settings is not None else read_settings(),
-        translator=TableTranslator.of(translator),
-        open_pipeline=open_pipeline,
+    location = build_location(
+        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
     )
     everything, validation = everything_job(location), validate_everything_job(location)
     return dg.Definitions(
-        assets=[
-            *(source_table(location, table) for table in config.tables),
-            *(synced_table(location, table) for table in config.tables),
-        ],
-        asset_checks=[
-            *(version_integrity_check(location, table) for table in config.scd_tables),
-            *(three_way_check(location, table) for table in config.tables),
-        ],
+        assets=_assets(location, config.tables),
+        asset_checks=_checks(location, config.tables),
         sensors=build_sensors(location),
         jobs=[everything, validation],
         schedules=[daily_schedule(location, everything), validation_schedule(location, validation)],
-        resources=configured_resources(config),
-        executor=dg.multiprocess_executor.configured({"max_concurrent": location.settings.parallel_steps}),
+        executor=executor,
     )
+
+
+def build_assets(
+    config: PipelineConfig,
+    *,
+    tables: Sequence[str] | None = None,
+    settings: LocationSettings | None = None,
+    translator: TableTranslator | DltTranslator | None = None,
+    resources: PipelineResources | None = None,
+    open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets alone: the source tables and the synced ones, of all tables or of those named. Raises ConfigError for an unknown
+    table. The other arguments are those of `build_location`."""
+    location = build_location(
+        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+    )
+    return _assets(location, select_tables(config.tables, names=tables))
+
+
+def build_table(
+    config: PipelineConfig,
+    table: str,
+    *,
+    settings: LocationSettings | None = None,
+    translator: TableTranslator | DltTranslator | None = None,
+    resources: PipelineResources | None = None,
+    open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+) -> dg.Definitions:
+    """One table: its source, its asset and their checks, without sensors and jobs. Raises ConfigError for an unknown table. The
+    other arguments are those of `build_location`."""
+    location = build_location(
+        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+    )
+    chosen = [find_table(config.tables, table)]
+    return dg.Definitions(assets=_assets(location, chosen), asset_checks=_checks(location, chosen))
+
+
+def step_executor(settings: LocationSettings | None = None) -> dg.ExecutorDefinition:
+    """The executor of the shipped code location: a process for each step, `PARALLEL_STEPS` of them at once."""
+    used = settings if settings is not None else read_settings()
+    return dg.multiprocess_executor.configured({"max_concurrent": used.parallel_steps})
+
+
+def _assets(location: Location, tables: Sequence[TableConfig]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    return [
+        *(source_table(location, table) for table in tables),
+        *(synced_table(location, table) for table in tables),
+    ]
+
+
+def _checks(location: Location, tables: Sequence[TableConfig]) -> list[dg.AssetChecksDefinition]:
+    return [
+        *(version_integrity_check(location, table) for table in tables if isinstance(table, SCDTableConfig)),
+        *(three_way_check(location, table) for table in tables),
+    ]

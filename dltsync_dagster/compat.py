@@ -1,5 +1,6 @@
-"""What we take from Dagster that is not public yet: its preview warnings, and checks of single partitions (in every version that
-our range admits); and the classes of dagster-dlt, which is needed only by those who bring a translator of it.
+"""What we take from Dagster that is not public: its preview warnings, checks of single partitions (in every version that our
+range admits), outputs without an event, the provenance of events; and the classes of dagster-dlt, which is needed only by those
+who bring a translator of it.
 
 `dagster-embedded-elt` is the retired name of `dagster-dlt`: its last release re-exports the same classes. Where it is installed
 we import through it, so that the tests cover what its users run.
@@ -8,7 +9,7 @@ we import through it, so that the tests cover what its users run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -16,16 +17,23 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as CheckedMaterialization,
 )
+from dagster._core.execution.plan import execute_step
 
 from dltsync_dagster.partitions import portions
 
 __all__ = [
     "CheckedMaterialization",
     "DltTranslator",
+    "check_of_its_own",
     "check_spec",
     "latest_materializations",
+    "latest_storage_ids",
+    "materialization_records",
+    "outputs_without_event",
     "preview_accepted",
+    "provenance_of",
     "resource_data",
+    "without_event",
 ]
 
 
@@ -74,21 +82,73 @@ def check_spec(
         return dg.AssetCheckSpec(name, asset=key, description=description, partitions_def=partitions)
 
 
+def check_of_its_own(spec: dg.AssetCheckSpec, op: dg.OpDefinition) -> dg.AssetChecksDefinition:
+    """A check whose step has no input from the asset. Dagster gives every check such an input, and writes an error into the log
+    of a run for each step behind one that failed."""
+    made: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
+        node_def=op,
+        resource_defs={},
+        keys_by_input_name={},
+        check_specs_by_output_name={spec.get_python_identifier(): spec},
+        can_subset=True,
+    )
+    return made
+
+
+_MARK = "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"
+
+
+def outputs_without_event() -> bool:
+    """Whether this version of Dagster has outputs that satisfy downstream steps and add no event of their own."""
+    return hasattr(execute_step, _MARK)
+
+
+def without_event(key: dg.AssetKey) -> dg.MaterializeResult[None]:
+    """The output of a step that has logged the materializations of its asset itself."""
+    return dg.MaterializeResult(asset_key=key, metadata={getattr(execute_step, _MARK): True})
+
+
+def provenance_of(context: dg.OpExecutionContext, key: dg.AssetKey) -> Callable[[str], Mapping[str, str]]:
+    """For a data version of the asset the tags that Dagster gives the events of an output: the versions of code and inputs, by
+    which the UI says that upstream changed. No tags where this version of Dagster makes them in another way."""
+    step = context.get_step_execution_context()
+    try:
+        code = execute_step._get_code_version(key, step)
+        inputs = execute_step._get_input_provenance_data(key, step)
+        build = execute_step._build_data_version_tags
+    except (AttributeError, TypeError):
+        return lambda version: {}
+    return lambda version: build(dg.DataVersion(version), code, inputs, True)
+
+
+def latest_storage_ids(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[str] | None = None
+) -> Mapping[str, int]:
+    """The newest materialization of each partition of an asset, by its id in the instance: of all partitions, or of these."""
+    return instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, None if partitions is None else set(partitions)
+    )
+
+
+def materialization_records(
+    instance: dg.DagsterInstance, key: dg.AssetKey, storage_ids: Collection[int]
+) -> Iterator[dg.EventLogRecord]:
+    """Materializations by their ids."""
+    for some in portions(sorted(storage_ids), RECORDS_PER_REQUEST):
+        wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(some))
+        yield from instance.fetch_materializations(wanted, limit=len(some)).records
+
+
 def latest_materializations(
     instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[str] | None
 ) -> dict[str | None, CheckedMaterialization]:
     """The newest materialization of each of the partitions; with None that of the asset, as None. What was never materialized
     is not in it. A result that does not name the newest one counts as out of date in the UI."""
+    records: Sequence[dg.EventLogRecord]
     if partitions is None:
         records = instance.fetch_materializations(key, limit=1).records
     else:
-        newest = instance.event_log_storage.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
-        )
-        records = []
-        for some in portions(sorted(newest.values()), RECORDS_PER_REQUEST):
-            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(some))
-            records += instance.fetch_materializations(wanted, limit=len(some)).records
+        records = list(materialization_records(instance, key, latest_storage_ids(instance, key, partitions).values()))
     return {
         None if partitions is None else record.partition_key: CheckedMaterialization(
             storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp

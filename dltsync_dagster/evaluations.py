@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 
@@ -68,29 +68,28 @@ def evaluations(
         )
 
 
+class EventLog(Protocol):
+    """The part of an op's context that writes events at once."""
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """Where events are read."""
+        ...
+
+    def log_event(self, event: Any) -> None:
+        """Write an event into the instance."""
+        ...
+
+
 def log_evaluations(
-    context: dg.OpExecutionContext, location: Location, table: TableConfig, check: str, outcomes: Sequence[CheckOutcome]
+    context: EventLog, location: Location, table: TableConfig, check: str, outcomes: Sequence[CheckOutcome]
 ) -> None:
     """Log the outcomes of a step that has no outputs for them, about the newest materializations."""
     about = materializations_of(location, context.instance, table, [outcome.unit for outcome in outcomes])
     log_events(context, evaluations(location, table, check, outcomes, about))
 
 
-def log_events(context: dg.OpExecutionContext, events: Iterable[dg.AssetCheckEvaluation]) -> None:
+def log_events(context: EventLog, events: Iterable[dg.AssetCheckEvaluation]) -> None:
     """Put events into the log of a step that has no outputs for them."""
     for event in events:
-        context.log_event(event)  # type: ignore[arg-type]  # it accepts them, though its annotation does not
-
-
-def outcomes_reported_in_run(
-    instance: dg.DagsterInstance, run_id: str, key: dg.AssetCheckKey
-) -> dict[str, CheckOutcome]:
-    """The outcomes that an earlier attempt of a run reported for its partitions."""
-    found: dict[str, CheckOutcome] = {}
-    for record in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        if record.dagster_event is None:
-            continue
-        data = record.dagster_event.asset_check_evaluation_data
-        if data.asset_check_key == key and data.partition is not None:
-            found[data.partition] = CheckOutcome(data.partition, data.passed, data.description or "", data.metadata)
-    return found
+        context.log_event(event)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.identity import identifier_part, joined, slashed
-from dltsync_dagster.port import OpenPipeline
+from dltsync_dagster.port import OpenPipeline, Pipeline
+from dltsync_dagster.resources import PipelineResources
 from dltsync_dagster.settings import LocationSettings, Switch
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
@@ -25,6 +28,20 @@ class Location:
     settings: LocationSettings
     translator: TableTranslator
     open_pipeline: OpenPipeline
+    resources: PipelineResources = field(default_factory=PipelineResources)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Pipeline]:
+        """The pipeline over the config and the resources. Raises SyncError."""
+        with self.resources.composed(self.config) as config, self.open_pipeline(config) as pipeline:
+            yield pipeline
+
+    def named(self, name: str) -> str:
+        """A job, sensor, schedule or step of this pipeline: `shop__sync_everything`. Different for different pipelines, which may
+        be merged into one code location."""
+        pipeline = self.config.pipeline_name
+        clear = identifier_part(pipeline) == pipeline and "__" not in pipeline
+        return f"{pipeline if clear else identifier_part(pipeline + '_')}__{name}"
 
     @property
     def server_pool(self) -> str:
@@ -68,12 +85,13 @@ class Location:
 
     def op_name(self, verb: str, table: TableConfig) -> str:
         """A name Dagster accepts for a step, different for different tables and the same whatever else is configured:
-        `sync_sales_Orders`. Where the schema has an underscore, or a name more than letters and digits, a digest follows."""
+        `shop__sync_sales_Orders`. Where the schema has an underscore, or a name more than letters and digits, a digest
+        follows."""
         schema, name = table.schema_name, table.table_name
         plain = f"{schema}_{name}"
         # The first underscore must be the one between the names, or `a_b` and `c` were `a` and `b_c`.
         clear = "_" not in schema and plain not in _TAKEN and identifier_part(plain) == plain
-        return f"{verb}_{plain}" if clear else f"{verb}_{identifier_part(str(table.name))}"
+        return self.named(f"{verb}_{plain if clear else identifier_part(str(table.name))}")
 
 
 def sensor_status(switch: Switch) -> dg.DefaultSensorStatus:

@@ -10,14 +10,15 @@ import dagster as dg
 
 from dltsync_core.committed import CommittedUnit
 from dltsync_core.identity import WHOLE_TABLE
-from dltsync_core.run.events import Event
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 
 DATA_VERSION_TAG = "dagster/data_version"
+LOAD_ID = "dltsync/load_id"
+"""Which load a materialization is about. By it the events of Dagster are compared with the ledger."""
 
 
-def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dict[str, Any]:
-    """One unit's load. A skipped unit shows the rows of `committed_unit`."""
+def unit_metadata(unit: UnitResult, committed_rows: int | None = None) -> dict[str, Any]:
+    """One unit's load. A skipped unit shows the rows that are committed of it."""
     values: dict[str, Any] = {
         "dltsync/status": unit.status,
         "dltsync/reason": unit.reason,
@@ -29,7 +30,7 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
         "dltsync/validate_seconds": round(unit.validate_seconds, 3),
     }
     optional = {
-        "dltsync/load_id": unit.load_id,
+        LOAD_ID: unit.load_id,
         "dltsync/watermark": unit.watermark,
         "dltsync/consistency": unit.consistency,
         "dltsync/probe": unit.probe_signature,
@@ -41,9 +42,7 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
     if unit.load_method_reasons:
         values["dltsync/load_method_reasons"] = "; ".join(unit.load_method_reasons)
     values |= _count_metadata(unit.counts)
-    rows = (
-        unit.counts.source if unit.counts is not None else committed_unit.rows if committed_unit is not None else None
-    )
+    rows = unit.counts.source if unit.counts is not None else committed_rows
     if rows is not None:
         values["dagster/row_count" if unit.unit == WHOLE_TABLE else "dagster/partition_row_count"] = rows
     return values
@@ -70,26 +69,25 @@ def notes_metadata(result: RunResult) -> dict[str, str]:
     return {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
 
 
-def committed_metadata(event: Event, committed_unit: CommittedUnit | None) -> dict[str, Any]:
-    """A unit that was committed by a run that ended without a result."""
-    rows = committed_unit.rows if committed_unit is not None else event.rows
-    known = {
+def committed_metadata(committed_unit: CommittedUnit) -> dict[str, Any]:
+    """A committed unit, from the ledger: its load was not reported by the run that did it."""
+    rows = "dagster/row_count" if committed_unit.unit == WHOLE_TABLE else "dagster/partition_row_count"
+    values = {
         "dltsync/status": "committed",
-        "dltsync/load_id": event.load_id,
-        "dagster/row_count" if event.unit == WHOLE_TABLE else "dagster/partition_row_count": rows,
+        "dltsync/reason": f"reported from the ledger: committed by run {committed_unit.run_id}",
+        "dltsync/committed_at": dg.MetadataValue.timestamp(committed_unit.committed_at),
+        LOAD_ID: committed_unit.load_id,
+        "dltsync/watermark": committed_unit.watermark,
+        "dltsync/probe": committed_unit.probe.signature,
+        "dltsync/warehouse_rows": committed_unit.warehouse_rows,
+        rows: committed_unit.rows,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def table_metadata(
-    committed_units: Mapping[str, CommittedUnit], source_key: dg.AssetKey, units: Sequence[UnitResult]
-) -> dict[str, Any]:
-    """The table as a whole after a run: rows over all units, columns as they stand in the newest lake files."""
-    values: dict[str, Any] = (
-        {"dagster/row_count": sum(committed_unit.rows for committed_unit in committed_units.values())}
-        if committed_units
-        else {}
-    )
+def table_metadata(rows: int | None, source_key: dg.AssetKey, units: Sequence[UnitResult]) -> dict[str, Any]:
+    """The table as a whole after a load: rows over all units, columns as they stand in the newest lake files."""
+    values: dict[str, Any] = {"dagster/row_count": rows} if rows is not None else {}
     written = [unit for unit in units if unit.files]
     if written:
         contracts = written[-1].contracts

@@ -1,8 +1,8 @@
-"""Aligns Dagster's partitions with the server's, and forms ranges of them. Pure.
+"""Which partitions Dagster's list lacks or has too many, and ranges of them. Pure.
 
-Dagster keeps dynamic partitions in the order they were added, and a ranged run walks that order. After a SPLIT the new keys
-would stand at the end, and a range over them would be empty: such a run succeeds without any work. So the list is rewritten
-from the first key that is out of order.
+Dagster keeps dynamic partitions in the order they were added, and a ranged run walks that order. Nothing of dltsync depends on
+it: new partitions are added at the end, those that vanished are deleted one by one, and ranges are formed so that Dagster's order
+gives exactly the chosen partitions.
 """
 
 from __future__ import annotations
@@ -16,30 +16,19 @@ KEYS_PER_REQUEST = 10_000
 
 
 @dataclass(frozen=True)
-class Reconciliation:
-    """What to delete from and then add to Dagster's list. `appeared` and `vanished` are the changes for users."""
+class PartitionChanges:
+    """What to add to Dagster's list, in boundary order, and what to delete from it."""
 
-    delete: tuple[str, ...]
     add: tuple[str, ...]
-    appeared: tuple[str, ...]
-    vanished: tuple[str, ...]
-
-    @property
-    def appends_only(self) -> bool:
-        """Nothing is deleted: safe while runs of the table are active."""
-        return not self.delete
+    delete: tuple[str, ...]
 
 
-def reconcile(stored: Sequence[str], live: Sequence[str]) -> Reconciliation:
-    """How to make the stored list equal to the live one, order included."""
+def partition_changes(stored: Sequence[str], live: Sequence[str]) -> PartitionChanges:
+    """How to make the stored list hold the live partitions and no others, in whatever order."""
     known, current = set(stored), set(live)
-    appeared = tuple(key for key in live if key not in known)
-    vanished = tuple(key for key in stored if key not in current)
-    kept = [key for key in stored if key in current]
-    right = next((n for n, (have, want) in enumerate(zip(kept, live, strict=False)) if have != want), len(kept))
-    displaced = set(kept[right:])
-    delete = tuple(key for key in stored if key not in current or key in displaced)
-    return Reconciliation(delete=delete, add=tuple(live[right:]), appeared=appeared, vanished=vanished)
+    return PartitionChanges(
+        add=tuple(key for key in live if key not in known), delete=tuple(key for key in stored if key not in current)
+    )
 
 
 T = TypeVar("T")
@@ -50,19 +39,21 @@ def portions(keys: Sequence[T], size: int = KEYS_PER_REQUEST) -> list[Sequence[T
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
-def contiguous_groups(order: Sequence[str], chosen: Iterable[str], *, size: int) -> list[tuple[str, ...]]:
-    """The chosen keys as runs of neighbours in `order`, at most `size` long: each can be one ranged run.
+def ranges(live: Sequence[str], stored: Sequence[str], chosen: Iterable[str], *, size: int) -> list[tuple[str, ...]]:
+    """The chosen partitions in groups of at most `size`, each of which can be one ranged run: neighbours in the stored order.
+    `live` is the boundary order: the groups go by the first boundary in them.
 
-    Keys that are not in `order` are left out.
+    Partitions that are not in both lists are left out.
     """
-    wanted = set(chosen)
+    boundary = {key: n for n, key in enumerate(live)}
+    wanted = boundary.keys() & set(chosen)
     groups: list[list[str]] = []
     previous_taken = False
-    for key in order:
+    for key in stored:
         if key in wanted:
             if previous_taken and len(groups[-1]) < size:
                 groups[-1].append(key)
             else:
                 groups.append([key])
         previous_taken = key in wanted
-    return [tuple(group) for group in groups]
+    return sorted((tuple(group) for group in groups), key=lambda group: min(boundary[key] for key in group))

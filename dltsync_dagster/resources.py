@@ -1,8 +1,14 @@
-"""The four resources that a deployment may replace: source connection, lake, warehouse, state.
+"""What a deployment may replace of the config file: source connection, lake, warehouse, state.
 
-A field that is left out is taken from the config file. So a password given there (by `${VARIABLE}`) stays in the
-process that reads the file: resource config is shown in the Dagster UI, so a password belongs here only as `EnvVar(...)`.
+Steps and sensors close over these resources, as Dagster's own components do: a location has no resource keys of dltsync, so that
+it merges with any other. A field that is left out is taken from the config file. `EnvVar(...)` is resolved in the process of the
+run or of the sensor, never when the location is loaded.
 """
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import dagster as dg
 from pydantic import Field, SecretStr
@@ -17,7 +23,7 @@ class SqlServerConnection(dg.ConfigurableResource[None]):
     port: int | None = Field(default=None, description="TCP port.")
     database: str | None = Field(default=None, description="Name of the database.")
     username: str | None = Field(default=None, description="SQL login.")
-    password: str | None = Field(default=None, description="Give it as EnvVar: resource config is visible in the UI.")
+    password: str | None = Field(default=None, description="Give it as EnvVar: it is then read in the run only.")
     encrypt: str | None = Field(default=None, description="yes, no or strict.")
     trust_server_certificate: bool | None = Field(default=None, description="Accept an unverifiable certificate.")
     application_intent: str | None = Field(default=None, description="ReadOnly reads from a secondary.")
@@ -48,25 +54,40 @@ class StateStore(dg.ConfigurableResource[None]):
     )
 
 
-def configured_resources(config: PipelineConfig) -> dict[str, dg.ConfigurableResource[None]]:
-    """The resources as the config file has them, without its secrets, by the names that ops and sensors use."""
-    database = config.database
-    return {
-        "sqlserver": SqlServerConnection(
-            server=database.server,
-            port=database.port,
-            database=database.database,
-            username=database.username,
-            encrypt=database.encrypt,
-            trust_server_certificate=database.trust_server_certificate,
-            application_intent=database.application_intent,
-        ),
-        "lake": ParquetLake(directory=str(config.state.parquet_directory), compression=config.processing.compression),
-        "warehouse": Warehouse(
-            path=str(config.destination.path), lock_timeout_seconds=config.destination.lock_timeout_seconds
-        ),
-        "state": StateStore(directory=str(config.state.state_directory)),
-    }
+R = TypeVar("R", bound="dg.ConfigurableResource[None]")
+
+
+@dataclass(frozen=True)
+class PipelineResources:
+    """The resources of one pipeline. None: as the config file has it."""
+
+    sqlserver: SqlServerConnection | None = None
+    lake: ParquetLake | None = None
+    warehouse: Warehouse | None = None
+    state: StateStore | None = None
+
+    @contextmanager
+    def composed(self, config: PipelineConfig) -> Iterator[PipelineConfig]:
+        """The config, overridden by the resources with their environment variables resolved. Raises ConfigError for an invalid
+        value, Dagster's own error for a variable that is not set."""
+        if self == PipelineResources():
+            yield config
+            return
+        with ExitStack() as stack:
+
+            def resolved(resource: R | None) -> R | None:
+                if resource is None:
+                    return None
+                # The value of such a resource is the resource itself, though the annotation says None.
+                return cast("R", stack.enter_context(resource.process_config_and_initialize_cm()))
+
+            yield compose_config(
+                config,
+                resolved(self.sqlserver) or SqlServerConnection(),
+                resolved(self.lake) or ParquetLake(),
+                resolved(self.warehouse) or Warehouse(),
+                resolved(self.state) or StateStore(),
+            )
 
 
 def compose_config(

@@ -8,10 +8,12 @@ from datetime import datetime, timezone
 
 import dagster as dg
 
+from dltsync_dagster.location import Location
+
 VERSION_TAG = "dltsync/version"
 """Tag of every run that a sensor requests: the version of the source."""
 PIPELINE_TAG = "dltsync/pipeline"
-"""Tag of every run of the job for everything: its pipeline. Other code locations on the instance may have that job too."""
+"""Tag of every run of dltsync's jobs, and of every run that a sensor requests: its pipeline."""
 EVERYTHING_JOB = "sync_everything"
 
 _ACTIVE = [
@@ -24,11 +26,15 @@ _ACTIVE = [
 _UNSUCCESSFUL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def tables_in_runs(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], pipeline: str) -> set[dg.AssetKey]:
-    """The assets of a pipeline that a queued or running run loads."""
+def tables_in_runs(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], location: Location, *, besides: str | None = None
+) -> set[dg.AssetKey]:
+    """The assets of a pipeline that a queued or running run loads; `besides` is the id of a run that does not count."""
     wanted, busy = set(keys), set[dg.AssetKey]()
     for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
-        if run.job_name == EVERYTHING_JOB and run.tags.get(PIPELINE_TAG, pipeline) == pipeline:
+        if run.run_id == besides:
+            continue
+        if run.job_name == location.named(EVERYTHING_JOB):
             return wanted
         busy |= wanted & _going_to_load(instance, run)
     return busy

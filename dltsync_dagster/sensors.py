@@ -14,11 +14,11 @@ from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.changed_units import Change, changes_of, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
 from dltsync_dagster.location import Location, sensor_status
-from dltsync_dagster.partition_store import align
-from dltsync_dagster.partitions import Reconciliation, contiguous_groups, reconcile
+from dltsync_dagster.partition_store import DELETIONS_PER_TICK, align
+from dltsync_dagster.partitions import PartitionChanges, partition_changes, ranges
 from dltsync_dagster.port import Pipeline
-from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
-from dltsync_dagster.run_history import VERSION_TAG, failed_attempts, tables_in_runs
+from dltsync_dagster.reconciliation import InLedger, Limits, Reconciliation, RunlessEvent
+from dltsync_dagster.run_history import PIPELINE_TAG, VERSION_TAG, failed_attempts, tables_in_runs
 from dltsync_dagster.sources import observation
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -28,9 +28,10 @@ BOUNDARIES = "partition_boundaries"
 TIMESTAMPS = "scd_timestamps"
 HASHES = "static_hashes"
 
+_LISTED = 100
+
 _DESCRIPTIONS: dict[str, str] = {
-    BOUNDARIES: "Aligns the partitions of every partition table with the server's, in boundary order, and requests runs of new "
-    "and changed ones.",
+    BOUNDARIES: "Aligns the partitions of every partition table with the server's, and requests runs of new and changed ones.",
     TIMESTAMPS: "Requests an increment when the last-modified column of an scd table changed.",
     HASHES: "Requests a load when the content hash of a static table changed, or its load is too old.",
 }
@@ -50,7 +51,9 @@ class TickFindings:
     """The result of one tick, over all tables."""
 
     runs_by_table: list[RunsOfTable] = field(default_factory=list)
-    events: list[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation] = field(default_factory=list)
+    events: list[RunlessEvent] = field(default_factory=list)
+    ledgers: list[InLedger] = field(default_factory=list)
+    """What the ledger has of the tables that no run loads."""
     skip_reasons: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     permanent: bool = False
@@ -88,26 +91,21 @@ def build_sensors(location: Location) -> list[dg.SensorDefinition]:
 
 
 def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.SensorDefinition:
+    reconciliation = Reconciliation(location)
+
     @dg.sensor(
-        name=name,
-        description=_DESCRIPTIONS[name],
+        name=location.named(name),
+        description=f"{_DESCRIPTIONS[name]} Also reports what the ledger has and Dagster does not know.",
         # Not `target=`: that makes one job of the tables, which is impossible when their partitions differ.
         asset_selection=dg.AssetSelection.assets(*(location.asset_key(table) for table in tables)),
         minimum_interval_seconds=location.settings.sensor_interval_seconds,
         default_status=sensor_status(location.settings.sensors),
     )
-    def evaluate(
-        context: dg.SensorEvaluationContext,
-        sqlserver: SqlServerConnection,
-        lake: ParquetLake,
-        warehouse: Warehouse,
-        state: StateStore,
-    ) -> dg.SensorResult:
-        config = compose_config(location.config, sqlserver, lake, warehouse, state)
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         keys = [location.asset_key(table) for table in tables]
-        busy = tables_in_runs(context.instance, keys, location.config.pipeline_name)
+        busy = tables_in_runs(context.instance, keys, location)
         found = TickFindings()
-        with location.open_pipeline(config) as pipeline:
+        with location.pipeline() as pipeline:
             for table in _starting_at(tables, context.cursor):
                 try:
                     running = location.asset_key(table) in busy
@@ -117,6 +115,7 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
                     context.log.warning(f"{table.name}: {error}")
                     if isinstance(error, ConnectError):  # the server does not answer, for the other tables neither
                         break
+        found.events += reconciliation.events(context.instance, found.ledgers, Limits())
         return found.result(location.settings.requests_per_tick)
 
     return evaluate
@@ -138,58 +137,72 @@ def _evaluate_table(
     running: bool,
 ) -> None:
     name = str(table.name)
+    order, stored = [WHOLE_TABLE], [WHOLE_TABLE]
     partitions = location.partitions_of(table)
-    order: list[str] = [WHOLE_TABLE]
     if partitions is not None:
         order = pipeline.partition_keys(name)
-        change = reconcile(instance.get_dynamic_partitions(str(partitions.name)), order)
-        if running and not change.appends_only:
-            found.skip_reasons.append(
-                f"{name}: boundaries changed; waiting for the running load before the order is rewritten"
-            )
-            return
-        align(instance, str(partitions.name), change)
-        found.events += _boundary_events(location, table, change)
+        stored = _align(location, instance, table, str(partitions.name), order, found, running=running)
     if running:
         found.skip_reasons.append(f"{name}: a run already loads it")
         return
+    committed = pipeline.committed(name)
+    found.ledgers.append(InLedger(table, order, committed))
     probes = pipeline.probe(name)
-    changed = changes_of(table, probes, pipeline.committed(name), utc_now())
+    changed = changes_of(table, probes, committed, utc_now())
     if not changed:
         held = "".join(f"; {probe.held_back.sentence}" for probe in probes.values() if probe.held_back is not None)
         found.skip_reasons.append(f"{name}: unchanged{held}")
         return
-    runs = _runs(location, instance, table, order, changed, found)
+    groups = ranges(order, stored, [change.unit for change in changed], size=location.settings.partitions_per_run)
+    runs = _runs(location, instance, table, groups, changed, found)
     observed = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
     found.runs_by_table.append(RunsOfTable(table, runs, observed))
 
 
-def _boundary_events(location: Location, table: TableConfig, change: Reconciliation) -> list[dg.AssetObservation]:
-    """An observation of the source asset when boundaries appeared or vanished."""
-    if not change.appeared and not change.vanished:
-        return []
-    return [
+def _align(
+    location: Location,
+    instance: dg.DagsterInstance,
+    table: TableConfig,
+    partitions: str,
+    order: Sequence[str],
+    found: TickFindings,
+    *,
+    running: bool,
+) -> list[str]:
+    """Align Dagster's partitions with the live ones and say so on the source asset. While a run loads the table nothing is
+    deleted: its range may end at such a partition. Returns the partitions in Dagster's order."""
+    stored = list(instance.get_dynamic_partitions(partitions))
+    change = partition_changes(stored, order)
+    if running and change.delete:
+        found.skip_reasons.append(
+            f"{table.name}: vanished partitions are deleted from Dagster's list after the running load"
+        )
+    change = PartitionChanges(change.add, () if running else change.delete[:DELETIONS_PER_TICK])
+    if not change.add and not change.delete:
+        return stored
+    align(instance, partitions, change)
+    found.events.append(
         dg.AssetObservation(
             asset_key=location.source_key(table),
             metadata={
-                "dltsync/appeared": list(change.appeared[:100]),
-                "dltsync/vanished": list(change.vanished[:100]),
+                "dltsync/appeared": list(change.add[:_LISTED]),
+                "dltsync/vanished": list(change.delete[:_LISTED]),
             },
         )
-    ]
+    )
+    return list(instance.get_dynamic_partitions(partitions))
 
 
 def _runs(
     location: Location,
     instance: dg.DagsterInstance,
     table: TableConfig,
-    order: Sequence[str],
+    groups: Sequence[Sequence[str]],
     changed: Sequence[Change],
     found: TickFindings,
 ) -> list[dg.RunRequest]:
     """The runs for changed units, as many as one tick may request. Empty when none can be requested now."""
     by_unit = {change.unit: change for change in changed}
-    groups = contiguous_groups(order, by_unit, size=location.settings.partitions_per_run)
     runs: list[dg.RunRequest] = []
     for group in groups:
         if len(runs) >= location.settings.requests_per_tick:
@@ -205,14 +218,19 @@ def _runs(
 def _request(
     location: Location, instance: dg.DagsterInstance, table: TableConfig, changes: Sequence[Change]
 ) -> dg.RunRequest | str:
-    """One run for neighbouring units, or the reason why not now."""
+    """One run for units that are neighbours in Dagster's order, or the reason why not now."""
     version = group_version(changes, location.scope)
     attempts = failed_attempts(instance, version)
     if attempts.last_end is not None:
         again_at = attempts.last_end + pause_after(attempts.failures)
         if utc_now() < again_at:
             return f"{table.name}: failed {attempts.failures} times; requested again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
-    tags = {VERSION_TAG: version, "dltsync/table": str(table.name), "dltsync/reason": group_reason(changes)}
+    tags = {
+        PIPELINE_TAG: location.config.pipeline_name,
+        VERSION_TAG: version,
+        "dltsync/table": str(table.name),
+        "dltsync/reason": group_reason(changes),
+    }
     first, last = changes[0].unit, changes[-1].unit
     if len(changes) > 1:
         tags |= {RANGE_START: first, RANGE_END: last}

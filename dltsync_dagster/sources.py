@@ -12,7 +12,6 @@ from dltsync_dagster.compat import preview_accepted
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
 from dltsync_dagster.metadata import DATA_VERSION_TAG
-from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 
 
 def source_table(location: Location, table: TableConfig) -> dg.AssetSpec | dg.AssetsDefinition:
@@ -29,18 +28,8 @@ def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> d
     with preview_accepted():
 
         @dg.multi_observable_source_asset(name=location.op_name("observe", table), specs=[spec])  # type: ignore[untyped-decorator]
-        def observe(
-            context: dg.AssetExecutionContext,
-            sqlserver: SqlServerConnection,
-            lake: ParquetLake,
-            warehouse: Warehouse,
-            state: StateStore,
-        ) -> Iterator[dg.ObserveResult]:
-            composed = compose_config(location.config, sqlserver, lake, warehouse, state)
-            with (
-                explained(context.op_execution_context, location.settings),
-                location.open_pipeline(composed) as pipeline,
-            ):
+        def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
+            with explained(context.op_execution_context, location.settings), location.pipeline() as pipeline:
                 probe = pipeline.probe(str(table.name))[WHOLE_TABLE]
             yield dg.ObserveResult(
                 asset_key=spec.key, data_version=dg.DataVersion(probe.signature), metadata=probe_metadata(probe)

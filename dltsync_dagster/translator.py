@@ -50,8 +50,10 @@ class TableTranslator:
         return translator if isinstance(translator, TableTranslator) else TableTranslator(dlt=translator)
 
     def get_table_key(self, data: TableTranslatorData) -> dg.AssetKey:
-        """The synced table: schema and name in the warehouse."""
-        return dg.AssetKey([key_part(part) for part in data.config.target_of(data.table)])
+        """The synced table: the source's database, then schema and name in the warehouse. Two databases may have tables of one
+        name, and be loaded into warehouses with schemas of one name."""
+        names = (data.config.database.database, *data.config.target_of(data.table))
+        return dg.AssetKey([key_part(name) for name in names])
 
     def get_source_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The table at the source: `sqlserver/<database>/<schema>/<table>`."""

@@ -13,13 +13,13 @@ from pydantic import Field
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.check_outcomes import during_load, outcomes_of
-from dltsync_dagster.compat import check_spec
+from dltsync_dagster.checks import loads_too
+from dltsync_dagster.compat import check_of_its_own, check_spec
 from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
 from dltsync_dagster.partition_store import partitions_of_run
 from dltsync_dagster.port import Pipeline
-from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
 from dltsync_dagster.run_history import tables_in_runs
 
 THREE_WAY_VALIDATION = "three_way_validation"
@@ -52,24 +52,17 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
         location.partitions_of(table),
     )
 
-    @dg.multi_asset_check(
-        name=location.op_name("validate", table), specs=[spec], can_subset=True, pool=location.server_pool
+    @dg.op(
+        name=location.op_name("validate", table),
+        out={spec.get_python_identifier(): dg.Out(dg.Nothing, is_required=False)},
+        pool=location.server_pool,
     )
-    def validate(
-        context: dg.AssetCheckExecutionContext,
-        config: ValidationOptions,
-        sqlserver: SqlServerConnection,
-        lake: ParquetLake,
-        warehouse: Warehouse,
-        state: StateStore,
-    ) -> Events:
-        run = context.op_execution_context
-        if _loads_too(run, location.op_name("sync", table)):
+    def validate(context: dg.OpExecutionContext, config: ValidationOptions) -> Events:
+        if loads_too(context, location.op_name("sync", table)):
             context.log.info(f"{table.name}: this run loads the table; run the check alone to compare again")
             return
-        chosen = partitions_of_run(run) if run.has_partition_key or run.has_partition_key_range else None
-        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
-        with explained(run, location.settings), location.open_pipeline(composed) as pipeline:
+        chosen = partitions_of_run(context) if context.has_partition_key or context.has_partition_key_range else None
+        with explained(context, location.settings), location.pipeline() as pipeline:
             units = chosen
             if units is None:
                 units = pipeline.partition_keys(str(table.name)) if table.kind == "partition" else [WHOLE_TABLE]
@@ -77,7 +70,7 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
         yield dg.Output(None, output_name=spec.get_python_identifier())
         yield from events
 
-    return validate
+    return check_of_its_own(spec, validate)
 
 
 def compared(
@@ -97,14 +90,6 @@ def compared(
         [str(table.name)], partition_keys=chosen, fingerprint=options.fingerprint, row_diff=options.row_diff
     )["tables"]
     outcomes = outcomes_of(report, chosen)
-    if not all(outcome.passed for outcome in outcomes) and key in tables_in_runs(
-        instance, [key], location.config.pipeline_name
-    ):
+    if not all(outcome.passed for outcome in outcomes) and key in tables_in_runs(instance, [key], location):
         outcomes = [during_load(outcome) for outcome in outcomes]
     return report["messages"], list(evaluations(location, table, THREE_WAY_VALIDATION, outcomes, about))
-
-
-def _loads_too(context: dg.OpExecutionContext, sync: str) -> bool:
-    """Whether the step that loads the table belongs to this run."""
-    only = context.run.step_keys_to_execute
-    return context.job_def.has_node_named(sync) and (only is None or sync in only)

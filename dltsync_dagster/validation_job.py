@@ -14,7 +14,7 @@ from dltsync_dagster.evaluations import log_events
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location, schedule_status
 from dltsync_dagster.port import Pipeline
-from dltsync_dagster.resources import ParquetLake, SqlServerConnection, StateStore, Warehouse, compose_config
+from dltsync_dagster.run_history import PIPELINE_TAG
 from dltsync_dagster.validation_check import ValidationOptions, compared
 
 VALIDATION_JOB = "validate_everything"
@@ -34,18 +34,10 @@ class EverythingValidationOptions(ValidationOptions):
 def validate_everything_job(location: Location) -> dg.JobDefinition:
     """All tables in one step. The run fails when anything differs, so that run failure sensors report it."""
 
-    @dg.op(name="validate_all_tables", pool=location.server_pool)
-    def validate(
-        context: dg.OpExecutionContext,
-        config: EverythingValidationOptions,
-        sqlserver: SqlServerConnection,
-        lake: ParquetLake,
-        warehouse: Warehouse,
-        state: StateStore,
-    ) -> None:
-        composed = compose_config(location.config, sqlserver, lake, warehouse, state)
+    @dg.op(name=location.named("validate_all_tables"), pool=location.server_pool)
+    def validate(context: dg.OpExecutionContext, config: EverythingValidationOptions) -> None:
         wrong: list[str] = []
-        with explained(context, location.settings), location.open_pipeline(composed) as pipeline:
+        with explained(context, location.settings), location.pipeline() as pipeline:
             for table, units, keys in _chosen(location, pipeline, config):
                 messages, events = compared(location, context.instance, pipeline, table, units, keys, config)
                 log_events(context, events)
@@ -54,7 +46,11 @@ def validate_everything_job(location: Location) -> dg.JobDefinition:
             more = [f"and {len(wrong) - _LISTED:,} more"] if len(wrong) > _LISTED else []
             raise dg.Failure(description="\n".join([*wrong[:_LISTED], *more]), allow_retries=False)
 
-    @dg.job(name=VALIDATION_JOB, description="Compares every table at the source, in the lake and in the warehouse.")
+    @dg.job(
+        name=location.named(VALIDATION_JOB),
+        description="Compares every table at the source, in the lake and in the warehouse.",
+        tags={PIPELINE_TAG: location.config.pipeline_name},
+    )
     def job() -> None:
         validate()
 
@@ -99,7 +95,7 @@ def _partitions(
 def validation_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefinition:
     """Once a week, when it is switched on."""
     return dg.ScheduleDefinition(
-        name="weekly_validation",
+        name=location.named("weekly_validation"),
         job=job,
         cron_schedule=location.settings.validation_cron,
         execution_timezone=location.settings.daily_timezone,

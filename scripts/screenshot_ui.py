@@ -147,12 +147,14 @@ def _take_all(page: Page, url: str, out: Path) -> None:
     page.wait_for_text("aircraft_operator")
     _take(page, out / "lineage.png")
     page.set_height(HEIGHT)
-    page.command("Page.navigate", url=f"{url}/assets/warehouse/flights?view=partitions")
+    page.command("Page.navigate", url=f"{url}/assets/nycflights/warehouse/flights?view=partitions")
     page.wait_for_text("[2013-07-01")
     page.click_text("[2013-07-01")
     page.wait_for_text("dltsync/load_id")
     _take(page, out / "partitions.png")
-    page.command("Page.navigate", url=f"{url}/assets/warehouse/flights?view=checks&checkDetail=three_way_validation")
+    page.command(
+        "Page.navigate", url=f"{url}/assets/nycflights/warehouse/flights?view=checks&checkDetail=three_way_validation"
+    )
     page.wait_for_text("Execution history")
     page.click_text("Partitions")  # the last such tab is the check's own
     page.wait_for_text("[2013-03-01")

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from dltsync_core.clock import utc_now
 from dltsync_core.identity import TableName
+from dltsync_core.run.result import UnitResult
 
 Stage = Literal[
     "planning",
@@ -27,7 +28,11 @@ Stage = Literal[
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened to one unit. `rows` counts what is known at that moment (while extracting: so far)."""
+    """One thing that happened to one unit. `rows` counts what is known at that moment (while extracting: so far).
+
+    `result` is the unit's result in events of the stages committed and skipped. `replaces` are the units whose rows a committed
+    unit took over: they are no longer committed.
+    """
 
     stage: Stage
     table: TableName
@@ -37,6 +42,8 @@ class Event:
     expected_rows: int | None = None
     bytes: int | None = None
     message: str = ""
+    result: UnitResult | None = field(default=None, compare=False, repr=False)
+    replaces: tuple[str, ...] = ()
     at: datetime = field(default_factory=utc_now)
 
 

@@ -77,8 +77,20 @@ class RunReporter:
         self, stage: Stage, work: ReportedUnit, *, rows: int | None = None, size: int | None = None, message: str = ""
     ) -> None:
         """An event of a unit that the ledger does not record."""
-        step = work.step
-        self.say(Event(stage, step.table, step.unit, work.load_id, rows, bytes=size, message=message))
+        step, committed = work.step, stage == "committed"
+        self.say(
+            Event(
+                stage,
+                step.table,
+                step.unit,
+                work.load_id,
+                rows,
+                bytes=size,
+                message=message,
+                result=work.result("committed") if committed else None,
+                replaces=step.replaces if committed else (),
+            )
+        )
 
     @contextmanager
     def about(self, table: TableName, unit: str, load_id: str | None = None) -> Iterator[None]:

@@ -17,7 +17,7 @@ from dltsync_core.errors import SyncError
 from dltsync_core.run.events import Event, EventSink
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult, UnitResult
-from dltsync_dagster.build import build_definitions
+from dltsync_dagster.build import build_definitions, build_location
 from dltsync_dagster.sensors import BOUNDARIES, HASHES, RANGE_END, RANGE_START, TIMESTAMPS
 from dltsync_dagster.settings import LocationSettings
 
@@ -96,19 +96,17 @@ class Orchestra:
         def open_pipeline(composed: PipelineConfig) -> AbstractContextManager[Any]:
             return WatchedPipeline(composed, sink, self._results)
 
-        self._definitions = build_definitions(config, settings=LocationSettings(), open_pipeline=open_pipeline)
+        settings = LocationSettings()
+        self._definitions = build_definitions(config, settings=settings, open_pipeline=open_pipeline)
+        self._named = build_location(config, settings=settings).named
 
     def look(self) -> Look:
         """Evaluate the sensors once, as the daemon would; what they observed is recorded."""
         requests: list[Request] = []
         quiet: dict[str, str] = {}
         for name in (BOUNDARIES, TIMESTAMPS, HASHES):
-            context = dg.build_sensor_context(
-                instance=self._instance,
-                definitions=self._definitions,
-                resources=dict(self._definitions.resources or {}),
-            )
-            found = self._definitions.resolve_sensor_def(name)(context)
+            context = dg.build_sensor_context(instance=self._instance, definitions=self._definitions)
+            found = self._definitions.resolve_sensor_def(self._named(name))(context)
             if not isinstance(found, dg.SensorResult):
                 raise TypeError(f"sensor {name} returned {type(found).__name__}")
             for event in found.asset_events:
@@ -129,7 +127,7 @@ class Orchestra:
         result = job.execute_in_process(
             instance=self._instance,
             partition_key=asked.partition_key,
-            tags={**asked.tags, "dagster/sensor_name": request.sensor},
+            tags={**asked.tags, "dagster/sensor_name": self._named(request.sensor)},
             run_config={**asked.run_config, **quiet},
             raise_on_error=False,
         )

@@ -27,12 +27,14 @@ SECRET = "Sesame-open-1"
 JANUARY, FEBRUARY, MARCH = "(-inf,2024-02-01)", "[2024-02-01,2024-03-01)", "[2024-03-01,+inf)"
 NORTH, SOUTH = "(-inf,100]", "(100,+inf)"
 PARTITIONS, ROUTES = "db.example/Shop/sales/Orders", "db.example/Shop/sales/Shipments"
-ORDERS = dg.AssetKey(["warehouse", "Orders"])
-SHIPMENTS = dg.AssetKey(["warehouse", "Shipments"])
-CUSTOMERS = dg.AssetKey(["warehouse", "Customers"])
-SUPPLIERS = dg.AssetKey(["warehouse", "Suppliers"])
-COUNTRIES = dg.AssetKey(["warehouse", "Countries"])
-CURRENCIES = dg.AssetKey(["warehouse", "Currencies"])
+PIPELINE = "shop"
+"""The pipeline's name, with which the names of its jobs, sensors and steps begin."""
+ORDERS = dg.AssetKey(["Shop", "warehouse", "Orders"])
+SHIPMENTS = dg.AssetKey(["Shop", "warehouse", "Shipments"])
+CUSTOMERS = dg.AssetKey(["Shop", "warehouse", "Customers"])
+SUPPLIERS = dg.AssetKey(["Shop", "warehouse", "Suppliers"])
+COUNTRIES = dg.AssetKey(["Shop", "warehouse", "Countries"])
+CURRENCIES = dg.AssetKey(["Shop", "warehouse", "Currencies"])
 TABLES = {
     ORDERS: "sales_Orders",
     SHIPMENTS: "sales_Shipments",
@@ -48,6 +50,7 @@ THREE_WAY = "three_way_validation"
 
 def shop_config() -> PipelineConfig:
     return PipelineConfig(
+        pipeline_name=PIPELINE,
         database=DatabaseConfig(server="db.example", database="Shop", username="reader", password=SECRET),
         partition_tables=[
             PartitionTableConfig(table_name="Orders", schema_name="sales"),
@@ -97,7 +100,7 @@ class FakeLocation:
             asset_selection=[key],
             partition_key=partition,
             tags=tags,
-            run_config={"ops": {f"sync_{TABLES[key]}": {"config": options}}} if options else None,
+            run_config={"ops": {f"{PIPELINE}__sync_{TABLES[key]}": {"config": options}}} if options else None,
             raise_on_error=raise_on_error,
         )
 
@@ -121,7 +124,7 @@ class FakeLocation:
         return job.execute_in_process(
             instance=self.instance,
             tags=tags,
-            run_config={"ops": {f"validate_{TABLES[key]}": {"config": options}}} if options else None,
+            run_config={"ops": {f"{PIPELINE}__validate_{TABLES[key]}": {"config": options}}} if options else None,
             raise_on_error=raise_on_error,
         )
 
@@ -146,14 +149,26 @@ class FakeLocation:
 
     def look(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
         """One tick, with the checks that the daemon makes of what a sensor returns."""
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            definitions=self.definitions,
-            resources=dict(self.definitions.resources or {}),
-            cursor=cursor,
-        )
+        context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions, cursor=cursor)
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
-            return self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+            return self.definitions.resolve_sensor_def(f"{PIPELINE}__{sensor}").evaluate_tick(context)
+
+    def tick(self, sensor: str) -> SensorExecutionData:
+        """One tick as the daemon takes it: the events are recorded, the runs are not launched."""
+        found = self.look(sensor)
+        for event in found.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return found
+
+    def run_elsewhere(self, *tables: str) -> None:
+        """Load tables as `dltsync run` does: Dagster hears nothing of it."""
+        with self.world.open(shop_config()) as pipeline:
+            assert pipeline.run(table_names=tables, force=True).success
+
+    def materializations(self, key: dg.AssetKey) -> list[dg.AssetMaterialization]:
+        """All events of an asset, newest first."""
+        records = self.instance.fetch_materializations(key, limit=1000).records
+        return [record.asset_materialization for record in records if record.asset_materialization is not None]
 
     def asked(self, sensor: str, table: dg.AssetKey) -> list[dg.RunRequest]:
         """What one tick asks for of one table."""

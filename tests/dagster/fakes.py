@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -222,7 +223,10 @@ class FakePipeline:
             raise crash[1]
         self._world.on_unit(unit)
         if committed_unit is not None and committed_unit.probe == probe and not force:
-            return UnitResult(name, table.kind, unit, "skipped", "unchanged", probe_signature=probe.signature)
+            left = UnitResult(name, table.kind, unit, "skipped", "unchanged", probe_signature=probe.signature)
+            left = replace(left, load_id=committed_unit.load_id)
+            say(Event("skipped", name, unit, left.load_id, result=left))
+            return left
         error = self._world.failing.get(unit)
         if error is not None:
             say(Event("failed", name, unit, message=str(error)))
@@ -240,11 +244,12 @@ class FakePipeline:
         load = new_load_id()
         identity = LoadIdentity("fake", "x", name, table.kind, unit, load, "fake", "d")
         fresh = CommittedUnit(identity, 1, probe, probe.rows, probe.rows, "l", utc_now())
-        self._world.committed_units.setdefault(str(name), {})[unit] = (
-            fresh if committed_unit is None else replace(fresh, generation=committed_unit.generation + 1)
-        )
-        say(Event("committed", name, unit, load, rows=probe.rows))
-        return UnitResult(
+        of_table = self._world.committed_units.setdefault(str(name), {})
+        of_table[unit] = fresh if committed_unit is None else replace(fresh, generation=committed_unit.generation + 1)
+        vanished = tuple(sorted(set(of_table) - set(source.units)))  # a load takes over what is no longer at the source
+        for gone in vanished:
+            del of_table[gone]
+        result = UnitResult(
             name,
             table.kind,
             unit,
@@ -257,3 +262,13 @@ class FakePipeline:
             compared=compared(),
             probe_signature=probe.signature,
         )
+        self._say(say, Event("committed", name, unit, load, rows=probe.rows, result=result, replaces=vanished))
+        return result
+
+    @staticmethod
+    def _say(sink: EventSink, event: Event) -> None:
+        """As the core does: a sink that fails stops no load."""
+        try:
+            sink(event)
+        except Exception:
+            logging.getLogger("tests").exception("the sink failed")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +13,17 @@ import dagster as dg
 
 from dltsync_core.config import PipelineConfig
 from dltsync_dagster import LocationSettings, build_definitions
+from tests.dagster.conftest import ORDERS, RANGE, shop_config
+from tests.dagster.fakes import FakeTable, FakeWorld
+from tests.dagster.sandbox_location import ShopKeys
 
 
 def execute(facts: Mapping[str, Any]) -> None:
     """Executes the run that the facts name; prints its id and whether it succeeded, as JSON."""
     definitions = build_definitions(
-        PipelineConfig(**facts["config"]), settings=LocationSettings(retry_delay_seconds=0, retries=5)
+        PipelineConfig(**facts["config"]),
+        settings=LocationSettings(retry_delay_seconds=0, retries=5),
+        translator=ShopKeys(),
     )
     with dg.DagsterInstance.get() as instance:  # the one of DAGSTER_HOME, shared with the others
         done = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -26,3 +33,22 @@ def execute(facts: Mapping[str, Any]) -> None:
             raise_on_error=False,
         )
     sys.stdout.write(json.dumps({"run_id": done.run_id, "success": done.success}) + "\n")
+
+
+def killed_after(facts: Mapping[str, Any]) -> None:
+    """A run over all of these partitions of the orders, in which the process is killed after so many commits."""
+    partitions, left = facts["partitions"], [facts["commits"]]
+
+    def begin(unit: str) -> None:
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+
+    world = FakeWorld({"sales.Orders": FakeTable(dict.fromkeys(partitions, 1))}, on_unit=begin)
+    definitions = build_definitions(shop_config(), settings=LocationSettings(), open_pipeline=world.open)
+    with dg.DagsterInstance.get() as instance:
+        definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[ORDERS],
+            tags=dict(zip(RANGE, (partitions[0], partitions[-1]), strict=True)),
+        )

@@ -18,22 +18,29 @@ from dltsync_core.config import (
     StateConfig,
     StaticTableConfig,
 )
-from dltsync_dagster import LocationSettings, build_definitions
+from dltsync_dagster import LocationSettings, TableTranslator, TableTranslatorData, build_definitions
 from tests.support.sandbox_server import SandboxServer
 
-ORDERS, SHIPMENTS = (dg.AssetKey(["warehouse", name]) for name in ("Orders", "Shipments"))
+ORDERS, SHIPMENTS = (dg.AssetKey(["shop", "warehouse", name]) for name in ("Orders", "Shipments"))
 
 
-CUSTOMERS, SUPPLIERS = (dg.AssetKey(["warehouse", name]) for name in ("Customers", "Suppliers"))
+CUSTOMERS, SUPPLIERS = (dg.AssetKey(["shop", "warehouse", name]) for name in ("Customers", "Suppliers"))
 
 
-COUNTRIES, CURRENCIES = (dg.AssetKey(["warehouse", name]) for name in ("Countries", "Currencies"))
+COUNTRIES, CURRENCIES = (dg.AssetKey(["shop", "warehouse", name]) for name in ("Countries", "Currencies"))
 
 
 ALL_TABLES = (ORDERS, SHIPMENTS, CUSTOMERS, SUPPLIERS, COUNTRIES, CURRENCIES)
 
 
 SENSORS = ("partition_boundaries", "scd_timestamps", "static_hashes")
+
+
+class ShopKeys(TableTranslator):
+    """The database has another name in each test, and the assets the same keys."""
+
+    def get_table_key(self, data: TableTranslatorData) -> dg.AssetKey:
+        return dg.AssetKey(["shop", *super().get_table_key(data).path[1:]])
 
 
 class SandboxLocation:
@@ -59,17 +66,19 @@ class SandboxLocation:
             destination=DestinationConfig(path=root / "house.duckdb"),
         )
         self.secret = sandbox.password
-        self.definitions = build_definitions(config, settings=LocationSettings(retry_delay_seconds=0))
+        self.definitions = build_definitions(
+            config, settings=LocationSettings(retry_delay_seconds=0), translator=ShopKeys()
+        )
 
     def look(self) -> list[dg.RunRequest]:
         """What all sensors ask for."""
         found: list[dg.RunRequest] = []
         for name in SENSORS:
-            context = dg.build_sensor_context(
-                instance=self.instance, definitions=self.definitions, resources=dict(self.definitions.resources or {})
-            )
+            context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions)
             with dg.partition_loading_context(dynamic_partitions_store=self.instance):
-                found += self.definitions.resolve_sensor_def(name).evaluate_tick(context).run_requests or []
+                found += (
+                    self.definitions.resolve_sensor_def(f"dltsync__{name}").evaluate_tick(context).run_requests or []
+                )
         return found
 
     def execute(self, requests: list[dg.RunRequest]) -> None:
@@ -95,7 +104,7 @@ class SandboxLocation:
         done = job.execute_in_process(
             instance=self.instance,
             tags={"dagster/partition": partition} if partition is not None else {},
-            run_config={"ops": {"validate_dbo_Orders": {"config": options}}},
+            run_config={"ops": {"dltsync__validate_dbo_Orders": {"config": options}}},
         )
         said = [
             e.asset_check_evaluation_data for e in done.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"

@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, insta
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from tests.dagster.sandbox_location import ORDERS, SHIPMENTS, SandboxLocation
+from tests.dagster.sandbox_location import SandboxLocation
 from tests.support.sandbox_server import SandboxServer
 
 AT_ONCE = {
@@ -65,9 +65,10 @@ def test_the_daemon_runs_what_a_sensor_asks_for_of_two_partition_tables(
     for run in runs.values():
         said = [entry.user_message for entry in instance.all_logs(run.run_id)]
         assert run.status is dg.DagsterRunStatus.SUCCESS, "\n".join(said)
-        assert (run.job_name, run.tags["dagster/sensor_name"]) == ("__ASSET_JOB", "partition_boundaries")
+        assert (run.job_name, run.tags["dagster/sensor_name"]) == ("__ASSET_JOB", "dltsync__partition_boundaries")
         assert run.tags["dltsync/reason"] == "never loaded before"
-    for table, key, partitions in (("dbo.Orders", ORDERS, 3), ("dbo.Shipments", SHIPMENTS, 4)):
+    for table, partitions in (("dbo.Orders", 3), ("dbo.Shipments", 4)):
+        key = dg.AssetKey([shop.database, "warehouse", table.removeprefix("dbo.")])
         assert set(runs[table].asset_selection or ()) == {key}
         events = instance.fetch_materializations(key, limit=100).records
         assert len({event.partition_key for event in events}) == len(events) == partitions

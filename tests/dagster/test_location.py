@@ -18,14 +18,14 @@ from dagster_shared.serdes import serialize_value
 
 from dltsync_core.config import PartitionTableConfig, PipelineConfig, StaticTableConfig
 from dltsync_core.errors import ConfigError
-from dltsync_dagster import LocationSettings, build_definitions
-from dltsync_dagster.resources import SqlServerConnection
+from dltsync_dagster import LocationSettings, PipelineResources, SqlServerConnection, build_definitions
 from dltsync_dagster.settings import read_settings
 from tests.dagster.conftest import (
     COUNTRIES,
     CUSTOMERS,
     ORDERS,
     PARTITIONS,
+    PIPELINE,
     ROUTES,
     SECRET,
     SHIPMENTS,
@@ -90,7 +90,9 @@ def test_any_table_name_makes_a_location(name: str) -> None:
     )
     definitions = build_definitions(config, settings=LocationSettings())
     dg.Definitions.validate_loadable(definitions)
-    tables = [key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[0] == "warehouse"]
+    tables = [
+        key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[:2] == ["Shop", "warehouse"]
+    ]
     assert len(tables) == 6  # those of the shop's other kinds, and two that only differ in a word
 
 
@@ -166,8 +168,11 @@ def test_the_password_is_in_no_event(shop: FakeLocation) -> None:
 def test_a_resource_puts_its_value_over_the_file(shop: FakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_PASSWORD", "another secret")
     replica = SqlServerConnection(server="replica.example", password=dg.EnvVar("REPLICA_PASSWORD"))
-    shop.definitions = dg.Definitions(
-        assets=shop.definitions.assets, resources={**(shop.definitions.resources or {}), "sqlserver": replica}
+    shop.definitions = build_definitions(
+        shop_config(),
+        settings=LocationSettings(),
+        resources=PipelineResources(sqlserver=replica),
+        open_pipeline=shop.world.open,
     )
     assert shop.materialize(COUNTRIES).success
     used = shop.world.configs[-1].database
@@ -180,7 +185,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")
     definitions = build_definitions(shop_config())
     for sensor in ("partition_boundaries", "scd_timestamps", "static_hashes"):
-        assert definitions.resolve_sensor_def(sensor).default_status is dg.DefaultSensorStatus.RUNNING
+        assert definitions.resolve_sensor_def(f"{PIPELINE}__{sensor}").default_status is dg.DefaultSensorStatus.RUNNING
 
 
 def test_a_setting_that_means_nothing_is_refused() -> None:
@@ -193,7 +198,7 @@ def test_a_location_of_partition_tables_only_has_no_other_sensor() -> None:
         database=shop_config().database, partition_tables=[PartitionTableConfig(table_name="Orders")]
     )
     definitions = build_definitions(config, settings=LocationSettings())
-    assert [sensor.name for sensor in definitions.sensors or []] == ["partition_boundaries"]
+    assert [sensor.name for sensor in definitions.sensors or []] == ["dltsync__partition_boundaries"]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tests.dagster.sandbox_location import COUNTRIES, ORDERS, SandboxLocation
+from dltsync_dagster import LocationSettings, PipelineResources, SqlServerConnection, build_definitions
+from tests.dagster.sandbox_location import COUNTRIES, ORDERS, SandboxLocation, ShopKeys
 from tests.support.forks import Forks
 from tests.support.sandbox_server import SandboxServer
 
@@ -143,9 +144,9 @@ def test_no_file_of_dagster_or_ours_holds_a_password(
     monkeypatch.setenv("MARKED_PASSWORD", MARKED)
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     good = job.execute_in_process(instance=home.instance, asset_selection=[COUNTRIES])
-    replica = type(shop.definitions.resources["sqlserver"])(password=dg.EnvVar("MARKED_PASSWORD"))  # type: ignore[index]
-    refused = dg.Definitions(
-        assets=shop.definitions.assets, resources={**(shop.definitions.resources or {}), "sqlserver": replica}
+    replica = SqlServerConnection(password=dg.EnvVar("MARKED_PASSWORD"))
+    refused = build_definitions(
+        shop.config, resources=PipelineResources(sqlserver=replica), settings=LocationSettings(), translator=ShopKeys()
     )
     bad = refused.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=home.instance, asset_selection=[COUNTRIES], raise_on_error=False

@@ -33,7 +33,7 @@ def _unit(*files: str) -> UnitResult:
     ],
 )
 def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> None:
-    shown = table_metadata({}, dg.AssetKey("source"), [_unit(file), _unit()])
+    shown = table_metadata(None, dg.AssetKey("source"), [_unit(file), _unit()])
     assert shown["dagster/uri"] == folder
     columns = shown["dagster/column_schema"].columns
     assert [(c.name, c.type, c.description, c.constraints.nullable) for c in columns] == [
@@ -53,4 +53,4 @@ def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> Non
 
 
 def test_a_run_that_wrote_nothing_shows_no_columns() -> None:
-    assert table_metadata({}, dg.AssetKey("source"), [_unit()]) == {}
+    assert table_metadata(None, dg.AssetKey("source"), [_unit()]) == {}

@@ -51,7 +51,7 @@ def test_two_tables_share_no_name(one: TableName, other: TableName) -> None:
     assert location.asset_key(first) != location.asset_key(second)
     steps = [location.op_name(verb, table) for verb in VERBS for table in location.config.tables]
     assert len(set(steps)) == len(steps)
-    assert not {"sync_all_tables", "validate_all_tables"} & set(steps)
+    assert not {location.named("sync_all_tables"), location.named("validate_all_tables")} & set(steps)
 
 
 @given(TABLES, TABLES)
@@ -113,7 +113,7 @@ def test_a_location_of_several_partition_tables_loads() -> None:
     assert isinstance(sensor, dg.SensorDefinition)
     assert sensor.asset_selection is not None
     keys = sensor.asset_selection.resolve(definitions.resolve_asset_graph())
-    assert keys == {dg.AssetKey(["warehouse", "A"]), dg.AssetKey(["warehouse", "B"])}
+    assert keys == {dg.AssetKey(["Shop", "warehouse", "A"]), dg.AssetKey(["Shop", "warehouse", "B"])}
 
 
 @pytest.fixture
@@ -129,14 +129,13 @@ def tables(sandbox: SandboxServer, tmp_path: Path) -> Iterator[DottedTables]:
 
 def test_sensors_and_steps_load_each_of_two_tables_whose_names_make_one_text(tables: DottedTables) -> None:
     definitions = build_definitions(tables.config(), settings=LocationSettings(retry_delay_seconds=0))
+    pipeline = tables.config().pipeline_name
     job = definitions.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
 
         def look() -> list[dg.RunRequest]:
-            context = dg.build_sensor_context(
-                instance=instance, definitions=definitions, resources=dict(definitions.resources or {})
-            )
-            sensor = definitions.resolve_sensor_def("partition_boundaries")
+            context = dg.build_sensor_context(instance=instance, definitions=definitions)
+            sensor = definitions.resolve_sensor_def(f"{pipeline}__partition_boundaries")
             with dg.partition_loading_context(dynamic_partitions_store=instance):
                 return list(sensor.evaluate_tick(context).run_requests or [])
 
@@ -155,7 +154,7 @@ def test_sensors_and_steps_load_each_of_two_tables_whose_names_make_one_text(tab
             ).success
         tables.assert_everywhere()
         assert look() == []
-        assert definitions.resolve_job_def("sync_everything").execute_in_process(instance=instance).success
+        assert definitions.resolve_job_def(f"{pipeline}__sync_everything").execute_in_process(instance=instance).success
         tables.add(tables.tables("partition")[1], 40)
         (again,) = look()
         assert again.partition_key == "(20,+inf)"

@@ -20,6 +20,7 @@ from tests.dagster.conftest import (
     MARCH,
     NORTH,
     ORDERS,
+    PIPELINE,
     ROUTES,
     SHIPMENTS,
     SOUTH,
@@ -162,29 +163,45 @@ def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: FakeLoca
     assert [request.partition_key for request in requests] == [JANUARY, MARCH]
 
 
-def test_a_split_in_the_middle_keeps_boundary_order(shop: FakeLocation) -> None:
+def test_the_halves_of_a_split_are_added_at_the_end_and_loaded_in_one_run(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     first, second = "[2024-02-01,2024-02-15)", "[2024-02-15,2024-03-01)"
     shop.orders.units = {JANUARY: 10, first: 12, second: 8, MARCH: 0}
     found = shop.look(BOUNDARIES)
-    assert shop.stored_partitions() == [JANUARY, first, second, MARCH]
+    assert shop.stored_partitions() == [JANUARY, MARCH, first, second]
     (request,) = found.run_requests or []
     assert (request.tags[RANGE[0]], request.tags[RANGE[1]]) == (first, second)
     (event,) = found.asset_events
     assert event.metadata["dltsync/vanished"].value == [FEBRUARY]
+    assert event.metadata["dltsync/appeared"].value == [first, second]
+    assert shop.execute(request).success
+    assert not shop.look(BOUNDARIES).run_requests
 
 
-def test_the_order_is_not_rewritten_under_a_running_load(shop: FakeLocation) -> None:
+def test_ranges_go_by_the_order_in_which_dagster_has_the_partitions(shop: FakeLocation) -> None:
+    """Everything between the ends of a range in Dagster's order is loaded: here that is nothing else."""
+    shop.add_partitions([MARCH, JANUARY, FEBRUARY])
+    shop.load_what_is_asked(BOUNDARIES)
+    assert {call.read for call in shop.world.calls if call.table == "sales.Orders"} == {(MARCH, JANUARY, FEBRUARY)}
+    shop.orders.change(MARCH)
+    shop.orders.change(FEBRUARY)
+    asked = [(r.partition_key, RANGE[0] in r.tags) for r in shop.asked(BOUNDARIES, ORDERS)]
+    assert asked == [(FEBRUARY, False), (MARCH, False)], "in boundary order, and apart"
+
+
+def test_nothing_is_deleted_under_a_running_load(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     run = shop.instance.create_run_for_job(job, asset_selection=frozenset([ORDERS]), status=dg.DagsterRunStatus.STARTED)
-    shop.orders.units = {JANUARY: 10, "[2024-02-01,+inf)": 20}
-    found = shop.look(BOUNDARIES)
-    assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH]
-    assert "waiting for the running load" in skip_reason(found)
+    merged = "[2024-02-01,+inf)"
+    shop.orders.units = {JANUARY: 10, merged: 20}
+    (event,) = shop.look(BOUNDARIES).asset_events
+    assert event.metadata["dltsync/vanished"].value == []
+    assert shop.stored_partitions() == [JANUARY, FEBRUARY, MARCH, merged]
+    assert "after the running load" in skip_reason(shop.look(BOUNDARIES))
     shop.instance.delete_run(run.run_id)
     shop.look(BOUNDARIES)
-    assert shop.stored_partitions() == [JANUARY, "[2024-02-01,+inf)"]
+    assert shop.stored_partitions() == [JANUARY, merged]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +254,7 @@ def test_a_load_under_way_is_not_asked_for_twice(shop: FakeLocation) -> None:
 
 def test_the_job_for_everything_holds_all_sensors_back(shop: FakeLocation) -> None:
     shop.instance.create_run_for_job(
-        shop.definitions.resolve_job_def("sync_everything"), status=dg.DagsterRunStatus.STARTED
+        shop.definitions.resolve_job_def(f"{PIPELINE}__sync_everything"), status=dg.DagsterRunStatus.STARTED
     )
     for sensor in (BOUNDARIES, TIMESTAMPS, HASHES):
         assert not shop.look(sensor).run_requests
@@ -246,7 +263,7 @@ def test_the_job_for_everything_holds_all_sensors_back(shop: FakeLocation) -> No
 def test_the_job_for_everything_of_another_location_holds_nobody_back(shop: FakeLocation) -> None:
     """Locations that share an instance have jobs of the same name."""
     other = shop_config().model_copy(update={"pipeline_name": "another"})
-    job = build_definitions(other, settings=LocationSettings()).resolve_job_def("sync_everything")
+    job = build_definitions(other, settings=LocationSettings()).resolve_job_def("another__sync_everything")
     shop.instance.create_run_for_job(job, tags=job.tags, status=dg.DagsterRunStatus.STARTED)
     assert len(shop.look(BOUNDARIES).run_requests or []) == 2
 
@@ -294,5 +311,10 @@ def test_a_sensor_records_what_it_saw_on_the_source(shop: FakeLocation) -> None:
 
 def test_sensors_and_schedule_start_stopped(shop: FakeLocation) -> None:
     for name in (BOUNDARIES, TIMESTAMPS, HASHES):
-        assert shop.definitions.resolve_sensor_def(name).default_status is dg.DefaultSensorStatus.STOPPED
-    assert shop.definitions.resolve_schedule_def("daily_sync").default_status is dg.DefaultScheduleStatus.STOPPED
+        assert (
+            shop.definitions.resolve_sensor_def(f"{PIPELINE}__{name}").default_status is dg.DefaultSensorStatus.STOPPED
+        )
+    assert (
+        shop.definitions.resolve_schedule_def(f"{PIPELINE}__daily_sync").default_status
+        is dg.DefaultScheduleStatus.STOPPED
+    )

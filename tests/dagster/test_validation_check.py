@@ -21,6 +21,7 @@ from tests.dagster.conftest import (
     MARCH,
     NORTH,
     ORDERS,
+    PIPELINE,
     SECRET,
     SHIPMENTS,
     SOUTH,
@@ -151,10 +152,9 @@ def test_no_result_holds_the_password(shop: FakeLocation) -> None:
 
 
 def everything(shop: FakeLocation, **options: list[str]) -> dg.ExecuteInProcessResult:
-    return shop.definitions.resolve_job_def("validate_everything").execute_in_process(
+    return shop.definitions.resolve_job_def(f"{PIPELINE}__validate_everything").execute_in_process(
         instance=shop.instance,
-        resources=shop.definitions.resources,
-        run_config={"ops": {"validate_all_tables": {"config": options}}},
+        run_config={"ops": {f"{PIPELINE}__validate_all_tables": {"config": options}}},
         raise_on_error=False,
     )
 
@@ -221,7 +221,7 @@ def test_the_job_refuses_what_there_is_not(shop: FakeLocation, options: dict[str
 
 
 def test_its_schedule_starts_stopped(shop: FakeLocation) -> None:
-    schedule = shop.definitions.resolve_schedule_def("weekly_validation")
+    schedule = shop.definitions.resolve_schedule_def(f"{PIPELINE}__weekly_validation")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
 

@@ -14,6 +14,7 @@ from tests.dagster.conftest import (
     MARCH,
     NORTH,
     ORDERS,
+    PIPELINE,
     ROUTES,
     SHIPMENTS,
     SOUTH,
@@ -38,13 +39,16 @@ def test_a_load_shows_its_rows_and_its_version(shop: FakeLocation) -> None:
     assert (event.tags or {})["dagster/data_version"] == "v0"
 
 
-def test_notes_of_a_run_are_shown_with_what_it_loaded(shop: FakeLocation) -> None:
+def test_notes_of_a_run_are_an_observation_of_what_it_loaded(shop: FakeLocation) -> None:
+    """They are known at the end of the run only, when its materializations are in Dagster already."""
     shop.world.notes = ("sales.Orders: rows were added, removed or moved while the run read",)
-    shop.materialize(COUNTRIES)
-    assert latest(shop, COUNTRIES).metadata["dltsync/notes"].value == shop.world.notes[0]
     shop.look("partition_boundaries")
+    shop.materialize(COUNTRIES)
     shop.materialize(ORDERS, partition=JANUARY)
-    assert latest(shop, ORDERS).metadata["dltsync/notes"].value == shop.world.notes[0]
+    for key in (COUNTRIES, ORDERS):
+        (record,) = shop.instance.fetch_observations(key, limit=10).records
+        assert record.asset_observation is not None
+        assert record.asset_observation.metadata["dltsync/notes"].value == shop.world.notes[0]
 
 
 def test_the_button_loads_and_the_sensor_only_what_changed(shop: FakeLocation) -> None:
@@ -81,8 +85,8 @@ def test_versions_are_checked_with_each_load(shop: FakeLocation) -> None:
 
 
 def everything(shop: FakeLocation) -> dg.ExecuteInProcessResult:
-    return shop.definitions.resolve_job_def("sync_everything").execute_in_process(
-        instance=shop.instance, resources=shop.definitions.resources, raise_on_error=False
+    return shop.definitions.resolve_job_def(f"{PIPELINE}__sync_everything").execute_in_process(
+        instance=shop.instance, raise_on_error=False
     )
 
 

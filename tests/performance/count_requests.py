@@ -107,13 +107,10 @@ def fill(server: SandboxServer, tables: Mapping[str, int], rows: int) -> None:
 
 def tables_unchanged(tables: int) -> tuple[Cost, Cost]:
     """A first load of so many static tables, and a run after which nothing had changed."""
-    configured = [StaticTableConfig(table_name=f"s{number}") for number in range(tables)]
+    names = {f"s{number}": 1 for number in range(tables)}
+    configured = [StaticTableConfig(table_name=name) for name in names]
     with (
-        counted_server(lambda server: fill(server, {f"s{number}": 1 for number in range(tables)}, ROWS)) as (
-            root,
-            counter,
-            database,
-        ),
+        counted_server(lambda server: fill(server, names, ROWS)) as (root, counter, database),
         pipeline_of(root, database, static_tables=configured) as pipeline,
     ):
         return cost_of(counter, lambda: run(pipeline)), cost_of(counter, lambda: run(pipeline))

@@ -102,8 +102,7 @@ def skipped(context: RunContext, prepared: PreparedTable, step: Step, why: str =
     """The result of a unit that is left alone."""
     committed_unit = prepared.committed_units.live.get(step.unit)
     reason, load_id = f"{why}{step.reason}", committed_unit.load_id if committed_unit else None
-    context.reporter.say(Event("skipped", step.table, step.unit, load_id, rows=0, message=reason))
-    return UnitResult(
+    result = UnitResult(
         table=step.table,
         kind=step.kind,
         unit=step.unit,
@@ -113,6 +112,8 @@ def skipped(context: RunContext, prepared: PreparedTable, step: Step, why: str =
         watermark=committed_unit.watermark if committed_unit else None,
         probe_signature=committed_unit.probe.signature if committed_unit else None,
     )
+    context.reporter.say(Event("skipped", step.table, step.unit, load_id, rows=0, message=reason, result=result))
+    return result
 
 
 def _units(steps: Sequence[Step]) -> tuple[str, ...]:

@@ -83,6 +83,22 @@ def test_new_boundaries_lose_and_double_nothing(synced: MemoryShop, boundaries: 
     synced.assert_same()
 
 
+def test_the_event_of_a_commit_has_the_units_result_and_what_it_took_over(synced: MemoryShop) -> None:
+    """From it a unit is reported elsewhere, before the run has a result."""
+    synced.source.tables[ORDERS].boundaries[:] = [10, 15, 20]
+    events: list[Event] = []
+    result = synced.run(on_event=events.append)
+    ended = {
+        e.result.unit: (e.stage, e.result.counts, e.replaces) for e in events if e.result and e.result.table == ORDERS
+    }
+    units = {unit.unit: unit for unit in result.units if unit.table == ORDERS}
+    assert {unit: (stage, counts) for unit, (stage, counts, _) in ended.items()} == {
+        unit: (of_run.status, of_run.counts) for unit, of_run in units.items()
+    }
+    replaced = [unit for _, _, replaces in ended.values() for unit in replaces]
+    assert set(replaced) == {"[10,20)"}
+
+
 def test_half_of_a_split_failing_keeps_the_whole_as_it_was(synced: MemoryShop) -> None:
     synced.source.tables[ORDERS].boundaries[:] = [10, 15, 20]
     synced.source.fail["extract sales.Orders [15,20)"] = [RuntimeError("gone")]

@@ -44,7 +44,7 @@ def run(*, database: dict[str, Any], table: str, folder: str, rows: int, **_: An
     source = SqlServerSource(DatabaseConfig(**database), ProcessingConfig())
     facts = source.read_tables([StaticTableConfig(table_name=table)])[static.name]
     mapping = source.map_columns(facts, static)
-    columns, names, key = stats_columns(mapping), mapping.schema.names, mapping.columns[0]
+    columns, key = stats_columns(mapping), mapping.columns[0]
     inner = [Boundary(str(number * max(rows // PARTITIONS, 1))) for number in range(1, PARTITIONS)]
     parted = {part.key: scope_for(key.column, key.field.type, [part]) for part in slots_of(inner, "right")}
     keyed = RowKeySpec(mapping.columns, mapping.columns[:1])
