@@ -14,9 +14,11 @@ from dltsync_dagster.resources import configured_resources
 from dltsync_dagster.sensors import build_sensors
 from dltsync_dagster.settings import LocationSettings, read_settings
 from dltsync_dagster.sources import source_table
-from dltsync_dagster.translator import TableTranslator
+from dltsync_dagster.tables import LocationTables
+from dltsync_dagster.translator import TableTranslator, tables_key, windows_of
 from dltsync_dagster.validation_check import three_way_check
 from dltsync_dagster.validation_job import validate_everything_job, validation_schedule
+from dltsync_dagster.windowed_pipeline import with_time_windows
 
 
 def build_definitions(
@@ -31,11 +33,12 @@ def build_definitions(
     `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
     or adds to them (a `DagsterDltTranslator`); `open_pipeline` replaces the core. Raises ConfigError for unknown settings.
     """
+    chosen = TableTranslator.of(translator)
     location = Location(
         config=config,
         settings=settings if settings is not None else read_settings(),
-        translator=TableTranslator.of(translator),
-        open_pipeline=open_pipeline,
+        translator=chosen,
+        open_pipeline=with_time_windows(open_pipeline, windows_of(config, chosen)),
     )
     everything, validation = everything_job(location), validate_everything_job(location)
     return dg.Definitions(
@@ -50,6 +53,6 @@ def build_definitions(
         sensors=build_sensors(location),
         jobs=[everything, validation],
         schedules=[daily_schedule(location, everything), validation_schedule(location, validation)],
-        resources=configured_resources(config),
+        resources={**configured_resources(config), tables_key(config): LocationTables(location)},
         executor=dg.multiprocess_executor.configured({"max_concurrent": location.settings.parallel_steps}),
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.identity import identifier_part, joined, slashed
-from dltsync_dagster.port import OpenPipeline
+from dltsync_dagster.port import OpenPipeline, Pipeline
 from dltsync_dagster.settings import LocationSettings, Switch
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
@@ -25,6 +27,12 @@ class Location:
     settings: LocationSettings
     translator: TableTranslator
     open_pipeline: OpenPipeline
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Pipeline]:
+        """The pipeline over the config. Raises SyncError."""
+        with self.open_pipeline(self.config) as pipeline:
+            yield pipeline
 
     @property
     def server_pool(self) -> str:
@@ -54,13 +62,24 @@ class Location:
         """The table at the source."""
         return self.translator.get_source_key(self.data_of(table))
 
-    def partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
-        """The partitions of a partition table, named `<server>/<database>/<schema>/<table>`; None for the other kinds.
+    def partitions_of(
+        self, table: TableConfig
+    ) -> dg.DynamicPartitionsDefinition | dg.TimeWindowPartitionsDefinition | None:
+        """The partitions of a partition table: its time windows where the translator gives some, else dynamic ones; None for the
+        other kinds."""
+        if table.kind != "partition":
+            return None
+        windows = self.translator.get_time_windows(self.data_of(table))
+        return windows.definition if windows is not None else self.dynamic_partitions_of(table)
+
+    def dynamic_partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
+        """The dynamic partitions of a table, named `<server>/<database>/<schema>/<table>`; None for the other kinds, and for time
+        windows, which Dagster counts itself.
 
         The keys live in Dagster's instance: none before the first tick of the boundaries sensor (or the first run of
         `sync_everything`).
         """
-        if table.kind != "partition":
+        if table.kind != "partition" or self.translator.get_time_windows(self.data_of(table)) is not None:
             return None
         database = self.config.database
         name = slashed(database.server, database.database, table.schema_name, table.table_name)

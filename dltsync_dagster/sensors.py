@@ -138,10 +138,9 @@ def _evaluate_table(
     running: bool,
 ) -> None:
     name = str(table.name)
-    partitions = location.partitions_of(table)
-    order: list[str] = [WHOLE_TABLE]
+    partitions = location.dynamic_partitions_of(table)
+    order = pipeline.partition_keys(name) if table.kind == "partition" else [WHOLE_TABLE]
     if partitions is not None:
-        order = pipeline.partition_keys(name)
         change = reconcile(instance.get_dynamic_partitions(str(partitions.name)), order)
         if running and not change.appends_only:
             found.skip_reasons.append(
@@ -160,7 +159,7 @@ def _evaluate_table(
         found.skip_reasons.append(f"{name}: unchanged{held}")
         return
     runs = _runs(location, instance, table, order, changed, found)
-    observed = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
+    observed = observation(location, table, probes[WHOLE_TABLE]) if table.kind != "partition" else None
     found.runs_by_table.append(RunsOfTable(table, runs, observed))
 
 
