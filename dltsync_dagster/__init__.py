@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dltsync_dagster.build import build_definitions
     from dltsync_dagster.settings import LocationSettings
+    from dltsync_dagster.tables import DltsyncTables
+    from dltsync_dagster.time_windows import TimeWindows
     from dltsync_dagster.translator import TableTranslator
 
-__all__ = ["LocationSettings", "TableTranslator", "build_definitions"]
+__all__ = ["DltsyncTables", "LocationSettings", "TableTranslator", "TimeWindows", "build_definitions"]
 
 _MODULES = {
+    "DltsyncTables": "dltsync_dagster.tables",
     "LocationSettings": "dltsync_dagster.settings",
     "TableTranslator": "dltsync_dagster.translator",
+    "TimeWindows": "dltsync_dagster.time_windows",
     "build_definitions": "dltsync_dagster.build",
 }
 

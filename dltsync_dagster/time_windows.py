@@ -10,12 +10,13 @@ without a slot (a gap, a month that has no partition yet) cannot be materialized
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 import dagster as dg
 
+from dltsync_core.clock import utc_now
 from dltsync_core.errors import ConfigError
 from dltsync_core.ranges import Boundary, parse_key
 
@@ -35,6 +36,7 @@ class TimeWindows:
     end: str | None = None
     key_format: str = "%Y-%m-%d"
     boundary_format: str | None = None
+    _known_ends: list[datetime] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def definition(self) -> dg.TimeWindowPartitionsDefinition:
@@ -61,8 +63,9 @@ class TimeWindows:
         if slot.side == "left" and (slot.lower or slot.upper):
             raise _refused(unit, "is a slot of RANGE LEFT, which ends with its boundary; a window begins with it")
         lower, upper = self._moment(slot.lower, unit), self._moment(slot.upper, unit)
-        first, last = self._reach
-        if (upper is not None and upper <= first) or (lower is not None and lower >= last):
+        if (upper is not None and upper <= _naive(self.definition.start)) or (
+            lower is not None and lower >= self._last_end()
+        ):
             return None
         if lower is not None and upper is not None:
             key = lower.strftime(self.key_format)
@@ -71,11 +74,13 @@ class TimeWindows:
                 return key
         raise _refused(unit, "is no window: it would be part of one, or lie across several")
 
-    @property
-    def _reach(self) -> tuple[datetime, datetime]:
-        """The start of the first window and the end of the last one: now the one of now, where `end` does not say another."""
-        first, last = _naive(self.definition.start), self.definition.get_last_partition_key()
-        return first, _naive(self.definition.time_window_for_partition_key(last).end) if last is not None else first
+    def _last_end(self) -> datetime:
+        """The end of the last window: `end`, or that of the window of now. Counted again when that window is over."""
+        if not self._known_ends or (self.end is None and self._known_ends[-1] <= _naive(utc_now())):
+            last = self.definition.get_last_partition_key()
+            end = self.definition.time_window_for_partition_key(last).end if last is not None else self.definition.start
+            self._known_ends[:] = [_naive(end)]
+        return self._known_ends[-1]
 
     def _moment(self, boundary: Boundary | None, unit: str) -> datetime | None:
         if boundary is None or boundary.text is None:

@@ -174,7 +174,9 @@ class WindowedPipeline:
             raise ConfigError(
                 f"{table_name}: {whose} no partition for the time window {missing[0]}"
                 f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
-                remedy="load it first" if whose == "there is" else "create the partition (SPLIT), or choose other windows",
+                remedy="load it first"
+                if whose == "there is"
+                else "create the partition (SPLIT), or choose other windows",
             )
         return [slots[key] for key in keys]
 

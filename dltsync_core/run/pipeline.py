@@ -332,7 +332,9 @@ class IncrementalSQLServerParquetPipeline:
     ) -> TableToRead:
         table = self._table(table_name)
         if partition_keys is not None and table.kind != "partition":
-            raise ConfigError(f"{table.name} is a table of kind {table.kind}: it has no partitions", remedy="read it whole")
+            raise ConfigError(
+                f"{table.name} is a table of kind {table.kind}: it has no partitions", remedy="read it whole"
+            )
         with self._ledger(writable=False) as ledger:
             name = ledger.find_table(table.name)
         units = tuple(partition_keys) if partition_keys is not None else None

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -109,7 +109,9 @@ def warehouse_reader(lake: Lake, warehouse: Warehouse, asked: TableToRead) -> It
     target = asked.config.target_of(asked.table)
     held = warehouse.columns(target)
     if not held:
-        raise WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy=f"load {asked.table.name} first")
+        raise WarehouseError(
+            f"the warehouse has no table {dotted(*target)} yet", remedy=f"load {asked.table.name} first"
+        )
     names = [_named(column, held, asked) for column in asked.columns] if asked.columns is not None else list(held)
     scope = _scope(lake, asked) if asked.units is not None else None
     with warehouse.rows(target, scope, names) as batches:
@@ -158,9 +160,7 @@ def _connection() -> DuckDBPyConnection:
     return connection
 
 
-def _fitted(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, asked: TableToRead
-) -> Iterator[pa.RecordBatch]:
+def _fitted(batches: Iterator[pa.RecordBatch], schema: pa.Schema, asked: TableToRead) -> Iterator[pa.RecordBatch]:
     """The batches with these columns, in this order: narrower types widened, columns that one lacks NULL."""
     for batch in batches:
         present = set(batch.schema.names)
@@ -171,7 +171,8 @@ def _fitted(
             ]
         except pa.ArrowInvalid as error:
             raise LakeError(
-                f"{asked.table.name} was loaded again with other types while it was read: {error}", remedy="read it again"
+                f"{asked.table.name} was loaded again with other types while it was read: {error}",
+                remedy="read it again",
             ) from error
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -182,7 +183,9 @@ def _batches(lake: Lake, name: TableName, loads: Sequence[Manifest], columns: li
             for file in _opened(lake, name, manifest, stack):
                 held = set(file.schema_arrow.names)
                 try:
-                    yield from file.iter_batches(ROWS_PER_BATCH, columns=[column for column in columns if column in held])
+                    yield from file.iter_batches(
+                        ROWS_PER_BATCH, columns=[column for column in columns if column in held]
+                    )
                 except (OSError, pa.ArrowInvalid) as error:
                     raise LakeError(f"{name} {manifest.unit} has a damaged file: {error}", remedy=READ_AGAIN) from error
 
@@ -212,7 +215,7 @@ def _schema_of(lake: Lake, loads: Sequence[Manifest]) -> pa.Schema:
     asked."""
     by_columns = {manifest.columns: manifest for manifest in sorted(loads, key=lambda load: load.order)}
     schemas = [lake.schema(manifest) for manifest in reversed(by_columns.values())]
-    widest: dict[str, pa.Field] = {}
+    widest: dict[str, pa.Field[Any]] = {}
     for schema in schemas:
         for field in schema:
             widest[field.name] = _wider(widest.get(field.name), field.remove_metadata())
@@ -220,7 +223,7 @@ def _schema_of(lake: Lake, loads: Sequence[Manifest]) -> pa.Schema:
     return pa.schema([field if field.name in in_all else field.with_nullable(True) for field in widest.values()])
 
 
-def _wider(one: pa.Field | None, other: pa.Field) -> pa.Field:
+def _wider(one: pa.Field[Any] | None, other: pa.Field[Any]) -> pa.Field[Any]:
     if one is None or one.equals(other):
         return other
     if pa.types.is_date(one.type) and pa.types.is_timestamp(other.type):
