@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dltsync_dagster.build import build_definitions
+    from dltsync_dagster.component import DltsyncComponent
+    from dltsync_dagster.discovery import DltsyncDiscoveryComponent
     from dltsync_dagster.settings import LocationSettings
     from dltsync_dagster.tables import DltsyncTables
     from dltsync_dagster.time_windows import TimeWindows
     from dltsync_dagster.translator import TableTranslator
 
-__all__ = ["DltsyncTables", "LocationSettings", "TableTranslator", "TimeWindows", "build_definitions"]
+__all__ = [
+    "DltsyncComponent",
+    "DltsyncDiscoveryComponent",
+    "DltsyncTables",
+    "LocationSettings",
+    "TableTranslator",
+    "TimeWindows",
+    "build_definitions",
+]
 
 _MODULES = {
+    "DltsyncComponent": "dltsync_dagster.component",
+    "DltsyncDiscoveryComponent": "dltsync_dagster.discovery",
     "DltsyncTables": "dltsync_dagster.tables",
     "LocationSettings": "dltsync_dagster.settings",
     "TableTranslator": "dltsync_dagster.translator",

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
-from dltsync_core.catalog.reader import read_database, read_tables
+from dltsync_core.catalog.facts import DatabaseFacts, ListedTable, TableFacts
+from dltsync_core.catalog.reader import list_tables, read_database, read_tables
 from dltsync_core.config import (
     DatabaseConfig,
     PartitionTableConfig,
@@ -60,6 +60,15 @@ class SqlServerSource:
         def read() -> DatabaseFacts:
             with control_session(self.database) as session:
                 return read_database(session)
+
+        return run_with_retries(read, self._budget)
+
+    def list_tables(self) -> list[ListedTable]:
+        """Every user table that this login may see. Raises ConnectError, CatalogError."""
+
+        def read() -> list[ListedTable]:
+            with control_session(self.database) as session:
+                return list_tables(session)
 
         return run_with_retries(read, self._budget)
 
