@@ -20,7 +20,14 @@ from dltsync_core.plan.selection import find_table
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster.build import build_definitions
 from dltsync_dagster.compat import component_spec
-from dltsync_dagster.inline_config import EXAMPLE, GivenConfig, GivenSettings, InlineConfig, InlineSettings, written_config
+from dltsync_dagster.inline_config import (
+    EXAMPLE,
+    GivenConfig,
+    GivenSettings,
+    InlineConfig,
+    InlineSettings,
+    written_config,
+)
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.settings import LocationSettings
 from dltsync_dagster.time_windows import TimeWindows
@@ -38,19 +45,23 @@ class TableTimeWindows(dg.Resolvable, dg.Model):
     cron_schedule: str = Field(
         description="When a window begins: `0 0 1 * *` by month, `0 0 * * *` by day.", examples=["0 0 1 * *"]
     )
-    end: str | None = Field(
-        default=None,
-        description="Exclusive end of the last window. Default: windows grow with time, up to the one of now.",
-        examples=["2030-01-01"],
-    )
-    key_format: str = Field(
-        default="%Y-%m-%d", description="How Dagster writes the keys (strftime).", examples=["%Y-%m-%d"]
-    )
-    boundary_format: str | None = Field(
-        default=None,
-        description="How boundaries are written that are no dates: `%Y%m%d` for integers such as 20240131.",
-        examples=["%Y%m%d"],
-    )
+    end: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="Exclusive end of the last window. Default: windows grow with time, up to the one of now.",
+            examples=["2030-01-01"],
+        ),
+    ] = None
+    key_format: Annotated[
+        str, dg.Resolver.default(description="How Dagster writes the keys (strftime).", examples=["%Y-%m-%d"])
+    ] = "%Y-%m-%d"
+    boundary_format: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="How boundaries are written that are no dates: `%Y%m%d` for integers such as 20240131.",
+            examples=["%Y%m%d"],
+        ),
+    ] = None
 
     @property
     def windows(self) -> TimeWindows:

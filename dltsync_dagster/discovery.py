@@ -45,20 +45,27 @@ class TablePattern(dg.Resolvable, dg.Model):
         description="Schema and table, with `*` for any text and `?` for one character. Case is ignored.",
         examples=["sales.*"],
     )
-    exclude: Sequence[str] = Field(
-        default=(), description="Patterns of tables that are left out.", examples=[["sales.*_old", "sales.tmp*"]]
-    )
-    kind: Kind = Field(
-        default="auto",
-        description="Kind of the tables. `auto`: partition for tables on a partition function, static for others. `scd` needs "
-        "`last_modified_column` among the options.",
-        examples=["auto"],
-    )
-    options: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Fields of the table's config that all of them get (docs/configuration.md).",
-        examples=[{"schema_drift": "freeze"}],
-    )
+    exclude: Annotated[
+        Sequence[str],
+        dg.Resolver.default(
+            description="Patterns of tables that are left out.", examples=[["sales.*_old", "sales.tmp*"]]
+        ),
+    ] = ()
+    kind: Annotated[
+        Kind,
+        dg.Resolver.default(
+            description="Kind of the tables. `auto`: partition for tables on a partition function, static for others. `scd` needs "
+            "`last_modified_column` among the options.",
+            examples=["auto"],
+        ),
+    ] = "auto"
+    options: Annotated[
+        dict[str, Any],
+        dg.Resolver.default(
+            description="Fields of the table's config that all of them get (docs/configuration.md).",
+            examples=[{"schema_drift": "freeze"}],
+        ),
+    ] = Field(default_factory=dict)
 
     def matches(self, table: TableName) -> bool:
         """Whether the table is one of these."""

@@ -54,12 +54,12 @@ class InlineConfig(dict[str, Any]):
 
 
 def inline_schema() -> dict[str, Any]:
-    """The JSON schema of the config, each part written out where it is used, each field with an example."""
+    """The JSON schema of the config, each part written out where it is used, each field with an example. Which fields there may be
+    it does not enforce: dltsync's own message about a wrong one names it, and the right one."""
     whole = json_schema()
     parts = whole.pop("$defs", {})
     whole.pop("$schema", None)
-    found: dict[str, Any] = _with_examples(_written_out(whole, parts))
-    return found
+    return {**_with_examples(_written_out(whole, parts)), "examples": [EXAMPLE]}
 
 
 class InlineSettings(dict[str, Any]):
@@ -187,7 +187,10 @@ def _written_out(schema: Any, parts: Mapping[str, Any]) -> Any:
         named = parts[str(schema["$ref"]).rpartition("/")[2]]
         beside = {word: value for word, value in schema.items() if word != "$ref"}
         return _written_out({**named, **beside}, parts)
-    return {word: _written_out(value, parts) for word, value in schema.items() if word != "discriminator"}
+    return {word: _written_out(value, parts) for word, value in schema.items() if word not in _NOT_SHOWN}
+
+
+_NOT_SHOWN = {"discriminator", "additionalProperties", "required"}
 
 
 def _with_examples(schema: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +204,9 @@ def _with_examples(schema: dict[str, Any]) -> dict[str, Any]:
                 _with_examples(items)
         if "examples" not in field:
             field["examples"] = [EXAMPLE[name] if name in EXAMPLE else _example(name, field)]
+        for one in field.get("anyOf", ()):
+            if one.get("type") != "null":
+                one.setdefault("examples", field["examples"])
     return schema
 
 
@@ -250,8 +256,4 @@ def _example(name: str, field: Mapping[str, Any]) -> Any:
             return one["examples"][0]
         if one.get("enum"):
             return one["enum"][0]
-        if one.get("type") == "object" and one.get("properties"):
-            return {
-                key: _example(key, inner) for key, inner in one["properties"].items() if key in one.get("required", ())
-            }
     return name

@@ -27,7 +27,7 @@ REMEDY = "let the table have dynamic partitions (leave out its time windows), or
 class TimeWindows:
     """Regular windows: each begins at a tick of `cron_schedule`, the first one at `start` (a date), in UTC.
 
-    `end` is the exclusive end of the last window; without it the windows grow with time, up to the one of now. `boundary_format` reads
+    Windows grow with time, up to the one of now; `end` is the exclusive end of the last one. `boundary_format` reads
     boundaries that are no ISO dates: `%Y%m%d` for integers such as 20240131. `key_format` is how Dagster's keys are written.
     """
 
@@ -48,7 +48,7 @@ class TimeWindows:
                 fmt=self.key_format,
                 cron_schedule=self.cron_schedule,
                 timezone="UTC",
-                end_offset=0 if self.end is not None else 1,
+                end_offset=1,  # the window of now, which is being filled, is a partition too
             )
         except Exception as error:
             raise ConfigError(
@@ -75,8 +75,8 @@ class TimeWindows:
         raise _refused(unit, "is no window: it would be part of one, or lie across several")
 
     def _last_end(self) -> datetime:
-        """The end of the last window: `end`, or that of the window of now. Counted again when that window is over."""
-        if not self._known_ends or (self.end is None and self._known_ends[-1] <= _naive(utc_now())):
+        """The end of the last window: that of the window of now, at most `end`. Counted again when that window is over."""
+        if not self._known_ends or self._known_ends[-1] <= _naive(utc_now()):
             last = self.definition.get_last_partition_key()
             end = self.definition.time_window_for_partition_key(last).end if last is not None else self.definition.start
             self._known_ends[:] = [_naive(end)]
