@@ -234,6 +234,7 @@ _EXAMPLES: dict[str, Any] = {
     "processing": {"max_workers": 4},
     "representation": {"time": "microseconds"},
     "owners": ["team:data"],
+    "docs_url": "https://docs.example.com/dltsync/{page}.html",
     "log_file": "logs/dltsync.jsonl",
     "host_name_in_certificate": "sql.example.com",
     "driver": "ODBC Driver 18 for SQL Server",

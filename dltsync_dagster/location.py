@@ -52,7 +52,7 @@ class Location:
 
     def data_of(self, table: TableConfig) -> TableTranslatorData:
         """The translator's data of a table."""
-        return TableTranslatorData(config=self.config, table=table, owners=self.settings.owners)
+        return TableTranslatorData(self.config, table, self.settings.owners, self.settings.docs_url)
 
     def asset_key(self, table: TableConfig) -> dg.AssetKey:
         """The synced table."""

@@ -12,6 +12,7 @@ from dltsync_core.committed import CommittedUnit
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
+from dltsync_dagster.lineage import files_metadata, lineage_metadata
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -37,6 +38,7 @@ def unit_metadata(unit: UnitResult, committed_unit: CommittedUnit | None) -> dic
     }
     values |= {name: value for name, value in optional.items() if value is not None}
     values |= _count_metadata(unit.counts)
+    values |= files_metadata(unit.files)
     rows = (
         unit.counts.source if unit.counts is not None else committed_unit.rows if committed_unit is not None else None
     )
@@ -91,9 +93,7 @@ def table_metadata(
         contracts = written[-1].contracts
         values["dagster/uri"] = _folder_uri(written[-1].files[-1])
         values["dagster/column_schema"] = column_schema(contracts)
-        values["dagster/column_lineage"] = dg.TableColumnLineage(
-            {name: [dg.TableColumnDep(asset_key=source_key, column_name=name)] for name in contracts}
-        )
+        values |= lineage_metadata(contracts, source_key, written[-1].files)
         values["dltsync/lossy_columns"] = {
             name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
         }

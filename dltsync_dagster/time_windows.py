@@ -76,7 +76,8 @@ class TimeWindows:
 
     def _last_end(self) -> datetime:
         """The end of the last window: that of the window of now, at most `end`. Counted again when that window is over."""
-        if not self._known_ends or self._known_ends[-1] <= _naive(utc_now()):
+        over = self.definition.end is not None and self._known_ends[-1:] == [_naive(self.definition.end)]
+        if not over and (not self._known_ends or self._known_ends[-1] <= _naive(utc_now())):
             last = self.definition.get_last_partition_key()
             end = self.definition.time_window_for_partition_key(last).end if last is not None else self.definition.start
             self._known_ends[:] = [_naive(end)]

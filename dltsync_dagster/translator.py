@@ -13,6 +13,7 @@ from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.display import as_markdown
 from dltsync_core.identity import TableName, dotted, identifier_part, path_part
 from dltsync_dagster.compat import DltTranslator, resource_data
+from dltsync_dagster.lineage import SOURCE, docs_metadata
 from dltsync_dagster.time_windows import TimeWindows
 
 TABLE_METADATA = "dltsync/table"
@@ -31,11 +32,12 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class TableTranslatorData:
-    """One table of a config, with the owners its assets get."""
+    """One table of a config, with the owners its assets get and the address of the documentation, where it is known."""
 
     config: PipelineConfig
     table: TableConfig
     owners: tuple[str, ...] = ()
+    docs_url: str | None = None
 
 
 @dataclass
@@ -89,6 +91,8 @@ class TableTranslator:
                 TABLE_METADATA: str(table.name),
                 "dagster/io_manager_key": tables_key(config),
                 "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),
+                SOURCE: dg.MetadataValue.asset(self.get_source_key(data)),
+                **docs_metadata(data.docs_url, table.kind),
             },
         )
 
