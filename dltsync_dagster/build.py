@@ -39,6 +39,7 @@ def build_definitions(
         settings=settings if settings is not None else read_settings(),
         translator=chosen,
         open_pipeline=with_time_windows(open_pipeline, windows_of(config, chosen)),
+        tables_key=tables_key(config),
     )
     everything, validation = everything_job(location), validate_everything_job(location)
     return dg.Definitions(

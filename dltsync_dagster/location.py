@@ -27,6 +27,8 @@ class Location:
     settings: LocationSettings
     translator: TableTranslator
     open_pipeline: OpenPipeline
+    tables_key: str | None = None
+    """The resource that reads the tables for assets downstream; None: the location has none."""
 
     @contextmanager
     def pipeline(self) -> Iterator[Pipeline]:
@@ -52,7 +54,7 @@ class Location:
 
     def data_of(self, table: TableConfig) -> TableTranslatorData:
         """The translator's data of a table."""
-        return TableTranslatorData(self.config, table, self.settings.owners, self.settings.docs_url)
+        return TableTranslatorData(self.config, table, self.settings.owners, self.settings.docs_url, self.tables_key)
 
     def asset_key(self, table: TableConfig) -> dg.AssetKey:
         """The synced table."""

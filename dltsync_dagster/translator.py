@@ -32,12 +32,14 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class TableTranslatorData:
-    """One table of a config, with the owners its assets get and the address of the documentation, where it is known."""
+    """One table of a config, with the owners its assets get, the address of the documentation where it is known, and the resource that
+    reads the table downstream where the location has one."""
 
     config: PipelineConfig
     table: TableConfig
     owners: tuple[str, ...] = ()
     docs_url: str | None = None
+    tables_key: str | None = None
 
 
 @dataclass
@@ -89,7 +91,7 @@ class TableTranslator:
                 "dagster/storage_kind": config.destination.type,
                 "dltsync/kind": table.kind,
                 TABLE_METADATA: str(table.name),
-                "dagster/io_manager_key": tables_key(config),
+                **({"dagster/io_manager_key": data.tables_key} if data.tables_key is not None else {}),
                 "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),
                 SOURCE: dg.MetadataValue.asset(self.get_source_key(data)),
                 **docs_metadata(data.docs_url, table.kind),

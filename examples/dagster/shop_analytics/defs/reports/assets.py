@@ -23,9 +23,7 @@ def revenue_of_month(orders: pl.DataFrame) -> dg.MaterializeResult:
         "countries": dg.AssetIn(["shop", "countries"]),
     },
 )
-def revenue_by_country(
-    orders: pl.DataFrame, customers: pl.DataFrame, countries: pl.DataFrame
-) -> dg.MaterializeResult:
+def revenue_by_country(orders: pl.DataFrame, customers: pl.DataFrame, countries: pl.DataFrame) -> dg.MaterializeResult:
     """Revenue of all months by the country a customer lives in now."""
     now = customers.filter(pl.col("IsLatest")).select("CustomerNo", "Country")
     report = (
