@@ -120,8 +120,9 @@ def _decode(part: str) -> Boundary:
 
 
 def in_boundary_order(keys: Iterable[str]) -> list[str]:
-    """Partition keys in the order of their lower boundaries, the open end first and NULL next. Numbers are compared as numbers, other
-    boundaries as text: the server's text of a date or time sorts like its value. Raises ValueError for what is no key."""
+    """Partition keys in the order of their lower boundaries, the open end first and NULL next. Numbers are compared as
+    numbers, other boundaries as text: the server's text of a date or time sorts like its value. Raises ValueError for
+    what is no key."""
     lowers = {key: parse_key(key).lower for key in keys}
     texts = [lower.text for lower in lowers.values() if lower is not None and lower.text is not None]
     are_numbers = all(_NUMBER.fullmatch(text) for text in texts)

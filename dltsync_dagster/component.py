@@ -102,7 +102,8 @@ Config = Annotated[
     dg.Resolver(
         resolve_config,
         model_field_type=str | InlineConfig,
-        description="The path of a dltsync.yaml, relative to this file, or the same fields written out (docs/configuration.md). A secret is "
+        description="The path of a dltsync.yaml, relative to this file, or the same fields written out "
+        "(docs/configuration.md). A secret is "
         "given by the name of a variable: `${SQLSERVER_PASSWORD}`.",
         examples=["dltsync.yaml", EXAMPLE],
     ),
@@ -130,7 +131,8 @@ Translation = Annotated[
 Windows = Annotated[
     Sequence[TableTimeWindows],
     dg.Resolver.default(
-        description="Partition tables that get time windows instead of dynamic partitions, so that assets partitioned by time can depend "
+        description="Partition tables that get time windows instead of dynamic partitions, so that assets partitioned by "
+        "time can depend "
         "on them.",
         examples=[[{"table": "sales.Orders", "start": "2024-01-01", "cron_schedule": "0 0 1 * *"}]],
     ),
@@ -190,8 +192,9 @@ class PipelineComponent:
 class DltsyncComponent(PipelineComponent, dg.Component, dg.Resolvable):
     """SQL Server tables as assets: copied into a Parquet lake and a warehouse, completely and exactly, partition by partition.
 
-    Each configured table becomes an asset downstream of its source table, with checks, sensors that request what changed, and jobs.
-    Assets downstream read the tables by typed inputs: `def report(orders: pl.DataFrame)`. Loading the definitions opens no connection.
+    Each configured table becomes an asset downstream of its source table, with checks, sensors that request what
+    changed, and jobs. Assets downstream read the tables by typed inputs: `def report(orders: pl.DataFrame)`. Loading the
+    definitions opens no connection.
     """
 
     config: Config

@@ -1,7 +1,9 @@
-"""The component `dltsync_dagster.DltsyncDiscoveryComponent`: a pipeline whose tables are found in the database's catalogue, by pattern.
+"""The component `dltsync_dagster.DltsyncDiscoveryComponent`: a pipeline whose tables are found in the database's
+catalogue, by pattern.
 
-The list of tables is state: `dg utils refresh-defs-state` reads it from the server and writes it to a file. Loading definitions, `dg check`
-and `dg list` read the file and never open the database (`refresh_if_dev` is false unless the document says otherwise).
+The list of tables is state: `dg utils refresh-defs-state` reads it from the server and writes it to a file. Loading
+definitions, `dg check` and `dg list` read the file and never open the database (`refresh_if_dev` is false unless the
+document says otherwise).
 """
 
 import json
@@ -54,7 +56,8 @@ class TablePattern(dg.Resolvable, dg.Model):
     kind: Annotated[
         Kind,
         dg.Resolver.default(
-            description="Kind of the tables. `auto`: partition for tables on a partition function, static for others. `scd` needs "
+            description="Kind of the tables. `auto`: partition for tables on a partition function, static for others. "
+            "`scd` needs "
             "`last_modified_column` among the options.",
             examples=["auto"],
         ),
@@ -101,8 +104,8 @@ class DiscoveryScaffolder(DltsyncScaffolder):
 class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.Resolvable):
     """Tables of a SQL Server database as assets, found in its catalogue by pattern (`sales.*`).
 
-    `dg utils refresh-defs-state` reads the list of tables and stores it; loading, `dg check` and `dg list` use the stored list and never
-    open the database. Without a list there are only the tables that the config itself names.
+    `dg utils refresh-defs-state` reads the list of tables and stores it; loading, `dg check` and `dg list` use the
+    stored list and never open the database. Without a list there are only the tables that the config itself names.
     """
 
     config: Annotated[
@@ -110,7 +113,8 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
         dg.Resolver(
             resolve_written,
             model_field_type=str | InlineConfig,
-            description="The path of a dltsync.yaml, relative to this file, or the same fields written out. Tables that it lists are as it "
+            description="The path of a dltsync.yaml, relative to this file, or the same fields written out. Tables that "
+            "it lists are as it "
             "says, whatever the patterns find. A secret is given by the name of a variable: `${SQLSERVER_PASSWORD}`.",
             examples=["dltsync.yaml", _CONFIG_EXAMPLE],
         ),
@@ -128,7 +132,8 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
     defs_state: Annotated[
         DefsStateConfigArgs,
         dg.Resolver.default(
-            description="Where the list of tables is stored, and whether `dg dev`, `dg check` and `dg list` read it anew from the database.",
+            description="Where the list of tables is stored, and whether `dg dev`, `dg check` and `dg list` read it anew "
+            "from the database.",
             examples=[{"management_type": "LOCAL_FILESYSTEM", "refresh_if_dev": False}],
         ),
     ] = field(
@@ -144,7 +149,8 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
         return DefsStateConfig.from_args(self.defs_state, default_key=f"{type(self).__name__}[{pipeline}]")
 
     def write_state_to_path(self, state_path: Path) -> None:
-        """Read the list of tables from the server and store those that a pattern matches. Raises ConnectError, CatalogError, ConfigError."""
+        """Read the list of tables from the server and store those that a pattern matches. Raises ConnectError,
+        CatalogError, ConfigError."""
         found = [table for table in self.list_tables() if any(one.matches(table.name) for one in self.tables)]
         listed = [[t.name.schema, t.name.table, t.is_partitioned] for t in sorted(found)]
         state_path.write_text(json.dumps({"tables": listed}, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -165,8 +171,8 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
         return definitions_of(self, replace(self.config, values=values).given())
 
     def with_tables(self, listed: Iterable[ListedTable]) -> dict[str, Any]:
-        """The fields of the config with the listed tables that it does not name itself. A pattern that changed since the list was stored
-        counts as it is now."""
+        """The fields of the config with the listed tables that it does not name itself. A pattern that changed since the
+        list was stored counts as it is now."""
         values = dict(self.config.values)
         named = {
             (str(one.get("schema_name", "dbo")).casefold(), str(one.get("table_name")).casefold())

@@ -1,7 +1,8 @@
 """A pipeline's config as an attribute of a component: the path of a file, or the same fields written out.
 
-Secrets are given by the name of a variable (`${SQLSERVER_PASSWORD}`): attributes of components stay in the memory of the code location as
-they are written. A variable that is not set where the definitions are loaded (a check in CI) is missed only when a pipeline is opened.
+Secrets are given by the name of a variable (`${SQLSERVER_PASSWORD}`): attributes of components stay in the memory of the
+code location as they are written. A variable that is not set where the definitions are loaded (a check in CI) is missed
+only when a pipeline is opened.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class InlineConfig(dict[str, Any]):
 
 
 def inline_schema() -> dict[str, Any]:
-    """The JSON schema of the config, each part written out where it is used, each field with an example. Which fields there may be
-    it does not enforce: dltsync's own message about a wrong one names it, and the right one."""
+    """The JSON schema of the config, each part written out where it is used, each field with an example. Which fields
+    there may be it does not enforce: dltsync's own message about a wrong one names it, and the right one."""
     whole = json_schema()
     parts = whole.pop("$defs", {})
     whole.pop("$schema", None)
@@ -102,7 +103,8 @@ class GivenConfig:
 
 @dataclass(frozen=True)
 class WrittenConfig:
-    """The fields of a config before it is built. Relative paths are below `directory`; `origin` names the fields' place in errors."""
+    """The fields of a config before it is built. Relative paths are below `directory`; `origin` names the fields' place
+    in errors."""
 
     values: Mapping[str, Any]
     directory: Path
@@ -119,8 +121,8 @@ class WrittenConfig:
 
 
 def written_config(written: str | Mapping[str, Any], directory: Path, origin: str) -> WrittenConfig:
-    """The fields of a file, by its path below `directory`, or those written among the attributes. Raises ConfigError, also for a secret
-    that is written out among the attributes."""
+    """The fields of a file, by its path below `directory`, or those written among the attributes. Raises ConfigError,
+    also for a secret that is written out among the attributes."""
     if isinstance(written, str):
         file = directory / written
         return WrittenConfig(read_values(file), file.parent, str(file))

@@ -1,8 +1,8 @@
 """Synced tables for the code downstream: as Arrow, Polars, pandas or DuckDB, whole or exactly the asked partitions.
 
 `DltsyncTables` is a resource and an I/O manager over a config file; `LocationTables` is the I/O manager that the assets of a code
-location name, so that `def report(orders: pl.DataFrame)` works without further words. Both read whole loads only and never ask the
-source. Neither writes.
+location name, so that `def report(orders: pl.DataFrame)` works without further words. Both read whole loads only and
+never ask the source. Neither writes.
 """
 
 import importlib
@@ -208,8 +208,8 @@ class LocationTables(ReadsInputs):
 
 
 class DltsyncTables(dg.ConfigurableIOManager, ReadsInputs):
-    """Synced tables of a config file: a resource with a method for each form, and an I/O manager for assets that know the tables as
-    external assets (another code location, a notebook, a script).
+    """Synced tables of a config file: a resource with a method for each form, and an I/O manager for assets that know
+    the tables as external assets (another code location, a notebook, a script).
 
     Partition keys are SQL Server's boundaries: `[2024-01-01,2024-02-01)`.
     """

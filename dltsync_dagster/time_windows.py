@@ -1,11 +1,13 @@
 """Partitions as Dagster's time windows, for tables whose boundaries are regular dates. By choice, per table.
 
-Dagster maps dynamic partitions to no others than equal ones. Assets that are partitioned by day or month need their upstream table
-partitioned by time, too. A slot `[2024-01-01,2024-02-01)` then is the partition `2024-01-01` of a `TimeWindowPartitionsDefinition`.
+Dagster maps dynamic partitions to no others than equal ones. Assets that are partitioned by day or month need their
+upstream table partitioned by time, too. A slot `[2024-01-01,2024-02-01)` then is the partition `2024-01-01` of a
+`TimeWindowPartitionsDefinition`.
 
-What does not fit is refused and never loaded under another name: a slot that a SPLIT made smaller than a window or a MERGE larger, RANGE
-LEFT, boundaries that are no dates. Slots before the first window and after the last one may exist as long as they are empty. A window
-without a slot (a gap, a month that has no partition yet) cannot be materialized until the server has it.
+What does not fit is refused and never loaded under another name: a slot that a SPLIT made smaller than a window or a
+MERGE larger, RANGE LEFT, boundaries that are no dates. Slots before the first window and after the last one may exist as
+long as they are empty. A window without a slot (a gap, a month that has no partition yet) cannot be materialized until
+the server has it.
 """
 
 from __future__ import annotations
@@ -57,8 +59,8 @@ class TimeWindows:
             ) from error
 
     def key_of(self, unit: str) -> str | None:
-        """The window that is exactly this slot; None for a slot that lies outside of all windows, before the first or after the last.
-        Raises ConfigError for one that lies across."""
+        """The window that is exactly this slot; None for a slot that lies outside of all windows, before the first or
+        after the last. Raises ConfigError for one that lies across."""
         slot = parse_key(unit)
         if slot.side == "left" and (slot.lower or slot.upper):
             raise _refused(unit, "is a slot of RANGE LEFT, which ends with its boundary; a window begins with it")

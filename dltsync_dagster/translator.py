@@ -32,8 +32,8 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class TableTranslatorData:
-    """One table of a config, with the owners its assets get, the address of the documentation where it is known, and the resource that
-    reads the table downstream where the location has one."""
+    """One table of a config, with the owners its assets get, the address of the documentation where it is known, and the
+    resource that reads the table downstream where the location has one."""
 
     config: PipelineConfig
     table: TableConfig

@@ -1,7 +1,7 @@
 """A pipeline whose partitions have the names of time windows, for the tables that have some. All other tables pass unchanged.
 
-The location knows partitions by their keys only, so the two kinds of keys are exchanged here, at the door of the core: everything beyond
-works with windows as it does with boundaries.
+The location knows partitions by their keys only, so the two kinds of keys are exchanged here, at the door of the core:
+everything beyond works with windows as it does with boundaries.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class WindowedPipeline:
         on_event: EventSink = ignore,
         run_id: str | None = None,
     ) -> RunResult:
-        """Bring tables or windows up to date. Of a run over whole tables, what lies in no window is a failed table: it was loaded,
-        and no partition of Dagster shows it."""
+        """Bring tables or windows up to date. Of a run over whole tables, what lies in no window is a failed table: it
+        was loaded, and no partition of Dagster shows it."""
         units = partition_keys
         if partition_keys is not None and table_names is not None and len(table_names) == 1:
             units = self._slots_now(table_names[0], partition_keys)

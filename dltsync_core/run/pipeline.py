@@ -239,10 +239,12 @@ class IncrementalSQLServerParquetPipeline:
         columns: Sequence[str] | None = None,
         read_from: ReadFrom = "auto",
     ) -> Iterator[pa.RecordBatchReader]:
-        """The synced rows of a table, or of these partitions of it in boundary order, while the block lasts: whole loads only, and the
-        source is not asked. `read_from` is the lake, the warehouse, or `auto`: the lake, for scd tables and upserts the warehouse.
+        """The synced rows of a table, or of these partitions of it in boundary order, while the block lasts: whole loads
+        only, and the source is not asked. `read_from` is the lake, the warehouse, or `auto`: the lake, for scd tables
+        and upserts the warehouse.
 
-        Raises ConfigError (unknown table or column; partitions of a table without any), LakeError and WarehouseError (never loaded).
+        Raises ConfigError (unknown table or column; partitions of a table without any), LakeError and WarehouseError
+        (never loaded).
         """
         asked = self._to_read(table_name, partition_keys, columns)
         if place_of(asked.table, read_from) == "lake":
@@ -260,7 +262,8 @@ class IncrementalSQLServerParquetPipeline:
         columns: Sequence[str] | None = None,
         read_from: ReadFrom = "auto",
     ) -> DuckDBPyRelation:
-        """The same rows as a relation of a DuckDB of its own: over the lake's files where they are the table, in memory otherwise."""
+        """The same rows as a relation of a DuckDB of its own: over the lake's files where they are the table, in memory
+        otherwise."""
         asked = self._to_read(table_name, partition_keys, columns)
         if place_of(asked.table, read_from) == place_of(asked.table, "auto") == "lake":
             return lake_relation(self._lake, asked)

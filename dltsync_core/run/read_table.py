@@ -1,7 +1,8 @@
-"""The rows of a synced table as Arrow: the whole table or single partitions, from the lake or from the warehouse, whole loads only.
+"""The rows of a synced table as Arrow: the whole table or single partitions, from the lake or from the warehouse, whole
+loads only.
 
-A load that is being made is never seen: the lake is read by its manifests, the warehouse by committed transactions. The source is not
-asked, so a table can be read while the server is down.
+A load that is being made is never seen: the lake is read by its manifests, the warehouse by committed transactions. The
+source is not asked, so a table can be read while the server is down.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def place_of(table: TableConfig, read_from: ReadFrom) -> Place:
 
 @contextmanager
 def lake_reader(lake: Lake, asked: TableToRead) -> Iterator[pa.RecordBatchReader]:
-    """The rows in the lake while the block lasts, partitions in boundary order. The SHA-256 of every file is compared with its manifest.
+    """The rows in the lake while the block lasts, partitions in boundary order. The SHA-256 of every file is compared
+    with its manifest.
 
     A partition that is loaded again meanwhile is read from one load, the old or the new. Columns have the widest type that a load
     has; a column that an older load lacks is NULL there. Raises LakeError for what was never loaded, and ConfigError for an scd
@@ -83,8 +85,9 @@ def lake_reader(lake: Lake, asked: TableToRead) -> Iterator[pa.RecordBatchReader
 
 
 def lake_relation(lake: Lake, asked: TableToRead) -> DuckDBPyRelation:
-    """The same rows as a relation of a DuckDB of its own, read from the files when the relation is used, as often as it is. Of tables
-    whose files are the table. A load that replaces the files makes a relation on a disk unusable: DuckDB then names the missing file."""
+    """The same rows as a relation of a DuckDB of its own, read from the files when the relation is used, as often as it
+    is. Of tables whose files are the table. A load that replaces the files makes a relation on a disk unusable: DuckDB
+    then names the missing file."""
     loads, schema = _loads(lake, asked)
     stack = ExitStack()
     try:
@@ -104,8 +107,8 @@ def relation_of(rows: pa.RecordBatchReader) -> DuckDBPyRelation:
 
 @contextmanager
 def warehouse_reader(lake: Lake, warehouse: Warehouse, asked: TableToRead) -> Iterator[pa.RecordBatchReader]:
-    """The rows in the warehouse while the block lasts. A DuckDB file is held as long: loads wait for it. Raises WarehouseError for a
-    table that is not there, ConfigError where a partition cannot be found among the others' rows."""
+    """The rows in the warehouse while the block lasts. A DuckDB file is held as long: loads wait for it. Raises
+    WarehouseError for a table that is not there, ConfigError where a partition cannot be found among the others' rows."""
     target = asked.config.target_of(asked.table)
     held = warehouse.columns(target)
     if not held:
@@ -191,8 +194,8 @@ def _batches(lake: Lake, name: TableName, loads: Sequence[Manifest], columns: li
 
 
 def _opened(lake: Lake, name: TableName, manifest: Manifest, stack: ExitStack) -> list[pq.ParquetFile]:
-    """The files of a load, open: they stay readable when another load replaces them. When it did so before they were open, the files
-    of that load."""
+    """The files of a load, open: they stay readable when another load replaces them. When it did so before they were
+    open, the files of that load."""
     try:
         return _open(lake, manifest, stack)
     except LakeError:

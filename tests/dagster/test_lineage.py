@@ -30,7 +30,7 @@ def loaded(*files: str) -> UnitResult:
 def test_each_column_leads_to_its_source_column_as_value_and_as_a_table_to_read() -> None:
     shown = table_metadata({}, SOURCE, [loaded("/srv/lake/t/data/1.parquet")])
     lineage = shown["dagster/column_lineage"]
-    assert {name: deps for name, deps in lineage.deps_by_column.items()} == {
+    assert dict(lineage.deps_by_column.items()) == {
         name: [dg.TableColumnDep(asset_key=SOURCE, column_name=name)] for name in ("since", "i|d")
     }
     assert shown["dltsync/columns"].md_str.splitlines() == [

@@ -125,7 +125,7 @@ def test_a_schedule_that_dagster_refuses_is_told_with_an_example() -> None:
 
 def test_the_sensor_requests_windows_and_the_other_tables_their_boundaries(shop: FakeLocation) -> None:
     requests = {
-        tuple(r.asset_selection or [])[0].path[-1]: r for r in shop.look("partition_boundaries").run_requests or []
+        next(iter(r.asset_selection or [])).path[-1]: r for r in shop.look("partition_boundaries").run_requests or []
     }
     assert requests["Orders"].tags["dagster/asset_partition_range_start"] == JANUARY
     assert requests["Orders"].tags["dagster/asset_partition_range_end"] == MARCH
@@ -174,7 +174,7 @@ def test_a_split_within_a_window_stops_the_table_and_no_other(shop: FakeLocation
     del units[slot(FEBRUARY, MARCH)]
     units |= {slot(FEBRUARY, "2024-02-15"): 1, slot("2024-02-15", MARCH): 1}
     requests = shop.look("partition_boundaries").run_requests or []
-    assert [tuple(request.asset_selection or [])[0].path[-1] for request in requests] == ["Shipments"]
+    assert [next(iter(request.asset_selection or [])).path[-1] for request in requests] == ["Shipments"]
 
 
 def test_a_check_of_the_table_has_a_result_for_each_window(shop: FakeLocation) -> None:
