@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 import dagster as dg
 from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.defs_state import DefsStateConfig, DefsStateConfigArgs
-from dagster_shared.serdes.objects.models.defs_state_info import DefsStateManagementType
 from pydantic import Field
 
 from dltsync_core.catalog.facts import ListedTable
@@ -137,9 +136,7 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
             examples=[{"management_type": "LOCAL_FILESYSTEM", "refresh_if_dev": False}],
         ),
     ] = field(
-        default_factory=lambda: DefsStateConfigArgs(
-            management_type=DefsStateManagementType.LOCAL_FILESYSTEM, refresh_if_dev=False
-        )
+        default_factory=lambda: DefsStateConfigArgs.local_filesystem().model_copy(update={"refresh_if_dev": False})
     )
 
     @property

@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import WithJsonSchema
 
 from dltsync_core.config import PipelineConfig, build_config, json_schema, read_values
 from dltsync_core.config.files import references
@@ -42,18 +41,6 @@ EXAMPLE: dict[str, Any] = {
 """A config that works as it stands, once the server does."""
 
 
-class InlineConfig(dict[str, Any]):
-    """The fields of a config. Their schema is that of the config file, so that editors and `dg check yaml` know every field."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return inline_schema()
-
-
 def inline_schema() -> dict[str, Any]:
     """The JSON schema of the config, each part written out where it is used, each field with an example. Which fields
     there may be it does not enforce: dltsync's own message about a wrong one names it, and the right one."""
@@ -61,19 +48,6 @@ def inline_schema() -> dict[str, Any]:
     parts = whole.pop("$defs", {})
     whole.pop("$schema", None)
     return {**_with_examples(_written_out(whole, parts)), "examples": [EXAMPLE]}
-
-
-class InlineSettings(dict[str, Any]):
-    """The settings of a code location, with the schema of `LocationSettings`."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        whole = LocationSettings.model_json_schema()
-        return _with_examples(_written_out(whole, whole.pop("$defs", {})))
 
 
 @dataclass(frozen=True)
@@ -260,3 +234,15 @@ def _example(name: str, field: Mapping[str, Any]) -> Any:
         if one.get("enum"):
             return one["enum"][0]
     return name
+
+
+def _settings_schema() -> dict[str, Any]:
+    whole = LocationSettings.model_json_schema()
+    return _with_examples(_written_out(whole, whole.pop("$defs", {})))
+
+
+InlineConfig = Annotated[dict[str, Any], WithJsonSchema(inline_schema())]
+"""The fields of a config. Their schema is that of the config file, so that editors know every field."""
+
+InlineSettings = Annotated[dict[str, Any], WithJsonSchema(_settings_schema())]
+"""The settings of a code location, with the schema of `LocationSettings`."""

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.sandbox_server import SandboxServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # dbt and dg are slow starters
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "dagster"
@@ -99,7 +99,7 @@ def ran(folder: Path, environment: dict[str, str], *command: str) -> str:
         env={**environment, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -58,12 +58,17 @@ def partitions(shop: LakeShop) -> dg.DynamicPartitionsDefinition:
     return found
 
 
+def numbers(orders: pa.Table) -> list[int]:
+    found: list[Any] = orders["OrderNo"].to_pylist()
+    return found
+
+
 def table_input(orders: pa.Table) -> list[int]:
-    return list(orders["OrderNo"].to_pylist())
+    return numbers(orders)
 
 
 def batches_input(orders: pa.RecordBatchReader) -> list[int]:
-    return [number for batch in orders for number in batch.column("OrderNo").to_pylist()]
+    return numbers(orders.read_all())
 
 
 def relation_input(orders: duckdb.DuckDBPyRelation) -> list[int]:
@@ -98,7 +103,7 @@ def test_a_partition_downstream_gets_exactly_its_partition(
 
     @dg.asset(partitions_def=partitions, ins={"orders": orders})
     def per_partition(orders: pa.Table) -> tuple[list[str], list[int]]:
-        return orders.column_names, orders["OrderNo"].to_pylist()
+        return orders.column_names, numbers(orders)
 
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(str(partitions.name), [LAST, FIRST, SECOND, "[99,100)"])
@@ -115,7 +120,7 @@ def test_a_range_comes_in_boundary_order_whatever_dagsters_order_is(
 
     @dg.asset(partitions_def=partitions, ins={"orders": dg.AssetIn(key_of(shop, "Orders"))})
     def of_range(orders: pa.Table) -> None:
-        read.extend(orders["OrderNo"].to_pylist())
+        read.extend(numbers(orders))
 
     span = {"dagster/asset_partition_range_start": LAST, "dagster/asset_partition_range_end": FIRST}
     with dg.DagsterInstance.ephemeral() as instance:

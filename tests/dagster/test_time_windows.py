@@ -198,7 +198,8 @@ def test_an_asset_by_quarter_gets_the_months_of_its_quarter(shop: FakeLocation) 
 
     @dg.asset(partitions_def=quarters, ins={"orders": dg.AssetIn(orders_key(shop))})
     def report(orders: pa.Table) -> None:
-        read.extend(orders["unit"].to_pylist())
+        units: list[Any] = orders["unit"].to_pylist()
+        read.extend(units)
 
     for request in shop.look("partition_boundaries").run_requests or []:
         assert shop.execute(request).success
