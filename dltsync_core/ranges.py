@@ -18,7 +18,9 @@ too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 from urllib.parse import unquote
 
@@ -115,3 +117,23 @@ def _decode(part: str) -> Boundary:
     if part == NULL:
         return Boundary(None)
     return Boundary("" if part == "%" else unquote(part))
+
+
+def in_boundary_order(keys: Iterable[str]) -> list[str]:
+    """Partition keys in the order of their lower boundaries, the open end first and NULL next. Numbers are compared as
+    numbers, other boundaries as text: the server's text of a date or time sorts like its value. Raises ValueError for
+    what is no key."""
+    lowers = {key: parse_key(key).lower for key in keys}
+    texts = [lower.text for lower in lowers.values() if lower is not None and lower.text is not None]
+    are_numbers = all(_NUMBER.fullmatch(text) for text in texts)
+
+    def position(key: str) -> tuple[int, Decimal, str]:
+        lower = lowers[key]
+        if lower is None or lower.text is None:
+            return int(lower is not None), Decimal(0), key
+        return 2, Decimal(lower.text) if are_numbers else Decimal(0), lower.text
+
+    return sorted(lowers, key=position)
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from dltsync_core.config import load_config
     from dltsync_dagster.assets import SyncOptions
     from dltsync_dagster.build import build_assets, build_definitions, build_location, build_table, step_executor
+    from dltsync_dagster.component import DltsyncComponent
+    from dltsync_dagster.discovery import DltsyncDiscoveryComponent
     from dltsync_dagster.ledger_report import report_ledger
     from dltsync_dagster.location import Location
     from dltsync_dagster.resources import ParquetLake, PipelineResources, SqlServerConnection, StateStore, Warehouse
     from dltsync_dagster.settings import LocationSettings
+    from dltsync_dagster.tables import DltsyncTables
+    from dltsync_dagster.time_windows import TimeWindows
     from dltsync_dagster.translator import TableTranslator, TableTranslatorData
 
 __all__ = [
+    "DltsyncComponent",
+    "DltsyncDiscoveryComponent",
+    "DltsyncTables",
     "Location",
     "LocationSettings",
     "ParquetLake",
@@ -32,6 +39,7 @@ __all__ = [
     "SyncOptions",
     "TableTranslator",
     "TableTranslatorData",
+    "TimeWindows",
     "Warehouse",
     "build_assets",
     "build_definitions",
@@ -43,6 +51,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DltsyncComponent": "dltsync_dagster.component",
+    "DltsyncDiscoveryComponent": "dltsync_dagster.discovery",
+    "DltsyncTables": "dltsync_dagster.tables",
     "Location": "dltsync_dagster.location",
     "LocationSettings": "dltsync_dagster.settings",
     "ParquetLake": "dltsync_dagster.resources",
@@ -54,6 +65,7 @@ _MODULES = {
     "TableTranslatorData": "dltsync_dagster.translator",
     "Warehouse": "dltsync_dagster.resources",
     "build_assets": "dltsync_dagster.build",
+    "TimeWindows": "dltsync_dagster.time_windows",
     "build_definitions": "dltsync_dagster.build",
     "build_location": "dltsync_dagster.build",
     "build_table": "dltsync_dagster.build",

@@ -17,9 +17,11 @@ from dltsync_dagster.resources import PipelineResources
 from dltsync_dagster.sensors import build_sensors
 from dltsync_dagster.settings import LocationSettings, read_settings
 from dltsync_dagster.sources import source_table
-from dltsync_dagster.translator import TableTranslator
+from dltsync_dagster.tables import LocationTables
+from dltsync_dagster.translator import TableTranslator, tables_key, windows_of
 from dltsync_dagster.validation_check import three_way_check
 from dltsync_dagster.validation_job import validate_everything_job, validation_schedule
+from dltsync_dagster.windowed_pipeline import with_time_windows
 
 
 def build_location(
@@ -35,11 +37,12 @@ def build_location(
     `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
     or adds to them (a `DagsterDltTranslator`); `resources` override the config; `open_pipeline` replaces the core.
     """
+    chosen = TableTranslator.of(translator)
     return Location(
         config=config,
         settings=settings if settings is not None else read_settings(),
-        translator=TableTranslator.of(translator),
-        open_pipeline=open_pipeline,
+        translator=chosen,
+        open_pipeline=with_time_windows(open_pipeline, windows_of(config, chosen)),
         resources=resources if resources is not None else PipelineResources(),
     )
 
@@ -57,8 +60,9 @@ def build_definitions(
     `build_location`.
 
     Several pipelines, and definitions of your own, merge by `Definitions.merge`: names of jobs, sensors, schedules and steps
-    begin with the pipeline's name, and there are no resource keys. An executor belongs to the whole code location, so there is
-    one only when you give it (`step_executor(settings)` is that of the shipped location).
+    begin with the pipeline's name, and so does the key of the one resource, which reads the tables for assets downstream. An
+    executor belongs to the whole code location, so there is one only when you give it (`step_executor(settings)` is that of the
+    shipped location).
     """
     location = build_location(
         config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
@@ -70,6 +74,7 @@ def build_definitions(
         sensors=build_sensors(location),
         jobs=[everything, validation],
         schedules=[daily_schedule(location, everything), validation_schedule(location, validation)],
+        resources={tables_key(config): LocationTables(location)},
         executor=executor,
     )
 

@@ -8,6 +8,7 @@ we import through it, so that the tests cover what its users run.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ __all__ = [
     "DltTranslator",
     "check_of_its_own",
     "check_spec",
+    "component_spec",
     "latest_materializations",
     "latest_storage_ids",
     "materialization_records",
@@ -58,6 +60,15 @@ def resource_data(name: str) -> Any:
         except ImportError:
             from dagster_dlt.translator import DltResourceTranslatorData
     return DltResourceTranslatorData(resource=dlt.resource([], name=name), pipeline=None)
+
+
+def component_spec(description: str | None, *, tags: Sequence[str], produces: Sequence[str]) -> dg.ComponentTypeSpec:
+    """What Dagster shows of a component class. Its first versions have no `produces`."""
+    text = inspect.cleandoc(description) if description else None
+    try:
+        return dg.ComponentTypeSpec(description=text, tags=tags, produces=produces)
+    except TypeError:
+        return dg.ComponentTypeSpec(description=text, tags=tags)
 
 
 RECORDS_PER_REQUEST = 500

@@ -73,7 +73,7 @@ def daily_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefi
 def _align_partitions(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline) -> None:
     """Of every partition table. An error of one table stops no other: the run that follows reports it."""
     for table in location.config.partition_tables:
-        partitions = location.partitions_of(table)
+        partitions = location.dynamic_partitions_of(table)
         if partitions is None:
             continue
         try:

@@ -111,7 +111,7 @@ def _refuse_while_loading(location: Location, instance: dg.DagsterInstance, tabl
 def _add_partitions(location: Location, instance: dg.DagsterInstance, pipeline: Pipeline, table: TableConfig) -> None:
     """Committed partitions that Dagster's list lacks, as after its database was lost. What vanished at the source since is
     deleted again by the sensor."""
-    partitions = location.partitions_of(table)
+    partitions = location.dynamic_partitions_of(table)
     if partitions is None:
         return
     name = str(partitions.name)

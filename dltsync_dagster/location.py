@@ -30,6 +30,9 @@ class Location:
     open_pipeline: OpenPipeline
     resources: PipelineResources = field(default_factory=PipelineResources)
 
+    tables_key: str | None = None
+    """The resource that reads the tables for assets downstream; None: the location has none."""
+
     @contextmanager
     def pipeline(self) -> Iterator[Pipeline]:
         """The pipeline over the config and the resources. Raises SyncError."""
@@ -61,7 +64,7 @@ class Location:
 
     def data_of(self, table: TableConfig) -> TableTranslatorData:
         """The translator's data of a table."""
-        return TableTranslatorData(config=self.config, table=table, owners=self.settings.owners)
+        return TableTranslatorData(self.config, table, self.settings.owners, self.settings.docs_url, self.tables_key)
 
     def asset_key(self, table: TableConfig) -> dg.AssetKey:
         """The synced table."""
@@ -71,13 +74,24 @@ class Location:
         """The table at the source."""
         return self.translator.get_source_key(self.data_of(table))
 
-    def partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
-        """The partitions of a partition table, named `<server>/<database>/<schema>/<table>`; None for the other kinds.
+    def partitions_of(
+        self, table: TableConfig
+    ) -> dg.DynamicPartitionsDefinition | dg.TimeWindowPartitionsDefinition | None:
+        """The partitions of a partition table: its time windows where the translator gives some, else dynamic ones; None for the
+        other kinds."""
+        if table.kind != "partition":
+            return None
+        windows = self.translator.get_time_windows(self.data_of(table))
+        return windows.definition if windows is not None else self.dynamic_partitions_of(table)
+
+    def dynamic_partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
+        """The dynamic partitions of a table, named `<server>/<database>/<schema>/<table>`; None for the other kinds, and for time
+        windows, which Dagster counts itself.
 
         The keys live in Dagster's instance: none before the first tick of the boundaries sensor (or the first run of
         `sync_everything`).
         """
-        if table.kind != "partition":
+        if table.kind != "partition" or self.translator.get_time_windows(self.data_of(table)) is not None:
             return None
         database = self.config.database
         name = slashed(database.server, database.database, table.schema_name, table.table_name)

@@ -11,6 +11,7 @@ import dagster as dg
 from dltsync_core.committed import CommittedUnit
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
+from dltsync_dagster.lineage import files_metadata, lineage_metadata
 
 DATA_VERSION_TAG = "dagster/data_version"
 LOAD_ID = "dltsync/load_id"
@@ -42,6 +43,7 @@ def unit_metadata(unit: UnitResult, committed_rows: int | None = None) -> dict[s
     if unit.load_method_reasons:
         values["dltsync/load_method_reasons"] = "; ".join(unit.load_method_reasons)
     values |= _count_metadata(unit.counts)
+    values |= files_metadata(unit.files)
     rows = unit.counts.source if unit.counts is not None else committed_rows
     if rows is not None:
         values["dagster/row_count" if unit.unit == WHOLE_TABLE else "dagster/partition_row_count"] = rows
@@ -93,9 +95,7 @@ def table_metadata(rows: int | None, source_key: dg.AssetKey, units: Sequence[Un
         contracts = written[-1].contracts
         values["dagster/uri"] = _folder_uri(written[-1].files[-1])
         values["dagster/column_schema"] = column_schema(contracts)
-        values["dagster/column_lineage"] = dg.TableColumnLineage(
-            {name: [dg.TableColumnDep(asset_key=source_key, column_name=name)] for name in contracts}
-        )
+        values |= lineage_metadata(contracts, source_key, written[-1].files)
         values["dltsync/lossy_columns"] = {
             name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
         }

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
+import pyarrow as pa
+from duckdb import DuckDBPyRelation
+
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.read_table import ReadFrom
 from dltsync_core.run.result import RunResult
 
 
@@ -57,6 +61,28 @@ class Pipeline(Protocol):
         row_diff: bool = False,
     ) -> dict[str, Any]:
         """A report that compares source, lake and warehouse as they are now."""
+        ...
+
+    def read(
+        self,
+        table_name: str,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        read_from: ReadFrom = "auto",
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
+        """The synced rows of a table or of some partitions of it."""
+        ...
+
+    def relation(
+        self,
+        table_name: str,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        read_from: ReadFrom = "auto",
+    ) -> DuckDBPyRelation:
+        """The same rows as a relation of a DuckDB of its own."""
         ...
 
     @property

@@ -90,8 +90,11 @@ def differences(ledger: InLedger, reported: Mapping[str, Reported]) -> Differenc
 
 def read_ledger(location: Location, instance: dg.DagsterInstance, pipeline: Pipeline, table: TableConfig) -> InLedger:
     """What the ledger has of a table, and which of its units Dagster has. Reads no source."""
-    partitions = location.partitions_of(table)
-    units = [WHOLE_TABLE] if partitions is None else instance.get_dynamic_partitions(str(partitions.name))
+    partitions, units = location.partitions_of(table), [WHOLE_TABLE]
+    if isinstance(partitions, dg.DynamicPartitionsDefinition):
+        units = list(instance.get_dynamic_partitions(str(partitions.name)))
+    elif partitions is not None:
+        units = list(partitions.get_partition_keys())
     return InLedger(table, units, pipeline.committed(str(table.name)))
 
 

@@ -137,10 +137,10 @@ def _evaluate_table(
     running: bool,
 ) -> None:
     name = str(table.name)
-    order, stored = [WHOLE_TABLE], [WHOLE_TABLE]
-    partitions = location.partitions_of(table)
+    order = pipeline.partition_keys(name) if table.kind == "partition" else [WHOLE_TABLE]
+    stored = order
+    partitions = location.dynamic_partitions_of(table)
     if partitions is not None:
-        order = pipeline.partition_keys(name)
         stored = _align(location, instance, table, str(partitions.name), order, found, running=running)
     if running:
         found.skip_reasons.append(f"{name}: a run already loads it")
@@ -155,7 +155,7 @@ def _evaluate_table(
         return
     groups = ranges(order, stored, [change.unit for change in changed], size=location.settings.partitions_per_run)
     runs = _runs(location, instance, table, groups, changed, found)
-    observed = observation(location, table, probes[WHOLE_TABLE]) if partitions is None else None
+    observed = observation(location, table, probes[WHOLE_TABLE]) if table.kind != "partition" else None
     found.runs_by_table.append(RunsOfTable(table, runs, observed))
 
 

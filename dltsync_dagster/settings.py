@@ -50,6 +50,9 @@ class LocationSettings(EnvironmentSpec):
     """Seconds before the first retry; doubled for each further one."""
     owners: tuple[str, ...] = ()
     """Owners of all assets, as a JSON list: `team:data` or e-mail addresses."""
+    docs_url: str | None = None
+    """Address of the pages of docs/ where you publish or browse them: assets link to the page about their kind. `{page}`
+    stands for the page's name; without it `/<page>.md` is added."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> LocationSettings:

@@ -11,8 +11,13 @@ import dagster as dg
 
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.display import as_markdown
-from dltsync_core.identity import dotted, path_part
+from dltsync_core.identity import TableName, dotted, identifier_part, path_part
 from dltsync_dagster.compat import DltTranslator, resource_data
+from dltsync_dagster.lineage import SOURCE, docs_metadata
+from dltsync_dagster.time_windows import TimeWindows
+
+TABLE_METADATA = "dltsync/table"
+"""Names the table of an asset, as `schema.table` at the source, for what reads it downstream."""
 
 _PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}(?:[0-9a-f]{8})?$)[A-Za-z0-9_-]+")
 """What cannot be taken for the name of another table with its digest."""
@@ -27,11 +32,14 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class TableTranslatorData:
-    """One table of a config, with the owners its assets get."""
+    """One table of a config, with the owners its assets get, the address of the documentation where it is known, and the
+    resource that reads the table downstream where the location has one."""
 
     config: PipelineConfig
     table: TableConfig
     owners: tuple[str, ...] = ()
+    docs_url: str | None = None
+    tables_key: str | None = None
 
 
 @dataclass
@@ -61,6 +69,10 @@ class TableTranslator:
         names = (data.config.database.database, table.schema_name, table.table_name)
         return dg.AssetKey(["sqlserver", *(key_part(name) for name in names)])
 
+    def get_time_windows(self, data: TableTranslatorData) -> TimeWindows | None:
+        """Time windows instead of dynamic partitions, for a partition table whose boundaries are regular dates. Default: none."""
+        return None
+
     def get_table_spec(self, data: TableTranslatorData) -> dg.AssetSpec:
         """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
         table, config = data.table, data.config
@@ -80,7 +92,11 @@ class TableTranslator:
                 "dagster/table_name": dotted(config.destination.database, schema, name),
                 "dagster/storage_kind": config.destination.system,
                 "dltsync/kind": table.kind,
+                TABLE_METADATA: str(table.name),
+                **({"dagster/io_manager_key": data.tables_key} if data.tables_key is not None else {}),
                 "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),
+                SOURCE: dg.MetadataValue.asset(self.get_source_key(data)),
+                **docs_metadata(data.docs_url, table.kind),
             },
         )
 
@@ -98,6 +114,19 @@ class TableTranslator:
                 "dagster/storage_kind": "sqlserver",
             },
         )
+
+
+def windows_of(config: PipelineConfig, translator: TableTranslator) -> dict[TableName, TimeWindows]:
+    """The partition tables that have time windows."""
+    given = {
+        table.name: translator.get_time_windows(TableTranslatorData(config, table)) for table in config.partition_tables
+    }
+    return {name: windows for name, windows in given.items() if windows is not None}
+
+
+def tables_key(config: PipelineConfig) -> str:
+    """The resource key of the I/O manager that reads a pipeline's tables, different for different pipelines."""
+    return f"{identifier_part(config.pipeline_name)}__tables"
 
 
 def _dlt_asset(name: str) -> dg.AssetSpec:

@@ -63,6 +63,14 @@ class PartitioningFacts:
     slots: tuple[Slot, ...]
 
 
+@dataclass(frozen=True, order=True)
+class ListedTable:
+    """A user table in the list of all."""
+
+    name: TableName
+    is_partitioned: bool
+
+
 @dataclass(frozen=True)
 class TableFacts:
     """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows."""

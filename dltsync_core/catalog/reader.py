@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from dltsync_core.catalog.facts import DatabaseFacts, PartitioningFacts, TableFacts
+from dltsync_core.catalog.facts import DatabaseFacts, ListedTable, PartitioningFacts, TableFacts
 from dltsync_core.catalog.name_resolution import ObjectFacts, resolve_name
 from dltsync_core.catalog.queries import query, query_for
 from dltsync_core.catalog.query_rows import (
@@ -60,9 +60,11 @@ def read_database(session: Session) -> DatabaseFacts:
     )
 
 
-def list_tables(session: Session) -> list[TableName]:
+def list_tables(session: Session) -> list[ListedTable]:
     """Every user table that this login may see, by name."""
-    return sorted(TableName(o.name.schema, o.name.table) for o in _objects(session) if o.type == "U")
+    tables = {o.object_id: TableName(o.name.schema, o.name.table) for o in _objects(session) if o.type == "U"}
+    partitioned = {row["object_id"] for row in _query_ids(session, "partitioning", sorted(tables))}
+    return sorted(ListedTable(name, is_partitioned=number in partitioned) for number, name in tables.items())
 
 
 def read_tables(session: Session, names: Iterable[TableName], database: str) -> dict[TableName, TableFacts]:

@@ -82,7 +82,8 @@ def init(
     outcome.hide_secrets(secrets_of(database))
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.check()
-    proposals = _proposals(source, _Scope(schemas or (), include or (), exclude or ()).chosen(source.list_tables()))
+    tables = [listed.name for listed in source.list_tables()]
+    proposals = _proposals(source, _Scope(schemas or (), include or (), exclude or ()).chosen(tables))
     if not any(proposal.kind for proposal in proposals):
         raise ConfigError(
             f"none of the {len(proposals)} tables can be loaded; {proposals[0].table}: {proposals[0].reason}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.config.files import json_schema, load_config
+from dltsync_core.config.files import build_config, json_schema, load_config, read_values
 from dltsync_core.config.pipeline import PipelineConfig
 from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, RepresentationConfig, StateConfig
 from dltsync_core.config.tables import PartitionTableConfig, QualityRule, SCDTableConfig, StaticTableConfig, TableConfig
@@ -20,6 +20,8 @@ __all__ = [
     "StateConfig",
     "StaticTableConfig",
     "TableConfig",
+    "build_config",
     "json_schema",
     "load_config",
+    "read_values",
 ]

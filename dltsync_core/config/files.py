@@ -52,21 +52,33 @@ def load_config(path: Path | str | None = None, environment: Mapping[str, str] |
             f"there is no config file {file}; {meant} is set in the environment and unknown",
             remedy=f"did you mean {CONFIG_VARIABLE}? Or give the file's path with --config",
         )
-    written = _parse(file, _read(file))
-    values, problems = interpolate(written, variables)
+    return build_config(read_values(file), str(file), variables).located_at(file.absolute().parent)
+
+
+def read_values(file: Path) -> dict[str, Any]:
+    """The fields of a config file as they are written, references included. Raises ConfigError for a file that is none."""
+    return _parse(file, _read(file))
+
+
+def build_config(
+    written: Mapping[str, Any], origin: str, environment: Mapping[str, str] | None = None
+) -> PipelineConfig:
+    """The config of fields as a file has them, with references and the environment's overrides. Relative paths stay so. Raises
+    ConfigError naming `origin` and the fields."""
+    variables = os.environ if environment is None else environment
+    values, problems = interpolate(dict(written), variables)
     values, origins, misnamed = overridden(values, variables)
     problems += misnamed + unknown_variables(variables, references(written))
     if problems:
-        raise config_error(str(file), problems)
+        raise config_error(origin, problems)
     try:
         with reading_environment(variables, origins):
-            config = PipelineConfig(**values)
+            return PipelineConfig(**values)
     except ConfigError as error:
         lines = error.facts.get("problems")
         if not isinstance(lines, tuple):
             raise
-        raise config_error(str(file), lines) from None
-    return config.located_at(file.absolute().parent)
+        raise config_error(origin, lines) from None
 
 
 def json_schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
+from dltsync_core.catalog.facts import DatabaseFacts, ListedTable, TableFacts
 from dltsync_core.catalog.reader import list_tables, read_database, read_tables
 from dltsync_core.config import (
     DatabaseConfig,
@@ -86,7 +86,7 @@ class SqlServerSource:
             check_against_catalogue(found[table.name], table)
         return found
 
-    def list_tables(self) -> list[TableName]:
+    def list_tables(self) -> list[ListedTable]:
         """Every table of the database that this login may see. Raises ConnectError."""
         return self._ask(list_tables)
 

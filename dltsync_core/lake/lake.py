@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from dltsync_core.config.memory_budget import LEAST_SCRATCH, DuckDbMemory
 from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
@@ -203,6 +205,10 @@ class Lake:
         """The directory whose `**/*.parquet` is the current table (scd: its change files), of a lake on a disk. Raises
         LakeError for an object store."""
         return self._on_disk() / paths.data_directory(table)
+
+    def schema(self, manifest: Manifest) -> pa.Schema:
+        """The columns of a load's files, without their metadata. Raises LakeError when one is missing or torn."""
+        return self._storage.metadata(manifest.files[0].path).schema.to_arrow_schema().remove_metadata()
 
     def footers(self, manifest: Manifest) -> tuple[Footer, ...]:
         """What a load's files say about themselves. Raises LakeError when one is missing, torn or not ours."""

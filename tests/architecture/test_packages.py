@@ -26,7 +26,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 OPTIONAL = {
     "dltsync_core": {"gcsfs"},  # dltsync[gcs]; a message says so when it is missing
-    "dltsync_dagster": {"dagster_dlt", "dagster_embedded_elt"},  # for a user's translator of it
+    # For a user's translator of it; frames for assets downstream: a message says so when one is missing.
+    "dltsync_dagster": {"dagster_dlt", "dagster_embedded_elt", "pandas", "polars"},
     "tests": {"dagster_embedded_elt", "connectorx", "arrow_odbc"},  # `make test-embedded-elt`, `make bench`
 }
 """Modules that are imported only where they are installed."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+from duckdb import DuckDBPyRelation
 from typing_extensions import Self
 
 from dltsync_core.clock import utc_now
@@ -18,6 +21,7 @@ from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.run.events import Event, EventSink, ignore
+from dltsync_core.run.read_table import ReadFrom, relation_of
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference, LoadedFigure
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report
@@ -131,6 +135,37 @@ class FakePipeline:
         assert dry_run, "a check changes nothing"
         findings = [{"kind": kind} for kind in self._world.findings]
         return {"findings": findings, "counts": dict(Counter(self._world.findings)), "changes": []}
+
+    @contextmanager
+    def read(
+        self,
+        table_name: str,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        read_from: ReadFrom = "auto",
+    ) -> Iterator[pa.RecordBatchReader]:
+        """A row for each row of each committed unit: its unit and its number in it."""
+        committed = self.committed(table_name)
+        units = list(committed) if partition_keys is None else list(partition_keys)
+        rows = pa.table(
+            {
+                "unit": pa.array([unit for unit in units for _ in range(committed[unit].rows)], pa.string()),
+                "number": pa.array([n for unit in units for n in range(committed[unit].rows)], pa.int32()),
+            }
+        )
+        yield rows.select(list(columns or rows.column_names)).to_reader()
+
+    def relation(
+        self,
+        table_name: str,
+        *,
+        partition_keys: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        read_from: ReadFrom = "auto",
+    ) -> DuckDBPyRelation:
+        with self.read(table_name, partition_keys=partition_keys, columns=columns, read_from=read_from) as rows:
+            return relation_of(rows)
 
     def partition_keys(self, table_name: str) -> list[str]:
         self._world.answer(table_name)

@@ -76,7 +76,9 @@ def test_lists_of_partitions_are_told_apart_by_every_name() -> None:
     ]
     config = PipelineConfig(**values)
     location = Location(config, LocationSettings(), TableTranslator(), IncrementalSQLServerParquetPipeline)
-    names = [str(definition.name) for t in config.tables if (definition := location.partitions_of(t)) is not None]
+    names = [
+        str(definition.name) for t in config.tables if (definition := location.dynamic_partitions_of(t)) is not None
+    ]
     assert len(set(names)) == 4
     assert names[-1] == "db.example/Shop/a/b"
 

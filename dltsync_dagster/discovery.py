@@ -1,0 +1,198 @@
+"""The component `dltsync_dagster.DltsyncDiscoveryComponent`: a pipeline whose tables are found in the database's
+catalogue, by pattern.
+
+The list of tables is state: `dg utils refresh-defs-state` reads it from the server and writes it to a file. Loading
+definitions, `dg check` and `dg list` read the file and never open the database (`refresh_if_dev` is false unless the
+document says otherwise).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from dagster.components.resolved.errors import ResolutionException
+from dagster.components.utils.defs_state import DefsStateConfig, DefsStateConfigArgs
+from pydantic import Field
+
+from dltsync_core.catalog.facts import ListedTable
+from dltsync_core.errors import ConfigError, SyncError
+from dltsync_core.extract.source import SqlServerSource
+from dltsync_core.identity import TableName
+from dltsync_dagster.component import (
+    DltsyncScaffolder,
+    PipelineComponent,
+    ScaffoldParams,
+    Settings,
+    Translation,
+    Windows,
+    definitions_of,
+    directory_of,
+    templates_resolved,
+)
+from dltsync_dagster.inline_config import EXAMPLE, InlineConfig, WrittenConfig, written_config
+
+Kind = Literal["auto", "partition", "scd", "static"]
+_SECTIONS = {"partition": "partition_tables", "scd": "scd_tables", "static": "static_tables"}
+
+
+class TablePattern(dg.Resolvable, dg.Model):
+    """Tables of the catalogue by a pattern, and how they are loaded."""
+
+    pattern: str = Field(
+        description="Schema and table, with `*` for any text and `?` for one character. Case is ignored.",
+        examples=["sales.*"],
+    )
+    exclude: Annotated[
+        Sequence[str],
+        dg.Resolver.default(
+            description="Patterns of tables that are left out.", examples=[["sales.*_old", "sales.tmp*"]]
+        ),
+    ] = ()
+    kind: Annotated[
+        Kind,
+        dg.Resolver.default(
+            description="Kind of the tables. `auto`: partition for tables on a partition function, static for others. "
+            "`scd` needs "
+            "`last_modified_column` among the options.",
+            examples=["auto"],
+        ),
+    ] = "auto"
+    options: Annotated[
+        dict[str, Any],
+        dg.Resolver.default(
+            description="Fields of the table's config that all of them get (docs/configuration.md).",
+            examples=[{"schema_drift": "freeze"}],
+        ),
+    ] = Field(default_factory=dict)
+
+    def matches(self, table: TableName) -> bool:
+        """Whether the table is one of these."""
+        name = f"{table.schema}.{table.table}".casefold()
+        return fnmatchcase(name, self.pattern.casefold()) and not any(
+            fnmatchcase(name, pattern.casefold()) for pattern in self.exclude
+        )
+
+
+def resolve_written(context: dg.ResolutionContext, written: Any) -> WrittenConfig:
+    """The attribute `config`, which need not list tables. Raises ResolutionException with the sentence of a ConfigError."""
+    try:
+        return written_config(templates_resolved(context, written), directory_of(context), "config")
+    except SyncError as error:
+        raise ResolutionException(str(error)) from None
+
+
+_CONFIG_EXAMPLE = {name: value for name, value in EXAMPLE.items() if not name.endswith("_tables")}
+
+
+class DiscoveryScaffolder(DltsyncScaffolder):
+    """Writes a `defs.yaml` with one pattern."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
+        config = self.config_of(request.params)
+        if isinstance(config, dict):
+            config = {name: value for name, value in config.items() if name in _CONFIG_EXAMPLE}
+        dg.scaffold_component(request, {"config": config, "tables": [{"pattern": "dbo.*"}]})
+
+
+@dg.scaffold_with(DiscoveryScaffolder)
+@dataclass
+class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.Resolvable):
+    """Tables of a SQL Server database as assets, found in its catalogue by pattern (`sales.*`).
+
+    `dg utils refresh-defs-state` reads the list of tables and stores it; loading, `dg check` and `dg list` use the
+    stored list and never open the database. Without a list there are only the tables that the config itself names.
+    """
+
+    config: Annotated[
+        WrittenConfig,
+        dg.Resolver(
+            resolve_written,
+            model_field_type=str | InlineConfig,
+            description="The path of a dltsync.yaml, relative to this file, or the same fields written out. Tables that "
+            "it lists are as it "
+            "says, whatever the patterns find. A secret is given by the name of a variable: `${SQLSERVER_PASSWORD}`.",
+            examples=["dltsync.yaml", _CONFIG_EXAMPLE],
+        ),
+    ]
+    tables: Annotated[
+        Sequence[TablePattern],
+        dg.Resolver.default(
+            description="Which tables of the catalogue are loaded, and how. The first pattern that a table matches counts.",
+            examples=[[{"pattern": "sales.*", "exclude": ["sales.*_old"]}]],
+        ),
+    ]
+    settings: Settings = None
+    translation: Translation = None
+    time_windows: Windows = field(default_factory=tuple)
+    defs_state: Annotated[
+        DefsStateConfigArgs,
+        dg.Resolver.default(
+            description="Where the list of tables is stored, and whether `dg dev`, `dg check` and `dg list` read it anew "
+            "from the database.",
+            examples=[{"management_type": "LOCAL_FILESYSTEM", "refresh_if_dev": False}],
+        ),
+    ] = field(
+        default_factory=lambda: DefsStateConfigArgs.local_filesystem().model_copy(update={"refresh_if_dev": False})
+    )
+
+    @property
+    def defs_state_config(self) -> DefsStateConfig:
+        """The key names database and pipeline: two documents have two lists."""
+        pipeline = self.config.values.get("pipeline_name", "dltsync")
+        return DefsStateConfig.from_args(self.defs_state, default_key=f"{type(self).__name__}[{pipeline}]")
+
+    def write_state_to_path(self, state_path: Path) -> None:
+        """Read the list of tables from the server and store those that a pattern matches. Raises ConnectError,
+        CatalogError, ConfigError."""
+        found = [table for table in self.list_tables() if any(one.matches(table.name) for one in self.tables)]
+        listed = [[t.name.schema, t.name.table, t.is_partitioned] for t in sorted(found)]
+        state_path.write_text(json.dumps({"tables": listed}, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def list_tables(self) -> Iterable[ListedTable]:
+        """All tables of the database that the login may see."""
+        # A config has tables; which ones does not matter for its connection.
+        some_table = {"static_tables": [{"table_name": "any"}]}
+        given = replace(self.config, values={**self.config.values, **some_table}).given()
+        given.check_secrets()
+        return SqlServerSource(given.config.database, given.config.processing).list_tables()
+
+    def build_defs_from_state(self, context: dg.ComponentLoadContext, state_path: Path | None) -> dg.Definitions:
+        """The definitions of the tables in the list. Raises ConfigError for options that do not fit them."""
+        values = self.with_tables(_stored(state_path))
+        if not any(values.get(section) for section in _SECTIONS.values()):
+            return dg.Definitions()
+        return definitions_of(self, replace(self.config, values=values).given())
+
+    def with_tables(self, listed: Iterable[ListedTable]) -> dict[str, Any]:
+        """The fields of the config with the listed tables that it does not name itself. A pattern that changed since the
+        list was stored counts as it is now."""
+        values = dict(self.config.values)
+        named = {
+            (str(one.get("schema_name", "dbo")).casefold(), str(one.get("table_name")).casefold())
+            for section in _SECTIONS.values()
+            for one in values.get(section) or ()
+        }
+        for table in listed:
+            pattern = next((one for one in self.tables if one.matches(table.name)), None)
+            if pattern is None or (table.name.folded.schema, table.name.folded.table) in named:
+                continue
+            kind = pattern.kind if pattern.kind != "auto" else "partition" if table.is_partitioned else "static"
+            fields = {"schema_name": table.name.schema, "table_name": table.name.table, **pattern.options}
+            values[_SECTIONS[kind]] = [*(values.get(_SECTIONS[kind]) or ()), fields]
+        return values
+
+
+def _stored(state_path: Path | None) -> list[ListedTable]:
+    if state_path is None or not state_path.is_file():
+        return []
+    try:
+        listed = json.loads(state_path.read_text(encoding="utf-8"))["tables"]
+        return [ListedTable(TableName(schema, table), is_partitioned=bool(parts)) for schema, table, parts in listed]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{state_path} is no list of tables: {error!r}", remedy="run `dg utils refresh-defs-state`"
+        ) from error
