@@ -72,19 +72,20 @@ class Reported:
 class Differences:
     """The committed units that Dagster does not know, and the units whose materialization no longer holds."""
 
-    unknown: Sequence[CommittedUnit]
+    unknown: Mapping[str, CommittedUnit]
     withdrawn: Sequence[str]
 
 
 def differences(ledger: InLedger, reported: Mapping[str, Reported]) -> Differences:
     """Compare the ledger with the newest materializations of the units. Pure."""
-    unknown, withdrawn = [], []
+    unknown: dict[str, CommittedUnit] = {}
+    withdrawn: list[str] = []
     for unit in ledger.units:
         committed, event = ledger.committed.get(unit), reported.get(unit)
         if committed is None:
             withdrawn += [unit] if event is not None else []
         elif event is None or event.load_id != committed.load_id:
-            unknown.append(committed)
+            unknown[unit] = committed
     return Differences(unknown, withdrawn)
 
 
@@ -164,8 +165,8 @@ class Reconciliation:
         return len(now) == len(missing)
 
     def _events(self, key: dg.AssetKey, ledger: InLedger, wrong: Differences) -> Iterator[RunlessEvent]:
-        for committed in wrong.unknown:
-            yield ledger_materialization(self.location, ledger.table, committed)
+        for unit, committed in wrong.unknown.items():
+            yield ledger_materialization(self.location, ledger.table, unit, committed)
         for unit in wrong.withdrawn:
             at = self._known[key][unit].at
             if (key, unit, at.storage_id) in self._withdrawn:

@@ -120,11 +120,13 @@ class UnitReports:
         )
 
 
-def ledger_materialization(location: Location, table: TableConfig, known: CommittedUnit) -> dg.AssetMaterialization:
+def ledger_materialization(
+    location: Location, table: TableConfig, unit: str, known: CommittedUnit
+) -> dg.AssetMaterialization:
     """The event of a committed unit that no run has reported."""
     return dg.AssetMaterialization(
         asset_key=location.asset_key(table),
-        partition=partition_of(table, known.unit),
+        partition=partition_of(table, unit),
         metadata=committed_metadata(known),
         tags={DATA_VERSION_TAG: known.probe.signature},
     )

@@ -13,6 +13,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, insta
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
+from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from tests.dagster.sandbox_location import SandboxLocation
 from tests.support.sandbox_server import SandboxServer
 
@@ -24,6 +25,8 @@ AT_ONCE = {
     "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"},
 }
 """A run is over when the sensor's evaluation is."""
+BY_ANOTHER_PROGRAM = "(-inf,2024-01-31]"
+"""A partition of the shipments that no run of Dagster loads: the sensor reports it."""
 
 
 @pytest.fixture
@@ -55,6 +58,8 @@ def test_the_daemon_runs_what_a_sensor_asks_for_of_two_partition_tables(
     write_config(shop, tmp_path / "dltsync.yaml")
     monkeypatch.setenv("DLT_SYNC_CONFIG", str(tmp_path / "dltsync.yaml"))
     monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")
+    with IncrementalSQLServerParquetPipeline(tmp_path / "dltsync.yaml") as pipeline:  # as `dltsync run` does
+        assert pipeline.run(table_names=["Shipments"], partition_keys=[BY_ANOTHER_PROGRAM]).success
     target = ModuleTarget("dltsync_dagster.definitions", attribute="defs", working_directory=None, location_name="shop")
     with create_test_daemon_workspace_context(target, instance) as workspace:
         (entry,) = workspace.create_request_context().get_code_location_entries().values()
@@ -71,6 +76,8 @@ def test_the_daemon_runs_what_a_sensor_asks_for_of_two_partition_tables(
         key = dg.AssetKey([shop.database, "warehouse", table.removeprefix("dbo.")])
         assert set(runs[table].asset_selection or ()) == {key}
         events = instance.fetch_materializations(key, limit=100).records
+        without_run = [event.partition_key for event in events if not event.run_id]
+        assert without_run == ([BY_ANOTHER_PROGRAM] if table == "dbo.Shipments" else [])
         assert len({event.partition_key for event in events}) == len(events) == partitions
         assert shop.warehouse(f"SELECT count(*) FROM warehouse.{key.path[-1]}") == [(4,)]
     shop.connection.close()
