@@ -67,6 +67,12 @@ def orders_key(shop: FakeLocation) -> dg.AssetKey:
     return TableTranslator().get_table_key(TableTranslatorData(shop_config(), table))
 
 
+def look(shop: FakeLocation) -> Any:
+    """One tick of the sensor of partition tables."""
+    (name,) = [sensor.name for sensor in shop.definitions.sensors or [] if sensor.name.endswith("partition_boundaries")]
+    return shop.look(name)
+
+
 def materialized(shop: FakeLocation) -> set[str]:
     return set(shop.instance.get_materialized_partitions(orders_key(shop)))
 
@@ -124,9 +130,7 @@ def test_a_schedule_that_dagster_refuses_is_told_with_an_example() -> None:
 
 
 def test_the_sensor_requests_windows_and_the_other_tables_their_boundaries(shop: FakeLocation) -> None:
-    requests = {
-        next(iter(r.asset_selection or [])).path[-1]: r for r in shop.look("partition_boundaries").run_requests or []
-    }
+    requests = {next(iter(r.asset_selection or [])).path[-1]: r for r in look(shop).run_requests or []}
     assert requests["Orders"].tags["dagster/asset_partition_range_start"] == JANUARY
     assert requests["Orders"].tags["dagster/asset_partition_range_end"] == MARCH
     assert requests["Shipments"].tags["dagster/asset_partition_range_start"] == NORTH
@@ -137,7 +141,7 @@ def test_the_sensor_requests_windows_and_the_other_tables_their_boundaries(shop:
         (slot(JANUARY, FEBRUARY), slot(FEBRUARY, MARCH), slot(MARCH, "2024-04-01"))
     ]
     shop.orders.change(slot(FEBRUARY, MARCH))
-    (again,) = shop.look("partition_boundaries").run_requests or []
+    (again,) = look(shop).run_requests or []
     assert again.partition_key == FEBRUARY
 
 
@@ -149,11 +153,11 @@ def test_everything_at_once_reports_windows(shop: FakeLocation) -> None:
 
 def test_rows_outside_of_the_windows_are_never_passed_over(shop: FakeLocation) -> None:
     shop.orders.units[AFTER] = 7
-    for request in shop.look("partition_boundaries").run_requests or []:
+    for request in look(shop).run_requests or []:
         assert request.tags["dltsync/table"] == "sales.Shipments"
         assert shop.execute(request).success
     with pytest.raises(Exception, match=r"7 rows lie in \[2024-04-01,\+inf\), outside of the table's time windows"):
-        shop.look("partition_boundaries")
+        look(shop)
     (name,) = [job.name for job in shop.definitions.jobs or [] if job.name.endswith("sync_everything")]
     done = shop.definitions.resolve_job_def(name).execute_in_process(instance=shop.instance, raise_on_error=False)
     assert not done.success
@@ -173,13 +177,13 @@ def test_a_split_within_a_window_stops_the_table_and_no_other(shop: FakeLocation
     units = shop.orders.units
     del units[slot(FEBRUARY, MARCH)]
     units |= {slot(FEBRUARY, "2024-02-15"): 1, slot("2024-02-15", MARCH): 1}
-    requests = shop.look("partition_boundaries").run_requests or []
+    requests = look(shop).run_requests or []
     assert [next(iter(request.asset_selection or [])).path[-1] for request in requests] == ["Shipments"]
 
 
 def test_a_check_of_the_table_has_a_result_for_each_window(shop: FakeLocation) -> None:
     key = orders_key(shop)
-    for request in shop.look("partition_boundaries").run_requests or []:
+    for request in look(shop).run_requests or []:
         assert shop.execute(request).success
     said = shop.evaluations(shop.check(key), "three_way_validation")
     assert {partition: one.passed for partition, one in said.items()} == dict.fromkeys(
@@ -201,7 +205,7 @@ def test_an_asset_by_quarter_gets_the_months_of_its_quarter(shop: FakeLocation) 
         units: list[Any] = orders["unit"].to_pylist()
         read.extend(units)
 
-    for request in shop.look("partition_boundaries").run_requests or []:
+    for request in look(shop).run_requests or []:
         assert shop.execute(request).success
     merged = dg.Definitions.merge(shop.definitions, dg.Definitions(assets=[report]))
     job: Any = merged.resolve_implicit_global_asset_job_def()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dltsync_core.catalog.queries import query, query_for
-from dltsync_core.catalog.reader import read_database, read_tables
+from dltsync_core.catalog.reader import list_partitioning, read_database, read_tables
 from dltsync_core.errors import CatalogError, TableNotFound
 from dltsync_core.identity import TableName
 
@@ -195,3 +195,12 @@ def test_a_list_of_ids_is_widened_and_nothing_else() -> None:
     assert "IN (?, ?, ?)" in query_for("columns", 3)
     with pytest.raises(ValueError, match="no single IN"):
         query_for("objects", 3)
+
+
+def test_the_list_of_tables_has_neither_views_nor_synonyms_and_says_which_are_partitioned() -> None:
+    listed = list_partitioning(Server(partitioning=[{"object_id": 1}]))
+    assert [(str(table.name), table.is_partitioned) for table in listed] == [
+        ("dbo.CASE", False),
+        ("dbo.case", False),
+        ("sales.Orders", True),
+    ]
