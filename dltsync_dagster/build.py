@@ -44,7 +44,11 @@ def build_definitions(
             *(synced_table(location, table) for table in config.tables),
         ],
         asset_checks=[
-            *(version_integrity_check(location, table) for table in config.scd_tables),
+            *(
+                version_integrity_check(location, table)
+                for table in config.scd_tables
+                if config.destination.checks_histories
+            ),
             *(three_way_check(location, table) for table in config.tables),
         ],
         sensors=build_sensors(location),

@@ -134,6 +134,11 @@ class DestinationConfig(SqlServerWarehouseSettings):
         return self.path.stem if self.connection is None else self.connection.database
 
     @property
+    def checks_histories(self) -> bool:
+        """Whether `dltsync repair` and Dagster's check of version integrity work on this warehouse."""
+        return self.type == "duckdb"
+
+    @property
     def system(self) -> str:
         """The database system."""
         return self.type
