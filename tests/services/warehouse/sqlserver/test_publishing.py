@@ -41,6 +41,12 @@ def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
         yield made
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "a reader polls a table of a SQL Server warehouse while loads are switched in, deleted and inserted, or merged",
+    "each statement waits for the publication or does not meet it",
+    "old rows or new ones, never none and never both",
+)
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_reader_sees_the_old_rows_or_the_new_ones(house: SandboxWarehouse, how: Disposition) -> None:
     layout = PARTED if how == part(UNITS[0]) else KEYED
@@ -101,6 +107,12 @@ def test_a_writer_that_was_overtaken_changes_nothing(house: SandboxWarehouse, ho
     assert house.staging() == []
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "the connection to a SQL Server warehouse breaks while the load commits",
+    "the application lock is taken again, then the marker is read",
+    "the load is there once",
+)
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_connection_that_breaks_after_the_commit_is_no_failure(
     faulty: SandboxWarehouse, faults: FaultControl, how: Disposition
@@ -153,6 +165,12 @@ def test_a_reader_that_blocks_the_switch_for_long_makes_the_load_give_up_and_cha
     assert house.staging() == []
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "SQL Server refuses a switch that preflight allowed",
+    "the next way into the table is taken in the same run",
+    "the rows are in; the result says why not by switching",
+)
 def test_a_switch_that_the_server_refuses_is_followed_by_the_next_way(
     faulty: SandboxWarehouse, faults: FaultControl
 ) -> None:
