@@ -11,6 +11,7 @@ from pathlib import Path
 import pyodbc
 import pytest
 
+from dltsync_core import checkpoints
 from dltsync_core.errors import Fenced, WarehouseBusy
 from dltsync_core.plan.steps import Disposition
 from dltsync_core.tsql.warehouse.locks import take_session_lock
@@ -187,8 +188,8 @@ def test_a_switch_that_the_server_refuses_is_followed_by_the_next_way(
 
 def test_staging_tables_of_a_run_that_died_are_removed_unless_it_lives(house: SandboxWarehouse) -> None:
     house.warehouse.load(request(house, orders({1: "a"})))
-    left = f"{target_digest(TARGET)}_in1_Orders"
-    other = f"{target_digest(('sales', 'Lines'))}_out7_Lines"
+    left = f"{target_digest(TARGET)}_in1_0a1b2c3d_Orders"
+    other = f"{target_digest(('sales', 'Lines'))}_out7_0a1b2c3d_Lines"
     for name in (left, other, "not_ours"):
         house.query(f"CREATE TABLE _dltsync_staging.[{name}] (No int)")
     with closing(house.connect()) as alive:
@@ -197,3 +198,19 @@ def test_staging_tables_of_a_run_that_died_are_removed_unless_it_lives(house: Sa
         assert sorted(house.staging()) == sorted([other, "not_ours"])
     house.warehouse.load(request(house, orders({1: "a"}), target=("sales", "Lines")))
     assert house.staging() == ["not_ours"]
+
+
+def test_two_attempts_never_share_a_staging_table(house: SandboxWarehouse) -> None:
+    """A run that lost its lock without knowing it goes on copying: not into the tables of the run that took over."""
+    seen: list[set[str]] = []
+
+    def look(moment: str) -> None:
+        if moment == checkpoints.WAREHOUSE_WRITTEN:
+            seen.append(set(house.staging()))
+
+    with checkpoints.watched(look):
+        for fence in (1, 2):
+            house.warehouse.load(request(house, orders({1: "a"}), fence=fence))
+    first, second = seen
+    assert first
+    assert not first & second
