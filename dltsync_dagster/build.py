@@ -129,6 +129,10 @@ def _assets(location: Location, tables: Sequence[TableConfig]) -> list[dg.Assets
 
 def _checks(location: Location, tables: Sequence[TableConfig]) -> list[dg.AssetChecksDefinition]:
     return [
-        *(version_integrity_check(location, table) for table in tables if isinstance(table, SCDTableConfig)),
+        *(
+            version_integrity_check(location, table)
+            for table in tables
+            if isinstance(table, SCDTableConfig) and location.config.destination.checks_histories
+        ),
         *(three_way_check(location, table) for table in tables),
     ]

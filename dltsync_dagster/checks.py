@@ -115,7 +115,8 @@ def _pair(figure: LoadedFigure | None) -> tuple[str, str]:
 def checks_with_load(location: Location, table: TableConfig) -> list[dg.AssetCheckKey]:
     """The checks that belong to a load. A run request without them also selects `three_way_validation`, as a step that
     does nothing."""
-    names = [ROW_COUNTS, SCHEMA, *([VERSION_INTEGRITY] if table.kind == "scd" else [])]
+    versions = table.kind == "scd" and location.config.destination.checks_histories
+    names = [ROW_COUNTS, SCHEMA, *([VERSION_INTEGRITY] if versions else [])]
     return [dg.AssetCheckKey(location.asset_key(table), name) for name in names]
 
 

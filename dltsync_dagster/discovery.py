@@ -158,7 +158,7 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
         some_table = {"static_tables": [{"table_name": "any"}]}
         given = replace(self.config, values={**self.config.values, **some_table}).given()
         given.check_secrets()
-        return SqlServerSource(given.config.database, given.config.processing).list_partitioning()
+        return SqlServerSource(given.config.database, given.config.processing).list_tables()
 
     def build_defs_from_state(self, context: dg.ComponentLoadContext, state_path: Path | None) -> dg.Definitions:
         """The definitions of the tables in the list. Raises ConfigError for options that do not fit them."""

@@ -142,14 +142,3 @@ def _ask(session: Session, name: str, ids: Sequence[int] = ()) -> list[Row]:
 def _server(session: Session) -> Server:
     row = session.query(query("server"))[0]
     return Server(str(row["product_version"]), int(row["engine_edition"]))
-
-
-def list_partitioning(session: Session) -> list[ListedTable]:
-    """Every user table that this login may see, by name, and whether it is partitioned."""
-    tables = {
-        row["object_id"]: TableName(row["schema_name"], row["object_name"])
-        for row in _ask(session, "objects")
-        if row["type"].strip() == "U"
-    }
-    partitioned = {row["object_id"] for row in _query_ids(session, "partitioning", sorted(tables))}
-    return sorted(ListedTable(name, is_partitioned=number in partitioned) for number, name in tables.items())

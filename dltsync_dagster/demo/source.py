@@ -48,9 +48,7 @@ def create_and_fill(
     database: DatabaseConfig, rows: Mapping[str, pa.Table], on_table: Callable[[str, int], None]
 ) -> None:
     """All tables with their declared types, filled by bulk load. Raises ExtractError when a count differs afterwards."""
-    with closing(connect(database.model_copy(update={"database": "master"}))) as master:
-        master.execute(f"CREATE DATABASE {database.database}")
-        master.execute(f"ALTER DATABASE {database.database} SET ALLOW_SNAPSHOT_ISOLATION ON")
+    make_database(database)
     with closing(connect(database)) as control:
         for table in TABLES:
             for statement in _create(table):
@@ -60,6 +58,14 @@ def create_and_fill(
             if count != rows[table.name].num_rows:
                 raise ExtractError(f"bulk load of {table.name}: {rows[table.name].num_rows} rows sent, {count} arrived")
             on_table(table.name, count)
+
+
+def make_database(database: DatabaseConfig) -> None:
+    """The database, which allows SNAPSHOT isolation, unless it is there."""
+    with closing(connect(database.model_copy(update={"database": "master"}))) as master:
+        if master.execute("SELECT DB_ID(?)", database.database).fetchval() is None:
+            master.execute(f"CREATE DATABASE {database.database}")
+            master.execute(f"ALTER DATABASE {database.database} SET ALLOW_SNAPSHOT_ISOLATION ON")
 
 
 def _create(table: Table) -> Iterator[str]:
@@ -164,8 +170,8 @@ def _edit(control: pyodbc.Connection) -> list[Change]:
     return [Change(AIRPORTS.name, "edited: John F. Kennedy lies a foot higher", edited)]
 
 
-def read_rows(control: pyodbc.Connection, table: Table, rows_at_a_time: int = 50_000) -> Any:
-    """The rows of a source table as tuples, in portions."""
-    cursor = control.execute(f"SELECT {', '.join(table.names)} FROM dbo.{table.name}")
+def read_rows(control: pyodbc.Connection, table: Table, schema: str = "dbo", rows_at_a_time: int = 50_000) -> Any:
+    """The rows of a table as tuples, in portions."""
+    cursor = control.execute(f"SELECT {', '.join(table.names)} FROM {schema}.{table.name}")
     while portion := cursor.fetchmany(rows_at_a_time):
         yield portion

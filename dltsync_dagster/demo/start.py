@@ -16,7 +16,7 @@ _WIDTH_OF_A_LOG = 112
 """Columns of the output where it is no terminal: the widest table fits."""
 
 
-def run(data: Path, *, fresh: bool, ui: bool, ui_port: int, every: int, as_json: bool) -> None:
+def run(data: Path, *, fresh: bool, ui: bool, ui_port: int, every: int, warehouse: str | None, as_json: bool) -> None:
     """The demo in this directory; with `ui` the Dagster UI over its result. Exit code 9 when the places differ at its end."""
     load_pyodbc()
     load_mssql_python()
@@ -32,7 +32,8 @@ def run(data: Path, *, fresh: bool, ui: bool, ui_port: int, every: int, as_json:
     with places.alone():
         database_port = free_port(USUAL_PORT)
         if not ui or places.read_diary() is None:
-            found = tell(console, places, database_port, fresh=fresh or places.read_diary() is None, every=every)
+            fresh = fresh or places.read_diary() is None
+            found = tell(console, places, database_port, fresh=fresh, every=every, warehouse=warehouse)
             if as_json:
                 outcome.emit_json(found.as_dict())
             if not found.equal:

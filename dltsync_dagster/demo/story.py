@@ -24,7 +24,7 @@ from dltsync_dagster.demo.dataset import read_dataset
 from dltsync_dagster.demo.materialise import Look, Orchestra
 from dltsync_dagster.demo.places import Places
 from dltsync_dagster.demo.sandbox import Sandbox
-from dltsync_dagster.demo.source import Change, change_a_few_rows, connect, create_and_fill
+from dltsync_dagster.demo.source import Change, change_a_few_rows, connect, create_and_fill, make_database
 
 
 @dataclass
@@ -91,6 +91,8 @@ class Storyteller:
             with self._timed("load_source"):
                 self._fill_source()
         round_number = 0 if diary is None else int(diary["rounds"])
+        if (connection := self._config.destination.connection) is not None:
+            make_database(connection)
         with closing(connect(self._config.database)) as control, self._instance() as instance:
             orchestra = Orchestra(self._config, instance, self._hear)
             self._first_sync(orchestra)
@@ -166,7 +168,7 @@ class Storyteller:
     def _compare(self, control: Any) -> None:
         show.heading(self._console, "5  Source, lake and warehouse side by side")
         with self._console.status("reading every row of the three places with other tools"):
-            self._told.comparisons = compare(control, self._places, self._config.destination.dataset_name)
+            self._told.comparisons = compare(control, self._places, self._config.destination)
         show.show_comparison(self._console, self._told.comparisons)
 
     def _look(self, orchestra: Orchestra) -> Look:
@@ -204,12 +206,12 @@ class Storyteller:
         self._told.seconds[name] = time.perf_counter() - started
 
 
-def tell(console: Console, places: Places, port: int, *, fresh: bool, every: int) -> Told:
+def tell(console: Console, places: Places, port: int, *, fresh: bool, every: int, warehouse: str | None = None) -> Told:
     """Start the stand-in, tell the story, stop it. Raises SyncError."""
     started = time.perf_counter()
     if fresh:
         places.start_afresh()
-    places.prepare()
+    places.prepare(warehouse)
     config = places.load_config(port)
     sandbox = sandbox_for(places, config)
     with console.status("starting the stand-in for SQL Server"):

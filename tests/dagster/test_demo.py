@@ -16,7 +16,7 @@ import yaml
 from dltsync_core.cli import main
 from dltsync_core.config import DestinationConfig, StateConfig
 from dltsync_core.errors import ConfigError, EnvironmentProblem
-from dltsync_dagster.demo.config_file import CONFIG, DIRECTORY
+from dltsync_dagster.demo.config_file import CONFIG, DIRECTORY, WAREHOUSE_DATABASE
 from dltsync_dagster.demo.dataset import TABLES, data_directory, read_dataset
 from dltsync_dagster.demo.places import Places
 
@@ -227,3 +227,21 @@ def test_the_demo_ends_equal(tmp_path: Path) -> None:
     }
     assert told["source_rows"]["weather"] == 26_115
     assert "Loopback-only-1" not in done.stdout + done.stderr
+
+
+def test_the_demo_of_a_sql_server_warehouse_loads_the_stand_in_and_stays_when_it_is_kept(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.prepare("sqlserver")
+    connection = places.load_config(14331).destination.connection
+    assert connection is not None
+    assert (connection.address, connection.database) == ("127.0.0.1:14331", WAREHOUSE_DATABASE)
+    places.prepare()
+    assert places.load_config(14331).destination.type == "sqlserver"
+    elsewhere = places.config.read_text().replace(
+        "connection:\n    server: 127.0.0.1", "connection:\n    server: production.example"
+    )
+    places.config.write_text(elsewhere)
+    with pytest.raises(ConfigError, match=r"production\.example"):
+        places.load_config(14331)
+    places.prepare("duckdb")
+    assert places.load_config(14331).destination.type == "duckdb"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -73,12 +74,13 @@ def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[StagedUnit]:
     facts = make_ready(store, requests)
     engine, allowed = store.engine(), store.settings.ladder
     units: list[StagedUnit] = []
+    attempt = uuid.uuid4().hex[:8]
     shared: dict[tuple[Target, str, int], StagingNames] = {}
     times: Counter[tuple[Target, tuple[PartitionRange, ...]]] = Counter()
     for number, request in enumerate(requests, start=1):
         target = facts[request.target]
         entry = choose(target, request.disposition, engine, allowed)
-        names = StagingNames(store.settings.staging_schema, request.target, number)
+        names = StagingNames(store.settings.staging_schema, request.target, number, attempt)
         if entry.rung is Rung.SWITCH and isinstance(request.disposition, ReplaceScope):
             # Partitions of one table share their staging tables: each has its own partitions there.
             turn = times[request.target, request.disposition.ranges]  # the same partition again needs tables of its own

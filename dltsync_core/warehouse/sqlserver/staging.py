@@ -25,7 +25,7 @@ from dltsync_core.warehouse.sqlserver.columns import TEXT_ON_THE_WAY, conversion
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 
 _DIGEST = 16
-_OURS = re.compile(rf"([0-9a-f]{{{_DIGEST}}})_(in|out|text)\d*_")
+_OURS = re.compile(rf"([0-9a-f]{{{_DIGEST}}})_(in|out|text)\d+_")
 
 
 def folded(target: Target) -> Target:
@@ -51,15 +51,17 @@ def digest_in(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class StagingNames:
-    """The staging tables of one load of a target: `number` tells the loads of one group apart."""
+    """The staging tables of one load of a target: `number` tells the loads of one group apart, `attempt` the groups. A run that
+    lost its lock, and does not know it yet, must not copy rows into the tables of the run that took over."""
 
     schema: str
     target: Target
     number: int
+    attempt: str
 
     def _named(self, role: str) -> TableName:
         readable = identifier_part(self.target[1])[:40]
-        return TableName(self.schema, f"{target_digest(self.target)}_{role}{self.number}_{readable}")
+        return TableName(self.schema, f"{target_digest(self.target)}_{role}{self.number}_{self.attempt}_{readable}")
 
     @property
     def incoming(self) -> TableName:

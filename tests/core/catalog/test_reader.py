@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dltsync_core.catalog.queries import query, query_for
-from dltsync_core.catalog.reader import list_partitioning, read_database, read_tables
+from dltsync_core.catalog.reader import list_tables, read_database, read_tables
 from dltsync_core.errors import CatalogError, TableNotFound
 from dltsync_core.identity import TableName
 
@@ -198,7 +198,7 @@ def test_a_list_of_ids_is_widened_and_nothing_else() -> None:
 
 
 def test_the_list_of_tables_has_neither_views_nor_synonyms_and_says_which_are_partitioned() -> None:
-    listed = list_partitioning(Server(partitioning=[{"object_id": 1}]))
+    listed = list_tables(Server(partitioning=[{"object_id": 1}]))
     assert [(str(table.name), table.is_partitioned) for table in listed] == [
         ("dbo.CASE", False),
         ("dbo.case", False),

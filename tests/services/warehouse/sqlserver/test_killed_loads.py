@@ -52,6 +52,12 @@ def load_and_die(kill: Kill) -> None:
         )
 
 
+@pytest.mark.survives(
+    "crash",
+    "kill -9 of a load into a SQL Server warehouse at every checkpoint",
+    "the next load drops the staging tables and finishes",
+    "old rows or new ones; nothing is left in staging",
+)
 @pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
 def test_a_load_killed_at_any_moment_is_right_when_repeated(house: SandboxWarehouse, forks: Forks, number: int) -> None:
     how = DISPOSITIONS[number]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyodbc
 import pytest
 
+from dltsync_core import checkpoints
 from dltsync_core.errors import Fenced, WarehouseBusy
 from dltsync_core.plan.steps import Disposition
 from dltsync_core.tsql.warehouse.locks import take_session_lock
@@ -41,6 +42,12 @@ def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
         yield made
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "a reader polls a table of a SQL Server warehouse while loads are switched in, deleted and inserted, or merged",
+    "each statement waits for the publication or does not meet it",
+    "old rows or new ones, never none and never both",
+)
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_reader_sees_the_old_rows_or_the_new_ones(house: SandboxWarehouse, how: Disposition) -> None:
     layout = PARTED if how == part(UNITS[0]) else KEYED
@@ -101,6 +108,12 @@ def test_a_writer_that_was_overtaken_changes_nothing(house: SandboxWarehouse, ho
     assert house.staging() == []
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "the connection to a SQL Server warehouse breaks while the load commits",
+    "the application lock is taken again, then the marker is read",
+    "the load is there once",
+)
 @pytest.mark.parametrize("how", DISPOSITIONS, ids=lambda how: type(how).__name__)
 def test_a_connection_that_breaks_after_the_commit_is_no_failure(
     faulty: SandboxWarehouse, faults: FaultControl, how: Disposition
@@ -153,6 +166,12 @@ def test_a_reader_that_blocks_the_switch_for_long_makes_the_load_give_up_and_cha
     assert house.staging() == []
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "SQL Server refuses a switch that preflight allowed",
+    "the next way into the table is taken in the same run",
+    "the rows are in; the result says why not by switching",
+)
 def test_a_switch_that_the_server_refuses_is_followed_by_the_next_way(
     faulty: SandboxWarehouse, faults: FaultControl
 ) -> None:
@@ -169,8 +188,8 @@ def test_a_switch_that_the_server_refuses_is_followed_by_the_next_way(
 
 def test_staging_tables_of_a_run_that_died_are_removed_unless_it_lives(house: SandboxWarehouse) -> None:
     house.warehouse.load(request(house, orders({1: "a"})))
-    left = f"{target_digest(TARGET)}_in1_Orders"
-    other = f"{target_digest(('sales', 'Lines'))}_out7_Lines"
+    left = f"{target_digest(TARGET)}_in1_0a1b2c3d_Orders"
+    other = f"{target_digest(('sales', 'Lines'))}_out7_0a1b2c3d_Lines"
     for name in (left, other, "not_ours"):
         house.query(f"CREATE TABLE _dltsync_staging.[{name}] (No int)")
     with closing(house.connect()) as alive:
@@ -179,3 +198,19 @@ def test_staging_tables_of_a_run_that_died_are_removed_unless_it_lives(house: Sa
         assert sorted(house.staging()) == sorted([other, "not_ours"])
     house.warehouse.load(request(house, orders({1: "a"}), target=("sales", "Lines")))
     assert house.staging() == ["not_ours"]
+
+
+def test_two_attempts_never_share_a_staging_table(house: SandboxWarehouse) -> None:
+    """A run that lost its lock without knowing it goes on copying: not into the tables of the run that took over."""
+    seen: list[set[str]] = []
+
+    def look(moment: str) -> None:
+        if moment == checkpoints.WAREHOUSE_WRITTEN:
+            seen.append(set(house.staging()))
+
+    with checkpoints.watched(look):
+        for fence in (1, 2):
+            house.warehouse.load(request(house, orders({1: "a"}), fence=fence))
+    first, second = seen
+    assert first
+    assert not first & second

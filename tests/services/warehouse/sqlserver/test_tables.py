@@ -247,6 +247,19 @@ def test_rows_with_null_belong_to_the_partition_that_holds_them(house: SandboxWa
             assert house.warehouse.count(TARGET, part(UNITS[0])) == len(numbers)
 
 
+def test_columnstore_tables_are_made_and_switched(house: SandboxWarehouse) -> None:
+    mine = house.another(columnstore=True)
+    for fence in (1, 2):
+        loads = [
+            request(mine, orders({number: f"state {fence}"}), part(unit), layout=PARTED, fence=fence, unit=unit)
+            for number, unit in zip((1, 11, 21), UNITS, strict=True)
+        ]
+        assert [one.method for one in mine.warehouse.load_group(loads)] == ["switch"] * 3
+        assert rows(house) == [(number, f"state {fence}") for number in (1, 11, 21)]
+    kinds = house.query("SELECT type_desc FROM sys.indexes WHERE object_id = OBJECT_ID(N'sales.Orders')")
+    assert kinds == [("CLUSTERED COLUMNSTORE",)]
+
+
 def test_a_primary_key_is_made_where_the_source_has_one(house: SandboxWarehouse) -> None:
     house.warehouse.load(request(house, orders({1: "a"}), layout=KEYED))
     house.warehouse.load(request(house, orders({1: "a"}), target=("sales", "Free"), layout=TargetLayout()))
