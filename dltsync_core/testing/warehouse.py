@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,7 +203,12 @@ class FakeWarehouse:
         return {}
 
     def first_misfit(
-        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """None: every value fits."""
         return None

@@ -152,10 +152,16 @@ class Warehouse(Protocol):
         Columns of which every value is held exactly are not in it. Looks at nothing."""
 
     def first_misfit(
-        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """The first value of the files that the table's column cannot hold, with the columns `beside` of its row; None when all
-        fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value."""
+        fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value, and holds `turn`
+        meanwhile: other units are read and checked while one is loaded."""
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -34,8 +34,8 @@ from dltsync_core.warehouse.duckdb.keys import check_keys
 def check_warehouse_range(context: RunContext, resolved: ResolvedTable, unit: str, files: Sequence[Path]) -> None:
     """Raises FidelityError for a value that the warehouse's column cannot hold although the lake's can, with its row."""
     key = naming_key(resolved.facts, resolved.keys, resolved.mapping.schema.names)
-    with context.warehouse_turn:
-        found = context.warehouse.first_misfit(resolved.target, resolved.mapping.schema, files, key)
+    schema, turn = resolved.mapping.schema, context.warehouse_turn
+    found = context.warehouse.first_misfit(resolved.target, schema, files, key, turn)
     if found is None:
         return
     said = {other: shown(found.row.column(other), 0) for other in found.row.schema.names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,12 @@ class DltWarehouse:
         return declared_notes(schema, no_zero_character=self._database.is_postgres)
 
     def first_misfit(
-        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """See `port.Warehouse.first_misfit`. Looks at the files alone."""
         found = first_refused(files, schema, beside, no_zero_character=self._database.is_postgres)

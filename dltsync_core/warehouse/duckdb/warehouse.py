@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,11 +170,20 @@ class DuckDbWarehouse:
         return {}
 
     def first_misfit(
-        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """See `port.Warehouse.first_misfit`. Most loads have no value that could be one, and then the file is not opened."""
         far = far_columns(files, schema)
-        for column in too_narrow(far, self.columns(target)) if far else ():
+        if not far:
+            return None
+        with turn:
+            held = self.columns(target)
+        for column in too_narrow(far, held):
             row = first_far(files, column, beside)
             if row is not None:
                 return Misfit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -213,7 +213,12 @@ class SqlServerWarehouse:
         return {}
 
     def first_misfit(
-        self, target: Target, schema: pa.Schema, files: Sequence[Path], beside: Sequence[str]
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """None: see `declared`. A column of another type is refused by its type, before a row is read."""
         return None
