@@ -160,8 +160,8 @@ class Warehouse(Protocol):
         turn: AbstractContextManager[object],
     ) -> Misfit | None:
         """The first value of the files that the table's column cannot hold, with the columns `beside` of its row; None when all
-        fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value, and holds `turn`
-        meanwhile: other units are read and checked while one is loaded."""
+        fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value, and holds
+        `turn` meanwhile: other units are read and checked while one is loaded."""
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

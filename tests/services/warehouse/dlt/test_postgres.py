@@ -3,6 +3,7 @@ wrong."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_what_a_column_refuses_is_declared_and_named_with_its_row(postgres_house
     )
     assert sorted(house.declared(table.schema)) == ["At", "Note"]
     assert "seventh digit" in house.declared(table.schema)["At"]
-    found = house.first_misfit(TARGET, table.schema, [postgres_house.file(table)], ["No"])
+    found = house.first_misfit(TARGET, table.schema, [postgres_house.file(table)], ["No"], nullcontext())
     assert found is not None
     assert (found.column, found.row.to_pylist()) == ("Note", [{"Note": "zero \0 character", "No": 2}]) or (
         found.column,
@@ -83,7 +84,7 @@ def test_what_a_column_refuses_is_declared_and_named_with_its_row(postgres_house
         with pytest.raises(FidelityError, match="does not fit"):
             postgres_house.load(TARGET, bad)
         good = bad.slice(0, 1)
-        assert house.first_misfit(TARGET, good.schema, [postgres_house.file(good)], ["No"]) is None
+        assert house.first_misfit(TARGET, good.schema, [postgres_house.file(good)], ["No"], nullcontext()) is None
     assert postgres_house.query("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'sales'") == [(0,)]
     assert postgres_house.leftovers() == []
 
@@ -92,7 +93,10 @@ def test_moments_before_1970_keep_their_microseconds(postgres_house: AnyWarehous
     """The check of the seventh digit counts from 1970 in both directions."""
     moments = pa.array([-1_000, -123_456_789_001_000], pa.timestamp("ns"))
     table = pa.table({"No": pa.array([1, 2], pa.int32()), "At": moments})
-    assert postgres_house.warehouse.first_misfit(TARGET, table.schema, [postgres_house.file(table)], ["No"]) is None
+    assert (
+        postgres_house.warehouse.first_misfit(TARGET, table.schema, [postgres_house.file(table)], ["No"], nullcontext())
+        is None
+    )
     postgres_house.load(TARGET, table)
     assert postgres_house.rows(TARGET)[0] == (1, datetime(1969, 12, 31, 23, 59, 59, 999999))
 
