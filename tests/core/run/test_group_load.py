@@ -59,7 +59,10 @@ def test_units_of_many_rows_do_not_wait_for_others(place: MemoryShop, monkeypatc
     monkeypatch.setattr(group_load, "FEW_ROWS", 1)
     warehouse = BusyWarehouse(units=5)
     assert outcomes(run(place, warehouse)) == EVERYTHING
-    assert sorted(len(group) for group in warehouse.groups) == [1, 4]
+    first, *others = (len(group) for group in warehouse.groups)
+    assert first == 1
+    assert sum(others) == 4
+    assert max(others) >= 3, "the last one may be published and not yet at the warehouse's door"
     place.assert_same()
 
 
