@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from dltsync_core.errors import FidelityError, SyncError
 from dltsync_core.identity import Target, dotted
+from dltsync_core.typemap.uuids import is_uuid, texts_of
 from dltsync_core.warehouse.dlt.connection import DLT_TURN, DestinationDatabase, Session
 from dltsync_core.warehouse.dlt.dialect import PostgresSql
 from dltsync_core.warehouse.dlt.files import PIPELINE, TableFiles, give_settings, quiet, resource_of
@@ -129,8 +131,12 @@ def _converted(request: LoadRequest, files: Sequence[Path], directory: Path) -> 
 def _convert(path: Path, wanted: pa.Schema, to: Path) -> None:
     with pq.ParquetFile(path) as parquet, pq.ParquetWriter(to, wanted, version="2.6") as writer:
         for batch in parquet.iter_batches(_ROWS_PER_BATCH, columns=wanted.names):
-            arrays = [batch.column(field.name).cast(field.type, safe=True) for field in wanted]
+            arrays = [_as_texts(batch.column(field.name)).cast(field.type, safe=True) for field in wanted]
             writer.write_batch(pa.record_batch(arrays, schema=wanted))
+
+
+def _as_texts(values: pa.Array[Any]) -> Any:
+    return texts_of(values) if is_uuid(values.type) else values
 
 
 def _same_types(one: pa.Schema, other: pa.Schema) -> bool:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dltsync_core.typemap.uuids import is_uuid
 from dltsync_core.warehouse.duckdb.evolution import WarehouseColumn
 
 _PLAIN_TYPES = {
@@ -60,8 +61,10 @@ ZERO_CHARACTER = "the warehouse column cannot hold the character U+0000: a value
 
 def landed_type(arrow_type: pa.DataType) -> pa.DataType:
     """The Arrow type in which a column goes to the destination: no dates and times but days and microseconds, no single floats
-    (drivers write each value in the width Arrow has), no whole numbers of one byte."""
+    (drivers write each value in the width Arrow has), no whole numbers of one byte, and UUIDs as text."""
     kinds = pa.types
+    if is_uuid(arrow_type):
+        return pa.string()
     if kinds.is_timestamp(arrow_type):
         return pa.timestamp("us", tz=arrow_type.tz)
     if kinds.is_float32(arrow_type):

@@ -15,6 +15,7 @@ from dltsync_core.errors import WarehouseError
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import table
 from dltsync_core.typemap.declared_type import shown_type
+from dltsync_core.typemap.uuids import is_uuid, texts_of
 from dltsync_core.warehouse.sqlserver.columns import bulk_type, is_converted
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 
@@ -61,5 +62,9 @@ def _sent(field: pa.Field[Any], declared: str) -> pa.Field[Any]:
 def _batches(file: pq.ParquetFile, sent: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in file.iter_batches(batch_size=ROWS_PER_READ):
         yield pa.RecordBatch.from_arrays(
-            [batch.column(field.name).cast(field.type, safe=True) for field in sent], schema=sent
+            [_as_sent(batch.column(field.name)).cast(field.type, safe=True) for field in sent], schema=sent
         )
+
+
+def _as_sent(values: pa.Array[Any]) -> Any:
+    return texts_of(values) if is_uuid(values.type) else values

@@ -17,6 +17,7 @@ from dltsync_core.errors import UnsupportedColumn
 from dltsync_core.tsql.fragments import Identifier, Sql, TypeName, sql
 from dltsync_core.tsql.warehouse.tables import TargetColumn
 from dltsync_core.typemap.mapping import COLLATION_KEY, SQL_TYPE_KEY, ColumnMapping
+from dltsync_core.typemap.uuids import is_uuid
 
 LONGEST_NVARCHAR = 4000
 LONGEST_VARBINARY = 8000
@@ -93,6 +94,8 @@ def conversion(name: str, declared: str) -> Sql:
 def bulk_type(column: pa.Field[Any], declared: str) -> pa.DataType:
     """The Arrow type in which the values are sent to a column of that type, which may be wider than the field's."""
     base, own = _base(declared), cast("pa.DataType", column.type)
+    if is_uuid(own):
+        return pa.string()
     if pa.types.is_integer(column.type):
         return {"tinyint": pa.int16(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}.get(base, own)
     if pa.types.is_decimal(column.type) and base in {"decimal", "numeric"}:
@@ -148,6 +151,8 @@ def _bytes_of(name: str, size: str | None) -> str:
 
 def _from_arrow(field: pa.Field[Any]) -> str:
     kinds, form = pa.types, field.type
+    if is_uuid(form):
+        return "uniqueidentifier"
     if kinds.is_boolean(form):
         return "bit"
     if kinds.is_signed_integer(form) and form.bit_width in _INTEGERS and form.bit_width > 8:

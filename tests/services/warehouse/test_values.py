@@ -3,10 +3,12 @@ validation compares, which each warehouse computes by itself."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -22,6 +24,7 @@ from tests.support.local_warehouse import slot
 
 TARGET = ("sales", "Everything")
 UTC = timezone.utc
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VALUES: Mapping[str, tuple[pa.DataType, list[Any]]] = {
     "bit": (pa.bool_(), [True, False]),
     "tinyint": (pa.int16(), [255, 0]),
@@ -46,6 +49,7 @@ VALUES: Mapping[str, tuple[pa.DataType, list[Any]]] = {
     "long": (pa.large_string(), ["ü" * 100_000, "\\N"]),
     "bytes": (pa.binary(), [b"\x00\xff'\\", b""]),
     "fixed": (pa.binary(4), [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff"]),
+    "uuid": (pa.uuid(), [UUID(int=0), UUID("ff19966f-868b-d011-b42d-00c04fc964ff")]),
     "long_bytes": (pa.large_binary(), [bytes(range(256)) * 400, b""]),
 }
 
@@ -60,7 +64,8 @@ def everything() -> pa.Table:
 def test_every_value_comes_back_as_it_went_in(anywhere: AnyWarehouse, how: Any) -> None:
     for _ in range(2):
         anywhere.load(TARGET, everything(), how=how)
-    expected = [(1, *(values[0] for _, values in VALUES.values())), (2, *(values[1] for _, values in VALUES.values()))]
+    rows = [(number, *(values[number - 1] for _, values in VALUES.values())) for number in (1, 2)]
+    expected = [tuple(map(plain, row)) for row in rows]
     expected.append((3, *(None for _ in VALUES)))
     assert [tuple(map(plain, row)) for row in anywhere.rows(TARGET)] == expected
     assert [tuple(map(plain, row)) for row in anywhere.read(TARGET, ["No", *VALUES])] == expected
@@ -68,6 +73,8 @@ def test_every_value_comes_back_as_it_went_in(anywhere: AnyWarehouse, how: Any) 
 
 def plain(value: Any) -> Any:
     """Without what drivers wrap values in."""
+    if isinstance(value, UUID) or (isinstance(value, str) and _UUID.fullmatch(value)):
+        return str(value).upper()
     if hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)
     return bytes(value) if isinstance(value, memoryview) else value
