@@ -1,6 +1,7 @@
 """From a config to a code location, or to parts of one. Nothing is opened: a config and its names are all that is needed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 
@@ -64,8 +65,11 @@ def build_definitions(
     executor belongs to the whole code location, so there is one only when you give it (`step_executor(settings)` is that of the
     shipped location).
     """
-    location = build_location(
-        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+    location = replace(
+        build_location(
+            config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+        ),
+        tables_key=tables_key(config),
     )
     everything, validation = everything_job(location), validate_everything_job(location)
     return dg.Definitions(

@@ -61,7 +61,7 @@ def app(
         bool, typer.Option("--json", help="Print one JSON object to stdout. Everything else goes to stderr.")
     ] = False,
 ) -> None:
-    """Load 336,776 real flights through Dagster into DuckDB, or into SQL Server.
+    """Load 336,776 real flights through Dagster into DuckDB.
 
     Needs no SQL Server: it starts a stand-in of its own. Then changes a few rows at the source and shows that only what changed
     is read again.

@@ -65,7 +65,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a connection is opened")
 
     monkeypatch.setattr(socket.socket, "connect", refused)
-    monkeypatch.setattr("dltsync_core.extract.source.control_session", refused)
+    monkeypatch.setattr("dltsync_core.extract.source.open_control_session", refused)
 
 
 def loaded(document: Mapping[str, Any], files: Mapping[str, str] | None = None) -> tuple[Any, dg.Definitions]:

@@ -78,7 +78,7 @@ def test_two_pipelines_and_definitions_of_a_user_make_one_location(shop: FakeLoc
     ]
     own = {"sync_everything", "report", "countries_enough", "Shop__warehouse__Countries_enough"}
     assert {name.partition("__")[0] for name in names if name not in own} == {"shop", "archive"}
-    assert set(definitions.resources or {}) == {"warehouse", "state"}
+    assert set(definitions.resources or {}) == {"warehouse", "state", "shop__tables", "archive__tables"}
     keys = definitions.resolve_asset_graph().materializable_asset_keys
     assert len(keys) == 2 * len(TABLES) + 1, "equal names of two databases are two assets"
 
