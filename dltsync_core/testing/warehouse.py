@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,10 +23,10 @@ from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, Upser
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.testing.tables import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
 
 
-class FakeWarehouse:
+class FakeWarehouse(HoldsEveryValue):
     """Obeys `run.ports.VersionedWarehouse`, but keeps no histories: `revise_versions` raises ExtractError.
     Give it to `IncrementalSQLServerParquetPipeline(config, warehouse=...)`."""
 
@@ -197,21 +196,6 @@ class FakeWarehouse:
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """As DuckDB: tests with this warehouse meet the same refusals."""
         return scope_for(column, arrow_type, ranges)
-
-    def declared(self, schema: pa.Schema) -> dict[str, str]:
-        """Nothing: rows of Python take any value."""
-        return {}
-
-    def first_misfit(
-        self,
-        target: Target,
-        schema: pa.Schema,
-        files: Sequence[Path],
-        beside: Sequence[str],
-        turn: AbstractContextManager[object],
-    ) -> Misfit | None:
-        """None: every value fits."""
-        return None
 
     def drop_table(self, target: Target) -> None:
         """With what was written of its units."""

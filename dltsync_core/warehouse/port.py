@@ -165,3 +165,23 @@ class Warehouse(Protocol):
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
+
+
+class HoldsEveryValue:
+    """Part of a warehouse in which a new column has a type that holds every value of the lake's. An older column that does not is
+    refused by its type, before a row is read, or by `first_misfit`."""
+
+    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
+        """Nothing is refused. See `Warehouse.declared`."""
+        return {}
+
+    def first_misfit(
+        self,
+        target: Target,
+        schema: pa.Schema,
+        files: Sequence[Path],
+        beside: Sequence[str],
+        turn: AbstractContextManager[object],
+    ) -> Misfit | None:
+        """Every value fits. See `Warehouse.first_misfit`."""
+        return None

@@ -38,13 +38,13 @@ from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
 
 _ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
 
-class DuckDbWarehouse:
+class DuckDbWarehouse(HoldsEveryValue):
     """A DuckDB file. Thread-safe; processes and threads queue for the file.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` hears a sentence as
@@ -164,10 +164,6 @@ class DuckDbWarehouse:
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """See `port.Warehouse.scope_for`."""
         return scope_for(column, arrow_type, ranges)
-
-    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
-        """Nothing: a new table holds every value of the lake."""
-        return {}
 
     def first_misfit(
         self,

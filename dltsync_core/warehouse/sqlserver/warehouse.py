@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +25,7 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
 from dltsync_core.warehouse.sqlserver.ladder import choose
@@ -40,7 +40,7 @@ _CODE_PAGE_TEXT = frozenset({"char", "varchar"})
 _LONGEST_NAME = 128
 
 
-class SqlServerWarehouse:
+class SqlServerWarehouse(HoldsEveryValue):
     """A database of a SQL Server. Thread-safe; loads of one table wait for each other, whatever process they are in.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` gets a sentence as soon as
@@ -207,21 +207,6 @@ class SqlServerWarehouse:
                 column=column.name,
             )
         return ReplaceScope(column, arrow_type, tuple(ranges))
-
-    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
-        """Nothing: the columns have types that hold every value of the lake's."""
-        return {}
-
-    def first_misfit(
-        self,
-        target: Target,
-        schema: pa.Schema,
-        files: Sequence[Path],
-        beside: Sequence[str],
-        turn: AbstractContextManager[object],
-    ) -> Misfit | None:
-        """None: see `declared`. A column of another type is refused by its type, before a row is read."""
-        return None
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

