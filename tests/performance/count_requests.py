@@ -119,8 +119,8 @@ def tables_unchanged(tables: int) -> tuple[Cost, Cost]:
 def main() -> None:
     numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
     partitions, tables = (*numbers, *(PARTITIONS, TABLES)[len(numbers) :])
-    few = max(partitions // 10, 1)
-    partitions_loaded(1)  # what is imported and compiled at the first load belongs to none
+    few = max(partitions // 10, 2)
+    partitions_loaded(2)  # what is imported and compiled at the first load belongs to none
     less, more = partitions_loaded(few), partitions_loaded(partitions)
     first, again = tables_unchanged(tables)
     print(f"{few} partitions, first load           {less}")
