@@ -13,8 +13,15 @@ from dltsync_core.cli import app, outcome
 from dltsync_core.errors import SyncError
 from tests.support.cli_project import CliProject
 
-NEEDED = {"repair": ["Customers"]}
-"""What a command must be given besides the config."""
+READS_NO_CONFIG = {"init", "schema"}
+
+
+def needed(command: str, project: CliProject) -> list[str]:
+    """What a command must be given besides the config."""
+    server = project.shop.server
+    login = ["--server", f"{server.host},{server.port}", "--database", server.database, "--username", server.username]
+    proposal = ["--yes", *login, "--trust-server-certificate", "--schemas", project.shop.schema, "-o", "proposed.yaml"]
+    return {"repair": ["Customers"], "init": proposal}.get(command, [])
 
 
 def commands() -> list[str]:
@@ -26,7 +33,7 @@ def test_every_command_gives_one_json_object_and_says_the_rest_on_stderr(project
     first, result = project.json("run")
     assert (first.status, result["success"]) == (0, True)
     for command in commands():
-        ended, found = project.json(command, *NEEDED.get(command, []))
+        ended, found = project.json(command, *needed(command, project))
         assert ended.status in dict(outcome.EXIT_CODES), command
         assert ended.status == 0, f"{command}: {ended.stderr}"
         assert found
@@ -49,9 +56,9 @@ def test_every_command_gives_one_json_object_when_it_fails(project: CliProject) 
 def test_a_config_that_cannot_be_read_is_one_json_object_for_every_command(project: CliProject) -> None:
     project.text = "database: ["
     for command in commands():
-        if command == "schema":
+        if command in READS_NO_CONFIG:
             continue
-        ended, found = project.json(command, *NEEDED.get(command, []))
+        ended, found = project.json(command, *needed(command, project))
         assert (ended.status, found["exit_code"], found["error"]["type"]) == (2, 2, "ConfigError"), command
 
 
