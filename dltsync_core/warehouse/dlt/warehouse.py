@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.committed import Marker
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.errors import ConfigError, DriftError, UnsupportedColumn
+from dltsync_core.errors import CatalogError, ConfigError, DriftError, UnsupportedColumn
 from dltsync_core.history.repair import RepairPlan
 from dltsync_core.history.versions import Version, VersionColumns
 from dltsync_core.identity import Target, dotted
@@ -34,6 +34,7 @@ from dltsync_core.warehouse.dlt.types import (
     declared_notes,
     first_refused,
     landed_schema,
+    landed_type,
 )
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.evolution import check_names
@@ -169,6 +170,13 @@ class DltWarehouse:
 
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """See `port.Warehouse.scope_for`. The types whose order is SQL Server's are the same as in DuckDB."""
+        if pa.types.is_binary(landed_type(arrow_type)) and not self._database.is_postgres:
+            raise CatalogError(
+                f"the table is partitioned by {column.name} of type {column.type_name}, and {self._database.name} writes such "
+                "values in a way of its own",
+                remedy="configure the table as static, or choose a DuckDB, PostgreSQL or SQL Server warehouse",
+                column=column.name,
+            )
         return scope_for(column, arrow_type, ranges)
 
     def declared(self, schema: pa.Schema) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb.partition_scope import scope_for
-from dltsync_core.errors import WarehouseError
+from dltsync_core.errors import CatalogError, WarehouseError
 from dltsync_core.ranges import parse_key
 from tests.support.any_warehouse import AnyWarehouse
 
@@ -91,6 +91,8 @@ def test_rows_are_deleted_and_counted_by_the_partition_they_lie_in(anywhere: Any
     low, high = (scope_for(column, arrow, [parse_key(key)]) for key in (f"(-inf,{text})", f"[{text},+inf)"))
     if anywhere.where.kind == "standard_sql" and column.type_name == "binary":
         anywhere.load(TARGET, rows([*below, *above, None], "old"))
+        with pytest.raises(CatalogError, match="choose a DuckDB"):  # by a plan, before a row is read
+            anywhere.warehouse.scope_for(column, pa.binary(), [])
         with pytest.raises(WarehouseError, match="binary literal"):
             anywhere.warehouse.count(TARGET, low)
         return
