@@ -12,7 +12,7 @@ from duckdb import DuckDBPyRelation
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.events import EventSink, ignore
-from dltsync_core.run.read_table import ReadFrom
+from dltsync_core.run.read_lake import ReadFrom
 from dltsync_core.run.result import RunResult
 
 

@@ -21,7 +21,7 @@ from dltsync_core.config import PipelineConfig, TableConfig, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.plan.selection import find_table
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_core.run.read_table import ReadFrom
+from dltsync_core.run.read_lake import ReadFrom
 from dltsync_dagster.location import Location
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.translator import TABLE_METADATA

@@ -20,7 +20,7 @@ from dltsync_core.errors import ConfigError, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.selection import find_table
 from dltsync_core.run.events import Event, EventSink, ignore
-from dltsync_core.run.read_table import ReadFrom
+from dltsync_core.run.read_lake import ReadFrom
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.port import OpenPipeline, Pipeline, VersionRepair
 from dltsync_dagster.time_windows import REMEDY, TimeWindows

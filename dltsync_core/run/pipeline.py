@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
-from dltsync_core.errors import ConfigError, ConnectError
+from dltsync_core.errors import ConnectError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
@@ -35,15 +35,8 @@ from dltsync_core.run.load.schedule import execute
 from dltsync_core.run.planning.probes import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
 from dltsync_core.run.ports import Source, VersionedWarehouse
-from dltsync_core.run.read_table import (
-    ReadFrom,
-    TableToRead,
-    lake_reader,
-    lake_relation,
-    place_of,
-    relation_of,
-    warehouse_reader,
-)
+from dltsync_core.run.read_lake import ReadFrom, TableToRead
+from dltsync_core.run.read_table import table_reader, table_relation, table_to_read
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.reporting import RunReporter
 from dltsync_core.run.result import RunResult
@@ -241,12 +234,8 @@ class IncrementalSQLServerParquetPipeline:
         (never loaded).
         """
         asked = self._to_read(table_name, partition_keys, columns)
-        if place_of(asked.table, read_from) == "lake":
-            with lake_reader(self._lake, asked) as rows:
-                yield rows
-        else:
-            with warehouse_reader(self._lake, self._warehouse, asked) as rows:
-                yield rows
+        with table_reader(self._lake, self._warehouse, asked, read_from) as rows:
+            yield rows
 
     def relation(
         self,
@@ -259,10 +248,7 @@ class IncrementalSQLServerParquetPipeline:
         """The same rows as a relation of a DuckDB of its own: over the lake's files where they are the table, in memory
         otherwise."""
         asked = self._to_read(table_name, partition_keys, columns)
-        if place_of(asked.table, read_from) == place_of(asked.table, "auto") == "lake":
-            return lake_relation(self._lake, asked)
-        with self.read(table_name, partition_keys=partition_keys, columns=columns, read_from=read_from) as rows:
-            return relation_of(rows)
+        return table_relation(self._lake, self._warehouse, asked, read_from)
 
     def validate_all_tables(
         self,
@@ -331,15 +317,8 @@ class IncrementalSQLServerParquetPipeline:
     def _to_read(
         self, table_name: str, partition_keys: Sequence[str] | None, columns: Sequence[str] | None
     ) -> TableToRead:
-        table = self._table(table_name)
-        if partition_keys is not None and table.kind != "partition":
-            raise ConfigError(
-                f"{table.name} is a table of kind {table.kind}: it has no partitions", remedy="read it whole"
-            )
         with self._ledger() as ledger:
-            name = ledger.find_table(table.name)
-        units = tuple(partition_keys) if partition_keys is not None else None
-        return TableToRead(self.config, table, name, units, tuple(columns) if columns is not None else None)
+            return table_to_read(self.config, self._table(table_name), ledger, partition_keys, columns)
 
     @contextmanager
     def _context(

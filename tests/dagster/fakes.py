@@ -21,7 +21,7 @@ from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.run.events import Event, EventSink, ignore
-from dltsync_core.run.read_table import ReadFrom, relation_of
+from dltsync_core.run.read_lake import ReadFrom, relation_of
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference, LoadedFigure
 from dltsync_core.validate.report import TableComparison, UnitComparison, as_report

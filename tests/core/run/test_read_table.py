@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from dltsync_core.errors import ConfigError, LakeError, WarehouseError
-from dltsync_core.run.read_table import ReadFrom
+from dltsync_core.run.read_lake import ReadFrom
 from dltsync_core.testing import text_column
 from tests.support.lake_shop import LakeShop
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, order, version
