@@ -44,7 +44,7 @@ test-slow: install  ## what `make test` leaves out because it costs much (the cr
 	@$(BIN)/python $(PYTEST) -m "slow and not exhaustive"
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)
-	@$(BIN)/python $(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash
+	@$(BIN)/python $(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash tests/services/warehouse/sqlserver/test_every_statement.py
 
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt

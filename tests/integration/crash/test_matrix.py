@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(1800)
 """A case is some dozens of processes. On a machine that is busy with other things each takes seconds."""
 
 every_case = pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in CASES])
-every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name, marks=w.marks) for w in WAREHOUSES])
 
 
 def stopped_and_run_again(stage: Stage, *stops: Stop) -> list[str]:
@@ -71,7 +71,12 @@ def killed_twice(stage: Stage) -> list[tuple[Stop, Stop]]:
 )
 @pytest.mark.parametrize(
     ("case", "warehouse"),
-    [pytest.param(c, w, id=f"{c.name}-{w.name}") for w in WAREHOUSES for c in REHEARSED if rehearsed_in(w.name, c)],
+    [
+        pytest.param(c, w, id=f"{c.name}-{w.name}", marks=w.marks)
+        for w in WAREHOUSES
+        for c in REHEARSED
+        if rehearsed_in(w.name, c)
+    ],
 )
 def test_the_run_after_a_kill_converges(
     stage_of: StageOf, case: Case, warehouse: WarehouseUnderTest, record_property: Record

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import pytest
 
 from tests.support.server_shop import Server
 from tests.support.sqlserver_shop import TARGET_SCHEMA, dropped, made_database
@@ -23,6 +24,7 @@ class WarehouseUnderTest(Protocol):
     """What the matrix needs of a warehouse. A place is a directory of a test's own, which is copied with what is in it."""
 
     name: str
+    marks: tuple[pytest.MarkDecorator, ...]
 
     def beside(self, server: Server) -> WarehouseUnderTest:
         """The same for a test whose source is on this server."""
@@ -50,6 +52,7 @@ class DuckDb:
     """A file in the place."""
 
     name = "duckdb"
+    marks: tuple[pytest.MarkDecorator, ...] = ()
 
     def beside(self, server: Server) -> DuckDb:
         return self
@@ -93,6 +96,7 @@ class SqlServer:
     """A database of its own for each place, on the server of the source."""
 
     name = "sqlserver"
+    marks = (pytest.mark.sandbox_only("the sandbox copies a database in one piece"),)
 
     def __init__(self, server: Server | None = None) -> None:
         self._server = server
