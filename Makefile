@@ -50,7 +50,7 @@ test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's 
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
 	@.venv-embedded-elt/bin/python $(PYTEST) tests/dagster
 
-test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test-slow` plays 24 of them)
+test-faults: install  ## 220 random fault schedules over the whole pipeline into DuckDB, and into SQL Server (`make test-slow` plays 24 and 8)
 	@$(BIN)/python $(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
 
 bench: install  ## the benchmarks, and the tables of docs/performance.md (an hour; BENCH="--bench-rows 100000" is quicker)
