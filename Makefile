@@ -44,13 +44,13 @@ test-slow: install  ## what `make test` leaves out because it costs much (the cr
 	@$(BIN)/python $(PYTEST) -m "slow and not exhaustive"
 
 test-crash: install  ## the whole crash matrix, double crashes included (half an hour; `make test` runs a choice of it)
-	@$(BIN)/python $(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash
+	@$(BIN)/python $(PYTEST) -m "exhaustive or not exhaustive" tests/integration/crash tests/services/warehouse/sqlserver/test_every_statement.py
 
 test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's retired name for dagster-dlt
 	@$(MAKE) --no-print-directory install VENV=.venv-embedded-elt EXTRAS=demo,dev,embedded-elt CONSTRAINTS=constraints-embedded-elt.txt
 	@.venv-embedded-elt/bin/python $(PYTEST) tests/dagster
 
-test-faults: install  ## 220 random fault schedules over the whole pipeline (`make test-slow` plays 24 of them)
+test-faults: install  ## 220 random fault schedules over the whole pipeline into DuckDB, and into SQL Server (`make test-slow` plays 24 and 8)
 	@$(BIN)/python $(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
 
 bench: install  ## the benchmarks, and the tables of docs/performance.md (an hour; BENCH="--bench-rows 100000" is quicker)

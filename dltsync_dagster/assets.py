@@ -13,6 +13,7 @@ from dltsync_dagster import compat
 from dltsync_dagster.checks import (
     ROW_COUNTS,
     VERSION_INTEGRITY,
+    checks_with_load,
     integrity_event,
     load_outcomes,
     row_counts_spec,
@@ -105,7 +106,12 @@ def _load(
         _report_notes(context, key, result)
     yield schema_result(result)
     yield dg.Output(None, output_name=row_counts_spec(location, table).get_python_identifier())
-    if isinstance(table, SCDTableConfig) and _selects(context, dg.AssetCheckKey(key, VERSION_INTEGRITY)):
+    integrity = dg.AssetCheckKey(key, VERSION_INTEGRITY)
+    if (
+        isinstance(table, SCDTableConfig)
+        and integrity in checks_with_load(location, table)
+        and _selects(context, integrity)
+    ):
         log_events(context, [integrity_event(location, context.instance, table, pipeline)])
 
 

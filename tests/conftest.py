@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.work_units",
     "tests.support.processes",
     "tests.support.sandbox_server",
+    "tests.support.db_url",
     "tests.support.fault_control",
     "tests.support.postgres_server",
     "tests.support.object_stores",

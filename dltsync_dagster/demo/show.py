@@ -15,6 +15,7 @@ from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.demo.comparison import PLACES, Comparison
 from dltsync_dagster.demo.materialise import Look
+from dltsync_dagster.demo.reader import Seen
 from dltsync_dagster.demo.source import Change
 
 _MIDNIGHT = re.compile(r"(?:T|%20| )00:00:00(?:\.0+)?")
@@ -94,6 +95,20 @@ def show_totals(console: Console, units: Sequence[UnitResult], seconds: float, m
     note(console, f"{rows:,} rows, {_megabytes(size)} of Parquet in {seconds:.1f} s{rate}")
     if memory is not None:
         note(console, memory)
+
+
+def show_reader(console: Console, seen: Seen) -> None:
+    """What another session saw in the warehouse while the rows were replaced."""
+    found = seen.as_dict()
+    if seen.whole:
+        note(
+            console,
+            f"meanwhile a reader asked the warehouse for July's flights {found['polls']:,} times: it saw the old rows "
+            f"{found['old']:,} times and the new ones {found['new']:,} times, never none and never a mix",
+        )
+    else:
+        problem = f"failed: {seen.failed}" if seen.failed else f"saw neither old nor new rows {found['other']:,} times"
+        console.print(f"  a reader of the warehouse {problem}. That is a defect: please report it.", style="red")
 
 
 def show_changes(console: Console, changes: Sequence[Change]) -> None:

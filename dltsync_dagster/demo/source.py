@@ -17,6 +17,8 @@ from dltsync_core.connect.driver import find_driver
 from dltsync_core.errors import ExtractError
 from dltsync_dagster.demo.dataset import AIRPORTS, FLIGHTS, OPERATORS, TABLES, WEATHER, Table
 
+CHANGED_MONTH = ("2013-07-01", "2013-08-01")
+"""The days of flights that change lie between these, whatever the round."""
 _ROWS_PER_BATCH = 50_000
 """Rows per bulk-load batch: each is a transaction at the server."""
 

@@ -36,7 +36,7 @@ def run(data: Path, *, fresh: bool, ui: bool, ui_port: int, every: int, warehous
             found = tell(console, places, database_port, fresh=fresh, every=every, warehouse=warehouse)
             if as_json:
                 outcome.emit_json(found.as_dict())
-            if not found.equal:
+            if not found.success:
                 raise typer.Exit(outcome.DIFFERENT)
         if ui:
             serve(console, places, database_port=database_port, ui_port=free_port(ui_port))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,9 +20,10 @@ from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.demo import memory, show
 from dltsync_dagster.demo.comparison import Comparison, compare
-from dltsync_dagster.demo.dataset import read_dataset
+from dltsync_dagster.demo.dataset import FLIGHTS, read_dataset
 from dltsync_dagster.demo.materialise import Look, Orchestra
 from dltsync_dagster.demo.places import Places
+from dltsync_dagster.demo.reader import Seen, reading
 from dltsync_dagster.demo.sandbox import Sandbox
 from dltsync_dagster.demo.source import Change, change_a_few_rows, connect, create_and_fill, make_database
 
@@ -36,6 +37,8 @@ class Told:
     changes: list[Change] = field(default_factory=list)
     plans: tuple[TablePlan, ...] = ()
     second: tuple[UnitResult, ...] = ()
+    reader: Seen | None = None
+    """What a reader saw while the second sync replaced rows, of a warehouse in SQL Server."""
     comparisons: list[Comparison] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
@@ -44,10 +47,15 @@ class Told:
     def equal(self) -> bool:
         return bool(self.comparisons) and all(comparison.equal for comparison in self.comparisons)
 
+    @property
+    def success(self) -> bool:
+        """Whether all is equal, and no reader saw anything else than old or new rows."""
+        return self.equal and (self.reader is None or self.reader.whole)
+
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {
-            "success": self.equal,
+            "success": self.success,
             "equal": self.equal,
             "source_rows": self.loaded,
             "first_sync": [_unit(unit) for unit in self.first],
@@ -58,6 +66,7 @@ class Told:
                 for step in plan.steps
             ],
             "second_sync": [_unit(unit) for unit in self.second],
+            "reader": self.reader.as_dict() if self.reader is not None else None,
             "comparison": [{**asdict(comparison), "equal": comparison.equal} for comparison in self.comparisons],
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
             "memory_mb": {name: round(value, 1) for name, value in self.memory_mb.items()},
@@ -159,11 +168,18 @@ class Storyteller:
             self._told.plans = pipeline.plan()
         show.show_plan(self._console, self._told.plans)
         look = self._look(orchestra)
+        destination = self._config.destination
         started = time.perf_counter()
-        self._told.second = self._materialise(orchestra, look)
+        with ExitStack() as stack:
+            if destination.connection is not None:
+                table = f"{destination.dataset_name}.{FLIGHTS.name}"
+                self._told.reader = stack.enter_context(reading(destination.connection, table))
+            self._told.second = self._materialise(orchestra, look)
         self._told.seconds["second_sync"] = time.perf_counter() - started
         show.show_units(self._console, self._told.second)
         show.show_totals(self._console, self._told.second, self._told.seconds["second_sync"], None)
+        if self._told.reader is not None:
+            show.show_reader(self._console, self._told.reader)
 
     def _compare(self, control: Any) -> None:
         show.heading(self._console, "5  Source, lake and warehouse side by side")
@@ -225,7 +241,7 @@ def tell(console: Console, places: Places, port: int, *, fresh: bool, every: int
     finally:
         sandbox.stop()
     told.seconds["in_all"] = time.perf_counter() - started
-    show.show_end(console, equal=told.equal, seconds=told.seconds["in_all"], base=str(places.base))
+    show.show_end(console, equal=told.success, seconds=told.seconds["in_all"], base=str(places.base))
     return told
 
 

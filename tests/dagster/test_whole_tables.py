@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dagster as dg
 
+from dltsync_core.config import DestinationConfig
 from dltsync_core.errors import CatalogError, FidelityError
 from dltsync_core.identity import WHOLE_TABLE
+from dltsync_dagster import build_definitions
 from tests.dagster.conftest import (
     COUNTRIES,
     CUSTOMERS,
@@ -19,6 +23,7 @@ from tests.dagster.conftest import (
     SHIPMENTS,
     SOUTH,
     FakeLocation,
+    shop_config,
 )
 
 SOURCE = dg.AssetKey(["sqlserver", "Shop", "dbo", "Countries"])
@@ -82,6 +87,19 @@ def test_versions_are_checked_with_each_load(shop: FakeLocation) -> None:
     assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": True}
     shop.world.findings.append("several_latest")
     assert checks(shop, shop.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True, "version_integrity": False}
+
+
+def test_a_warehouse_that_checks_no_histories_is_loaded_without_that_check(shop: FakeLocation) -> None:
+    """The step of the load evaluated it all the same, and failed after its commit."""
+    login = {"server": "dw.example", "database": "dw", "username": "writer", "password": "p"}
+    destination = DestinationConfig(type="dlt", destination="postgres", credentials="postgresql://dw.example/dw")
+    for place in (DestinationConfig(type="sqlserver", connection=login), destination):
+        if place.checks_histories:
+            continue
+        config = shop_config().model_copy(update={"destination": place})
+        there = replace(shop, definitions=build_definitions(config, open_pipeline=shop.world.open))
+        shop.world.findings.append("asked all the same")
+        assert checks(there, there.materialize(CUSTOMERS)) == {"row_counts": True, "schema": True}
 
 
 def everything(shop: FakeLocation) -> dg.ExecuteInProcessResult:

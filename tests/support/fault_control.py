@@ -21,19 +21,26 @@ from tests.support.sandbox_server import SandboxServer
 
 SEEDS = 24
 """How many schedules a plain test run plays: about a minute of two cores. `make test-faults` plays more."""
+SQLSERVER_SEEDS = 8
+"""How many of them over a SQL Server warehouse too, when no number is given."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
-    group.addoption("--fault-seeds", type=int, default=SEEDS, help=f"random fault schedules to play (default {SEEDS})")
+    group.addoption(
+        "--fault-seeds",
+        type=int,
+        help=f"random fault schedules to play (default {SEEDS}, {SQLSERVER_SEEDS} of them over SQL Server too)",
+    )
     group.addoption("--fault-seed", type=int, help="play this one schedule")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "fault_seed" in metafunc.fixturenames:
-        one = metafunc.config.getoption("--fault-seed")
-        seeds = range(metafunc.config.getoption("--fault-seeds")) if one is None else [one]
-        metafunc.parametrize("fault_seed", seeds, ids=[f"seed-{seed}" for seed in seeds])
+    for fixture, usual in (("fault_seed", SEEDS), ("sqlserver_fault_seed", SQLSERVER_SEEDS)):
+        if fixture in metafunc.fixturenames:
+            one, count = (metafunc.config.getoption(name) for name in ("--fault-seed", "--fault-seeds"))
+            seeds = [one] if one is not None else range(count or usual)
+            metafunc.parametrize(fixture, seeds, ids=[f"seed-{seed}" for seed in seeds])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -36,7 +36,8 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Server:
-    """Where the tests' SQL Server answers. `described` goes into the header of the run."""
+    """Where the tests' SQL Server answers. An empty `username` is integrated security. `described` goes into the header of the
+    run."""
 
     host: str
     port: int
@@ -48,21 +49,25 @@ class Server:
 
     def connect(self) -> pyodbc.Connection:
         """A connection in autocommit, for changing the source."""
-        return pyodbc.connect(
-            f"DRIVER={braced(self.driver)};SERVER={self.host},{self.port};DATABASE={self.database};"
-            f"UID={self.username};PWD={braced(self.password)};Encrypt=yes;TrustServerCertificate=yes",
-            autocommit=True,
+        return pyodbc.connect(self.odbc(), autocommit=True)
+
+    def odbc(self, *, database: str | None = None) -> str:
+        """A connection string for pyodbc, with the driver by its path."""
+        login = f"UID={self.username};PWD={braced(self.password)}" if self.username else "Trusted_Connection=yes"
+        return (
+            f"DRIVER={braced(self.driver)};SERVER={self.host},{self.port};DATABASE={database or self.database};"
+            f"{login};Encrypt=yes;TrustServerCertificate=yes"
         )
 
     @property
     def database_section(self) -> dict[str, Any]:
         """The section `database` of a config file for this server."""
+        login: dict[str, Any] = {"username": self.username, "password": self.password}
         return {
             "server": self.host,
             "port": self.port,
             "database": self.database,
-            "username": self.username,
-            "password": self.password,
+            **(login if self.username else {"integrated_security": True}),
             "trust_server_certificate": True,
         }
 

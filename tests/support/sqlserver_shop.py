@@ -66,6 +66,7 @@ def made_database(server: Server, *, snapshot: bool = True) -> Server:
     name = f"wh_{uuid.uuid4().hex[:8]}"
     with closing(server.connect()) as connection:
         connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON")
         if snapshot:
             connection.execute(f"ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON")
     return replace(server, database=name)

@@ -1,4 +1,4 @@
-"""A warehouse in a database of the sandbox, and a look at it through pyodbc alone."""
+"""A warehouse in a database of its own on a SQL Server, and a look at it through pyodbc alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dltsync_core.config.sqlserver_destination import WarehouseConnection
 from dltsync_core.warehouse.sqlserver.store import StoreSettings
 from dltsync_core.warehouse.sqlserver.warehouse import SqlServerWarehouse
 from tests.support.sandbox_server import SandboxServer
+from tests.support.server_shop import Server
 from tests.support.sqlserver_shop import drop_database
 
 STAGING = "_dltsync_staging"
@@ -22,7 +23,7 @@ STAGING = "_dltsync_staging"
 class SandboxWarehouse:
     """An empty database, and a warehouse over it. `settings` are fields of `StoreSettings`."""
 
-    def __init__(self, server: SandboxServer, root: Path, database: str, **settings: Any) -> None:
+    def __init__(self, server: SandboxServer | Server, root: Path, database: str, **settings: Any) -> None:
         self.server, self.root, self.database = server, root, database
         connection = server.database_config(database=database).model_dump(exclude_unset=True)
         self.waits: list[str] = []
@@ -57,10 +58,13 @@ class SandboxWarehouse:
 
 
 @contextmanager
-def sandbox_warehouse(server: SandboxServer, root: Path, **settings: Any) -> Iterator[SandboxWarehouse]:
+def sandbox_warehouse(server: SandboxServer | Server, root: Path, **settings: Any) -> Iterator[SandboxWarehouse]:
     """For the block."""
     name = f"wh_{uuid.uuid4().hex[:8]}"
     with closing(pyodbc.connect(server.odbc(), autocommit=True)) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        yield SandboxWarehouse(server, root, name, **settings)
-        drop_database(connection, name)
+        try:
+            connection.execute(f"ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON")
+            yield SandboxWarehouse(server, root, name, **settings)
+        finally:
+            drop_database(connection, name)

@@ -52,6 +52,7 @@ PROCEDURES: dict[str, Procedure | CodeProcedure] = {
     "sp_releaseapplock": CodeProcedure(("resource", "lockowner", "dbprincipal"), application_locks.release_lock),
     "sandbox_faults": Procedure(("plan",), sandbox.faults),
     "sandbox_features": CodeProcedure(("table", "features"), sandbox.features),
+    "sandbox_copy": CodeProcedure(("database",), sandbox.copy),
     "sandbox_canned": Procedure(("tin",), sandbox.canned),
 }
 _OFF_LIST = frozenset(

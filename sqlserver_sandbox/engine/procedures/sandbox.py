@@ -1,4 +1,4 @@
-"""The sandbox's own procedures, for tests and the demo: sandbox_faults, sandbox_canned and sandbox_features."""
+"""The sandbox's own procedures, for tests and the demo: sandbox_faults, sandbox_canned, sandbox_copy and sandbox_features."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def canned(execution: Execution, values: dict[str, Any]) -> Rows:
     session, given = execution.session, values["tin"]
     count = session.canned.declare(session.database_id, None if given is None else str(given))
     return _CANNED, [(count,)]
+
+
+def copy(execution: Execution, values: dict[str, Any]) -> int:
+    """Copy the current database, as it is committed, to a new one of the name @database. Raises 50100, and 1801 for a name that
+    is taken."""
+    name = str(values["database"] or "")
+    if not name:
+        raise SqlError(INVALID, "sandbox_copy: @database is the name of the copy")
+    execution.store.copy_database(execution.session.database_id, name)
+    return 0
 
 
 def features(execution: Execution, values: dict[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,7 @@ class Store:
         with self.commit_mutex:
             if self.find(name) is not None:
                 raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.")
-            number = 1 if name.lower() == MASTER else max((i for i in self._names), default=4) + 1
-            number = number if number == 1 else max(number, 5)
+            number = 1 if name.lower() == MASTER else self._next_id()
             database = Database(number, name, created=now_text(), version=self.next_version())
             alias = database.alias
             self.root.attach(self._path(number), alias)
@@ -75,6 +75,26 @@ class Store:
             self._names[number] = name
             self.publish({(0, 0)})
             return database
+
+    def copy_database(self, database_id: int, name: str) -> None:
+        """A new database with the committed tables, rows and counters of another one. Raises 1801 when the name is taken."""
+        with self.commit_mutex:
+            if self.find(name) is not None:
+                raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.")
+            source = self.read_catalogue(self.root, database_id)
+            copy = replace(
+                source, database_id=self._next_id(), name=name, created=now_text(), version=self.next_version()
+            )
+            self.root.attach(self._path(copy.database_id), copy.alias)
+            self.root.run(f"COPY FROM DATABASE {source.alias} TO {copy.alias}")
+            self.write_catalogue(self.root, copy)
+            self.counters.load(self.root, copy.database_id)
+            self._names[copy.database_id] = name
+            self.publish({(0, 0)})
+
+    def _next_id(self) -> int:
+        """Numbers below 5 are those of system databases."""
+        return max(5, max(self._names, default=4) + 1)
 
     def drop_database(self, database_id: int) -> None:
         with self.commit_mutex:

@@ -25,7 +25,8 @@ def stage_of(
     with ExitStack() as stack:
 
         def make(case: Case, warehouse: WarehouseUnderTest) -> Stage:
-            stage = Stage(case, warehouse, snapshot_server, Processes(forks, tmp_path), tmp_path / f"{len(made)}")
+            beside = warehouse.beside(snapshot_server)
+            stage = Stage(case, beside, snapshot_server, Processes(forks, tmp_path), tmp_path / f"{len(made)}")
             made.append(stage)
             stage.set_up()
             stack.callback(stage.tear_down)

@@ -2,7 +2,8 @@
 
 Every step at which something half done lies about is stopped at for each kind of table, every other step for one kind. The
 steps of a kind go round its later loads (a change, which has something to destroy) in turn. A load that puts right what was
-lost is stopped where only such a load comes by. `make test-crash` runs every cell.
+lost is stopped where only such a load comes by. Warehouses after the first are stopped at the steps of theirs only: those
+before and after are the same. `make test-crash` runs every cell.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from dltsync_core import checkpoints
 from tests.integration.crash.table_kinds import CASES, KINDS, Case
+from tests.integration.crash.warehouses import WAREHOUSES
 
 HALF_DONE = (
     checkpoints.FILE_IN_PLACE,
@@ -21,6 +23,16 @@ HALF_DONE = (
     checkpoints.LEDGER_WRITING,
 )
 """Those at which something half done lies about."""
+
+IN_THE_WAREHOUSE = (
+    checkpoints.WAREHOUSE_EVOLVED,
+    checkpoints.WAREHOUSE_STATEMENT,
+    checkpoints.WAREHOUSE_WRITTEN,
+    checkpoints.WAREHOUSE_COMMITTED,
+    checkpoints.RELOADING,
+    checkpoints.ADOPTING,
+)
+"""Those at which it matters which warehouse it is."""
 
 
 def steps_of_kind(kind: str) -> list[str]:
@@ -43,3 +55,9 @@ def rehearsed(case: Case, cases: Sequence[Case] = CASES) -> list[str]:
 
 
 REHEARSED = tuple(case for case in CASES if rehearsed(case))
+
+
+def rehearsed_in(warehouse: str, case: Case) -> list[str]:
+    """The steps that this case is stopped at every day while it loads that warehouse."""
+    steps = rehearsed(case)
+    return steps if warehouse == WAREHOUSES[0].name else [step for step in steps if step in IN_THE_WAREHOUSE]

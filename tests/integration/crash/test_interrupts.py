@@ -29,7 +29,7 @@ every_moment = pytest.mark.parametrize(
         ),
     ],
 )
-every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name, marks=w.marks) for w in WAREHOUSES])
 TWO_SLOTS = next(case for case in CASES if case.name == "partition LEFT, both slots changed")
 WHOLE = next(case for case in CASES if case.name == "static replace, changed with a new column")
 

@@ -84,7 +84,7 @@ every_way = pytest.mark.parametrize(
     "way",
     [pytest.param({"force": True}, id="force"), pytest.param({"full_refresh": True}, id="full refresh"), "undone"],
 )
-every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name) for w in WAREHOUSES])
+every_warehouse = pytest.mark.parametrize("warehouse", [pytest.param(w, id=w.name, marks=w.marks) for w in WAREHOUSES])
 
 
 def killed(stage: Stage, config: Mapping[str, Any], way: Mapping[str, Any] | str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from dltsync_core.connect import circuit
 from dltsync_core.connect import retry as retrying
 from dltsync_core.state import sqlite_store as sqlite
+from tests.integration.faults.sqlserver_world import SqlServerWorld
 from tests.integration.faults.troubles import Stranger
 from tests.integration.faults.world import World
 from tests.support.fault_control import FaultControl
@@ -32,15 +33,28 @@ def faulty_server(fault_control: FaultControl) -> Server:
         described="a sandbox that misbehaves",
     )
     fault_control.clear()
+    return with_snapshots(server, "faulty")
+
+
+def with_snapshots(server: Server, name: str) -> Server:
+    """A new database of that name which allows SNAPSHOT isolation."""
     with closing(server.connect()) as connection:
-        connection.execute("CREATE DATABASE faulty")
-        connection.execute("ALTER DATABASE faulty SET ALLOW_SNAPSHOT_ISOLATION ON")
-    return replace(server, database="faulty")
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON")
+    return replace(server, database=name)
 
 
 @pytest.fixture(scope="session")
 def prepared_world(faulty_server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(faulty_server, tmp_path_factory.mktemp("world"))
+    world.prepare()
+    return world
+
+
+@pytest.fixture(scope="session")
+def prepared_sqlserver_world(faulty_server: Server, tmp_path_factory: pytest.TempPathFactory) -> SqlServerWorld:
+    source = with_snapshots(faulty_server, "faulty_source")
+    world = SqlServerWorld(source, tmp_path_factory.mktemp("sqlserver_world"))
     world.prepare()
     return world
 
@@ -53,11 +67,25 @@ def stranger() -> Iterator[Stranger]:
 
 
 @pytest.fixture
-def world(prepared_world: World, faults: FaultControl, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The shop, with the waits between attempts and for locks made short: what is tried is the same."""
-    prepared_world.spare()
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits between attempts and for locks made short: what is tried is the same."""
     short = {kind: replace(r, floor=0.0, first=0.0, longest=0.0) for kind, r in retrying.BACKOFFS.items()}
     monkeypatch.setattr(retrying, "BACKOFFS", short)
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.6)
     monkeypatch.setattr(circuit, "_breakers", {})
+
+
+@pytest.fixture
+def world(prepared_world: World, faults: FaultControl, short_waits: None) -> World:
+    """The shop with a DuckDB warehouse."""
+    prepared_world.spare()
     return prepared_world
+
+
+@pytest.fixture
+def sqlserver_world(
+    prepared_sqlserver_world: SqlServerWorld, faults: FaultControl, short_waits: None
+) -> SqlServerWorld:
+    """The shop with a warehouse in SQL Server."""
+    prepared_sqlserver_world.spare()
+    return prepared_sqlserver_world

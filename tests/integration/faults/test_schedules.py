@@ -1,6 +1,7 @@
 """Random schedules of changes and faults over the whole pipeline: no row is lost, none is doubled, and no success is untrue.
 
-A failure prints its schedule; `--fault-seed N` runs that one again, `--fault-seeds N` says how many there are.
+A failure prints its schedule; `--fault-seed N` runs that one again, `--fault-seeds N` says how many there are. Those over a SQL
+Server warehouse have the same changes and faults, and some more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from tests.integration.faults.checks import (
     told,
 )
 from tests.integration.faults.schedule import COMMAND_TIMEOUT, Round, Schedule, make_schedule
-from tests.integration.faults.troubles import FailingStorage, Stranger, troubled
+from tests.integration.faults.sqlserver_world import Reader, SqlServerWorld
+from tests.integration.faults.target_faults import with_target_faults
+from tests.integration.faults.troubles import FailingStorage, Holder, Stranger, troubled
 from tests.integration.faults.world import World
 from tests.support.fault_control import FaultControl
 
@@ -76,7 +79,34 @@ def test_a_schedule_loses_and_doubles_nothing(
     record_property("fault_happened", " ".join(sorted(set(happened))))
 
 
-def play(schedule: Schedule, world: World, faults: FaultControl, stranger: Stranger, happened: list[str]) -> None:
+@pytest.mark.faults
+@pytest.mark.survives(
+    "warehouse",
+    "random schedules of faults at a SQL Server warehouse besides those at the source: the connection lost in COMMIT, before or "
+    "after it took effect, deadlocks, lock timeouts, throttling, failovers, readers in long transactions",
+    "retried within the run; else the unit that failed, with number and remedy",
+    "when the faults end the next run succeeds; source, lake and warehouse equal row by row; nothing is left in staging",
+)
+def test_a_schedule_over_sql_server_loses_and_doubles_nothing(
+    sqlserver_fault_seed: int,
+    sqlserver_world: SqlServerWorld,
+    faults: FaultControl,
+    record_property: Callable[[str, object], None],
+) -> None:
+    schedule = with_target_faults(make_schedule(sqlserver_fault_seed))
+    happened: list[str] = []
+    try:
+        play(schedule, sqlserver_world, faults, Reader(sqlserver_world.server), happened)
+        assert sqlserver_world.staging() == []
+    except BaseException:
+        print(schedule)
+        print("happened:", happened)
+        raise
+    record_property("fault_schedule", f"sqlserver {sqlserver_fault_seed}")
+    record_property("fault_happened", " ".join(sorted(set(happened))))
+
+
+def play(schedule: Schedule, world: World, faults: FaultControl, stranger: Holder, happened: list[str]) -> None:
     """The whole schedule. Raises AssertionError for what must never be."""
     world.begin(loaded=schedule.loaded)
     if schedule.stalls:
@@ -104,7 +134,7 @@ def play(schedule: Schedule, world: World, faults: FaultControl, stranger: Stran
 
 
 def stormy_run(
-    schedule: Schedule, part: Round, world: World, faults: FaultControl, stranger: Stranger, happened: list[str]
+    schedule: Schedule, part: Round, world: World, faults: FaultControl, stranger: Holder, happened: list[str]
 ) -> bool:
     """One run under the round's faults. Whether it called itself a success, which then was true."""
     faults.plan(*part.faults, seed=schedule.seed)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dltsync_core import checkpoints
 from dltsync_core.lake.storage.disk import explain
@@ -32,6 +32,16 @@ for line in sys.stdin:
         print("busy", flush=True)
     print("free", flush=True)
 """
+
+
+class Holder(Protocol):
+    """Somebody who holds the warehouse when told."""
+
+    def hold(self, path: Path, seconds: float) -> bool:
+        """Whether it got the warehouse; it lets go by itself."""
+
+    def wait(self) -> None:
+        """Until it has let go."""
 
 
 class FailingStorage:
@@ -113,9 +123,7 @@ def held_ledger(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def troubled(
-    troubles: tuple[Trouble, ...], *, ledger: Path, warehouse: Path, stranger: Stranger
-) -> Iterator[list[str]]:
+def troubled(troubles: tuple[Trouble, ...], *, ledger: Path, warehouse: Path, stranger: Holder) -> Iterator[list[str]]:
     """At their checkpoints the ledger and the warehouse are held. The list tells what was."""
     happened: list[str] = []
     reached, guard = 0, threading.Lock()

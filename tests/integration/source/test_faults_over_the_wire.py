@@ -27,6 +27,7 @@ from dltsync_core.errors import (
 from dltsync_core.extract.source import SqlServerSource
 from tests.integration.source.source_tables import SourceTables
 from tests.support.sandbox_server import SandboxServer
+from tests.support.server_shop import Server
 
 WRONG = "wr;}{=on'g €😀 pass"
 
@@ -40,19 +41,8 @@ WAYS: list[Callable[[SqlServerSource], Any]] = [SqlServerSource.check, _view]
 """The control connection and the data connection have different drivers; both must say the same."""
 
 
-def _source(sandbox: SandboxServer, **values: Any) -> SqlServerSource:
-    database = DatabaseConfig(
-        **{
-            "server": sandbox.host,
-            "port": sandbox.port,
-            "database": sandbox.database,
-            "username": sandbox.user,
-            "password": sandbox.password,
-            "trust_server_certificate": True,
-            "connection_timeout": 5,
-            **values,
-        }
-    )
+def _source(server: Server | SandboxServer, **values: Any) -> SqlServerSource:
+    database = server.database_config(**{"connection_timeout": 5, **values})
     return SqlServerSource(database, ProcessingConfig(retry_attempts=1))
 
 
@@ -62,11 +52,11 @@ def _told(error: BaseException) -> str:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_wrong_password(
-    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any], caplog: pytest.LogCaptureFixture
+    home_server: Server, way: Callable[[SqlServerSource], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(LoginFailed) as caught:
-        way(_source(sandbox, password=WRONG))
+        way(_source(home_server, password=WRONG))
     assert "check username, password" in str(caught.value)
     assert caught.value.facts["number"] == 18456
     assert caught.value.exit_code == 4
@@ -75,52 +65,52 @@ def test_a_wrong_password(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_database_that_is_not_there(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_a_database_that_is_not_there(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     with pytest.raises(LoginFailed) as caught:
-        way(_source(sandbox, database="nix;Encrypt=no"))
+        way(_source(home_server, database="nix;Encrypt=no"))
     assert "nix;Encrypt=no" in str(caught.value)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nobody_there(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_nobody_there(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(ServerUnreachable) as caught:
-        way(_source(sandbox, port=port, connection_timeout=1))
+        way(_source(home_server, port=port, connection_timeout=1))
     assert f"127.0.0.1:{port}" in str(caught.value)
     assert f"127.0.0.1 refused: nothing listens at port {port}" in str(caught.value)
     assert "TCP/IP is enabled" in str(caught.value)
-    assert sandbox.password not in _told(caught.value)
+    assert home_server.password not in _told(caught.value)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_certificate_nobody_knows(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_a_certificate_nobody_knows(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     with pytest.raises(CertificateNotTrusted) as caught:
-        way(_source(sandbox, trust_server_certificate=False))
+        way(_source(home_server, trust_server_certificate=False))
     assert "trust_server_certificate: true accepts any certificate" in str(caught.value)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_server_that_says_nothing_is_given_up(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_a_server_that_says_nothing_is_given_up(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     """It takes the connection and never answers."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
         with pytest.raises(ServerUnreachable, match="accepts connections, and no login was answered") as caught:
-            way(_source(sandbox, port=silent.getsockname()[1], connection_timeout=2))
+            way(_source(home_server, port=silent.getsockname()[1], connection_timeout=2))
         assert "longer connection_timeout" in caught.value.remedy
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_that_never_answers_tls_does_not_hold_a_strict_connection_for_ever(
-    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]
+    home_server: Server, way: Callable[[SqlServerSource], Any]
 ) -> None:
     """The driver knows no time-out there."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
-        source = _source(sandbox, port=silent.getsockname()[1], connection_timeout=1, encrypt="strict")
+        source = _source(home_server, port=silent.getsockname()[1], connection_timeout=1, encrypt="strict")
         with pytest.raises(ServerUnreachable, match="no login was answered") as caught:
             way(source)
         assert "SQL Server 2022 or newer" in caught.value.remedy
@@ -146,9 +136,9 @@ def test_a_process_ends_beside_a_strict_connection_that_hangs(way: Callable[[Sql
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_name_without_an_address(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_a_name_without_an_address(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     with pytest.raises(ServerUnreachable, match=r"the name nonexistent\.invalid has no address") as caught:
-        way(_source(sandbox, server="nonexistent.invalid", connection_timeout=1))
+        way(_source(home_server, server="nonexistent.invalid", connection_timeout=1))
     assert "DNS" in caught.value.remedy
 
 
@@ -165,9 +155,9 @@ def test_a_name_without_an_address(sandbox: SandboxServer, way: Callable[[SqlSer
     ],
 )
 def test_a_named_instance_that_is_not_found(
-    sandbox: SandboxServer, way: Callable[[SqlServerSource], Any], server: str, said: str, remedy: str
+    home_server: Server, way: Callable[[SqlServerSource], Any], server: str, said: str, remedy: str
 ) -> None:
-    database = _source(sandbox).database
+    database = _source(home_server).database
     values: dict[str, Any] = {
         "server": server,
         "database": "d",
@@ -202,7 +192,7 @@ def test_a_server_without_tls(tmp_path: Path, way: Callable[[SqlServerSource], A
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_port_that_is_not_of_a_sql_server(sandbox: SandboxServer, way: Callable[[SqlServerSource], Any]) -> None:
+def test_a_port_that_is_not_of_a_sql_server(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def hang_up() -> None:
@@ -212,7 +202,7 @@ def test_a_port_that_is_not_of_a_sql_server(sandbox: SandboxServer, way: Callabl
 
         threading.Thread(target=hang_up, daemon=True).start()
         with pytest.raises(ServerUnreachable, match="accepted the connection and closed it before the login") as caught:
-            way(_source(sandbox, port=other.getsockname()[1]))
+            way(_source(home_server, port=other.getsockname()[1]))
         assert "check that the port is SQL Server's" in caught.value.remedy
         other.shutdown(socket.SHUT_RDWR)
 
@@ -232,8 +222,8 @@ def test_the_server_goes_away_between_two_looks(own_sandbox: SandboxServer) -> N
     assert own_sandbox.password not in _told(caught.value)
 
 
-def test_snapshot_can_be_insisted_upon(sandbox: SandboxServer, tables: SourceTables) -> None:
-    source = _source(sandbox, database=tables.other_database("OFF"))
+def test_snapshot_can_be_insisted_upon(home_server: Server, tables: SourceTables) -> None:
+    source = _source(home_server, database=tables.other_database("OFF"))
     with source.read_view() as view:
         assert view.consistency == "read_committed"
     strict = SqlServerSource(source.database, ProcessingConfig(require_snapshot=True))
@@ -241,6 +231,6 @@ def test_snapshot_can_be_insisted_upon(sandbox: SandboxServer, tables: SourceTab
         _view(strict)
 
 
-def test_an_error_of_the_server_is_told_with_what_was_being_done(sandbox: SandboxServer) -> None:
-    with pytest.raises(QueryError, match="testing: "), _source(sandbox).read_view() as view:
+def test_an_error_of_the_server_is_told_with_what_was_being_done(home_server: Server) -> None:
+    with pytest.raises(QueryError, match="testing: "), _source(home_server).read_view() as view:
         view._session.fetch("SELECT 1 +", (), "testing")

@@ -244,3 +244,28 @@ def test_a_killed_publisher_leaves_nothing(warehouse: Warehouse, autocommit: boo
         run(leaving, open_batch)
     assert rows(warehouse.connection, publish_batch(1)) == [(JANUARY, 0, 0)]
     assert warehouse.keys("dbo.t") == [1, 4, 12, 13]
+
+
+def test_a_copy_of_a_database_has_what_was_committed_and_goes_its_own_way(warehouse: Warehouse) -> None:
+    warehouse.publishable()
+    warehouse.run(
+        "CREATE TABLE dbo.n (i int IDENTITY NOT NULL, CONSTRAINT ck CHECK (i > 0))", "INSERT dbo.n DEFAULT VALUES"
+    )
+    copy = f"{warehouse.database}_copy"
+    with closing(warehouse.connect(autocommit=False)) as other:
+        other.execute("INSERT dbo.n DEFAULT VALUES")
+        run(warehouse.connection, f"EXEC sandbox_copy N'{copy}'")
+        assert number(warehouse.connection, f"EXEC sandbox_copy N'{copy}'") == 1801
+        other.rollback()
+    assert number(warehouse.connection, "EXEC sandbox_copy N''") == 50100
+    run(warehouse.connection, publish_batch(1))
+    warehouse.run(f"USE {copy}")
+    assert warehouse.keys("dbo.t") == [1, 2, 3, 4]
+    assert rows(warehouse.connection, "SELECT i FROM dbo.n") == [(1,)]
+    assert number(warehouse.connection, "SET IDENTITY_INSERT dbo.n ON; INSERT dbo.n (i) VALUES (-1)") == 547
+    run(warehouse.connection, "SET IDENTITY_INSERT dbo.n OFF; INSERT dbo.n DEFAULT VALUES")
+    assert rows(warehouse.connection, "SELECT MAX(i) FROM dbo.n") == [(2,)]
+    run(warehouse.connection, publish_batch(1))
+    assert warehouse.keys("dbo.t") == [1, 4, 12, 13]
+    warehouse.run(f"USE {warehouse.database}")
+    assert warehouse.keys("dbo.t") == [1, 4, 12, 13]

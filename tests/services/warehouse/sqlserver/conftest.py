@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox_server import SandboxServer
+from tests.support.server_shop import Server
 from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
 
 
 @pytest.fixture
-def house(sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxWarehouse]:
-    with sandbox_warehouse(sandbox, tmp_path) as made:
+def house(home_server: Server, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    with sandbox_warehouse(home_server, tmp_path) as made:
         yield made

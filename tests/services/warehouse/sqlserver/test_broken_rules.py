@@ -4,13 +4,16 @@ nothing is left behind."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
+import pyarrow as pa
 import pyodbc
 import pytest
 
 from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import Disposition, ReplaceTable
-from dltsync_core.warehouse.port import TableInspection
+from dltsync_core.warehouse.port import TableInspection, TargetLayout
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, orders, part, request, rows
 from tests.support.sqlserver_warehouse import SandboxWarehouse
@@ -26,6 +29,7 @@ RULES: dict[str, tuple[int | None, str]] = {
     "an index off the partition scheme": (7733, f"CREATE INDEX ux ON {TABLE} (No) ON [PRIMARY]"),
     "a filtered index": (4947, f"CREATE INDEX ix ON {TABLE} (No) WHERE No > 3"),
     "a CHECK constraint": (4970, f"ALTER TABLE {TABLE} ADD CONSTRAINT ck CHECK (No > 0)"),
+    "an untrusted CHECK constraint": (4970, f"ALTER TABLE {TABLE} WITH NOCHECK ADD CONSTRAINT ck CHECK (No > 0)"),
     "a foreign key": (4968, f"ALTER TABLE {TABLE} ADD CONSTRAINT fk FOREIGN KEY (No) REFERENCES dbo.Numbers (No)"),
     "change tracking": (4900, feature(change_tracking=True)),
     "a full-text index": (4918, feature(full_text=True)),
@@ -38,6 +42,12 @@ RULES: dict[str, tuple[int | None, str]] = {
     "a bound rule": (4964, feature(columns={"Note": {"rule_object_id": 7}})),
     "an XML schema collection": (4987, feature(columns={"Note": {"xml_collection_id": 7}})),
     "a security policy": (None, feature(security_policy=True)),
+    "an XML index": (4983, feature(xml_index=True)),
+    "a published table": (None, feature(replicated=True)),
+    "ANSI_NULLS OFF": (None, feature(ansi_nulls=False)),
+    "ANSI_PADDING OFF": (4952, feature(columns={"Note": {"ansi_padded": False}})),
+    "a masked column": (None, feature(columns={"Note": {"masked": True}})),
+    "an encrypted column": (None, feature(columns={"Note": {"encryption_type": 1}})),
 }
 
 
@@ -55,7 +65,13 @@ def notes(house: SandboxWarehouse) -> tuple[str, ...]:
     return house.warehouse.inspect({TARGET: asked})[TARGET].notes
 
 
-@pytest.mark.parametrize("rule", RULES)
+def every(names: Iterable[str]) -> list[Any]:
+    """Rules as parameters: a genuine server cannot be made to declare what it does not have."""
+    declared = pytest.mark.sandbox_only("the sandbox declares features that it does not have")
+    return [pytest.param(name, marks=[declared] if "sandbox_features" in RULES[name][1] else []) for name in names]
+
+
+@pytest.mark.parametrize("rule", every(RULES))
 def test_a_broken_rule_is_named_and_the_rows_get_in(target: SandboxWarehouse, rule: str) -> None:
     number, statement = RULES[rule]
     assert notes(target) == ()
@@ -72,7 +88,52 @@ def test_a_broken_rule_is_named_and_the_rows_get_in(target: SandboxWarehouse, ru
     assert target.staging() == []
 
 
-@pytest.mark.parametrize("rule", ["a sparse column", "a text-in-row limit"])
+GENUINE: dict[str, tuple[int | None, tuple[str, ...]]] = {
+    "change tracking": (
+        4900,
+        ("ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON", f"ALTER TABLE {TABLE} ENABLE CHANGE_TRACKING"),
+    ),
+    "an indexed view": (
+        11400,
+        (
+            f"CREATE VIEW sales.Counted WITH SCHEMABINDING AS SELECT No, COUNT_BIG(*) AS n FROM {TABLE} GROUP BY No",
+            "CREATE UNIQUE CLUSTERED INDEX ix ON sales.Counted (No) ON [PRIMARY]",
+        ),
+    ),
+    "large values out of row": (4993, (f"EXEC sp_tableoption N'{TABLE}', N'large value types out of row', N'ON'",)),
+    "a sparse column": (11412, (f"ALTER TABLE {TABLE} ALTER COLUMN Note ADD SPARSE",)),
+    "a bound rule": (
+        4964,
+        ("CREATE RULE dbo.some AS @v <> N'never'", f"EXEC sp_bindrule N'dbo.some', N'{TABLE}.Note'"),
+    ),
+    "a masked column": (None, (f"ALTER TABLE {TABLE} ALTER COLUMN Note ADD MASKED WITH (FUNCTION = 'default()')",)),
+    "a security policy": (
+        None,
+        (
+            "CREATE FUNCTION dbo.allowed(@n int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS ok",
+            f"CREATE SECURITY POLICY dbo.policy ADD FILTER PREDICATE dbo.allowed(No) ON {TABLE}",
+        ),
+    ),
+}
+"""The features that the sandbox only declares, as a genuine server makes them."""
+
+
+@pytest.mark.server_only
+@pytest.mark.parametrize("rule", GENUINE)
+def test_a_feature_of_a_genuine_server_is_named_and_the_rows_get_in(target: SandboxWarehouse, rule: str) -> None:
+    number, statements = GENUINE[rule]
+    for statement in statements:
+        target.query(statement)
+    (note,) = notes(target)
+    assert "not by switching" in note
+    assert number is None or f"error {number}" in note
+    new = request(target, orders({1: "new"}), part(UNITS[0]), layout=PARTED, fence=2)
+    assert target.warehouse.load(new).method == "delete and insert"
+    assert rows(target) == [(1, "new"), (11, "stays")]
+    assert target.staging() == []
+
+
+@pytest.mark.parametrize("rule", every(["a sparse column", "a text-in-row limit"]))
 def test_preflight_is_needed_because_the_server_would_refuse(target: SandboxWarehouse, rule: str) -> None:
     """The number in the plan is the one that the server raises."""
     number, statement = RULES[rule]
@@ -101,6 +162,41 @@ def test_a_referenced_table_is_refused_before_rows_are_copied_unless_the_config_
         allowed.warehouse.load(request(target, orders({2: "newer"}), part(UNITS[0]), layout=PARTED, fence=3))
     assert rows(target) == [(1, "new"), (11, "stays")]
     assert target.staging() == []
+
+
+def test_a_computed_column_stands_against_switching_and_is_computed_for_the_new_rows(target: SandboxWarehouse) -> None:
+    target.query(f"ALTER TABLE {TABLE} ADD Twice AS (No * 2)")
+    (note,) = notes(target)
+    assert "error 4965" in note
+    loaded = target.warehouse.load(request(target, orders({1: "new"}), part(UNITS[0]), layout=PARTED, fence=2))
+    assert loaded.method == "delete and insert"
+    assert rows(target) == [(1, "new", 2), (11, "stays", 22)]
+    assert target.staging() == []
+
+
+def test_an_identity_column_and_a_nullable_partition_column_stand_against_nothing(house: SandboxWarehouse) -> None:
+    """Staging is made from the target's own columns, so that what SWITCH would compare is equal by construction."""
+    house.query("CREATE SCHEMA sales")
+    house.query("CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10, 20)")
+    house.query("CREATE PARTITION SCHEME ps AS PARTITION pf ALL TO ([PRIMARY])")
+    house.query(f"CREATE TABLE {TABLE} (No int NULL, Note nvarchar(max) NULL, Id int IDENTITY NOT NULL) ON ps(No)")
+    house.query(f"INSERT INTO {TABLE} (No, Note) VALUES (NULL, N'old'), (11, N'stays')")
+    fields: list[pa.Field[Any]] = [
+        pa.field("No", pa.int32()),
+        pa.field("Note", pa.string()),
+        pa.field("Id", pa.int32()),
+    ]
+    new = pa.table({"No": [None, 5], "Note": ["new", "new"], "Id": [70, 71]}, schema=pa.schema(fields))
+    asked = TableInspection("p", {UNITS[0]: part(UNITS[0])}, new.schema)
+    assert house.warehouse.inspect({TARGET: asked})[TARGET].notes == ()
+    loaded = house.warehouse.load(request(house, new, part(UNITS[0]), layout=TargetLayout(), unit=UNITS[0]))
+    assert (loaded.method, loaded.rows) == ("switch", 2)
+    assert house.query(f"SELECT No, Note, Id FROM {TABLE} ORDER BY No") == [
+        (None, "new", 70),
+        (5, "new", 71),
+        (11, "stays", 2),
+    ]
+    assert house.staging() == []
 
 
 def test_compression_and_filegroups_are_copied_so_that_they_stand_against_nothing(house: SandboxWarehouse) -> None:
@@ -135,6 +231,7 @@ def test_without_row_versions_rows_are_truncated(target: SandboxWarehouse, how: 
     assert house.staging() == []
 
 
+@pytest.mark.sandbox_only("the sandbox declares features that it does not have")
 def test_without_row_versions_a_table_that_cannot_be_truncated_is_locked(target: SandboxWarehouse) -> None:
     target.query(f"ALTER DATABASE {target.database} SET READ_COMMITTED_SNAPSHOT OFF")
     target.query(feature(change_tracking=True))

@@ -1,4 +1,4 @@
-"""The tests of `tests.support.contracts.warehouse`, with the warehouse in a database of the sandbox."""
+"""The tests of `tests.support.contracts.warehouse`, with the warehouse in a database of its own on SQL Server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from dltsync_core.warehouse.port import Warehouse
 from tests.support.contracts.warehouse import *  # noqa: F403
-from tests.support.sandbox_server import SandboxServer
+from tests.support.server_shop import Server
 from tests.support.sqlserver_warehouse import sandbox_warehouse
 
 
 @pytest.fixture
-def warehouse(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Warehouse]:
-    with sandbox_warehouse(sandbox, tmp_path) as house:
+def warehouse(home_server: Server, tmp_path: Path) -> Iterator[Warehouse]:
+    with sandbox_warehouse(home_server, tmp_path) as house:
         yield house.warehouse
         assert house.staging() == []

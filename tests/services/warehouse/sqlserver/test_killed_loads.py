@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 
 from dltsync_core import checkpoints
 from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, orders, part, request, rows
 from tests.support.forks import Forks
-from tests.support.sandbox_server import SandboxServer
+from tests.support.server_shop import Server
 from tests.support.sqlserver_warehouse import SandboxWarehouse
 
 pytestmark = pytest.mark.xdist_group("forks")
@@ -30,7 +31,7 @@ class Kill(TypedDict):
     """What a process is to load where, and at which moment it is killed."""
 
     root: str
-    port: int
+    server: dict[str, Any]
     database: str
     disposition: int
     moment: str
@@ -38,9 +39,7 @@ class Kill(TypedDict):
 
 def load_and_die(kill: Kill) -> None:
     """The work of a fork."""
-    server = SandboxServer(Path(kill["root"]))
-    server.port = kill["port"]
-    house = SandboxWarehouse(server, Path(kill["root"]), kill["database"])
+    house = SandboxWarehouse(Server(**kill["server"]), Path(kill["root"]), kill["database"])
 
     def die(moment: str) -> None:
         if moment == kill["moment"]:
@@ -59,7 +58,9 @@ def load_and_die(kill: Kill) -> None:
     "old rows or new ones; nothing is left in staging",
 )
 @pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
-def test_a_load_killed_at_any_moment_is_right_when_repeated(house: SandboxWarehouse, forks: Forks, number: int) -> None:
+def test_a_load_killed_at_any_moment_is_right_when_repeated(
+    house: SandboxWarehouse, home_server: Server, forks: Forks, number: int
+) -> None:
     how = DISPOSITIONS[number]
     for moment in MOMENTS:
         house.warehouse.load(request(house, orders({1: "a", 11: "stays"}), layout=PARTED))
@@ -67,7 +68,7 @@ def test_a_load_killed_at_any_moment_is_right_when_repeated(house: SandboxWareho
             f"{__name__}:load_and_die",
             Kill(
                 root=str(house.root),
-                port=house.server.port,
+                server=asdict(home_server),
                 database=house.database,
                 disposition=number,
                 moment=moment,
@@ -86,11 +87,13 @@ def test_a_load_killed_at_any_moment_is_right_when_repeated(house: SandboxWareho
         assert not list((house.root / "work").glob("*"))
 
 
-def test_what_a_killed_load_left_goes_without_another_load(house: SandboxWarehouse, forks: Forks) -> None:
+def test_what_a_killed_load_left_goes_without_another_load(
+    house: SandboxWarehouse, home_server: Server, forks: Forks
+) -> None:
     house.warehouse.load(request(house, orders({1: "a"})))
     given = Kill(
         root=str(house.root),
-        port=house.server.port,
+        server=asdict(home_server),
         database=house.database,
         disposition=1,
         moment=checkpoints.WAREHOUSE_STATEMENT,

@@ -1,0 +1,282 @@
+"""A load is cut off at every statement that it sends, one after the other: the connection breaks before the statement, or the
+process is killed while the server is at it. Each time the target has the old rows or the new ones, its keys, indexes and
+constraints are as they were, and the load can be repeated.
+
+The statements are counted, not chosen: the fault is set before the first, the second and so on, until a load meets none. Before a
+statement is after the one before it: what follows COMMIT in its batch stands for an answer that was lost.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pyodbc
+import pytest
+
+from dltsync_core.errors import SyncError
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable
+from dltsync_core.warehouse.port import LoadRequest
+from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
+from sqlserver_sandbox.faults.plan import Drop, Fault, Stall, Where
+from tests.services.warehouse.sqlserver.loads import PARTED, UNITS, loaded_by, orders, part, request, rows
+from tests.support.fault_control import FaultControl
+from tests.support.forks import Forks
+from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlserver_shop import drop_database
+from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+
+pytestmark = [pytest.mark.xdist_group("forks"), pytest.mark.timeout(1800)]
+
+PUBLISHING = r"BEGIN TRANSACTION;|\ATRUNCATE TABLE"
+"""In the text of the batch that publishes, and of the batch within it that empties partitions."""
+OLD = {1: "old", 2: "old", 11: "old", 21: "old"}
+MOST = 500
+
+
+@dataclass(frozen=True)
+class Way:
+    """A load by one way. `units` are its loads by unit, with the rows of each; `makes` are statements after which the target
+    has what stands against better ways."""
+
+    method: str
+    units: Mapping[str, tuple[Disposition, dict[int, str | None]]]
+    new: dict[int, str | None]
+    makes: Sequence[str] = ()
+    ladder: LadderSettings = field(default_factory=LadderSettings)
+
+
+ALIGNED = "CREATE INDEX ix ON sales.Orders (No) INCLUDE (Note)"
+CHECKED = "ALTER TABLE sales.Orders WITH CHECK ADD CONSTRAINT ck CHECK (No > 0)"
+UNALIGNED = "CREATE UNIQUE INDEX ux ON sales.Orders (No) ON [PRIMARY]"
+UNVERSIONED = "ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT OFF"
+FIRST: Mapping[str, tuple[Disposition, dict[int, str | None]]] = {UNITS[0]: (part(UNITS[0]), {1: "new", 3: "new"})}
+IN_PART: dict[int, str | None] = {1: "new", 3: "new", 11: "old", 21: "old"}
+WHOLE: dict[int, str | None] = {1: "new", 12: "new"}
+
+WAYS = {
+    "two partitions are switched": Way(
+        "switch",
+        {UNITS[0]: (part(UNITS[0]), {1: "new", 3: "new"}), UNITS[1]: (part(UNITS[1]), {})},
+        {1: "new", 3: "new", 21: "old"},
+        [ALIGNED],
+    ),
+    "a table is switched": Way("switch", {"all": (ReplaceTable(), WHOLE)}, WHOLE, [ALIGNED]),
+    "rows are deleted and inserted": Way("delete and insert", FIRST, IN_PART, [ALIGNED, CHECKED, UNALIGNED]),
+    "partitions are truncated": Way(
+        "truncate and insert", FIRST, IN_PART, [ALIGNED, UNVERSIONED], LadderSettings(switching=False)
+    ),
+    "rows are merged": Way(
+        "update and insert",
+        {"all": (MergeKeys(("No",)), {2: "new", 30: "new"})},
+        {**OLD, 2: "new", 30: "new"},
+        [ALIGNED, CHECKED],
+    ),
+}
+
+
+class Cut(TypedDict):
+    """What a process is to load where, and at which of its statements it is killed."""
+
+    root: str
+    port: int
+    database: str
+    way: str
+    statement: int
+    pattern: str | None
+
+
+@pytest.fixture
+def before(faulty_sandbox: SandboxServer, faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A target with rows in each of three partitions."""
+    with sandbox_warehouse(faulty_sandbox, tmp_path) as house:
+        by_unit = zip(UNITS, ({1: "old", 2: "old"}, {11: "old"}, {21: "old"}), strict=True)
+        house.warehouse.load_group(
+            [request(house, orders(part_of), part(unit), layout=PARTED, unit=unit) for unit, part_of in by_unit]
+        )
+        yield house
+
+
+@contextmanager
+def copied(before: SandboxWarehouse, way: Way) -> Iterator[SandboxWarehouse]:
+    """The same target in a database that goes away."""
+    name = f"wh_{uuid.uuid4().hex[:8]}"
+    before.query(f"EXEC sandbox_copy N'{name}'")
+    yield SandboxWarehouse(before.server, before.root, name, ladder=way.ladder, pause=lambda seconds: None)
+    with closing(pyodbc.connect(before.server.odbc(), autocommit=True)) as connection:
+        drop_database(connection, name)
+
+
+def loads(house: SandboxWarehouse, way: Way, fence: int) -> list[LoadRequest]:
+    return [
+        request(house, orders(rows), how, layout=PARTED, unit=unit, fence=fence)
+        for unit, (how, rows) in way.units.items()
+    ]
+
+
+def as_rows(state: Mapping[int, str | None]) -> list[tuple[Any, ...]]:
+    return sorted(state.items())
+
+
+def catalogue(house: SandboxWarehouse) -> list[tuple[Any, ...]]:
+    """What the target has beside its rows: indexes and whether they are enabled, checks and whether they are trusted, the
+    partitions, and the tables of the schema."""
+    return [
+        *house.query(
+            "SELECT t.name, i.name, i.type_desc, i.is_unique, i.is_primary_key, i.is_disabled, COUNT(*) FROM sys.indexes AS i "
+            "JOIN sys.tables AS t ON t.object_id = i.object_id JOIN sys.partitions AS p ON p.object_id = i.object_id AND "
+            "p.index_id = i.index_id WHERE SCHEMA_NAME(t.schema_id) = N'sales' "
+            "GROUP BY t.name, i.name, i.type_desc, i.is_unique, i.is_primary_key, i.is_disabled ORDER BY 1, 2"
+        ),
+        *house.query("SELECT name, is_disabled, is_not_trusted FROM sys.check_constraints ORDER BY name"),
+    ]
+
+
+def checked(
+    house: SandboxWarehouse, way: Way, *, done: bool, started: Mapping[str, str], loading: Sequence[LoadRequest]
+) -> list[str]:
+    """After a load that was cut off: old rows under old markers or new ones under new. Problems as sentences."""
+    seen, markers = rows(house), loaded_by(house)
+    new = {**started, **{one.marker.unit: one.load_id for one in loading if one.marker is not None}}
+    if seen == as_rows(way.new) and markers.items() >= new.items() - started.items():
+        return []
+    if seen == as_rows(OLD) and markers == started:
+        return ["the load ended well, and the old rows are there"] if done else []
+    return [f"neither old nor new: {seen}, with the markers {markers}"]
+
+
+def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]]) -> list[str]:
+    """The load is repeated by a later run: problems as sentences."""
+    loaded = house.warehouse.load_group(loads(house, way, 3))
+    problems = [] if rows(house) == as_rows(way.new) else [f"after the next run the target has {rows(house)}"]
+    problems += [f"left in staging: {house.staging()}"] if house.staging() else []
+    problems += [] if catalogue(house) == was else [f"the target has {catalogue(house)} instead of {was}"]
+    problems += [f"entered by {one.method}" for one in loaded if one.method != way.method]
+    return problems
+
+
+def made(before: SandboxWarehouse, way: Way) -> list[tuple[Any, ...]]:
+    """Give the target what its way needs. Returns its catalogue."""
+    for statement in way.makes:
+        before.query(statement)
+    return catalogue(before)
+
+
+def statements(publishing: bool) -> str | None:
+    return PUBLISHING if publishing else None
+
+
+every_way = pytest.mark.parametrize(
+    ("name", "publishing"),
+    [
+        pytest.param(
+            name,
+            publishing,
+            id=f"{name}, statements of the {'publication' if publishing else 'load'}",
+            marks=pytest.mark.slow if publishing and name == next(iter(WAYS)) else pytest.mark.exhaustive,
+        )
+        for name in WAYS
+        for publishing in (True, False)
+    ],
+)
+"""`make test-slow` goes through the publication of one way, `make test-crash` through everything."""
+
+
+@pytest.mark.survives(
+    "warehouse",
+    "the connection to a SQL Server warehouse breaks before each statement of a load, by every way into a table",
+    "the load is sent again, or found committed",
+    "old rows under the old marker or new ones under the new; indexes and constraints as before; nothing is left in staging",
+)
+@every_way
+def test_a_connection_that_breaks_at_any_statement_costs_nothing(
+    before: SandboxWarehouse, faults: FaultControl, name: str, publishing: bool
+) -> None:
+    way = WAYS[name]
+    was, started = made(before, way), loaded_by(before)
+    problems: list[str] = []
+    for number in range(MOST):
+        with copied(before, way) as house:
+            loading, done = loads(house, way, 2), True
+            faults.plan(Fault(Drop(), Where(database=house.database, pattern=statements(publishing), skip=number)))
+            try:
+                house.warehouse.load_group(loading)
+            except SyncError:
+                done = False
+            at = [f"{one.at[:60]}" for one in faults.happened()]
+            faults.clear()
+            problems += [
+                f"statement {number} ({at}): {problem}"
+                for problem in [
+                    *checked(house, way, done=done, started=started, loading=loading),
+                    *finished(house, way, was),
+                ]
+            ]
+            if publishing and not done:
+                problems.append(f"statement {number} ({at}): the load did not get over a connection that broke once")
+            if not at:
+                break
+    assert number > (10 if publishing else 40), "the faults were not met"
+    assert not problems, "\n".join(problems)
+
+
+def load_and_be_killed(cut: Cut) -> None:
+    """The work of a fork: the server stalls at a statement, and this process is killed as soon as it does."""
+    server = SandboxServer(Path(cut["root"]))
+    server.port = cut["port"]
+    way = WAYS[cut["way"]]
+    house = SandboxWarehouse(server, Path(cut["root"]), cut["database"], ladder=way.ladder)
+    control = FaultControl(server)
+    control.plan(Fault(Stall(), Where(database=cut["database"], pattern=cut["pattern"], skip=cut["statement"])))
+
+    def watch() -> None:
+        while not control.happened():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+    house.warehouse.load_group(loads(house, way, 2))
+
+
+@pytest.mark.survives(
+    "crash",
+    "kill -9 while a SQL Server warehouse is at each statement of a load, by every way into a table",
+    "the next load drops the staging tables and finishes",
+    "old rows under the old marker or new ones under the new; indexes and constraints as before; nothing is left in staging",
+)
+@every_way
+def test_a_process_killed_at_any_statement_is_made_good_by_the_next_load(
+    before: SandboxWarehouse, faults: FaultControl, forks: Forks, name: str, publishing: bool
+) -> None:
+    way = WAYS[name]
+    was = made(before, way)
+    problems: list[str] = []
+    for number in range(MOST):
+        with copied(before, way) as house:
+            cut = Cut(
+                root=str(house.root),
+                port=house.server.port,
+                database=house.database,
+                way=name,
+                statement=number,
+                pattern=statements(publishing),
+            )
+            ended = forks.run(f"{__name__}:load_and_be_killed", cut)
+            faults.clear()
+            assert ended.status in {0, -signal.SIGKILL}, ended.stderr
+            seen = rows(house)
+            if seen not in (as_rows(OLD), as_rows(way.new)):
+                problems.append(f"statement {number}: neither old nor new: {seen}")
+            problems += [f"statement {number}: {problem}" for problem in finished(house, way, was)]
+            if ended.status == 0:
+                break
+    assert number > (10 if publishing else 40), "the process was not killed"
+    assert not problems, "\n".join(problems)
