@@ -46,8 +46,13 @@ def build(
     schema: str,
     name: str,
     canned: Canned,
+    mentioned: frozenset[str] | None = None,
 ) -> SystemView | None:
-    """The view with its rows as a DuckDB relation, or None when it is not on the list."""
+    """The view with its rows as a DuckDB relation, or None when it is not on the list.
+
+    `mentioned` are the words of the batch, in lower case: columns that are not among them are left out, because DuckDB plans
+    every literal of a relation. None: all columns.
+    """
     full_name = f"{schema}.{name}".lower()
     view = VIEWS.get(full_name)
     if view is None:
@@ -55,6 +60,11 @@ def build(
     declared = view.columns(database)
     names = [c.name for c in declared]
     rows = canned.changed(full_name, names, database, view.rows(Source(facts, database, databases)))
+    if mentioned is not None:
+        kept = [i for i, column in enumerate(names) if column.lower() in mentioned] or [0]
+        declared = tuple(declared[i] for i in kept)
+        names = [names[i] for i in kept]
+        rows = [tuple(row[i] for i in kept) for row in rows]
     return SystemView(name, _relation(names, [_type(c) for c in declared], _texts(rows, declared)), declared)
 
 
