@@ -12,7 +12,6 @@ from sqlserver_sandbox.engine.sysviews.registry import build
 from sqlserver_sandbox.tsql.bind.context import SystemView
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
-
 _EVERYTHING = re.compile(r"(?<!\()\s*\*")
 """A star that is not the one of COUNT(*): SELECT * needs every column."""
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
-from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql, raising
+from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raising
 from sqlserver_sandbox.tsql.bind.datetimes import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
 from sqlserver_sandbox.tsql.types import (
@@ -43,7 +43,8 @@ def convert(
         return _fold(bound, target, style, is_try=is_try)
     if bound.type == target or bound.error is not None:
         return replace(bound, type=target)
-    if not is_try:
+    if not is_try and not bound.variants:
+        # The values of the catalogue are few; a variant's text is long, and plain text would repeat it.
         sql = _plain(bound, target, style)
         if sql is not None:
             return computed(sql, target, bound, label=bound.label)
@@ -231,7 +232,8 @@ def _from_variant(bound: Bound, target: SqlType, style: int | None, *, is_try: b
     if not bound.variants:
         return constant(None, target)
     spec = json.dumps([asdict(target), style, is_try])
-    return Bound(variant_value(f"convert_variant({text_literal(spec)}, {bound.sql})", target), target, True)
+    value = variant_value(f"convert_variant({text_literal(spec)}, {bound.sql})", target)
+    return Bound(value, target, True, variants=bound.variants)
 
 
 VARIANT_MARK = "\x1f"
