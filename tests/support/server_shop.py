@@ -138,18 +138,18 @@ class ServerShop:
         self.add_version(1, "2026-01-01", "Ann", "2026-01-01T08:00:00.1234567", end="2026-01-05", latest=False)
         self.add_version(1, "2026-01-05", "Anne", "2026-01-05T08:00:00.7654321")
         self.add_version(2, "2026-01-02", "Bøb", "2026-01-02T08:00:00.0000001")
-        for code, name, area in (("CH", "Schweiz", 41285), ("FR", "France", 643801), ("JP", "日本", 377975)):
-            self.execute("INSERT INTO {s}.Countries (Code, Name, Area) VALUES (?, ?, ?)", code, name, area)
+        self.execute(
+            "INSERT INTO {s}.Countries (Code, Name, Area) VALUES "
+            "('CH', N'Schweiz', 41285), ('FR', N'France', 643801), ('JP', N'日本', 377975)"
+        )
 
     def add_orders(self, first: int, placed_at: str | None, count: int) -> None:
-        for number in range(first, first + count):
-            self.execute(
-                "INSERT INTO {s}.Orders (OrderNo, PlacedAt, Amount, Note) VALUES (?, CAST(? AS datetime2(3)), ?, ?)",
-                number,
-                placed_at,
-                number * 10,
-                f"note {number}",
-            )
+        numbers = range(first, first + count)
+        self.execute(
+            "INSERT INTO {s}.Orders (OrderNo, PlacedAt, Amount, Note) VALUES "
+            + ", ".join(["(?, CAST(? AS datetime2(3)), ?, ?)"] * count),
+            *(value for n in numbers for value in (n, placed_at, n * 10, f"note {n}")),
+        )
 
     def add_version(
         self, key: int, since: str, name: str, changed: str, *, end: str | None = None, latest: bool = True

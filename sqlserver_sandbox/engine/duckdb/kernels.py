@@ -17,11 +17,12 @@ from duckdb.func import ARROW, SPECIAL
 
 from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import error_text
-from sqlserver_sandbox.tsql.bind.conversions import CHANNEL_TYPES
+from sqlserver_sandbox.tsql.bind.conversions import CHANNEL_TYPES, VARIANT_MARK
 from sqlserver_sandbox.tsql.values import convert_value
+from sqlserver_sandbox.tsql.values.convert import check_allowed
 from sqlserver_sandbox.tsql.values.errors import overflow
 from sqlserver_sandbox.tsql.values.numbers import EXACT, fits, quantize
-from sqlserver_sandbox.tsql.values.storage import OFFSET_STRUCT, decode_value, encode_value
+from sqlserver_sandbox.tsql.values.storage import OFFSET_STRUCT, decode_text, decode_value, encode_value
 from sqlserver_sandbox.tsql.values.texts import encode_1252
 
 _ARROW_CHANNELS: dict[str, pa.DataType] = {
@@ -45,6 +46,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for into, source in CHANNEL_TYPES.items():
         for out, target in CHANNEL_TYPES.items():
             _create(connection, f"convert_{into}_{out}", _converter(into, out), ["VARCHAR", source], target)
+    _create(connection, "convert_variant", convert_variant, ["VARCHAR", "VARCHAR"], "VARCHAR")
     _create(connection, "exact_decimal", exact_decimal, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR")
     _create(connection, "hash_text", hash_text, ["VARCHAR", "VARCHAR", "VARCHAR"], "BLOB")
     _create(connection, "hash_bytes", hash_bytes, ["VARCHAR", "BLOB"], "BLOB")
@@ -90,17 +92,57 @@ def _one(value: object, source: SqlType, target: SqlType, style: int | None, is_
         value = decode_value(value, source)
     elif source.name == "bit":
         value = bool(value)
+    return _encoded_result(_converted(value, source, target, style, is_try))
+
+
+def _converted(value: object, source: SqlType, target: SqlType, style: int | None, is_try: bool) -> object:
+    """As `convert_value`; its error for DuckDB, or NULL where TRY_CONVERT has it."""
     try:
-        result = convert_value(value, source, target, style)
+        return convert_value(value, source, target, style)
     except SqlError as error:
         if is_try and error.number not in (529, 40517):
             return None
         raise KernelError(error) from None
+
+
+def _encoded_result(result: object) -> object:
     if isinstance(result, tuple):
         return {"ticks": result[0], "offset": result[1]}
     if isinstance(result, bytes | float):
         return result
     return int(result) if isinstance(result, bool) else encode_value(result)
+
+
+@lru_cache(maxsize=256)
+def _base(tag: str) -> SqlType:
+    return SqlType(**json.loads(tag))
+
+
+@lru_cache(maxsize=256)
+def _variant_spec(text: str) -> tuple[SqlType, int | None, bool]:
+    target, style, is_try = json.loads(text)
+    return SqlType(**target), style, is_try
+
+
+def convert_variant(spec: Any, values: Any) -> Any:
+    """Each variant (base type, mark, text) as text of the target type (`storage.encode_value`)."""
+    if len(values) == 0:
+        return pa.array([], pa.string())
+    asked = _variant_spec(_whole(spec)[0].as_py())
+    return pa.array([None if v is None else _from_variant(v, *asked) for v in _whole(values).to_pylist()], pa.string())
+
+
+def _from_variant(variant: str, target: SqlType, style: int | None, is_try: bool) -> str | None:
+    tag, _, text = variant.partition(VARIANT_MARK)
+    base = _base(tag)
+    try:
+        check_allowed(base, target, explicit=True)
+    except SqlError as error:
+        raise KernelError(error) from None
+    value = _converted(decode_text(text, base), base, target, style, is_try)
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(encode_value(value))
 
 
 # ---- decimals ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.store.row_counts import count_rows
 from sqlserver_sandbox.engine.sysviews.facts import Facts, SessionRow
@@ -9,15 +12,22 @@ from sqlserver_sandbox.engine.sysviews.registry import build
 from sqlserver_sandbox.tsql.bind.context import SystemView
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
+_EVERYTHING = re.compile(r"(?<!\()\s*\*")
+"""A star that is not the one of COUNT(*): SELECT * needs every column."""
+
 
 class StatementCatalogue:
-    """Reads each database's catalogue once per statement, in the session's transaction."""
+    """Reads each database's catalogue once per statement, in the session's transaction.
 
-    def __init__(self, session: SessionState) -> None:
+    `text` is the batch that the statement stands in: no column that it does not mention is made ready. Without text all are.
+    """
+
+    def __init__(self, session: SessionState, text: str = "") -> None:
         self._session = session
         self._store = session.store
         self._database_id = session.database_id
         self._seen: dict[int, Database] = {}
+        self._text = text
         self._views: dict[tuple[int, str, str], SystemView | None] = {}
 
     @property
@@ -41,7 +51,7 @@ class StatementCatalogue:
         if key not in self._views:
             canned = self._session.canned.of(database.database_id)
             facts = Facts(self.count_rows, lambda: _session_rows(self._session))
-            self._views[key] = build(facts, database, self.databases, schema, name, canned)
+            self._views[key] = build(facts, database, self.databases, schema, name, canned, mentioned_words(self._text))
         return self._views[key]
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
@@ -50,6 +60,14 @@ class StatementCatalogue:
         if self._session.interference is None:
             return counts
         return self._session.interference.counted(database.name, database.full_name(table), counts)
+
+
+@lru_cache(maxsize=256)
+def mentioned_words(text: str) -> frozenset[str] | None:
+    """The words of a batch in lower case; None where it may need columns that it does not name."""
+    if not text or _EVERYTHING.search(text):
+        return None
+    return frozenset(re.findall(r"\w+", text.lower()))
 
 
 def _session_rows(session: SessionState) -> list[SessionRow]:

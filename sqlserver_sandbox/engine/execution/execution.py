@@ -88,7 +88,7 @@ class Execution:
     @property
     def _bound(self) -> _Binding:
         if self._binding is None:
-            catalogue = StatementCatalogue(self.session)
+            catalogue = StatementCatalogue(self.session, self.text)
             context = Context(catalogue, self.variables, self.session.facts(_utc_ticks(), self.caught))
             self._binding = _Binding(catalogue, context, QueryBinder(context))
         return self._binding

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.execution.commands import SELECT
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.execution.results import columns_of
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.execution.variables import set_variable
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
-from sqlserver_sandbox.model import Outcome, ResultSet, RowsAffected
+from sqlserver_sandbox.model import Column, Outcome, ResultSet, RowsAffected
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.bound import BoundQuery
 from sqlserver_sandbox.tsql.bind.context import VariableValue
@@ -46,12 +47,22 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
     connection = execution.reading_connection()
     try:
         # The first batch is made before the columns are sent, so that most errors come in place of a result, not inside it.
-        batches = connection.stream(bound.sql, columns)
+        batches = _batches(execution, connection, bound.sql, columns)
         first = next(batches, None)
         yield ResultSet(columns, _counted(session, first, batches))
     finally:
         if connection is not session.connection:
             connection.close()
+
+
+def _batches(
+    execution: Execution, connection: Connection, sql: str, columns: tuple[Column, ...]
+) -> Iterator[pa.RecordBatch]:
+    if execution.context.read:
+        return connection.stream(sql, columns)
+    cache, key = execution.store.results, (sql, tuple(c.type for c in columns))
+    known = cache.get(key)
+    return cache.kept(key, connection.stream(sql, columns)) if known is None else iter(known)
 
 
 def _locked(node: object) -> list[s.TableSource]:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.store.counters import Counters
 from sqlserver_sandbox.engine.store.locks import Key, Locks
+from sqlserver_sandbox.engine.store.result_cache import ResultCache
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.catalogue_json import from_json, to_json
@@ -27,6 +28,7 @@ class Store:
         self.locks = Locks()
         self.commit_mutex = threading.RLock()
         """Held while a transaction commits, while a statement's snapshot begins, and while databases come and go."""
+        self.results = ResultCache()
         self.counters = Counters(self.commit_mutex)
         self.sequence = 0
         """Counts commits that changed something."""

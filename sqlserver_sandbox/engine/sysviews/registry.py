@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlserver_sandbox.engine.sysviews import (
     columns,
@@ -21,7 +23,7 @@ from sqlserver_sandbox.engine.testing.canned import Canned
 from sqlserver_sandbox.tsql.bind.context import SystemColumn, SystemView
 from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK
 from sqlserver_sandbox.tsql.catalogue import Database
-from sqlserver_sandbox.tsql.types import duck_type
+from sqlserver_sandbox.tsql.types import STRINGS, duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 
 VIEWS: dict[str, View] = all_columns(
@@ -37,6 +39,8 @@ VIEWS: dict[str, View] = all_columns(
     }
 )
 _VARIANT = "VARCHAR"
+_AS_JSON = ("VARCHAR", "BOOLEAN", "UTINYINT", "SMALLINT", "INTEGER", "BIGINT")
+"""What JSON has a form of that DuckDB reads without loss."""
 
 
 def build(
@@ -46,8 +50,13 @@ def build(
     schema: str,
     name: str,
     canned: Canned,
+    mentioned: frozenset[str] | None = None,
 ) -> SystemView | None:
-    """The view with its rows as a DuckDB relation, or None when it is not on the list."""
+    """The view with its rows as a DuckDB relation, or None when it is not on the list.
+
+    `mentioned` are the words of the batch, in lower case: columns that are not among them are left out, because DuckDB plans
+    every literal of a relation. None: all columns.
+    """
     full_name = f"{schema}.{name}".lower()
     view = VIEWS.get(full_name)
     if view is None:
@@ -55,31 +64,47 @@ def build(
     declared = view.columns(database)
     names = [c.name for c in declared]
     rows = canned.changed(full_name, names, database, view.rows(Source(facts, database, databases)))
-    return SystemView(name, _relation(names, [_type(c) for c in declared], _texts(rows, declared)), declared)
+    if mentioned is not None:
+        kept = [i for i, column in enumerate(names) if column.lower() in mentioned] or [0]
+        declared = tuple(declared[i] for i in kept)
+        names = [names[i] for i in kept]
+        rows = [tuple(row[i] for i in kept) for row in rows]
+    values = list(zip(*rows, strict=True)) or [()] * len(declared)
+    declared = tuple(replace(c, plain=_is_plain(v, c)) for c, v in zip(declared, values, strict=True))
+    return SystemView(name, _relation(declared, values), declared)
 
 
 def _type(column: SystemColumn) -> str:
     return _VARIANT if column.type.name == "sql_variant" else duck_type(column.type)
 
 
-def _texts(rows: list[tuple[object, ...]], declared: tuple[SystemColumn, ...]) -> list[str]:
-    texts = []
-    for row in rows:
-        if len(row) != len(declared):
-            raise AssertionError(f"a row of {len(row)} values for {len(declared)} columns")
-        texts.append("(" + ", ".join(_literal(v, c) for v, c in zip(row, declared, strict=True)) + ")")
-    return texts
-
-
 def _literal(value: object, column: SystemColumn) -> str:
-    if column.type.name == "sql_variant":
-        return text_literal(VARIANT_MARK.join(value)) if isinstance(value, tuple) else "NULL"
     return "NULL" if value is None else literal(value, column.type)
 
 
-def _relation(names: list[str], types: list[str], rows: list[str]) -> str:
-    if not rows:
-        nothing = ", ".join(f'CAST(NULL AS {t}) AS "{n}"' for n, t in zip(names, types, strict=True))
+def _relation(columns: tuple[SystemColumn, ...], values: Sequence[tuple[object, ...]]) -> str:
+    """A column is one literal, a list: DuckDB takes long to plan one for each value."""
+    if not values[0]:
+        nothing = ", ".join(f'CAST(NULL AS {_type(c)}) AS "{c.name}"' for c in columns)
         return f"(SELECT {nothing} LIMIT 0)"
-    typed = ", ".join(f'CAST(v{i} AS {t}) AS "{n}"' for i, (n, t) in enumerate(zip(names, types, strict=True)))
-    return f"(SELECT {typed} FROM (VALUES {', '.join(rows)}) AS v({', '.join(f'v{i}' for i in range(len(names)))}))"
+    return (
+        "(SELECT "
+        + ", ".join(f'unnest({_list(v, c)}) AS "{c.name}"' for c, v in zip(columns, values, strict=True))
+        + ")"
+    )
+
+
+def _list(values: tuple[object, ...], column: SystemColumn) -> str:
+    kind = _type(column)
+    if column.type.name == "sql_variant":
+        values = tuple(VARIANT_MARK.join(v) if isinstance(v, tuple) else None for v in values)
+    if kind in _AS_JSON:
+        return f"from_json({text_literal(json.dumps(values, ensure_ascii=False))}, '[\"{kind}\"]')"
+    return f"CAST([{', '.join(_literal(v, column) for v in values)}] AS {kind}[])"
+
+
+def _is_plain(values: tuple[object, ...], column: SystemColumn) -> bool:
+    """Whether all of them are printable ASCII: their case folds without a look at each character."""
+    return column.type.name in STRINGS and all(
+        v is None or (isinstance(v, str) and v.isascii() and v.isprintable()) for v in values
+    )

@@ -33,6 +33,8 @@ class Bound:
     name: str = ""
     volatile: bool = False
     variants: tuple[SqlType, ...] = field(default=())
+    plain: bool = False
+    """Text that is surely ASCII."""
     error: SqlError | None = None
     """What evaluating it surely raises."""
 

@@ -23,6 +23,8 @@ def equality_key(bound: Bound) -> str:
         kind = collations.collation(bound.collation).kind
         if bound.constant is not None and isinstance(bound.constant.value, str):
             return text_literal(collations.comparison_key(bound.constant.value, kind))
+        if bound.plain and kind == "ci":
+            return f"lower(rtrim({bound.sql}, ' '))"
         return f"{_FOLDS[kind]}({bound.sql})" if kind in _FOLDS else f"rtrim({bound.sql}, ' ')"
     if name in BINARIES and name != "rowversion":
         # Zero bytes at the end do not count, as blanks do not in text.

@@ -18,11 +18,13 @@ class SystemColumn:
     type: SqlType
     nullable: bool = True
     variants: tuple[SqlType, ...] = ()
+    plain: bool = False
+    """All its values are plain ASCII."""
 
 
 @dataclass(frozen=True)
 class SystemView:
-    """A system view whose rows are registered with DuckDB under `relation`."""
+    """A system view; `relation` is DuckDB text that has its rows."""
 
     name: str
     relation: str

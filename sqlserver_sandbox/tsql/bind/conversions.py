@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
-from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raise_sql, raising
+from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raising
 from sqlserver_sandbox.tsql.bind.datetimes import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
 from sqlserver_sandbox.tsql.types import (
@@ -43,7 +43,8 @@ def convert(
         return _fold(bound, target, style, is_try=is_try)
     if bound.type == target or bound.error is not None:
         return replace(bound, type=target)
-    if not is_try:
+    if not is_try and not bound.variants:
+        # The values of the catalogue are few; a variant's text is long, and plain text would repeat it.
         sql = _plain(bound, target, style)
         if sql is not None:
             return computed(sql, target, bound, label=bound.label)
@@ -227,18 +228,12 @@ def _moment_text(bound: Bound, target: SqlType, style: int | None) -> str | None
 
 # ---- sql_variant: only sys.partition_range_values.value ----------------------------------------------------------
 def _from_variant(bound: Bound, target: SqlType, style: int | None, *, is_try: bool) -> Bound:
-    """Each row names its base type; every type there is has a branch of its own."""
-    branches = []
-    for base in bound.variants:
-        try:
-            inner = Bound(variant_value(bound.sql, base), base)
-            sql = convert(inner, target, style=style, is_try=is_try).sql
-        except SqlError as error:
-            sql = raise_sql(error, target)
-        branches.append(f"WHEN {text_literal(variant_tag(base))} THEN {sql}")
-    if not branches:
+    """Each row names its base type, so a value is converted by the reference: text in, text of the target out."""
+    if not bound.variants:
         return constant(None, target)
-    return Bound(f"CASE {variant_base(bound.sql)} {' '.join(branches)} END", target, True)
+    spec = json.dumps([asdict(target), style, is_try])
+    value = variant_value(f"convert_variant({text_literal(spec)}, {bound.sql})", target)
+    return Bound(value, target, True, variants=bound.variants)
 
 
 VARIANT_MARK = "\x1f"
@@ -255,12 +250,11 @@ def variant_base(sql: str) -> str:
     return f"split_part({sql}, chr(31), 1)"
 
 
-def variant_value(sql: str, base: SqlType) -> str:
-    """The variant's text (`storage.encode_value`) as its base type."""
-    text = f"substr({sql}, strpos({sql}, chr(31)) + 1)"
+def variant_value(text: str, base: SqlType) -> str:
+    """The text of a value (`storage.encode_value`) as its type."""
     if base.name in BINARIES:
         return f"unhex({text})"
     if base.name == "datetimeoffset":
         parts = f"{{'ticks': CAST(split_part({text}, ':', 1) AS BIGINT), 'offset': CAST(split_part({text}, ':', 2) AS SMALLINT)}}"
-        return cast(parts, base)
+        return f"CASE WHEN {text} IS NOT NULL THEN {cast(parts, base)} END"
     return cast(text, base)

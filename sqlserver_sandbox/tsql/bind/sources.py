@@ -106,7 +106,9 @@ def _system(context: Context, node: s.TableSource, alias: str) -> BoundSource:
     if database is None or view is None:
         raise refused(f"the system view {name}", line=name.line)
     columns = tuple(
-        Bound(f'{alias}."{c.name}"', c.type, c.nullable, label="implicit", name=c.name, variants=c.variants)
+        Bound(
+            f'{alias}."{c.name}"', c.type, c.nullable, label="implicit", name=c.name, variants=c.variants, plain=c.plain
+        )
         for c in view.columns
     )
     source = ScopeSource(node.alias or name.name, columns, name.schema, database.name, node.alias is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import (
@@ -24,6 +25,7 @@ _REFUSED = (*REFUSED_STATEMENTS, "ENABLE", "DISABLE", "REVERT", "SHUTDOWN")
 _NO_EFFECT_OPTIONS = ("RECOMPILE",)
 
 
+@lru_cache(maxsize=512)
 def parse_batch(sql: str) -> tuple[s.Statement, ...]:
     """The statements of one batch. Raises SqlError 102 and its kin, or the refusal, before anything has run."""
     reader = queries.QueryReader(sql)

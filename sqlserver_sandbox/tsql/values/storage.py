@@ -36,6 +36,8 @@ _ARROW: dict[str, pa.DataType] = {
     "rowversion": pa.binary(),
 }
 
+_WHOLE = (pa.uint8(), pa.int16(), pa.int32(), pa.int64())
+
 
 def arrow_type(declared: SqlType) -> pa.DataType:
     """The Arrow form of `model`."""
@@ -109,6 +111,15 @@ def decode_value(encoded: Any, declared: SqlType) -> object:
     if declared.name in FLOATS:
         return float(encoded)
     return date.fromisoformat(encoded) if declared.name == "date" else encoded
+
+
+def decode_text(text: str, declared: SqlType) -> object:
+    """The value of that type whose `encode_value` has this text."""
+    if declared.name == "bit":
+        return text == "true"
+    if arrow_type(declared) in _WHOLE:
+        return int(text)
+    return decode_value(text, declared)
 
 
 def _scale(declared: SqlType) -> int:
