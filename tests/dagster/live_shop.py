@@ -1,4 +1,4 @@
-"""The two databases of the live tests and how a deployment reads them: ledger and warehouse in PostgreSQL, lake in an object store.
+"""The two databases of the live tests, and how a deployment reads them: ledger and warehouse in PostgreSQL, lake in a bucket.
 
 Each test has tables of its own: Orders and Shipments of the shop are backfilled, Visits is killed, the archive has sensors.
 """
@@ -67,6 +67,7 @@ class LiveShop:
             "DAGSTER_POSTGRES_USER": "ledger",
             "DAGSTER_POSTGRES_PASSWORD": "loopback",
             "DAGSTER_POSTGRES_DB": "dagster",
+            "DAGSTER_COMPUTE_LOGS": str(self._root / "logs"),
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]),
         }
 
@@ -202,8 +203,13 @@ class LiveDagster:
     def partitions(self, key: tuple[str, ...]) -> dict[str, list[str]]:
         """How the partitions page colours the keys of an asset: materialized, failed, materializing, unmaterialized."""
         node = self.processes.query(_PARTITIONS, key={"path": list(key)})
-        found = node["assetPartitionStatuses"]
-        return {name.removesuffix("Partitions"): keys for name, keys in found.items() if name != "__typename" and keys}
+        found = {
+            name.removesuffix("Partitions"): keys
+            for name, keys in node["assetPartitionStatuses"].items()
+            if name != "__typename"
+        }
+        found["unmaterialized"] = [key for key in found["unmaterialized"] if key not in found["failed"]]
+        return {name: keys for name, keys in found.items() if keys}
 
     def start_sensor(self, name: str) -> None:
         self.processes.query(_START_SENSOR, selector={**_REPOSITORY, "sensorName": name})

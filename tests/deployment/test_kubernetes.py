@@ -1,5 +1,5 @@
-"""`deploy/k8s`, without a cluster: what kustomize makes of it against the schemas of Kubernetes, `dagster.yaml` as Dagster reads it,
-and the job that a run becomes."""
+"""`deploy/k8s`, without a cluster: what kustomize makes of it against the schemas of Kubernetes, `dagster.yaml` as Dagster
+reads it, and the job that a run becomes."""
 
 from __future__ import annotations
 

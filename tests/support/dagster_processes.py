@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,10 +62,8 @@ class DagsterProcesses:
         for process in reversed(self._processes.values()):
             _signal(process, signal.SIGTERM)
         for process in self._processes.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(30)
-            except subprocess.TimeoutExpired:
-                pass
             _signal(process, signal.SIGKILL)  # runs that it left
             process.wait(30)
         self._processes.clear()
@@ -82,7 +81,7 @@ class DagsterProcesses:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=120) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310 - loopback
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             raise RuntimeError(error.read().decode(errors="replace")) from error
