@@ -1,5 +1,5 @@
--- A small shop for docker-compose.yml, and a login that may read it and nothing else. For sqlcmd, which puts the variable
--- DLT_SYNC_PASSWORD into $(…); it may be run again, and then changes the login's password only.
+-- A small shop for docker-compose.yml, and a login that may read it and nothing else. For sqlcmd, which fills in the password from the
+-- variable DLT_SYNC_PASSWORD. It may be run again, and then changes the login's password only.
 IF DB_ID(N'Shop') IS NULL CREATE DATABASE Shop
 GO
 ALTER DATABASE Shop SET ALLOW_SNAPSHOT_ISOLATION ON
@@ -36,7 +36,7 @@ IF NOT EXISTS (SELECT 1 FROM sales.Customers)
         (2, '2023-01-01', NULL, 1, N'Bob', 'CH', '2023-01-01')
 GO
 IF NOT EXISTS (SELECT 1 FROM sales.Countries)
-    INSERT INTO sales.Countries (Code, Name) VALUES ('CH', N'Schweiz'), ('JP', N'日本')
+    INSERT INTO sales.Countries (Code, Name) VALUES ('CH', N'Schweiz'), ('JP', N'Japan')
 GO
 IF SUSER_ID(N'dltsync_reader') IS NULL CREATE LOGIN dltsync_reader WITH PASSWORD = N'$(DLT_SYNC_PASSWORD)', DEFAULT_DATABASE = Shop
 GO

@@ -154,6 +154,9 @@ def test_the_seed_makes_a_login_of_its_own_that_may_only_read(services: dict[str
         ("SELECT, VIEW DEFINITION", "SCHEMA::sales")
     ]
     assert SHELL["DLT_SYNC_PASSWORD"] in batches[0]
+    text = (ROOT / "docker" / "seed.sql").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$\(.*?\)", text)) == {"$(DLT_SYNC_PASSWORD)"}, "sqlcmd replaces variables in comments too"
+    assert text.isascii(), "sqlcmd reads other characters by the container's code page"
     seed = services["seed"]
     assert seed["environment"]["DLT_SYNC_PASSWORD"] == SHELL["DLT_SYNC_PASSWORD"]
     assert seed["command"][-1] in bound_files(seed)

@@ -239,7 +239,8 @@ def test_a_run_is_a_job_that_kubernetes_accepts_with_all_it_needs(home: Path, ma
     assert container["image"] == environment["DAGSTER_CURRENT_IMAGE"]
     assert pod["serviceAccountName"] == "dltsync-run"
     assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 10001)
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     sources = [name for source in container["envFrom"] for name in (value["name"] for value in source.values())]
     assert sorted(sources) == ["dagster-postgres", "dagster-postgres", "dltsync-secrets", "dltsync-settings"]
