@@ -116,16 +116,23 @@ def _s3_busy() -> Exception:
     return OSError(errno.EBUSY, "Service Unavailable")
 
 
-@pytest.fixture
-def s3_bucket(s3_endpoint: str) -> Iterator[Bucket]:
-    """An empty bucket in S3."""
+@contextmanager
+def made_s3_bucket(endpoint: str) -> Iterator[Bucket]:
+    """An empty bucket in S3 while the block runs."""
     driver = importlib.import_module("s3fs").S3FileSystem
-    made = Bucket(_name(), "s3", driver, _s3_options, s3_endpoint, (KEY, SECRET), _reset, _s3_busy)
+    made = Bucket(_name(), "s3", driver, _s3_options, endpoint, (KEY, SECRET), _reset, _s3_busy)
     made.files.call_s3("create_bucket", Bucket=made.name)
     try:
         yield made
     finally:
         made.files.rm(made.name, recursive=True)
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> Iterator[Bucket]:
+    """An empty bucket in S3."""
+    with made_s3_bucket(s3_endpoint) as made:
+        yield made
 
 
 # -- Azure --------------------------------------------------------------------------------------------------------------
