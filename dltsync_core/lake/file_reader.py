@@ -45,9 +45,9 @@ class _BoundedDataset(ds.FileSystemDataset):
 def dataset_of(
     files: Sequence[Path | str], *, filesystem: Any = None, schema: pa.Schema | None = None
 ) -> ds.FileSystemDataset:
-    """Files of ours as one dataset, read with bounded memory. Reading a damaged page raises OSError instead of handing out another
-    value. `filesystem` is Arrow's (None: paths are those of this machine), `schema` that of the dataset (None: of the first file);
-    a column that a file lacks is NULL there."""
+    """Files of ours as one dataset, read with bounded memory. Reading a damaged page raises OSError instead of handing out
+    another value. `filesystem` is Arrow's (None: paths are those of this machine), `schema` that of the dataset (None: of the
+    first file); a column that a file lacks is NULL there."""
     found: Any = ds.dataset([str(path) for path in files], schema=schema, format=CHECKED_PAGES, filesystem=filesystem)
     return _BoundedDataset(list(found.get_fragments()), found.schema, CHECKED_PAGES, found.filesystem)
 

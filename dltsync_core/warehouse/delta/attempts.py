@@ -1,7 +1,7 @@
 """Loads at work, each with a note that says so in the table's directory: what a killed one left is known by it, and removed.
 
-Data files carry the name of their attempt. The note is written before the first of them and removed last, so that no file of a killed
-load lies there without it.
+Data files carry the name of their attempt. The note is written before the first of them and removed last, so that no file of
+a killed load lies there without it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dltsync_core.warehouse.delta.store import TableDirectory
 
 DIRECTORY = "_dltsync/attempts"
 LONGEST_LOAD = timedelta(days=7)
-"""An attempt of a process that cannot be asked (another machine's) is taken for killed after it: Delta's own time before a file that
-no version names is removed."""
+"""An attempt of a process that cannot be asked (another machine's) is taken for killed after it: Delta's own time before a
+file that no version names is removed."""
 
 
 class Attempt:
@@ -56,8 +56,8 @@ class Attempt:
 
 
 def remove_left_behind(directory: TableDirectory, snapshot: Snapshot | None, *, now: datetime) -> None:
-    """Remove the files of attempts that were killed before their commit, and files of markers that were replaced. Files of the table
-    stay, also those that only its earlier versions have."""
+    """Remove the files of attempts that were killed before their commit, and files of markers that were replaced. Files of
+    the table stay, also those that only its earlier versions have."""
     for note in directory.names(DIRECTORY):
         if not _is_dead(directory.read(note), directory.modified(note), now):
             continue

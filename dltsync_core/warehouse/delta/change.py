@@ -1,6 +1,7 @@
 """The files of a table after some loads: computed from those before, one load after the other, before anything is committed.
 
-A file is never changed. One that has rows which a load replaces leaves the table, and its other rows are written into a new one.
+A file is never changed. One that has rows which a load replaces leaves the table, and its other rows are written into a new
+one.
 """
 
 from __future__ import annotations
@@ -120,9 +121,7 @@ class TableChange:
         return count(self._connection, rows, condition_in(scope))
 
     def _relation(self, files: Sequence[DataFile], *, name: str = "held", scope_column: str | None = None) -> str:
-        return relation(
-            self._connection, self._directory, files, self._schema, name=name, scope_column=scope_column
-        )
+        return relation(self._connection, self._directory, files, self._schema, name=name, scope_column=scope_column)
 
     def _bounds(self, column: str) -> dict[str, Bounds]:
         """By the table's name of the column, which may differ in case."""
@@ -136,4 +135,3 @@ class TableChange:
             return each.rows
         with self._directory.filesystem.open_input_file(each.path) as stream:
             return int(pq.read_metadata(stream).num_rows)
-

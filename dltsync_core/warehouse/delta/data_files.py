@@ -1,5 +1,5 @@
-"""Parquet files of a Delta table: written with bounded memory, and what the log says of their values, by which readers skip files.
-"""
+"""Parquet files of a Delta table: written with bounded memory, and what the log says of their values, by which readers skip
+files."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def write_file(
     return DataFile(path, size, described[0].num_rows, _bounds_of(described[0], schema))
 
 
-def _row_groups(
-    schema: pa.Schema, first: pa.RecordBatch, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.Table]:
+def _row_groups(schema: pa.Schema, first: pa.RecordBatch, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     waiting, rows, size = [first], first.num_rows, first.nbytes
     for batch in batches:
         if rows and (rows + batch.num_rows > _ROW_GROUP_ROWS or size + batch.nbytes > _ROW_GROUP_BYTES):
@@ -110,7 +108,13 @@ def _bounds_of(metadata: Any, schema: pa.Schema) -> dict[str, Bounds]:
 def _ends(groups: list[Any], kind: pa.DataType) -> tuple[Any, Any] | None:
     """None for types whose values the log writes inexactly (decimals as floats), and for texts that it would cut off."""
     kinds = pa.types
-    if not (kinds.is_integer(kind) or kinds.is_date(kind) or kinds.is_timestamp(kind) or _is_text(kind) or kinds.is_floating(kind)):
+    if not (
+        kinds.is_integer(kind)
+        or kinds.is_date(kind)
+        or kinds.is_timestamp(kind)
+        or _is_text(kind)
+        or kinds.is_floating(kind)
+    ):
         return None
     with_values = [each for each in groups if each.has_min_max]
     if not with_values or any(not each.has_min_max and each.num_values for each in groups):

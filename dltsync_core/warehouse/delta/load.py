@@ -1,8 +1,8 @@
 """Loads into one Delta table, in one commit: rows and markers together, or neither.
 
 1. The rows of each load are written into files of their own, which are part of no table yet.
-2. The table is read as it is now: its fences are compared, and the files that the loads replace are determined. The rows of these that stay
-   are written anew. Then the file with the markers is written.
+2. The table is read as it is now: its fences are compared, and the files that the loads replace are determined. The rows of
+these that stay are written anew. Then the file with the markers is written.
 3. All that is committed as the next version. When another commit became that version in between, step 2 is done again: a later
    writer is then seen by its fence.
 """
@@ -28,7 +28,7 @@ from dltsync_core.warehouse.delta.markers import TableMarkers, read_markers, wri
 from dltsync_core.warehouse.delta.query import querying
 from dltsync_core.warehouse.delta.snapshot import Commit, Overtaken, Snapshot, create, next_markers, snapshot_of
 from dltsync_core.warehouse.delta.store import TableDirectory
-from dltsync_core.warehouse.delta.types import converted, delta_schema, written_schema
+from dltsync_core.warehouse.delta.types import converted, delta_schema, delta_type, written_schema
 from dltsync_core.warehouse.duckdb.evolution import changed_shape, plan_evolution
 from dltsync_core.warehouse.port import LoadRequest
 
@@ -49,8 +49,8 @@ class TableState:
 
 
 def read_state(target: Target, directory: TableDirectory) -> TableState:
-    """The newest version. Its file of markers is removed when another version follows: then that one is read. Markers that somebody
-    removed are none, so that their units are loaded again."""
+    """The newest version. Its file of markers is removed when another version follows: then that one is read. Markers that
+    somebody removed are none, so that their units are loaded again."""
     snapshot = snapshot_of(target, directory)
     while (markers := read_markers(snapshot)) is None:
         again = snapshot_of(target, directory)
@@ -61,9 +61,10 @@ def read_state(target: Target, directory: TableDirectory) -> TableState:
 
 
 def new_columns(target: Target, snapshot: Snapshot, schema: pa.Schema) -> list[pa.Field[pa.DataType]]:
-    """The columns that a table lacks for a load of this schema. Raises DriftError: a type that does not hold the load's values exactly,
-    and a column that does not admit NULL, stay what they are in a Delta table."""
-    evolution = plan_evolution(target, snapshot.columns, delta_schema(schema))
+    """The columns that a table lacks for a load of this schema. Raises DriftError: a type that does not hold the load's
+    values exactly, and a column that does not admit NULL, stay what they are in a Delta table."""
+    landed = pa.schema([pa.field(each.name, delta_type(each.type), each.nullable) for each in schema])
+    evolution = plan_evolution(target, snapshot.columns, landed)
     changed = [f"{name} is {held} in the warehouse and needs {wider}" for name, held, wider in evolution.widened]
     changed += [f"{name} does not admit NULL in the warehouse" for name in evolution.relaxed]
     if changed:
@@ -75,9 +76,7 @@ def new_columns(target: Target, snapshot: Snapshot, schema: pa.Schema) -> list[p
 class TableLoad:
     """Loads of one table, of one schema, in the order given."""
 
-    def __init__(
-        self, directory: TableDirectory, requests: Sequence[LoadRequest], memory: DuckDbMemory
-    ) -> None:
+    def __init__(self, directory: TableDirectory, requests: Sequence[LoadRequest], memory: DuckDbMemory) -> None:
         self._directory = directory
         self._requests = requests
         self._memory = memory
@@ -93,7 +92,7 @@ class TableLoad:
         self._attempt.begin()
         try:
             wait = Wait(timeout_seconds, on_wait=on_wait)
-            wait.until(self._try, _Behind, pause=random.uniform(*_PAUSES), give_up=self._busy)
+            wait.until(self._try, _Behind, pause=_pause(), give_up=self._busy)
         except BaseException:
             if not self._committing:  # whether a commit that failed is there may be unknown: the next load finds out
                 self._directory.delete(self._attempt.paths)
@@ -174,3 +173,7 @@ class TableLoad:
             f"waited too long for {behind}",
             remedy="run again when fewer loads of the table are at work, or raise destination.lock_timeout_seconds",
         )
+
+
+def _pause() -> float:
+    return random.uniform(*_PAUSES)  # noqa: S311 -- nothing secret

@@ -1,8 +1,8 @@
 """The markers of a table's loads: all of them in one file, which the log names.
 
-A commit of rows carries, as `txn` actions of the Delta log, the name of the file with the markers that are true from then on. The file
-is written before: whoever sees the rows sees a name of a file that is there. A file that no commit named is of no meaning, and
-is removed. `txn` actions outlive checkpoints and the log's expiry, which what a commit says besides does not.
+A commit of rows carries, as `txn` actions of the Delta log, the name of the file with the markers that are true from then
+on. The file is written before: whoever sees the rows sees a name of a file that is there. A file that no commit named is of
+no meaning, and is removed. `txn` actions outlive checkpoints and the log's expiry, which what a commit says besides does not.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class TableMarkers:
 
 
 def read_markers(snapshot: Snapshot | None) -> TableMarkers | None:
-    """The markers of a version; None when their file is gone, as it is when another commit has followed. Of a table that has none:
-    no markers."""
+    """The markers of a version; None when their file is gone, as it is when another commit has followed. Of a table that has
+    none: no markers."""
     at = None if snapshot is None else snapshot.markers_at
     if snapshot is None or at is None:
         return TableMarkers({})

@@ -1,5 +1,5 @@
-"""Which files of a table can have rows of a scope, or of a load's keys, by what the log says of their values. Where it says nothing,
-or not exactly, the answer is that a file may have some: its rows are then read."""
+"""Which files of a table can have rows of a scope, or of a load's keys, by what the log says of their values. Where it says
+nothing, or not exactly, the answer is that a file may have some: its rows are then read."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Files of a Delta table as relations of a DuckDB in memory, which counts, compares and filters their rows. It reads them through
-Arrow, so that it needs no extension, and spills to disk beyond its limit."""
+"""Files of a Delta table as relations of a DuckDB in memory, which counts, compares and filters their rows. It reads them
+through Arrow, so that it needs no extension, and spills to disk beyond its limit."""
 
 from __future__ import annotations
 

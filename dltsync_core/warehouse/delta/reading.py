@@ -55,7 +55,8 @@ def rows_of(
     missing = [name for name in columns.names if name.casefold() not in held]
     if missing:
         raise WarehouseError(
-            f"the warehouse table {dotted(*snapshot.target)} has no column {missing[0]!r}", remedy="load the table again"
+            f"the warehouse table {dotted(*snapshot.target)} has no column {missing[0]!r}",
+            remedy="load the table again",
         )
     times = [field.name for field in columns if pa.types.is_time(field.type)]
     with querying(memory) as connection:

@@ -1,4 +1,5 @@
-"""A Delta table at one version: its columns, its files with what the log says of their values, and the commit of the next version.
+"""A Delta table at one version: its columns, its files with what the log says of their values, and the commit of the next
+version.
 
 A commit of ours is only taken as the version right after the one it was computed from (`max_commit_retries=0`). delta-rs would
 otherwise write it at a later version when its own rules see no conflict, and these know nothing of markers and fences.
@@ -36,8 +37,8 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True)
 class MarkersAt:
-    """Which file has the markers of a version. `sequence` is one more with every commit that changes them; `key` is by chance, so
-    that the files of two attempts at one commit differ."""
+    """Which file has the markers of a version. `sequence` is one more with every commit that changes them; `key` is by
+    chance, so that the files of two attempts at one commit differ."""
 
     sequence: int
     key: int
@@ -94,7 +95,8 @@ class Snapshot:
         """The files whose rows are those of the table."""
         adds = self._adds
         rows = adds.column("num_records").to_pylist() if "num_records" in adds.column_names else [None] * len(adds)
-        found = zip(adds.column("path").to_pylist(), adds.column("size_bytes").to_pylist(), rows, strict=True)
+        sizes: list[Any] = adds.column("size_bytes").to_pylist()
+        found = zip(adds.column("path").to_pylist(), sizes, rows, strict=True)
         return [DataFile(str(path), int(size), count) for path, size, count in found]
 
     def bounds(self, column: str) -> dict[str, Bounds]:
@@ -154,8 +156,8 @@ class Snapshot:
             found.add("columnMapping")
         if found:
             raise WarehouseError(
-                f"{dotted(*self.target)}: the Delta table was made or changed by another program, with {', '.join(sorted(found))}, "
-                "which dltsync does not load into",
+                f"{dotted(*self.target)}: the Delta table was made or changed by another program, and dltsync does not load into "
+                f"one with these features: {', '.join(sorted(found))}",
                 remedy="choose another target_table or target_schema, or make the table without",
             )
 
@@ -195,11 +197,13 @@ def is_attempt_committed(table: Any, attempt: str) -> bool:
 
 
 def _is_committed(directory: TableDirectory, commit: Commit, before: int) -> bool:
-    """Whether a commit that reported a failure is one of the versions since: an answer can be lost, and what follows a commit can
-    fail."""
+    """Whether a commit that reported a failure is one of the versions since: an answer can be lost, and what follows a
+    commit can fail."""
     table = directory.table()
     since = int(table.version()) - before if table is not None else 0
-    return table is not None and since > 0 and any(entry.get(_ATTEMPT) == commit.attempt for entry in table.history(since))
+    return (
+        table is not None and since > 0 and any(entry.get(_ATTEMPT) == commit.attempt for entry in table.history(since))
+    )
 
 
 def _add_action(each: DataFile) -> Any:

@@ -3,8 +3,8 @@
     <bucket_url>/<target schema>/<table>/            a Delta table: its Parquet files and `_delta_log`
     <bucket_url>/<target schema>/<table>/_dltsync/   the markers of its loads (`markers`), and the attempts at work (`attempts`)
 
-That is dlt's own layout of Delta tables, a target schema being its dataset. Delta's readers and VACUUM pass over a directory whose name begins
-with an underscore. The only file that imports deltalake, which is optional.
+That is dlt's own layout of Delta tables, a target schema being its dataset. Delta's readers and VACUUM pass over a directory
+whose name begins with an underscore. The only file that imports deltalake, which is optional.
 """
 
 from __future__ import annotations
@@ -121,10 +121,9 @@ class TableDirectory:
             if self.filesystem.get_file_info(path).type is pafs.FileType.File:
                 self.filesystem.delete_file(path)
 
-
     def remove(self) -> None:
-        """Remove all files, the newest part of the log first: what is killed on its way leaves an earlier version, never a log without
-        its beginning."""
+        """Remove all files, the newest part of the log first: what is killed on its way leaves an earlier version, never a
+        log without its beginning."""
         if self.filesystem.get_file_info("").type is pafs.FileType.NotFound and self._local is not None:
             return
         log = self.names("_delta_log")
@@ -145,8 +144,10 @@ class DeltaStore:
     """
 
     def __init__(self, bucket_url: str | None, credentials: str | Mapping[str, Any] | None) -> None:
-        self._given = {
-            name: value for name, value in (("bucket_url", bucket_url), ("credentials", credentials)) if value is not None
+        self._given: dict[str, Any] = {
+            name: value
+            for name, value in (("bucket_url", bucket_url), ("credentials", credentials))
+            if value is not None
         }
         self._secrets: tuple[str, ...] = ()
 
@@ -177,7 +178,8 @@ class DeltaStore:
             return str(found.bucket_url).rstrip("/"), {name: str(value) for name, value in options.items()}
 
     def directory(self, target: Target) -> TableDirectory:
-        """The table's directory, which need not exist. Names that are not plain letters, digits and underscores get a digest."""
+        """The table's directory, which need not exist. Names that are not plain letters, digits and underscores get a
+        digest."""
         url, options = self._located
         uri = "/".join((url, *(identifier_part(name) for name in target)))
         return TableDirectory(uri, options, _local_path(uri))

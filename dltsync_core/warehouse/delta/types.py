@@ -1,8 +1,8 @@
 """The types in which a Delta table holds the lake's columns, and the conversion of a load's rows into them.
 
-Delta has neither a time of day nor a UUID: both become text, which sorts and compares as the values do. Whole numbers, decimals of
-at most 38 digits, dates, bytes and texts are held exactly; dates and times count microseconds. Inside this package types have DuckDB's
-names (`duckdb.column_types`), so that one set of rules says what a table can be changed to.
+Delta has neither a time of day nor a UUID: both become text, which sorts and compares as the values do. Whole numbers,
+decimals of at most 38 digits, dates, bytes and texts are held exactly; dates and times count microseconds. Inside this
+package types have DuckDB's names (`duckdb.column_types`), so that one set of rules says what a table can be changed to.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def warehouse_column(name: str, delta_name: str, *, nullable: bool) -> Warehouse
 
 
 def converted(target: Target, files: Sequence[Path], schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The rows of each file that has some, in the columns of the table's `schema` and a row group at a time. Columns the file lacks
-    are left out. Raises FidelityError for a value that the column's type does not hold."""
+    """The rows of each file that has some, in the columns of the table's `schema` and a row group at a time. Columns the
+    file lacks are left out. Raises FidelityError for a value that the column's type does not hold."""
     for path in files:
         if pq.read_metadata(path).num_rows:
             yield _batches(target, path, schema)

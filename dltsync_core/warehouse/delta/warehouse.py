@@ -40,11 +40,11 @@ _ALL = "all"
 
 
 class DeltaWarehouse:
-    """A directory or a bucket with Delta tables. Thread-safe; several processes and machines may load it at the same time: each commit
-    is the next version of its table, or is computed again.
+    """A directory or a bucket with Delta tables. Thread-safe; several processes and machines may load it at the same time:
+    each commit is the next version of its table, or is computed again.
 
-    `bucket_url` and `credentials` None: dlt takes them from its own configuration. `memory` bounds what DuckDB holds, which compares
-    and filters rows.
+    `bucket_url` and `credentials` None: dlt takes them from its own configuration. `memory` bounds what DuckDB holds, which
+    compares and filters rows.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class DeltaWarehouse:
         return self.load_group([request])[0]
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
-        """Several loads: those of one table, which have one schema, in one commit; tables one after the other. The fences of all are
-        compared and their schemas checked before anything is written, but a group that dies on its way may have come in in parts, each
-        unit with its marker. See `port.Warehouse.load_group` for what it raises."""
+        """Several loads: those of one table, which have one schema, in one commit; tables one after the other. The fences of
+        all are compared and their schemas checked before anything is written, but a group that dies on its way may have come
+        in in parts, each unit with its marker. See `port.Warehouse.load_group` for what it raises."""
         started = time.perf_counter()
         by_table: dict[Target, list[LoadRequest]] = {}
         for request in requests:
