@@ -62,7 +62,7 @@ def remove_left_behind(directory: TableDirectory, snapshot: Snapshot | None, *, 
         if not _is_dead(directory.read(note), directory.modified(note), now):
             continue
         attempt = note.removeprefix(f"{DIRECTORY}/").removesuffix(".json")
-        if snapshot is None or not is_attempt_committed(snapshot.table, attempt):
+        if snapshot is None or not is_attempt_committed(directory, attempt):
             in_use = {each.path for each in snapshot.files} if snapshot is not None else set()
             names = (name for name in directory.names() if name.endswith(f"-{attempt}.zstd.parquet"))
             directory.delete([name for name in names if name not in in_use])

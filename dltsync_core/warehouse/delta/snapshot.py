@@ -7,6 +7,7 @@ otherwise write it at a later version when its own rules see no conflict, and th
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from dltsync_core.warehouse.duckdb.evolution import WarehouseColumn
 _SEQUENCE, _KEY = "dltsync", "dltsync.markers"
 """Applications of the log's `txn` actions, of which a table remembers the last of each, checkpoints included."""
 _ATTEMPT = "dltsync.attempt"
+_ENTRY = re.compile(r"_delta_log/\d{20}\.json")
 _READER_FEATURES = {"timestampNtz", "v2Checkpoint"}
 _WRITER_FEATURES = {*_READER_FEATURES, "appendOnly", "invariants", "changeDataFeed", "domainMetadata"}
 """Features of the Delta protocol under which a file is what its Parquet says, and may be added without more."""
@@ -191,19 +193,18 @@ def next_markers(markers: MarkersAt | None) -> MarkersAt:
     return MarkersAt(1 if markers is None else markers.sequence + 1, secrets.randbits(62))
 
 
-def is_attempt_committed(table: Any, attempt: str) -> bool:
-    """Whether the log has a commit of an attempt. Reads all of the log that has not expired."""
-    return any(entry.get(_ATTEMPT) == attempt for entry in table.history())
+def is_attempt_committed(directory: TableDirectory, attempt: str, since: int = 0) -> bool:
+    """Whether the log has a commit of an attempt, at this version or a later one. Reads these parts of the log, but for those
+    that have expired. (deltalake's `history` holds Python's lock while it waits for an object store.)"""
+    entries = [name for name in directory.names("_delta_log") if _ENTRY.fullmatch(name)]
+    later = [name for name in entries if name >= f"_delta_log/{since:020d}"]
+    return any(attempt.encode() in (directory.read(name) or b"") for name in later)
 
 
 def _is_committed(directory: TableDirectory, commit: Commit, before: int) -> bool:
     """Whether a commit that reported a failure is one of the versions since: an answer can be lost, and what follows a
     commit can fail."""
-    table = directory.table()
-    since = int(table.version()) - before if table is not None else 0
-    return (
-        table is not None and since > 0 and any(entry.get(_ATTEMPT) == commit.attempt for entry in table.history(since))
-    )
+    return is_attempt_committed(directory, commit.attempt, before + 1)
 
 
 def _add_action(each: DataFile) -> Any:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,11 +32,13 @@ from dltsync_core.lake.storage.disk import make_directory, remove_tree, sync_fil
 from dltsync_core.redaction import redacted, secrets_in_options
 from dltsync_core.warehouse.dlt.connection import DLT_TURN
 from dltsync_core.warehouse.dlt.failures import explained as dlt_failure
+from dltsync_core.warehouse.dlt.files import PIPELINE, give_settings, quiet
 
 OWN_DIRECTORY = "_dltsync"
 _FOREIGN = {"deltalake", "_internal", "pyarrow", "dlt", "duckdb"}
 _SECRET = ("key", "secret", "token", "password", "sas")
 """Words in the names of options that hold a secret."""
+_LONGEST_MESSAGE = 300
 _NO_RIGHT = re.compile(r"permission denied|access ?denied|forbidden|\b403\b", re.IGNORECASE)
 
 
@@ -51,17 +55,21 @@ def deltalake(module: str = "") -> Any:
 class TableDirectory:
     """The files of one table. Paths are relative to it."""
 
-    def __init__(self, uri: str, options: Mapping[str, str], local: Path | None) -> None:
+    def __init__(self, uri: str, options: Mapping[str, str], driver: Any | None) -> None:
+        """`options` are delta-rs's, `driver` is dlt's fsspec one; None for a directory of this machine."""
         self.uri = uri
         self._options = dict(options)
-        self._local = local
+        self._driver = driver
+        self._local = _local_path(uri) if driver is None else None
 
     @cached_property
     def filesystem(self) -> pafs.FileSystem:
         """The directory as a file system of Arrow's."""
         if self._local is not None:
             return pafs.SubTreeFileSystem(str(self._local), pafs.LocalFileSystem())
-        return pafs.PyFileSystem(deltalake("fs").DeltaStorageHandler(self.uri, self._options))
+        # Not deltalake's own: it holds Python's lock while it waits for the store, and leases could not be renewed meanwhile.
+        driver: Any = self._driver
+        return pafs.SubTreeFileSystem(driver._strip_protocol(self.uri), pafs.PyFileSystem(pafs.FSSpecHandler(driver)))
 
     def prepare(self) -> None:
         """Let files be written. An object store has no directories. Raises NotWritable."""
@@ -136,6 +144,15 @@ class TableDirectory:
             remove_tree(self._local)
 
 
+@dataclass(frozen=True)
+class _Located:
+    """The bucket, and how delta-rs and Arrow get at it."""
+
+    url: str
+    options: Mapping[str, str] = field(repr=False)
+    driver: Any | None = field(repr=False)
+
+
 class DeltaStore:
     """A directory or a bucket with Delta tables. Nothing is opened before it is needed.
 
@@ -152,37 +169,38 @@ class DeltaStore:
         self._secrets: tuple[str, ...] = ()
 
     @cached_property
-    def _located(self) -> tuple[str, dict[str, str]]:
-        """The bucket's URL, and how delta-rs gets at it."""
-        with DLT_TURN, self.explained("asking dlt for the bucket"):
-            destination = dlt.destinations.filesystem(**self._given)
-            # partial: what dlt's loader needs besides (a dataset, a working directory) belongs to none of our tables
-            found: Any = destination.configuration(destination.spec(), accept_partial=True)
-            if not found.bucket_url:
-                raise ConfigError(
-                    "destination: dlt has no bucket_url for filesystem",
-                    remedy="set destination.bucket_url, or DESTINATION__FILESYSTEM__BUCKET_URL in the environment",
-                )
-            options: dict[str, str] = {}
-            if not found.is_local_filesystem:
-                if found.credentials is None or found.credentials.is_partial():
-                    raise ConfigError(
-                        f"destination: dlt has no complete credentials for {found.bucket_url}",
-                        remedy="set destination.credentials, or DESTINATION__FILESYSTEM__CREDENTIALS__… in the environment",
-                    )
-                options = dict(found.credentials.to_object_store_rs_credentials())
+    def _located(self) -> _Located:
+        with DLT_TURN, self.explained("asking dlt for the bucket"), quiet(), tempfile.TemporaryDirectory() as directory:
+            give_settings()
+            pipeline = dlt.pipeline(
+                PIPELINE,
+                pipelines_dir=directory,
+                destination=dlt.destinations.filesystem(**self._given),
+                dataset_name=OWN_DIRECTORY,  # dlt wants one; none of our tables is in it
+            )
+            try:
+                client: Any = pipeline.destination_client()
+            finally:
+                pipeline.deactivate()
+            found = client.config
+            is_local = bool(found.is_local_filesystem)
+            options = {} if is_local else dict(found.credentials.to_object_store_rs_credentials())
             options |= found.deltalake_storage_options or {}
             self._secrets = secrets_in_options(
                 {name: value for name, value in options.items() if any(word in name.casefold() for word in _SECRET)}
             )
-            return str(found.bucket_url).rstrip("/"), {name: str(value) for name, value in options.items()}
+            return _Located(
+                str(found.bucket_url).rstrip("/"),
+                {name: str(value) for name, value in options.items()},
+                None if is_local else client.fs_client,
+            )
 
     def directory(self, target: Target) -> TableDirectory:
         """The table's directory, which need not exist. Names that are not plain letters, digits and underscores get a
         digest."""
-        url, options = self._located
-        uri = "/".join((url, *(identifier_part(name) for name in target)))
-        return TableDirectory(uri, options, _local_path(uri))
+        located = self._located
+        uri = "/".join((located.url, *(identifier_part(name) for name in target)))
+        return TableDirectory(uri, located.options, located.driver)
 
     @contextmanager
     def explained(self, doing: str, target: Target | None = None) -> Iterator[None]:
@@ -198,7 +216,7 @@ class DeltaStore:
 
     def _failure(self, error: Exception, doing: str, target: Target | None) -> SyncError:
         if type(error).__module__.split(".")[0] == "dlt":
-            return dlt_failure(error, "filesystem", doing, self._secrets)
+            return self._configuration_failure(error, doing)
         table = f"{dotted(*target)}: " if target is not None else ""
         said = f"{table}the warehouse failed while {doing}: {redacted(' '.join(str(error).split()), self._secrets)}"
         if is_disk_full(error):
@@ -206,6 +224,19 @@ class DeltaStore:
         if isinstance(error, PermissionError) or (not isinstance(error, duckdb.Error) and _NO_RIGHT.search(str(error))):
             return NotWritable(said, remedy="give this user the right to read, write, list and delete below bucket_url")
         return WarehouseError(said, remedy="the load was not committed; correct what the message names and run again")
+
+    def _configuration_failure(self, error: Exception, doing: str) -> SyncError:
+        """dlt's refusal: a setting that is missing, a package, or a store that it cannot use as it is configured."""
+        found = dlt_failure(error, "filesystem", doing, self._secrets)
+        said = redacted(" ".join(str(error).split())[:_LONGEST_MESSAGE], self._secrets)
+        if "MissingDependency" in type(error).__name__:
+            return found
+        return ConfigError(
+            f"destination: dlt's configuration of filesystem is incomplete: {said}",
+            remedy="set destination.bucket_url and destination.credentials (S3: aws_access_key_id, aws_secret_access_key, "
+            "region_name), or DESTINATION__FILESYSTEM__BUCKET_URL and DESTINATION__FILESYSTEM__CREDENTIALS__… in the "
+            "environment, or .dlt/secrets.toml",
+        )
 
 
 def _local_path(uri: str) -> Path | None:
