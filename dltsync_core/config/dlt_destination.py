@@ -15,6 +15,9 @@ from dltsync_core.config.error_messages import nearest
 TESTED = ("postgres",)
 """Destinations that dltsync's own tests run against."""
 
+TABLE_FORMATS: Mapping[str, tuple[str, ...]] = {"filesystem": ("delta",)}
+"""Destinations whose tables have a format of their own, and those that dltsync loads, by dlt's name of the option. Tested too."""
+
 UNTESTED = ("ducklake", "motherduck", "redshift", "snowflake", "sqlalchemy")
 """Destinations with transactions and the SQL that a load needs, by what dlt says of them."""
 
@@ -30,8 +33,6 @@ REFUSED: Mapping[str, str] = {
     "duckdb": "dltsync loads DuckDB files itself: `type: duckdb`",
     "dummy": "it stores nothing",
     "fabric": "dltsync writes no T-SQL through dlt",
-    "filesystem": "dlt replaces no partition of a Delta or Iceberg table, and no transaction covers rows and marker; the lake "
-    "has the Parquet files",
     "lance": _VECTORS,
     "lancedb": _VECTORS,
     "mssql": "dltsync writes no T-SQL through dlt",
@@ -45,7 +46,7 @@ REFUSED: Mapping[str, str] = {
 def known_destination(name: str) -> str:
     """The destination's name as dlt writes it. Raises ValueError with the names to choose from."""
     folded = name.strip().lower()
-    usable = (*TESTED, *UNTESTED)
+    usable = (*TESTED, *TABLE_FORMATS, *UNTESTED)
     if folded in usable:
         return folded
     choices = f"dltsync loads {', '.join(usable)}"
@@ -58,6 +59,43 @@ def known_destination(name: str) -> str:
         + (f"; did you mean {close}?" if close else "")
         + f" It knows {known}; {choices}"
     )
+
+
+def known_table_format(value: str) -> str:
+    """The format as dlt writes it. Raises ValueError for one that dltsync does not load."""
+    folded = value.strip().lower()
+    if any(folded in formats for formats in TABLE_FORMATS.values()):
+        return folded
+    if folded == "iceberg":
+        raise ValueError(
+            "dltsync loads Delta tables, not Iceberg: an Iceberg table is committed through a catalogue, which dlt's "
+            "filesystem has only as a file of its own; write `table_format: delta`"
+        )
+    raise ValueError("write `table_format: delta`")
+
+
+def check_table_format(destination: str | None, table_format: str | None, bucket_url: str | None) -> None:
+    """Raises ValueError when a destination lacks its format, or has one that it does not know."""
+    if destination in TABLE_FORMATS and table_format is None:
+        raise ValueError(
+            f"`destination: {destination}` needs `table_format: delta`: the rows of a partition and the marker of their load are "
+            "replaced in one step in a Delta table only; the lake has plain Parquet files already"
+        )
+    given = {"table_format": table_format, "bucket_url": bucket_url}
+    found = [name for name, value in given.items() if value is not None]
+    if destination not in TABLE_FORMATS and found:
+        raise ValueError(f"{' and '.join(found)}: for `type: dlt` with `destination: {' or '.join(TABLE_FORMATS)}`")
+
+
+def bucket_location(value: str) -> str:
+    """A URL of an object store, or a directory. Raises ValueError for a URL with a login."""
+    location = value.strip().rstrip("/") or value.strip()
+    login = location.partition("://")[2].partition("/")[0].rpartition("@")[0]  # abfss:// has its container there
+    if not location or "?" in location or ":" in login or (login and not location.lower().startswith("abfs")):
+        raise ValueError(
+            "write <scheme>://<bucket>/<prefix> or a directory, without a login: that belongs in credentials"
+        )
+    return location
 
 
 def _credentials(value: Any) -> Any:

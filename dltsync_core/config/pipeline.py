@@ -113,6 +113,9 @@ class PipelineConfig(Spec):
         destination = self.destination
         if destination.type == "duckdb":
             destination = destination.model_copy(update={"path": place(destination.path)})
+        bucket_url = destination.bucket_url
+        if bucket_url is not None and "://" not in bucket_url:
+            destination = destination.model_copy(update={"bucket_url": str(place(Path(bucket_url)))})
         log_file = place(self.log_file) if self.log_file else None
         return self.model_copy(update={"state": state, "destination": destination, "log_file": log_file})
 

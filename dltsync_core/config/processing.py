@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from dltsync_core.config.dlt_destination import TESTED, UNTESTED, Credentials, known_destination
+from dltsync_core.config.dlt_destination import (
+    TABLE_FORMATS,
+    TESTED,
+    UNTESTED,
+    Credentials,
+    bucket_location,
+    check_table_format,
+    known_destination,
+    known_table_format,
+)
 from dltsync_core.config.lake_location import LakeLocation, StorageOptions, scheme_of
 from dltsync_core.config.memory_budget import MemoryBudget, memory_budget
 from dltsync_core.config.model import Spec
@@ -137,8 +146,13 @@ class DestinationConfig(SqlServerWarehouseSettings):
     """The DuckDB file. Relative to the config file. DuckDB names the database after the file: when a schema has the same
     name, queries must name its tables in full (`sales.sales.orders`)."""
     destination: Annotated[str, AfterValidator(known_destination)] | None = None
-    """With `type: dlt`: dlt's name of the destination. `postgres` is tested (extra `postgres`); ducklake, motherduck,
-    redshift, snowflake and sqlalchemy are not."""
+    """With `type: dlt`: dlt's name of the destination. `postgres` (extra `postgres`) and `filesystem` with Delta tables (extra
+    `delta`) are tested; ducklake, motherduck, redshift, snowflake and sqlalchemy are not."""
+    table_format: Annotated[str, AfterValidator(known_table_format)] | None = None
+    """With `destination: filesystem`: `delta`, the format of the tables."""
+    bucket_url: Annotated[str, AfterValidator(bucket_location)] | None = None
+    """With `destination: filesystem`: the directory (relative to the config file) or the URL (`s3://bucket/prefix`) that the
+    tables are stored below. Left out: dlt takes it from its own configuration (`DESTINATION__FILESYSTEM__BUCKET_URL`)."""
     credentials: Credentials | None = None
     """With `type: dlt`: a URL (`postgresql://user:password@host:5432/database`) or a mapping with dlt's field names. All of it is
     secret. Left out: dlt takes them from its own configuration, the environment (`DESTINATION__POSTGRES__CREDENTIALS`) or
@@ -147,14 +161,14 @@ class DestinationConfig(SqlServerWarehouseSettings):
     """Schema for tables that name no target_schema."""
     lock_timeout_seconds: float = Field(default=600, gt=0)
     """Seconds to wait while another process has the DuckDB file open, is loading the same table of a SQL Server, or, with
-    `type: dlt`, has a lock on the table."""
+    `type: dlt`, has a lock on the table or commits to the same Delta table."""
 
     @property
     def name(self) -> str:
-        """The warehouse as messages name it: the file, server and database, or dlt's destination."""
+        """The warehouse as messages name it: the file, server and database, the tables' directory, or dlt's destination."""
         if self.connection is not None:
             return f"{self.connection.address}/{self.connection.database}"
-        return self.destination or str(self.path)
+        return self.bucket_url or self.destination or str(self.path)
 
     @property
     def database(self) -> str:
@@ -170,8 +184,8 @@ class DestinationConfig(SqlServerWarehouseSettings):
 
     @property
     def system(self) -> str:
-        """The database system: duckdb, sqlserver, or dlt's destination."""
-        return self.destination or self.type
+        """The database system: duckdb, sqlserver, the format of the tables, or dlt's destination."""
+        return self.table_format or self.destination or self.type
 
     @field_validator("type", mode="before")
     @classmethod
@@ -180,14 +194,16 @@ class DestinationConfig(SqlServerWarehouseSettings):
             return value
         if value.lower() in {"mssql", "sql_server"}:
             return "sqlserver"
-        if value.lower() in (*TESTED, *UNTESTED):
+        if value.lower() in (*TESTED, *TABLE_FORMATS, *UNTESTED):
             raise ValueError(f"write `type: dlt` and `destination: {value.lower()}`")
         return value.lower()
 
     @model_validator(mode="after")
     def _fields_of_its_type(self) -> Self:
         if self.type == "dlt" and self.destination is None:
-            raise ValueError(f"`type: dlt` needs `destination`, one of {', '.join((*TESTED, *UNTESTED))}")
+            raise ValueError(
+                f"`type: dlt` needs `destination`, one of {', '.join((*TESTED, *TABLE_FORMATS, *UNTESTED))}"
+            )
         if self.type == "sqlserver" and self.connection is None:
             raise ValueError(
                 "type sqlserver needs connection: server, database and a login, as in the section database"
@@ -196,6 +212,7 @@ class DestinationConfig(SqlServerWarehouseSettings):
         if self.type != "dlt" and given:
             hint = "; a DuckDB file has its `path`" if self.type == "duckdb" else ""
             raise ValueError(f"{' and '.join(given)}: for `type: dlt`{hint}")
+        check_table_format(self.destination, self.table_format, self.bucket_url)
         if self.type != "sqlserver" and self.connection is not None:
             raise ValueError("connection is for type sqlserver")
         if self.type == "sqlserver" and "path" in self.model_fields_set:

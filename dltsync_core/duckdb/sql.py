@@ -210,6 +210,40 @@ def read(relation: str, columns: Sequence[str], condition: str) -> str:
     return f"SELECT {identifiers(columns)} FROM {relation} WHERE {condition}"
 
 
+def time_of_day(column: str) -> str:
+    """The text of a column as a time of day. An error for a text that is none."""
+    return f"CAST({identifier(column)} AS TIME)"
+
+
+def with_columns(relation: str, replaced: Mapping[str, str], added: Mapping[str, str]) -> str:
+    """A relation in which some columns are expressions of it, and others come to it."""
+    described = [f"{expression} AS {identifier(column)}" for column, expression in replaced.items()]
+    items = [f"* REPLACE ({', '.join(described)})" if described else "*"]
+    items += [f"{expression} AS {identifier(column)}" for column, expression in added.items()]
+    return f"(SELECT {', '.join(items)} FROM {relation})"
+
+
+def without(condition: str) -> str:
+    """The opposite of a condition that is never NULL."""
+    return f"NOT ({condition})"
+
+
+def count_rows(relation: str, condition: str) -> str:
+    """One row with the number of a relation's rows that meet the condition."""
+    return f"SELECT count(*) FROM {relation} WHERE {condition}"
+
+
+def answers(relation: str, column: str, conditions: Sequence[str]) -> str:
+    """For every row the value of a column, and of each condition whether the row meets it."""
+    return f"SELECT {identifier(column)}, {', '.join(conditions)} FROM {relation}"
+
+
+def without_keys_of(relation: str, other: str, keys: Sequence[str]) -> str:
+    """The rows of a relation, with repetitions, whose key is not in the other one. A key with NULL is in none."""
+    same = all_of([f"one.{identifier(key)} = two.{identifier(key)}" for key in keys])
+    return f"(SELECT one.* FROM {relation} AS one ANTI JOIN {other} AS two ON {same})"
+
+
 def count_nulls(column: str) -> str:
     return f"count(*) - count({identifier(column)})"
 

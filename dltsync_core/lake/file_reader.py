@@ -42,10 +42,13 @@ class _BoundedDataset(ds.FileSystemDataset):
         return super().scanner(**{**options, **bounded})
 
 
-def dataset_of(files: Sequence[Path]) -> ds.FileSystemDataset:
-    """Our files as one dataset, read with bounded memory. Reading a damaged page raises OSError instead of handing out another
-    value."""
-    found: Any = ds.dataset([str(path) for path in files], format=CHECKED_PAGES)
+def dataset_of(
+    files: Sequence[Path | str], *, filesystem: Any = None, schema: pa.Schema | None = None
+) -> ds.FileSystemDataset:
+    """Files of ours as one dataset, read with bounded memory. Reading a damaged page raises OSError instead of handing out
+    another value. `filesystem` is Arrow's (None: paths are those of this machine), `schema` that of the dataset (None: of the
+    first file); a column that a file lacks is NULL there."""
+    found: Any = ds.dataset([str(path) for path in files], schema=schema, format=CHECKED_PAGES, filesystem=filesystem)
     return _BoundedDataset(list(found.get_fragments()), found.schema, CHECKED_PAGES, found.filesystem)
 
 

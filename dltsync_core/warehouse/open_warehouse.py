@@ -8,6 +8,7 @@ from typing import TypeAlias
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import Target, parsed_name
+from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
@@ -15,17 +16,25 @@ from dltsync_core.warehouse.sqlserver.staging import folded
 from dltsync_core.warehouse.sqlserver.store import StoreSettings
 from dltsync_core.warehouse.sqlserver.warehouse import SqlServerWarehouse
 
-ConfiguredWarehouse: TypeAlias = DuckDbWarehouse | SqlServerWarehouse | DltWarehouse
+ConfiguredWarehouse: TypeAlias = DuckDbWarehouse | SqlServerWarehouse | DltWarehouse | DeltaWarehouse
 
 
 def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) -> ConfiguredWarehouse:
     """Opens and creates nothing. `on_wait` gets a sentence when another process holds the warehouse. Raises ConfigError."""
     destination, work = config.destination, config.state.state_directory / "work"
+    credentials = destination.credentials.get_secret_value() if destination.credentials is not None else None
+    if destination.table_format is not None:
+        return DeltaWarehouse(
+            destination.bucket_url,
+            credentials,
+            lock_timeout_seconds=destination.lock_timeout_seconds,
+            memory=config.processing.memory.warehouse,
+            on_wait=on_wait,
+        )
     if destination.destination is not None:
-        credentials = destination.credentials
         return DltWarehouse(
             destination.destination,
-            credentials.get_secret_value() if credentials is not None else None,
+            credentials,
             dataset_name=destination.dataset_name,
             work_directory=work,
             lock_timeout_seconds=destination.lock_timeout_seconds,

@@ -16,14 +16,16 @@ import pyarrow.parquet as pq
 
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import LoadIdentity, Marker, Probe
-from dltsync_core.identity import TableName, Target
+from dltsync_core.identity import TableName, Target, identifier_part
 from dltsync_core.plan.steps import Disposition, ReplaceTable
 from dltsync_core.run.ports import VersionedWarehouse
+from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
+from tests.support.delta_tables import delta_query, delta_root, unreferenced_files
 
-KINDS = ("duckdb", "postgres", "standard_sql")
+KINDS = ("duckdb", "postgres", "standard_sql", "delta")
 """`standard_sql`: what dltsync writes for a destination it has no tests for, run by dlt's duckdb."""
 
 
@@ -75,6 +77,8 @@ class AnyWarehouse:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """By the database's own driver."""
+        if self.where.kind == "delta":
+            return delta_query(self.where.root, statement)
         if self.is_postgres:
             with psycopg.connect(self.where.url) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -85,7 +89,8 @@ class AnyWarehouse:
 
     def rows(self, target: Target) -> list[tuple[Any, ...]]:
         """All rows, in the order of the first column."""
-        schema, table = (name.replace('"', '""') for name in target)
+        named = map(identifier_part, target) if self.where.kind == "delta" else target
+        schema, table = (name.replace('"', '""') for name in named)
         return self.query(f'SELECT * FROM "{schema}"."{table}" ORDER BY 1')
 
     def read(self, target: Target, columns: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -97,11 +102,15 @@ class AnyWarehouse:
     def leftovers(self) -> list[str]:
         """Working files, and schemas that no load is to leave."""
         files = [str(path) for path in self.work.glob("*")] if self.work.exists() else []
+        if self.where.kind == "delta":
+            return files + unreferenced_files(self.where.root)
         schemas = self.query("SELECT schema_name FROM information_schema.schemata")
         return files + sorted({name for (name,) in schemas if "landing" in name or "stag" in name})
 
 
 def _open(where: Where, work: Path, options: Mapping[str, Any]) -> VersionedWarehouse:
+    if where.kind == "delta":
+        return DeltaWarehouse(str(delta_root(where.root)), None, **options)
     if where.kind == "duckdb":
         return DuckDbWarehouse(where.file, work_directory=work, **options)
     credentials = where.url if where.kind == "postgres" else str(where.file)

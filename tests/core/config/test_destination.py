@@ -10,10 +10,11 @@ import dlt
 import pytest
 
 from dltsync_core.config import DestinationConfig, PipelineConfig, json_schema, load_config
-from dltsync_core.config.dlt_destination import REFUSED, TESTED, UNTESTED
+from dltsync_core.config.dlt_destination import REFUSED, TABLE_FORMATS, TESTED, UNTESTED
 from dltsync_core.errors import ConfigError
 from dltsync_core.redaction import redacted, secrets_of
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.open_warehouse import open_warehouse
@@ -30,7 +31,7 @@ def postgres(**values: Any) -> DestinationConfig:
 
 def test_every_destination_that_dlt_knows_is_named_once() -> None:
     """A new release of dlt may bring another one: it is to be looked at before a user finds it."""
-    named = [*TESTED, *UNTESTED, *REFUSED]
+    named = [*TESTED, *TABLE_FORMATS, *UNTESTED, *REFUSED]
     assert sorted(named) == sorted(set(named)) == sorted(dlt.destinations.__all__)
 
 
@@ -62,10 +63,25 @@ def test_a_wrong_name_is_answered_with_the_nearest_and_all_that_dlt_knows() -> N
         ({"credentials": URL}, "credentials: for `type: dlt`"),
         ({"type": "dlt", "destination": "postgres", "credentials": "{not json"}, "neither a URL nor a JSON object"),
         ({"type": "oracle"}, "duckdb"),
+        ({"type": "filesystem"}, "write `type: dlt` and `destination: filesystem`"),
+        ({"type": "dlt", "destination": "filesystem", "bucket_url": "s3://b"}, "needs `table_format: delta`"),
+        ({"type": "dlt", "destination": "filesystem", "table_format": "iceberg"}, "not Iceberg"),
+        ({"type": "dlt", "destination": "filesystem", "table_format": "hudi"}, "write `table_format: delta`"),
+        ({"type": "dlt", "destination": "postgres", "table_format": "delta"}, "table_format: for `type: dlt` with"),
+        ({"bucket_url": "s3://b"}, "bucket_url: for `type: dlt` with `destination: filesystem`"),
+        (
+            {
+                "type": "dlt",
+                "destination": "filesystem",
+                "table_format": "delta",
+                "bucket_url": "s3://key:not json@b/x",
+            },
+            "without a login",
+        ),
     ],
 )
 def test_fields_that_do_not_belong_together_are_refused(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=r"destination|type|credentials") as caught:
+    with pytest.raises(ConfigError, match=r"destination|type|credentials|table_format") as caught:
         DestinationConfig(**values)
     assert said in str(caught.value)
     assert "not json" not in str(caught.value)
@@ -120,10 +136,21 @@ def test_credentials_come_from_variables_of_the_file_and_of_the_environment(
     assert credentials.get_secret_value() == URL
 
 
+def test_delta_tables_lie_below_a_bucket_or_a_directory_beside_the_config(tmp_path: Path) -> None:
+    for given, located in (("tables", str(tmp_path / "tables")), ("S3://b/x/", "S3://b/x"), (None, None)):
+        destination = DestinationConfig(
+            type="dlt", destination="filesystem", table_format=" Delta", bucket_url=given, credentials={"a": PASSWORD}
+        )
+        config = PipelineConfig(database=DATABASE, destination=destination, **TABLES).located_at(tmp_path)
+        assert config.destination.bucket_url == located
+        assert (config.destination.name, config.destination.system) == (located or "filesystem", "delta")
+        assert isinstance(open_warehouse(config, on_wait=print), DeltaWarehouse)
+
+
 def test_the_schema_for_editors_knows_every_type() -> None:
     fields = json_schema()["$defs"]["DestinationConfig"]["properties"]
     assert fields["type"]["enum"] == ["duckdb", "sqlserver", "dlt"]
-    assert {"destination", "credentials"} <= set(fields)
+    assert {"destination", "credentials", "table_format", "bucket_url"} <= set(fields)
 
 
 def test_a_pipeline_opens_the_warehouse_its_config_names(tmp_path: Path) -> None:

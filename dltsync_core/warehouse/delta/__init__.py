@@ -1,0 +1,1 @@
+"""Delta tables in a directory or an object store as the warehouse."""
