@@ -73,7 +73,8 @@ class ListedTable:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows."""
+    """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows. With
+    `hides_row_filters` this login does not see all security policies, so that `has_row_filter` may be wrong."""
 
     name: TableName
     object_id: int
@@ -83,6 +84,7 @@ class TableFacts:
     partitioning: PartitioningFacts | None
     approx_rows: int
     has_row_filter: bool = False
+    hides_row_filters: bool = False
     description: str | None = None
 
     def column(self, name: str) -> ColumnFacts | None:

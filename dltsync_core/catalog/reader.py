@@ -106,6 +106,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
             partitioning=partitioning,
             approx_rows=sum(approx.get(object_id, {}).values()),
             has_row_filter=object_id in filtered,
+            hides_row_filters=None in filtered,
             description=descriptions.get(object_id),
         )
 

@@ -59,6 +59,13 @@ class Server:
         found = re.match(r"\d+", self.product_version)
         return int(found[0]) if found else 0
 
+    @property
+    def is_supported(self) -> bool:
+        """Whether the catalogue queries and the read view work there."""
+        if self.engine_edition in _SERVICES:
+            return self.engine_edition not in _WAREHOUSES
+        return self.major >= _OLDEST_MAJOR
+
     def __str__(self) -> str:
         if self.engine_edition in _SERVICES:  # their version is always 12
             return _SERVICES[self.engine_edition]

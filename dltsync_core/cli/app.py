@@ -22,7 +22,7 @@ from dltsync_core.cli.options import (
     PartitionsOption,
     TablesOption,
 )
-from dltsync_core.cli.setup import init
+from dltsync_core.cli.setup import check, init
 from dltsync_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _root(
 
 
 app.command()(init)
+app.command()(check)
 
 
 @app.command()

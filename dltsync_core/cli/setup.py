@@ -1,4 +1,5 @@
-"""The command that sets a pipeline up. Light: what it does stands in `cli.init`, which is imported when it is called."""
+"""The commands that set a pipeline up. Light: what they do stands in `cli.init` and `cli.check`, which are imported when they are
+called."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ import typer
 
 from dltsync_core.cli import outcome
 from dltsync_core.cli.lazy import LazyModule
-from dltsync_core.cli.options import JsonOption, split_names
+from dltsync_core.cli.options import ConfigOption, JsonOption, split_names
 
 if TYPE_CHECKING:
+    from dltsync_core.cli import check as checking
     from dltsync_core.cli import init as proposing
 else:
+    checking = LazyModule("dltsync_core.cli.check")
     proposing = LazyModule("dltsync_core.cli.init")
 
 
@@ -87,3 +90,14 @@ def init(
             yes=yes,
             as_json=json,
         )
+
+
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check what a run needs: config, drivers, logins, permissions, tables, disks.
+
+    Connects to the source and the warehouse, and changes nothing. Names what is missing, with the statement that grants it.
+
+    Exit code: the smallest of what is missing.
+    """
+    with outcome.explained(as_json=json):
+        checking.check(config, as_json=json)

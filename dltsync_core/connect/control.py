@@ -68,6 +68,16 @@ class ControlSession:
             self.reusable = False
             raise query_error(error, self._address, doing) from error
 
+    def driver(self) -> str:
+        """Name and version of the ODBC driver, as the driver itself says."""
+        pyodbc = load_pyodbc()
+        try:
+            return " ".join(
+                str(self._connection.getinfo(what)) for what in (pyodbc.SQL_DRIVER_NAME, pyodbc.SQL_DRIVER_VER)
+            )
+        except pyodbc.Error as error:
+            raise query_error(error, self._address, "asking the driver for its version") from error
+
     def close(self) -> None:
         """End the session. Raises nothing: it may have ended already."""
         with suppress(load_pyodbc().Error):

@@ -163,6 +163,15 @@ def check_against_catalogue(facts: TableFacts, table: TableConfig) -> None:
             remedy="exempt the login in the security policy, or set accept_row_filter: true to load the rows that it sees",
             table=str(facts.name),
         )
+    if facts.hides_row_filters and not table.accept_row_filter:
+        raise CatalogError(
+            f"{facts.name}: this login does not see security policies, and one that filters the table's rows would hide them "
+            "without an error",
+            remedy="an administrator runs GRANT VIEW DEFINITION TO the login's user, in the source's database; or set "
+            "accept_row_filter: true to load the rows that the login sees",
+            table=str(facts.name),
+            missing_permission="VIEW DEFINITION",
+        )
     for name, setting in needed_columns(facts, table):
         find_column(facts, name, setting)
     if isinstance(table, PartitionTableConfig):

@@ -74,6 +74,10 @@ class Lake:
         """Where the lake is: an absolute path or a URL."""
         return self._storage.address("")
 
+    def check_reachable(self) -> None:
+        """Ask the lake for a file that is not there. Raises LakeUnreachable, LakeError, EnvironmentProblem."""
+        self._storage.read(paths.ABSENT)
+
     def stage(self, facts: LoadFacts) -> StagedLoad:
         """A private place for one load. Raises NotWritable, DiskFull, or UnsupportedColumn for a reserved name."""
         self.check_names(facts.table, facts.schema.names)

@@ -27,6 +27,8 @@ PARTITION_KEY = "dltsync_partition"
 LOAD_KEY = "dltsync_load"
 STAGING = "_staging"
 MANIFESTS = "_manifests"
+ABSENT = "_absent"
+"""No lake has a file of this name."""
 
 _FENCE_DIGITS = 12
 _PUBLISHED = re.compile(r"f(?P<fence>\d{12,})-(?P<load_id>.+)-\d+\.parquet")

@@ -76,6 +76,14 @@ def propose(facts: TableFacts) -> TableProposal:
             "row-level security filters its rows for this login, so that a load would not be whole",
             facts.approx_rows,
         )
+    if facts.hides_row_filters:
+        return TableProposal(
+            facts.name,
+            None,
+            "this login does not see security policies, which may hide rows: an administrator runs GRANT VIEW DEFINITION TO its "
+            "user",
+            facts.approx_rows,
+        )
     refused: list[str] = []
     for kind, entry, reason in _candidates(facts, refused):
         try:

@@ -34,6 +34,11 @@ def wait_unless_stopped(stop: threading.Event, seconds: float) -> None:
         raise Stopped
 
 
+def source_name_of(config: PipelineConfig) -> str:
+    """Server and database as committed units name them."""
+    return slashed(config.database.server, config.database.database).casefold()
+
+
 @dataclass(frozen=True)
 class RunContext:
     """The rooms of one run. `server` and `database` name the source in footers; `stop` ends the run early.
@@ -59,8 +64,7 @@ class RunContext:
     @property
     def source_name(self) -> str:
         """Which server and database committed units belong to. Without the port: it changes when nothing else does."""
-        database = self.config.database
-        return slashed(database.server, database.database).casefold()
+        return source_name_of(self.config)
 
     @contextmanager
     def warehouse_opened(self) -> Iterator[None]:

@@ -47,10 +47,13 @@ def open_warehouse(config: PipelineConfig, *, on_wait: Callable[[str], None]) ->
             memory=config.processing.memory.warehouse,
             on_wait=on_wait,
         )
-    return SqlServerWarehouse(destination.connection, work_directory=work, settings=_settings(config), on_wait=on_wait)
+    return SqlServerWarehouse(
+        destination.connection, work_directory=work, settings=sqlserver_settings(config), on_wait=on_wait
+    )
 
 
-def _settings(config: PipelineConfig) -> StoreSettings:
+def sqlserver_settings(config: PipelineConfig) -> StoreSettings:
+    """What a config says of a warehouse in SQL Server. Raises ConfigError."""
     destination = config.destination
     switching = config.processing.enable_sql_server_partition_switching
     return StoreSettings(

@@ -10,17 +10,20 @@ from pathlib import Path
 
 from sqlserver_sandbox.engine.execution.session_state import Login, SessionState
 from sqlserver_sandbox.engine.session import DuckDbSession
-from sqlserver_sandbox.engine.store.store import MASTER, Store
+from sqlserver_sandbox.engine.store.store import MASTER, Store, hashed_password
 from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.engine.testing.canned import CannedAnswers
 from sqlserver_sandbox.model import SqlError
+from sqlserver_sandbox.tsql.access import Access
+from sqlserver_sandbox.tsql.catalogue import Database
 
 FIRST_SPID = 51
 """Lower numbers belong to the system on SQL Server."""
 
 
 class DuckDbEngine:
-    """A stand-in server over `data`. `users` maps login names to passwords; every login owns every database.
+    """A stand-in server over `data`. `users` maps the names of logins that own every database to passwords; CREATE
+    LOGIN makes others.
     `threads` is how many cores its statements may use; None means all of them.
 
     Raises OSError when the directory cannot be used.
@@ -45,20 +48,16 @@ class DuckDbEngine:
 
     def login(self, *, user: str, password: str, database: str, application: str, host: str) -> DuckDbSession:
         """A new session. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
-        expected = self._users.get(user.lower())
-        if expected is None:
-            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=5)
-        if not hmac.compare_digest(expected.encode(), password.encode()):
-            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=8)
+        access = self._access(user, password)
         found = self._store.find(database or MASTER)
-        if found is None:
+        if found is None or access.user_name(self._catalogue(found)) is None:
             raise SqlError(
                 4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
             )
         spid = next(self._spids)
         connection = self._store.root.cursor()
         state = SessionState(
-            Login(spid, user, application, host, self.server_name, self.version),
+            Login(spid, user, application, host, self.server_name, self.version, access),
             self._store,
             self._canned,
             connection,
@@ -70,6 +69,27 @@ class DuckDbEngine:
         with self._mutex:
             self._sessions.add(session)
         return session
+
+    def _access(self, user: str, password: str) -> Access:
+        """The owners are those the process was started with; the others are in master. Raises 18456."""
+        expected, given = self._users.get(user.lower()), password
+        is_owner = expected is not None
+        master = self._store.find(MASTER)
+        if expected is None and master is not None:
+            logins = {x.name.lower(): x.password for x in self._catalogue(master).logins}
+            expected, given = logins.get(user.lower()), hashed_password(user, password)
+        if expected is None or not hmac.compare_digest(expected.encode(), given.encode()):
+            state = 5 if expected is None else 8
+            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=state)
+        return Access(user, is_sysadmin=is_owner)
+
+    def _catalogue(self, database_id: int) -> Database:
+        """As it is committed now."""
+        connection = self._store.root.cursor()
+        try:
+            return self._store.read_catalogue(connection, database_id)
+        finally:
+            connection.close()
 
     def _forget(self, session: DuckDbSession) -> None:
         with self._mutex:

@@ -83,7 +83,9 @@ class DuckDbSession:
         yield from self._requested("procedure", procedure, lambda: in_one_snapshot(execution, run))
 
     def bulk_insert(self, target: BulkTarget, batches: Iterator[pa.RecordBatch]) -> int:
-        return bulk_insert.insert(self._execution(), target, batches)
+        execution = self._execution()
+        execution.permission = "INSERT"
+        return bulk_insert.insert(execution, target, batches)
 
     # ---- transactions ---------------------------------------------------------------------------------------------
     def begin(self, isolation: int = 0) -> Iterator[Outcome]:

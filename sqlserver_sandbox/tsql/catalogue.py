@@ -126,6 +126,36 @@ class Table:
 class Schema:
     schema_id: int
     name: str
+    owner: str = "dbo"
+    """The user that owns it, and everything in it."""
+
+
+@dataclass(frozen=True)
+class SqlLogin:
+    """A login that CREATE LOGIN made; master has them. The sandbox stores test passwords only, and as they are."""
+
+    name: str
+    password: str
+
+
+@dataclass(frozen=True)
+class User:
+    """What a login is in a database."""
+
+    name: str
+    login: str
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Granted or denied to a user, or (class SERVER) to a login. `class_` is OBJECT, SCHEMA, DATABASE or SERVER; `major_id`
+    numbers the object or schema and is 0 for the others."""
+
+    name: str
+    class_: str
+    major_id: int
+    grantee: str
+    is_denied: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +214,10 @@ class Database:
     schemes: tuple[PartitionScheme, ...] = ()
     filegroups: tuple[Filegroup, ...] = ()
     """Those beside [PRIMARY]."""
+    users: tuple[User, ...] = ()
+    """Those beside dbo and guest."""
+    permissions: tuple[Permission, ...] = ()
+    logins: tuple[SqlLogin, ...] = ()
 
     def schema(self, name: str) -> Schema | None:
         return next((s for s in self.schemas if s.name.lower() == name.lower()), None)

@@ -14,9 +14,12 @@ from sqlserver_sandbox.tsql.catalogue import (
     IndexColumn,
     PartitionFunction,
     PartitionScheme,
+    Permission,
     Schema,
+    SqlLogin,
     Table,
     TableColumn,
+    User,
 )
 from sqlserver_sandbox.tsql.constraints import Default, check_from_json, foreign_key_from_json
 from sqlserver_sandbox.tsql.features import ColumnFeatures, TableFeatures
@@ -37,6 +40,9 @@ def from_json(text: str) -> Database:
         PartitionFunction(**{**f, "type": SqlType(**f["type"]), "boundaries": tuple(f["boundaries"])})
         for f in raw["functions"]
     )
+    raw["users"] = tuple(User(**u) for u in raw.get("users", ()))
+    raw["permissions"] = tuple(Permission(**p) for p in raw.get("permissions", ()))
+    raw["logins"] = tuple(SqlLogin(**x) for x in raw.get("logins", ()))
     raw["tables"] = tuple(_table(t) for t in raw["tables"])
     return Database(**raw)
 

@@ -42,6 +42,7 @@ ROOMS = (
     "validate",
     "state",
     "run",
+    "checkup",
     "proposal",
     "testing",
     "logging",

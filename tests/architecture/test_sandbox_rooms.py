@@ -31,6 +31,7 @@ ROOMS = (
     "tsql.features",
     "tsql.catalogue",
     "tsql.catalogue_json",
+    "tsql.access",
     "tsql.render",
     "tsql.definition",
     "tsql.values",

@@ -1,5 +1,6 @@
 -- What can stand against SWITCH or TRUNCATE of the given tables, beside their own properties and indexes: one row per obstacle, with
--- the rule it comes under (warehouse/sqlserver/preflight.py) and the name of what causes it.
+-- the rule it comes under (warehouse/sqlserver/preflight.py) and the name of what causes it. The rule hidden_references stands for all
+-- tables: without VIEW DEFINITION on the database a login does not see foreign keys of tables that it has no right on.
 SELECT x.object_id, x.rule_name, x.object_name
 FROM (
   SELECT fk.referenced_object_id AS object_id, N'referenced' AS rule_name, fk.name AS object_name
@@ -36,6 +37,10 @@ FROM (
   SELECT c.object_id, N'xml_collection', c.name
   FROM sys.columns AS c
   WHERE c.xml_collection_id <> 0
+  UNION ALL
+  SELECT t.object_id, N'hidden_references', N'VIEW DEFINITION'
+  FROM sys.tables AS t
+  WHERE HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DEFINITION') = 0
 ) AS x
 WHERE x.object_id IN (?)
 ORDER BY x.object_id, x.rule_name, x.object_name;

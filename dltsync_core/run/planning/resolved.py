@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
 from dltsync_core.committed import CommittedUnits, LoadIdentity
 from dltsync_core.config import (
     PartitionTableConfig,
+    PipelineConfig,
     QualityRule,
     SCDTableConfig,
     StaticTableConfig,
@@ -21,6 +22,7 @@ from dltsync_core.config import (
 from dltsync_core.errors import CatalogError, ColumnNotFound, ConfigError, ConnectError, SyncError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.lake.lake import Lake
 from dltsync_core.plan.definition import TableDefinition, definition_digest
 from dltsync_core.plan.keys import key_setting, keys_of, naming_key
 from dltsync_core.plan.selection import RunOptions
@@ -35,6 +37,7 @@ from dltsync_core.plan.steps import (
     UpsertKeys,
 )
 from dltsync_core.run.context import RunContext
+from dltsync_core.run.ports import Source
 from dltsync_core.typemap import TableMapping
 from dltsync_core.validate.quality import resolve_rules
 from dltsync_core.warehouse.duckdb.keys import MergeKey
@@ -191,8 +194,27 @@ def load_identity(context: RunContext, resolved: ResolvedTable, unit: str, load_
     )
 
 
+class PlanningRooms(Protocol):
+    """What config and catalogue are brought together with. A run's context is one."""
+
+    @property
+    def config(self) -> PipelineConfig: ...
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def lake(self) -> Lake: ...
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    @property
+    def source_name(self) -> str: ...
+
+
 def read_facts(
-    context: RunContext, tables: Sequence[TableConfig]
+    context: PlanningRooms, tables: Sequence[TableConfig]
 ) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
     """Facts by the config's names, and the errors of tables that have none. Raises ConnectError.
 
@@ -206,7 +228,7 @@ def read_facts(
 
 
 def _facts_of_halves(
-    context: RunContext, tables: Sequence[TableConfig], error: SyncError
+    context: PlanningRooms, tables: Sequence[TableConfig], error: SyncError
 ) -> tuple[dict[TableName, TableFacts], dict[TableName, SyncError]]:
     if len(tables) == 1:
         return {}, {tables[0].name: error}
@@ -225,7 +247,7 @@ def _facts_of_halves(
     return facts, errors
 
 
-def resolve_table(context: RunContext, table: TableConfig, facts: TableFacts) -> ResolvedTable:
+def resolve_table(context: PlanningRooms, table: TableConfig, facts: TableFacts) -> ResolvedTable:
     """What config and catalogue say together. Raises ConfigError, ColumnNotFound, UnsupportedColumn or CatalogError, for
     names that lake or warehouse keep for themselves too: all of it before a row is read."""
     mapping = context.source.map_columns(facts, table)

@@ -27,6 +27,7 @@ from dltsync_core.warehouse.dlt.connection import DestinationDatabase, Session
 from dltsync_core.warehouse.dlt.landing import LANDING_PREFIX, landed, sweep
 from dltsync_core.warehouse.dlt.load import bring_in, condition_in, no_history, planned_evolution
 from dltsync_core.warehouse.dlt.markers import drop_markers, read_markers
+from dltsync_core.warehouse.dlt.permissions import missing_grants
 from dltsync_core.warehouse.dlt.reading import column_stats, read_batches
 from dltsync_core.warehouse.dlt.types import (
     SEVENTH_DIGIT,
@@ -73,6 +74,13 @@ class DltWarehouse:
         """See `port.Warehouse.opened`. One connection of this thread; others have theirs."""
         with self._database.opened():
             yield
+
+    def missing_grants(self, schemas: Sequence[str]) -> list[tuple[str, str]] | None:
+        """What the login lacks for loads into tables of these schemas, each with the statement that grants it; None where dltsync
+        does not know how to ask. Writes nothing."""
+        self._check_driver()
+        with self._database.opened() as session:
+            return missing_grants(session, schemas)
 
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""

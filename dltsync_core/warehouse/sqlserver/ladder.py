@@ -80,14 +80,22 @@ def second_rung(
 
 
 def refuse_referenced(target: TargetFacts, settings: LadderSettings) -> None:
-    """Raises WarehouseError for a table that foreign keys reference: deleting its rows may fail, cascade into other tables or
-    fire triggers."""
+    """Raises WarehouseError for a table that foreign keys reference, or may reference unseen: deleting its rows may fail, cascade
+    into other tables or fire triggers."""
     names = [name for rule, name in target.obstacles if rule == "referenced"]
     if names and not settings.referenced_targets:
         raise WarehouseError(
             f"{target.name} is referenced by foreign key {names[0]}{' and others' if names[1:] else ''}: replacing its rows may "
             "fail (547), or cascade into other tables",
             remedy="drop the foreign key, name another target_table, or set destination.allow_referenced_targets: true",
+            table=str(target.name),
+        )
+    if not settings.referenced_targets and any(rule == "hidden_references" for rule, _ in target.obstacles):
+        raise WarehouseError(
+            f"{target.name}: this login does not see foreign keys of other tables, and replacing rows that one references may "
+            "fail (547), or cascade into other tables",
+            remedy="an administrator runs GRANT VIEW DEFINITION TO the login's user, in the warehouse's database; or set "
+            "destination.allow_referenced_targets: true",
             table=str(target.name),
         )
 

@@ -95,9 +95,8 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     column = next((c for c in columns if c.name.casefold() == partitioning.column.name.casefold()), None)
     if column is None:
         return None
-    own = f"dltsync_{identifier_part('_'.join(request.target))}_{digest_of(joined(*folded(request.target)))[:8]}"
     placement = store.settings.placements.get(folded(request.target), PartitionPlacement())
-    function, scheme = placement.function or f"{own}_pf", placement.scheme or f"{own}_ps"
+    function, scheme = placement_names(request.target, placement)
     if not _exists(store, "partition_functions", function):
         boundaries = [slot.range.upper for slot in partitioning.slots if slot.range.upper is not None]
         store.run(
@@ -110,6 +109,12 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
             f"making partition scheme {scheme}",
         )
     return PlacedOn(scheme, column.name)
+
+
+def placement_names(target: Target, placement: PartitionPlacement) -> tuple[str, str]:
+    """The partition function and scheme of a table that is made: those that the config names, or its own."""
+    own = f"dltsync_{identifier_part('_'.join(target))}_{digest_of(joined(*folded(target)))[:8]}"
+    return placement.function or f"{own}_pf", placement.scheme or f"{own}_ps"
 
 
 def _exists(store: Store, view: str, name: str) -> bool:

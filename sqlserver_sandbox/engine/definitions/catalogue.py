@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from sqlserver_sandbox.engine.execution.execution import Execution
@@ -42,6 +44,20 @@ def change_catalogue(execution: Execution, name: ObjectName | None = None) -> Da
     if current.version != database.version:
         execution.refresh()
     return current
+
+
+@contextmanager
+def changing_database(execution: Execution, database_id: int) -> Iterator[None]:
+    """For the block, the session is in that database, and looks at its catalogue anew."""
+    session = execution.session
+    home = session.database_id
+    session.database_id = database_id
+    try:
+        execution.refresh()
+        yield
+    finally:
+        session.database_id = home
+        execution.refresh()
 
 
 def check_isolation(execution: Execution) -> None:

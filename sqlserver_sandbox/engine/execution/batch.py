@@ -75,6 +75,7 @@ def _run_statement(execution: Execution, node: s.Statement) -> Iterator[Outcome]
     if kind is None:
         raise refused(f"the statement {type(node).__name__}")
     session, transaction = execution.session, execution.transaction
+    execution.permission = kind.permission
     try:
         if not isinstance(node, s.Transaction):
             transaction.check_alive(reads=True)

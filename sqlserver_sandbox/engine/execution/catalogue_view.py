@@ -7,8 +7,10 @@ from functools import lru_cache
 
 from sqlserver_sandbox.engine.execution.session_state import SessionState
 from sqlserver_sandbox.engine.store.row_counts import count_rows
+from sqlserver_sandbox.engine.store.store import MASTER
 from sqlserver_sandbox.engine.sysviews.facts import Facts, SessionRow
 from sqlserver_sandbox.engine.sysviews.registry import build
+from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.bind.context import SystemView
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
@@ -50,9 +52,28 @@ class StatementCatalogue:
         key = (database.database_id, schema.lower(), name.lower())
         if key not in self._views:
             canned = self._session.canned.of(database.database_id)
-            facts = Facts(self.count_rows, lambda: _session_rows(self._session))
-            self._views[key] = build(facts, database, self.databases, schema, name, canned, mentioned_words(self._text))
+            self._check_server_view(schema, name)
+            facts = Facts(self.count_rows, self._session_rows)
+            seen = self._session.login.access.visible(database)
+            self._views[key] = build(facts, seen, self.databases, schema, name, canned, mentioned_words(self._text))
         return self._views[key]
+
+    def _check_server_view(self, schema: str, name: str) -> None:
+        """300. SQL Server docs, sys.dm_tran_session_transactions and its like: VIEW SERVER STATE."""
+        if f"{schema}.{name}".lower().startswith("sys.dm_tran_") and not self._views_server_state():
+            raise SqlError(
+                300, "VIEW SERVER STATE permission was denied on object 'server', database 'master'.", class_=14
+            )
+
+    def _views_server_state(self) -> bool:
+        master = self.database(MASTER)
+        return master is not None and self._session.login.access.holds_on_server(master, "VIEW SERVER STATE")
+
+    def _session_rows(self) -> list[SessionRow]:
+        """SQL Server docs, sys.dm_exec_sessions: everyone sees their own session."""
+        if not self._views_server_state():
+            return [self._session.row()]
+        return _session_rows(self._session)
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
         """The rows of each partition as the catalogue reports them: a fault can make them wrong."""

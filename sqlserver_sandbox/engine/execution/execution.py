@@ -20,6 +20,7 @@ from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
+from sqlserver_sandbox.tsql.access import Access
 from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
 from sqlserver_sandbox.tsql.catalogue import Database
@@ -57,6 +58,8 @@ class Execution:
     nesting: int = 0
     try_level: int | None = None
     caught: SqlError | None = None
+    permission: str = ""
+    """What the statement needs on the table that it changes."""
     _binding: _Binding | None = field(default=None, repr=False)
 
     def next_statement(self) -> Execution:
@@ -84,12 +87,17 @@ class Execution:
     def options(self) -> Options:
         return self.session.options
 
+    @property
+    def access(self) -> Access:
+        return self.session.login.access
+
     # ---- the catalogue --------------------------------------------------------------------------------------------
     @property
     def _bound(self) -> _Binding:
         if self._binding is None:
             catalogue = StatementCatalogue(self.session, self.text)
-            context = Context(catalogue, self.variables, self.session.facts(_utc_ticks(), self.caught))
+            facts = self.session.facts(_utc_ticks(), self.caught)
+            context = Context(catalogue, self.variables, facts, self.access)
             self._binding = _Binding(catalogue, context, QueryBinder(context))
         return self._binding
 
@@ -173,9 +181,11 @@ class StatementKind:
 
     `kind` is the word that a fault plan has for them (`faults.plan.KINDS`). `begins_transaction` says whether one begins a
     transaction while IMPLICIT_TRANSACTIONS is ON. `runs_others`: it only runs other statements, which end by themselves.
+    `permission` is what it needs on the table that it changes (the docs page of each statement, "Permissions").
     """
 
     handler: Handler
     kind: str
     begins_transaction: Callable[[Any], bool] = never
     runs_others: bool = False
+    permission: str = ""

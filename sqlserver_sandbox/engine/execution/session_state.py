@@ -14,6 +14,7 @@ from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.engine.sysviews.facts import SessionRow
 from sqlserver_sandbox.engine.testing.canned import CannedAnswers
 from sqlserver_sandbox.model import Interference, SqlError
+from sqlserver_sandbox.tsql.access import Access
 from sqlserver_sandbox.tsql.bind.context import SessionFacts
 
 
@@ -27,6 +28,7 @@ class Login:
     host: str
     server_name: str
     version: tuple[int, int, int]
+    access: Access
 
 
 @dataclass(eq=False)

@@ -34,6 +34,8 @@ def lock_for_writing(execution: Execution, name: s.ObjectName, mode: str = WRITE
     session = execution.session
     while True:
         database, table = resolve_table(execution.context, name)
+        if execution.permission:
+            execution.access.check_table(database, table, execution.permission, name.line)
         session.transaction.access(database)
         current = session.transaction.write(database, table.object_id, table.name, mode)
         if current.version == database.version:
@@ -60,6 +62,8 @@ def target_of(execution: Execution, node: s.Update | s.Delete) -> Target:
     database, table = lock_for_writing(execution, found.name if found else node.target)
     binder = _with_ctes(execution, node.ctes)
     if node.source is None:
+        if node.where is not None:
+            execution.access.check_table(database, table, "SELECT", node.line)
         alias = execution.context.alias()
         source = ScopeSource(
             table.name, table_columns(table, alias), database.schema_by_id(table.schema_id).name, database.name

@@ -106,6 +106,8 @@ def _locked(execution: Execution, name: s.ObjectName, *, checked: bool) -> tuple
         try:
             if not checked and has_trusted(resolve_table(execution.context, name)[1]):
                 # What is not checked is not trusted from here on: the catalogue changes too, and its lock comes first.
+                database, table = resolve_table(execution.context, name)
+                execution.access.check_table(database, table, "ALTER")
                 change_catalogue(execution, name)
                 execution.refresh()
             return lock_for_writing(execution, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, save
+from sqlserver_sandbox.engine.definitions.catalogue import change_catalogue, changing_database, save
 from sqlserver_sandbox.engine.execution.commands import DDL
 from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.store.store import MASTER
@@ -25,6 +25,7 @@ def create_database(execution: Execution, node: s.CreateDatabase) -> Iterator[Ou
     _outside_transaction(execution, "CREATE DATABASE")
     if node.collation is not None and not same(node.collation, DEFAULT_COLLATION):
         raise refused(f"a database collation other than {DEFAULT_COLLATION}; give columns a COLLATE", line=node.line)
+    execution.access.check_sysadmin(262, "CREATE DATABASE permission denied in database 'master'.", node.line)
     execution.store.create_database(node.name)
     yield RowsAffected(None, DDL)
 
@@ -33,8 +34,8 @@ def drop_database(execution: Execution, node: s.DropDatabase) -> Iterator[Outcom
     _outside_transaction(execution, "DROP DATABASE")
     session = execution.session
     found = session.store.find(node.name)
-    if found is None:
-        if node.if_exists:
+    if found is None or not execution.access.is_sysadmin:
+        if found is None and node.if_exists:
             yield RowsAffected(None, DDL)
             return
         raise SqlError(
@@ -102,7 +103,7 @@ def _altered(execution: Execution, name: str | None, line: int) -> int:
     """The database to alter. Raises 226, 5011."""
     _outside_transaction(execution, "ALTER DATABASE")
     found = execution.store.find(name) if name is not None else execution.session.database_id
-    if found is None:
+    if found is None or not execution.access.is_sysadmin:
         raise SqlError(
             5011,
             f"User does not have permission to alter database '{name}', the"
@@ -116,15 +117,9 @@ def _altered(execution: Execution, name: str | None, line: int) -> int:
 
 def _change(execution: Execution, database_id: int, changed: Callable[[Database], Database]) -> Iterator[Outcome]:
     """Save a database's changed catalogue, whatever database the session is in."""
-    session = execution.session
-    home = session.database_id
-    session.database_id = database_id
-    try:
-        execution.refresh()
+    with changing_database(execution, database_id):
         save(execution, changed(change_catalogue(execution)))
-        yield from session.transaction.end_statement()
-    finally:
-        session.database_id = home
+        yield from execution.transaction.end_statement()
     yield RowsAffected(None, DDL)
 
 
@@ -137,6 +132,7 @@ def use(execution: Execution, node: s.Use) -> Iterator[Outcome]:
             f"Database '{node.database}' does not exist. Make sure that the name is entered correctly.",
             line=node.line,
         )
+    execution.access.check_entry(execution.catalogue.by_id(found), node.line)
     old = session.database
     session.database_id = found
     yield DatabaseChange(session.database, old)

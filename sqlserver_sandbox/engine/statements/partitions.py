@@ -21,8 +21,15 @@ from sqlserver_sandbox.tsql.types import LOB, MAX_PARTITIONS, describe, resolve
 from sqlserver_sandbox.tsql.values.storage import decode_value, encode_value
 
 
-def create_function(execution: Execution, node: s.CreatePartitionFunction) -> Iterator[Outcome]:
+def _change_data_spaces(execution: Execution, line: int) -> Database:
+    """The catalogue to change. SQL Server docs, CREATE and ALTER PARTITION FUNCTION: ALTER ANY DATASPACE."""
     database = change_catalogue(execution)
+    execution.access.check_database(database, "ALTER ANY DATASPACE", line)
+    return database
+
+
+def create_function(execution: Execution, node: s.CreatePartitionFunction) -> Iterator[Outcome]:
+    database = _change_data_spaces(execution, node.line)
     if database.function(node.name) is not None:
         raise SqlError(7712, f"Partition function '{node.name}' already exists in the database.", line=node.line)
     declared = resolve(node.type, collation=collation(node.collation).name if node.collation else database.collation)
@@ -60,7 +67,7 @@ def create_function(execution: Execution, node: s.CreatePartitionFunction) -> It
 
 
 def create_scheme(execution: Execution, node: s.CreatePartitionScheme) -> Iterator[Outcome]:
-    database = change_catalogue(execution)
+    database = _change_data_spaces(execution, node.line)
     if database.scheme(node.name) is not None:
         raise SqlError(2714, f"There is already an object named '{node.name}' in the database.", line=node.line)
     function = database.function(node.function)
@@ -103,7 +110,7 @@ def create_scheme(execution: Execution, node: s.CreatePartitionScheme) -> Iterat
 
 def alter_function(execution: Execution, node: s.AlterPartitionFunction) -> Iterator[Outcome]:
     """SPLIT needs NEXT USED on every scheme (7710) and a new value (7721); MERGE an existing one (7715)."""
-    database = change_catalogue(execution)
+    database = _change_data_spaces(execution, node.line)
     function = database.function(node.name)
     if function is None:
         raise SqlError(208, f"Invalid object name '{node.name}'.", line=node.line)
@@ -151,7 +158,7 @@ def alter_function(execution: Execution, node: s.AlterPartitionFunction) -> Iter
 
 
 def alter_scheme(execution: Execution, node: s.AlterPartitionScheme) -> Iterator[Outcome]:
-    database = change_catalogue(execution)
+    database = _change_data_spaces(execution, node.line)
     scheme = database.scheme(node.name)
     if scheme is None:
         raise SqlError(208, f"Invalid object name '{node.name}'.", line=node.line)
@@ -163,7 +170,7 @@ def alter_scheme(execution: Execution, node: s.AlterPartitionScheme) -> Iterator
 
 
 def drop(execution: Execution, node: s.DropPartition) -> Iterator[Outcome]:
-    database = change_catalogue(execution)
+    database = _change_data_spaces(execution, node.line)
     changed = _without_scheme(database, node) if node.kind == "scheme" else _without_function(database, node)
     save(execution, changed)
     yield RowsAffected(None, DDL)

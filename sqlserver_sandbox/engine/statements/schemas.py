@@ -17,11 +17,19 @@ _SYSTEM_SCHEMAS = ("dbo", "sys", "information_schema", "guest")
 
 def create_schema(execution: Execution, node: s.CreateSchema) -> Iterator[Outcome]:
     database = change_catalogue(execution)
+    execution.access.check_database(database, "CREATE SCHEMA", node.line)
     if node.name.lower() in _SYSTEM_SCHEMAS or database.schema(node.name) is not None:
         raise SqlError(
             2714, f"There is already an object named '{node.name}' in the database.", state=6, line=node.line
         )
-    schema = Schema(database.next_schema_id, node.name)
+    owner = node.owner or execution.access.user_name(database) or "dbo"
+    if owner.lower() != "dbo" and not any(u.name.lower() == owner.lower() for u in database.users):
+        raise SqlError(
+            15151,
+            f"Cannot find the user '{owner}', because it does not exist or you do not have permission.",
+            line=node.line,
+        )
+    schema = Schema(database.next_schema_id, node.name, owner)
     save(
         execution,
         replace(database, schemas=(*database.schemas, schema), next_schema_id=database.next_schema_id + 1),
@@ -32,7 +40,7 @@ def create_schema(execution: Execution, node: s.CreateSchema) -> Iterator[Outcom
 def drop_schema(execution: Execution, node: s.DropSchema) -> Iterator[Outcome]:
     database = change_catalogue(execution)
     schema = database.schema(node.name)
-    if schema is None:
+    if schema is None or not execution.access.holds(database, "CONTROL", schema):
         if node.if_exists:
             yield RowsAffected(None, DDL)
             return

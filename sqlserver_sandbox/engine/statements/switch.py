@@ -81,7 +81,7 @@ def _found(execution: Execution, node: s.AlterTableSwitch) -> tuple[Database, Ta
     found: list[Table] = []
     for name, number in names:
         table = databases[0].table(name.schema, name.name)
-        if table is None or denied(table, "ALTER"):
+        if table is None or denied(table, "ALTER") or not execution.access.holds(databases[0], "ALTER", table):
             raise SqlError(
                 number,
                 f'Cannot find the object "{name}" because it does not exist or you do not have permissions.',

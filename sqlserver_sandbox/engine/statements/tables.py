@@ -41,6 +41,13 @@ def create_table(execution: Execution, node: s.CreateTable) -> Iterator[Outcome]
             f'The specified schema name "{node.name.schema}" either does not exist or you do not have permission to use it.',
             line=node.line,
         )
+    execution.access.check_database(database, "CREATE TABLE", node.line)
+    if not execution.access.holds(database, "ALTER", schema):
+        raise SqlError(
+            2760,
+            f'The specified schema name "{schema.name}" either does not exist or you do not have permission to use it.',
+            line=node.line,
+        )
     check_free(database, schema.schema_id, node.name.name, node.line)
     object_id, database = take_object_id(database)
     now = now_text()
@@ -117,6 +124,8 @@ def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
         execution.refresh()
         database = change_catalogue(execution, name)
         table = database.table(name.schema, name.name)
+        if table is not None and not _may_drop(execution, database, table):
+            table = None
         if table is None:
             if node.if_exists:
                 continue
@@ -132,6 +141,12 @@ def drop_table(execution: Execution, node: s.DropTable) -> Iterator[Outcome]:
         execution.run(f"DROP TABLE {database.alias}.main.{table.physical}")
         save(execution, database.without_table(table))
     yield RowsAffected(None, DDL)
+
+
+def _may_drop(execution: Execution, database: Database, table: Table) -> bool:
+    """SQL Server docs, DROP TABLE: ALTER on the schema, or CONTROL on the table."""
+    schema = database.schema_by_id(table.schema_id)
+    return execution.access.holds(database, "ALTER", schema) or execution.access.holds(database, "CONTROL", table)
 
 
 def _check_unreferenced(database: Database, table: Table, line: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -166,6 +167,11 @@ def _one(rows: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     if not rows:
         raise OSError("the database file has no catalogue: it was not made by the sandbox, or it is damaged")
     return rows[0]
+
+
+def hashed_password(login: str, password: str) -> str:
+    """What master stores of a password. The login is the salt: sandboxes hold passwords of tests."""
+    return hashlib.pbkdf2_hmac("sha256", password.encode(), login.lower().encode(), 1000).hex()
 
 
 def now_text() -> str:

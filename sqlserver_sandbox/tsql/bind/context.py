@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlserver_sandbox.model import SqlError, SqlType
+from sqlserver_sandbox.tsql.access import OWNER, Access
 from sqlserver_sandbox.tsql.catalogue import Database, Table
 
 
@@ -96,6 +97,7 @@ class Context:
     catalogue: Catalogue
     variables: Mapping[str, VariableValue]
     facts: SessionFacts
+    access: Access = OWNER
     read: set[tuple[int, int]] = field(default_factory=set)
     counter: int = 0
 
@@ -108,5 +110,7 @@ class Context:
         self.counter += 1
         return f"s{self.counter}"
 
-    def touch(self, database: Database, table: Table) -> None:
+    def touch(self, database: Database, table: Table, line: int = 1) -> None:
+        """The statement reads the table. Raises 229 and 916."""
+        self.access.check_table(database, table, "SELECT", line)
         self.read.add((database.database_id, table.object_id))

@@ -98,6 +98,7 @@ def find_object(binder: ExpressionBinder, database: Database, name: ObjectName, 
         view = binder.context.catalogue.system_view(database, schema, name.name)
         return system_object_id(schema, name.name) if view else None
     wanted = kind.strip().upper() if kind is not None else None
+    database = binder.context.access.visible(database)
     table = database.table(schema, name.name)
     if table is not None:
         return table.object_id if wanted in (None, "U") else None
@@ -195,10 +196,10 @@ def _login(binder: ExpressionBinder, node: Call) -> Bound:
 
 
 def _user(binder: ExpressionBinder, node: Call) -> Bound:
-    """Every login is the owner of every database."""
+    """The owners of the sandbox are dbo everywhere."""
     if node.args:
         raise refused(f"{node.name.upper()} with an argument")
-    return constant("dbo", _SYSNAME)
+    return constant(binder.context.access.user_name(binder.context.database), _SYSNAME)
 
 
 def _server_property(binder: ExpressionBinder, node: Call) -> Bound:

@@ -10,7 +10,7 @@ from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.arguments import known_text, nvarchar
 from sqlserver_sandbox.tsql.bind.bound import Bound
 from sqlserver_sandbox.tsql.bind.conversions import convert
-from sqlserver_sandbox.tsql.bind.functions_system import SYSTEM_SCHEMAS, parse_object_name
+from sqlserver_sandbox.tsql.bind.functions_system import SYSTEM_SCHEMAS
 from sqlserver_sandbox.tsql.bind.permissions import my_permissions
 from sqlserver_sandbox.tsql.bind.scope import Scope, ScopeSource
 from sqlserver_sandbox.tsql.bind.unify import common_type
@@ -73,7 +73,7 @@ def _table(binder: SubqueryBinder, node: s.TableSource, scope: Scope) -> BoundSo
     if name.schema.lower() in SYSTEM_SCHEMAS:
         return _system(context, node, alias)
     database, table = resolve_table(context, name)
-    context.touch(database, table)
+    context.touch(database, table, name.line)
     schema = database.schema_by_id(table.schema_id).name
     source = ScopeSource(
         node.alias or table.name, table_columns(table, alias), schema, database.name, node.alias is not None
@@ -89,14 +89,12 @@ def _permissions(binder: SubqueryBinder, node: s.TableSource, alias: str) -> Bou
             313, f"An insufficient number of arguments were supplied for the procedure or function {node.name}."
         )
     securable, kind = (known_text(a, "fn_my_permissions arguments") for a in given)
-    name = parse_object_name(securable) if securable else None
-    table = binder.context.database.table(name.schema, name.name) if name else None
     columns = tuple(
         Bound(f"{alias}.{n}", nvarchar(128 if n != "permission_name" else 60), True, label="implicit", name=n)
         for n in ("entity_name", "subentity_name", "permission_name")
     )
     source = ScopeSource(node.alias or node.name.name, columns, aliased=True)
-    return BoundSource(f"{my_permissions(securable, kind, table)} AS {alias}", (source,))
+    return BoundSource(f"{my_permissions(binder.context, securable, kind)} AS {alias}", (source,))
 
 
 def _system(context: Context, node: s.TableSource, alias: str) -> BoundSource:

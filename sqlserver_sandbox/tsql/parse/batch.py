@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.parse import (
+    access,
     alter_table,
     conditions,
     control,
@@ -165,6 +166,8 @@ _CREATE: dict[str, Callable[[Reader, int], s.Statement]] = {
     "DATABASE": databases.parse_create_database,
     "SCHEMA": databases.parse_create_schema,
     "PARTITION": databases.parse_create_partition,
+    "LOGIN": access.parse_create_login,
+    "USER": access.parse_create_user,
 }
 _ALTER: dict[str, Callable[[Reader, int], s.Statement]] = {
     "TABLE": alter_table.parse_alter_table,
@@ -178,6 +181,8 @@ _DROP: dict[str, Callable[[Reader, int], s.Statement]] = {
     "DATABASE": databases.parse_drop_database,
     "SCHEMA": databases.parse_drop_schema,
     "PARTITION": databases.parse_drop_partition,
+    "LOGIN": access.parse_drop_login,
+    "USER": access.parse_drop_user,
 }
 
 
@@ -278,6 +283,10 @@ def _print(reader: Reader, line: int) -> s.Statement:
     return s.Print(expressions.parse_expression(reader), line)
 
 
+def _permission(reader: Reader) -> list[s.Statement]:
+    return [access.parse_permission(reader, reader.line)]
+
+
 def _update(reader: Reader) -> list[s.Statement]:
     line = reader.line
     if reader.accept_words("UPDATE", "STATISTICS"):
@@ -301,6 +310,9 @@ _RULES: dict[str, Callable[[Reader], list[s.Statement]]] = {
     "BEGIN": _begin,
     "COMMIT": _transaction,
     "ROLLBACK": _transaction,
+    "GRANT": _permission,
+    "DENY": _permission,
+    "REVOKE": _permission,
     "DBCC": _single(control.parse_dbcc),
     "SAVE": _single(control.parse_save),
     "IF": _if,

@@ -74,9 +74,8 @@ def parse_drop_database(reader: Reader, line: int) -> s.Statement:
 
 def parse_create_schema(reader: Reader, line: int) -> s.Statement:
     name = reader.identifier()
-    if reader.at_word("AUTHORIZATION"):
-        raise refused("CREATE SCHEMA … AUTHORIZATION", line=line)
-    return s.CreateSchema(name, line)
+    owner = reader.identifier() if reader.accept_word("AUTHORIZATION") else None
+    return s.CreateSchema(name, owner, line)
 
 
 def parse_drop_schema(reader: Reader, line: int) -> s.Statement:

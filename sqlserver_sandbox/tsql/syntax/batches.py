@@ -22,15 +22,19 @@ from sqlserver_sandbox.tsql.syntax.definitions import (
     AlterPartitionScheme,
     AlterTableAdd,
     AlterTableDrop,
+    ChangePermission,
     CreateDatabase,
     CreateIndex,
+    CreateLogin,
     CreatePartitionFunction,
     CreatePartitionScheme,
     CreateSchema,
     CreateTable,
+    CreateUser,
     DropDatabase,
     DropIndex,
     DropPartition,
+    DropPrincipal,
     DropSchema,
     DropTable,
     Use,
@@ -151,6 +155,7 @@ class ExecuteText:
 Statement: TypeAlias = (
     "SelectStatement | Insert | Update | Delete | CreateTable | DropTable | TruncateTable | AlterTableAdd | AlterTableDrop"
     " | CreateIndex | DropIndex | CreateSchema | DropSchema | CreateDatabase | DropDatabase | AlterDatabaseSet | Use"
+    " | CreateLogin | CreateUser | DropPrincipal | ChangePermission"
     " | CreatePartitionFunction | CreatePartitionScheme | AlterPartitionFunction | AlterPartitionScheme | DropPartition"
     " | SetOption | SetIsolation | Transaction | Declare | SetVariable | Print | Throw | Raiserror | If | Execute"
     " | ExecuteText | InsertBulk | AlterTableSwitch | AlterTableCheck | AlterTableRebuild | AlterIndex | UpdateStatistics"

@@ -141,6 +141,7 @@ class DropIndex:
 @dataclass(frozen=True)
 class CreateSchema:
     name: str
+    owner: str | None = None
     line: int = 1
 
 
@@ -236,4 +237,40 @@ class DropPartition:
 
     kind: str
     name: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreateLogin:
+    name: str
+    password: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class CreateUser:
+    name: str
+    login: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class DropPrincipal:
+    """`kind` is login or user."""
+
+    kind: str
+    name: str
+    if_exists: bool
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class ChangePermission:
+    """`change` is GRANT, DENY or REVOKE. `class_` is OBJECT or SCHEMA with a name, else empty: the database, or the server."""
+
+    change: str
+    permissions: tuple[str, ...]
+    class_: str
+    securable: ObjectName | None
+    principals: tuple[str, ...]
     line: int = 1
