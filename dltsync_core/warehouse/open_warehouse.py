@@ -51,6 +51,7 @@ def _settings(config: PipelineConfig) -> StoreSettings:
         ladder=LadderSettings(switching=switching, referenced_targets=destination.allow_referenced_targets),
         placements={folded(_target(name)): placement for name, placement in destination.partitions.items()},
         columnstore=destination.table_storage == "columnstore",
+        bulk_load=destination.bulk_load,
     )
 
 

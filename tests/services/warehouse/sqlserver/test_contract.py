@@ -13,8 +13,8 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.sqlserver_warehouse import sandbox_warehouse
 
 
-@pytest.fixture
-def warehouse(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Warehouse]:
-    with sandbox_warehouse(sandbox, tmp_path) as house:
+@pytest.fixture(params=["bulkcopy", "fast_executemany"])
+def warehouse(sandbox: SandboxServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    with sandbox_warehouse(sandbox, tmp_path, bulk_load=request.param) as house:
         yield house.warehouse
         assert house.staging() == []
