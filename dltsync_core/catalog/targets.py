@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from dltsync_core.catalog.facts import TableFacts
@@ -44,10 +45,34 @@ class IndexFacts:
 
 
 @dataclass(frozen=True)
+class CheckFacts:
+    """A CHECK constraint. `definition` is the server's own text of the condition, None for a login that may not see it."""
+
+    name: str
+    definition: str | None
+    is_disabled: bool = False
+    is_not_for_replication: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKeyFacts:
+    """A foreign key of the table. `acts`: it deletes or updates rows when the referenced ones change (CASCADE, SET NULL)."""
+
+    name: str
+    columns: tuple[str, ...]
+    referenced: TableName
+    referenced_columns: tuple[str, ...]
+    is_disabled: bool = False
+    is_not_for_replication: bool = False
+    acts: bool = False
+
+
+@dataclass(frozen=True)
 class TargetFacts:
     """A table of the warehouse. `properties` are the columns of its row in sys.tables, as far as this version has them;
     `obstacles` are pairs of a rule (`queries/target_obstacles.sql`) and the name of what it is about. `shared_with` are other
-    tables on the same partition function, and `schemes` all schemes on it, with the filegroup of their last partition."""
+    tables on the same partition function, and `schemes` all schemes on it, with the filegroup of their last partition.
+    `read_only` are the partitions of the table, or of one of its indexes, in read-only filegroups: numbers with their names."""
 
     table: TableFacts
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -55,6 +80,9 @@ class TargetFacts:
     obstacles: tuple[tuple[str, str], ...] = ()
     shared_with: tuple[TableName, ...] = ()
     schemes: tuple[tuple[str, str], ...] = ()
+    checks: tuple[CheckFacts, ...] = ()
+    foreign_keys: tuple[ForeignKeyFacts, ...] = ()
+    read_only: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def name(self) -> TableName:
@@ -81,6 +109,11 @@ def read_targets(session: Session, names: Sequence[TableName], database: str) ->
         obstacles[row["object_id"]].append((row["rule_name"], row["object_name"]))
     for row in _ask(session, "target_views", ids):
         obstacles[row["object_id"]].append(("indexed_view", row["view_name"]))
+    checks = _checks_by_table(_ask(session, "target_checks", ids))
+    foreign_keys = _foreign_keys_by_table(_ask(session, "target_foreign_keys", ids))
+    read_only: dict[int, dict[int, str]] = defaultdict(dict)
+    for row in _ask(session, "target_read_only", ids):
+        read_only[row["object_id"]][row["partition_number"]] = row["filegroup_name"]
     functions = sorted({i.function_id for found in indexes.values() for i in found if i.function_id is not None})
     users = _users_by_function(_ask(session, "target_functions", functions))
     found = {}
@@ -95,6 +128,9 @@ def read_targets(session: Session, names: Sequence[TableName], database: str) ->
             obstacles=tuple(obstacles[table.object_id]),
             shared_with=tuple(dict.fromkeys(other for other in others if other != table.name)),
             schemes=tuple(schemes.items()),
+            checks=tuple(checks[table.object_id]),
+            foreign_keys=tuple(foreign_keys[table.object_id]),
+            read_only=read_only[table.object_id],
         )
     return found
 
@@ -105,6 +141,36 @@ def _ask(session: Session, name: str, ids: Sequence[int]) -> list[Row]:
         some = ids[start : start + IDS_PER_QUERY]
         rows += session.query(query_for(name, len(some)), some)
     return rows
+
+
+def _checks_by_table(rows: Iterable[Row]) -> Mapping[int, list[CheckFacts]]:
+    found: dict[int, list[CheckFacts]] = defaultdict(list)
+    for row in rows:
+        check = CheckFacts(
+            row["name"], row["definition"], bool(row["is_disabled"]), bool(row["is_not_for_replication"])
+        )
+        found[row["object_id"]].append(check)
+    return found
+
+
+def _foreign_keys_by_table(rows: Iterable[Row]) -> Mapping[int, list[ForeignKeyFacts]]:
+    found: dict[int, list[ForeignKeyFacts]] = defaultdict(list)
+    for (table, _), columns in groupby(rows, key=lambda row: (row["object_id"], row["name"])):
+        parts = list(columns)
+        first = parts[0]
+        actions = {first["delete_referential_action_desc"], first["update_referential_action_desc"]}
+        found[table].append(
+            ForeignKeyFacts(
+                name=first["name"],
+                columns=tuple(part["column_name"] for part in parts),
+                referenced=TableName(first["referenced_schema"], first["referenced_table"]),
+                referenced_columns=tuple(part["referenced_column"] for part in parts),
+                is_disabled=bool(first["is_disabled"]),
+                is_not_for_replication=bool(first["is_not_for_replication"]),
+                acts=actions != {"NO_ACTION"},
+            )
+        )
+    return found
 
 
 def _indexes_by_table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.circuit import circuit_of
@@ -15,6 +16,15 @@ from dltsync_core.connect.faults import connect_error, query_error, read_fault
 
 _UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
 """SQLSTATEs of a driver manager that finds or opens no driver."""
+
+
+@dataclass(frozen=True)
+class InputType:
+    """What the driver binds for a parameter, by the name of pyodbc's constant; `size` in characters or bytes, 0 for values that
+    are streamed."""
+
+    constant: Literal["SQL_BIGINT", "SQL_DOUBLE", "SQL_WVARCHAR", "SQL_VARBINARY"]
+    size: int = 0
 
 
 class ControlSession:
@@ -77,6 +87,31 @@ class ControlSession:
             )
         except pyodbc.Error as error:
             raise query_error(error, self._address, "asking the driver for its version") from error
+
+    def insert_many(
+        self, statement: str, types: Sequence[InputType], rows: Sequence[tuple[Any, ...]], doing: str
+    ) -> None:
+        """Run a statement for each row of parameters, all in one transaction. Raises QueryError and its subclasses: then none of
+        the rows is there."""
+        pyodbc = load_pyodbc()
+        try:
+            self._connection.autocommit = False
+            cursor = self._connection.cursor()
+            try:
+                cursor.fast_executemany = True
+                cursor.setinputsizes([(getattr(pyodbc, one.constant), one.size, 0) for one in types])
+                cursor.executemany(statement, rows)
+                self._connection.commit()
+            finally:
+                cursor.close()
+        except pyodbc.Error as error:
+            self.reusable = False
+            with suppress(pyodbc.Error):
+                self._connection.rollback()
+            raise query_error(error, self._address, doing) from error
+        finally:
+            with suppress(pyodbc.Error):  # a connection that broke: the error above says so
+                self._connection.autocommit = True
 
     def close(self) -> None:
         """End the session. Raises nothing: it may have ended already."""

@@ -28,7 +28,8 @@ class UnitResult:
     `compared` is what the load compared column by column, equal or not (nothing for an increment that was merged); the JSON has
     those that differ, as `differences`. `load_method` is how the rows entered a warehouse that has several ways (a SQL Server
     one: `switch`, `delete and insert`, `truncate and insert`, `update and insert`), and `load_method_reasons` why not by a
-    better one.
+    better one. `load_undone`: the load did not pass validation, and the warehouse has the rows of before again (a SQL Server one,
+    where they were switched).
     """
 
     table: TableName
@@ -45,6 +46,7 @@ class UnitResult:
     compared: tuple[LoadedFigure, ...] = field(default=(), repr=False)
     load_method: str | None = None
     load_method_reasons: tuple[str, ...] = ()
+    load_undone: bool = False
     watermark: str | None = None
     probe_signature: str | None = None
     consistency: str | None = None

@@ -23,10 +23,17 @@ from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, Upser
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.testing.tables import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
-from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    HoldsEveryValue,
+    Loaded,
+    LoadRequest,
+    ReplacesAtOnce,
+    TableInspection,
+    WarehouseTable,
+)
 
 
-class FakeWarehouse(HoldsEveryValue):
+class FakeWarehouse(HoldsEveryValue, ReplacesAtOnce):
     """Obeys `run.ports.VersionedWarehouse`, but keeps no histories: `revise_versions` raises ExtractError.
     Give it to `IncrementalSQLServerParquetPipeline(config, warehouse=...)`."""
 

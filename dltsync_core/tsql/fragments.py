@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from dltsync_core.identity import TableName
@@ -50,7 +51,19 @@ class Identifier:
 class Literal:
     """A value inside the text. For DDL, which takes no parameters; everywhere else use Parameter."""
 
-    value: str | int | bytes | None
+    value: str | int | bytes | Decimal | None
+
+
+@dataclass(frozen=True)
+class CatalogText:
+    """The condition of a CHECK constraint as the server's catalogue has it, in parentheses. Raises ValueError for text that is
+    not in parentheses."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not (self.text.startswith("(") and self.text.endswith(")")):
+            raise ValueError("the definition of a CHECK constraint is in parentheses")
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Parameter:
     value: str
 
 
-Part: TypeAlias = Text | Identifier | Literal | TypeName | CollationName | Parameter
+Part: TypeAlias = Text | Identifier | Literal | TypeName | CollationName | CatalogText | Parameter
 
 
 @dataclass(frozen=True)
@@ -171,7 +184,9 @@ def _render(part: Part) -> str:
     return part.text
 
 
-def _render_literal(value: str | int | bytes | None) -> str:
+def _render_literal(value: str | int | bytes | Decimal | None) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if value is None:
         return "NULL"
     if isinstance(value, bytes):

@@ -63,6 +63,7 @@ def sqlserver_settings(config: PipelineConfig) -> StoreSettings:
         ladder=LadderSettings(switching=switching, referenced_targets=destination.allow_referenced_targets),
         placements={folded(_target(name)): placement for name, placement in destination.partitions.items()},
         columnstore=destination.table_storage == "columnstore",
+        bulk_load=destination.bulk_load,
     )
 
 

@@ -34,7 +34,8 @@ class LoadRequest:
 
     `files` are absolute paths and are never changed. `schema` is their Arrow schema. `marker` is stored with the
     rows, and those of the units named in `retires` leave with it; without one nothing is said about the unit and no fence is
-    checked. `layout` is for a table that is made.
+    checked. `layout` is for a table that is made. `can_be_undone`: the caller will call `Warehouse.confirm` or `Warehouse.undo`,
+    and the rows that are replaced stay until then where the warehouse can do that; it takes a marker.
     """
 
     target: Target
@@ -45,17 +46,20 @@ class LoadRequest:
     marker: Marker | None = None
     retires: tuple[str, ...] = ()
     layout: TargetLayout = TargetLayout()
+    can_be_undone: bool = False
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What a load brought in. `rows` is what the files hold; counting the warehouse is the validation's business. `method` is
-    how the rows entered the table, where the warehouse has several ways, and `reasons` why not by a better one."""
+    how the rows entered the table, where the warehouse has several ways, and `reasons` why not by a better one. `can_be_undone`:
+    the rows that the load replaced are still there, until `Warehouse.confirm` or `Warehouse.undo` is called."""
 
     rows: int
     seconds: float
     method: str | None = None
     reasons: tuple[str, ...] = ()
+    can_be_undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,15 @@ class Warehouse(Protocol):
     def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:
         """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order
         given. What each brought in; the seconds are shared out evenly. Raises what `load` raises."""
+
+    def confirm(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """These loads of a pipeline (their ids by unit) were validated: what they replaced is dropped. Nothing where nothing was
+        kept. Raises WarehouseError when another run has taken one of them out again, and what `load` raises."""
+
+    def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
+        """These loads did not pass validation: the rows and markers of before are there again, for readers at one moment. False:
+        the rows of before are not there any longer, and nothing was changed. A load of a unit undoes by itself what an
+        earlier one left unconfirmed, and `cleanup` what dead runs left. Raises what `load` raises."""
 
     def inspect(self, tables: Mapping[Target, TableInspection]) -> Mapping[Target, WarehouseTable]:
         """All that a plan asks of these tables, in one opening. Writes nothing."""
@@ -165,6 +178,17 @@ class Warehouse(Protocol):
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
+
+
+class ReplacesAtOnce:
+    """Part of a warehouse in which the rows of before are gone as soon as a load is there."""
+
+    def confirm(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """Nothing was kept. See `Warehouse.confirm`."""
+
+    def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
+        """Nothing was kept, so nothing can be undone. See `Warehouse.undo`."""
+        return False
 
 
 class HoldsEveryValue:

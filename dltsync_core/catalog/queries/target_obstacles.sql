@@ -6,13 +6,6 @@ FROM (
   SELECT fk.referenced_object_id AS object_id, N'referenced' AS rule_name, fk.name AS object_name
   FROM sys.foreign_keys AS fk
   UNION ALL
-  SELECT fk.parent_object_id, N'foreign_key', fk.name
-  FROM sys.foreign_keys AS fk
-  UNION ALL
-  SELECT ck.parent_object_id, N'check', ck.name
-  FROM sys.check_constraints AS ck
-  WHERE ck.is_disabled = 0
-  UNION ALL
   SELECT ct.object_id, N'change_tracking', N'CHANGE_TRACKING'
   FROM sys.change_tracking_tables AS ct
   UNION ALL

@@ -33,6 +33,7 @@ from dltsync_core.run.load.prepublish_checks import count_increment, refusal, ro
 from dltsync_core.run.load.records import commit_change, load_requests
 from dltsync_core.run.load.resume import ResumableRows
 from dltsync_core.run.load.stage import Staged, stage_unit
+from dltsync_core.run.load.undo import confirm_loads, undone
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.load.verify import (
     counts_after_load,
@@ -70,9 +71,10 @@ class TableRun:
         try:
             with self._loader.coming(works[:1]):  # the others of a group follow it, one after another
                 self._bring_in(works)
+            confirm_loads(self._context, self._shape, works)
             self._commit(works)
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
-            raised = error
+            raised = undone(self._context, self._shape, works, error)
         finally:
             for work in works:
                 if work.staged is not None:

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dltsync_core.identity import TableName
 from dltsync_core.run.context import RunContext, log
@@ -174,10 +174,12 @@ class GroupLoader:
     def _load(self, group: Sequence[WaitingLoad]) -> None:
         started = time.perf_counter()
         requests = [(each.work, request) for each in group for request in each.requests]
-        for (work, _), entered in zip(
-            requests, self._context.warehouse.load_group([request for _, request in requests]), strict=True
-        ):
-            work.entered = entered
+        loaded_requests = self._context.warehouse.load_group([request for _, request in requests])
+        can_be_undone = {
+            work for (work, _), entered in zip(requests, loaded_requests, strict=True) if entered.can_be_undone
+        }
+        for (work, _), entered in zip(requests, loaded_requests, strict=True):
+            work.entered = replace(entered, can_be_undone=work in can_be_undone)  # by any load of the unit
         loaded = time.perf_counter()
         measure_loaded_units(self._context, [(each.resolved, each.work) for each in group])
         measured = time.perf_counter()

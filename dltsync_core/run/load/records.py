@@ -88,6 +88,7 @@ def load_requests(
             marker=marker_of(context, resolved, work, manifest, loads, fence=fence),
             retires=units,
             layout=resolved.layout,
+            can_be_undone=True,
         )
 
 

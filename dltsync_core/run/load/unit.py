@@ -54,6 +54,8 @@ class UnitWork:
     compared: tuple[LoadedFigure, ...] = ()
     entered: Loaded | None = None
     """How its last load entered the warehouse."""
+    is_undone: bool = False
+    """The load did not pass validation, and the warehouse has the rows of before again."""
     rows_read: int = 0
     bytes_written: int = 0
     extract_seconds: float = 0.0
@@ -114,6 +116,7 @@ class UnitWork:
             compared=self.compared,
             load_method=self.entered.method if self.entered is not None else None,
             load_method_reasons=self.entered.reasons if self.entered is not None else (),
+            load_undone=self.is_undone,
             watermark=probe.watermark_high if probe is not None and status == "committed" else None,
             probe_signature=probe.signature if probe is not None else None,
             consistency=known.consistency if known is not None else None,

@@ -164,6 +164,9 @@ def _adopt(
         ) as held:
             checkpoints.reached(checkpoints.ADOPTING)
             with context.warehouse_turn:
+                context.warehouse.confirm(
+                    resolved.target, context.config.pipeline_name, {judgement.unit: committed_unit.load_id}
+                )
                 context.warehouse.cleanup()  # the load that got there may have been killed before it could, and none follows
             context.ledger.commit(resolved.name, [change], [event], lease=held.lease)
     except (LeaseHeld, StateConflict) as busy:

@@ -13,6 +13,7 @@ LOCK_NOT_GRANTED = 51002
 FENCED = 51003
 BOUNDARIES_MOVED = 51004
 OTHER_ROWS = 51005
+ALREADY_SETTLED = 51006
 """Numbers of the errors that the statements of this folder raise themselves (THROW takes 50000 and above)."""
 
 

@@ -36,10 +36,6 @@ def create_markers(name: TableName) -> Statement:
     """Make the table unless it is there. `id` is a digest of pipeline, target and unit: a unit's name may be longer than a
     key."""
     literal = Literal(table(name).render().text)
-    columns = [
-        *(sql("{c} {t}{b} NULL", c=Identifier(c), t=TypeName(t), b=_BINARY) for c, t in _TEXT.items()),
-        *(sql("{c} {t} NULL", c=Identifier(c), t=TypeName(t)) for c, t in _NUMBERS.items()),
-    ]
     return sql(
         "IF OBJECT_ID({literal}, N'U') IS NULL\nCREATE TABLE {table} (\n  {key} char(64){binary} NOT NULL PRIMARY KEY,\n"
         "  {columns}\n);",
@@ -47,8 +43,16 @@ def create_markers(name: TableName) -> Statement:
         table=table(name),
         key=Identifier(KEY),
         binary=_BINARY,
-        columns=join(",\n  ", columns),
+        columns=join(",\n  ", column_definitions()),
     ).render()
+
+
+def column_definitions() -> list[Sql]:
+    """The columns of a marker beside its id, as CREATE TABLE writes them."""
+    return [
+        *(sql("{c} {t}{b} NULL", c=Identifier(c), t=TypeName(t), b=_BINARY) for c, t in _TEXT.items()),
+        *(sql("{c} {t} NULL", c=Identifier(c), t=TypeName(t)) for c, t in _NUMBERS.items()),
+    ]
 
 
 def select_markers(name: TableName, target: tuple[str, str]) -> Statement:

@@ -29,6 +29,7 @@ from dltsync_core.tsql.values import from_text
 from dltsync_core.typemap.declared_type import declared_type
 
 _CHARACTERS = frozenset({"char", "varchar", "nchar", "nvarchar"})
+_LOCAL_TEXT_TYPES = frozenset({"datetime", "smalldatetime"})
 _NOTHING = Sql(())
 
 
@@ -64,7 +65,7 @@ def publish_batch(
         "SET NOCOUNT ON;\nSET XACT_ABORT ON;\nSET LOCK_TIMEOUT {timeout};\n"
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\n"
         "IF @@TRANCOUNT <> 0 THROW 51001, N'dltsync: a transaction is open on this connection', 1;\n"
-        "DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @text nvarchar(max);\n"
+        "DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @fence bigint, @text nvarchar(max);\n"
         "BEGIN TRANSACTION;\n{locks}{sections}COMMIT TRANSACTION;\nSET LOCK_TIMEOUT {after};",
         timeout=Literal(lock_timeout_ms),
         after=Literal(lock_timeout_after_ms),
@@ -93,6 +94,20 @@ def switch_partitions(target: TableName, staging_in: TableName, staging_out: Tab
         "{find}SET @n = @lower + 1;\n{step}{again}",
         find=_find(span),
         step=step,
+        again=_still_there(span),
+    )
+
+
+def switch_whole_tables(target: TableName, staging_in: TableName, staging_out: TableName, span: PartitionSpan) -> Sql:
+    """The same with staging tables that have no partitions, for one partition."""
+    return sql(
+        "{find}SET @n = @lower + 1;\n"
+        "ALTER TABLE {target} SWITCH PARTITION @n TO {out};\n"
+        "ALTER TABLE {staging} SWITCH TO {target} PARTITION @n;\n{again}",
+        find=_find(span),
+        target=table(target),
+        out=table(staging_out),
+        staging=table(staging_in),
         again=_still_there(span),
     )
 
@@ -181,6 +196,23 @@ def copy_rows(target: TableName, columns: Sequence[tuple[str, Sql]], source: Tab
         names=_names([name for name, _ in columns]),
         values=join(",\n  ", [value for _, value in columns]),
         source=table(source),
+    ).render()
+
+
+def insert_row(target: TableName, columns: Sequence[tuple[str, str]]) -> Statement:
+    """One row, with a parameter marker for each column, in order. Each column has its declared type. Dates and times come as
+    text: `datetime` and `smalldatetime` in the style that no language setting changes, the others as ISO text."""
+    values = [
+        sql("CONVERT({type}, ?, 126)", type=TypeName(declared))
+        if declared in _LOCAL_TEXT_TYPES
+        else sql("CAST(? AS {type})", type=TypeName(declared))
+        for _, declared in columns
+    ]
+    return sql(
+        "INSERT INTO {target} ({names}) VALUES ({values});",
+        target=table(target),
+        names=_names([name for name, _ in columns]),
+        values=join(", ", values),
     ).render()
 
 

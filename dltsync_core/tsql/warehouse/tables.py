@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
-from dltsync_core.ranges import Boundary, Side
+from dltsync_core.ranges import Boundary, PartitionRange, Side
 from dltsync_core.tsql.fragments import (
+    CatalogText,
     CollationName,
     Identifier,
     Literal,
@@ -37,10 +39,12 @@ class TargetColumn:
 
 @dataclass(frozen=True)
 class PlacedOn:
-    """Where the rows of a table lie: a partition scheme, applied to a column, or a filegroup (`column` None)."""
+    """Where the rows of a table lie: a partition scheme, applied to a column, or a filegroup (`column` None).
+    `with_large_values`: the (max) values of a table lie in that filegroup too, whatever the default is."""
 
     data_space: str
     column: str | None = None
+    with_large_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def create_table(
         "CREATE TABLE {table} (\n  {lines}\n){placed}{options};",
         table=table(name),
         lines=join(",\n  ", lines),
-        placed=_placed(placed),
+        placed=_placed(placed) + _large_values(placed),
         options=_compressed(compression, partitioned=_is_partitioned(placed)),
     ).render()
 
@@ -132,6 +136,55 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
         included=sql(" INCLUDE ({names})", names=_names(index.included)) if index.included else _NOTHING,
         options=options,
         placed=_placed(placed),
+    ).render()
+
+
+def add_check(name: TableName, definition: str) -> Statement:
+    """A trusted CHECK constraint with a name of the server's choice: the rows that are there are checked. `definition` is the
+    catalogue's text of another table's constraint."""
+    return sql(
+        "ALTER TABLE {table} WITH CHECK ADD CHECK {condition};", table=table(name), condition=CatalogText(definition)
+    ).render()
+
+
+def add_range_check(name: TableName, column: ColumnFacts, range_: PartitionRange) -> Statement:
+    """A trusted CHECK constraint that proves that the rows lie within a partition, in the form that SQL Server draws conclusions
+    from: the bare column, plain constants, the partition's own operators. Raises ValueError for a range that needs none, or that
+    cannot be proven."""
+    conditions = []
+    lower, upper = (">=", "<") if range_.side == "right" else (">", "<=")
+    for boundary, operator in ((range_.lower, lower), (range_.upper, upper)):
+        if boundary is not None:
+            conditions.append(
+                sql("{c} {op} {v}", c=Identifier(column.name), op=_OPERATORS[operator], v=_constant(column, boundary))
+            )
+    if not conditions:
+        raise ValueError("a table with one partition needs no proof")
+    if column.is_nullable and not range_.holds_null:
+        conditions.insert(0, sql("{c} IS NOT NULL", c=Identifier(column.name)))
+    return sql(
+        "ALTER TABLE {table} WITH CHECK ADD CHECK ({conditions});",
+        table=table(name),
+        conditions=join(" AND ", conditions),
+    ).render()
+
+
+def can_be_proven(column: ColumnFacts, range_: PartitionRange) -> bool:
+    """Whether `add_range_check` proves the range: for types whose constants compare as the column's values do."""
+    texts = [boundary.text for boundary in (range_.lower, range_.upper) if boundary is not None]
+    return None not in texts and column.type_name in _PROVEN_TYPES
+
+
+def add_foreign_key(
+    name: TableName, columns: Sequence[str], referenced: TableName, referenced_columns: Sequence[str]
+) -> Statement:
+    """A trusted foreign key with a name of the server's choice: the rows that are there are checked."""
+    return sql(
+        "ALTER TABLE {table} WITH CHECK ADD FOREIGN KEY ({columns}) REFERENCES {referenced} ({others});",
+        table=table(name),
+        columns=_names(columns),
+        referenced=table(referenced),
+        others=_names(referenced_columns),
     ).render()
 
 
@@ -230,6 +283,18 @@ def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:
     return sql("{value}", value=Literal(text))
 
 
+def _constant(column: ColumnFacts, boundary: Boundary) -> Sql:
+    text = boundary.text
+    if text is None or column.type_name not in _PROVEN_TYPES:
+        raise ValueError(f"a range of {column.name} cannot be proven by a constraint")
+    return sql("{v}", v=Literal(Decimal(text) if column.type_name in _NUMBERS else text))
+
+
+_OPERATORS = {">=": sql(">="), ">": sql(">"), "<": sql("<"), "<=": sql("<=")}
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "decimal", "numeric"})
+_PROVEN_TYPES = _NUMBERS | {"date", "datetime", "smalldatetime", "datetime2", "nchar", "nvarchar"}
+
+
 def compress_row_groups(name: TableName) -> Statement:
     """Compress what lies in the delta store of a columnstore index: batches below 102,400 rows go there."""
     return sql("ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)).render()
@@ -245,6 +310,12 @@ def _placed(placed: PlacedOn | None) -> Sql:
     if placed.column is None:
         return sql(" ON {filegroup}", filegroup=Identifier(placed.data_space))
     return sql(" ON {scheme}({column})", scheme=Identifier(placed.data_space), column=Identifier(placed.column))
+
+
+def _large_values(placed: PlacedOn | None) -> Sql:
+    if placed is None or not placed.with_large_values:
+        return _NOTHING
+    return sql(" TEXTIMAGE_ON {filegroup}", filegroup=Identifier(placed.data_space))
 
 
 def _names(names: Sequence[str]) -> Sql:

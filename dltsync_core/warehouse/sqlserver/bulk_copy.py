@@ -9,15 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
+from dltsync_core.connect.control import ControlSession
 from dltsync_core.connect.data import DataSession
 from dltsync_core.errors import WarehouseError
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import table
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.typemap.uuids import is_uuid, texts_of
-from dltsync_core.warehouse.sqlserver.columns import bulk_type, is_converted
+from dltsync_core.warehouse.sqlserver.columns import TEXT_ON_THE_WAY, bulk_type, is_converted
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
+from dltsync_core.warehouse.sqlserver.fast_insert import FastColumn, fast_column, insert_batches
 
 ROWS_PER_READ = 65_536
 ROWS_PER_BATCH = 250_000
@@ -27,9 +30,12 @@ ROWS_PER_ROW_GROUP = 1_048_576
 """Rows of a full row group: a batch of that size is compressed at once, without passing through the delta store."""
 
 
-def copy_file(session: DataSession, path: Path, target: TargetFacts, staging: TableName, schema: pa.Schema) -> int:
-    """The rows of one file into `staging`, which has the target's columns or those of `staging.text_table`: how many. Raises
-    WarehouseError when the server took fewer than the file has."""
+def copy_file(
+    session: DataSession | ControlSession, path: Path, target: TargetFacts, staging: TableName, schema: pa.Schema
+) -> int:
+    """The rows of one file into `staging`, which has the target's columns or those of `staging.text_table`: how many. By a bulk
+    copy over a data session, by `fast_executemany` over a control session. Raises WarehouseError when the server took fewer
+    than the file has."""
     goes_to = loaded_columns(target.table, schema)
     sent = pa.schema([_sent(field, shown_type(goes_to[field.name])) for field in schema])
     storage = target.storage
@@ -38,6 +44,9 @@ def copy_file(session: DataSession, path: Path, target: TargetFacts, staging: Ta
         rows = file.metadata.num_rows
         if not rows:
             return 0
+        if isinstance(session, ControlSession):
+            columns = [_fast(field, goes_to[field.name]) for field in schema]
+            return insert_batches(session, staging, columns, _batches(file, sent))
         copied = session.bulk_copy(
             table(staging).render().text,
             _batches(file, sent),
@@ -52,6 +61,11 @@ def copy_file(session: DataSession, path: Path, target: TargetFacts, staging: Ta
             remedy="nothing was published; run again, and check the server's error log when it stays so",
         )
     return copied
+
+
+def _fast(field: pa.Field[Any], column: ColumnFacts) -> FastColumn:
+    declared = shown_type(column)
+    return fast_column(column.name, TEXT_ON_THE_WAY if is_converted(field, declared) else declared)
 
 
 def _sent(field: pa.Field[Any], declared: str) -> pa.Field[Any]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dltsync_core.catalog.facts import PartitioningFacts, Slot
-from dltsync_core.catalog.targets import TargetFacts
+from dltsync_core.catalog.targets import CLUSTERED, TargetFacts
 from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, UpsertKeys
 from dltsync_core.ranges import PartitionRange
+from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.publish import PartitionSpan
 from dltsync_core.warehouse.sqlserver.preflight import Blocker, switch_blockers, truncate_blockers
 
@@ -46,12 +47,14 @@ class LadderSettings:
 @dataclass(frozen=True)
 class Entry:
     """The decision. `span` are the partitions that are replaced, None for a whole table or a merge. `exclusive`: the table
-    must be locked first, because readers have no row versions. `reasons` say why a better rung was not taken."""
+    must be locked first, because readers have no row versions. `reasons` say why a better rung was not taken. `partition`: the
+    number of the partition that staging tables without partitions are switched with (None: they lie on the target's scheme)."""
 
     rung: Rung
     span: PartitionSpan | None = None
     exclusive: bool = False
     reasons: tuple[Blocker, ...] = ()
+    partition: int | None = None
 
 
 def choose(target: TargetFacts, disposition: Disposition, engine: Engine, settings: LadderSettings) -> Entry:
@@ -63,9 +66,35 @@ def choose(target: TargetFacts, disposition: Disposition, engine: Engine, settin
     if not settings.switching:
         reasons = (*reasons, _SWITCHED_OFF)
     reasons = (*reasons, *switch_blockers(target, engine.edition))
+    if not reasons and target.read_only and target.table.partitioning is not None:
+        partition, reasons = _single_partition(target, disposition)
+        if not reasons:
+            return Entry(Rung.SWITCH, span, partition=partition)
     if not reasons:
         return Entry(Rung.SWITCH, span)
     return second_rung(target, span, engine, reasons, whole=not isinstance(disposition, ReplaceScope))
+
+
+def _single_partition(target: TargetFacts, disposition: Disposition) -> tuple[int | None, tuple[Blocker, ...]]:
+    """The partition that staging tables without partitions can be switched with, where the target's scheme has read-only
+    filegroups, on which no table can be made; or what stands against it."""
+    partitioning = target.table.partitioning
+    if partitioning is None or not isinstance(disposition, ReplaceScope):
+        return None, (_read_only(next(iter(target.read_only.values()))),)
+    slots = partitions_in(partitioning, disposition.ranges[0])
+    here = [target.read_only[slot.number] for slot in slots if slot.number in target.read_only]
+    if here:
+        return None, (_read_only(here[0]),)
+    filegroup = next(iter(target.read_only.values()))
+    if len(slots) != 1:
+        return None, (_no_second_recipe(filegroup, "the load covers several partitions of the target"),)
+    if not tables.can_be_proven(partitioning.column, slots[0].range):
+        what = f"no constraint proves a range of {partitioning.column.type_name} to the server"
+        return None, (_no_second_recipe(filegroup, what),)
+    storage = target.storage
+    if storage is not None and storage.kind == CLUSTERED and storage.added is not None:
+        return None, (_no_second_recipe(filegroup, "the clustered index does not have the partition column in it"),)
+    return slots[0].number, ()
 
 
 def second_rung(
@@ -144,6 +173,21 @@ _SEVERAL_RANGES = Blocker("ranges", None, "the load covers several ranges", "not
 def _other_column(column: str) -> Blocker:
     return Blocker(
         "partition_column", 4953, f"the target is partitioned by {column}", "partition it by the source's column"
+    )
+
+
+def _read_only(filegroup: str) -> Blocker:
+    return Blocker(
+        "read_only", 4978, f"rows of the load lie in read-only filegroup {filegroup}", "make the filegroup read-write"
+    )
+
+
+def _no_second_recipe(filegroup: str, why: str) -> Blocker:
+    return Blocker(
+        "read_only",
+        1924,
+        f"filegroup {filegroup} of the partition scheme is read-only, so that staging cannot lie on the scheme, and {why}",
+        "make the filegroup read-write",
     )
 
 

@@ -14,6 +14,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dltsync_core import checkpoints
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.control import ControlSession, open_control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
@@ -28,9 +29,10 @@ from dltsync_core.warehouse.dlt.files import TableFiles, deliver
 from dltsync_core.warehouse.marker_rows import refuse_late_writer
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.bulk_copy import copy_file
-from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung, choose, second_rung
+from dltsync_core.warehouse.sqlserver.ladder import Rung, choose, second_rung
 from dltsync_core.warehouse.sqlserver.preflight import Blocker
 from dltsync_core.warehouse.sqlserver.publish import Overtaken, Publisher, SwitchRefused
+from dltsync_core.warehouse.sqlserver.rollback import restore, single_partition
 from dltsync_core.warehouse.sqlserver.sections import StagedUnit, marker_id, section_of
 from dltsync_core.warehouse.sqlserver.staging import (
     StagingNames,
@@ -45,18 +47,41 @@ from dltsync_core.warehouse.sqlserver.store import Store, StoredMarker
 from dltsync_core.warehouse.sqlserver.targets import make_ready
 
 
-def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -> list[tuple[int, Entry]]:
-    """Bring the files of all loads in, all of them or none: the rows of each, and how it entered. `directory` is an empty
+def load_group(store: Store, requests: Sequence[LoadRequest], directory: Path) -> list[StagedUnit]:
+    """Bring the files of all loads in, all of them or none: each with its rows, and how it entered. `directory` is an empty
     working directory for dlt. The caller holds the locks of all targets. Raises what `port.Warehouse.load` raises."""
     known = {target: store.markers(target) for target in {request.target for request in requests}}
     _refuse_late_writers(requests, known)
     with store.staging_of(requests):
+        if _undo_unsettled(store, requests):
+            known = {target: store.markers(target) for target in known}
         units = _prepare(store, requests)
         checkpoints.reached(checkpoints.WAREHOUSE_EVOLVED)
         _copy(store, units, directory)
-        _publish(store, units, known)
+        loads = {(unit.key, unit.settled_by) for unit in units if unit.settled_by is not None}
+        store.run_lock.add(loads)
+        try:
+            _publish(store, units, known)
+        except BaseException:
+            store.run_lock.discard(loads)
+            raise
+        store.run_lock.discard(loads - {(unit.key, str(unit.settled_by)) for unit in units if unit.keeps_rows})
         checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
-    return [(unit.rows, unit.entry) for unit in units]
+    return units
+
+
+def _undo_unsettled(store: Store, requests: Sequence[LoadRequest]) -> bool:
+    """Switch back what earlier loads of the same units replaced and did not settle: their run was killed before it validated
+    them, or found them wrong. Whether there were any."""
+    asked = {
+        marker_id(request.marker.pipeline, request.target, request.marker.unit): request.target
+        for request in requests
+        if request.marker is not None
+    }
+    left = [record for record in store.replaced() if record.id in asked]
+    for record in left:
+        restore(store, asked[record.id], record)
+    return bool(left)
 
 
 def _refuse_late_writers(requests: Sequence[LoadRequest], known: dict[Target, dict[str, StoredMarker]]) -> None:
@@ -81,13 +106,25 @@ def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[StagedUnit]:
         target = facts[request.target]
         entry = choose(target, request.disposition, engine, allowed)
         names = StagingNames(store.settings.staging_schema, request.target, number, attempt)
-        if entry.rung is Rung.SWITCH and isinstance(request.disposition, ReplaceScope):
+        single = single_partition(store, target, entry.partition) if entry.partition is not None else None
+        if entry.rung is Rung.SWITCH and isinstance(request.disposition, ReplaceScope) and single is None:
             # Partitions of one table share their staging tables: each has its own partitions there.
             turn = times[request.target, request.disposition.ranges]  # the same partition again needs tables of its own
             times[request.target, request.disposition.ranges] += 1
             names = shared.setdefault((request.target, str(request.schema), turn), names)
-        units.append(StagedUnit(request, target, entry, names))
+        units.append(StagedUnit(request, target, entry, names, single))
+    _decide_what_is_kept(units)
     return units
+
+
+def _decide_what_is_kept(units: Sequence[StagedUnit]) -> None:
+    """The rows that the first load of a unit switches out are kept until its last load was validated."""
+    last = {unit.key: unit.request.load_id for unit in units if unit.request.marker is not None}
+    for unit in units:
+        if unit.request.marker is None or not unit.request.can_be_undone:
+            continue
+        load_id = last.pop(unit.key, None)
+        unit.settled_by = load_id if unit.entry.rung is Rung.SWITCH else None
 
 
 def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
@@ -96,7 +133,7 @@ def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
         if unit.names in made:
             continue
         before, after = (
-            copies_of(unit.target, unit.names)
+            copies_of(unit.target, unit.names, unit.single)
             if unit.entry.rung is Rung.SWITCH
             else ([heap_like(unit.target, unit.names.incoming)], [])
         )
@@ -111,7 +148,7 @@ def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
             columns = conversions(unit.target, unit.request.schema)
             store.run(sections.copy_rows(unit.names.incoming, columns, unit.names.text), "converting staged rows")
         for statement in made.pop(unit.names, ()):
-            store.run(statement, "building an index of a staging table")
+            store.run(statement, "completing a staging table")
         storage = unit.target.storage
         if unit.entry.rung is Rung.SWITCH and storage is not None and storage.kind == CLUSTERED_COLUMNSTORE:
             store.run(compress_row_groups(unit.names.incoming), "compressing staged rows")
@@ -119,7 +156,7 @@ def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
         _check_rows(store, unit)
 
 
-def _deliver(session: DataSession, units: Sequence[StagedUnit], directory: Path) -> None:
+def _deliver(session: DataSession | ControlSession, units: Sequence[StagedUnit], directory: Path) -> None:
     by_name = {f"load_{number}": unit for number, unit in enumerate(units)}
 
     def receive(name: str, path: Path) -> None:
@@ -167,7 +204,7 @@ def _publish(store: Store, units: Sequence[StagedUnit], known: dict[Target, dict
     while True:
         batch = sections.publish_batch(
             locks,
-            [section_of(unit, known[unit.request.target]) for unit in units],
+            [section_of(unit, known[unit.request.target], store.run_lock.token) for unit in units],
             lock_timeout_ms=store.settings.switch_lock_timeout_ms,
             lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
         )
@@ -210,14 +247,17 @@ def _is_committed(store: Store, units: Sequence[StagedUnit]) -> bool | None:
     found = {target: store.markers(target) for target, _ in asked}
     last = {marker_id(marker.pipeline, target, marker.unit): (target, marker) for target, marker in asked}
     return all(
-        (stored := found[target].get(key)) is not None and stored.load_id == marker.load_id
+        (stored := found[target].get(key)) is not None
+        and (stored.load_id, stored.fence) == (marker.load_id, marker.fence)
         for key, (target, marker) in last.items()
     )
 
 
 @contextmanager
-def _bulk_session(store: Store) -> Iterator[DataSession]:
-    session = open_data_session(store.sessions.database)
+def _bulk_session(store: Store) -> Iterator[DataSession | ControlSession]:
+    """A session of its own for the rows, of the kind that the config names."""
+    open_session = open_data_session if store.settings.bulk_load == "bulkcopy" else open_control_session
+    session = open_session(store.sessions.database)
     try:
         yield session
     finally:

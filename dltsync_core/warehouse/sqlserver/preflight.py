@@ -45,6 +45,7 @@ def switch_blockers(target: TargetFacts, engine_edition: int) -> tuple[Blocker, 
         *_properties(target),
         *_obstacles(target, _SWITCH_OBSTACLES),
         *_columns(target),
+        *_constraints(target),
         *(blocker for index in target.indexes for blocker in _index(target, index)),
     )
 
@@ -121,12 +122,6 @@ def _properties(target: TargetFacts) -> Iterator[Blocker]:
 
 _SWITCH_OBSTACLES: Mapping[str, tuple[int | None, str, str]] = {
     "referenced": (4967, "foreign key {name} references the table", "drop the foreign key"),
-    "foreign_key": (4968, "the table has foreign key {name}, which staging does not have", "drop the foreign key"),
-    "check": (
-        4970,
-        "the table has CHECK constraint {name}, which staging does not have",
-        "drop or disable the constraint",
-    ),
     "change_tracking": (4900, "change tracking is enabled", "disable it (ALTER TABLE … DISABLE CHANGE_TRACKING)"),
     "row_filter": (None, "a security policy filters or blocks its rows", "take the table out of the policy"),
     "full_text": (4918, "the table has a full-text index", "drop the index"),
@@ -180,6 +175,41 @@ def _columns(target: TargetFacts) -> Iterator[Blocker]:
                 4944,
                 f"column {name} has a type that staging does not copy ({column.alias_name or column.type_name})",
                 "declare it with a system type",
+            )
+
+
+def _constraints(target: TargetFacts) -> Iterator[Blocker]:
+    """CHECK constraints and foreign keys are made on staging too, trusted, except those where that may not be enough."""
+    for check in target.checks:
+        name = dotted(check.name)
+        if check.is_disabled:
+            continue  # it is not compared
+        if check.definition is None:
+            yield Blocker(
+                "check",
+                4970,
+                f"the login may not see the definition of CHECK constraint {name}, so staging cannot have it",
+                "grant VIEW DEFINITION on the table",
+            )
+        elif check.is_not_for_replication:
+            yield Blocker(
+                "check", 4975, f"CHECK constraint {name} is NOT FOR REPLICATION", "make it again without that option"
+            )
+    for key in target.foreign_keys:
+        name = dotted(key.name)
+        if key.is_disabled or key.is_not_for_replication or key.acts:
+            what = (
+                "is disabled"
+                if key.is_disabled
+                else "is NOT FOR REPLICATION"
+                if key.is_not_for_replication
+                else "changes rows by itself (CASCADE, SET NULL or SET DEFAULT)"
+            )
+            yield Blocker(
+                "foreign_key",
+                4968,
+                f"the table has foreign key {name}, which {what}: staging does not have its like",
+                "make it an ordinary foreign key, or drop it",
             )
 
 

@@ -41,6 +41,10 @@ class SwitchRefused(Exception):
         self.number = number
 
 
+class BoundariesMoved(WarehouseBusy):
+    """The partition function was changed since the load was prepared: nothing was changed."""
+
+
 class Overtaken(Exception):
     """A later writer has been at one of the units: nothing was changed."""
 
@@ -103,9 +107,11 @@ def _explained(error: QueryError) -> Exception:
     if number == locks.LOCK_NOT_GRANTED:
         return WarehouseBusy("another run took over the table while this one was loading it", remedy="run again")
     if number == locks.BOUNDARIES_MOVED:
-        return WarehouseBusy(
+        return BoundariesMoved(
             "the partition function of the table was changed while it was being loaded", remedy="run again"
         )
+    if number == locks.ALREADY_SETTLED:
+        return WarehouseBusy("another run has loaded the unit again, or has settled the load", remedy="run again")
     if isinstance(number, int) and (number in _OTHER_SWITCH_ERRORS or any(number in some for some in _SWITCH_ERRORS)):
         return SwitchRefused(number, error.problem)
     return error

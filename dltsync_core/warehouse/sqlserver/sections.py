@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import TargetFacts
+from dltsync_core.clock import iso, utc_now
 from dltsync_core.committed import Marker
 from dltsync_core.duckdb.partition_scope import holds_null_rows
 from dltsync_core.errors import WarehouseError
@@ -16,25 +17,40 @@ from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql, join, sql
 from dltsync_core.tsql.warehouse import markers as marker_table
 from dltsync_core.tsql.warehouse import publish as sections
+from dltsync_core.tsql.warehouse import replaced as replaced_tables
 from dltsync_core.tsql.warehouse.publish import RowCopy
 from dltsync_core.warehouse.marker_rows import marker_row, voided_by
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung
-from dltsync_core.warehouse.sqlserver.staging import StagingNames, folded
-from dltsync_core.warehouse.sqlserver.store import MARKERS, StoredMarker
+from dltsync_core.warehouse.sqlserver.staging import SinglePartition, StagingNames, folded
+from dltsync_core.warehouse.sqlserver.store import MARKERS, REPLACED_MARKERS, REPLACED_ROWS, StoredMarker
 
 
 @dataclass
 class StagedUnit:
-    """One load on its way in. `rows` are those of its files; `staged_in` is shared by partitions of one table that are
-    switched."""
+    """One load on its way in. `rows` are those of its files. `settled_by` is the load whose validation decides about the rows
+    that this one switches out: the last of its unit. None where they are not kept."""
 
     request: LoadRequest
     target: TargetFacts
     entry: Entry
     names: StagingNames
+    single: SinglePartition | None = None
     rows: int = 0
+    settled_by: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The id of its marker. Raises AssertionError without one."""
+        if self.request.marker is None:
+            raise AssertionError("a load without a marker has no key")
+        return marker_id(self.request.marker.pipeline, self.request.target, self.request.marker.unit)
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether the rows that it replaces stay until it was validated."""
+        return self.settled_by is not None and self.entry.rung is Rung.SWITCH
 
     @property
     def scope(self) -> Sql | None:
@@ -65,24 +81,48 @@ def marker_id(pipeline: str, target: Target, unit: str) -> str:
     return digest_of(joined(pipeline, *folded(target), unit))
 
 
-def section_of(unit: StagedUnit, known: Mapping[str, StoredMarker]) -> Sql:
-    """What one load does inside the publishing transaction. `known` are the markers of its target by id."""
+def section_of(unit: StagedUnit, known: Mapping[str, StoredMarker], run_token: str) -> Sql:
+    """What one load does inside the publishing transaction. `known` are the markers of its target by id, `run_token` names this
+    process in the record of the rows that it replaces."""
     marker, merged = unit.request.marker, unit.entry.rung is Rung.MERGE
     body = _body(unit)
     if marker is None:
         return body
-    key = marker_id(marker.pipeline, unit.request.target, marker.unit)
+    key = unit.key
+    gone = [marker_id(marker.pipeline, unit.request.target, other) for other in unit.request.retires]
+    void = _void(marker, known)
     guard = marker_table.refuse_late_writer(MARKERS, key, marker.fence)
     write = marker_table.write_marker(
         MARKERS,
         key,
         marker_row(replace(marker, rows=unit.rows), folded(unit.request.target)),
-        gone=[marker_id(marker.pipeline, unit.request.target, gone) for gone in unit.request.retires],
-        void=_void(marker, known),
+        gone=gone,
+        void=void,
         counted=merged,
     )
+    if unit.keeps_rows:
+        record = _record(unit, marker, run_token)
+        ids = list(dict.fromkeys((key, *gone, *void)))
+        return guard + replaced_tables.keep_rows(REPLACED_ROWS, REPLACED_MARKERS, MARKERS, record, ids) + write + body
     count = sections.count_into_rows(unit.target.name)
     return guard + body + count + write if merged else guard + write + body
+
+
+def _record(unit: StagedUnit, marker: Marker, run_token: str) -> dict[str, str | None]:
+    schema, table = folded(unit.request.target)
+    how = unit.request.disposition
+    return {
+        "pipeline": marker.pipeline,
+        "target_schema": schema,
+        "target_table": table,
+        "unit": marker.unit,
+        "load_id": unit.settled_by,
+        "run_token": run_token,
+        "staging_schema": unit.names.outgoing.schema,
+        "staging_table": unit.names.outgoing.table,
+        "partition_range": how.ranges[0].key if isinstance(how, ReplaceScope) else None,
+        "written_at": iso(utc_now()),
+    }
 
 
 def _void(marker: Marker, known: Mapping[str, StoredMarker]) -> list[str]:
@@ -96,6 +136,8 @@ def _body(unit: StagedUnit) -> Sql:
     if entry.rung is Rung.SWITCH:
         if entry.span is None:
             return sections.switch_table(target, names.incoming, names.outgoing)
+        if unit.single is not None:
+            return sections.switch_whole_tables(target, names.incoming, names.outgoing, entry.span)
         return sections.switch_partitions(target, names.incoming, names.outgoing, entry.span)
     goes_to = loaded_columns(unit.target.table, unit.request.schema)
     columns = tuple(column.name for column in goes_to.values())

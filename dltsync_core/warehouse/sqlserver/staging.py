@@ -3,18 +3,21 @@
 Their names begin with a digest of the target, which is that of the target's application lock too: whoever holds the lock may
 drop all of them, because they can only be those of runs that died. They are made for each load from the target's columns and
 indexes as the catalogue has them at that moment, on the target's own partition scheme: filegroups, NULL rows, implicit index
-columns and the range of each partition are then right by construction, and no CHECK constraint is needed to prove it.
+columns and the range of each partition are then right by construction, and no CHECK constraint is needed to prove it. Where no
+table can be made on the scheme, because some of its filegroups are read-only, they have no partitions, lie in the filegroup of
+the partition they are switched with, and have a CHECK constraint that proves its range.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.catalog.facts import ColumnFacts, Slot
 from dltsync_core.catalog.targets import CLUSTERED, CLUSTERED_COLUMNSTORE, HEAP, IndexFacts, TargetFacts
 from dltsync_core.identity import TableName, Target, digest_of, identifier_part, joined
 from dltsync_core.tsql.fragments import Identifier, Sql, Statement, sql
@@ -25,6 +28,7 @@ from dltsync_core.warehouse.sqlserver.columns import TEXT_ON_THE_WAY, conversion
 from dltsync_core.warehouse.sqlserver.evolution import loaded_columns
 
 _DIGEST = 16
+_LARGE_TYPES = frozenset({"text", "ntext", "image", "xml"})
 _OURS = re.compile(rf"([0-9a-f]{{{_DIGEST}}})_(in|out|text)\d+_")
 
 
@@ -83,18 +87,64 @@ class StagingNames:
         return self.incoming, self.outgoing, self.text
 
 
-def copies_of(target: TargetFacts, names: StagingNames) -> tuple[list[Statement], list[Statement]]:
+@dataclass(frozen=True)
+class SinglePartition:
+    """For staging tables without partitions: the partition of the target that they are switched with, and its filegroup on each
+    partition scheme."""
+
+    slot: Slot
+    filegroups: Mapping[str, str]
+
+
+def copies_of(
+    target: TargetFacts, names: StagingNames, single: SinglePartition | None = None
+) -> tuple[list[Statement], list[Statement]]:
     """Statements that make two empty tables which the target can be switched with, for before and for after the copy:
-    nonclustered indexes are built after it."""
+    nonclustered indexes are built after it, and so are constraints, which a bulk copy would leave untrusted. The table that rows
+    are switched out to has none: SWITCH asks for the target's only, and a trusted copy of an untrusted one is refused."""
     before: list[Statement] = []
     after: list[Statement] = []
     for name in (names.incoming, names.outgoing):
-        before.append(_copy_of(target, name))
-        for number, index in enumerate(target.indexes):
-            if index.kind == HEAP or index.is_disabled:
-                continue
-            statement = tables.create_index(name, number, _shape(index), _placed(target, index))
-            (before if index.kind in {CLUSTERED, CLUSTERED_COLUMNSTORE} else after).append(statement)
+        first, last = _copy_with_indexes(target, name, single)
+        before += first
+        after += last
+    return before, [*after, *constraints_of(target, names.incoming, single)]
+
+
+def empty_copy(target: TargetFacts, name: TableName, single: SinglePartition | None = None) -> list[Statement]:
+    """Statements that make one empty table which the target can be switched with."""
+    before, after = _copy_with_indexes(target, name, single)
+    return [*before, *after]
+
+
+def constraints_of(target: TargetFacts, name: TableName, single: SinglePartition | None = None) -> list[Statement]:
+    """Statements that give a staging table the target's CHECK constraints and foreign keys, trusted, and the proof that its rows
+    lie within the partition where it has no partitions. They fail (547) when a row does not fit."""
+    partitioning = target.table.partitioning
+    made: list[Statement] = []
+    if single is not None and partitioning is not None and len(partitioning.slots) > 1:
+        made.append(tables.add_range_check(name, partitioning.column, single.slot.range))
+    made += [
+        tables.add_check(name, check.definition)
+        for check in target.checks
+        if check.definition is not None and not check.is_disabled
+    ]
+    made += [
+        tables.add_foreign_key(name, key.columns, key.referenced, key.referenced_columns) for key in target.foreign_keys
+    ]
+    return made
+
+
+def _copy_with_indexes(
+    target: TargetFacts, name: TableName, single: SinglePartition | None
+) -> tuple[list[Statement], list[Statement]]:
+    before: list[Statement] = [_copy_of(target, name, single)]
+    after: list[Statement] = []
+    for number, index in enumerate(target.indexes):
+        if index.kind == HEAP or index.is_disabled:
+            continue
+        statement = tables.create_index(name, number, _shape(index, single), _placed(target, index, single))
+        (before if index.kind in {CLUSTERED, CLUSTERED_COLUMNSTORE} else after).append(statement)
     return before, after
 
 
@@ -123,14 +173,18 @@ def conversions(target: TargetFacts, schema: pa.Schema) -> list[tuple[str, Sql]]
     return found
 
 
-def _copy_of(target: TargetFacts, name: TableName) -> Statement:
+def _copy_of(target: TargetFacts, name: TableName, single: SinglePartition | None) -> Statement:
     storage = target.storage
     heap = storage is not None and storage.kind == HEAP
+    placed = _placed(target, storage, single) if storage is not None else None
+    if placed is not None and placed.column is None:
+        large = any("(max)" in shown_type(c) or c.type_name in _LARGE_TYPES for c in target.table.columns)
+        placed = replace(placed, with_large_values=large and single is not None)
     return tables.create_table(
         name,
         [_column(column) for column in target.table.columns],
-        placed=_placed(target, storage) if storage is not None else None,
-        compression=storage.compression if storage is not None and heap else (),
+        placed=placed,
+        compression=_compression(storage, single) if storage is not None and heap else (),
     )
 
 
@@ -145,8 +199,10 @@ def _on_the_way(field: pa.Field[Any], column: ColumnFacts) -> TargetColumn:
     return TargetColumn(column.name, declared, is_nullable=True, collation=column.collation)
 
 
-def _shape(index: IndexFacts) -> IndexShape:
+def _shape(index: IndexFacts, single: SinglePartition | None) -> IndexShape:
     columnstore = index.kind == CLUSTERED_COLUMNSTORE
+    # The server adds the partition column to an index of a partitioned table by itself, and compares it.
+    added = (index.added,) if single is not None and index.added is not None and not columnstore else ()
     return IndexShape(
         is_clustered=index.kind == CLUSTERED,
         is_columnstore=columnstore,
@@ -154,14 +210,22 @@ def _shape(index: IndexFacts) -> IndexShape:
         is_primary_key=index.is_primary_key,
         is_unique_constraint=index.is_unique_constraint,
         keys=index.keys,
-        included=index.included,
+        included=(*index.included, *added),
         # COLUMNSTORE is what a columnstore index has without saying so.
-        compression=tuple(entry for entry in index.compression if entry[1] != "COLUMNSTORE"),
+        compression=tuple(entry for entry in _compression(index, single) if entry[1] != "COLUMNSTORE"),
     )
 
 
-def _placed(target: TargetFacts, index: IndexFacts) -> PlacedOn | None:
+def _compression(index: IndexFacts, single: SinglePartition | None) -> tuple[tuple[int, str], ...]:
+    if single is None:
+        return index.compression
+    return tuple((1, kind) for number, kind in index.compression if number == single.slot.number)
+
+
+def _placed(target: TargetFacts, index: IndexFacts, single: SinglePartition | None) -> PlacedOn | None:
     partitioning = target.table.partitioning
     if index.scheme is not None and partitioning is not None:
+        if single is not None:
+            return PlacedOn(single.filegroups[index.scheme])
         return PlacedOn(index.scheme, partitioning.column.name)
     return PlacedOn(index.filegroup) if index.filegroup is not None else None

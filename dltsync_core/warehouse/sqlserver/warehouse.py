@@ -26,6 +26,7 @@ from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
 from dltsync_core.warehouse.sqlserver.ladder import choose
@@ -90,9 +91,26 @@ class SqlServerWarehouse(HoldsEveryValue):
             units = load_group(self._store, requests, directory)
         seconds = (time.perf_counter() - started) / len(requests)
         return [
-            Loaded(rows, seconds, entry.rung.value, tuple(str(reason) for reason in entry.reasons))
-            for rows, entry in units
+            Loaded(
+                unit.rows,
+                seconds,
+                unit.entry.rung.value,
+                tuple(str(reason) for reason in unit.entry.reasons),
+                can_be_undone=unit.keeps_rows,
+            )
+            for unit in units
         ]
+
+    def confirm(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """See `port.Warehouse.confirm`."""
+        with translated(), self._sessions.opened():
+            rollback.confirm(self._store, target, pipeline, loads)
+
+    def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
+        """See `port.Warehouse.undo`."""
+        resource = lock_resource(target_digest(target)), dotted(*target)
+        with translated(), self._sessions.opened(), self._sessions.locked([resource]):
+            return rollback.undo(self._store, target, pipeline, loads)
 
     def inspect(self, tables: Mapping[Target, TableInspection]) -> dict[Target, WarehouseTable]:
         """See `port.Warehouse.inspect`."""
@@ -138,9 +156,12 @@ class SqlServerWarehouse(HoldsEveryValue):
         return {one.unit: one.marker for one in stored if one.pipeline == pipeline}
 
     def cleanup(self) -> None:
-        """See `port.Warehouse.cleanup`: staging tables and working directories of runs that died."""
+        """See `port.Warehouse.cleanup`: loads that dead runs did not validate, their staging tables and working directories."""
         self._work.remove_abandoned()
         with translated(), self._sessions.opened():
+            rollback.undo_abandoned(
+                self._store, lambda record: self._sessions.try_lock(lock_resource(target_digest(record.target)))
+            )
             self._store.drop_abandoned()
 
     def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
@@ -216,6 +237,7 @@ class SqlServerWarehouse(HoldsEveryValue):
             if name is not None:
                 self._store.run(tables.drop_table(name), f"dropping {name}")
                 self._store.forget(target)
+            self._store.forget_replaced(target)
             self._store.run(marker_table.delete_markers(MARKERS, folded(target)), "deleting markers")
 
     def revise_versions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlserver_sandbox.model import SqlError
@@ -11,12 +12,15 @@ from sqlserver_sandbox.tsql.types import STRINGS, describe
 
 
 def find_space(database: Database, table: Table, space: s.Space | None) -> tuple[int, int]:
-    """(data_space_id, partition column's id or 0) for ON …."""
+    """(data_space_id, partition column's id or 0) for ON …. Raises 1924 where a filegroup is read-only (SQL Server docs: database
+    engine events and errors); that one of a scheme is enough for that is general knowledge, not read in the documentation."""
     if space is None:
         return PRIMARY_FILEGROUP, 0
     scheme = database.scheme(space.name)
     if scheme is None and space.column is None:
-        return filegroup_id(database, space.name), 0
+        found = filegroup_id(database, space.name)
+        _check_writable(database, (found,))
+        return found, 0
     if scheme is None:
         raise SqlError(1921, f"Invalid partition scheme '{space.name}' specified.")
     if space.column is None:
@@ -29,7 +33,15 @@ def find_space(database: Database, table: Table, space: s.Space | None) -> tuple
     column = table.column(space.column)
     if column is None:
         raise SqlError(1911, f"Column name '{space.column}' does not exist in the target table or view.")
+    fanout = database.function_by_id(scheme.function_id).fanout
+    _check_writable(database, [database.filegroup_of(scheme.data_space_id, n) for n in range(1, fanout + 1)])
     return scheme.data_space_id, column.column_id
+
+
+def _check_writable(database: Database, filegroups: Iterable[int]) -> None:
+    for filegroup in filegroups:
+        if filegroup in database.read_only_filegroups:
+            raise SqlError(1924, f"Filegroup '{database.filegroup_name(filegroup)}' is read-only.")
 
 
 def filegroup_id(database: Database, name: str, *, number: int = 1921) -> int:

@@ -10,11 +10,11 @@ import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
-from dltsync_core.ranges import Boundary, slots_of
+from dltsync_core.ranges import Boundary, PartitionRange, slots_of
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.values import as_text
-from dltsync_core.tsql.warehouse import locks, markers, publish, tables
+from dltsync_core.tsql.warehouse import locks, markers, publish, replaced, tables
 from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from tests.support.table_facts import column
@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql_warehouse"
 TARGET = TableName("sales", "odd ]name")
 IN, OUT = TableName("_dltsync_staging", "0123_in"), TableName("_dltsync_staging", "0123_out")
 MARKERS = TableName("_dltsync", "markers")
+REPLACED, SAVED = TableName("_dltsync", "replaced_rows"), TableName("_dltsync", "replaced_markers")
 DAY = column("day", "date", is_nullable=False)
 NUMBER = column("id", "int", is_nullable=False)
 CODE = column("code's", "nvarchar", is_nullable=False)
@@ -55,6 +56,10 @@ def _span(
 ) -> PartitionSpan:
     ranges = slots_of([Boundary(text) for text in bounds], "right" if side == "right" else "left")
     return PartitionSpan("pf]x", by, ranges[number], count)
+
+
+def _range(bounds: list[str | None], number: int, *, side: str = "right") -> PartitionRange:
+    return slots_of([Boundary(text) for text in bounds], "right" if side == "right" else "left")[number]
 
 
 def _batch(*sections: Sql) -> Statement:
@@ -101,6 +106,45 @@ CASES: dict[str, Callable[[], Statement]] = {
         TARGET, [TargetColumn("day", "date", False)], placed=PlacedOn("fast ]1"), compression=((1, "PAGE"),)
     ),
     "compress_row_groups": lambda: tables.compress_row_groups(IN),
+    "create_table_with_large_values_on_a_filegroup": lambda: tables.create_table(
+        IN,
+        [TargetColumn("day", "date", False), TargetColumn("note", "nvarchar(max)", True)],
+        placed=PlacedOn("fast ]1", with_large_values=True),
+    ),
+    "add_check": lambda: tables.add_check(IN, "([id]>(0) AND [note]<>N'it''s')"),
+    "add_range_check_right": lambda: tables.add_range_check(IN, DAY, _range(MONTHS, 1)),
+    "add_range_check_left_nullable": lambda: tables.add_range_check(
+        IN, column("n]o", "decimal", precision=9, scale=2), _range(["1.50", "2.25"], 2, side="left")
+    ),
+    "add_range_check_of_text_with_nulls": lambda: tables.add_range_check(
+        IN, column("code's", "nvarchar"), _range(["it's"], 0)
+    ),
+    "add_foreign_key": lambda: tables.add_foreign_key(IN, ("id", "code's"), TARGET, ("k]1", "k2")),
+    "replaced_create": lambda: replaced.create_tables(REPLACED, SAVED),
+    "replaced_select": lambda: replaced.select_records(REPLACED),
+    "replaced_select_marker_ids": lambda: replaced.select_marker_ids(SAVED, "a" * 64),
+    "replaced_forget": lambda: replaced.forget_rows(REPLACED, SAVED, MARKERS, "a" * 64, "load's"),
+    "replaced_delete": lambda: replaced.delete_records(REPLACED, SAVED, ["a" * 64, "b" * 64]),
+    "publish_switch_with_rows_kept": lambda: _batch(
+        GUARD,
+        replaced.keep_rows(
+            REPLACED,
+            SAVED,
+            MARKERS,
+            {**dict.fromkeys(replaced.COLUMNS), "unit": "it's one", "staging_table": "0123_out"},
+            ["a" * 64, "b" * 64],
+        ),
+        WRITE,
+        publish.switch_partitions(TARGET, IN, OUT, _span(MONTHS, 1)),
+    ),
+    "publish_switch_back": lambda: _batch(
+        replaced.check_record(REPLACED, MARKERS, "a" * 64, "load's"),
+        publish.switch_partitions(TARGET, OUT, IN, _span(MONTHS, 1)),
+        replaced.restore_markers(REPLACED, SAVED, MARKERS, "a" * 64, "load's", ["a" * 64, "b" * 64]),
+    ),
+    "publish_switch_tables_without_partitions": lambda: _batch(
+        publish.switch_whole_tables(TARGET, IN, OUT, _span(MONTHS, 1))
+    ),
     "add_columns": lambda: tables.add_columns(
         TARGET, [TargetColumn("a", "int", True), TargetColumn("b", "nvarchar(max)", True, "Latin1_General_BIN2")]
     ),
@@ -123,6 +167,9 @@ CASES: dict[str, Callable[[], Statement]] = {
     "partition_number": lambda: tables.partition_number("pf]x", DAY, Boundary("2024-03-01")),
     "split_range": lambda: tables.split_range("pf]x", DAY, Boundary("2024-03-01")),
     "copy_rows_with_conversions": lambda: publish.copy_rows(IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT),
+    "insert_row": lambda: publish.insert_row(
+        IN, [("id", "int"), ("code's", "nvarchar(50)"), ("at", "datetime"), ("when", "datetime2(7)")]
+    ),
     "lock_session": lambda: locks.take_session_lock("dltsync:ab", 600_000),
     "lock_release": lambda: locks.release_session_lock("dltsync:ab"),
     "markers_create": lambda: markers.create_markers(MARKERS),

@@ -3,7 +3,7 @@ SET XACT_ABORT ON;
 SET LOCK_TIMEOUT 3000;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @@TRANCOUNT <> 0 THROW 51001, N'dltsync: a transaction is open on this connection', 1;
-DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @text nvarchar(max);
+DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @fence bigint, @text nvarchar(max);
 BEGIN TRANSACTION;
 EXEC @code = sys.sp_getapplock @Resource = N'dltsync:ab''c', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
 IF @code < 0 THROW 51002, N'dltsync: the application lock of the target was not granted', 1;

@@ -54,6 +54,8 @@ def request(
     fence: int = 1,
     unit: str = "all",
     pipeline: str = "p",
+    retires: tuple[str, ...] = (),
+    can_be_undone: bool = False,
 ) -> LoadRequest:
     """A load with its marker."""
     path = house.root / f"{uuid.uuid4().hex}.parquet"
@@ -61,7 +63,17 @@ def request(
     load_id = uuid.uuid4().hex
     identity = LoadIdentity(pipeline, "s/d", TableName("dbo", target[1]), "static", unit, load_id, "run", "definition")
     marker = Marker(identity, fence, table.num_rows, Probe("fingerprint", 2, "2|17", None), None, "digest", utc_now())
-    return LoadRequest(target, (path,), table.schema, how or ReplaceTable(), load_id, marker=marker, layout=layout)
+    return LoadRequest(
+        target,
+        (path,),
+        table.schema,
+        how or ReplaceTable(),
+        load_id,
+        marker=marker,
+        retires=retires,
+        layout=layout,
+        can_be_undone=can_be_undone,
+    )
 
 
 def rows(house: SandboxWarehouse, target: Target = TARGET) -> list[tuple[Any, ...]]:

@@ -13,8 +13,8 @@ from tests.support.server_shop import Server
 from tests.support.sqlserver_warehouse import sandbox_warehouse
 
 
-@pytest.fixture
-def warehouse(home_server: Server, tmp_path: Path) -> Iterator[Warehouse]:
-    with sandbox_warehouse(home_server, tmp_path) as house:
+@pytest.fixture(params=["bulkcopy", "fast_executemany"])
+def warehouse(home_server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    with sandbox_warehouse(home_server, tmp_path, bulk_load=request.param) as house:
         yield house.warehouse
         assert house.staging() == []

@@ -53,6 +53,10 @@ VALUES: dict[str, tuple[pa.DataType, list[Any], str]] = {
     "time(7)": (pa.string(), ["00:00:00.0000001", "23:59:59.9999999"], "time(7)"),
     "time(3)": (pa.time64("us"), [1_000, 86_399_999_000], "time(3)"),
     "datetime2(7)": (NS, [-1_000_000_000_100, 1_577_836_800_123_456_700], "datetime2(7)"),
+    "datetime": (US, [-6_847_804_800_000_000, 253_402_300_799_997_000], "datetime"),
+    "smalldatetime": (US, [-2_208_988_800_000_000, 3_459_758_340_000_000], "smalldatetime"),
+    "real": (pa.float32(), [3.4e38, -1.1754944e-38], "real"),
+    "smallmoney": (pa.decimal128(10, 4), [Decimal("-214748.3648"), Decimal("0.0001")], "smallmoney"),
     "datetime2(3)": (US, [-62_135_596_800_000_000, 253_402_300_799_999_000], "datetime2(3)"),
     "datetimeoffset(7)": (
         pa.string(),
@@ -78,8 +82,17 @@ VALUES: dict[str, tuple[pa.DataType, list[Any], str]] = {
 del VALUES["date"]
 
 
-@pytest.mark.parametrize("method", ["switch", "delete and insert", "update and insert"])
-def test_every_type_comes_in_and_out_exactly(house: SandboxWarehouse, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "bulk_load"),
+    [
+        ("switch", "bulkcopy"),
+        ("delete and insert", "bulkcopy"),
+        ("update and insert", "bulkcopy"),
+        ("switch", "fast_executemany"),
+    ],
+)
+def test_every_type_comes_in_and_out_exactly(house: SandboxWarehouse, method: str, bulk_load: str) -> None:
+    house = house.another(bulk_load=bulk_load)
     schema = pa.schema(
         [pa.field("No", pa.int32(), nullable=False)]
         + [field(f"c {name}", kind, name.split(" as ")[0], _collation(name)) for name, (kind, _, _) in VALUES.items()]
