@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,8 +18,6 @@ _GROUP = re.compile(r"\w+(/\w+)*", re.ASCII)
 _OWNER = re.compile(r"team:[^\s:]+|[^\s@]+@[^\s@]+\.[^\s@]+")
 _KIND = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _CRON_FIELDS = 5
-MOST_KINDS = 3
-"""Of one asset, in Dagster."""
 
 
 def _group(value: str) -> str:
@@ -43,6 +41,13 @@ def _kind(value: str) -> str:
 def _cron(value: str) -> str:
     if len(value.split()) != _CRON_FIELDS:
         raise ValueError("is no cron schedule: write five fields, such as `0 5 * * *` for every day at five")
+    return value
+
+
+def known_condition(value: Any) -> Any:
+    """A text that names no automation condition is refused in one sentence, not in one for each alternative."""
+    if isinstance(value, str) and value not in {"none", "eager"}:
+        raise ValueError('is no condition: write none, eager, or `{on_cron: "0 5 * * *"}`')
     return value
 
 
@@ -80,8 +85,8 @@ class AssetConfig(Spec):
     """Group of the asset. Default: the schema in the warehouse."""
     owners: Listed[Annotated[str, AfterValidator(_owner)]] | None = None
     """Owners: e-mail addresses, or `team:` and a name. Default: the setting OWNERS."""
-    kinds: Listed[Annotated[str, AfterValidator(_kind)]] | None = None
-    """Kinds, at most three, instead of dlt, parquet and the warehouse's."""
+    kinds: Listed[Annotated[str, AfterValidator(_kind)]] = ()
+    """Further kinds, beside dlt, parquet and the warehouse's."""
     pool: Annotated[str, Field(min_length=1)] | None = None
     """Pool of the step that loads the table. Default: that of the source server, `mssql:<server>`."""
     retries: int | None = Field(default=None, ge=0)
@@ -92,9 +97,3 @@ class AssetConfig(Spec):
     """Freshness policy of the asset."""
     code_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """Address of what describes the table's load, for instance this config in a repository: a code reference of the asset."""
-
-    @model_validator(mode="after")
-    def _few_kinds(self) -> Self:
-        if self.kinds is not None and len(self.kinds) > MOST_KINDS:
-            raise ValueError(f"kinds names {len(self.kinds)}; Dagster shows at most {MOST_KINDS}")
-        return self

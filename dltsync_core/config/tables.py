@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from dltsync_core.committed import TableKind
-from dltsync_core.config.assets import AssetConfig, OnCron
+from dltsync_core.config.assets import AssetConfig, OnCron, known_condition
 from dltsync_core.config.model import Duration, Listed, Spec
 from dltsync_core.identity import TableName
 
@@ -97,9 +97,9 @@ class TableConfigBase(Spec):
     """Tags of the Dagster asset."""
     check_every: Duration | None = None
     """How often Dagster's sensors probe the table for changes: `30s`, `10m`, `6h`. Default: at every tick (each minute) where
-    changes are detected by rowversion or row count; otherwise by what the probe takes, sixty times as long, at most every six hours
-    and at least at every tick. `dltsync run` and Dagster's job for everything probe every table whatever stands here."""
-    automation_condition: Literal["none", "eager"] | OnCron = "none"
+    changes are detected by rowversion or row count; otherwise by what the probe takes: sixty times as long, at most six hours, at
+    least a tick. `dltsync run` and Dagster's job for everything probe every table whatever stands here."""
+    automation_condition: Annotated[Literal["none", "eager"] | OnCron, BeforeValidator(known_condition)] = "none"
     """Which part of Dagster requests loads of this table (docs/dagster.md). `none`: the sensor that finds a change. `eager`:
     Dagster's declarative automation, as soon as the sensor observed a change of the source. `on_cron`: the automation, at the
     next tick of a cron schedule, of what changed until then. With both the sensor requests what the automation missed."""
