@@ -44,11 +44,12 @@ def condition_of(table: TableConfig) -> dg.AutomationCondition[Any] | None:
     return (to_load & tick & idle).with_label("dltsync_on_cron")
 
 
-def sensor_asks_at(table: TableConfig, now: float) -> float:
+def sensor_asks_at(table: TableConfig, now: float, *, first_load: bool) -> float:
     """When the sensor itself requests the load of a change that it found now, in seconds since 1970: at once, or when the
-    automation should have done so."""
+    automation should have done so. Of a table that was never loaded at once, too: what is missing when Dagster evaluates a
+    condition for the first time counts as handled."""
     wanted = table.automation_condition
-    if wanted == "none":
+    if wanted == "none" or (wanted == "eager" and first_load):
         return now
     if isinstance(wanted, OnCron):
         return next_cron_tick(wanted.on_cron, wanted.timezone, now) + GRACE_SECONDS

@@ -144,7 +144,8 @@ Windows = Annotated[
 Op = Annotated[
     OpSpec | None,
     dg.Resolver.default(
-        description="The steps that load a table, named `<name>__<schema>_<table>`. `pool` limits how many run at once; `backfill_policy` is for partition tables. What the config says of a table (`asset.pool`) wins.",
+        description="The steps that load a table, named `<name>__<schema>_<table>`. `pool` limits how many run at once; "
+        "`backfill_policy` is for partition tables. What the config says of a table (`asset.pool`) wins.",
         examples=[{"name": "shop_sync", "pool": "shop", "tags": {"team": "data"}}],
     ),
 ]

@@ -59,6 +59,8 @@ def build_sensors(location: Location) -> list[dg.SensorDefinition]:
 
 def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.SensorDefinition:
     reconciliation = Reconciliation(location)
+    # The cursor of a tick that fails is not stored: what such a tick found out is remembered here, by the cursor it began with.
+    remembered: dict[str | None, dict[str, TableState]] = {}
 
     @dg.sensor(
         name=location.named(name),
@@ -69,8 +71,14 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
         default_status=sensor_status(location.settings.sensors),
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        tick = Tick(location, context.instance, tables, read_cursor(context.cursor), context.log.warning)
-        return tick.result(reconciliation)
+        states = remembered.pop(context.cursor, None) or read_cursor(context.cursor)
+        tick = Tick(location, context.instance, tables, states, context.log.warning)
+        remembered.clear()
+        try:
+            return tick.result(reconciliation)
+        except dg.Failure:
+            remembered[context.cursor] = tick.states
+            raise
 
     return evaluate
 
@@ -124,6 +132,7 @@ class Tick:
         for table in idle:
             self.states[key_of(table)] = without_loaded(self._state(table), _loads(committed[str(table.name)]))
         due = due_tables(idle, self.states, self.now.timestamp())
+        due_names = {table.name for table in due}
         listed = [table for table in running if table.kind == "partition"]
         found = pipeline.probe_within(
             [str(table.name) for table in (*listed, *due)],
@@ -139,7 +148,7 @@ class Tick:
                 self.states[key_of(table)] = after_failure(self._state(table), self.now.timestamp())
                 self.found.add_problem(table, outcome)
                 self.warn(f"{table.name}: {outcome}")
-            elif table in due:
+            elif table.name in due_names:
                 self.found.not_reached.append(str(table.name))
         if found.outage is not None:
             self.found.add_outage(found.outage)
@@ -196,7 +205,7 @@ class Tick:
         """Request the load of what changed, or leave it to the automation as long as that may still come."""
         now, loads = self.now.timestamp(), _loads(committed)
         known = before.change == change_of(loads)
-        ask_at = before.ask_at if known else int(sensor_asks_at(table, now))
+        ask_at = before.ask_at if known else int(sensor_asks_at(table, now, first_load=not committed))
         self.states[key_of(table)] = after_change(self._state(table), loads, ask_at)
         first = changes[:OBSERVATIONS_PER_TABLE]
         observed = observations(self.location, table, {change.unit: probes[change.unit] for change in first})

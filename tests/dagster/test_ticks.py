@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from dltsync_core.config import StaticTableConfig
-from dltsync_core.errors import ServerUnreachable, StatementTimeout
+from dltsync_core.errors import CatalogError, ServerUnreachable, StatementTimeout
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions, check_schedule
 from tests.dagster.conftest import COUNTRIES, CURRENCIES, FakeLocation, shop_config
@@ -40,7 +40,7 @@ def test_what_a_tick_did_not_reach_comes_first_at_the_next(shop: FakeLocation) -
 def test_a_table_that_is_not_due_is_not_probed(shop: FakeLocation) -> None:
     names = many(shop, 3, check_every="1h")
     shop.world.tables[names[0]].change()
-    found = shop.look(HASHES, shop.look(HASHES).cursor)
+    found = shop.look(HASHES, shop.tick(HASHES).cursor)
     assert shop.world.probed == [tuple(names), ("dbo.T0",)], "what changed and is not loaded yet is probed again"
     assert [request.asset_selection for request in found.run_requests or []] == [
         [dg.AssetKey(["Shop", "warehouse", "T0"])]
@@ -76,6 +76,18 @@ def test_a_stalled_table_is_left_out_for_a_while_and_then_probed_alone(
     third = shop.look(HASHES, check_schedule.write_cursor(later, shop_config().static_tables))
     assert shop.world.alone[-1] == ("dbo.Currencies",)
     assert [request.asset_selection for request in third.run_requests or []] == [[CURRENCIES]]
+
+
+def test_what_a_red_tick_found_out_is_not_forgotten(shop: FakeLocation) -> None:
+    """Dagster stores no cursor of a tick that failed: the tables beside the broken one would be due at every tick."""
+    names = many(shop, 3, check_every="1h")
+    shop.tick(HASHES)
+    shop.world.broken[names[1]] = CatalogError("T1 is gone", remedy="look for it")
+    with pytest.raises(dg.Failure, match="T1 is gone"):
+        shop.look(HASHES)
+    found = shop.look(HASHES)
+    assert shop.world.probed[1:] == [tuple(names), ()]
+    assert f"probed again later, after a failure: {names[1]}" in skip_reason(found)
 
 
 def test_an_outage_is_one_sentence_and_moves_no_table(shop: FakeLocation) -> None:
