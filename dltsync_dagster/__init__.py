@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dltsync_dagster.component import DltsyncComponent
     from dltsync_dagster.discovery import DltsyncDiscoveryComponent
     from dltsync_dagster.ledger_report import report_ledger
-    from dltsync_dagster.location import Location
+    from dltsync_dagster.location import Location, StepOptions
     from dltsync_dagster.resources import ParquetLake, PipelineResources, SqlServerConnection, StateStore, Warehouse
     from dltsync_dagster.settings import LocationSettings
     from dltsync_dagster.tables import DltsyncTables
@@ -36,6 +36,7 @@ __all__ = [
     "PipelineResources",
     "SqlServerConnection",
     "StateStore",
+    "StepOptions",
     "SyncOptions",
     "TableTranslator",
     "TableTranslatorData",
@@ -60,6 +61,7 @@ _MODULES = {
     "PipelineResources": "dltsync_dagster.resources",
     "SqlServerConnection": "dltsync_dagster.resources",
     "StateStore": "dltsync_dagster.resources",
+    "StepOptions": "dltsync_dagster.location",
     "SyncOptions": "dltsync_dagster.assets",
     "TableTranslator": "dltsync_dagster.translator",
     "TableTranslatorData": "dltsync_dagster.translator",

@@ -10,6 +10,7 @@ from dltsync_core.config import SCDTableConfig, TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import RunResult
 from dltsync_dagster import compat
+from dltsync_dagster.automation import reads_changes_only
 from dltsync_dagster.checks import (
     ROW_COUNTS,
     VERSION_INTEGRITY,
@@ -35,14 +36,14 @@ class SyncOptions(dg.Config):
     only_if_changed: bool = Field(
         default=False,
         description="Probe the source first and read nothing when the table or partition did not change. "
-        "Sensors and the daily schedule set this.",
+        "Sensors set this; a run that an automation condition requested does so unless automation_reads says everything.",
     )
     full_refresh: bool = Field(default=False, description="Forget watermarks and read the whole table or partition.")
 
 
 def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
     """The asset of one table, partitioned for partition tables."""
-    partitions = location.partitions_of(table)
+    partitions, step = location.partitions_of(table), location.step
     spec = location.translator.get_table_spec(location.data_of(table))
     if not compat.outputs_without_event():
         spec = spec.replace_attributes(skippable=True)
@@ -52,15 +53,18 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
         specs=[spec],
         check_specs=[row_counts_spec(location, table), schema_spec(spec.key)],
         partitions_def=partitions,
+        description=step.description,
+        op_tags=dict(step.tags),
         backfill_policy=(
-            dg.BackfillPolicy.multi_run(max_partitions_per_run=location.settings.partitions_per_run)
+            step.backfill_policy
+            or dg.BackfillPolicy.multi_run(max_partitions_per_run=location.settings.partitions_per_run)
             if partitions is not None
             else None
         ),
-        pool=location.server_pool,
+        pool=table.asset.pool or step.pool or location.server_pool,
     )
     def sync(context: dg.AssetExecutionContext, config: SyncOptions) -> Results:
-        with explained(context.op_execution_context, location.settings), location.pipeline() as pipeline:
+        with explained(context.op_execution_context, location.retries_of(table)), location.pipeline() as pipeline:
             yield from _load(context, config, location, table, pipeline)
 
     return sync
@@ -100,7 +104,7 @@ def _load(
         _report_again(context, before)
         log_evaluations(context, location, table, ROW_COUNTS, load_outcomes(result.failed, left))
         context.log_event(schema_event(key, result))
-        raise failure_of_units(result.failed, context, location.settings)
+        raise failure_of_units(result.failed, context, location.retries_of(table))
     yield from _outputs(asset_context, location, table, reports, before)
     if result is not None:
         _report_notes(context, key, result)
@@ -129,7 +133,7 @@ def _run(
             return pipeline.run(
                 table_names=[str(table.name)],
                 partition_keys=units if table.kind == "partition" else None,
-                force=not options.only_if_changed,
+                force=not (options.only_if_changed or reads_changes_only(context.run, table)),
                 full_refresh=options.full_refresh,
                 on_event=log,
                 run_id=context.run.run_id,

@@ -12,7 +12,7 @@ from dltsync_dagster.assets import synced_table
 from dltsync_dagster.checks import version_integrity_check
 from dltsync_dagster.compat import DltTranslator
 from dltsync_dagster.jobs import daily_schedule, everything_job
-from dltsync_dagster.location import Location
+from dltsync_dagster.location import Location, StepOptions
 from dltsync_dagster.port import OpenPipeline
 from dltsync_dagster.resources import PipelineResources
 from dltsync_dagster.sensors import build_sensors
@@ -32,11 +32,13 @@ def build_location(
     translator: TableTranslator | DltTranslator | None = None,
     resources: PipelineResources | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+    step: StepOptions | None = None,
 ) -> Location:
     """What all parts of a location share. Raises ConfigError for unknown settings.
 
     `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
     or adds to them (a `DagsterDltTranslator`); `resources` override the config; `open_pipeline` replaces the core.
+    `step` is for the steps that load a table: their name, tags, description, pool and backfill policy.
     """
     chosen = TableTranslator.of(translator)
     return Location(
@@ -45,6 +47,7 @@ def build_location(
         translator=chosen,
         open_pipeline=with_time_windows(open_pipeline, windows_of(config, chosen)),
         resources=resources if resources is not None else PipelineResources(),
+        step=step if step is not None else StepOptions(),
     )
 
 
@@ -56,6 +59,7 @@ def build_definitions(
     resources: PipelineResources | None = None,
     executor: dg.ExecutorDefinition | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+    step: StepOptions | None = None,
 ) -> dg.Definitions:
     """Assets, checks, sensors, and jobs with their schedules for every table of a config. The arguments are those of
     `build_location`.
@@ -67,7 +71,12 @@ def build_definitions(
     """
     location = replace(
         build_location(
-            config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+            config,
+            settings=settings,
+            translator=translator,
+            resources=resources,
+            open_pipeline=open_pipeline,
+            step=step,
         ),
         tables_key=tables_key(config),
     )
@@ -91,11 +100,12 @@ def build_assets(
     translator: TableTranslator | DltTranslator | None = None,
     resources: PipelineResources | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+    step: StepOptions | None = None,
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The assets alone: the source tables and the synced ones, of all tables or of those named. Raises ConfigError for an unknown
     table. The other arguments are those of `build_location`."""
     location = build_location(
-        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline, step=step
     )
     return _assets(location, select_tables(config.tables, names=tables))
 
@@ -108,11 +118,12 @@ def build_table(
     translator: TableTranslator | DltTranslator | None = None,
     resources: PipelineResources | None = None,
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
+    step: StepOptions | None = None,
 ) -> dg.Definitions:
     """One table: its source, its asset and their checks, without sensors and jobs. Raises ConfigError for an unknown table. The
     other arguments are those of `build_location`."""
     location = build_location(
-        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline
+        config, settings=settings, translator=translator, resources=resources, open_pipeline=open_pipeline, step=step
     )
     chosen = [find_table(config.tables, table)]
     return dg.Definitions(assets=_assets(location, chosen), asset_checks=_checks(location, chosen))

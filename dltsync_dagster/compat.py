@@ -12,6 +12,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import dagster as dg
@@ -19,6 +20,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as CheckedMaterialization,
 )
 from dagster._core.execution.plan import execute_step
+from dagster._core.storage.tags import AUTOMATION_CONDITION_TAG
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from dltsync_dagster.partitions import portions
 
@@ -47,6 +50,7 @@ class DltTranslator(Protocol):
         ...
 
 
+@cache
 def resource_data(name: str) -> Any:
     """What a `DagsterDltTranslator` is given for a table: a dlt resource of this name, in no pipeline."""
     # Here, not above: neither package is needed without such a translator, and dlt takes long to import.
@@ -62,6 +66,16 @@ def resource_data(name: str) -> Any:
     return DltResourceTranslatorData(resource=dlt.resource([], name=name), pipeline=None)
 
 
+@cache
+def default_dlt_key(name: str) -> dg.AssetKey:
+    """The asset key that dagster-dlt gives a resource without a translator of yours."""
+    try:
+        from dagster_embedded_elt.dlt import DagsterDltTranslator
+    except ImportError:
+        from dagster_dlt import DagsterDltTranslator
+    return DagsterDltTranslator().get_asset_spec(resource_data(name)).key
+
+
 def component_spec(description: str | None, *, tags: Sequence[str], produces: Sequence[str]) -> dg.ComponentTypeSpec:
     """What Dagster shows of a component class. Its first versions have no `produces`."""
     text = inspect.cleandoc(description) if description else None
@@ -69,6 +83,16 @@ def component_spec(description: str | None, *, tags: Sequence[str], produces: Se
         return dg.ComponentTypeSpec(description=text, tags=tags, produces=produces)
     except TypeError:
         return dg.ComponentTypeSpec(description=text, tags=tags)
+
+
+AUTOMATION_TAG = AUTOMATION_CONDITION_TAG
+"""Of runs that an automation condition requested."""
+
+
+def next_cron_tick(cron: str, timezone: str, after: float) -> float:
+    """The first tick of a schedule after a moment, both in seconds since 1970."""
+    ticks = schedule_execution_time_iterator(after, cron, timezone, ascending=True)
+    return next(at for tick in ticks if (at := tick.timestamp()) > after)
 
 
 RECORDS_PER_REQUEST = 500

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
+from dagster.components.resolved.core_models import OpSpec
 from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import BaseModel, Field
@@ -28,6 +29,7 @@ from dltsync_dagster.inline_config import (
     InlineSettings,
     written_config,
 )
+from dltsync_dagster.location import StepOptions
 from dltsync_dagster.port import Pipeline
 from dltsync_dagster.settings import LocationSettings
 from dltsync_dagster.time_windows import TimeWindows
@@ -139,6 +141,16 @@ Windows = Annotated[
 ]
 
 
+Op = Annotated[
+    OpSpec | None,
+    dg.Resolver.default(
+        description="The steps that load a table, named `<name>__<schema>_<table>`. `pool` limits how many run at once; "
+        "`backfill_policy` is for partition tables. What the config says of a table (`asset.pool`) wins.",
+        examples=[{"name": "shop_sync", "pool": "shop", "tags": {"team": "data"}}],
+    ),
+]
+
+
 class ScaffoldParams(BaseModel):
     """Options of `dg scaffold defs`."""
 
@@ -172,6 +184,7 @@ class PipelineComponent:
     settings: GivenSettings | None
     translation: TranslationFn[TableTranslatorData] | None
     time_windows: Sequence[TableTimeWindows]
+    op: OpSpec | None = None
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
@@ -201,6 +214,7 @@ class DltsyncComponent(PipelineComponent, dg.Component, dg.Resolvable):
     settings: Settings = None
     translation: Translation = None
     time_windows: Windows = field(default_factory=tuple)
+    op: Op = None
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Assets, checks, sensors and jobs of the pipeline."""
@@ -247,4 +261,12 @@ def definitions_of(component: PipelineComponent, given: GivenConfig) -> dg.Defin
         settings=component.settings.settings if component.settings is not None else None,
         translator=ComponentTableTranslator(component, config),
         open_pipeline=opened,
+        step=step_options(component.op),
     )
+
+
+def step_options(op: OpSpec | None) -> StepOptions | None:
+    """What a component's `op` says of the steps."""
+    if op is None:
+        return None
+    return StepOptions(op.name, op.tags or {}, op.description, op.pool, op.backfill_policy)

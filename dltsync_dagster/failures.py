@@ -11,7 +11,6 @@ import dagster as dg
 from dltsync_core import errors
 from dltsync_core.errors import SyncError
 from dltsync_core.run.result import UnitResult
-from dltsync_dagster.settings import LocationSettings
 
 
 class Attempt(Protocol):
@@ -23,8 +22,22 @@ class Attempt(Protocol):
         ...
 
 
+class RetryPolicy(Protocol):
+    """The retries of the settings, or of one table."""
+
+    @property
+    def retries(self) -> int:
+        """Further attempts."""
+        ...
+
+    @property
+    def retry_delay_seconds(self) -> float:
+        """Before the first one; doubled for each further one."""
+        ...
+
+
 @contextmanager
-def explained(attempt: Attempt, settings: LocationSettings) -> Iterator[None]:
+def explained(attempt: Attempt, settings: RetryPolicy) -> Iterator[None]:
     """Turn a SyncError into Dagster's failure or retry request. Other errors are bugs and pass unchanged."""
     try:
         yield
@@ -35,7 +48,7 @@ def explained(attempt: Attempt, settings: LocationSettings) -> Iterator[None]:
         ) from None
 
 
-def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: LocationSettings) -> Exception:
+def failure_of_units(failed: Sequence[UnitResult], attempt: Attempt, settings: RetryPolicy) -> Exception:
     """One failure for all failed units. It is retried only when the error of each one is transient."""
     lines = [f"{unit.table} {unit.unit}: {unit.error}" for unit in failed]
     metadata: Mapping[str, str | list[str]] = {
@@ -50,7 +63,7 @@ def failure_for(
     message: str,
     metadata: Mapping[str, str | list[str]],
     attempt: Attempt,
-    settings: LocationSettings,
+    settings: RetryPolicy,
     *,
     transient: bool,
 ) -> Exception:

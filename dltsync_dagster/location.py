@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig, TableConfig
-from dltsync_core.identity import identifier_part, joined, slashed
+from dltsync_core.identity import TableName, identifier_part, joined, slashed
 from dltsync_dagster.port import OpenPipeline, Pipeline
 from dltsync_dagster.resources import PipelineResources
 from dltsync_dagster.settings import LocationSettings, Switch
+from dltsync_dagster.time_windows import TimeWindows
 from dltsync_dagster.translator import TableTranslator, TableTranslatorData
+
+T = TypeVar("T")
 
 _TAKEN = {"all_tables"}
 """Names of the steps of jobs over all tables, after their verb."""
+
+
+@dataclass(frozen=True)
+class Retries:
+    """Further attempts of a step after a transient error, and the seconds before the first; as the settings have them."""
+
+    retries: int
+    retry_delay_seconds: float
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What the steps that load a table have in common. `name` stands before the table's in place of `<pipeline_name>__sync`; None
+    is the default of each."""
+
+    name: str | None = None
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    description: str | None = None
+    pool: str | None = None
+    backfill_policy: dg.BackfillPolicy | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +56,12 @@ class Location:
 
     tables_key: str | None = None
     """The resource that reads the tables for assets downstream; None: the location has none."""
+
+    step: StepOptions = field(default_factory=lambda: StepOptions())
+    """Of the steps that load a table."""
+
+    _known: dict[tuple[str, TableName], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What the translator said of each table: it is asked once."""
 
     @contextmanager
     def pipeline(self) -> Iterator[Pipeline]:
@@ -62,17 +92,35 @@ class Location:
         database = self.config.database
         return joined(database.server, database.database, self.config.pipeline_name)
 
+    def retries_of(self, table: TableConfig) -> Retries:
+        """How a step of one table is retried: as its config says, else as the settings do."""
+        asset, settings = table.asset, self.settings
+        return Retries(
+            asset.retries if asset.retries is not None else settings.retries,
+            asset.retry_delay_seconds if asset.retry_delay_seconds is not None else settings.retry_delay_seconds,
+        )
+
     def data_of(self, table: TableConfig) -> TableTranslatorData:
         """The translator's data of a table."""
         return TableTranslatorData(self.config, table, self.settings.owners, self.settings.docs_url, self.tables_key)
 
     def asset_key(self, table: TableConfig) -> dg.AssetKey:
         """The synced table."""
-        return self.translator.get_table_key(self.data_of(table))
+        return self._said("key", table, self.translator.get_table_key)
 
     def source_key(self, table: TableConfig) -> dg.AssetKey:
         """The table at the source."""
-        return self.translator.get_source_key(self.data_of(table))
+        return self._said("source", table, self.translator.get_source_key)
+
+    def _windows_of(self, table: TableConfig) -> TimeWindows | None:
+        return self._said("windows", table, self.translator.get_time_windows)
+
+    def _said(self, what: str, table: TableConfig, ask: Callable[[TableTranslatorData], T]) -> T:
+        known: T
+        if (what, table.name) not in self._known:
+            self._known[what, table.name] = ask(self.data_of(table))
+        known = self._known[what, table.name]
+        return known
 
     def partitions_of(
         self, table: TableConfig
@@ -81,7 +129,7 @@ class Location:
         other kinds."""
         if table.kind != "partition":
             return None
-        windows = self.translator.get_time_windows(self.data_of(table))
+        windows = self._windows_of(table)
         return windows.definition if windows is not None else self.dynamic_partitions_of(table)
 
     def dynamic_partitions_of(self, table: TableConfig) -> dg.DynamicPartitionsDefinition | None:
@@ -91,7 +139,7 @@ class Location:
         The keys live in Dagster's instance: none before the first tick of the boundaries sensor (or the first run of
         `sync_everything`).
         """
-        if table.kind != "partition" or self.translator.get_time_windows(self.data_of(table)) is not None:
+        if table.kind != "partition" or self._windows_of(table) is not None:
             return None
         database = self.config.database
         name = slashed(database.server, database.database, table.schema_name, table.table_name)
@@ -105,7 +153,10 @@ class Location:
         plain = f"{schema}_{name}"
         # The first underscore must be the one between the names, or `a_b` and `c` were `a` and `b_c`.
         clear = "_" not in schema and plain not in _TAKEN and identifier_part(plain) == plain
-        return self.named(f"{verb}_{plain if clear else identifier_part(str(table.name))}")
+        unique = plain if clear else identifier_part(str(table.name))
+        if verb == "sync" and self.step.name is not None:
+            return f"{self.step.name}__{unique}"
+        return self.named(f"{verb}_{unique}")
 
 
 def sensor_status(switch: Switch) -> dg.DefaultSensorStatus:

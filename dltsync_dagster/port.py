@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -12,6 +12,7 @@ from duckdb import DuckDBPyRelation
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
 from dltsync_core.run.events import EventSink, ignore
+from dltsync_core.run.planning.timed_probes import TimedProbes
 from dltsync_core.run.read_lake import ReadFrom
 from dltsync_core.run.result import RunResult
 
@@ -46,6 +47,21 @@ class Pipeline(Protocol):
 
     def probe(self, table_name: str) -> Mapping[str, Probe]:
         """The probe of each unit of the source."""
+        ...
+
+    def probe_within(
+        self,
+        table_names: Sequence[str],
+        seconds: float,
+        *,
+        alone: Collection[str] = (),
+        units_only: Collection[str] = (),
+    ) -> TimedProbes:
+        """The probes of many tables, as many as fit into the time."""
+        ...
+
+    def committed_of(self, table_names: Sequence[str]) -> Mapping[str, Mapping[str, CommittedUnit]]:
+        """The committed units of many tables, from the ledger only."""
         ...
 
     def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:

@@ -91,12 +91,15 @@ def differences(ledger: InLedger, reported: Mapping[str, Reported]) -> Differenc
 
 def read_ledger(location: Location, instance: dg.DagsterInstance, pipeline: Pipeline, table: TableConfig) -> InLedger:
     """What the ledger has of a table, and which of its units Dagster has. Reads no source."""
-    partitions, units = location.partitions_of(table), [WHOLE_TABLE]
+    return InLedger(table, units_in_dagster(location, instance, table), pipeline.committed(str(table.name)))
+
+
+def units_in_dagster(location: Location, instance: dg.DagsterInstance, table: TableConfig) -> list[str]:
+    """The units of a table that Dagster has: its partitions, or the whole table."""
+    partitions = location.partitions_of(table)
     if isinstance(partitions, dg.DynamicPartitionsDefinition):
-        units = list(instance.get_dynamic_partitions(str(partitions.name)))
-    elif partitions is not None:
-        units = list(partitions.get_partition_keys())
-    return InLedger(table, units, pipeline.committed(str(table.name)))
+        return list(instance.get_dynamic_partitions(str(partitions.name)))
+    return [WHOLE_TABLE] if partitions is None else list(partitions.get_partition_keys())
 
 
 RunlessEvent: TypeAlias = "dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation"

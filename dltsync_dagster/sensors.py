@@ -1,86 +1,53 @@
-"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). Each probes its tables and requests
-runs."""
+"""One sensor of each kind: boundaries (partition tables), timestamp (scd), hash (static). A tick probes the tables that are due
+(`check_schedule`), as many as its time allows, and requests runs of what changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
 from dltsync_core.clock import utc_now
-from dltsync_core.committed import TableKind
+from dltsync_core.committed import CommittedUnit, Probe, TableKind
 from dltsync_core.config import TableConfig
-from dltsync_core.errors import ConnectError, SyncError
-from dltsync_core.identity import WHOLE_TABLE
-from dltsync_dagster.changed_units import Change, changes_of, fair_shares, group_reason, group_version, pause_after
-from dltsync_dagster.checks import checks_with_load
+from dltsync_core.errors import SyncError
+from dltsync_core.run.planning.timed_probes import TableProbes
+from dltsync_dagster.automation import sensor_asks_at
+from dltsync_dagster.changed_units import Change, changes_of
+from dltsync_dagster.check_schedule import (
+    TableState,
+    after_change,
+    after_failure,
+    after_probe,
+    change_of,
+    due_tables,
+    failing_tables,
+    key_of,
+    next_due,
+    read_cursor,
+    without_loaded,
+    write_cursor,
+)
 from dltsync_dagster.location import Location, sensor_status
-from dltsync_dagster.partition_store import DELETIONS_PER_TICK, align
-from dltsync_dagster.partitions import PartitionChanges, partition_changes, ranges
+from dltsync_dagster.partition_store import aligned
+from dltsync_dagster.partitions import ranges
 from dltsync_dagster.port import Pipeline
-from dltsync_dagster.reconciliation import InLedger, Limits, Reconciliation, RunlessEvent
-from dltsync_dagster.run_history import PIPELINE_TAG, VERSION_TAG, failed_attempts, tables_in_runs
-from dltsync_dagster.sources import observation
+from dltsync_dagster.reconciliation import InLedger, Limits, Reconciliation, units_in_dagster
+from dltsync_dagster.run_history import tables_in_runs
+from dltsync_dagster.run_requests import RunsOfTable, TickFindings, runs_of
+from dltsync_dagster.sources import observations
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
+OBSERVATIONS_PER_TABLE = 100
+"""Of one tick: Dagster writes about a hundred events a second on SQLite. Changes beyond are requested without one."""
 
 BOUNDARIES = "partition_boundaries"
 TIMESTAMPS = "scd_timestamps"
 HASHES = "static_hashes"
-
-_LISTED = 100
 
 _DESCRIPTIONS: dict[str, str] = {
     BOUNDARIES: "Aligns the partitions of every partition table with the server's, and requests runs of new and changed ones.",
     TIMESTAMPS: "Requests an increment when the last-modified column of an scd table changed.",
     HASHES: "Requests a load when the content hash of a static table changed, or its load is too old.",
 }
-
-
-@dataclass(frozen=True)
-class RunsOfTable:
-    """The runs that one table needs, and the observation that is recorded with them."""
-
-    table: TableConfig
-    runs: Sequence[dg.RunRequest]
-    observed: dg.AssetObservation | None = None
-
-
-@dataclass
-class TickFindings:
-    """The result of one tick, over all tables."""
-
-    runs_by_table: list[RunsOfTable] = field(default_factory=list)
-    events: list[RunlessEvent] = field(default_factory=list)
-    ledgers: list[InLedger] = field(default_factory=list)
-    """What the ledger has of the tables that no run loads."""
-    skip_reasons: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    permanent: bool = False
-    """Whether one of the problems is not transient."""
-
-    def add_problem(self, table: TableConfig, error: SyncError) -> None:
-        """A table that could not be probed."""
-        self.problems.append(f"{table.name}: {error}")
-        self.permanent = self.permanent or not error.is_transient
-
-    def result(self, limit: int) -> dg.SensorResult:
-        """For Dagster; with a reason when there is nothing to run. Of more than `limit` runs every table gets its share, and the
-        cursor names the table with which the next tick begins. Raises Failure, so that the tick turns red, when the only
-        result is a permanent problem."""
-        shares = fair_shares([table.runs for table in self.runs_by_table], limit)
-        runs = [run for share in shares for run in share]
-        events = [
-            *self.events,
-            *(w.observed for w, share in zip(self.runs_by_table, shares, strict=True) if share and w.observed),
-        ]
-        left_out = (w for w, share in zip(self.runs_by_table, shares, strict=True) if len(share) < len(w.runs))
-        first = next((str(w.table.name) for w in left_out), None)
-        if runs or events:
-            return dg.SensorResult(run_requests=runs, asset_events=events, cursor=first)
-        if self.permanent:
-            raise dg.Failure(description="\n".join(self.problems))
-        return dg.SensorResult(skip_reason="; ".join([*self.problems, *self.skip_reasons]) or "no tables")
 
 
 def build_sensors(location: Location) -> list[dg.SensorDefinition]:
@@ -92,6 +59,8 @@ def build_sensors(location: Location) -> list[dg.SensorDefinition]:
 
 def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.SensorDefinition:
     reconciliation = Reconciliation(location)
+    # The cursor of a tick that fails is not stored: what such a tick found out is remembered here, by the cursor it began with.
+    remembered: dict[str | None, dict[str, TableState]] = {}
 
     @dg.sensor(
         name=location.named(name),
@@ -102,143 +71,155 @@ def _sensor(location: Location, name: str, tables: Sequence[TableConfig]) -> dg.
         default_status=sensor_status(location.settings.sensors),
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        keys = [location.asset_key(table) for table in tables]
-        busy = tables_in_runs(context.instance, keys, location)
-        found = TickFindings()
-        with location.pipeline() as pipeline:
-            for table in _starting_at(tables, context.cursor):
-                try:
-                    running = location.asset_key(table) in busy
-                    _evaluate_table(location, context.instance, pipeline, table, found, running=running)
-                except SyncError as error:  # the other tables are probed all the same
-                    found.add_problem(table, error)
-                    context.log.warning(f"{table.name}: {error}")
-                    if isinstance(error, ConnectError):  # the server does not answer, for the other tables neither
-                        break
-        found.events += reconciliation.events(context.instance, found.ledgers, Limits())
-        return found.result(location.settings.requests_per_tick)
+        states = remembered.pop(context.cursor, None) or read_cursor(context.cursor)
+        tick = Tick(location, context.instance, tables, states, context.log.warning)
+        remembered.clear()
+        try:
+            return tick.result(reconciliation)
+        except dg.Failure:
+            remembered[context.cursor] = tick.states
+            raise
 
     return evaluate
 
 
-def _starting_at(tables: Sequence[TableConfig], name: str | None) -> list[TableConfig]:
-    """All tables in order, starting with the one of that name; unchanged when there is none."""
-    start = next((n for n, table in enumerate(tables) if str(table.name) == name), 0)
-    return [*tables[start:], *tables[:start]]
+@dataclass
+class Tick:
+    """One evaluation of a sensor over its tables. `states` are those of the cursor, and become those of the next one."""
 
+    location: Location
+    instance: dg.DagsterInstance
+    tables: Sequence[TableConfig]
+    states: dict[str, TableState]
+    warn: Callable[[str], None]
 
-def _evaluate_table(
-    location: Location,
-    instance: dg.DagsterInstance,
-    pipeline: Pipeline,
-    table: TableConfig,
-    found: TickFindings,
-    *,
-    running: bool,
-) -> None:
-    name = str(table.name)
-    order = pipeline.partition_keys(name) if table.kind == "partition" else [WHOLE_TABLE]
-    stored = order
-    partitions = location.dynamic_partitions_of(table)
-    if partitions is not None:
-        stored = _align(location, instance, table, str(partitions.name), order, found, running=running)
-    if running:
-        found.skip_reasons.append(f"{name}: a run already loads it")
-        return
-    committed = pipeline.committed(name)
-    found.ledgers.append(InLedger(table, order, committed))
-    probes = pipeline.probe(name)
-    changed = changes_of(table, probes, committed, utc_now())
-    if not changed:
-        held = "".join(f"; {probe.held_back.sentence}" for probe in probes.values() if probe.held_back is not None)
-        found.skip_reasons.append(f"{name}: unchanged{held}")
-        return
-    groups = ranges(order, stored, [change.unit for change in changed], size=location.settings.partitions_per_run)
-    runs = _runs(location, instance, table, groups, changed, found)
-    observed = observation(location, table, probes[WHOLE_TABLE]) if table.kind != "partition" else None
-    found.runs_by_table.append(RunsOfTable(table, runs, observed))
+    def __post_init__(self) -> None:
+        self.found = TickFindings()
+        self.before = dict(self.states)
+        self.now = utc_now()
 
+    def result(self, reconciliation: Reconciliation) -> dg.SensorResult:
+        """Probe what is due, and say what is to run."""
+        location, found = self.location, self.found
+        keys = {table.name: location.asset_key(table) for table in self.tables}
+        busy = tables_in_runs(self.instance, keys.values(), location)
+        running = [table for table in self.tables if keys[table.name] in busy]
+        idle = [table for table in self.tables if keys[table.name] not in busy]
+        found.running = [str(table.name) for table in running]
+        try:
+            with location.pipeline() as pipeline:
+                committed = pipeline.committed_of([str(table.name) for table in idle])
+                self._probe(pipeline, idle, running, committed)
+        except SyncError as error:  # of the server, or of the ledger: one sentence for all tables
+            found.add_outage(error)
+            self.warn(str(error))
+        found.events += reconciliation.events(self.instance, found.ledgers, Limits())
+        for runs in found.left_out(location.settings.requests_per_tick):
+            # As if it had not been probed: it stays due, and has waited longer than others.
+            self.states[key_of(runs.table)] = self.before.get(key_of(runs.table), TableState())
+        return found.result(location.settings.requests_per_tick, write_cursor(self.states, self.tables))
 
-def _align(
-    location: Location,
-    instance: dg.DagsterInstance,
-    table: TableConfig,
-    partitions: str,
-    order: Sequence[str],
-    found: TickFindings,
-    *,
-    running: bool,
-) -> list[str]:
-    """Align Dagster's partitions with the live ones and say so on the source asset. While a run loads the table nothing is
-    deleted: its range may end at such a partition. Returns the partitions in Dagster's order."""
-    stored = list(instance.get_dynamic_partitions(partitions))
-    change = partition_changes(stored, order)
-    if running and change.delete:
-        found.skip_reasons.append(
-            f"{table.name}: vanished partitions are deleted from Dagster's list after the running load"
+    def _state(self, table: TableConfig) -> TableState:
+        return self.states.get(key_of(table), TableState())
+
+    def _probe(
+        self,
+        pipeline: Pipeline,
+        idle: Sequence[TableConfig],
+        running: Sequence[TableConfig],
+        committed: Mapping[str, Mapping[str, CommittedUnit]],
+    ) -> None:
+        for table in idle:
+            self.states[key_of(table)] = without_loaded(self._state(table), _loads(committed[str(table.name)]))
+        due = due_tables(idle, self.states, self.now.timestamp())
+        due_names = {table.name for table in due}
+        listed = [table for table in running if table.kind == "partition"]
+        found = pipeline.probe_within(
+            [str(table.name) for table in (*listed, *due)],
+            self.location.settings.tick_seconds,
+            alone=[str(table.name) for table in failing_tables(due, self.states)],
+            units_only=[str(table.name) for table in listed],
         )
-    change = PartitionChanges(change.add, () if running else change.delete[:DELETIONS_PER_TICK])
-    if not change.add and not change.delete:
-        return stored
-    align(instance, partitions, change)
-    found.events.append(
-        dg.AssetObservation(
-            asset_key=location.source_key(table),
-            metadata={
-                "dltsync/appeared": list(change.add[:_LISTED]),
-                "dltsync/vanished": list(change.delete[:_LISTED]),
-            },
-        )
-    )
-    return list(instance.get_dynamic_partitions(partitions))
+        for table in (*listed, *due):
+            outcome = found.tables.get(table.name)
+            if isinstance(outcome, TableProbes):
+                self._take(table, outcome, committed.get(str(table.name)))
+            elif outcome is not None:
+                self.states[key_of(table)] = after_failure(self._state(table), self.now.timestamp())
+                self.found.add_problem(table, outcome)
+                self.warn(f"{table.name}: {outcome}")
+            elif table.name in due_names:
+                self.found.not_reached.append(str(table.name))
+        if found.outage is not None:
+            self.found.add_outage(found.outage)
+        self._say_what_waits(idle, due)
+        probed = {ledger.table.name for ledger in self.found.ledgers}
+        for table in idle:
+            if table.name not in probed:
+                units = units_in_dagster(self.location, self.instance, table)
+                self.found.ledgers.append(InLedger(table, units, committed[str(table.name)]))
+
+    def _say_what_waits(self, idle: Sequence[TableConfig], due: Sequence[TableConfig]) -> None:
+        names = {table.name for table in due}
+        waiting = [table for table in idle if table.name not in names]
+        for table in failing_tables(waiting, self.states):
+            self.found.failing.append(str(table.name))
+        self.found.waiting = len(waiting)
+        self.found.next_due = next_due(waiting, self.states)
+
+    def _take(self, table: TableConfig, found: TableProbes, committed: Mapping[str, CommittedUnit] | None) -> None:
+        """The units and probes of one table; `committed` is None while a run loads it."""
+        order, stored = found.units, list(found.units)
+        if (partitions := self.location.dynamic_partitions_of(table)) is not None:
+            alignment = aligned(self.instance, str(partitions.name), order, deleting=committed is not None)
+            stored = alignment.stored
+            if alignment.changed:
+                self.found.events.append(alignment.observation(self.location.source_key(table)))
+            if alignment.postponed:
+                self.found.notes.append(
+                    f"{table.name}: vanished partitions are deleted from Dagster's list after the running load"
+                )
+        if committed is None:
+            return
+        self.found.ledgers.append(InLedger(table, order, committed))
+        methods = {probe.method for probe in found.probes.values()}
+        before = self._state(table)
+        self.states[key_of(table)] = after_probe(table, before, methods, found.seconds, self.now.timestamp())
+        changes = changes_of(table, found.probes, committed, self.now)
+        if not changes:
+            self.found.unchanged.append(str(table.name))
+            self.found.notes += [f"{table.name}: {p.held_back.sentence}" for p in found.probes.values() if p.held_back]
+            return
+        self._change(table, before, changes, found.probes, committed, order, stored)
+
+    def _change(
+        self,
+        table: TableConfig,
+        before: TableState,
+        changes: Sequence[Change],
+        probes: Mapping[str, Probe],
+        committed: Mapping[str, CommittedUnit],
+        order: Sequence[str],
+        stored: Sequence[str],
+    ) -> None:
+        """Request the load of what changed, or leave it to the automation as long as that may still come."""
+        now, loads = self.now.timestamp(), _loads(committed)
+        known = before.change == change_of(loads)
+        ask_at = before.ask_at if known else int(sensor_asks_at(table, now, first_load=not committed))
+        self.states[key_of(table)] = after_change(self._state(table), loads, ask_at)
+        first = changes[:OBSERVATIONS_PER_TABLE]
+        observed = observations(self.location, table, {change.unit: probes[change.unit] for change in first})
+        if now < ask_at:
+            self.found.events += [] if known else observed
+            self.found.notes.append(f"{table.name}: changed; Dagster's automation is to load it")
+            return
+        groups = ranges(order, stored, [c.unit for c in changes], size=self.location.settings.partitions_per_run)
+        asked = runs_of(self.location, self.instance, table, groups, changes)
+        self.found.notes += asked.reasons
+        if asked.again_at is not None and not asked.runs:
+            self.states[key_of(table)] = after_change(self._state(table), loads, asked.again_at)
+        self.found.runs_by_table.append(RunsOfTable(table, asked.runs, () if known else observed))
 
 
-def _runs(
-    location: Location,
-    instance: dg.DagsterInstance,
-    table: TableConfig,
-    groups: Sequence[Sequence[str]],
-    changed: Sequence[Change],
-    found: TickFindings,
-) -> list[dg.RunRequest]:
-    """The runs for changed units, as many as one tick may request. Empty when none can be requested now."""
-    by_unit = {change.unit: change for change in changed}
-    runs: list[dg.RunRequest] = []
-    for group in groups:
-        if len(runs) >= location.settings.requests_per_tick:
-            break  # the rest follows at the next tick
-        request = _request(location, instance, table, [by_unit[unit] for unit in group])
-        if isinstance(request, str):
-            found.skip_reasons.append(request)
-        else:
-            runs.append(request)
-    return runs
-
-
-def _request(
-    location: Location, instance: dg.DagsterInstance, table: TableConfig, changes: Sequence[Change]
-) -> dg.RunRequest | str:
-    """One run for units that are neighbours in Dagster's order, or the reason why not now."""
-    version = group_version(changes, location.scope)
-    attempts = failed_attempts(instance, version)
-    if attempts.last_end is not None:
-        again_at = attempts.last_end + pause_after(attempts.failures)
-        if utc_now() < again_at:
-            return f"{table.name}: failed {attempts.failures} times; requested again after {again_at:%Y-%m-%d %H:%M:%S} UTC"
-    tags = {
-        PIPELINE_TAG: location.config.pipeline_name,
-        VERSION_TAG: version,
-        "dltsync/table": str(table.name),
-        "dltsync/reason": group_reason(changes),
-    }
-    first, last = changes[0].unit, changes[-1].unit
-    if len(changes) > 1:
-        tags |= {RANGE_START: first, RANGE_END: last}
-    return dg.RunRequest(
-        run_key=f"{version}#{attempts.failures}",
-        asset_selection=[location.asset_key(table)],
-        asset_check_keys=checks_with_load(location, table),
-        partition_key=first if table.kind == "partition" and len(changes) == 1 else None,
-        tags=tags,
-        run_config={"ops": {location.op_name("sync", table): {"config": {"only_if_changed": True}}}},
-    )
+def _loads(committed: Mapping[str, CommittedUnit]) -> list[str]:
+    return [unit.load_id for unit in committed.values()]

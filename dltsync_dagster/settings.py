@@ -33,6 +33,9 @@ class LocationSettings(EnvironmentSpec):
     """Partitions of one run, at most, in sensors' requests and in backfills."""
     requests_per_tick: int = Field(default=20, ge=1)
     """Runs that one tick requests, at most, shared fairly among its tables; the rest follows at the next ticks."""
+    tick_seconds: float = Field(default=30, ge=2)
+    """Seconds that the probes of one tick may take: what is under way then is cancelled at the server, what was not reached comes
+    first at the next tick. Dagster gives a tick up after 60 seconds (DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS of its daemon)."""
     daily_cron: str = "0 5 * * *"
     """When the daily schedule syncs everything."""
     daily_timezone: str = "UTC"

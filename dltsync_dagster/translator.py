@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 
 import dagster as dg
@@ -12,12 +13,15 @@ import dagster as dg
 from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.display import as_markdown
 from dltsync_core.identity import TableName, dotted, identifier_part, path_part
-from dltsync_dagster.compat import DltTranslator, resource_data
+from dltsync_dagster.automation import condition_of
+from dltsync_dagster.compat import DltTranslator, default_dlt_key, resource_data
 from dltsync_dagster.lineage import SOURCE, docs_metadata
 from dltsync_dagster.time_windows import TimeWindows
 
 TABLE_METADATA = "dltsync/table"
 """Names the table of an asset, as `schema.table` at the source, for what reads it downstream."""
+
+_version = cache(partial(version, "dltsync"))
 
 _PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}(?:[0-9a-f]{8})?$)[A-Za-z0-9_-]+")
 """What cannot be taken for the name of another table with its digest."""
@@ -47,7 +51,8 @@ class TableTranslator:
     """Keys, kinds, groups and metadata of the assets. Subclass it to change them.
 
     `dlt` is a `DagsterDltTranslator` of yours: what it says of a dlt resource with the table's name (kinds, tags, metadata,
-    automation condition) is part of the table's asset. Key, upstream asset, description, group and owners are dltsync's.
+    group, owners, automation condition, freshness) is part of the table's asset, and so is its key when it is not that of
+    dagster-dlt. What the table's config says wins. Upstream asset and description are dltsync's.
     """
 
     dlt: DltTranslator | None = None
@@ -61,7 +66,14 @@ class TableTranslator:
         """The synced table: the source's database, then schema and name in the warehouse. Two databases may have tables of one
         name, and be loaded into warehouses with schemas of one name."""
         names = (data.config.database.database, *data.config.target_of(data.table))
+        spec = self._dlt_spec(names[-1])
+        if spec is not None and spec.key != default_dlt_key(names[-1]):
+            return spec.key
         return dg.AssetKey([key_part(name) for name in names])
+
+    def _dlt_spec(self, name: str) -> dg.AssetSpec | None:
+        """What the translator of yours says of a dlt resource of that name."""
+        return self.dlt.get_asset_spec(resource_data(name)) if self.dlt is not None else None
 
     def get_source_key(self, data: TableTranslatorData) -> dg.AssetKey:
         """The table at the source: `sqlserver/<database>/<schema>/<table>`."""
@@ -77,14 +89,17 @@ class TableTranslator:
         """The asset of a synced table: Parquet in the lake and rows in the warehouse."""
         table, config = data.table, data.config
         schema, name = config.target_of(table)
-        base = self.dlt.get_asset_spec(resource_data(name)) if self.dlt is not None else _dlt_asset(name)
+        base = self._dlt_spec(name) or _dlt_asset(name)
+        asset = table.asset
         return base.replace_attributes(
             key=self.get_table_key(data),
             deps=[self.get_source_key(data)],
             description=table.description or _DESCRIPTIONS[table.kind],
-            group_name=group_name(schema),
-            kinds={*base.kinds, "parquet", config.destination.system},
-            owners=data.owners,
+            group_name=asset.group or base.group_name or group_name(schema),
+            kinds={*base.kinds, *asset.kinds, "parquet", config.destination.system},
+            owners=asset.owners if asset.owners is not None else base.owners or data.owners,
+            automation_condition=condition_of(table) or base.automation_condition,
+            freshness_policy=freshness_of(table) or base.freshness_policy,
             tags={**base.tags, **table.tags, "dltsync/kind": table.kind},
             code_version=code_version(table),
             metadata={
@@ -97,6 +112,7 @@ class TableTranslator:
                 "dltsync/source_table": dotted(config.database.database, table.schema_name, table.table_name),
                 SOURCE: dg.MetadataValue.asset(self.get_source_key(data)),
                 **docs_metadata(data.docs_url, table.kind),
+                **code_reference(asset.code_url, table),
             },
         )
 
@@ -145,7 +161,27 @@ def group_name(text: str) -> str:
     return _GROUP.sub("_", text).strip("_") or "default"
 
 
+def freshness_of(table: TableConfig) -> dg.FreshnessPolicy | None:
+    """The freshness policy of the config."""
+    wanted = table.asset.freshness
+    if wanted is None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=wanted.fail_after, warn_window=wanted.warn_after)
+
+
+def code_reference(url: str | None, table: TableConfig) -> dict[str, dg.CodeReferencesMetadataValue]:
+    """The link to what describes the load, as metadata."""
+    if url is None:
+        return {}
+    references = [dg.UrlCodeReference(url=url, label=f"load of {table.name}")]
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
+
+
+_OF_DAGSTER = {"asset", "automation_condition", "automation_reads", "check_every", "description", "tags"}
+"""Fields that change nothing of what is loaded."""
+
+
 def code_version(table: TableConfig) -> str:
-    """Changes with the table's config and with the version of dltsync."""
-    text = f"{version('dltsync')} {table.kind} {table.model_dump_json()}"
+    """Changes with what the table's config says of its load, and with the version of dltsync."""
+    text = f"{_version()} {table.kind} {table.model_dump_json(exclude=_OF_DAGSTER)}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

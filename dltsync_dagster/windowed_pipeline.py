@@ -6,7 +6,7 @@ everything beyond works with windows as it does with boundaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from dltsync_core.errors import ConfigError, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.selection import find_table
 from dltsync_core.run.events import Event, EventSink, ignore
+from dltsync_core.run.planning.timed_probes import TableProbes, TimedProbes
 from dltsync_core.run.read_lake import ReadFrom
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.port import OpenPipeline, Pipeline, VersionRepair
@@ -91,16 +92,37 @@ class WindowedPipeline:
     def probe(self, table_name: str) -> Mapping[str, Probe]:
         """The probe of each window."""
         probes, windows = self._pipeline.probe(table_name), self._of(table_name)
-        if windows is None:
-            return probes
-        found: dict[str, Probe] = {}
-        for unit, probe in probes.items():
-            key = windows.key_of(unit)
-            if key is not None:
-                found[key] = probe
-            elif probe.rows:
-                raise _outside(table_name, unit, probe.rows)
-        return found
+        return probes if windows is None else _probes(table_name, windows, probes)
+
+    def probe_within(
+        self,
+        table_names: Sequence[str],
+        seconds: float,
+        *,
+        alone: Collection[str] = (),
+        units_only: Collection[str] = (),
+    ) -> TimedProbes:
+        """The units and probes of windows. A table whose slots fit no window has that as its error."""
+        found = self._pipeline.probe_within(table_names, seconds, alone=alone, units_only=units_only)
+        return replace(found, tables={name: self._windowed(name, one) for name, one in found.tables.items()})
+
+    def _windowed(self, name: TableName, found: TableProbes | SyncError) -> TableProbes | SyncError:
+        windows = self._windows.get(name.folded)
+        if windows is None or isinstance(found, SyncError):
+            return found
+        try:
+            units = [key for unit in found.units if (key := windows.key_of(unit)) is not None]
+            return replace(found, units=tuple(units), probes=_probes(str(name), windows, found.probes))
+        except SyncError as error:
+            return error
+
+    def committed_of(self, table_names: Sequence[str]) -> Mapping[str, Mapping[str, CommittedUnit]]:
+        """The committed windows of many tables."""
+        found = self._pipeline.committed_of(table_names)
+        return {
+            name: units if (windows := self._of(name)) is None else _by_window(windows, units)
+            for name, units in found.items()
+        }
 
     def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
         """The committed windows. Slots of former boundaries are left out."""
@@ -230,6 +252,18 @@ def _renamed(event: Event, unit: str, windows: TimeWindows | None) -> Event:
 
 def _by_window(windows: TimeWindows, units: Mapping[str, V]) -> dict[str, V]:
     return {key: value for unit, value in units.items() if (key := _key_or_none(windows, unit)) is not None}
+
+
+def _probes(table: str, windows: TimeWindows, probes: Mapping[str, Probe]) -> dict[str, Probe]:
+    """By window. Raises ConfigError for rows outside of all windows."""
+    found: dict[str, Probe] = {}
+    for unit, probe in probes.items():
+        key = windows.key_of(unit)
+        if key is not None:
+            found[key] = probe
+        elif probe.rows:
+            raise _outside(table, unit, probe.rows)
+    return found
 
 
 def _key_or_none(windows: TimeWindows, unit: str) -> str | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,6 +24,23 @@ log = logging.getLogger("dltsync.config")
 T = TypeVar("T")
 Listed = Annotated[Sequence[T], AfterValidator(tuple)]
 """A list in the config, stored as a tuple."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", re.IGNORECASE)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        return timedelta(**{_UNITS[match[2].lower()]: float(match[1])})
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.upper().startswith("P")) or value is None:
+        return value
+    raise ValueError("is not a duration: write a number and a unit, such as 30m, 12h, 7d or 2w")
+
+
+Duration: TypeAlias = Annotated[
+    timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["30m", "12h", "7d", "2w"]})
+]
+"""A length of time in the config."""
 
 
 @dataclass

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dltsync_core.committed import TableKind
-from dltsync_core.config.model import Listed, Spec
+from dltsync_core.config.assets import AssetConfig, OnCron, known_condition
+from dltsync_core.config.model import Duration, Listed, Spec
 from dltsync_core.identity import TableName
 
 if TYPE_CHECKING:
@@ -62,22 +62,6 @@ Representation = Literal[
 SchemaDrift = Literal["evolve", "freeze", "ask"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", re.IGNORECASE)
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        return timedelta(**{_UNITS[match[2].lower()]: float(match[1])})
-    if isinstance(value, timedelta) or (isinstance(value, str) and value.upper().startswith("P")) or value is None:
-        return value
-    raise ValueError("is not a duration: write a number and a unit, such as 30m, 12h, 7d or 2w")
-
-
-Duration: TypeAlias = Annotated[
-    timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["30m", "12h", "7d", "2w"]})
-]
-
 
 class TableConfigBase(Spec):
     """Fields that every kind of table has."""
@@ -111,6 +95,19 @@ class TableConfigBase(Spec):
     """Shown in the Dagster UI."""
     tags: dict[str, str] = Field(default_factory=dict)
     """Tags of the Dagster asset."""
+    check_every: Duration | None = None
+    """How often Dagster's sensors probe the table for changes: `30s`, `10m`, `6h`. Default: at every tick (each minute) where
+    changes are detected by rowversion or row count; otherwise by what the probe takes: sixty times as long, at most six hours, at
+    least a tick. `dltsync run` and Dagster's job for everything probe every table whatever stands here."""
+    automation_condition: Annotated[Literal["none", "eager"] | OnCron, BeforeValidator(known_condition)] = "none"
+    """Which part of Dagster requests loads of this table (docs/dagster.md). `none`: the sensor that finds a change. `eager`:
+    Dagster's declarative automation, as soon as the sensor observed a change of the source. `on_cron`: the automation, at the
+    next tick of a cron schedule, of what changed until then. With both the sensor requests what the automation missed."""
+    automation_reads: Literal["changes", "everything"] = "changes"
+    """What a run that the automation requested reads. `changes`: it probes first, and a partition or table that did not change is
+    skipped and reported as such. `everything`: all that was requested."""
+    asset: AssetConfig = Field(default_factory=AssetConfig)
+    """How the table's asset appears and runs in Dagster."""
 
     @model_validator(mode="after")
     def _columns_in_or_out(self) -> Self:
@@ -120,6 +117,12 @@ class TableConfigBase(Spec):
             raise ValueError(f"include_columns and exclude_columns both name {', '.join(both)}")
         if self.include_columns is not None and not self.include_columns:
             raise ValueError("include_columns is empty; leave it out to load all columns")
+        return self
+
+    @model_validator(mode="after")
+    def _checked_after_some_time(self) -> Self:
+        if self.check_every is not None and self.check_every <= timedelta(0):
+            raise ValueError("check_every must be longer than zero")
         return self
 
     @property

@@ -13,6 +13,7 @@ from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, addr
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
+from dltsync_core.connect.time_limit import allowed_seconds
 
 _UNLOADABLE_STATES = {"01000", "IM002", "IM003", "IM004"}
 """SQLSTATEs of a driver manager that finds or opens no driver."""
@@ -33,6 +34,7 @@ class ControlSession:
     def __init__(self, connection: Any, database: DatabaseConfig) -> None:
         self._connection = connection
         self._address = address_of(database)
+        self._command_timeout = database.command_timeout
         self.reusable = True
         """Whether nothing went wrong on it so far."""
 
@@ -42,6 +44,7 @@ class ControlSession:
         """All rows by column name. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
+            self._limit()
             cursor = self._connection.cursor()
             try:
                 cursor.execute(statement, *parameters)
@@ -57,6 +60,7 @@ class ControlSession:
         """Run a statement that returns no rows. Raises QueryError and its subclasses."""
         pyodbc = load_pyodbc()
         try:
+            self._limit()
             self._connection.execute(statement).close()
         except pyodbc.Error as error:
             self.reusable = False
@@ -113,6 +117,12 @@ class ControlSession:
             with suppress(pyodbc.Error):  # a connection that broke: the error above says so
                 self._connection.autocommit = True
 
+    def _limit(self) -> None:
+        """The next statement may take `command_timeout`, or what is left of the time limit of this thread."""
+        seconds = allowed_seconds(self._command_timeout)
+        if seconds != self._connection.timeout:
+            self._connection.timeout = seconds
+
     def close(self) -> None:
         """End the session. Raises nothing: it may have ended already."""
         with suppress(load_pyodbc().Error):
@@ -146,7 +156,9 @@ def _open(database: DatabaseConfig) -> ControlSession:
     driver = find_driver(database.driver)
 
     def connect() -> Any:
-        return pyodbc.connect(control_string(database, driver), autocommit=True, timeout=database.connection_timeout)
+        return pyodbc.connect(
+            control_string(database, driver), autocommit=True, timeout=allowed_seconds(database.connection_timeout)
+        )
 
     try:
         strict = database.encrypt == "strict"

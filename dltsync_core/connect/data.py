@@ -18,6 +18,7 @@ from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, withi
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
 from dltsync_core.connect.pool import close_quietly
+from dltsync_core.connect.time_limit import allowed_seconds, in_driver
 from dltsync_core.errors import QueryError
 
 _NATIVE_ERRORS = (RuntimeError, ValueError)
@@ -41,7 +42,7 @@ class DataSession:
     def execute(self, statement: str, doing: str) -> None:
         """Run a statement without rows. `doing` is its purpose, for an error."""
         with self.translated(doing):
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
             try:
                 cursor.execute(statement)
             finally:
@@ -50,7 +51,7 @@ class DataSession:
     def fetch(self, statement: str, parameters: Sequence[str], doing: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
         with self.translated(doing):
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
             try:
                 cursor.execute(statement, *parameters)
                 found = [tuple(row) for row in cursor.fetchall()]
@@ -62,7 +63,7 @@ class DataSession:
     def fetch_each(self, statement: str, parameters: Sequence[str], doing: str) -> list[list[tuple[Any, ...]]]:
         """The rows of every result of a batch of statements, all of them small, in order."""
         with self.translated(doing):
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
             try:
                 cursor.execute(statement, *parameters)
                 found = []
@@ -77,7 +78,7 @@ class DataSession:
     def rows(self, statement: str, parameters: Sequence[str], doing: str) -> Rows:
         """A big result, read batch by batch; nothing is sent before the first `next_batch`."""
         with self.translated(doing):
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
         return Rows(self, cursor, statement, parameters, doing)
 
     def bulk_copy(
@@ -132,10 +133,18 @@ class DataSession:
                 self.reusable = False
                 raise query_error(ConnectionError(incomplete[1], text), self._address, doing)
 
+    def _cursor(self) -> Any:
+        """A cursor whose statements may take `command_timeout`, or what is left of the time limit of this thread."""
+        seconds = allowed_seconds(self.command_timeout)
+        if seconds != self._connection.timeout:
+            self._connection.timeout = seconds
+        return self._connection.cursor()
+
     @contextmanager
     def translated(self, doing: str) -> Iterator[None]:
         try:
-            yield
+            with in_driver(self):
+                yield
         except (self._module.Error, self._module.Warning, *_NATIVE_ERRORS) as error:
             self.reusable = False
             raise query_error(error, self._address, doing) from error
@@ -202,7 +211,9 @@ def _open(database: DatabaseConfig) -> DataSession:
         module.pooling(enabled=False)
 
     def connect() -> Any:
-        return module.connect(data_string(database), autocommit=True, timeout=database.connection_timeout)
+        return module.connect(
+            data_string(database), autocommit=True, timeout=allowed_seconds(database.connection_timeout)
+        )
 
     try:
         strict = database.encrypt == "strict"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
 from dltsync_core.run.planning.probes import partition_keys_of, probe_units
 from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
+from dltsync_core.run.planning.timed_probes import TimedProbes, probe_within
 from dltsync_core.run.ports import Source, VersionedWarehouse
 from dltsync_core.run.read_lake import ReadFrom, TableToRead
 from dltsync_core.run.read_table import table_reader, table_relation, table_to_read
@@ -212,6 +213,33 @@ class IncrementalSQLServerParquetPipeline:
         with self._context(ignore, writable=False) as context:
             return probe_units(context, self._table(table_name))
 
+    def probe_within(
+        self,
+        table_names: Sequence[str],
+        seconds: float,
+        *,
+        alone: Collection[str] = (),
+        units_only: Collection[str] = (),
+    ) -> TimedProbes:
+        """The probes of many tables, in this order, as many as fit into so many seconds: statements that are under way then are
+        cancelled at the server. Small tables are probed together, those in `alone` never; of those in `units_only` the units are
+        read and no more. One attempt, nothing is tried again.
+
+        Raises ConfigError for an unknown table, ConnectError after one connection that failed, QueryError, StateError.
+        """
+        tables = self._tables(table_names)
+        by_itself, listed = (frozenset(table.name for table in self._tables(names)) for names in (alone, units_only))
+        with self._context(ignore, writable=False) as context:
+            return probe_within(context, tables, seconds, alone=by_itself, units_only=listed)
+
+    def committed_of(self, table_names: Sequence[str]) -> dict[str, dict[str, CommittedUnit]]:
+        """What is committed of each table, by unit. Reads the ledger only, once for all tables."""
+        with self._ledger() as ledger:
+            tables = dict(zip(table_names, self._tables(table_names), strict=True))
+            spelled = ledger.find_tables([table.name for table in tables.values()])
+            found = ledger.committed_units_of(list(spelled.values()))
+        return {name: dict(found[spelled[table.name]].live) for name, table in tables.items()}
+
     def committed(self, table_name: str) -> dict[str, CommittedUnit]:
         """What is committed of a table, by unit. Reads the ledger only."""
         with self._ledger() as ledger:
@@ -309,6 +337,10 @@ class IncrementalSQLServerParquetPipeline:
 
     def _table(self, name: str) -> TableConfig:
         return find_table(self.config.tables, name)
+
+    def _tables(self, names: Iterable[str]) -> list[TableConfig]:
+        known = {str(table.name): table for table in self.config.tables}
+        return [known.get(name) or self._table(name) for name in names]
 
     def _ledger(self) -> AbstractContextManager[Ledger]:
         """To look into."""

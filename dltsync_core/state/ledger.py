@@ -147,9 +147,18 @@ class Ledger:
 
     def find_table(self, name: TableName) -> TableName:
         """The committed table called so, case ignored when that is unambiguous; `name` itself when there is none."""
-        known = self.tables()
-        alike = [t for t in known if t.folded == name.folded]
-        return alike[0] if name not in known and len(alike) == 1 else name
+        return self.find_tables([name])[name]
+
+    def find_tables(self, names: Sequence[TableName]) -> dict[TableName, TableName]:
+        """The same for many tables, by one query."""
+        known = set(self.tables())
+        alike: dict[TableName, list[TableName]] = {}
+        for table in known:
+            alike.setdefault(table.folded, []).append(table)
+        return {
+            name: of_name[0] if name not in known and len(of_name := alike.get(name.folded, [])) == 1 else name
+            for name in names
+        }
 
     def failures(self) -> dict[TableName, tuple[LoadEvent, ...]]:
         """The last failure of each unit that had no success since, oldest first, for all tables of the pipeline. A table that

@@ -16,9 +16,11 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import SyncError
 from dltsync_core.run.events import Event, EventSink
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
+from dltsync_core.run.planning.timed_probes import TimedProbes
 from dltsync_core.run.result import RunResult, UnitResult
 from dltsync_dagster.build import build_definitions, build_location
-from dltsync_dagster.sensors import BOUNDARIES, HASHES, RANGE_END, RANGE_START, TIMESTAMPS
+from dltsync_dagster.run_requests import RANGE_END, RANGE_START
+from dltsync_dagster.sensors import BOUNDARIES, HASHES, TIMESTAMPS
 from dltsync_dagster.settings import LocationSettings
 
 
@@ -74,6 +76,12 @@ class WatchedPipeline:
 
     def probe(self, table_name: str) -> Mapping[str, Probe]:
         return self._pipeline.probe(table_name)
+
+    def probe_within(self, *names: Any, **arguments: Any) -> TimedProbes:
+        return self._pipeline.probe_within(*names, **arguments)
+
+    def committed_of(self, table_names: Sequence[str]) -> Mapping[str, Mapping[str, CommittedUnit]]:
+        return self._pipeline.committed_of(table_names)
 
     def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
         return self._pipeline.committed(table_name)

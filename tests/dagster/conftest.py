@@ -153,9 +153,9 @@ class FakeLocation:
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
             return self.definitions.resolve_sensor_def(f"{PIPELINE}__{sensor}").evaluate_tick(context)
 
-    def tick(self, sensor: str) -> SensorExecutionData:
+    def tick(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
         """One tick as the daemon takes it: the events are recorded, the runs are not launched."""
-        found = self.look(sensor)
+        found = self.look(sensor, cursor)
         for event in found.asset_events:
             self.instance.report_runless_asset_event(event)
         return found

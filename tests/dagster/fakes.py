@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -21,6 +21,7 @@ from dltsync_core.errors import ConfigError, SyncError, ValidationFailed
 from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE, TableName, new_load_id
 from dltsync_core.run.events import Event, EventSink, ignore
+from dltsync_core.run.planning.timed_probes import TableProbes, TimedProbes
 from dltsync_core.run.read_lake import ReadFrom, relation_of
 from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 from dltsync_core.validate.column_stats import ColumnDifference, LoadedFigure
@@ -100,6 +101,13 @@ class FakeWorld:
     comparisons: list[Comparison] = field(default_factory=list)
     configs: list[PipelineConfig] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    not_reached: set[str] = field(default_factory=set)
+    """Tables for which a tick has no time."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What the probe of a table takes, as it is told."""
+    probed: list[tuple[str, ...]] = field(default_factory=list)
+    """The tables that each tick asked for, in order."""
+    alone: list[tuple[str, ...]] = field(default_factory=list)
     on_unit: Callable[[str], None] = lambda unit: None
 
     def open(self, config: PipelineConfig) -> FakePipeline:
@@ -175,6 +183,33 @@ class FakePipeline:
         self._world.answer(table_name)
         table = self._world.tables[table_name]
         return {unit: table.probe(unit) for unit in table.units}
+
+    def probe_within(
+        self,
+        table_names: Sequence[str],
+        seconds: float,
+        *,
+        alone: Collection[str] = (),
+        units_only: Collection[str] = (),
+    ) -> TimedProbes:
+        self._world.answer()
+        self._world.probed.append(tuple(table_names))
+        self._world.alone.append(tuple(alone))
+        found: dict[TableName, TableProbes | SyncError] = {}
+        for table in (next(t for t in self._config.tables if str(t.name) == name) for name in table_names):
+            name = str(table.name)
+            if name in self._world.not_reached:
+                continue
+            try:
+                units = tuple(self.partition_keys(name))
+                probes = {} if name in units_only else self.probe(name)
+                found[table.name] = TableProbes(units, probes, self._world.seconds.get(name, 0.0))
+            except SyncError as error:
+                found[table.name] = error
+        return TimedProbes(found)
+
+    def committed_of(self, table_names: Sequence[str]) -> Mapping[str, Mapping[str, CommittedUnit]]:
+        return {name: self.committed(name) for name in table_names}
 
     def committed(self, table_name: str) -> Mapping[str, CommittedUnit]:
         return dict(self._world.committed_units.get(table_name, {}))

@@ -113,7 +113,8 @@ def test_a_load_that_the_ledger_has_lost_fails_its_check_until_it_is_loaded_agai
     (request,) = shop.tick(BOUNDARIES).run_requests or []
     assert request.partition_key == FEBRUARY
     assert shop.partitions_shown("row_counts") == {"SUCCEEDED": {JANUARY, MARCH}, "FAILED": {FEBRUARY}}
-    assert not shop.tick(BOUNDARIES).asset_events, "it is said once"
+    again = [event for event in shop.tick(BOUNDARIES).asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert not again, "it is said once"
     (evaluation,) = [e for e in shop.tick(HASHES).asset_events if isinstance(e, dg.AssetCheckEvaluation)]
     assert (evaluation.asset_key, evaluation.passed) == (COUNTRIES, False)
     assert "no committed load" in str(evaluation.description)

@@ -142,7 +142,7 @@ def test_nothing_changed_asks_for_nothing(shop: FakeLocation) -> None:
     shop.load_what_is_asked(BOUNDARIES)
     found = shop.look(BOUNDARIES)
     assert not found.run_requests
-    assert skip_reason(found) == "sales.Orders: unchanged; sales.Shipments: unchanged"
+    assert skip_reason(found) == "unchanged: sales.Orders, sales.Shipments"
 
 
 def test_only_the_changed_partition_is_asked_for(shop: FakeLocation) -> None:
@@ -171,7 +171,8 @@ def test_the_halves_of_a_split_are_added_at_the_end_and_loaded_in_one_run(shop: 
     assert shop.stored_partitions() == [JANUARY, MARCH, first, second]
     (request,) = found.run_requests or []
     assert (request.tags[RANGE[0]], request.tags[RANGE[1]]) == (first, second)
-    (event,) = found.asset_events
+    event, *observed = found.asset_events
+    assert [event.partition for event in observed] == [first, second]
     assert event.metadata["dltsync/vanished"].value == [FEBRUARY]
     assert event.metadata["dltsync/appeared"].value == [first, second]
     assert shop.execute(request).success
@@ -224,7 +225,9 @@ def test_what_holds_rows_back_is_told_where_nothing_is_asked_for(shop: FakeLocat
     for request in shop.look(TIMESTAMPS).run_requests or []:
         assert shop.execute(request).success
     shop.world.tables["dbo.Customers"].held_back = HeldBack(2, "0x00000000000007D2", refused="no VIEW SERVER STATE")
-    assert "unchanged; 2 committed rows lie at or above 0x00000000000007D2" in skip_reason(shop.look(TIMESTAMPS))
+    said = skip_reason(shop.look(TIMESTAMPS))
+    assert "dbo.Customers: 2 committed rows lie at or above 0x00000000000007D2" in said
+    assert "unchanged: dbo.Customers, dbo.Suppliers" in said
     shop.world.tables["dbo.Customers"].change()
     (event,) = shop.look(TIMESTAMPS).asset_events
     assert "no VIEW SERVER STATE" in str(event.metadata["dltsync/held_back"].value)

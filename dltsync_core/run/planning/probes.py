@@ -59,7 +59,7 @@ def probe_alone(context: RunContext, table: TableToProbe) -> Probed:
     """The probe of one table in a read view of its own, tried again while its failure may pass. Raises any SyncError, Stopped."""
 
     def attempt() -> Probed:
-        (found,) = _in_one_view(context, [table])
+        (found,) = probe_in_one_view(context, [table])
         return found
 
     return with_retries(context, attempt, stage="planning", table=table.resolved.name, unit=WHOLE_TABLE)
@@ -94,7 +94,8 @@ def groups_of(tables: Sequence[TableToProbe]) -> list[list[TableToProbe]]:
     return groups
 
 
-def _in_one_view(context: RunContext, tables: Sequence[TableToProbe]) -> Sequence[Probed]:
+def probe_in_one_view(context: RunContext, tables: Sequence[TableToProbe]) -> Sequence[Probed]:
+    """The probe of each table, all in one read view; one attempt. Raises what the view raises and what a probe of one raises."""
     with context.source.read_view(ceiling=any(table.resolved.needs_ceiling for table in tables)) as view:
         if len(tables) > 1:
             return view.probe_together([table.probed for table in tables])
@@ -110,7 +111,7 @@ def _together(context: RunContext, group: Sequence[TableToProbe]) -> Sequence[Pr
     """Nothing when that failed: whose fault it was shows when each is alone."""
     try:
         context.raise_if_stopped()
-        return _in_one_view(context, group)
+        return probe_in_one_view(context, group)
     except Stopped:
         return ()
     except Exception as error:  # noqa: BLE001 -- the table to blame raises it once more
@@ -140,7 +141,13 @@ def partition_keys_of(context: RunContext, table: TableConfig) -> list[str]:
 def probe_units(context: RunContext, table: TableConfig) -> dict[str, Probe]:
     """The probe of each unit, comparable with that of its committed unit."""
     resolved = resolve_table(context, table, context.source.read_tables([table])[table.name])
-    found = probe_alone(context, TableToProbe(resolved, context.ledger.committed_units(resolved.name)))
+    return probes_by_unit(
+        resolved, probe_alone(context, TableToProbe(resolved, context.ledger.committed_units(resolved.name)))
+    )
+
+
+def probes_by_unit(resolved: ResolvedTable, found: Probed) -> dict[str, Probe]:
+    """The probes of a table by its units instead of by the numbers of its slots."""
     if isinstance(found, Probe):
         return {WHOLE_TABLE: found}
     return {unit: found[slot.number] for unit in resolved.units if (slot := resolved.slot(unit)) is not None}

@@ -61,8 +61,10 @@ def heavy(modules: set[str]) -> set[str]:
         (("run", "--help"), "--full-refresh"),
         (("repair", "--help"), "--including-source-faults"),
         (("demo", "--help"), "--every"),
+        (("dagster", "--help"), "report"),
+        (("dagster", "report", "--help"), "--wipe"),
     ],
-    ids=["help", "version", "run", "repair", "demo"],
+    ids=["help", "version", "run", "repair", "demo", "dagster", "dagster-report"],
 )
 def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...], printed: str) -> None:
     modules, text = imports_of(*arguments)
@@ -83,7 +85,7 @@ def test_a_command_that_is_called_imports_what_it_needs() -> None:
     assert {"dltsync_core.config", "dlt", "duckdb", "pyarrow", "pydantic_settings"} <= modules
 
 
-@pytest.mark.parametrize("command", ["", "run", "plan", "status", "validate", "recover", "repair", "schema"])
+@pytest.mark.parametrize("command", ["", "run", "plan", "status", "validate", "recover", "repair", "schema", "dagster"])
 def test_help_fits_into_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = CliRunner().invoke(app, [*([command] if command else []), "--help"]).stdout
