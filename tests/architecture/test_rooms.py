@@ -19,6 +19,7 @@ FOUNDATION = (
     "display",
     "redaction",
     "disk_full",
+    "log_file",
     "process",
     "identity",
     "ranges",
@@ -28,6 +29,7 @@ FOUNDATION = (
 )
 ROOMS = (
     "config",
+    "logging",
     "connect",
     "catalog",
     "typemap",
@@ -44,7 +46,6 @@ ROOMS = (
     "run",
     "proposal",
     "testing",
-    "logging",
     "cli",
 )
 """In the order a row walks. A room imports earlier rooms and the foundation, whose files import earlier ones of their own."""
