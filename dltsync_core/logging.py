@@ -96,8 +96,8 @@ def configure_logging(
 
 
 class _OwnFormat(logging.Handler):
-    """A handler that formats as it was made to. dlt gives the first handler that it finds at its logger another formatter, without
-    our redaction."""
+    """A handler that formats as it was made to. dlt gives the first handler that it finds at its logger another formatter,
+    without our redaction."""
 
     own: logging.Formatter
 

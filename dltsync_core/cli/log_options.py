@@ -43,12 +43,14 @@ class LogOptions:
         return self.level is not None or self.format is not None
 
 
-chosen: ContextVar[LogOptions] = ContextVar("dltsync_log_options", default=LogOptions())
+_NOTHING_ASKED = LogOptions()
+chosen: ContextVar[LogOptions] = ContextVar("dltsync_log_options", default=_NOTHING_ASKED)
 """The options of the command that runs."""
 
 _OPTIONS: dict[str, Any] = {
     "verbose": Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log everything, on stderr too: --log-level DEBUG.", show_default=False)
+        bool,
+        typer.Option("--verbose", "-v", help="Log everything, on stderr too: --log-level DEBUG.", show_default=False),
     ],
     "quiet": Annotated[
         bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr, no progress.", show_default=False)

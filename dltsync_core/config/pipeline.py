@@ -129,7 +129,9 @@ class PipelineConfig(Spec):
         destination = self.destination
         if destination.type == "duckdb":
             destination = destination.model_copy(update={"path": place(destination.path)})
-        files = {name: place(path) for name in ("log_file", "summary_file", "metrics_file") if (path := getattr(self, name))}
+        files = {
+            name: place(path) for name in ("log_file", "summary_file", "metrics_file") if (path := getattr(self, name))
+        }
         return self.model_copy(update={"state": state, "destination": destination, **files})
 
 

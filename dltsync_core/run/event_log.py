@@ -127,7 +127,11 @@ def described(totals: Totals) -> str:
     if totals.failed:
         parts.append(f"{totals.failed:,} failed")
     if totals.rows:
-        parts += [f"{totals.rows:,} rows", f"{totals.rows_per_second:,.0f} rows/s", f"{size_of(totals.bytes_per_second)}/s"]
+        parts += [
+            f"{totals.rows:,} rows",
+            f"{totals.rows_per_second:,.0f} rows/s",
+            f"{size_of(totals.bytes_per_second)}/s",
+        ]
     if totals.seconds_left:
         parts.append(f"{duration_of(totals.seconds_left)} left")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""What a run leaves for operators beside its result: entries of the log about the whole run, a JSON summary, Prometheus metrics."""
+"""What a run leaves for operators beside its result: entries of the log about itself, a JSON summary, Prometheus metrics."""
 
 from __future__ import annotations
 

@@ -15,8 +15,11 @@ _READ: frozenset[Stage] = frozenset(("extracting", "extracted"))
 
 @dataclass(frozen=True)
 class Totals:
-    """A run at one moment. `units` grows while tables are planned. Rows and bytes are those that were read from the source, bytes
-    as they are in the lake; `seconds` since the first row was asked for. `expected_rows` is None where the plan knows no number."""
+    """A run at one moment. `units` grows while tables are planned.
+
+    Rows and bytes are those that were read from the source, bytes as they are in the lake; `seconds` since the first row was
+    asked for. `expected_rows` is None where the plan knows no number.
+    """
 
     units: int = 0
     done: int = 0

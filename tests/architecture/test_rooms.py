@@ -192,3 +192,16 @@ def test_dlt_is_used_by_its_public_names_alone() -> None:
 
 def _documented(module: str) -> bool:
     return any(module == known or module.rpartition(".")[0] == known for known in DOCUMENTED_OF_DLT)
+
+
+def test_every_config_error_says_what_to_do() -> None:
+    """Messages of the config are the first that a new user sees."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in (CORE, "dltsync_dagster")
+        for path in _modules(package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ConfigError"
+        if not any(keyword.arg == "remedy" for keyword in node.keywords)
+    ]
+    assert wrong == []

@@ -128,9 +128,13 @@ def test_the_file_has_the_form_and_the_level_of_its_config(tmp_path: Path) -> No
         log.info("not this")
         log.warning("this", extra={"dltsync": {"table": "dbo.Countries", "rows": 3}})
     (entry,) = entries(tmp_path / "log")
-    assert {"level": "warning", "event": "this", "pipeline": "dltsync", "table": "dbo.Countries", "rows": 3}.items() <= (
-        entry.items()
-    )
+    assert {
+        "level": "warning",
+        "event": "this",
+        "pipeline": "dltsync",
+        "table": "dbo.Countries",
+        "rows": 3,
+    }.items() <= (entry.items())
     plain = config_of(tmp_path, log_file=tmp_path / "text", enable_structured_logging=False)
     with log_file_of(plain):
         log.info("this", extra={"dltsync": {"rows": 3}})

@@ -197,11 +197,17 @@ def test_a_run_says_how_far_it_is_although_nothing_happens(caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (12e6, "12 MB"), (999_600, "1.0 MB"), (5e13, "50.0 TB")]
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (12e6, "12 MB"), (999_600, "1.0 MB"), (5e13, "50.0 TB")],
 )
 def test_sizes_are_short(count: float, text: str) -> None:
     assert size_of(count) == text
 
 
 def test_durations_have_hours() -> None:
-    assert [duration_of(seconds) for seconds in (0.4, 70, 3_599.6, 90_000)] == ["0:00:00", "0:01:10", "1:00:00", "25:00:00"]
+    assert [duration_of(seconds) for seconds in (0.4, 70, 3_599.6, 90_000)] == [
+        "0:00:00",
+        "0:01:10",
+        "1:00:00",
+        "25:00:00",
+    ]
