@@ -1,24 +1,35 @@
-"""Structured logs on stderr and, when asked for, in a file. Every line of a run carries table, unit and load id.
+"""The log: one entry for each stage of a unit, on stderr for the command line and in `log_file` for every way of running.
 
-Uses the standard library's `logging` underneath (logger `dltsync`), so a host application that configures logging itself
-keeps its own handlers: nothing is installed until `configure_logging` is called (the command line does).
+Modules write to loggers of the standard library below `dltsync`; structlog renders the entries, as JSON or as text. So a host
+application that configures logging itself has its own handlers, and gets readable sentences there. Two things are installed:
+
+- `log_file_of`, for as long as a pipeline works: the file of its config. Python, Dagster and the command line all write it.
+- `configure_logging`, by the command line alone: stderr, and the levels of libraries.
+
+Facts about an entry (table, load id, rows …) are the mapping `dltsync` of the record (`extra={"dltsync": {...}}`); `bound` adds
+facts to every entry of a block, those of libraries included.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 import structlog
 
+from dltsync_core.clock import utc_from_epoch
+from dltsync_core.config import PipelineConfig
+from dltsync_core.config.environment import log_level_of
 from dltsync_core.display import indented
-from dltsync_core.errors import NotWritable
-from dltsync_core.redaction import HIDDEN, names_a_secret, redacted
-from dltsync_core.run.events import Event
+from dltsync_core.log_file import SharedLogFile
+from dltsync_core.redaction import HIDDEN, names_a_secret, redacted, secrets_of
 
 LOGGER_NAME = "dltsync"
 
@@ -26,111 +37,216 @@ STORE_DRIVERS = ("adlfs", "aiobotocore", "azure", "botocore", "gcsfs", "google",
 """Loggers of the object stores' drivers. What fails there reaches a person as our error, which says what to do; gcsfs logs the
 traceback of it as well."""
 
-_LEVEL_OF_STAGE = {"failed": logging.ERROR, "extracting": logging.DEBUG, "loading": logging.DEBUG}
+LIBRARIES = ("dlt", "sqlalchemy", "duckdb", "filelock", "fsspec")
+"""Loggers of other libraries. They know connection strings and statements."""
+
+Format = Literal["text", "json"]
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("dltsync_log_facts", default={})  # noqa: B039 -- never changed in place
 
 
-def hide_secrets(_logger: Any, _method: str, entry: Any) -> Any:
-    """A structlog processor: a value under the name of a secret never reaches a line."""
-    for key in entry:
-        if names_a_secret(key):
-            entry[key] = HIDDEN
-    return entry
+@contextmanager
+def bound(**facts: Any) -> Iterator[None]:
+    """Within the block every entry of this thread has these facts; a thread that is started with a copy of the context too."""
+    before = _bound.get()
+    _bound.set({**before, **facts})
+    try:
+        yield
+    finally:
+        _bound.set(before)
 
 
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    hide_secrets,
-]
+def library_level(name: str, level: str) -> int:
+    """From which level on entries of a library are logged. They are one step quieter than ours, drivers of object stores two:
+    at INFO they describe every request."""
+    wanted = logging.getLevelName(level)
+    if name in STORE_DRIVERS:
+        return logging.WARNING if wanted <= logging.DEBUG else logging.CRITICAL
+    return max(wanted, logging.WARNING) if wanted > logging.DEBUG else logging.INFO
+
+
+# -- the command line ---------------------------------------------------------------------------------------------------
 
 
 def configure_logging(
     *,
     level: str = "INFO",
     structured: bool = True,
-    log_file: Path | None = None,
     quiet_stderr: bool = False,
     secrets: Sequence[str] = (),
 ) -> None:
-    """Send dltsync's log to stderr (JSON lines when `structured`, else readable text) and to `log_file` (always JSON lines).
+    """Send the log to stderr: JSON lines when `structured`, else readable text. For a process that is dltsync's own.
 
-    `quiet_stderr` keeps stderr to warnings and worse: a progress display is there already. `secrets` never reach a line, in no
-    message and no traceback. The log file is its owner's alone: it holds names and messages of production. Calling it again
-    replaces what the last call set up. Drivers of object stores keep quiet unless `level` is DEBUG, and warn then.
-    Raises NotWritable when the log file cannot be opened.
+    `quiet_stderr` shows warnings and worse only: a progress display is there already. `secrets` never reach a line, in no
+    message and no traceback. Calling it again replaces what the last call set up.
     """
-    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr = _ToStderr(_formatter(structured, secrets))
     to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)
-    to_stderr.setFormatter(_formatter(structured, secrets))
-    _send(LOGGER_NAME, level, [to_stderr])
-    for name in STORE_DRIVERS:  # through our formatter in any case: they know the credentials
-        _send(name, "WARNING" if level == "DEBUG" else "CRITICAL", [to_stderr])
-
-    if log_file is not None:
-        try:
-            make_private(log_file)
-            to_file = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
-        except OSError as problem:
-            raise NotWritable(
-                f"The log file {log_file} cannot be opened: {problem.strerror}.",
-                remedy="Choose another log_file, or give this user the right to write there.",
-                path=str(log_file),
-            ) from problem
-        to_file.setFormatter(_formatter(structured=True, secrets=secrets))
-        for name in (LOGGER_NAME, *STORE_DRIVERS):
-            logging.getLogger(name).addHandler(to_file)
+    levels = {LOGGER_NAME: logging.getLevelName(level)}
+    levels |= {name: library_level(name, level) for name in (*LIBRARIES, *STORE_DRIVERS)}
+    for name, least in levels.items():
+        logger = logging.getLogger(name)
+        for handler in [each for each in logger.handlers if not isinstance(each, _ConfiguredFile)]:
+            logger.removeHandler(handler)
+            handler.close()
+        logger.addHandler(to_stderr)
+        logger.setLevel(least)
+        logger.propagate = False
 
 
-def _send(name: str, level: str, handlers: Sequence[logging.Handler]) -> None:
-    """From now on a logger's lines go to these handlers and nowhere else."""
-    logger = logging.getLogger(name)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    for handler in handlers:
-        logger.addHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = False
+class _OwnFormat(logging.Handler):
+    """A handler that formats as it was made to. dlt gives the first handler that it finds at its logger another formatter,
+    without our redaction."""
+
+    own: logging.Formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.own.format(record)
 
 
-def get_logger() -> Any:
-    """The project's logger: call it with an event name and keyword facts."""
-    return structlog.wrap_logger(
-        logging.getLogger(LOGGER_NAME),
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        context_class=dict,
-    )
+class _ToStderr(_OwnFormat, logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is at that moment: a progress display puts its own there, and prints above its bars."""
+
+    def __init__(self, own: logging.Formatter) -> None:
+        logging.Handler.__init__(self)
+        self.own = own
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # the base class has an attribute
+        return sys.stderr
 
 
-def log_event(event: Event) -> None:
-    """One line for one event of a run."""
-    facts = {
-        "table": str(event.table),
-        "unit": event.unit,
-        "load_id": event.load_id,
-        "rows": event.rows,
-        "bytes": event.bytes,
-        "message_text": event.message or None,
+# -- the file of a pipeline ---------------------------------------------------------------------------------------------
+
+
+class _ConfiguredFile(_OwnFormat, SharedLogFile):
+    """The file of one pipeline's config: entries of that pipeline, and those of dltsync that belong to none."""
+
+    def __init__(self, config: PipelineConfig, path: Path, level: str, structured: bool) -> None:
+        super().__init__(path, max_bytes=config.log_file_max_mb * 1_000_000, backups=config.log_file_backups)
+        self._pipeline, self._least = config.pipeline_name, level
+        self.setLevel(logging.getLevelName(level))
+        self.own = _formatter(structured, secrets_of(config))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        top = record.name.split(".")[0]
+        facts = {**_bound.get(), **getattr(record, LOGGER_NAME, {})}
+        if top != LOGGER_NAME and record.levelno < library_level(top, self._least):
+            return False
+        return bool(facts.get("pipeline", self._pipeline if top == LOGGER_NAME else None) == self._pipeline)
+
+
+@dataclass
+class _Open:
+    """A file that is open, and how many blocks use it."""
+
+    handler: _ConfiguredFile
+    users: int = 1
+
+
+_open_files: dict[tuple[Path, str], _Open] = {}
+_level_before: list[int] = []
+"""The level of our logger before the first file was opened."""
+_guard = threading.Lock()
+_override: ContextVar[tuple[str | None, bool | None]] = ContextVar("dltsync_log_override", default=(None, None))
+
+
+@contextmanager
+def overridden_log(level: str | None, log_format: Format | None) -> Iterator[None]:
+    """Within the block this level and format win over those of config and environment (None: they do not)."""
+    token = _override.set((level, None if log_format is None else log_format == "json"))
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+def level_of(config: PipelineConfig) -> str:
+    """The lowest level that is logged: the command line's, else DLT_SYNC_LOG_LEVEL, else `log_level`. Raises ConfigError."""
+    return _override.get()[0] or log_level_of() or config.log_level
+
+
+def is_structured(config: PipelineConfig) -> bool:
+    """Whether entries are JSON: as the command line says, else `enable_structured_logging`."""
+    chosen = _override.get()[1]
+    return config.enable_structured_logging if chosen is None else chosen
+
+
+@contextmanager
+def log_file_of(config: PipelineConfig) -> Iterator[None]:
+    """Within the block the pipeline's entries go to its `log_file`, if it has one; every entry of this thread names the pipeline.
+
+    Blocks may be nested and may run in several threads: the file is opened once. Raises NotWritable, and ConfigError for a wrong
+    DLT_SYNC_LOG_LEVEL.
+    """
+    level = level_of(config)
+    key = (config.log_file, config.pipeline_name) if config.log_file is not None else None
+    if key is not None:
+        _attach(key, config, level)
+    try:
+        with bound(pipeline=config.pipeline_name):
+            yield
+    finally:
+        if key is not None:
+            _detach(key)
+
+
+def _attach(key: tuple[Path, str], config: PipelineConfig, level: str) -> None:
+    with _guard:
+        if key in _open_files:
+            _open_files[key].users += 1
+            return
+        handler = _ConfiguredFile(config, key[0], level, is_structured(config))
+        ours = logging.getLogger(LOGGER_NAME)
+        if not _open_files:
+            _level_before[:] = [ours.level]
+        _open_files[key] = _Open(handler)
+        if ours.getEffectiveLevel() > handler.level:
+            ours.setLevel(handler.level)
+        for name in (LOGGER_NAME, *LIBRARIES, *STORE_DRIVERS):
+            logging.getLogger(name).addHandler(handler)
+
+
+def _detach(key: tuple[Path, str]) -> None:
+    with _guard:
+        opened = _open_files[key]
+        opened.users -= 1
+        if opened.users:
+            return
+        del _open_files[key]
+        for name in (LOGGER_NAME, *LIBRARIES, *STORE_DRIVERS):
+            logging.getLogger(name).removeHandler(opened.handler)
+        if not _open_files:
+            logging.getLogger(LOGGER_NAME).setLevel(_level_before[0])
+        opened.handler.close()
+
+
+# -- entries ------------------------------------------------------------------------------------------------------------
+
+
+def _entry(_logger: Any, _method: str, entry: Any) -> Any:
+    """What an entry holds, in this order: time, level, event, the facts, the logger. A value under the name of a secret is
+    hidden."""
+    record: logging.LogRecord = entry["_record"]
+    facts = {**_bound.get(), **getattr(record, LOGGER_NAME, {})}
+    found = {
+        "timestamp": utc_from_epoch(record.created),
+        "level": record.levelname.lower(),
+        "event": facts.pop("event", entry["event"]),
+        **{key: HIDDEN if names_a_secret(key) else value for key, value in facts.items() if value is not None},
+        "logger": record.name,
     }
-    level = _LEVEL_OF_STAGE.get(event.stage, logging.INFO)
-    get_logger().log(level, event.stage, **{k: v for k, v in facts.items() if v is not None})
-
-
-def make_private(path: Path) -> None:
-    """Create the file, and the directories above it that are missing, for their owner alone. Existing ones are unchanged."""
-    missing = [directory for directory in path.parents if not directory.exists()]
-    for directory in reversed(missing):
-        directory.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    return {**found, **{key: value for key, value in entry.items() if key != "event" and not key.startswith("_")}}
 
 
 def _formatter(structured: bool, secrets: Sequence[str]) -> logging.Formatter:
     renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         if structured
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            10, colors=False, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
 
     def without_secrets(_logger: Any, _method: str, entry: Any) -> Any:
@@ -142,11 +258,10 @@ def _formatter(structured: bool, secrets: Sequence[str]) -> logging.Formatter:
 
     return structlog.stdlib.ProcessorFormatter(
         processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _entry,
             structlog.processors.format_exc_info,
             without_secrets,
             *(() if structured else (on_lines_of_its_own,)),
             renderer,
         ],
-        foreign_pre_chain=_SHARED,
     )

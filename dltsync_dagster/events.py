@@ -11,13 +11,12 @@ from datetime import timedelta
 from typing import Protocol
 
 from dltsync_core.identity import TableName
-from dltsync_core.run.events import Event, EventSink, Stage, ignore
+from dltsync_core.run.events import ENDED, Event, EventSink, Stage, ignore
 
 PROGRESS_SECONDS = 30.0
 """A unit that takes longer gets a line this often."""
 
 _READING: Stage = "extracting"
-_ENDED: frozenset[Stage] = frozenset(("committed", "skipped", "failed"))
 _BEFORE_THE_LOAD: frozenset[Stage] = frozenset(("planning", "planned"))
 
 
@@ -30,6 +29,10 @@ class Log(Protocol):
 
     def debug(self, msg: object) -> None:
         """A line at level DEBUG."""
+        ...
+
+    def warning(self, msg: object) -> None:
+        """A line at level WARNING."""
         ...
 
     def error(self, msg: object) -> None:
@@ -46,9 +49,11 @@ class StepLog:
 
     def __call__(self, event: Event) -> None:
         self._progress.note(event)
-        line = _line(event)
+        line = event.described_as("retried" if event.retry else event.stage)
         if event.stage == "failed":
             self._log.error(line)
+        elif event.retry:
+            self._log.warning(line)
         elif event.stage in {"extracting", "planning"}:
             self._log.debug(line)
         else:
@@ -98,7 +103,7 @@ class Progress:
         """Take an event in."""
         key, now = (event.table, event.unit), self._clock()
         with self._lock:
-            if event.stage in _ENDED:
+            if event.stage in ENDED:
                 self._units.pop(key, None)
                 return
             if event.stage in _BEFORE_THE_LOAD:
@@ -141,10 +146,3 @@ def _described(progress: _UnitProgress, now: float) -> str:
 
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
-
-
-def _line(event: Event) -> str:
-    rows = "" if event.rows is None else f", {event.rows:,} rows"
-    size = "" if event.bytes is None else f", {event.bytes:,} bytes"
-    message = f": {event.message}" if event.message else ""
-    return f"{event.table} {event.unit} {event.stage}{rows}{size}{message}"

@@ -19,7 +19,7 @@ explains the terms.
 
 Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. Two kinds of environment variables apply too:
 `DLT_SYNC_SERVER`, `DLT_SYNC_PASSWORD` and so on fill fields that `database` leaves out; `DLT_SYNC_<SECTION>__<FIELD>`
-(`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file.
+(`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file. `DLT_SYNC_LOG_LEVEL` wins over `log_level` ([log](logging.md)).
 
 Editors that understand JSON Schema complete and check the file: `dltsync schema > dltsync.schema.json`, then put
 `# yaml-language-server: $schema=dltsync.schema.json` on its first line.

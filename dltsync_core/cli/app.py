@@ -13,6 +13,7 @@ import typer
 
 from dltsync_core.cli import outcome
 from dltsync_core.cli.lazy import LazyModule
+from dltsync_core.cli.log_options import with_log_options
 from dltsync_core.cli.options import (
     AcceptDriftOption,
     Answers,
@@ -254,6 +255,11 @@ def schema(
     """
     with outcome.explained(as_json=json):
         commands.schema()
+
+
+for _command in app.registered_commands:
+    if _command.callback is not None and _command.callback is not schema:  # it prints a constant and logs nothing
+        _command.callback = with_log_options(_command.callback)
 
 
 def _add_plugins() -> None:

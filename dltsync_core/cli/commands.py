@@ -5,39 +5,45 @@ Everything heavy (dlt, DuckDB, Arrow, pydantic) is imported here, and `cli.app` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from dltsync_core.cli import console, outcome, tables
+from dltsync_core.cli.log_options import chosen
 from dltsync_core.cli.options import split_names, split_partition_keys
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.cli.repair import print_recovery, print_repair
 from dltsync_core.config import json_schema, load_config
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
-from dltsync_core.logging import configure_logging
+from dltsync_core.logging import configure_logging, is_structured, level_of, log_file_of, overridden_log
 from dltsync_core.plan.judgement import Answer
 from dltsync_core.redaction import secrets_of
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 
 
-def _open(config: Path | None, *, as_json: bool, quiet: bool) -> IncrementalSQLServerParquetPipeline:
-    """The pipeline of a config file. With `quiet` the log on stderr holds warnings and errors only."""
+@contextmanager
+def _open(config: Path | None, *, as_json: bool, quiet: bool) -> Iterator[IncrementalSQLServerParquetPipeline]:
+    """The pipeline of a config file, with its log. With `quiet` stderr shows warnings and errors only, unless options ask for the
+    log itself or stdout is JSON."""
+    options = chosen.get()
     settings = load_config(config)
     outcome.hide_secrets(secrets_of(settings))
-    configure_logging(
-        level=settings.log_level,
-        structured=settings.enable_structured_logging,
-        log_file=settings.log_file,
-        quiet_stderr=quiet and not as_json,
-        secrets=secrets_of(settings),
-    )
-    return IncrementalSQLServerParquetPipeline(settings)
+    with overridden_log(options.level, options.format):
+        on_terminal = console.stderr.is_terminal and options.format is None
+        configure_logging(
+            level=level_of(settings),
+            structured=is_structured(settings) and not on_terminal,
+            quiet_stderr=options.quiet or (quiet and not as_json and not options.asks_for_entries),
+            secrets=secrets_of(settings),
+        )
+        with log_file_of(settings), IncrementalSQLServerParquetPipeline(settings) as pipeline:
+            yield pipeline
 
 
 def run(
@@ -53,7 +59,8 @@ def run(
     as_json: bool,
 ) -> None:
     """`dltsync run`. When units failed, ends with the smallest of their exit codes."""
-    live = console.stderr.is_terminal and not as_json
+    options = chosen.get()
+    live = console.stderr.is_terminal and not as_json and not options.quiet and not options.asks_for_entries
     names, keys = split_names(table_names), split_partition_keys(partitions)
     with ExitStack() as stack:
         pipeline = stack.enter_context(_open(config, as_json=as_json, quiet=live))

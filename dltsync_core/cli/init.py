@@ -182,7 +182,10 @@ def _proposals(source: SqlServerSource, names: Sequence[TableName]) -> list[Tabl
         ):
             proposals[position] = left_out(
                 proposal.table,
-                ConfigError(f"differs from {dotted(other.schema, other.table)} in upper and lower case only"),
+                ConfigError(
+                    f"differs from {dotted(other.schema, other.table)} in upper and lower case only",
+                    remedy="load it by a config of its own, with another pipeline_name and target_table",
+                ),
             )
     return proposals
 

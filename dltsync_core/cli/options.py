@@ -74,6 +74,7 @@ class Answers(str, Enum):
 
 
 _NAMES = re.compile(r"(?:\[(?:[^\]]|\]\])+\]|[^,])+")
+_AS_PRINTED = "Give keys as `dltsync plan` prints them: '[2024-01-01,2024-02-01)' or '(2024-01-01,2024-02-01]'."
 _KEY = re.compile(r"[\[(][^\[\]()]*[\])]")
 
 
@@ -98,12 +99,12 @@ def split_partition_keys(values: Sequence[str] | None) -> list[str] | None:
         if rest or not found:
             raise ConfigError(
                 f"--partitions {value!r} is not a partition key.",
-                remedy="Give keys as `dltsync plan` prints them: '[2024-01-01,2024-02-01)' or '(2024-01-01,2024-02-01]'.",
+                remedy=_AS_PRINTED,
             )
         for key in found:
             try:
                 parse_key(key)
             except ValueError as problem:
-                raise ConfigError(f"--partitions: {problem}.") from problem
+                raise ConfigError(f"--partitions: {problem}.", remedy=_AS_PRINTED) from problem
         keys += found
     return keys

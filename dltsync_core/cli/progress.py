@@ -1,77 +1,99 @@
-"""The live display of a run on a terminal, fed by events. Everything is drawn on stderr."""
+"""The live display of a run on a terminal, fed by events. Everything is drawn on stderr, and fits into 80 columns."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from dltsync_core.display import visible
-from dltsync_core.run.events import Event
+from dltsync_core.identity import WHOLE_TABLE
+from dltsync_core.run.event_log import described, duration_of
+from dltsync_core.run.events import ENDED, Event
+from dltsync_core.run.totals import RunTotals
 
 _DONE = {"committed": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
+_OTHER_LINES = 4
+"""Lines of the terminal that the units leave free: the totals, and the end of what was printed above."""
 
 
 class RunProgress:
-    """Shows units in flight as bars and finished ones as lines. Call it with events; safe from several threads."""
+    """Shows how far the run is, the units on their way, and a line for each that is finished. Call it with events; safe from
+    several threads."""
 
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._totals = RunTotals(clock)
+        self._units: dict[tuple[str, str], tuple[float, Event]] = {}
         self._lock = threading.Lock()
+        self._spinner = Spinner("dots")
+        self._live = Live(self, console=console, transient=True, refresh_per_second=8)
 
     def __enter__(self) -> RunProgress:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        with self._lock:
-            if event.stage in _DONE:
-                self._finish(event)
-            elif event.stage not in {"planning", "planned"}:
-                self._advance(event)
-
-    def _advance(self, event: Event) -> None:
+        self._totals.note(event)
         key = (str(event.table), event.unit)
-        if key not in self._tasks:
-            label = f"{event.table}" if event.unit == "all" else f"{event.table} {event.unit}"
-            # Square brackets of a name or a partition key are not console markup.
-            self._tasks[key] = self._progress.add_task(escape(visible(label)), total=None, detail="")
-        detail = event.stage if event.rows is None else f"{event.stage} {event.rows:,} rows"
-        self._progress.update(
-            self._tasks[key],
-            total=event.expected_rows,
-            completed=event.rows or 0,
-            detail=detail,
-        )
+        with self._lock:
+            if event.stage in ENDED:
+                self._units.pop(key, None)
+            elif event.stage not in {"planning", "planned"}:
+                began = self._units[key][0] if key in self._units else self._clock()
+                self._units[key] = began, event
+        if event.stage in ENDED:
+            self._console.print(_finished(event), soft_wrap=False, overflow="ellipsis", no_wrap=True)
 
-    def _finish(self, event: Event) -> None:
-        task = self._tasks.pop((str(event.table), event.unit), None)
-        if task is not None:
-            self._progress.remove_task(task)
-        mark, style = _DONE[event.stage]
-        unit = "" if event.unit == "all" else f" {event.unit}"
-        rows = "" if event.rows is None or event.stage != "committed" else f"  {event.rows:,} rows"
-        line = Text.assemble((f" {mark} ", style), visible(f"{event.table}{unit}"), rows)
-        if event.message:
-            line.append(
-                f"  {visible(event.message.splitlines()[0])}", style="red" if event.stage == "failed" else "dim"
-            )
-        self._progress.console.print(line, soft_wrap=False, overflow="ellipsis", no_wrap=True)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The totals, then as many units as there are lines, those that have taken longest first."""
+        with self._lock:
+            units = sorted(self._units.values(), key=lambda each: each[0])
+        room = max(console.height - _OTHER_LINES, 1)
+        totals = self._totals.now()
+        text = described(totals) if totals.units else "planning"
+        lines = Table.grid(padding=(0, 1), expand=True)
+        lines.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        lines.add_column(no_wrap=True, justify="right")
+        for began, event in units[:room]:
+            lines.add_row(Text(f"  {_label(event)}"), Text(f"{_stage(event)}  {duration_of(self._clock() - began)}"))
+        if len(units) > room:
+            lines.add_row(Text(f"  and {len(units) - room:,} more", style="dim"), "")
+        head = Table.grid(padding=(0, 1))
+        head.add_row(self._spinner, Text(text, style="bold", no_wrap=True, overflow="ellipsis"))
+        yield Group(head, lines)
+
+
+def _label(event: Event) -> str:
+    return visible(f"{event.table}" if event.unit == WHOLE_TABLE else f"{event.table} {event.unit}").replace("\n", " ")
+
+
+def _stage(event: Event) -> str:
+    """What happens to a unit: `reading 45%, 12,000 rows`, `loading 90,000 rows`."""
+    name = "retrying" if event.retry else "reading" if event.stage == "extracting" else event.stage
+    if event.rows is None:
+        return name
+    share = f" {min(event.rows / event.expected_rows, 1):.0%}," if event.expected_rows else ""
+    return f"{name}{share} {event.rows:,} rows"
+
+
+def _finished(event: Event) -> Text:
+    mark, style = _DONE[event.stage]
+    rows = "" if event.rows is None or event.stage != "committed" else f"  {event.rows:,} rows"
+    line = Text.assemble((f" {mark} ", style), _label(event), rows)
+    if event.message:
+        first = event.message.splitlines()[0]
+        line.append(f"  {visible(first)}", style="red" if event.stage == "failed" else "dim")
+    return line

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dltsync_core.display import quoted, visible
 from dltsync_core.plan.steps import Action, TablePlan
-from dltsync_core.run.result import RunResult
+from dltsync_core.run.result import RowCounts, RunResult
 
 _ACTION_STYLE = {
     Action.SKIP: "dim",
@@ -98,39 +98,31 @@ def _remark(contract: Mapping[str, Any]) -> str:
     return "; ".join(remarks)
 
 
+WIDE = 110
+"""Columns from which on a result shows the kind of a table and the rows of source, lake and warehouse too."""
+
+
 def print_run(console: Console, result: RunResult) -> None:
-    """What a run did: one row a table, then its failures."""
-    grid = empty_grid(
-        "Run",
-        [
-            ("table", False),
-            ("kind", False),
-            ("committed", True),
-            ("skipped", True),
-            ("failed", True),
-            ("rows read", True),
-            ("source", True),
-            ("lake", True),
-            ("warehouse", True),
-            ("seconds", True),
-        ],
-    )
+    """What a run did: one row a table, then its failures. Rows of source, lake and warehouse are equal unless a unit failed, so a
+    narrow terminal does without them."""
+    wide = console.width >= WIDE
+    counts = [(name, True) for name in ("source", "lake", "warehouse")]
+    columns = [("table", False), *([("kind", False)] if wide else [])]
+    columns += [(name, True) for name in ("committed", "skipped", "failed", "rows read")]
+    grid = empty_grid("Run", [*columns, *(counts if wide else []), ("seconds", True)])
     for name in dict.fromkeys(unit.table for unit in result.units):
         units = [unit for unit in result.units if unit.table == name]
         counted = [unit.counts for unit in units if unit.counts]
         state = {s: sum(unit.status == s for unit in units) for s in ("committed", "skipped", "failed")}
-        grid.add_row(
-            shown(name),
-            units[0].kind,
+        cells: list[str | Text] = [
             number(state["committed"]),
             number(state["skipped"]),
             Text(number(state["failed"]), style="red" if state["failed"] else ""),
             number(sum(unit.rows_read for unit in units)),
-            number(sum(c.source for c in counted) if counted else None),
-            number(sum(c.lake for c in counted) if counted else None),
-            number(sum(c.warehouse for c in counted) if counted else None),
-            f"{sum(unit.duration_seconds for unit in units):.1f}",
-        )
+        ]
+        if wide:
+            cells = [Text(units[0].kind), *cells, *_sums(counted)]
+        grid.add_row(shown(name), *cells, f"{sum(unit.duration_seconds for unit in units):.1f}")
     console.print(grid)
     memory = f", peak memory {result.peak_memory_mb:,.0f} MB" if result.peak_memory_mb else ""
     console.print(
@@ -142,6 +134,12 @@ def print_run(console: Console, result: RunResult) -> None:
         )
     for note in result.notes:
         console.print(shown(f"note: {note}", style="yellow"))
+
+
+def _sums(counted: Sequence[RowCounts]) -> list[str]:
+    if not counted:
+        return [number(None)] * 3
+    return [number(sum(getattr(each, place) for each in counted)) for place in ("source", "lake", "warehouse")]
 
 
 def print_status(console: Console, status: Mapping[str, Any]) -> None:

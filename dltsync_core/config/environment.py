@@ -6,6 +6,7 @@ with this prefix is an error, unless the file refers to it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -15,12 +16,16 @@ from pydantic import BaseModel
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.error_messages import Origins, nearest
 from dltsync_core.config.pipeline import PipelineConfig
+from dltsync_core.errors import ConfigError
 
 PREFIX = "DLT_SYNC_"
 CONFIG_VARIABLE = "DLT_SYNC_CONFIG"
 """Environment variable with the path of the config file."""
 DEBUG_VARIABLE = "DLT_SYNC_DEBUG"
 """Environment variable that shows the traceback of a defect."""
+LOG_LEVEL_VARIABLE = "DLT_SYNC_LOG_LEVEL"
+"""Environment variable that wins over `log_level`."""
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SECTIONS = ("database", "processing", "representation", "state", "destination")
 
 _OF_DAGSTER = "DLT_SYNC_DAGSTER_"
@@ -60,7 +65,7 @@ def unknown_variables(variables: Mapping[str, str], referenced: Collection[str])
             name,
             "no such variable",
             [*_PLAIN, *_SECTION_VARIABLES],
-            f"DLT_SYNC_ is followed by CONFIG, DEBUG, a field of database ({', '.join(_FIELDS)}), "
+            f"DLT_SYNC_ is followed by CONFIG, DEBUG, LOG_LEVEL, a field of database ({', '.join(_FIELDS)}), "
             "<SECTION>__<FIELD>, or DAGSTER_<SETTING>.",
         )
         + f" Otherwise unset it; a variable of your own takes another prefix, or the file uses it as ${{{name}}}"
@@ -88,6 +93,17 @@ def misspelt_config_variable(variables: Mapping[str, str]) -> str | None:
     return next((name for name in sorted(unknown) if _nearest(name, _PLAIN) == CONFIG_VARIABLE), None)
 
 
+def log_level_of(variables: Mapping[str, str] = os.environ) -> str | None:
+    """The level in DLT_SYNC_LOG_LEVEL, in upper case; None when it is not set or empty. Raises ConfigError for any other text."""
+    level = variables.get(LOG_LEVEL_VARIABLE, "").upper()
+    if level and level not in LOG_LEVELS:
+        raise ConfigError(
+            f"environment variable {LOG_LEVEL_VARIABLE} is {level!r}, which is no level of the log",
+            remedy=f"set it to {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}, or unset it",
+        )
+    return level or None
+
+
 def _is_foreign(name: str) -> bool:
     return name.upper().startswith(_OF_DAGSTER) or _OF_KUBERNETES.fullmatch(name) is not None
 
@@ -104,7 +120,7 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
 
 
 _FIELDS = tuple(name.upper() for name in DatabaseConfig.model_fields)
-_PLAIN = (CONFIG_VARIABLE, DEBUG_VARIABLE, *(PREFIX + name for name in _FIELDS))
+_PLAIN = (CONFIG_VARIABLE, DEBUG_VARIABLE, LOG_LEVEL_VARIABLE, *(PREFIX + name for name in _FIELDS))
 _SECTION_VARIABLES = tuple(
     f"{PREFIX}{section.upper()}__{field.upper()}"
     for section in SECTIONS

@@ -33,10 +33,11 @@ def explain(error: ValidationError, model: type[BaseModel], origins: Origins | N
 
 def config_error(where: str, lines: Sequence[str]) -> ConfigError:
     """A ConfigError whose message lists every problem under `where` they were found."""
+    remedy = f"correct {'it' if len(lines) == 1 else 'them'}; `dltsync schema` and docs/configuration.md describe every field"
     if len(lines) == 1:
-        return ConfigError(f"{where}: {lines[0]}", problems=tuple(lines))
+        return ConfigError(f"{where}: {lines[0]}", remedy=remedy, problems=tuple(lines))
     listed = "\n".join(f"  - {line}" for line in lines)
-    return ConfigError(f"{where}: {len(lines)} problems\n{listed}", problems=tuple(lines))
+    return ConfigError(f"{where}: {len(lines)} problems\n{listed}", remedy=remedy, problems=tuple(lines))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

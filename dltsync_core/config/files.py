@@ -97,7 +97,9 @@ def _read(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not UTF-8 text (byte {error.start})", remedy="save it as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}", remedy="give the path of a file that this user may read"
+        ) from error
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
@@ -109,10 +111,13 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     else:
         raise ConfigError(f"{file}: unknown kind of config file", remedy="name it .yaml, .yml or .toml")
     if not isinstance(values, dict):
-        raise ConfigError(f"{file}: expected fields at the top level, such as `database:`, found {_kind_of(values)}")
+        raise ConfigError(
+            f"{file}: expected fields at the top level, such as `database:`, found {_kind_of(values)}",
+            remedy="`dltsync init` writes a config file; docs/configuration.md describes every field",
+        )
     other = [key for key in values if not isinstance(key, str)]
     if other:
-        raise ConfigError(f"{file}: field names are text; {other[0]!r} is not")
+        raise ConfigError(f"{file}: field names are text; {other[0]!r} is not", remedy="put the name in quotes")
     return values
 
 
@@ -130,7 +135,10 @@ def _parse_yaml(file: Path, text: str) -> Any:
         # `from None`: the error itself shows the line, and the line may hold a password.
         raise explain_yaml(str(file), text, error) from None
     except yaml.YAMLError:
-        raise ConfigError(f"{file}: not valid YAML: it holds characters that YAML does not allow") from None
+        raise ConfigError(
+            f"{file}: not valid YAML: it holds characters that YAML does not allow",
+            remedy='remove control characters; in double quotes they can be written as escapes: "\\u0007"',
+        ) from None
 
 
 def _kind_of(value: Any) -> str:

@@ -43,11 +43,20 @@ class PipelineConfig(Spec):
     pipeline_name: str = Field(default="dltsync", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     """Name of the pipeline in the lake, the ledger and the logs: letters, digits, `_` and `-`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Lowest level that is logged."""
+    """Lowest level that is logged. `DLT_SYNC_LOG_LEVEL` wins over it, and `--log-level` and `-v` over both."""
     enable_structured_logging: bool = True
-    """Log JSON objects, one per line; False: plain lines."""
+    """Log JSON objects, one per line; False: lines of text. `--log-format` wins over it. On a terminal the log is text."""
     log_file: Path | None = None
-    """Also log to this file. Relative to the config file."""
+    """Log to this file, from the command line, Python and Dagster alike. Relative to the config file."""
+    log_file_max_mb: int = Field(default=50, ge=1)
+    """Size from which on the log file is renamed to `<log_file>.1` and a new one begins, in megabytes."""
+    log_file_backups: int = Field(default=5, ge=0, le=100)
+    """Renamed log files that are left; older ones are removed."""
+    summary_file: Path | None = None
+    """The JSON of the last run, as `dltsync run --json` prints it. Relative to the config file."""
+    metrics_file: Path | None = None
+    """Prometheus metrics of the last runs, for node_exporter's textfile collector: a name that ends with `.prom`. Needs the extra
+    `metrics`. Relative to the config file."""
 
     @model_validator(mode="before")
     @classmethod
@@ -59,6 +68,13 @@ class PipelineConfig(Spec):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _read_by_the_collector(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError("the textfile collector reads files that end with .prom only: give the name that ending")
+        return value
 
     @model_validator(mode="after")
     def _tables_are_distinct(self) -> Self:
@@ -116,8 +132,10 @@ class PipelineConfig(Spec):
         bucket_url = destination.bucket_url
         if bucket_url is not None and "://" not in bucket_url:
             destination = destination.model_copy(update={"bucket_url": str(place(Path(bucket_url)))})
-        log_file = place(self.log_file) if self.log_file else None
-        return self.model_copy(update={"state": state, "destination": destination, "log_file": log_file})
+        files = {
+            name: place(path) for name in ("log_file", "summary_file", "metrics_file") if (path := getattr(self, name))
+        }
+        return self.model_copy(update={"state": state, "destination": destination, **files})
 
 
 def _twice(one: TableName, other: TableName) -> str:

@@ -37,6 +37,7 @@ _MEANINGS = (
     (re.compile(r"could not find expected ':'"), "no `: ` after the name of a field"),
     (re.compile(r"character '[%@`]'"), "a value that begins with this character; put it in quotes"),
 )
+_REMEDY = "correct the file there; a value with special characters, such as a password, goes in quotes"
 _OPENED = {
     "while parsing a flow mapping": "a `{` that is not closed, or a comma that is missing",
     "while parsing a flow sequence": "a `[` that is not closed, or a comma that is missing",
@@ -50,14 +51,15 @@ def explain_yaml(file: str, text: str, error: yaml.MarkedYAMLError) -> ConfigErr
     mark = error.context_mark if opened else (error.problem_mark or error.context_mark)
     words = _without_values(error.problem or "not valid YAML")
     if mark is None:
-        return ConfigError(f"{file}: {words}")
+        return ConfigError(f"{file}: {words}", remedy=_REMEDY)
     meaning = opened or next((meaning for sign, meaning in _MEANINGS if sign.search(words)), None)
     noticed = error.problem_mark
     if opened and noticed is not None and noticed.line != mark.line:
         words += f", noticed in line {noticed.line + 1}"
     problem = f"{meaning} ({words})" if meaning else words
     return ConfigError(
-        f"{file}: line {mark.line + 1}, column {mark.column + 1}: {problem}\n{shown_line(text, mark.line, mark.column)}"
+        f"{file}: line {mark.line + 1}, column {mark.column + 1}: {problem}\n{shown_line(text, mark.line, mark.column)}",
+        remedy=_REMEDY,
     )
 
 
@@ -66,7 +68,7 @@ def explain_toml(file: str, text: str, message: str) -> ConfigError:
     words = _without_values(message)
     found = _AT.search(message)
     line = shown_line(text, int(found[1]) - 1, int(found[2]) - 1) if found else ""
-    return ConfigError(f"{file}: {words}\n{line}" if line else f"{file}: {words}")
+    return ConfigError(f"{file}: {words}\n{line}" if line else f"{file}: {words}", remedy=_REMEDY)
 
 
 def shown_line(text: str, line: int, column: int) -> str:

@@ -153,7 +153,10 @@ def _checked(
     if isinstance(table, PartitionTableConfig) and facts.partitioning is not None:
         by = mapping.column(facts.partitioning.column.name)
         if by is None:
-            raise ConfigError(f"the partition column {facts.partitioning.column.name} has no exact form")
+            raise ConfigError(
+                f"the partition column {facts.partitioning.column.name} has no exact form",
+                remedy="load the table as static, or partition it by another column at the source",
+            )
         scope_for(by.column, by.field.type, [slot.range for slot in facts.partitioning.slots])
         remarks += _change_detection(facts)
     if kind == "static" and facts.approx_rows >= LARGE_TABLE_ROWS:

@@ -15,6 +15,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retry import SharedRetryBudget
 from dltsync_core.identity import TableName, Target, new_run_id, slashed
 from dltsync_core.lake.lake import Lake
+from dltsync_core.logging import bound
 from dltsync_core.process import this_process
 from dltsync_core.run.failures import Stopped
 from dltsync_core.run.ports import Source
@@ -118,6 +119,7 @@ def opened_context(
     `log_in_first` a login that fails leaves no trace on the disk. Raises StateError, and then ConnectError."""
     stop, run_id = threading.Event(), run_id or new_run_id()
     with ExitStack() as stack:
+        stack.enter_context(bound(run_id=run_id))
         stack.enter_context(rooms.source.kept_open())
         if log_in_first:
             rooms.source.check()

@@ -25,11 +25,16 @@ Stage = Literal[
     "failed",
 ]
 
+ENDED: frozenset[Stage] = frozenset(("committed", "skipped", "failed"))
+"""The last event of a unit is of one of these stages."""
+
 
 @dataclass(frozen=True)
 class Event:
     """One thing that happened to one unit. `rows` counts what is known at that moment (while extracting: so far).
 
+    `retry`: an attempt at this stage failed and is made again. `units` is how many units a table has, in its event planned;
+    `expected_rows` are there those that will be read.
     `result` is the unit's result in events of the stages committed and skipped. `replaces` are the units whose rows a committed
     unit took over: they are no longer committed.
     """
@@ -44,7 +49,16 @@ class Event:
     message: str = ""
     result: UnitResult | None = field(default=None, compare=False, repr=False)
     replaces: tuple[str, ...] = ()
+    retry: bool = False
+    units: int | None = None
     at: datetime = field(default_factory=utc_now)
+
+    def described_as(self, name: str) -> str:
+        """The event as a sentence, under this name of its stage."""
+        rows = "" if self.rows is None else f", {self.rows:,} rows"
+        size = "" if self.bytes is None else f", {self.bytes:,} bytes"
+        message = f": {self.message}" if self.message else ""
+        return f"{self.table} {self.unit} {name}{rows}{size}{message}"
 
 
 EventSink: TypeAlias = Callable[[Event], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.open_lake import open_lake
+from dltsync_core.logging import log_file_of
 from dltsync_core.plan.judgement import Answer
 from dltsync_core.plan.selection import find_table, options_of, select_tables
 from dltsync_core.plan.steps import TablePlan
@@ -41,6 +42,7 @@ from dltsync_core.run.read_table import table_reader, table_relation, table_to_r
 from dltsync_core.run.recover import recover_tables
 from dltsync_core.run.reporting import RunReporter
 from dltsync_core.run.result import RunResult
+from dltsync_core.run.run_reports import reported_run
 from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
@@ -112,35 +114,41 @@ class IncrementalSQLServerParquetPipeline:
         Raises before anything is read: ConfigError (unknown table, kind or partition), ConnectError, StateError,
         NotWritable. KeyboardInterrupt ends the run at once; nothing half published remains.
         """
-        started = time.perf_counter()
-        tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
-        check_places(self.config, writing=True)
-        with self._context(on_event, run_id=run_id, writable=True, log_in_first=True) as context:
-            prepare_state(context)
-            options = options_of(
-                self.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
-            )
-            try:
-                planned = plan_tables(
-                    context, tables, options, partition_keys=partition_keys, parallel=parallel_execution
+        with reported_run(self.config, run_id) as reports:
+            started = time.perf_counter()
+            tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
+            check_places(self.config, writing=True)
+            with (
+                self._context(on_event, run_id=reports.run_id, writable=True, log_in_first=True) as context,
+                context.reporter.log.reporting_progress(),
+            ):
+                prepare_state(context)
+                options = options_of(
+                    self.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
                 )
-            except ConnectError as error:
-                record_unplanned(context, tables, {table.name: error for table in tables})
-                raise
-            record_unplanned(context, tables, planned.errors)
-            failed = failed_tables(context, tables, planned)
-            units = [*execute(context, planned.prepared, parallel=parallel_execution), *failed]
-            cleanup_warehouse(context)
-            clear_failures(context, planned.prepared, units)
-            moved = notes_on_moved_rows(context, planned.prepared, units)
-            result = RunResult(
-                run_id=context.run_id,
-                units=tuple(units),
-                total_duration_seconds=time.perf_counter() - started,
-                peak_memory_mb=peak_memory_mb(),
-                notes=(*notes_of(planned, units), *moved),
-                drift=drift_of(planned),
-            )
+                try:
+                    planned = plan_tables(
+                        context, tables, options, partition_keys=partition_keys, parallel=parallel_execution
+                    )
+                except ConnectError as error:
+                    record_unplanned(context, tables, {table.name: error for table in tables})
+                    raise
+                record_unplanned(context, tables, planned.errors)
+                failed = failed_tables(context, tables, planned)
+                units = [*execute(context, planned.prepared, parallel=parallel_execution), *failed]
+                cleanup_warehouse(context)
+                clear_failures(context, planned.prepared, units)
+                moved = notes_on_moved_rows(context, planned.prepared, units)
+                result = RunResult(
+                    run_id=context.run_id,
+                    units=tuple(units),
+                    total_duration_seconds=time.perf_counter() - started,
+                    peak_memory_mb=peak_memory_mb(),
+                    notes=(*notes_of(planned, units), *moved),
+                    drift=drift_of(planned),
+                )
+                context.reporter.log.ended(result)
+                reports.ended(result)
         if raise_on_error and result.failed:
             raise first_error(result)
         return result
@@ -342,9 +350,14 @@ class IncrementalSQLServerParquetPipeline:
         known = {str(table.name): table for table in self.config.tables}
         return [known.get(name) or self._table(name) for name in names]
 
-    def _ledger(self) -> AbstractContextManager[Ledger]:
+    @contextmanager
+    def _ledger(self) -> Iterator[Ledger]:
         """To look into."""
-        return opened_ledger(self.config, self._reporter, threading.Event(), writable=False)
+        with (
+            log_file_of(self.config),
+            opened_ledger(self.config, self._reporter, threading.Event(), writable=False) as ledger,
+        ):
+            yield ledger
 
     def _to_read(
         self, table_name: str, partition_keys: Sequence[str] | None, columns: Sequence[str] | None
@@ -358,9 +371,12 @@ class IncrementalSQLServerParquetPipeline:
     ) -> Iterator[RunContext]:
         self._reporter = RunReporter(self.config, sink)
         rooms = Rooms(self._source, self._lake, self._warehouse)
-        with opened_context(
-            self.config, rooms, self._reporter, run_id=run_id, writable=writable, log_in_first=log_in_first
-        ) as context:
+        with (
+            log_file_of(self.config),
+            opened_context(
+                self.config, rooms, self._reporter, run_id=run_id, writable=writable, log_in_first=log_in_first
+            ) as context,
+        ):
             yield context
 
     @contextmanager

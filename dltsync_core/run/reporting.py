@@ -12,7 +12,9 @@ from dltsync_core.clock import utc_now
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import StateError, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.logging import bound
 from dltsync_core.plan.steps import Step
+from dltsync_core.run.event_log import EventLog
 from dltsync_core.run.events import Event, EventSink, Stage, ignore
 from dltsync_core.run.failures import Failure, Stopped, failure_of, traceback_of
 from dltsync_core.run.result import Status, UnitResult
@@ -54,6 +56,7 @@ class RunReporter:
         self._run_id = ""
         self._lock = threading.Lock()
         self._current = threading.local()
+        self.log = EventLog()
 
     def attach(self, ledger: Ledger, run_id: str) -> None:
         """From now on units are recorded in this ledger, as those of this run."""
@@ -62,16 +65,19 @@ class RunReporter:
     # -- events -----------------------------------------------------------------------------------------------------
 
     def say(self, event: Event) -> None:
-        """Pass an event to the caller's sink."""
+        """Log an event and pass it to the caller's sink."""
         with self._lock:
+            self.log(event)
             try:
                 self._sink(event)
             except Exception:  # a display that breaks must not cost a load that works
                 log.exception("the event sink failed on %s of %s %s", event.stage, event.table, event.unit)
 
-    def table(self, stage: Stage, table: TableName, message: str = "") -> None:
-        """An event of a table as a whole."""
-        self.say(Event(stage, table, WHOLE_TABLE, message=message))
+    def table(
+        self, stage: Stage, table: TableName, message: str = "", *, units: int | None = None, rows: int | None = None
+    ) -> None:
+        """An event of a table as a whole. `units` and `rows` are those of its plan."""
+        self.say(Event(stage, table, WHOLE_TABLE, message=message, units=units, expected_rows=rows))
 
     def unit(
         self, stage: Stage, work: ReportedUnit, *, rows: int | None = None, size: int | None = None, message: str = ""
@@ -98,7 +104,8 @@ class RunReporter:
         before = getattr(self._current, "subject", None)
         self._current.subject = (table, unit, load_id)
         try:
-            yield
+            with bound(table=str(table), partition=unit if unit != WHOLE_TABLE else None, load_id=load_id):
+                yield
         finally:
             self._current.subject = before
 
@@ -114,8 +121,7 @@ class RunReporter:
 
     def retrying(self, stage: Stage, table: TableName, unit: str, load_id: str | None, message: str) -> None:
         """An attempt at a unit failed in a way that can pass."""
-        log.warning("%s %s: %s", table, unit, message)
-        self.say(Event(stage, table, unit, load_id, message=message))
+        self.say(Event(stage, table, unit, load_id, message=message, retry=True))
 
     def _about_the_subject(self, message: str) -> None:
         subject = getattr(self._current, "subject", None)
@@ -136,6 +142,9 @@ class RunReporter:
             raise StateError("this run has no ledger to write to")
         self._ledger.record(*work.lines, self.line(work, status, rows=rows, detail=detail))
         work.lines.clear()
+        if status is LoadStatus.PLANNED:
+            with self._lock:
+                self.log(Event("planned", work.step.table, work.step.unit, work.load_id, message=detail))
 
     def note(self, work: ReportedUnit, status: LoadStatus, *, rows: int | None = None, detail: str = "") -> None:
         """A line of the ledger for later (`ReportedUnit.lines`)."""

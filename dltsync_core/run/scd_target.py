@@ -31,7 +31,10 @@ def scd_target(config: PipelineConfig, source: Source, warehouse: Warehouse, tab
     if isinstance(table, str):
         table = find_table(config.tables, table)
     if not isinstance(table, SCDTableConfig):
-        raise ConfigError(f"{getattr(table, 'name', table)} is not configured as scd: it has no history")
+        raise ConfigError(
+            f"{getattr(table, 'name', table)} is not configured as scd: it has no history",
+            remedy="name a table of scd_tables",
+        )
     facts = None
     keys = table.business_key_columns
     if keys is None:

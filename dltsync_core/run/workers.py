@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -64,7 +65,7 @@ def run_tasks(tasks: Iterable[Task[T]], *, workers: int, per_group: int, stop: t
                 while len(running) < workers and (chosen := _next(waiting, busy, per_group)) is not None:
                     index, task = waiting.pop(chosen)
                     busy[task.group] += 1
-                    running[pool.submit(floor.do, task)] = (index, task.group)
+                    running[pool.submit(copy_context().run, floor.do, task)] = (index, task.group)  # facts of the log
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     index, group = running.pop(future)

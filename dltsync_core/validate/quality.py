@@ -154,7 +154,10 @@ def _scalar(value: bool | float | str | Decimal, column: str, kind: pa.DataType)
     try:
         return _in_type(str(value), kind) if not isinstance(value, bool) else pa.scalar(value)
     except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
-        raise ConfigError(f"a quality rule compares {column} ({type_name(kind)}) with {value!r}: {error}") from error
+        raise ConfigError(
+            f"a quality rule compares {column} ({type_name(kind)}) with {value!r}: {error}",
+            remedy="give a value of the column's type; dates and times as in 2024-01-31T23:59:59",
+        ) from error
 
 
 def _in_type(text: str, kind: pa.DataType) -> Any:

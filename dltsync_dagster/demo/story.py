@@ -88,13 +88,14 @@ class Storyteller:
     """One run of the demo. The sandbox is running and nobody else works on the places."""
 
     def __init__(self, console: Console, places: Places, config: PipelineConfig, *, every: int) -> None:
-        self._console, self._places, self._config, self._every = console, places, config, every
+        self._console, self._places, self._every = console, places, every
+        self._config = config.model_copy(update={"log_file": places.own / "dltsync.log"})
         self._told = Told()
         self._live: EventSink | None = None
 
     def tell(self) -> Told:
         """All chapters. Raises SyncError when one cannot be told to its end."""
-        configure_logging(level=self._config.log_level, quiet_stderr=True, log_file=self._places.own / "dltsync.log")
+        configure_logging(level=self._config.log_level, quiet_stderr=True)
         diary = self._places.read_diary()
         if diary is None:
             with self._timed("load_source"):

@@ -25,7 +25,10 @@ CORE = PROJECT["dependencies"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 OPTIONAL = {
-    "dltsync_core": {"gcsfs"},  # dltsync[gcs]; a message says so when it is missing
+    "dltsync_core": {
+        "gcsfs",
+        "prometheus_client",
+    },  # dltsync[gcs], dltsync[metrics]; a message says so when one is missing
     # For a user's translator of it; frames for assets downstream: a message says so when one is missing.
     "dltsync_dagster": {"dagster_dlt", "dagster_embedded_elt", "pandas", "polars"},
     "tests": {"dagster_embedded_elt", "connectorx", "arrow_odbc"},  # `make test-embedded-elt`, `make bench`

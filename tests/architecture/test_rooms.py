@@ -19,6 +19,7 @@ FOUNDATION = (
     "display",
     "redaction",
     "disk_full",
+    "log_file",
     "process",
     "identity",
     "ranges",
@@ -28,6 +29,7 @@ FOUNDATION = (
 )
 ROOMS = (
     "config",
+    "logging",
     "connect",
     "catalog",
     "typemap",
@@ -45,7 +47,6 @@ ROOMS = (
     "checkup",
     "proposal",
     "testing",
-    "logging",
     "cli",
 )
 """In the order a row walks. A room imports earlier rooms and the foundation, whose files import earlier ones of their own."""
@@ -192,3 +193,16 @@ def test_dlt_is_used_by_its_public_names_alone() -> None:
 
 def _documented(module: str) -> bool:
     return any(module == known or module.rpartition(".")[0] == known for known in DOCUMENTED_OF_DLT)
+
+
+def test_every_config_error_says_what_to_do() -> None:
+    """Messages of the config are the first that a new user sees."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in (CORE, "dltsync_dagster")
+        for path in _modules(package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ConfigError"
+        if not any(keyword.arg == "remedy" for keyword in node.keywords)
+    ]
+    assert wrong == []

@@ -64,6 +64,7 @@ class SandboxLocation:
             static_tables=[StaticTableConfig(table_name=name) for name in ("Countries", "Currencies")],
             state=StateConfig(state_directory=root / "state", parquet_directory=root / "lake"),
             destination=DestinationConfig(path=root / "house.duckdb"),
+            log_file=root / "dltsync.log",
         )
         self.secret = sandbox.password
         self.definitions = build_definitions(

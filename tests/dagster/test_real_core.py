@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from tests.dagster.sandbox_location import (
     SandboxLocation,
 )
 from tests.support.sandbox_server import SandboxServer
+
+TABLE_NAMES = ("Orders", "Shipments", "Customers", "Suppliers", "Countries", "Currencies")
 
 
 @contextmanager
@@ -68,6 +71,19 @@ def test_the_sensors_bring_everything_over_and_then_keep_quiet(unchanged: Sandbo
     }
     assert unchanged.warehouse("SELECT Name FROM warehouse.Suppliers") == [("Bob",)]
     assert unchanged.warehouse("SELECT count(*) FROM warehouse.Currencies") == [(3,)]
+
+
+def test_events_go_to_the_log_of_dagster_and_to_the_log_file(unchanged: SandboxLocation) -> None:
+    records = [record for run in unchanged.instance.get_runs() for record in unchanged.instance.all_logs(run.run_id)]
+    told = [record.user_message for record in records]
+    lines = (unchanged.root / "dltsync.log").read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(line) for line in lines]
+    for stage in ("extracted", "published", "loaded", "validated", "committed"):
+        assert any(f"dbo.Countries all {stage}" in message for message in told), stage
+        of_stage = [entry for entry in entries if entry["event"] == stage]
+        assert {entry["table"] for entry in of_stage} == {f"dbo.{name}" for name in TABLE_NAMES}
+    assert {entry["run_id"] for entry in entries} == {run.run_id for run in unchanged.instance.get_runs()}
+    assert unchanged.secret not in "".join(lines)
 
 
 def test_only_what_changed_is_read(real: SandboxLocation) -> None:

@@ -34,6 +34,9 @@ class Lines:
     def debug(self, msg: object) -> None:
         self.found.append(("debug", str(msg)))
 
+    def warning(self, msg: object) -> None:
+        self.found.append(("warning", str(msg)))
+
     def error(self, msg: object) -> None:
         self.found.append(("error", str(msg)))
 
@@ -97,3 +100,5 @@ def test_progress_is_written_at_info_while_the_step_runs() -> None:
     log(Event("failed", ORDERS, "all", message="no"))
     assert lines.found[-1][0] == "error"
     assert passed == ["extracting", "failed"]
+    log(Event("extracting", ORDERS, "all", message="attempt 1 failed", retry=True))
+    assert lines.found[-1] == ("warning", "sales.Orders all retried: attempt 1 failed")

@@ -131,7 +131,10 @@ def _alone(context: RunContext, table: TableToProbe) -> Probed | Exception:
 def partition_keys_of(context: RunContext, table: TableConfig) -> list[str]:
     """The units of a partition table, in catalogue order. Raises ConfigError, CatalogError, ConnectError."""
     if table.kind != "partition":
-        raise ConfigError(f"{table.name} is configured as {table.kind}: it has no partitions")
+        raise ConfigError(
+            f"{table.name} is configured as {table.kind}: it has no partitions",
+            remedy="leave the partitions out, or name a table of partition_tables",
+        )
     facts = context.source.read_tables([table])[table.name]
     if facts.partitioning is None:
         raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")

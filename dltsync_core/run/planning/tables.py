@@ -15,6 +15,7 @@ from dltsync_core.extract.probes import Probed
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
 from dltsync_core.plan.selection import RunOptions, check_partition_keys
+from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.failures import Stopped, failure_of
 from dltsync_core.run.planning.probes import probe_tables
@@ -103,8 +104,24 @@ def _finished(context: RunContext, assessed: AssessedTable, probed: Probed | Exc
     if isinstance(probed, Exception):
         raise probed
     prepared = plan_assessed(context, assessed, probed)
-    context.reporter.table("planned", assessed.resolved.name, summary([prepared.plan]))
+    steps = prepared.plan.steps
+    context.reporter.table(
+        "planned", assessed.resolved.name, summary([prepared.plan]), units=len(steps), rows=rows_to_read(steps)
+    )
     return prepared
+
+
+def rows_to_read(steps: Sequence[Step]) -> int | None:
+    """The rows that these steps read from the source; None where a step knows no number, as increments do not."""
+    total = 0
+    for step in steps:
+        if step.action not in (Action.LOAD, Action.LOAD_INCREMENT):
+            continue
+        known = step.probe.rows if step.probe is not None else step.approx_rows
+        if known is None or step.action is Action.LOAD_INCREMENT:
+            return None
+        total += known
+    return total
 
 
 def _attempted(context: RunContext, table: TableName, work: Callable[[], T]) -> T | Exception:

@@ -206,7 +206,10 @@ class SqlServerWarehouse(HoldsEveryValue):
             )
         for name in (*target, *schema.names):
             if not 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= _LONGEST_NAME:
-                raise ConfigError(f"{name!r} cannot be a name in SQL Server: it has 1 to {_LONGEST_NAME} characters")
+                raise ConfigError(
+                    f"{name!r} cannot be a name in SQL Server: it has 1 to {_LONGEST_NAME} characters",
+                    remedy="choose a shorter target_table or target_schema, or exclude the column",
+                )
         seen: dict[str, str] = {}
         for name, field in zip(schema.names, schema, strict=True):
             type_of(field)

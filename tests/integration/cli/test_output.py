@@ -84,13 +84,38 @@ def test_a_plan_changes_nothing(project: CliProject) -> None:
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
 def test_no_output_of_a_run_holds_the_password(project: CliProject, level: str) -> None:
-    project.values["log_level"] = level
-    project.values["log_file"] = "run.log"
+    files = {"log_file": "run.log", "summary_file": "summary.json", "metrics_file": "dltsync.prom"}
+    project.values |= {"log_level": level, **files}
     ended = project.call("run")
-    assert ended.status == 0
+    assert ended.status == 0, ended.stderr
+    for name in files.values():
+        assert "Countries" in (project.root / name).read_text(encoding="utf-8"), f"{name} has no content"
     written = "".join(path.read_text(errors="replace") for path in project.root.rglob("*") if path.is_file())
     for secret in project.secrets:
         assert secret not in ended.stdout + ended.stderr + written
+
+
+def test_the_options_of_the_log_win_over_config_and_environment(project: CliProject) -> None:
+    project.values |= {"log_level": "ERROR", "log_file": "run.log"}
+    project.environment["DLT_SYNC_LOG_LEVEL"] = "INFO"
+    first = project.call("run")
+    assert {json.loads(line)["event"] for line in first.stderr.splitlines()} >= {"reading", "committed", "run finished"}
+    assert project.call("run", "-q").stderr == ""
+    text = project.call("run", "--force", "--log-format", "text", "--log-level", "debug").stderr
+    assert re.search(r"(?m)^\S+Z \[debug\s*\] loading .*rows=", text)
+    logged = (project.root / "run.log").read_text(encoding="utf-8")
+    assert '"event": "skipped"' in logged, "-q is about stderr alone"
+    assert "[debug" in logged, "--log-format and --log-level are about the file too"
+    both = project.call("plan", "-v", "-q")
+    assert (both.status, "exclude each other" in both.stderr) == (2, True)
+
+
+def test_a_wrong_level_in_the_environment_is_an_error_with_a_remedy(project: CliProject) -> None:
+    project.environment["DLT_SYNC_LOG_LEVEL"] = "LOUD"
+    for command in ("run", "status"):
+        ended, found = project.json(command)
+        assert (ended.status, found["error"]["type"]) == (2, "ConfigError")
+        assert "DEBUG" in found["error"]["remedy"]
 
 
 def test_help_lists_every_exit_code(project: CliProject) -> None:

@@ -134,7 +134,7 @@ def tables(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> It
 
 def test_every_row_arrives_and_nothing_else_happens(tables: HostileTables) -> None:
     config = load_config(tables.config_file())
-    configure_logging(level="INFO", structured=True, log_file=config.log_file, quiet_stderr=True)
+    configure_logging(level="INFO", structured=True, quiet_stderr=True)
     with IncrementalSQLServerParquetPipeline(config) as pipeline:
         first = pipeline.run(parallel_execution=False)
         assert first.success, first["errors"]
@@ -193,7 +193,7 @@ def test_files_are_for_their_owner(server: Server, tmp_path: Path) -> None:
     try:
         tables.create()
         config = load_config(tables.config_file())
-        configure_logging(structured=True, log_file=config.log_file, quiet_stderr=True)
+        configure_logging(structured=True, quiet_stderr=True)
         with IncrementalSQLServerParquetPipeline(config) as pipeline:
             for _ in range(2):  # the second copies the ledger
                 assert pipeline.run(force=True).success
