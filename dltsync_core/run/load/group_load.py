@@ -29,7 +29,7 @@ MOST_ROWS = 2_000_000
 """Rows of one group; a larger unit is a group of its own. A transaction keeps what it deletes until it ends."""
 FEW_ROWS = 500_000
 """With fewer rows in it a group waits for more units. Its fixed cost is one reason. The other: DuckDB compresses row groups of
-122,880 rows, and writes the last one anew each time that rows follow it; so many rows fill four for each that is written twice."""
+122,880 rows, and writes the last one anew each time that rows follow it; so many rows fill four for each that it writes twice."""
 QUIET_SECONDS = 1.0
 """How long a group waits for the next unit; when none arrived for so long, units are large, and what is there comes in."""
 _LOOK_EVERY_SECONDS = 0.2
