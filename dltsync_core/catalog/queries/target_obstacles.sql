@@ -36,6 +36,10 @@ FROM (
   SELECT c.object_id, N'xml_collection', c.name
   FROM sys.columns AS c
   WHERE c.xml_collection_id <> 0
+  UNION ALL
+  SELECT c.object_id, N'masked', c.name
+  FROM sys.columns AS c
+  WHERE c.is_masked = 1
 ) AS x
 WHERE x.object_id IN (?)
 ORDER BY x.object_id, x.rule_name, x.object_name;
