@@ -42,7 +42,7 @@ def _address(database: DatabaseConfig) -> str:
     password = database.password.get_secret_value() if database.password is not None else ""
     return (
         f"SERVER={database.server},{database.port};DATABASE={database.database};UID={database.username};"
-        f"PWD={{{password}}};Encrypt=yes;TrustServerCertificate=yes"
+        f"PWD={{{password.replace('}', '}}')}}};Encrypt=yes;TrustServerCertificate=yes"
     )
 
 

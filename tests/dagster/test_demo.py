@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyodbc
 import pytest
 import yaml
 
@@ -19,6 +22,8 @@ from dltsync_core.errors import ConfigError, EnvironmentProblem
 from dltsync_dagster.demo.config_file import CONFIG, DIRECTORY, WAREHOUSE_DATABASE
 from dltsync_dagster.demo.dataset import TABLES, data_directory, read_dataset
 from dltsync_dagster.demo.places import Places
+from dltsync_dagster.demo.reader import Seen, reading
+from tests.support.sandbox_server import SandboxServer
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "from dltsync_core.cli import main; main()"
@@ -227,6 +232,44 @@ def test_the_demo_ends_equal(tmp_path: Path) -> None:
     }
     assert told["source_rows"]["weather"] == 26_115
     assert "Loopback-only-1" not in done.stdout + done.stderr
+
+
+def test_the_reader_of_the_demo_tells_whole_replacements_from_others(sandbox: SandboxServer) -> None:
+    database = sandbox.database_config(database="read_by_the_demo")
+    with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as control:
+        control.execute("CREATE DATABASE read_by_the_demo")
+        control.execute("USE read_by_the_demo")
+        control.execute(
+            "CREATE TABLE dbo.flights (time_hour datetime2(0) NOT NULL, dep_delay int NULL, flight int NOT NULL)"
+        )
+        insert = (
+            "INSERT INTO dbo.flights (time_hour, dep_delay, flight) VALUES ('2013-07-02', 5, 1), ('2013-07-03', 6, 2)"
+        )
+        control.execute(insert)
+
+        def polled(seen: Seen) -> None:
+            polls = sum(seen.states.values())
+            while sum(seen.states.values()) < polls + 2:
+                time.sleep(0.01)
+
+        with reading(database, "dbo.flights") as whole:
+            polled(whole)
+            control.execute(f"BEGIN TRANSACTION; DELETE FROM dbo.flights; {insert}, ('2013-07-04', 7, 3); COMMIT")
+            polled(whole)
+        assert whole.whole
+        assert whole.as_dict()["old"] >= 2
+        with reading(database, "dbo.flights") as empty:
+            control.execute("DELETE FROM dbo.flights")
+            polled(empty)
+            control.execute(insert)
+        assert not empty.whole
+        assert empty.others >= 1
+        with reading(database, "dbo.flights") as ended:
+            control.execute("DROP TABLE dbo.flights")
+            while ended.failed is None:
+                time.sleep(0.01)
+        assert not ended.whole
+        assert "208" in str(ended.failed)
 
 
 def test_the_demo_of_a_sql_server_warehouse_loads_the_stand_in_and_stays_when_it_is_kept(tmp_path: Path) -> None:

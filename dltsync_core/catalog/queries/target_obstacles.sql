@@ -34,6 +34,10 @@ FROM (
   SELECT t.object_id, N'hidden_references', N'VIEW DEFINITION'
   FROM sys.tables AS t
   WHERE HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DEFINITION') = 0
+  UNION ALL
+  SELECT c.object_id, N'masked', c.name
+  FROM sys.columns AS c
+  WHERE c.is_masked = 1
 ) AS x
 WHERE x.object_id IN (?)
 ORDER BY x.object_id, x.rule_name, x.object_name;

@@ -133,6 +133,7 @@ _SWITCH_OBSTACLES: Mapping[str, tuple[int | None, str, str]] = {
     ),
     "rule": (4964, "a rule is bound to column {name}", "unbind it with sp_unbindrule"),
     "xml_collection": (4987, "column {name} has an XML schema collection", "take the collection off the column"),
+    "masked": (None, "column {name} is masked", "load into a table without the mask"),
     "indexed_view": (11400, "indexed view {name} is built on the table", "drop the view's clustered index"),
 }
 _TRUNCATE_OBSTACLES: Mapping[str, tuple[int | None, str, str]] = {
@@ -163,10 +164,8 @@ def _columns(target: TargetFacts) -> Iterator[Blocker]:
             yield Blocker("sparse", 11412, f"column {name} is sparse or a column set", "make it an ordinary column")
         if column.is_filestream:
             yield Blocker("filestream", 4951, f"column {name} is FILESTREAM", "make it varbinary(max)")
-        if column.is_encrypted or column.is_masked:
-            yield Blocker(
-                "protected", None, f"column {name} is encrypted or masked", "load into a table without the protection"
-            )
+        if column.is_encrypted:
+            yield Blocker("encrypted", None, f"column {name} is encrypted", "load into a table without the protection")
         if column.generated:
             yield Blocker("generated", 13577, f"column {name} is set by the server", "leave periods to the source")
         if column.is_clr or column.type_name == "rowversion" or column.alias_name is not None:

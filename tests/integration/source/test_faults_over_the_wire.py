@@ -41,8 +41,8 @@ WAYS: list[Callable[[SqlServerSource], Any]] = [SqlServerSource.check, _view]
 """The control connection and the data connection have different drivers; both must say the same."""
 
 
-def _source(server: Server | SandboxServer, **values: Any) -> SqlServerSource:
-    database = server.database_config(**{"connection_timeout": 5, **values})
+def _source(place: Server | SandboxServer, **values: Any) -> SqlServerSource:
+    database = place.database_config(**{"connection_timeout": 5, **values})
     return SqlServerSource(database, ProcessingConfig(retry_attempts=1))
 
 

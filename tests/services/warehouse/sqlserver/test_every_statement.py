@@ -153,14 +153,13 @@ def checked(
     return [f"neither old nor new: {seen}, with the markers {markers}"]
 
 
-def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]]) -> list[str]:
-    """The load is repeated by a later run: problems as sentences."""
-    loaded = house.warehouse.load_group(loads(house, way, 3))
-    problems = [] if rows(house) == as_rows(way.new) else [f"after the next run the target has {rows(house)}"]
+def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]], *, repeated: bool) -> list[str]:
+    """After the load, or the next run's: problems as sentences."""
+    methods = [loaded.method for loaded in house.warehouse.load_group(loads(house, way, 3))] if repeated else []
+    problems = [] if rows(house) == as_rows(way.new) else [f"at the end the target has {rows(house)}"]
     problems += [f"left in staging: {house.staging()}"] if house.staging() else []
     problems += [] if catalogue(house) == was else [f"the target has {catalogue(house)} instead of {was}"]
-    problems += [f"entered by {one.method}" for one in loaded if one.method != way.method]
-    return problems
+    return problems + [f"entered by {method}" for method in methods if method != way.method]
 
 
 def made(before: SandboxWarehouse, way: Way) -> list[tuple[Any, ...]]:
@@ -217,7 +216,7 @@ def test_a_connection_that_breaks_at_any_statement_costs_nothing(
                 f"statement {number} ({at}): {problem}"
                 for problem in [
                     *checked(house, way, done=done, started=started, loading=loading),
-                    *finished(house, way, was),
+                    *finished(house, way, was, repeated=not done),
                 ]
             ]
             if publishing and not done:
@@ -275,7 +274,7 @@ def test_a_process_killed_at_any_statement_is_made_good_by_the_next_load(
             seen = rows(house)
             if seen not in (as_rows(OLD), as_rows(way.new)):
                 problems.append(f"statement {number}: neither old nor new: {seen}")
-            problems += [f"statement {number}: {problem}" for problem in finished(house, way, was)]
+            problems += [f"statement {number}: {problem}" for problem in finished(house, way, was, repeated=True)]
             if ended.status == 0:
                 break
     assert number > (10 if publishing else 40), "the process was not killed"
