@@ -275,10 +275,11 @@ def test_duckdb_suspects_every_key_that_breaks_a_rule(rows: Sequence[tuple[str, 
         connection.execute(
             'CREATE TABLE t ("Plane" VARCHAR, handle INTEGER, "From" DATE, "To" DATE, "IsLatest" BOOLEAN)'
         )
-        for key, start, end, latest in rows:
+        if rows:
             connection.execute(
-                "INSERT INTO t VALUES (?, 1, DATE '1970-01-01' + ?::INTEGER, DATE '1970-01-01' + ?::INTEGER, ?)",
-                [key, start, end, latest],
+                "INSERT INTO t VALUES "
+                + ", ".join(["(?, 1, DATE '1970-01-01' + ?::INTEGER, DATE '1970-01-01' + ?::INTEGER, ?)"] * len(rows)),
+                [value for row in rows for value in row],
             )
         types = {"Plane": "VARCHAR", "handle": "INTEGER", "From": "DATE", "To": "DATE", "IsLatest": "BOOLEAN"}
         table = version_table("memory", ("main", "t"), COLUMNS, types)
