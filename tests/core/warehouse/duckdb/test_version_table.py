@@ -324,8 +324,9 @@ def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, tex
 
     with empty_database() as connection:
         connection.execute('CREATE TABLE t (spelt VARCHAR, rowid_ INTEGER, d_like DATE, "To" DATE, number BOOLEAN)')
-        for text in texts:
-            connection.execute("INSERT INTO t VALUES (?, NULL, '2020-01-01', '2020-01-02', FALSE)", [text])
+        if texts:
+            row = "(?, NULL, '2020-01-01', '2020-01-02', FALSE)"
+            connection.execute("INSERT INTO t VALUES " + ", ".join([row] * len(texts)), list(texts))
         plan = revise(connection, version_table("memory", ("main", "t"), columns, types), decide, apply=True)
         assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchone() == (0,)
     assert [v.row for v in sorted(seen, key=lambda v: v.row)] == list(range(len(texts))), (
