@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def modules_of(package: str) -> dict[str, Path]:
+@cache
+def modules_of(package: str) -> Mapping[str, Path]:
     """Every module by its dotted name; a folder is the module of its `__init__`."""
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
@@ -23,14 +25,22 @@ def imported(path: Path, modules: Iterable[str]) -> Iterator[tuple[str, int]]:
 
     `from folder import name` names the module `folder.name` when there is one, else the folder itself.
     """
+    for module, name, line in imports_in(path):
+        full = f"{module}.{name}" if name else module
+        yield (full if name is None or full in modules else module), line
+
+
+@cache
+def imports_in(path: Path) -> tuple[tuple[str, str | None, int], ...]:
+    """Every import of a file: the module, what is taken from it (None: the module itself), the line. Each file is read once."""
+    found: list[tuple[str, str | None, int]] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
+            found += [(alias.name, None, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield (full if full in modules else str(node.module)), node.lineno
+            found += [(str(node.module), alias.name, node.lineno) for alias in node.names]
+    return tuple(found)
 
 
 def import_graph(package: str) -> dict[str, set[str]]:

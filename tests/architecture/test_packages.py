@@ -73,13 +73,19 @@ def third_party(paths: tuple[Path, ...]) -> dict[str, str]:
     return found
 
 
+IMPORTING = ("import_module", "_load")
+
+
 def named_in_calls(path: Path) -> Iterator[tuple[str, int]]:
     """Modules that `import_module("…")` or a function like it is given as text."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    if not any(f"{function}(" in text for function in IMPORTING):
+        return
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             name = node.args[0].value
-            if function in {"import_module", "_load"} and isinstance(name, str):
+            if function in IMPORTING and isinstance(name, str):
                 yield name, node.lineno
 
 

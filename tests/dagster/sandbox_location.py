@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -44,9 +45,11 @@ class ShopKeys(TableTranslator):
 
 
 class SandboxLocation:
-    """Two tables of each kind in a database of their own, and the location over them."""
+    """Two tables of each kind in a database of their own, and the location over them, or over those `tables` alone."""
 
-    def __init__(self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance, tables: Sequence[str] = ()
+    ) -> None:
         self.database = f"shop_{uuid.uuid4().hex[:8]}"
         self.instance, self.root = instance, root
         with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as master:
@@ -55,18 +58,25 @@ class SandboxLocation:
         self.connection = pyodbc.connect(sandbox.odbc(database=self.database), autocommit=True)
         for statement in TABLES:
             self.connection.execute(statement)
+
+        def asked(*names: str) -> list[str]:
+            return [name for name in names if not tables or name in tables]
+
         self.config = config = PipelineConfig(
             database=sandbox.database_config(database=self.database),
-            partition_tables=[PartitionTableConfig(table_name=name) for name in ("Orders", "Shipments")],
+            partition_tables=[PartitionTableConfig(table_name=name) for name in asked("Orders", "Shipments")],
             scd_tables=[
-                SCDTableConfig(table_name=name, last_modified_column="Changed") for name in ("Customers", "Suppliers")
+                SCDTableConfig(table_name=name, last_modified_column="Changed")
+                for name in asked("Customers", "Suppliers")
             ],
-            static_tables=[StaticTableConfig(table_name=name) for name in ("Countries", "Currencies")],
+            static_tables=[StaticTableConfig(table_name=name) for name in asked("Countries", "Currencies")],
             state=StateConfig(state_directory=root / "state", parquet_directory=root / "lake"),
             destination=DestinationConfig(path=root / "house.duckdb"),
             log_file=root / "dltsync.log",
         )
         self.secret = sandbox.password
+        kinds = (config.partition_tables, config.scd_tables, config.static_tables)
+        self.sensors = [sensor for sensor, tables_of_kind in zip(SENSORS, kinds, strict=True) if tables_of_kind]
         self.definitions = build_definitions(
             config, settings=LocationSettings(retry_delay_seconds=0), translator=ShopKeys()
         )
@@ -74,7 +84,7 @@ class SandboxLocation:
     def look(self) -> list[dg.RunRequest]:
         """What all sensors ask for."""
         found: list[dg.RunRequest] = []
-        for name in SENSORS:
+        for name in self.sensors:
             context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions)
             with dg.partition_loading_context(dynamic_partitions_store=self.instance):
                 found += (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,10 +28,10 @@ TABLE_NAMES = ("Orders", "Shipments", "Customers", "Suppliers", "Countries", "Cu
 
 
 @contextmanager
-def loaded_location(sandbox: SandboxServer, root: Path) -> Iterator[SandboxLocation]:
+def loaded_location(sandbox: SandboxServer, root: Path, tables: Sequence[str] = ()) -> Iterator[SandboxLocation]:
     """A location that has executed what its sensors first asked for."""
     with dg.DagsterInstance.ephemeral() as instance:
-        made = SandboxLocation(sandbox, root, instance)
+        made = SandboxLocation(sandbox, root, instance, tables)
         try:
             made.execute(made.look())
             yield made
@@ -42,6 +42,13 @@ def loaded_location(sandbox: SandboxServer, root: Path) -> Iterator[SandboxLocat
 @pytest.fixture
 def real(sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxLocation]:
     with loaded_location(sandbox, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def only_orders(sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxLocation]:
+    """For what happens to one table."""
+    with loaded_location(sandbox, tmp_path, ["Orders"]) as made:
         yield made
 
 
@@ -102,26 +109,26 @@ def test_only_what_changed_is_read(real: SandboxLocation) -> None:
     assert real.warehouse("SELECT Note FROM warehouse.Orders WHERE No = 150") == [("changed",)]
 
 
-def test_the_halves_of_a_split_are_added_and_loaded(real: SandboxLocation) -> None:
-    real.execute(real.look())
-    real.connection.execute("ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]")
-    real.connection.execute("ALTER PARTITION FUNCTION pf() SPLIT RANGE (2)")
-    real.execute(real.look())
-    definition = real.definitions.resolve_asset_graph().get(ORDERS).partitions_def
+def test_the_halves_of_a_split_are_added_and_loaded(only_orders: SandboxLocation) -> None:
+    only_orders.execute(only_orders.look())
+    only_orders.connection.execute("ALTER PARTITION SCHEME ps NEXT USED [PRIMARY]")
+    only_orders.connection.execute("ALTER PARTITION FUNCTION pf() SPLIT RANGE (2)")
+    only_orders.execute(only_orders.look())
+    definition = only_orders.definitions.resolve_asset_graph().get(ORDERS).partitions_def
     assert isinstance(definition, dg.DynamicPartitionsDefinition)
-    assert list(real.instance.get_dynamic_partitions(str(definition.name))) == [
+    assert list(only_orders.instance.get_dynamic_partitions(str(definition.name))) == [
         "[100,200)",
         "[200,+inf)",
         "(-inf,2)",
         "[2,100)",
     ]
-    assert real.warehouse("SELECT count(*) FROM warehouse.Orders") == [(4,)]
-    assert real.look() == []
-    records = real.instance.fetch_materializations(ORDERS, limit=100).records
+    assert only_orders.warehouse("SELECT count(*) FROM warehouse.Orders") == [(4,)]
+    assert only_orders.look() == []
+    records = only_orders.instance.fetch_materializations(ORDERS, limit=100).records
     assert Counter(record.partition_key for record in records) == dict.fromkeys(
         ("(-inf,100)", "[100,200)", "[200,+inf)", "(-inf,2)", "[2,100)"), 1
     )
-    assert {name: real.metadata(ORDERS)[name] for name in ("dagster/row_count", "dltsync/status")} == {
+    assert {name: only_orders.metadata(ORDERS)[name] for name in ("dagster/row_count", "dltsync/status")} == {
         "dagster/row_count": 4,  # the rows that the halves took over are counted once
         "dltsync/status": "committed",
     }
@@ -142,14 +149,14 @@ def test_a_load_shows_columns_with_their_declared_types(unchanged: SandboxLocati
 
 
 def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_loaded_again(
-    real: SandboxLocation,
+    only_orders: SandboxLocation,
 ) -> None:
-    assert {key: one.passed for key, one in real.validate(fingerprint="sha256").items()} == dict.fromkeys(
+    assert {key: one.passed for key, one in only_orders.validate(fingerprint="sha256").items()} == dict.fromkeys(
         ("(-inf,100)", "[100,200)", "[200,+inf)", None), True
     )
-    with duckdb.connect(str(real.root / "house.duckdb")) as connection:
+    with duckdb.connect(str(only_orders.root / "house.duckdb")) as connection:
         connection.execute("UPDATE warehouse.Orders SET Note = NULL WHERE No = 150")
-    said = real.validate()
+    said = only_orders.validate()
     assert {key: one.passed for key, one in said.items()} == {
         "(-inf,100)": True,
         "[100,200)": False,
@@ -157,13 +164,13 @@ def test_a_damaged_warehouse_row_fails_the_check_of_its_partition_until_it_is_lo
         None: False,
     }
     assert said["[100,200)"].description == "[100,200): Note: nulls source 0, lake 0, warehouse 1"
-    named = real.validate("[100,200)", row_diff=True)["[100,200)"].metadata["dltsync/rows"].value
+    named = only_orders.validate("[100,200)", row_diff=True)["[100,200)"].metadata["dltsync/rows"].value
     assert "No '150'" in str(named)
     assert "Note: source 'c', lake 'c', warehouse NULL" in str(named)
-    assert set(real.validate("(-inf,100)")) == {"(-inf,100)"}, "only the partition that was asked for"
-    with IncrementalSQLServerParquetPipeline(real.config) as pipeline:  # as `dltsync run --force` does
+    assert set(only_orders.validate("(-inf,100)")) == {"(-inf,100)"}, "only the partition that was asked for"
+    with IncrementalSQLServerParquetPipeline(only_orders.config) as pipeline:  # as `dltsync run --force` does
         assert pipeline.run(table_names=["Orders"], partition_keys=["[100,200)"], force=True).success
-    assert real.validate("[100,200)")["[100,200)"].passed
+    assert only_orders.validate("[100,200)")["[100,200)"].passed
 
 
 def test_a_load_shows_what_it_compared(unchanged: SandboxLocation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,93 @@ QUERIES = Path(__file__).parents[3] / "dltsync_core" / "catalog" / "queries"
 def test_the_products_catalogue_queries_run(catalogue: Client, file: Path) -> None:
     sql = file.read_text(encoding="utf-8").replace("(?)", "(OBJECT_ID('[sa les].orders'), 65536)")
     assert isinstance(catalogue.rows(sql), list)
+
+
+def test_a_statement_that_is_repeated_sees_what_changed_meanwhile(connect: Callable[..., Client]) -> None:
+    """Results that depend on the catalogue alone are remembered: by what they depend on, not by the statement."""
+    names = "SELECT name FROM sys.tables ORDER BY name"
+    one, other = connect(), connect()
+    one.do("CREATE TABLE a (id int)")
+    assert [client.rows(names) for client in (one, other, one)] == [[("a",)]] * 3
+    one.do("BEGIN TRANSACTION", "CREATE TABLE b (id int)")
+    assert one.rows(names) == [("a",), ("b",)]
+    one.do("ROLLBACK")
+    assert [client.rows(names) for client in (one, other)] == [[("a",)]] * 2
+    other.do("CREATE TABLE c (id int)", "INSERT INTO c VALUES (1), (2)")
+    counts = "SELECT SUM(rows) FROM sys.partitions"
+    assert one.rows(names) == [("a",), ("c",)]
+    assert one.rows(counts) == [(2,)]
+    other.do("DELETE FROM c WHERE id = 1")
+    assert one.rows(counts) == [(1,)]
+    assert one.rows("SELECT NEWID()") != one.rows("SELECT NEWID()")
+
+
+def test_an_error_is_raised_each_time(client: Client) -> None:
+    for _ in range(2):
+        assert client.number("SELECT 1 / (SELECT COUNT(*) FROM sys.tables)") == 8134
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM sys.schemas AS s WHERE s.name = 'dbo'",
+        "SELECT s.* FROM sys.schemas AS s WHERE s.name = 'dbo'",
+        "SELECT [Name], SCHEMA_ID, \"principal_id\" FROM sys.schemas WHERE name = 'DBO'",
+        "EXEC (N'SELECT name, schema_id, principal' + N'_id FROM sys.schemas WHERE name = ''dbo''')",
+        "EXEC sp_executesql N'SELECT * FROM sys.schemas WHERE name = @n', N'@n sysname', @n = N'dbo'",
+        "SELECT x.a, x.b, x.c FROM (SELECT * FROM sys.schemas) AS x (a, b, c) WHERE x.a = 'dbo'",
+    ],
+)
+def test_every_column_is_there_however_it_is_named(client: Client, query: str) -> None:
+    """Only those that a statement may need are handed to DuckDB."""
+    assert client.rows(query) == [("dbo", 1, 1)]
+
+
+def test_rows_are_counted_without_a_column(client: Client) -> None:
+    client.do("CREATE TABLE a (id int)")
+    assert client.rows("SELECT COUNT(*) FROM sys.tables") == [(1,)]
+    assert client.rows("SELECT 1 FROM sys.tables") == [(1,)]
+
+
+NAMES = ["it's", "two\nlines", "tab\tstop", 'quoted "so"', "back\\slash", "naïve", "Größe", "{json: [1]}"]
+
+
+def test_names_of_any_kind_are_listed_exactly(client: Client) -> None:
+    client.do(*(f"CREATE TABLE [{name.replace(']', ']]')}] (id int)" for name in NAMES))
+    assert sorted(name for (name,) in client.rows("SELECT name FROM sys.tables")) == sorted(NAMES)
+
+
+def test_names_are_compared_without_case_and_trailing_blanks(client: Client) -> None:
+    client.do("CREATE TABLE [it's] (id int)", "CREATE TABLE other (id int)")
+    found = client.rows("SELECT object_id FROM sys.tables WHERE name = N'IT''S  '")
+    assert found == client.rows("SELECT OBJECT_ID(N'[it''s]')")
+
+
+@pytest.mark.parametrize(
+    ("declared", "boundary", "target", "expected"),
+    [
+        ("bit", "1", "int", 1),
+        ("int", "-5", "varchar(10)", "-5"),
+        ("decimal(9,2)", "-1.50", "varchar(10)", "-1.50"),
+        ("money", "1.2345", "nvarchar(10)", "1.23"),
+        ("float", "1.5e300", "float", 1.5e300),
+        ("datetime2(7)", "'2024-02-29T01:02:03.1234567'", "varchar(40)", "2024-02-29 01:02:03.1234567"),
+        ("datetimeoffset(3)", "'2024-02-29T01:02:03.123+01:00'", "varchar(40)", "2024-02-29 01:02:03.123 +01:00"),
+        ("varbinary(4)", "0x00ff", "varbinary(8)", b"\x00\xff"),
+        ("varchar(10)", "'x y'", "nvarchar(10)", "x y"),
+    ],
+)
+def test_a_boundary_is_converted_as_a_value_of_its_type_is(
+    client: Client, declared: str, boundary: str, target: str, expected: object
+) -> None:
+    client.do(f"CREATE PARTITION FUNCTION pf ({declared}) AS RANGE RIGHT FOR VALUES ({boundary})")
+    boundaries = "FROM sys.partition_range_values"
+    assert client.rows(f"SELECT CAST(value AS {target}) {boundaries}") == [(expected,)]
+    assert client.rows(f"SELECT TRY_CAST(value AS {target}) {boundaries}") == [(expected,)]
+    assert client.rows(f"SELECT CAST(CAST({boundary} AS {declared}) AS {target})") == [(expected,)]
+
+
+def test_a_boundary_that_does_not_convert_is_refused_and_null_by_try(client: Client) -> None:
+    client.do("CREATE PARTITION FUNCTION pf (varchar(10)) AS RANGE RIGHT FOR VALUES ('x')")
+    assert client.number("SELECT CAST(value AS int) FROM sys.partition_range_values") == 245
+    assert client.rows("SELECT TRY_CAST(value AS int) FROM sys.partition_range_values") == [(None,)]

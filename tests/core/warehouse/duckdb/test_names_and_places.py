@@ -15,7 +15,7 @@ from dltsync_core.errors import (
     UnsupportedColumn,
     WarehouseError,
 )
-from dltsync_core.plan.steps import MergeKeys
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope
 from dltsync_core.ranges import parse_key
 from tests.support.local_warehouse import TARGET, LocalWarehouse, leftovers, orders, rows
 
@@ -34,23 +34,34 @@ AWKWARD = [
 ]
 
 
-@pytest.mark.parametrize("name", AWKWARD)
-def test_any_name_is_kept_exactly(house: LocalWarehouse, name: str) -> None:
-    """As table, schema and column, and in the condition that dlt sends through str.format."""
+def scope_of(name: str) -> ReplaceScope:
     column = ColumnFacts(name, 1, "int", 4, 10, 0, None, is_nullable=True)
-    table = pa.table({name: pa.array([1, 5, None], pa.int32()), " b ": pa.array(["x", "y", "z"])})
-    scope = scope_for(column, pa.int32(), [parse_key("(-inf,3)")])
-    target = (name, name)
+    return scope_for(column, pa.int32(), [parse_key("(-inf,3)")])
+
+
+def test_any_name_is_kept_exactly(house: LocalWarehouse) -> None:
+    """As table, schema and column, and in the condition that dlt sends through str.format. All of them come in together."""
+    tables = {
+        name: pa.table({name: pa.array([1, 5, None], pa.int32()), " b ": pa.array(["x", "y", "z"])}) for name in AWKWARD
+    }
     for _ in range(2):
-        house.load(target, table)
-        house.load(target, table.slice(0, 1), how=scope)
-    assert house.types(target) == {name: "INTEGER", " b ": "VARCHAR"}
-    assert house.warehouse.count(target) == 2
-    assert house.warehouse.count(target, scope) == 1
-    house.load(
-        target, pa.table({name: pa.array([9], pa.int32()), " b ": pa.array(["x"])}), how=MergeKeys((name, " b "))
+        house.warehouse.load_group([house.request((name, name), table) for name, table in tables.items()])
+        house.warehouse.load_group(
+            [house.request((name, name), table.slice(0, 1), how=scope_of(name)) for name, table in tables.items()]
+        )
+    assert {name: house.types((name, name)) for name in AWKWARD} == {
+        name: {name: "INTEGER", " b ": "VARCHAR"} for name in AWKWARD
+    }
+    assert {name: house.warehouse.count((name, name)) for name in AWKWARD} == dict.fromkeys(AWKWARD, 2)
+    assert {name: house.warehouse.count((name, name), scope_of(name)) for name in AWKWARD} == dict.fromkeys(AWKWARD, 1)
+    house.warehouse.load_group(
+        [
+            house.request((name, name), table.slice(1, 1).set_column(0, name, pa.array([9], pa.int32())), how=how)
+            for name, table in tables.items()
+            for how in [MergeKeys((name, " b "))]
+        ]
     )
-    assert house.warehouse.count(target) == 3
+    assert {name: house.warehouse.count((name, name)) for name in AWKWARD} == dict.fromkeys(AWKWARD, 3)
 
 
 def test_columns_that_differ_in_case_only_are_refused(house: LocalWarehouse) -> None:

@@ -275,10 +275,11 @@ def test_duckdb_suspects_every_key_that_breaks_a_rule(rows: Sequence[tuple[str, 
         connection.execute(
             'CREATE TABLE t ("Plane" VARCHAR, handle INTEGER, "From" DATE, "To" DATE, "IsLatest" BOOLEAN)'
         )
-        for key, start, end, latest in rows:
+        if rows:
             connection.execute(
-                "INSERT INTO t VALUES (?, 1, DATE '1970-01-01' + ?::INTEGER, DATE '1970-01-01' + ?::INTEGER, ?)",
-                [key, start, end, latest],
+                "INSERT INTO t VALUES "
+                + ", ".join(["(?, 1, DATE '1970-01-01' + ?::INTEGER, DATE '1970-01-01' + ?::INTEGER, ?)"] * len(rows)),
+                [value for row in rows for value in row],
             )
         types = {"Plane": "VARCHAR", "handle": "INTEGER", "From": "DATE", "To": "DATE", "IsLatest": "BOOLEAN"}
         table = version_table("memory", ("main", "t"), COLUMNS, types)
@@ -323,8 +324,9 @@ def test_duckdb_tells_entities_apart_as_spelling_does(collation: str | None, tex
 
     with empty_database() as connection:
         connection.execute('CREATE TABLE t (spelt VARCHAR, rowid_ INTEGER, d_like DATE, "To" DATE, number BOOLEAN)')
-        for text in texts:
-            connection.execute("INSERT INTO t VALUES (?, NULL, '2020-01-01', '2020-01-02', FALSE)", [text])
+        if texts:
+            row = "(?, NULL, '2020-01-01', '2020-01-02', FALSE)"
+            connection.execute("INSERT INTO t VALUES " + ", ".join([row] * len(texts)), list(texts))
         plan = revise(connection, version_table("memory", ("main", "t"), columns, types), decide, apply=True)
         assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchone() == (0,)
     assert [v.row for v in sorted(seen, key=lambda v: v.row)] == list(range(len(texts))), (

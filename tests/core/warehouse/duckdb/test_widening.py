@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from dltsync_core.duckdb.column_types import widest
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import DriftError
+from dltsync_core.identity import Target
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
 from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.port import TableInspection
@@ -80,22 +80,28 @@ GROWING = [
 ]
 
 
-def refusal(house: LocalWarehouse, coming: pa.Table) -> DriftError | None:
-    return house.warehouse.inspect({TARGET: TableInspection("shop", {"all": None}, coming.schema)})[TARGET].refusal
+def refusal(house: LocalWarehouse, coming: pa.Table, target: Target = TARGET) -> DriftError | None:
+    return house.warehouse.inspect({target: TableInspection("shop", {"all": None}, coming.schema)})[target].refusal
 
 
-@pytest.mark.parametrize(("held", "old", "coming", "new", "expected"), GROWING)
 @pytest.mark.parametrize(
     "how", [part("[10,+inf)"), MergeKeys(("No",)), UpsertKeys(("No",))], ids=["part", "merge", "upsert"]
 )
-def test_a_column_grows_and_keeps_its_values(
-    house: LocalWarehouse, held: pa.DataType, old: Any, coming: pa.DataType, new: Any, expected: str, how: Disposition
-) -> None:
-    house.load(TARGET, one_row(1, held, old))
-    assert refusal(house, one_row(20, coming, new)) is None
-    house.load(TARGET, one_row(20, coming, new), how=how)
-    assert house.types(TARGET)["Value"] == expected
-    assert house.query('SELECT "No", "Value" FROM sales."Orders" ORDER BY 1') == [(1, old), (20, new)]
+def test_a_column_grows_and_keeps_its_values(house: LocalWarehouse, how: Disposition) -> None:
+    """A table for each pair of types; they come in together."""
+    pairs = {("sales", f"Pair{number}"): pair for number, pair in enumerate(GROWING)}
+    house.warehouse.load_group(
+        [house.request(target, one_row(1, held, old)) for target, (held, old, *_) in pairs.items()]
+    )
+    coming = {target: one_row(20, arrow, new) for target, (_, _, arrow, new, _) in pairs.items()}
+    assert [refusal(house, table, target) for target, table in coming.items()] == [None] * len(pairs)
+    house.warehouse.load_group([house.request(target, table, how=how) for target, table in coming.items()])
+    assert {target: house.types(target)["Value"] for target in pairs} == {
+        target: expected for target, (*_, expected) in pairs.items()
+    }
+    for (schema, name), (_, old, _, new, _) in pairs.items():
+        found = house.query(f'SELECT "No", "Value" FROM {schema}."{name}" ORDER BY 1')
+        assert found == [(1, old), (20, new)], name
 
 
 def test_a_table_that_is_replaced_whole_keeps_the_wider_type(house: LocalWarehouse) -> None:

@@ -1,4 +1,7 @@
-"""A load that fails or is killed changes nothing or everything, can be repeated, and leaves nothing lying about."""
+"""A load that fails changes nothing and can be repeated, and what a killed one left behind goes.
+
+What a kill at each moment leaves in the table is tested with every kind of warehouse in `test_killed_anywhere.py`.
+"""
 
 from __future__ import annotations
 
@@ -69,20 +72,6 @@ def load_and_die(kill: Kill) -> None:
 def kill(forks: Forks, house: LocalWarehouse, number: int, moment: str) -> None:
     ended = forks.run(f"{__name__}:load_and_die", Kill(root=str(house.root), disposition=number, moment=moment))
     assert ended.status == -signal.SIGKILL, ended.stderr
-
-
-@pytest.mark.parametrize("moment", [checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED])
-@pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
-def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
-    house: LocalWarehouse, forks: Forks, number: int, moment: str
-) -> None:
-    house.load(TARGET, orders({1: "a"}), how=DISPOSITIONS[number])
-    kill(forks, house, number, moment)
-    is_committed = moment == checkpoints.WAREHOUSE_COMMITTED
-    assert rows(house) == ([(1, "b"), (2, "b")] if is_committed else [(1, "a")])
-    house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[number])
-    assert rows(house) == [(1, "b"), (2, "b")]
-    assert leftovers(house) == []
 
 
 def kill_after_its_commit(forks: Forks, house: LocalWarehouse) -> None:
