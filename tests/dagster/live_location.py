@@ -29,6 +29,9 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[country_codes],
         resources={"warehouse": "mine"},
-        executor=dg.multiprocess_executor.configured({"max_concurrent": 2}),
+        # Each step is a fork of a process that has imported everything.
+        executor=dg.multiprocess_executor.configured(
+            {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["dltsync_dagster.build"]}}}
+        ),
     ),
 )

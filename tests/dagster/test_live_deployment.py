@@ -24,7 +24,7 @@ from tests.support.object_stores import made_s3_bucket
 from tests.support.postgres_server import running_postgres
 
 pytest.importorskip("dagster_postgres", reason="dagster-postgres is not installed (pip install 'dltsync[dev]')")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("live_dagster")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.xdist_group("live_dagster")]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 LOCATION = "live"
-WITHIN = 600.0
+WITHIN = 3000.0
 """Seconds until something that must happen has happened, also on a machine that is busy with something else."""
 
 T = TypeVar("T")
