@@ -69,6 +69,8 @@ def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"[{name}](#{name.lower()})"
     if "allOf" in field:
         return _type(field["allOf"][0], schema)
+    if "oneOf" in field:
+        return " or ".join(_type(f, schema) for f in field["oneOf"])
     if "anyOf" in field:
         return " or ".join(dict.fromkeys(_type(f, schema) for f in field["anyOf"] if f.get("type") != "null"))
     if "enum" in field:

@@ -19,11 +19,12 @@ from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.cli import console, outcome
 from dltsync_core.cli.tables import empty_grid, number, shown
 from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig, json_schema
+from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.errors import CatalogError, ConfigError
 from dltsync_core.extract.source import SqlServerSource
-from dltsync_core.identity import TableName, dotted, parsed_name
+from dltsync_core.identity import TableName, dotted
 from dltsync_core.proposal.config_file import PASSWORD_VARIABLE, SCHEMA_FILE, Variable, config_text, entries_of
-from dltsync_core.proposal.tables import TableProposal, left_out, matches, propose
+from dltsync_core.proposal.tables import TableProposal, left_out, propose
 from dltsync_core.redaction import secrets_of
 from dltsync_core.tsql.fragments import Identifier, sql
 
@@ -114,13 +115,10 @@ def init(
 
 
 def _pattern(text: str, option: str) -> TableName:
-    found = parsed_name(text)
-    if found is None:
-        raise ConfigError(
-            f"{option} {text!r} is no name of a table",
-            remedy="write schema.table with * and ? for any characters: 'sales.*'",
-        )
-    return TableName(found[0] if found[0] is not None else "*", found[1])
+    try:
+        return parsed_pattern(text)
+    except ValueError as problem:
+        raise ConfigError(f"{option} {problem}") from None
 
 
 def _refuse_existing(output: Path) -> None:
