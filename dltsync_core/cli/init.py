@@ -18,7 +18,8 @@ import typer
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.cli import console, outcome
 from dltsync_core.cli.tables import empty_grid, number, shown
-from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig, json_schema
+from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
+from dltsync_core.config.editor_schema import editor_schema
 from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.errors import CatalogError, ConfigError
 from dltsync_core.extract.source import SqlServerSource
@@ -243,7 +244,7 @@ def _write(output: Path, text: str) -> None:
             file.write(text)
         schema = output.with_name(SCHEMA_FILE)
         if not schema.exists():
-            schema.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+            schema.write_text(json.dumps(editor_schema(), indent=2) + "\n", encoding="utf-8")
     except FileExistsError:
         _refuse_existing(output)
         raise

@@ -53,7 +53,9 @@ def test_every_table_goes_to_the_first_section_that_it_fits() -> None:
         "[hr].[a.b]": "static",
     }
     (note,) = notes
-    assert note.startswith("not loaded, because no pattern of their kind fits: sales.Orders_backup is not on a partition")
+    assert note.startswith(
+        "not loaded, because no pattern of their kind fits: sales.Orders_backup is not on a partition"
+    )
     assert "(match 'sales.*' of partition_tables)" in note
 
 
