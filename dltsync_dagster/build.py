@@ -6,6 +6,7 @@ from dataclasses import replace
 import dagster as dg
 
 from dltsync_core.config import PipelineConfig, SCDTableConfig, TableConfig
+from dltsync_core.errors import ConfigError
 from dltsync_core.plan.selection import find_table, select_tables
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster.assets import synced_table
@@ -34,12 +35,19 @@ def build_location(
     open_pipeline: OpenPipeline = IncrementalSQLServerParquetPipeline,
     step: StepOptions | None = None,
 ) -> Location:
-    """What all parts of a location share. Raises ConfigError for unknown settings.
+    """What all parts of a location share. Raises ConfigError for unknown settings, and for a config with patterns.
 
     `settings` default to the environment (`DLT_SYNC_DAGSTER_*`); `translator` names the assets (a `TableTranslator`)
     or adds to them (a `DagsterDltTranslator`); `resources` override the config; `open_pipeline` replaces the core.
     `step` is for the steps that load a table: their name, tags, description, pool and backfill policy.
     """
+    if config.patterns:
+        raise ConfigError(
+            f"the config has patterns ({', '.join(f'match {one.match!r}' for one in config.patterns)}), and definitions are "
+            "loaded without a server: their tables are not known here",
+            remedy="use the component DltsyncDiscoveryComponent, whose list of tables `dg utils refresh-defs-state` reads from "
+            "the server, or build the definitions from IncrementalSQLServerParquetPipeline(config).matched_config()",
+        )
     chosen = TableTranslator.of(translator)
     return Location(
         config=config,

@@ -7,6 +7,7 @@ document says otherwise).
 """
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -19,9 +20,11 @@ from dagster.components.utils.defs_state import DefsStateConfig, DefsStateConfig
 from pydantic import Field
 
 from dltsync_core.catalog.facts import ListedTable
+from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.errors import ConfigError, SyncError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.identity import TableName
+from dltsync_core.plan.table_patterns import matched_tables, needs_columns
 from dltsync_dagster.component import (
     DltsyncScaffolder,
     PipelineComponent,
@@ -34,6 +37,8 @@ from dltsync_dagster.component import (
     templates_resolved,
 )
 from dltsync_dagster.inline_config import EXAMPLE, InlineConfig, WrittenConfig, written_config
+
+log = logging.getLogger("dltsync.dagster")
 
 Kind = Literal["auto", "partition", "scd", "static"]
 _SECTIONS = {"partition": "partition_tables", "scd": "scd_tables", "static": "static_tables"}
@@ -101,7 +106,8 @@ class DiscoveryScaffolder(DltsyncScaffolder):
 @dg.scaffold_with(DiscoveryScaffolder)
 @dataclass
 class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.Resolvable):
-    """Tables of a SQL Server database as assets, found in its catalogue by pattern (`sales.*`).
+    """Tables of a SQL Server database as assets, found in its catalogue by pattern (`sales.*`): those of `tables`, and those
+    of the config itself (`match`).
 
     `dg utils refresh-defs-state` reads the list of tables and stores it; loading, `dg check` and `dg list` use the
     stored list and never open the database. Without a list there are only the tables that the config itself names.
@@ -121,10 +127,11 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
     tables: Annotated[
         Sequence[TablePattern],
         dg.Resolver.default(
-            description="Which tables of the catalogue are loaded, and how. The first pattern that a table matches counts.",
+            description="Which tables of the catalogue are loaded, and how. The first pattern that a table matches counts; one "
+            "of the config (`match`) goes before.",
             examples=[[{"pattern": "sales.*", "exclude": ["sales.*_old"]}]],
         ),
-    ]
+    ] = ()
     settings: Settings = None
     translation: Translation = None
     time_windows: Windows = field(default_factory=tuple)
@@ -148,24 +155,47 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
     def write_state_to_path(self, state_path: Path) -> None:
         """Read the list of tables from the server and store those that a pattern matches. Raises ConnectError,
         CatalogError, ConfigError."""
-        found = [table for table in self.list_tables() if any(one.matches(table.name) for one in self.tables)]
-        listed = [[t.name.schema, t.name.table, t.is_partitioned] for t in sorted(found)]
+        found = [
+            table
+            for table in self.list_tables()
+            if self._is_matched_by_config(table.name) or any(one.matches(table.name) for one in self.tables)
+        ]
+        listed = [
+            [t.name.schema, t.name.table, t.is_partitioned, *([t.columns] if t.columns else [])] for t in sorted(found)
+        ]
         state_path.write_text(json.dumps({"tables": listed}, ensure_ascii=False, indent=1), encoding="utf-8")
 
     def list_tables(self) -> Iterable[ListedTable]:
         """All tables of the database that the login may see."""
-        # A config has tables; which ones does not matter for its connection.
-        some_table = {"static_tables": [{"table_name": "any"}]}
-        given = replace(self.config, values={**self.config.values, **some_table}).given()
+        values: dict[str, Any] = {**self.config.values}
+        if not any(values.get(section) for section in _SECTIONS.values()):
+            # A config has tables; which ones does not matter for its connection.
+            values["static_tables"] = [{"table_name": "any"}]
+        given = replace(self.config, values=values).given()
         given.check_secrets()
-        return SqlServerSource(given.config.database, given.config.processing).list_tables()
+        source = SqlServerSource(given.config.database, given.config.processing)
+        return source.list_tables(with_columns=needs_columns(given.config))
 
     def build_defs_from_state(self, context: dg.ComponentLoadContext, state_path: Path | None) -> dg.Definitions:
         """The definitions of the tables in the list. Raises ConfigError for options that do not fit them."""
-        values = self.with_tables(_stored(state_path))
+        listed = _stored(state_path)
+        values = self.with_tables(listed)
         if not any(values.get(section) for section in _SECTIONS.values()):
             return dg.Definitions()
-        return definitions_of(self, replace(self.config, values=values).given())
+        given = replace(self.config, values=values).given()
+        if not given.config.patterns:
+            return definitions_of(self, given)
+        if not listed:
+            named = given.config.tables
+            return (
+                definitions_of(self, replace(given, config=given.config.with_tables(named)))
+                if named
+                else dg.Definitions()
+            )
+        matched = matched_tables(given.config, listed)
+        for note in matched.notes:
+            log.warning("%s", note)
+        return definitions_of(self, replace(given, config=matched.config))
 
     def with_tables(self, listed: Iterable[ListedTable]) -> dict[str, Any]:
         """The fields of the config with the listed tables that it does not name itself. A pattern that changed since the
@@ -175,15 +205,31 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
             (str(one.get("schema_name", "dbo")).casefold(), str(one.get("table_name")).casefold())
             for section in _SECTIONS.values()
             for one in values.get(section) or ()
+            if "match" not in one
         }
         for table in listed:
             pattern = next((one for one in self.tables if one.matches(table.name)), None)
             if pattern is None or (table.name.folded.schema, table.name.folded.table) in named:
                 continue
+            if self._is_matched_by_config(table.name):
+                continue
             kind = pattern.kind if pattern.kind != "auto" else "partition" if table.is_partitioned else "static"
             fields = {"schema_name": table.name.schema, "table_name": table.name.table, **pattern.options}
             values[_SECTIONS[kind]] = [*(values.get(_SECTIONS[kind]) or ()), fields]
         return values
+
+    def _is_matched_by_config(self, table: TableName) -> bool:
+        """Whether the name fits an entry of the config with `match`. Raises ConfigError."""
+        entries = [one for section in _SECTIONS.values() for one in self.config.values.get(section) or ()]
+        try:
+            return any(
+                matches(table, parsed_pattern(str(one["match"])))
+                and not any(matches(table, parsed_pattern(str(text))) for text in one.get("exclude") or ())
+                for one in entries
+                if "match" in one
+            )
+        except ValueError as problem:
+            raise ConfigError(f"{self.config.origin}: {problem}") from None
 
 
 def _stored(state_path: Path | None) -> list[ListedTable]:
@@ -191,7 +237,10 @@ def _stored(state_path: Path | None) -> list[ListedTable]:
         return []
     try:
         listed = json.loads(state_path.read_text(encoding="utf-8"))["tables"]
-        return [ListedTable(TableName(schema, table), is_partitioned=bool(parts)) for schema, table, parts in listed]
+        return [
+            ListedTable(TableName(schema, table), bool(is_partitioned), tuple(*columns))
+            for schema, table, is_partitioned, *columns in listed
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{state_path} is no list of tables: {error!r}", remedy="run `dg utils refresh-defs-state`"

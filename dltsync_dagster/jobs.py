@@ -72,7 +72,7 @@ def daily_schedule(location: Location, job: dg.JobDefinition) -> dg.ScheduleDefi
 
 def _align_partitions(context: dg.OpExecutionContext, location: Location, pipeline: Pipeline) -> None:
     """Of every partition table. An error of one table stops no other: the run that follows reports it."""
-    for table in location.config.partition_tables:
+    for table in (one for one in location.config.tables if one.kind == "partition"):
         partitions = location.dynamic_partitions_of(table)
         if partitions is None:
             continue

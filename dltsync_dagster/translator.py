@@ -135,7 +135,9 @@ class TableTranslator:
 def windows_of(config: PipelineConfig, translator: TableTranslator) -> dict[TableName, TimeWindows]:
     """The partition tables that have time windows."""
     given = {
-        table.name: translator.get_time_windows(TableTranslatorData(config, table)) for table in config.partition_tables
+        table.name: translator.get_time_windows(TableTranslatorData(config, table))
+        for table in config.tables
+        if table.kind == "partition"
     }
     return {name: windows for name, windows in given.items() if windows is not None}
 

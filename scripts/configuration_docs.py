@@ -24,6 +24,26 @@ Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. 
 Editors that understand JSON Schema complete and check the file: `dltsync schema > dltsync.schema.json`, then put
 `# yaml-language-server: $schema=dltsync.schema.json` on its first line.
 
+## Tables by pattern
+
+An entry of `partition_tables`, `scd_tables` or `static_tables` names one table (`table_name`), or stands for all whose names fit (`match`):
+
+```yaml
+partition_tables:
+  - match: "sales.*"                          # every table on a partition function
+    exclude: ["sales.*_backup"]
+  - {table_name: Orders, schema_name: sales, schema_drift: freeze}
+static_tables:
+  - match: "sales.*"                          # every other table of the schema
+    exclude: ["sales.*_backup"]
+```
+
+The tables are looked up in the source's catalogue whenever a run, a plan or a check begins: a new table is loaded by the next run. An entry that names a table wins
+over every pattern; of several patterns the first that fits by name and kind counts, in the order partition, scd, static. The other fields of a pattern hold
+for each of its tables. A table that fits the name and not the kind is left to the next pattern, and named with the reason when there is none; a pattern
+that fits no table is a warning; when nothing is left to load the run fails. A table that is dropped from the source simply stops being loaded: its rows stay in lake and warehouse.
+In Dagster patterns need [`DltsyncDiscoveryComponent`](dagster.md).
+
 `scripts/configuration_docs.py` writes this page from the config models; a test fails while it is out of date.
 """
 
@@ -47,11 +67,17 @@ def _section(title: str, definition: dict[str, Any], schema: dict[str, Any]) -> 
     yield "| field | type | default | meaning |"
     yield "| --- | --- | --- | --- |"
     required = set(definition.get("required", ()))
+    is_pattern = title.endswith("Pattern")
     for name, field in definition["properties"].items():
+        if is_pattern and name not in ("match", "exclude"):
+            continue  # as those of a table that is named
         default = "**required**" if name in required else _default(field)
         meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
         yield f"| `{name}` | {_type(field, schema)} | {default} | {meaning} |"
     yield ""
+    if is_pattern:
+        named = title.replace("Pattern", "Config")
+        yield f"The other fields are those of [{named}](#{named.lower()}) but `table_name`, `schema_name` and `target_table`.\n"
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -69,6 +95,8 @@ def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"[{name}](#{name.lower()})"
     if "allOf" in field:
         return _type(field["allOf"][0], schema)
+    if "oneOf" in field:
+        return " or ".join(_type(f, schema) for f in field["oneOf"])
     if "anyOf" in field:
         return " or ".join(dict.fromkeys(_type(f, schema) for f in field["anyOf"] if f.get("type") != "null"))
     if "enum" in field:

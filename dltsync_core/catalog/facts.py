@@ -65,10 +65,11 @@ class PartitioningFacts:
 
 @dataclass(frozen=True, order=True)
 class ListedTable:
-    """A user table in the list of all."""
+    """A user table in the list of all. `columns` are their names, empty where they were not asked for."""
 
     name: TableName
     is_partitioned: bool
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,15 @@ def check_pipeline(config: PipelineConfig) -> list[Requirement]:
     drivers = driver_requirements(config)
     found = [*drivers, *directory_requirements(config), *room_requirements(config)]
     lake = open_lake(config.state, config.pipeline_name)
-    if all(one.status == "ok" for one in drivers):
+    drivers_work = all(one.status == "ok" for one in drivers)
+    if drivers_work:
         once = config.processing.model_copy(update={"retry_attempts": 1})
         source = SqlServerSource(config.database, once, config.representation)
         warehouse = open_warehouse(config, on_wait=lambda message: None)
-        found += check_source(CheckRooms(config, source, lake, warehouse))
+        of_source, config = check_source(CheckRooms(config, source, lake, warehouse))
+        found += of_source
     found += [*_check_ledger(config), *_check_lake(config, lake)]
-    if config.destination.connection is None or all(one.status == "ok" for one in drivers):
+    if config.destination.connection is None or drivers_work:
         found += check_warehouse(config)
     return [_without_secrets(one, secrets_of(config)) for one in found]
 

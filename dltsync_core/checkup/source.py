@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.catalog.reader import read_database
@@ -16,6 +16,7 @@ from dltsync_core.connect.pool import close_quietly
 from dltsync_core.errors import SyncError, TableNotFound, UnsupportedServer
 from dltsync_core.identity import TableName
 from dltsync_core.lake.lake import Lake
+from dltsync_core.plan.table_patterns import MatchedTables, matched_tables, needs_columns
 from dltsync_core.run.context import source_name_of
 from dltsync_core.run.planning.resolved import read_facts, resolve_table
 from dltsync_core.run.ports import Source
@@ -39,8 +40,9 @@ class CheckRooms:
         return source_name_of(self.config)
 
 
-def check_source(rooms: CheckRooms) -> list[Requirement]:
-    """Connection, server, permissions, and every table that cannot be planned."""
+def check_source(rooms: CheckRooms) -> tuple[list[Requirement], PipelineConfig]:
+    """Connection, server, permissions, and every table that cannot be planned; and the config with the tables that its patterns
+    stand for, where the source could be asked."""
     database = rooms.config.database
     try:
         with control_session(database) as session:
@@ -48,10 +50,15 @@ def check_source(rooms: CheckRooms) -> list[Requirement]:
             found = [*connection_requirements(session, facts, database, "source"), *snapshot_requirements(facts)]
             close_quietly(open_data_session(database))
             if any(one.status == "missing" for one in found):
-                return found
-            return [*found, *_tables(rooms, session)]
+                return found, rooms.config
+            matched = MatchedTables(rooms.config)
+            if rooms.config.patterns:
+                listed = rooms.source.list_tables(with_columns=needs_columns(rooms.config))
+                matched = matched_tables(rooms.config, listed)
+            notes = [warning("tables", note) for note in matched.notes]
+            return [*found, *_tables(replace(rooms, config=matched.config), session), *notes], matched.config
     except SyncError as error:
-        return [missing("source", error, user_statement(error, database))]
+        return [missing("source", error, user_statement(error, database))], rooms.config
 
 
 def user_statement(error: SyncError, database: DatabaseConfig) -> str:

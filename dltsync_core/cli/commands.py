@@ -17,7 +17,8 @@ from dltsync_core.cli.log_options import chosen
 from dltsync_core.cli.options import split_names, split_partition_keys
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.cli.repair import print_recovery, print_repair
-from dltsync_core.config import json_schema, load_config
+from dltsync_core.config import load_config
+from dltsync_core.config.editor_schema import editor_schema
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.logging import configure_logging, is_structured, level_of, log_file_of, overridden_log
@@ -195,4 +196,4 @@ def repair(config: Path | None, *, table: str, apply: bool, including_source_fau
 
 def schema() -> None:
     """`dltsync schema`."""
-    outcome.emit_json(json_schema())
+    outcome.emit_json(editor_schema())

@@ -18,12 +18,14 @@ import typer
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.cli import console, outcome
 from dltsync_core.cli.tables import empty_grid, number, shown
-from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig, json_schema
+from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
+from dltsync_core.config.editor_schema import editor_schema
+from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.errors import CatalogError, ConfigError
 from dltsync_core.extract.source import SqlServerSource
-from dltsync_core.identity import TableName, dotted, parsed_name
+from dltsync_core.identity import TableName, dotted
 from dltsync_core.proposal.config_file import PASSWORD_VARIABLE, SCHEMA_FILE, Variable, config_text, entries_of
-from dltsync_core.proposal.tables import TableProposal, left_out, matches, propose
+from dltsync_core.proposal.tables import TableProposal, left_out, propose
 from dltsync_core.redaction import secrets_of
 from dltsync_core.tsql.fragments import Identifier, sql
 
@@ -114,13 +116,10 @@ def init(
 
 
 def _pattern(text: str, option: str) -> TableName:
-    found = parsed_name(text)
-    if found is None:
-        raise ConfigError(
-            f"{option} {text!r} is no name of a table",
-            remedy="write schema.table with * and ? for any characters: 'sales.*'",
-        )
-    return TableName(found[0] if found[0] is not None else "*", found[1])
+    try:
+        return parsed_pattern(text)
+    except ValueError as problem:
+        raise ConfigError(f"{option} {problem}") from None
 
 
 def _refuse_existing(output: Path) -> None:
@@ -248,7 +247,7 @@ def _write(output: Path, text: str) -> None:
             file.write(text)
         schema = output.with_name(SCHEMA_FILE)
         if not schema.exists():
-            schema.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+            schema.write_text(json.dumps(editor_schema(), indent=2) + "\n", encoding="utf-8")
     except FileExistsError:
         _refuse_existing(output)
         raise

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dltsync_core.cli.listing import Column, Listing
 from dltsync_core.display import quoted, visible
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RowCounts, RunResult
@@ -43,21 +44,21 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
     """What a run would do, unit by unit."""
     work = sum(len(plan.work) for plan in plans)
     units = sum(len(plan.steps) for plan in plans)
-    grid = empty_grid(
+    grid = Listing(
         f"Plan: {work} of {units} units to do",
-        [("table", False), ("unit", False), ("action", False), ("rows", True), ("why", False)],
+        [Column("table"), Column("unit"), Column("action"), Column("rows", numeric=True), Column("why")],
     )
     for plan in plans:
         for step in plan.steps:
             rows = step.probe.rows if step.probe else step.approx_rows
-            grid.add_row(
+            grid.add(
                 shown(step.table),
                 shown(step.unit),
                 Text(step.action.value.replace("_", " "), style=_ACTION_STYLE[step.action]),
                 number(rows),
                 shown(step.reason),
             )
-    console.print(grid)
+    grid.print(console)
     print_contracts(console, plans)
     for plan in plans:
         for note in plan.notes:
@@ -72,19 +73,22 @@ def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
     exact = sum(contract["lossless"] for plan in plans for contract in plan.contracts.values())
     lossy = sum(len(plan.contracts) for plan in plans) - exact
     left_out = sum(len(plan.left_out) for plan in plans)
-    grid = empty_grid(
+    grid = Listing(
         f"Columns: {exact} without loss, {lossy} with a loss that the config asks for, {left_out} left out",
-        [("table", False), ("column", False), ("source", False), ("lake", False), ("remark", False)],
+        [Column("table"), Column("column"), Column("source", label=True), Column("lake", label=True), Column("remark")],
     )
     for plan in plans:
         for name, contract in plan.contracts.items():
             if remark := _remark(contract):
                 style = "" if contract["lossless"] else "yellow"
                 kinds = (str(contract["sql_type"]), str(contract["arrow_type"]))
-                grid.add_row(shown(plan.table), shown(name), *map(shown, kinds), shown(remark, style=style))
+                grid.add(shown(plan.table), shown(name), *map(shown, kinds), shown(remark, style=style))
         for name, reason in plan.left_out.items():
-            grid.add_row(shown(plan.table), shown(name), Text(""), Text("–"), shown(f"left out: {reason}", style="dim"))
-    console.print(grid if grid.row_count else Text(str(grid.title), style="bold"))
+            grid.add(shown(plan.table), shown(name), "", "–", shown(f"left out: {reason}", style="dim"))
+    if grid.rows:
+        grid.print(console)
+    else:
+        console.print(Text(grid.title, style="bold"), soft_wrap=True)
 
 
 def _remark(contract: Mapping[str, Any]) -> str:
@@ -150,17 +154,17 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
     )
     if status.get("database_error"):
         console.print(shown(status["database_error"], style="red"))
-    grid = empty_grid(
+    grid = Listing(
         "",
         [
-            *((name, False) for name in ("table", "kind", "target")),
-            *((name, True) for name in ("units", "rows")),
-            *((name, False) for name in ("last commit", "watermark", "last error")),
+            *(Column("table"), Column("kind"), Column("target", label=True)),
+            *(Column(name, numeric=True) for name in ("units", "rows")),
+            *(Column(name, label=True) for name in ("last commit", "watermark", "last error")),
         ],
     )
     for row in status["tables"]:
         error = str(row.get("last_error") or "")
-        grid.add_row(
+        grid.add(
             shown(row["table"]),
             str(row["kind"]),
             shown(row["target"]),
@@ -170,14 +174,18 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
             shown(row.get("watermark") or ""),
             shown(error.splitlines()[0] if error else "", style="red"),
         )
-    console.print(grid)
+    grid.print(console)
 
 
 def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     """Source, lake and warehouse side by side; one row a table, and every unit that differs."""
-    grid = empty_grid(
+    grid = Listing(
         f"{report['valid_tables']} of {report['total_tables']} tables agree",
-        [("table", False), ("unit", False), ("source", True), ("lake", True), ("warehouse", True), ("", False)],
+        [
+            *(Column("table"), Column("unit")),
+            *(Column(name, numeric=True) for name in ("source", "lake", "warehouse")),
+            Column("result"),
+        ],
     )
     for table in report["tables"]:
         _add_counts(
@@ -185,8 +193,8 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
         )
         for unit in table["units"]:
             if not unit["equal"] and len(table["units"]) > 1:
-                _add_counts(grid, "", unit["unit"], [unit])
-    console.print(grid)
+                _add_counts(grid, table["table"], unit["unit"], [unit])
+    grid.print(console)
     for table in report["tables"]:
         for message in table.get("messages", ()):
             console.print(shown(f"{table['table']}: {message}", style="red"), soft_wrap=True)
@@ -195,14 +203,14 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     print_row_diffs(console, report)
 
 
-def _add_counts(grid: Table, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:
+def _add_counts(grid: Listing, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:
     rows = list(units)
     sums = [
         None if any(row[place] is None for row in rows) else sum(row[place] for row in rows)
         for place in ("source", "lake", "warehouse")
     ]
     equal = all(row["equal"] for row in rows)
-    grid.add_row(
+    grid.add(
         shown(table),
         shown(unit),
         *(number(value) for value in sums),

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from dltsync_core.errors import ConfigError
 
@@ -79,9 +79,15 @@ def _origin(loc: tuple[int | str, ...], kind: str, message: str, model: type[Bas
     return f" ({', '.join(sorted(names))} in the environment)" if names else ""
 
 
+_TAG = re.compile(r"\(\w+\)")
+"""Which form of an entry a path goes through (`config.tables`): no field of the file."""
+
+
 def _path(loc: Sequence[int | str]) -> str:
     path = ""
     for part in loc:
+        if isinstance(part, str) and _TAG.fullmatch(part):
+            continue
         if isinstance(part, int):
             path += f"[{part}]"
         else:
@@ -96,16 +102,25 @@ def _environment_hint(model: type[BaseModel], loc: tuple[int | str, ...]) -> str
 
 
 def _model_at(model: type[BaseModel] | None, loc: Sequence[int | str]) -> type[BaseModel] | None:
-    """The model that a path of field names and list positions leads to."""
+    """The model that a path of field names, list positions and tags leads to."""
+    annotation: Any = None
     for part in loc:
         if isinstance(part, int):
             continue
+        if _TAG.fullmatch(part):
+            model = _model_in(annotation, part)
+            continue
         field = model.model_fields.get(part) if model else None
-        model = _model_in(field.annotation) if field else None
+        annotation = field.annotation if field else None
+        model = _model_in(annotation)
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: Any, tag: str | None = None) -> type[BaseModel] | None:
+    """The first model in a type; with `tag` the one that has it."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in typing.get_args(annotation) if (found := _model_in(inner))), None)
+        return annotation if tag is None else None
+    inner = typing.get_args(annotation)
+    if tag is not None and any(isinstance(mark, Tag) and mark.tag == tag for mark in inner):
+        tag = None
+    return next((found for each in inner if (found := _model_in(each, tag))), None)

@@ -82,7 +82,7 @@ def build_config(
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the config file, for editors and for `dltsync schema`."""
+    """JSON Schema (2020-12) of the config, its references replaced. `editor_schema` is that of the file."""
     schema = PipelineConfig.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

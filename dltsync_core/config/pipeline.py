@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from dltsync_core.committed import TableKind
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.model import Listed, Spec
 from dltsync_core.config.processing import DestinationConfig, ProcessingConfig, RepresentationConfig, StateConfig
-from dltsync_core.config.tables import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.config.tables import (
+    PartitionEntry,
+    SCDEntry,
+    StaticEntry,
+    TableConfig,
+    TableConfigBase,
+    TablePattern,
+    TablePatternBase,
+)
 from dltsync_core.identity import TableName, path_part
 
 if TYPE_CHECKING:
@@ -26,12 +35,12 @@ class PipelineConfig(Spec):
 
     database: DatabaseConfig = Field(default_factory=_database_from_environment)
     """The source database. Default: taken from the DLT_SYNC_* environment variables."""
-    partition_tables: Listed[PartitionTableConfig] = ()
-    """Tables on a partition function."""
-    scd_tables: Listed[SCDTableConfig] = ()
-    """Tables of versions (SCD type 2)."""
-    static_tables: Listed[StaticTableConfig] = ()
-    """Reference tables."""
+    partition_tables: Listed[PartitionEntry] = ()
+    """Tables on a partition function, by name or by a pattern (`match`)."""
+    scd_tables: Listed[SCDEntry] = ()
+    """Tables of versions (SCD type 2), by name or by a pattern (`match`)."""
+    static_tables: Listed[StaticEntry] = ()
+    """Reference tables, by name or by a pattern (`match`)."""
     processing: ProcessingConfig = Field(default_factory=ProcessingConfig)
     """Batch sizes, parallelism, retries and checks of a run."""
     representation: RepresentationConfig = Field(default_factory=RepresentationConfig)
@@ -78,7 +87,7 @@ class PipelineConfig(Spec):
 
     @model_validator(mode="after")
     def _tables_are_distinct(self) -> Self:
-        if not self.tables:
+        if not self.tables and not self.patterns:
             raise ValueError("no tables: list at least one under partition_tables, scd_tables or static_tables")
         sources: dict[TableName, TableConfig] = {}
         targets: dict[TableName, TableConfig] = {}
@@ -105,8 +114,24 @@ class PipelineConfig(Spec):
 
     @property
     def tables(self) -> tuple[TableConfig, ...]:
-        """All tables, in the order partition, scd, static, and within a kind as written."""
+        """All tables that the config names, in the order partition, scd, static, and within a kind as written."""
+        return tuple(entry for entry in self._entries if isinstance(entry, TableConfigBase))
+
+    @property
+    def patterns(self) -> tuple[TablePattern, ...]:
+        """All patterns, in the same order. `plan.table_patterns` makes tables of them."""
+        return tuple(entry for entry in self._entries if isinstance(entry, TablePatternBase))
+
+    @property
+    def _entries(self) -> tuple[TableConfig | TablePattern, ...]:
         return (*self.partition_tables, *self.scd_tables, *self.static_tables)
+
+    def with_tables(self, tables: Sequence[TableConfig]) -> PipelineConfig:
+        """The same config with exactly these tables, and no patterns. Raises ConfigError for tables that are in each other's
+        way."""
+        sections = {f"{kind}_tables": [table for table in tables if table.kind == kind] for kind in get_args(TableKind)}
+        others = {name: getattr(self, name) for name in type(self).model_fields if name not in sections}
+        return PipelineConfig(**others, **sections)
 
     def target_of(self, table: TableConfig) -> tuple[str, str]:
         """(schema, table) in the warehouse."""

@@ -6,11 +6,12 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from dltsync_core.committed import TableKind
 from dltsync_core.config.assets import AssetConfig, OnCron, known_condition
 from dltsync_core.config.model import Duration, Listed, Spec
+from dltsync_core.config.table_patterns import PatternText, matches, parsed_pattern
 from dltsync_core.identity import TableName
 
 if TYPE_CHECKING:
@@ -63,10 +64,8 @@ SchemaDrift = Literal["evolve", "freeze", "ask"]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class TableConfigBase(Spec):
-    """Fields that every kind of table has."""
-
-    kind: ClassVar[TableKind]
+class NamedTable(Spec):
+    """An entry that names its table."""
 
     table_name: Name
     """Name of the source table, without schema. Case follows the database's own rules."""
@@ -74,6 +73,39 @@ class TableConfigBase(Spec):
     """Schema of the source table."""
     target_table: Name | None = None
     """Name in the warehouse; default: the table's own name."""
+
+
+class TablePatternBase(Spec):
+    """An entry for all tables whose names fit a pattern. The tables are looked up in the source's catalogue whenever a run or a
+    plan begins, so that new ones are taken along. A table that an entry names itself is as that entry says; of several
+    patterns the first counts, in the order partition_tables, scd_tables, static_tables. A table that does not fit the kind
+    (without partitions under partition_tables, without the columns under scd_tables) is left to the next pattern, and named
+    in a note when there is none."""
+
+    match: PatternText
+    """Schema and table, with `*` for any text and `?` for one character: `sales.*`. Case is ignored. Without a schema: in any."""
+    exclude: Listed[PatternText] = ()
+    """Patterns of tables that are left out: `sales.*_backup`."""
+
+    def fits(self, table: TableName) -> bool:
+        """Whether the name fits, and no exclusion does."""
+        return matches(table, parsed_pattern(self.match)) and not any(
+            matches(table, parsed_pattern(text)) for text in self.exclude
+        )
+
+    def fields_of(self, table: TableName) -> dict[str, Any]:
+        """The fields of an entry that names this table."""
+        given = {
+            name: getattr(self, name) for name in self.model_fields_set if name not in TablePatternBase.model_fields
+        }
+        return {**given, "schema_name": table.schema, "table_name": table.table}
+
+
+class TableOptions(Spec):
+    """Fields that every kind of table has."""
+
+    kind: ClassVar[TableKind]
+
     target_schema: Name | None = None
     """Schema in the warehouse; default: `destination.dataset_name`."""
     include_columns: Listed[Name] | None = None
@@ -125,6 +157,10 @@ class TableConfigBase(Spec):
             raise ValueError("check_every must be longer than zero")
         return self
 
+
+class TableConfigBase(TableOptions, NamedTable):
+    """A table that the config names."""
+
     @property
     def name(self) -> TableName:
         """The source table as it was written."""
@@ -136,8 +172,8 @@ class TableConfigBase(Spec):
         return self.target_schema, self.target_table or self.table_name
 
 
-class PartitionTableConfig(TableConfigBase):
-    """A table on a SQL Server partition function. One partition is the unit of change, load and validation."""
+class PartitionOptions(TableOptions):
+    """Fields of partition tables."""
 
     kind: ClassVar[TableKind] = "partition"
 
@@ -159,8 +195,8 @@ class PartitionTableConfig(TableConfigBase):
         return self
 
 
-class SCDTableConfig(TableConfigBase):
-    """Master data stored as versions (SCD type 2) at the source, read by increments of a last-modified column."""
+class SCDOptions(TableOptions):
+    """Fields of scd tables."""
 
     kind: ClassVar[TableKind] = "scd"
 
@@ -200,8 +236,8 @@ class SCDTableConfig(TableConfigBase):
         return self
 
 
-class StaticTableConfig(TableConfigBase):
-    """Reference data: a hash computed on the server decides whether the table is read."""
+class StaticOptions(TableOptions):
+    """Fields of static tables."""
 
     kind: ClassVar[TableKind] = "static"
 
@@ -232,4 +268,60 @@ class StaticTableConfig(TableConfigBase):
         return self
 
 
+class PartitionTableConfig(PartitionOptions, TableConfigBase):
+    """A table on a SQL Server partition function. One partition is the unit of change, load and validation."""
+
+
+class SCDTableConfig(SCDOptions, TableConfigBase):
+    """Master data stored as versions (SCD type 2) at the source, read by increments of a last-modified column."""
+
+
+class StaticTableConfig(StaticOptions, TableConfigBase):
+    """Reference data: a hash computed on the server decides whether the table is read."""
+
+
+class PartitionTablePattern(PartitionOptions, TablePatternBase):
+    """All tables on a partition function whose names fit (see `match`); the other fields hold for each of them."""
+
+    def table(self, name: TableName) -> PartitionTableConfig:
+        """The entry of one table that fits."""
+        return PartitionTableConfig(**self.fields_of(name))
+
+
+class SCDTablePattern(SCDOptions, TablePatternBase):
+    """All tables with the columns of versions whose names fit (see `match`); the other fields hold for each of them."""
+
+    def table(self, name: TableName) -> SCDTableConfig:
+        """The entry of one table that fits."""
+        return SCDTableConfig(**self.fields_of(name))
+
+
+class StaticTablePattern(StaticOptions, TablePatternBase):
+    """All tables whose names fit (see `match`); the other fields hold for each of them."""
+
+    def table(self, name: TableName) -> StaticTableConfig:
+        """The entry of one table that fits."""
+        return StaticTableConfig(**self.fields_of(name))
+
+
 TableConfig: TypeAlias = PartitionTableConfig | SCDTableConfig | StaticTableConfig
+TablePattern: TypeAlias = PartitionTablePattern | SCDTablePattern | StaticTablePattern
+
+NAMED, MATCHED = "(table)", "(match)"
+"""Tags of the two forms of an entry: pydantic puts them into the paths of errors, where `error_messages` takes them out."""
+
+
+def _form(entry: Any) -> str:
+    has_pattern = "match" in entry if isinstance(entry, dict) else isinstance(entry, TablePatternBase)
+    return MATCHED if has_pattern else NAMED
+
+
+PartitionEntry: TypeAlias = Annotated[
+    Annotated[PartitionTableConfig, Tag(NAMED)] | Annotated[PartitionTablePattern, Tag(MATCHED)], Discriminator(_form)
+]
+SCDEntry: TypeAlias = Annotated[
+    Annotated[SCDTableConfig, Tag(NAMED)] | Annotated[SCDTablePattern, Tag(MATCHED)], Discriminator(_form)
+]
+StaticEntry: TypeAlias = Annotated[
+    Annotated[StaticTableConfig, Tag(NAMED)] | Annotated[StaticTablePattern, Tag(MATCHED)], Discriminator(_form)
+]

@@ -86,9 +86,9 @@ class SqlServerSource:
             check_against_catalogue(found[table.name], table)
         return found
 
-    def list_tables(self) -> list[ListedTable]:
+    def list_tables(self, *, with_columns: bool = False) -> list[ListedTable]:
         """Every table of the database that this login may see. Raises ConnectError."""
-        return self._ask(list_tables)
+        return self._ask(lambda session: list_tables(session, with_columns=with_columns))
 
     def read_facts(self, names: Sequence[TableName]) -> dict[TableName, TableFacts]:
         """Facts of tables that no config names yet, by the catalogue's names. Raises CatalogError, ConnectError."""

@@ -6,7 +6,6 @@ planned. A column without an exact form is left out by name; a table that no kin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,19 +194,3 @@ def _own_sentence(facts: TableFacts, error: SyncError) -> str:
 
 def _with_article(kind: TableKind) -> str:
     return f"an {kind}" if kind == "scd" else f"a {kind}"
-
-
-def matches(table: TableName, pattern: TableName) -> bool:
-    """Whether a table's name fits a pattern with `*` and `?` in schema and table. Case is ignored."""
-    return all(
-        _glob(wanted).fullmatch(name.casefold())
-        for name, wanted in ((table.schema, pattern.schema), (table.table, pattern.table))
-    )
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    parts = (
-        ".*" if part == "*" else "." if part == "?" else re.escape(part)
-        for part in re.split(r"([*?])", pattern.casefold())
-    )
-    return re.compile("".join(parts), re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig, TableConfig, load_config
-from dltsync_core.errors import ConnectError
+from dltsync_core.errors import ConfigError, ConnectError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
@@ -27,8 +27,9 @@ from dltsync_core.logging import log_file_of
 from dltsync_core.plan.judgement import Answer
 from dltsync_core.plan.selection import find_table, options_of, select_tables
 from dltsync_core.plan.steps import TablePlan
+from dltsync_core.plan.table_patterns import MatchedTables, matched_tables, needs_columns
 from dltsync_core.process import peak_memory_mb
-from dltsync_core.run.context import Rooms, RunContext, opened_context, opened_ledger, with_unit_lock
+from dltsync_core.run.context import Rooms, RunContext, log, opened_context, opened_ledger, with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
 from dltsync_core.run.housekeeping import check_names, check_places, cleanup_warehouse, prepare_state
 from dltsync_core.run.last_errors import clear_failures, record_unplanned
@@ -116,15 +117,16 @@ class IncrementalSQLServerParquetPipeline:
         """
         with reported_run(self.config, run_id) as reports:
             started = time.perf_counter()
-            tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
             check_places(self.config, writing=True)
+            matched = self._matched()
+            tables = select_tables(matched.config.tables, kinds=table_types, names=table_names)
             with (
                 self._context(on_event, run_id=reports.run_id, writable=True, log_in_first=True) as context,
                 context.reporter.log.reporting_progress(),
             ):
                 prepare_state(context)
                 options = options_of(
-                    self.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
+                    matched.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
                 )
                 try:
                     planned = plan_tables(
@@ -144,7 +146,7 @@ class IncrementalSQLServerParquetPipeline:
                     units=tuple(units),
                     total_duration_seconds=time.perf_counter() - started,
                     peak_memory_mb=peak_memory_mb(),
-                    notes=(*notes_of(planned, units), *moved),
+                    notes=(*matched.notes, *notes_of(planned, units), *moved),
                     drift=drift_of(planned),
                 )
                 context.reporter.log.ended(result)
@@ -169,10 +171,11 @@ class IncrementalSQLServerParquetPipeline:
         With `on_error` a table that cannot be planned stops no other: it hears the table and what is wrong with it. Without it
         the first such error is raised.
         """
-        tables = select_tables(self.config.tables, kinds=table_types, names=table_names)
         check_places(self.config, writing=False)
+        config = self.matched_config()
+        tables = select_tables(config.tables, kinds=table_types, names=table_names)
         with self._context(ignore, writable=False) as context:
-            options = options_of(self.config, full_refresh=full_refresh, force=force, accept_drift=accept_drift)
+            options = options_of(config, full_refresh=full_refresh, force=force, accept_drift=accept_drift)
             planned = plan_tables(context, tables, options, partition_keys=partition_keys, parallel=True)
             for table, error in planned.errors.items():
                 if on_error is None:
@@ -198,8 +201,8 @@ class IncrementalSQLServerParquetPipeline:
         "ledger", "lake", "warehouse", "lake_bytes", "watermark", "next", "rows_to_read"}], "quarantined", "question", "error",
         "exit_code"}]}. Raises ConfigError, ConnectError and StateError.
         """
-        tables = select_tables(self.config.tables, names=table_names)
         check_places(self.config, writing=not dry_run)
+        tables = select_tables(self.matched_config().tables, names=table_names)
         with self._context(ignore, writable=not dry_run) as context:
             if not dry_run:
                 prepare_state(context)
@@ -306,7 +309,7 @@ class IncrementalSQLServerParquetPipeline:
         `row_diff` is None, or {"key", "places", "rows", "omitted", "omitted_is_exact", "reason", "levels"} (docs/validation.md).
         `problems` belong to no unit; a table's `messages` are all sentences, its units' too. Raises ConfigError and ConnectError.
         """
-        tables = select_tables(self.config.tables, names=table_names)
+        tables = select_tables(self.matched_config().tables, names=table_names)
         algorithm = algorithm_of(fingerprint) if fingerprint is not None else SHA256 if row_diff else None
         with self._context(ignore, writable=False) as context:
             return as_report(compare_tables(context, tables, partition_keys, algorithm=algorithm, row_diff=row_diff))
@@ -315,14 +318,18 @@ class IncrementalSQLServerParquetPipeline:
         """Where every table stands: units, rows, last commit, watermark; and whether the server answers. `last_error` is the
         newest failure of an attempt at the table that had no success since, in planning, waiting for its lease or loading;
         `last_error_at` its moment. None: the last attempt at each unit succeeded."""
+        try:
+            config = self.matched_config()
+        except ConnectError:
+            config = self.config  # part of the status
         with self._ledger() as ledger:
-            return pipeline_status(self.config, self._source, self._lake, ledger)
+            return pipeline_status(config, self._source, self._lake, ledger)
 
     @cached_property
     def scd_handler(self) -> ScdHandler:
         """Checks and repairs the history of scd tables in the warehouse."""
         return ScdHandler(
-            lambda table: scd_target(self.config, self._source, self._warehouse, table),
+            lambda table: scd_target(self.matched_config(), self._source, self._warehouse, table),
             self._warehouse,
             alone=self._alone,
             said=self._said,
@@ -344,7 +351,24 @@ class IncrementalSQLServerParquetPipeline:
     # -- parts ------------------------------------------------------------------------------------------------------
 
     def _table(self, name: str) -> TableConfig:
-        return find_table(self.config.tables, name)
+        """The entry of a table. The source is asked only when no entry names it and there are patterns."""
+        if self.config.patterns:
+            with suppress(ConfigError):
+                return find_table(self.config.tables, name)
+        return find_table(self.matched_config().tables, name)
+
+    def matched_config(self) -> PipelineConfig:
+        """The config with the tables that its patterns stand for now, read from the source's catalogue; the config itself when
+        it has no patterns. What is said about the patterns is logged. Raises ConnectError, ConfigError."""
+        matched = self._matched()
+        for note in matched.notes:
+            log.warning("%s", note)
+        return matched.config
+
+    def _matched(self) -> MatchedTables:
+        if not self.config.patterns:
+            return MatchedTables(self.config)
+        return matched_tables(self.config, self._source.list_tables(with_columns=needs_columns(self.config)))
 
     def _tables(self, names: Iterable[str]) -> list[TableConfig]:
         known = {str(table.name): table for table in self.config.tables}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
+from dltsync_core.catalog.facts import DatabaseFacts, ListedTable, TableFacts
 from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.extract.buckets import BucketedUnit
@@ -83,6 +83,8 @@ class Source(Protocol):
         """For the block connections stay open between uses, one user at a time, and are closed with it."""
 
     def check(self) -> DatabaseFacts: ...
+
+    def list_tables(self, *, with_columns: bool = False) -> Sequence[ListedTable]: ...
 
     def read_tables(self, tables: Sequence[TableConfig]) -> Mapping[TableName, TableFacts]: ...
 

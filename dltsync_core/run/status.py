@@ -29,6 +29,8 @@ def pipeline_status(config: PipelineConfig, source: Source, lake: Lake, ledger: 
         }
     except SyncError as error:
         problem = str(error)
+        if config.patterns:
+            problem += "\n  -> tables that only a pattern of the config matches are not in this list"
     failures = ledger.failures()
     return {
         "pipeline_name": config.pipeline_name,

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import (
     DatabaseFacts,
+    ListedTable,
     PartitioningFacts,
     Slot,
     TableFacts,
@@ -80,6 +81,14 @@ class FakeSource:
             compatibility_level=160,
             snapshot_allowed=True,
             read_committed_snapshot=False,
+        )
+
+    def list_tables(self, *, with_columns: bool = False) -> list[ListedTable]:
+        """Every table there is. Raises `unreachable`."""
+        self.check()
+        return sorted(
+            ListedTable(name, table.partition_column is not None, tuple(c.name for c in table.columns if with_columns))
+            for name, table in self.tables.items()
         )
 
     def read_tables(self, tables: Sequence[TableConfig]) -> dict[TableName, TableFacts]:

@@ -371,6 +371,32 @@ def test_options_that_do_not_fit_are_told_by_field(tmp_path: Path, monkeypatch: 
         made.build_defs_from_state(None, state)
 
 
+def test_patterns_of_the_config_itself_are_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go before those of the component; without a stored list only tables that are named are there."""
+    config = {
+        **BASE,
+        "partition_tables": [{"match": "sales.*", "schema_drift": "ask"}],
+        "static_tables": [{"match": "sales.*", "exclude": ["*_old"]}, {"schema_name": "hr", "table_name": "People"}],
+    }
+    made, defs = loaded(component("DltsyncDiscoveryComponent", config=config, translation=TRANSLATION))
+    assert {key.path[-1] for key in keys(defs)} == {"People"}
+    state = stored(tmp_path, made, monkeypatch)
+    graph = made.build_defs_from_state(None, state).resolve_asset_graph()
+    kinds = {
+        key.path[1]: graph.get(key).metadata["dltsync/kind"]
+        for key in graph.get_all_asset_keys()
+        if key.path[0] == "shop"
+    }
+    assert kinds == {"Orders": "partition", "Lines": "partition", "Kinds": "static", "People": "static"}
+
+
+def test_definitions_without_a_server_say_what_to_do_about_patterns() -> None:
+    config = {**BASE, "static_tables": [{"match": "sales.*"}]}
+    with pytest.raises(Exception, match="DltsyncDiscoveryComponent") as caught:
+        loaded(component("DltsyncComponent", config=config))
+    assert "match 'sales.*'" in str(caught.value)
+
+
 def test_two_documents_have_two_lists() -> None:
     first, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS))
     second, _ = loaded(

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.config import PipelineConfig
 from dltsync_core.config.files import interpolate
+from dltsync_core.config.table_patterns import matches
 from dltsync_core.config.yaml_reader import PlainLoader
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
 from dltsync_core.proposal.config_file import Variable, config_text, entries_of, scalar
-from dltsync_core.proposal.tables import LARGE_TABLE_ROWS, TableProposal, left_out, matches, propose
+from dltsync_core.proposal.tables import LARGE_TABLE_ROWS, TableProposal, left_out, propose
 from tests.support.table_facts import column, partitioned, table
 
 NUMBER = column("Id", "int", is_nullable=False)

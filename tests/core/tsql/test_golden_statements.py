@@ -15,6 +15,8 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTabl
 from dltsync_core.connect.connection_string import session_settings
 from dltsync_core.extract.buckets import BucketedUnit, rows_of_buckets
 from dltsync_core.extract.unit import UnitFilter
+from dltsync_core.identity import TableName
+from dltsync_core.tsql import permissions
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
 from dltsync_core.tsql.collations import TextPair, compare_texts
 from dltsync_core.tsql.column_stats import summarise
@@ -169,6 +171,35 @@ def _middle() -> Sql | None:
 
 WIDE = column("a_wide_one", "decimal", 33, precision=38, scale=4)
 SLOT = slot_number("pf months", DEPARTURE)
+
+
+def _permissions_asked() -> Statement:
+    odd = TableName("odd ]schema", "it's")
+    return permissions.ask_permissions(
+        [
+            permissions.Question(permissions.OnDatabase(), "VIEW DEFINITION"),
+            permissions.Question(permissions.OnServer(), "VIEW SERVER STATE"),
+            permissions.Question(permissions.OnSchema(odd.schema), "SELECT"),
+            permissions.Question(permissions.OnTable(odd), "SELECT"),
+        ]
+    )
+
+
+def _permissions_granted() -> Statement:
+    """What `dltsync check` shows, for an administrator."""
+    user, odd = "a ]user", TableName("odd ]schema", "it's")
+    statements = [
+        permissions.create_user(user),
+        permissions.grant(["CREATE TABLE"], permissions.OnDatabase(), user),
+        permissions.grant(["VIEW SERVER STATE"], permissions.OnServer(), user),
+        permissions.grant(["SELECT", "ALTER"], permissions.OnSchema(odd.schema), user),
+        permissions.grant(["VIEW DEFINITION"], permissions.OnTable(odd), user),
+        permissions.allow_snapshots("my ]database"),
+        permissions.read_committed_snapshot("my ]database"),
+    ]
+    return Statement(";\n".join(statements))
+
+
 CASES: dict[str, Callable[[], Statement]] = {
     "compare_texts": lambda: compare_texts(
         [
@@ -238,6 +269,11 @@ CASES: dict[str, Callable[[], Statement]] = {
     "read_view_open_transactions": open_transactions,
     "read_view_begin": lambda: Statement(BEGIN_SNAPSHOT),
     "read_view_end": lambda: Statement(END_SNAPSHOT),
+    "permissions_user": permissions.ask_user,
+    "permissions_names": permissions.ask_names,
+    "permissions_asked": _permissions_asked,
+    "permissions_granted": _permissions_granted,
+    "permissions_create_schema": lambda: Statement(permissions.create_schema("odd ]schema", "a ]user")),
     "catalog_columns_of_two_tables": lambda: Statement(query_for("columns", 2), ("1", "2")),
 }
 

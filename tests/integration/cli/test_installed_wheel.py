@@ -77,6 +77,44 @@ def test_the_wheel_holds_every_module_statement_and_type_marker(wheel: Path) -> 
     assert names == expected
 
 
+def test_a_newcomer_gets_from_a_server_to_validated_rows_without_a_page_of_docs(
+    installed: Path, project: CliProject
+) -> None:
+    """Fresh environment, the wheel, and the commands in the order in which each names the next."""
+    project.root.mkdir()
+    server = project.shop.server
+    login = {
+        "DLT_SYNC_SERVER": f"{server.host},{server.port}",
+        "DLT_SYNC_DATABASE": server.database,
+        "DLT_SYNC_USERNAME": server.username,
+        "DLT_SYNC_PASSWORD": server.password,
+    }
+    environment = clean_environment()
+
+    def call(*arguments: str) -> str:
+        done = subprocess.run(
+            [str(installed / "dltsync"), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=project.root,
+            env={**environment, **login},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert server.password not in done.stdout + done.stderr
+        return done.stdout
+
+    said = call("init", "--yes", "--schemas", project.shop.schema, "--trust-server-certificate")
+    assert "Next: dltsync check, dltsync plan, dltsync run." in said
+    for name in ("SERVER", "DATABASE", "USERNAME"):
+        del login[f"DLT_SYNC_{name}"]  # the file has them now
+    assert "\n0 missing, " in call("check") or "Nothing is missing" in call("check")
+    assert "Plan: 5 of 5 units to do" in call("plan")
+    assert json.loads(call("run", "--json"))["success"]
+    assert len(json.loads(call("status", "--json"))["tables"]) == 3
+    assert json.loads(call("validate", "--json"))["valid"] is True
+
+
 def test_the_core_plans_and_runs_without_dagster(installed: Path, project: CliProject) -> None:
     project.root.mkdir()
     (project.root / "dltsync.yaml").write_text(yaml.safe_dump(project.values), encoding="utf-8")

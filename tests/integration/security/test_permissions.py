@@ -147,8 +147,8 @@ def test_check_names_the_statement_that_was_left_out_and_a_run_fails(
     limited.at_target(*(s for s in WRITER_NEEDS if (s, where) != (left_out, "target")))
     assert limited.missing() == [left_out]
     said = limited.failure()
-    permission = re.sub(r" (ON|TO|AUTHORIZATION) .*", "", left_out).removeprefix("GRANT ")
-    assert permission in said or re.sub(r"\w+$", "…", permission) in said
+    permission = re.sub(r" (ON|TO|\w+ AUTHORIZATION) .*", "", left_out).removeprefix("GRANT ")
+    assert permission in said
     assert "-> " in said
 
 

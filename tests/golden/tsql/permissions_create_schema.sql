@@ -1,0 +1,1 @@
+CREATE SCHEMA [odd ]]schema] AUTHORIZATION [a ]]user]

@@ -1,0 +1,7 @@
+CREATE USER [a ]]user] FOR LOGIN [a ]]user];
+GRANT CREATE TABLE TO [a ]]user];
+GRANT VIEW SERVER STATE TO [a ]]user];
+GRANT SELECT, ALTER ON SCHEMA::[odd ]]schema] TO [a ]]user];
+GRANT VIEW DEFINITION ON OBJECT::[odd ]]schema].[it's] TO [a ]]user];
+ALTER DATABASE [my ]]database] SET ALLOW_SNAPSHOT_ISOLATION ON;
+ALTER DATABASE [my ]]database] SET READ_COMMITTED_SNAPSHOT ON
