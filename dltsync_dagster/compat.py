@@ -69,11 +69,12 @@ def resource_data(name: str) -> Any:
 @cache
 def default_dlt_key(name: str) -> dg.AssetKey:
     """The asset key that dagster-dlt gives a resource without a translator of yours."""
+    data = resource_data(name)  # imports the package, without its notice
     try:
         from dagster_embedded_elt.dlt import DagsterDltTranslator
     except ImportError:
         from dagster_dlt import DagsterDltTranslator
-    key: dg.AssetKey = DagsterDltTranslator().get_asset_spec(resource_data(name)).key
+    key: dg.AssetKey = DagsterDltTranslator().get_asset_spec(data).key
     return key
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pyodbc
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import (
     DestinationConfig,
@@ -46,7 +47,16 @@ class ShopKeys(TableTranslator):
 class SandboxLocation:
     """Two tables of each kind in a database of their own, and the location over them."""
 
-    def __init__(self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self,
+        sandbox: SandboxServer,
+        root: Path,
+        instance: dg.DagsterInstance,
+        *,
+        name: str = "dltsync",
+        settings: LocationSettings | None = None,
+    ) -> None:
+        self.name = name
         self.database = f"shop_{uuid.uuid4().hex[:8]}"
         self.instance, self.root = instance, root
         with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as master:
@@ -56,6 +66,7 @@ class SandboxLocation:
         for statement in TABLES:
             self.connection.execute(statement)
         self.config = config = PipelineConfig(
+            pipeline_name=name,
             database=sandbox.database_config(database=self.database),
             partition_tables=[PartitionTableConfig(table_name=name) for name in ("Orders", "Shipments")],
             scd_tables=[
@@ -67,7 +78,9 @@ class SandboxLocation:
         )
         self.secret = sandbox.password
         self.definitions = build_definitions(
-            config, settings=LocationSettings(retry_delay_seconds=0), translator=ShopKeys()
+            config,
+            settings=settings or LocationSettings(retry_delay_seconds=0),
+            translator=ShopKeys() if name == "dltsync" else None,
         )
 
     def look(self) -> list[dg.RunRequest]:
@@ -80,6 +93,12 @@ class SandboxLocation:
                     self.definitions.resolve_sensor_def(f"dltsync__{name}").evaluate_tick(context).run_requests or []
                 )
         return found
+
+    def tick(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
+        """One tick of one sensor."""
+        context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions, cursor=cursor)
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            return self.definitions.resolve_sensor_def(f"{self.name}__{sensor}").evaluate_tick(context)
 
     def execute(self, requests: list[dg.RunRequest]) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
