@@ -58,7 +58,7 @@ def test_a_translator_of_dagster_dlt_adds_to_every_table() -> None:
         spec = ours[dg.AssetKey(["lake", key.path[-1]])]
         assert spec.tags["team"] == key.path[-1]
         assert spec.automation_condition == dg.AutomationCondition.eager()
-        assert (own.automation_condition, own.group_name, own.owners) == (None, "warehouse", [])
+        assert (own.automation_condition, own.group_name, list(own.owners)) == (None, "warehouse", [])
         assert (spec.kinds, spec.deps, spec.group_name, spec.owners) == (own.kinds, own.deps, "ours", ["team:data"])
 
 
@@ -81,8 +81,8 @@ def test_the_config_of_a_table_wins_over_a_translator_and_the_settings() -> None
     dg.Definitions.validate_loadable(definitions)
     found = {spec.key.path[-1]: spec for spec in definitions.resolve_all_asset_specs() if spec.key.path[0] == "lake"}
     countries, currencies = found["Countries"], found["Currencies"]
-    assert (countries.group_name, countries.owners) == ("reference/geo", ["ann@example.com"])
-    assert (currencies.group_name, currencies.owners) == ("ours", ["team:data"])
+    assert (countries.group_name, list(countries.owners)) == ("reference/geo", ["ann@example.com"])
+    assert (currencies.group_name, list(currencies.owners)) == ("ours", ["team:data"])
     assert countries.kinds == {*currencies.kinds, "reference"}
     assert countries.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(hours=26), timedelta(hours=25))
     assert countries.automation_condition is not None
