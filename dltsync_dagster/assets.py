@@ -54,6 +54,7 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
         check_specs=[row_counts_spec(location, table), schema_spec(spec.key)],
         partitions_def=partitions,
         description=step.description,
+        config_schema=compat.schema_of(SyncOptions),
         op_tags=dict(step.tags),
         backfill_policy=(
             step.backfill_policy
@@ -63,7 +64,9 @@ def synced_table(location: Location, table: TableConfig) -> dg.AssetsDefinition:
         ),
         pool=table.asset.pool or step.pool or location.server_pool,
     )
-    def sync(context: dg.AssetExecutionContext, config: SyncOptions) -> Results:
+    @compat.of_many_tables
+    def sync(context: dg.AssetExecutionContext) -> Results:
+        config = SyncOptions(**context.op_execution_context.op_config)
         with explained(context.op_execution_context, location.retries_of(table)), location.pipeline() as pipeline:
             yield from _load(context, config, location, table, pipeline)
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -69,11 +69,13 @@ def resource_data(name: str) -> Any:
 @cache
 def default_dlt_key(name: str) -> dg.AssetKey:
     """The asset key that dagster-dlt gives a resource without a translator of yours."""
+    data = resource_data(name)  # imports the package, without its notice
     try:
         from dagster_embedded_elt.dlt import DagsterDltTranslator
     except ImportError:
         from dagster_dlt import DagsterDltTranslator
-    return DagsterDltTranslator().get_asset_spec(resource_data(name)).key
+    key: dg.AssetKey = DagsterDltTranslator().get_asset_spec(data).key
+    return key
 
 
 def component_spec(description: str | None, *, tags: Sequence[str], produces: Sequence[str]) -> dg.ComponentTypeSpec:
@@ -93,6 +95,24 @@ def next_cron_tick(cron: str, timezone: str, after: float) -> float:
     """The first tick of a schedule after a moment, both in seconds since 1970."""
     ticks = schedule_execution_time_iterator(after, cron, timezone, ascending=True)
     return next(at for tick in ticks if (at := tick.timestamp()) > after)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SIGNATURES: dict[str, inspect.Signature] = {}
+
+
+def of_many_tables(step: F) -> F:
+    """For a function that is defined anew for each table. Dagster inspects the signature of each a dozen times, which was a
+    seventh of the time that loading 500 tables takes: here it is found out once."""
+    name = f"{step.__module__}.{step.__qualname__}"
+    step.__signature__ = _SIGNATURES.setdefault(name, inspect.signature(step))  # type: ignore[attr-defined]
+    return step
+
+
+@cache
+def schema_of(options: type[dg.Config]) -> dict[str, Any]:
+    """The config schema of a step, made once for all tables; a step with an argument of that class makes its own."""
+    return options.to_fields_dict()
 
 
 RECORDS_PER_REQUEST = 500

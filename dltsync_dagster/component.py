@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from dagster.components.resolved.core_models import OpSpec
+from dagster.components.resolved.core_models import (
+    MultiRunBackfillPolicyModel,
+    OpSpec,
+    SingleRunBackfillPolicyModel,
+    resolve_backfill_policy,
+)
 from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import BaseModel, Field
@@ -141,8 +146,45 @@ Windows = Annotated[
 ]
 
 
+class StepSpec(OpSpec):
+    """Dagster's `OpSpec`, with what each field means here."""
+
+    name: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="Begins the names of the steps: `<name>__<schema>_<table>`. Default: `<pipeline_name>__sync`.",
+            examples=["shop_sync"],
+        ),
+    ] = None
+    tags: Annotated[
+        dict[str, Any] | None,
+        dg.Resolver.default(
+            description="Tags of the steps.", examples=[{"dagster-k8s/config": {"container_config": {}}}]
+        ),
+    ] = None
+    description: Annotated[
+        str | None, dg.Resolver.default(description="Description of the steps.", examples=["Loads a table."])
+    ] = None
+    pool: Annotated[
+        str | None,
+        dg.Resolver.default(
+            description="Pool that limits how many of the steps run at once. Default: `mssql:<server>`.",
+            examples=["shop"],
+        ),
+    ] = None
+    backfill_policy: Annotated[
+        dg.BackfillPolicy | None,
+        dg.Resolver(
+            resolve_backfill_policy,
+            model_field_type=SingleRunBackfillPolicyModel | MultiRunBackfillPolicyModel,
+            description="How a backfill of a partition table is divided into runs. Default: runs of PARTITIONS_PER_RUN.",
+            examples=[{"type": "multi_run", "max_partitions_per_run": 8}],
+        ),
+    ] = None
+
+
 Op = Annotated[
-    OpSpec | None,
+    StepSpec | None,
     dg.Resolver.default(
         description="The steps that load a table, named `<name>__<schema>_<table>`. `pool` limits how many run at once; "
         "`backfill_policy` is for partition tables. What the config says of a table (`asset.pool`) wins.",

@@ -14,7 +14,7 @@ from dltsync_core.committed import Probe
 from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.changed_units import changes_of
-from dltsync_dagster.compat import preview_accepted
+from dltsync_dagster.compat import of_many_tables, preview_accepted
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
 from dltsync_dagster.metadata import DATA_VERSION_TAG
@@ -41,6 +41,7 @@ def _partitions_observable(location: Location, table: TableConfig, spec: dg.Asse
             specs=[spec.replace_attributes(skippable=True)],
             partitions_def=location.partitions_of(table),
         )
+        @of_many_tables
         def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
             with explained(context.op_execution_context, location.settings), location.pipeline() as pipeline:
                 probes, committed = pipeline.probe(name), pipeline.committed(name)
@@ -60,6 +61,7 @@ def _observable(location: Location, table: TableConfig, spec: dg.AssetSpec) -> d
     with preview_accepted():
 
         @dg.multi_observable_source_asset(name=location.op_name("observe", table), specs=[spec])  # type: ignore[untyped-decorator]
+        @of_many_tables
         def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
             with explained(context.op_execution_context, location.settings), location.pipeline() as pipeline:
                 probe = pipeline.probe(str(table.name))[WHOLE_TABLE]

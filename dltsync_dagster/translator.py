@@ -14,7 +14,7 @@ from dltsync_core.config import PipelineConfig, TableConfig
 from dltsync_core.display import as_markdown
 from dltsync_core.identity import TableName, dotted, identifier_part, path_part
 from dltsync_dagster.automation import condition_of
-from dltsync_dagster.compat import DltTranslator, default_dlt_key, resource_data
+from dltsync_dagster.compat import DltTranslator, default_dlt_key, preview_accepted, resource_data
 from dltsync_dagster.lineage import SOURCE, docs_metadata
 from dltsync_dagster.time_windows import TimeWindows
 
@@ -175,8 +175,9 @@ def code_reference(url: str | None, table: TableConfig) -> dict[str, dg.CodeRefe
     """The link to what describes the load, as metadata."""
     if url is None:
         return {}
-    references = [dg.UrlCodeReference(url=url, label=f"load of {table.name}")]
-    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
+    with preview_accepted():
+        references = [dg.UrlCodeReference(url=url, label=f"load of {table.name}")]
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
 
 
 _OF_DAGSTER = {"asset", "automation_condition", "automation_reads", "check_every", "description", "tags"}

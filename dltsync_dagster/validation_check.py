@@ -14,7 +14,7 @@ from dltsync_core.config import TableConfig
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.check_outcomes import during_load, outcomes_of
 from dltsync_dagster.checks import loads_too
-from dltsync_dagster.compat import check_of_its_own, check_spec
+from dltsync_dagster.compat import check_of_its_own, check_spec, of_many_tables, schema_of
 from dltsync_dagster.evaluations import evaluations, materializations_of
 from dltsync_dagster.failures import explained
 from dltsync_dagster.location import Location
@@ -55,9 +55,12 @@ def three_way_check(location: Location, table: TableConfig) -> dg.AssetChecksDef
     @dg.op(
         name=location.op_name("validate", table),
         out={spec.get_python_identifier(): dg.Out(dg.Nothing, is_required=False)},
+        config_schema=schema_of(ValidationOptions),
         pool=location.server_pool,
     )
-    def validate(context: dg.OpExecutionContext, config: ValidationOptions) -> Events:
+    @of_many_tables
+    def validate(context: dg.OpExecutionContext) -> Events:
+        config = ValidationOptions(**context.op_config)
         if loads_too(context, location.op_name("sync", table)):
             context.log.info(f"{table.name}: this run loads the table; run the check alone to compare again")
             return

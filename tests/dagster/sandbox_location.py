@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pyodbc
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import (
     DestinationConfig,
@@ -48,8 +49,16 @@ class SandboxLocation:
     """Two tables of each kind in a database of their own, and the location over them, or over those `tables` alone."""
 
     def __init__(
-        self, sandbox: SandboxServer, root: Path, instance: dg.DagsterInstance, tables: Sequence[str] = ()
+        self,
+        sandbox: SandboxServer,
+        root: Path,
+        instance: dg.DagsterInstance,
+        tables: Sequence[str] = (),
+        *,
+        name: str = "dltsync",
+        settings: LocationSettings | None = None,
     ) -> None:
+        self.name = name
         self.database = f"shop_{uuid.uuid4().hex[:8]}"
         self.instance, self.root = instance, root
         with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as master:
@@ -63,6 +72,7 @@ class SandboxLocation:
             return [name for name in names if not tables or name in tables]
 
         self.config = config = PipelineConfig(
+            pipeline_name=name,
             database=sandbox.database_config(database=self.database),
             partition_tables=[PartitionTableConfig(table_name=name) for name in asked("Orders", "Shipments")],
             scd_tables=[
@@ -78,7 +88,9 @@ class SandboxLocation:
         kinds = (config.partition_tables, config.scd_tables, config.static_tables)
         self.sensors = [sensor for sensor, tables_of_kind in zip(SENSORS, kinds, strict=True) if tables_of_kind]
         self.definitions = build_definitions(
-            config, settings=LocationSettings(retry_delay_seconds=0), translator=ShopKeys()
+            config,
+            settings=settings or LocationSettings(retry_delay_seconds=0),
+            translator=ShopKeys() if name == "dltsync" else None,
         )
 
     def look(self) -> list[dg.RunRequest]:
@@ -91,6 +103,12 @@ class SandboxLocation:
                     self.definitions.resolve_sensor_def(f"dltsync__{name}").evaluate_tick(context).run_requests or []
                 )
         return found
+
+    def tick(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
+        """One tick of one sensor."""
+        context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions, cursor=cursor)
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            return self.definitions.resolve_sensor_def(f"{self.name}__{sensor}").evaluate_tick(context)
 
     def execute(self, requests: list[dg.RunRequest]) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()

@@ -130,6 +130,23 @@ def test_translation_and_post_processing_work_as_those_of_other_components() -> 
     assert "row_counts" in {key.name for key in orders.check_keys}
 
 
+def test_op_names_and_limits_the_steps_as_those_of_other_components() -> None:
+    op = {
+        "name": "load",
+        "pool": "shop",
+        "tags": {"team": "data"},
+        "backfill_policy": {"type": "multi_run", "max_partitions_per_run": 3},
+    }
+    _, defs = loaded(component(config=CONFIG, op=op))
+    nodes = {node.name: node.definition for node in defs.resolve_implicit_global_asset_job_def().nodes}
+    (name,) = [name for name in nodes if name.startswith("load__") and name.endswith("Orders")]
+    assert nodes[name].pools == {"shop"}
+    assert nodes[name].tags["team"] == "data"
+    orders = next(a for a in defs.resolve_asset_graph().assets_defs if a.op.name == name)
+    assert orders.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=3)
+    assert any("__observe_" in other for other in nodes)
+
+
 def test_the_sensors_select_the_translated_keys() -> None:
     _, defs = loaded(component(config=CONFIG, translation=TRANSLATION))
     selected = {
@@ -213,7 +230,7 @@ def test_every_field_has_a_description_and_an_example(kind: type[dg.Component]) 
     model = kind.get_model_cls()
     assert model is not None
     schema = model.model_json_schema()
-    dagsters_own = ("translation", "defs_state.")
+    dagsters_own = ("translation", "defs_state.", "op.backfill_policy.")
     found = {
         path: field for path, field in fields_of(schema, schema.get("$defs", {})) if not path.startswith(dagsters_own)
     }

@@ -14,7 +14,7 @@ from dltsync_core.errors import LoginFailed, StatementTimeout
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(time_limit.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("dltsync_core.connect.time_limit.time.monotonic", lambda: now[0])
     return now
 
 
