@@ -1,7 +1,7 @@
 """A DAG that runs dltsync each night at two: a task for each table, grouped by kind, then validation, a summary and cleanup.
 
-Airflow and dltsync need different versions of some packages, so dltsync has a virtual environment of its own, and the tasks call its
-command. Set for the scheduler and the workers:
+Airflow and dltsync need different versions of some packages, so dltsync has a virtual environment of its own, and the tasks
+call its command. Set for the scheduler and the workers:
 
     DLTSYNC_COMMAND   path of the command, such as /opt/dltsync/bin/dltsync
     DLT_SYNC_CONFIG   path of the config

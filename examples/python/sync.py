@@ -28,9 +28,7 @@ def main(config: str) -> int:
         report = pipeline.validate_all_tables()
         print(f"{report['valid_tables']} of {report['total_tables']} tables agree")
 
-        with pipeline.read(
-            "sales.Customers"
-        ) as rows:  # an Arrow reader: polars.from_arrow(rows), rows.read_pandas() ...
+        with pipeline.read("sales.Customers") as rows:  # an Arrow reader
             print(f"{rows.read_all().num_rows} versions of customers")
         return 0 if report["valid"] else 1
 

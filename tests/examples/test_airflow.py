@@ -1,7 +1,7 @@
 """`examples/airflow/dltsync_dag.py`, run by Airflow itself, in a virtual environment of its own.
 
-`make airflow-environment` makes that (`.venv-airflow`, or AIRFLOW_VENV); without it the test makes one, which takes minutes and needs a
-package index.
+`make airflow-environment` makes that (`.venv-airflow`, or AIRFLOW_VENV); without it the test makes one, which takes minutes and
+needs a package index.
 """
 
 from __future__ import annotations
