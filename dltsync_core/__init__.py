@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import importlib
 import os
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 # Before anything imports dlt: it reads these once. Nothing about a user's tables leaves their machine through us.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 if TYPE_CHECKING:
+    __version__: str
     from dltsync_core.config import (
         DatabaseConfig,
         DestinationConfig,
@@ -61,10 +63,12 @@ _CONFIG = "dltsync_core.config"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("dltsync")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES.get(name, _CONFIG)), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

@@ -25,9 +25,9 @@ LOCK_SECONDS = 1.0
 class SharedLogFile(logging.Handler):
     """Appends each record as one line, whatever other processes do. The file and its directories are their owner's alone.
 
-    A file of more than `max_bytes` is renamed before the next line, and of the renamed ones `backups` are left. A line that
-    cannot be written (a full disk) is reported on stderr once, and never stops the caller. Raises NotWritable when the file cannot be
-    opened.
+    A file of more than `max_bytes` is renamed before the next line; `backups` renamed ones are left. A line that cannot be
+    written (a full disk) is reported on stderr once, and never stops the caller. Raises NotWritable when the file cannot
+    be opened.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:

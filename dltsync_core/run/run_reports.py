@@ -146,8 +146,8 @@ def _series(pipeline: str, result: RunResult | None, now: float) -> _Series:
 
 def _add_table(found: _Series, labels: tuple[str, str], units: Sequence[UnitResult], now: float) -> None:
     for status in ("committed", "skipped", "failed"):
-        count = sum(unit.status == status for unit in units)
-        found.setdefault("dltsync_table_units", {})[(*labels, status)] = count
+        key = (*labels, status)  # on a line of its own: within brackets this needs Python 3.11
+        found.setdefault("dltsync_table_units", {})[key] = sum(unit.status == status for unit in units)
     sums = {
         "dltsync_table_rows_read": sum(unit.rows_read for unit in units),
         "dltsync_table_bytes_written": sum(unit.bytes_written for unit in units),

@@ -8,14 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import uuid
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pyodbc
 import pytest
 
+from tests.support.example_shop import make_example_database
 from tests.support.sandbox_server import SandboxServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # dbt and dg are slow starters
@@ -60,13 +58,7 @@ print("FOUND " + json.dumps(found))
 @pytest.fixture(scope="module")
 def environment(sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The tables of shop.sql in a database of their own, and how the project is told of them."""
-    database = f"shop_{uuid.uuid4().hex[:8]}"
-    with closing(pyodbc.connect(sandbox.odbc(), autocommit=True)) as master:
-        master.execute(f"CREATE DATABASE {database}")
-        master.execute(f"ALTER DATABASE {database} SET ALLOW_SNAPSHOT_ISOLATION ON")
-    with closing(pyodbc.connect(sandbox.odbc(database=database), autocommit=True)) as connection:
-        for statement in (EXAMPLE / "shop.sql").read_text(encoding="utf-8").split("\nGO\n"):
-            connection.execute(statement)
+    database = make_example_database(sandbox)
     config = sandbox.database_config(database=database)
     return {
         **os.environ,
