@@ -68,7 +68,8 @@ def known_table_format(value: str) -> str:
         return folded
     if folded == "iceberg":
         raise ValueError(
-            "dltsync loads Delta tables, not Iceberg, whose commits need a catalogue beside the store; write `table_format: delta`"
+            "dltsync loads Delta tables, not Iceberg, whose commits need a catalogue beside the store; "
+            "write `table_format: delta`"
         )
     raise ValueError("write `table_format: delta`")
 
