@@ -68,8 +68,8 @@ def known_table_format(value: str) -> str:
         return folded
     if folded == "iceberg":
         raise ValueError(
-            "dltsync loads Delta tables, not Iceberg: an Iceberg table is committed through a catalogue, which dlt's "
-            "filesystem has only as a file of its own; write `table_format: delta`"
+            "dltsync loads Delta tables, not Iceberg, whose commits need a catalogue beside the store; "
+            "write `table_format: delta`"
         )
     raise ValueError("write `table_format: delta`")
 

@@ -35,7 +35,8 @@ from dltsync_core.warehouse.dlt.failures import explained as dlt_failure
 from dltsync_core.warehouse.dlt.files import PIPELINE, give_settings, quiet
 
 OWN_DIRECTORY = "_dltsync"
-_FOREIGN = {"deltalake", "_internal", "pyarrow", "dlt", "duckdb"}
+_FOREIGN = {"deltalake", "_internal", "pyarrow", "dlt", "duckdb", "_duckdb"}
+"""Modules whose errors are not faults of ours; `_internal` is deltalake's."""
 _SECRET = ("key", "secret", "token", "password", "sas")
 """Words in the names of options that hold a secret."""
 _LONGEST_MESSAGE = 300
@@ -69,7 +70,8 @@ class TableDirectory:
             return pafs.SubTreeFileSystem(str(self._local), pafs.LocalFileSystem())
         # Not deltalake's own: it holds Python's lock while it waits for the store, and leases could not be renewed meanwhile.
         driver: Any = self._driver
-        return pafs.SubTreeFileSystem(driver._strip_protocol(self.uri), pafs.PyFileSystem(pafs.FSSpecHandler(driver)))
+        handler: Any = pafs.FSSpecHandler
+        return pafs.SubTreeFileSystem(driver._strip_protocol(self.uri), pafs.PyFileSystem(handler(driver)))
 
     def prepare(self) -> None:
         """Let files be written. An object store has no directories. Raises NotWritable."""
