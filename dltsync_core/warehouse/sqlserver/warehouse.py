@@ -32,6 +32,7 @@ from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
+from dltsync_core.warehouse.sqlserver.sections import marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
@@ -112,6 +113,10 @@ class SqlServerWarehouse(HoldsEveryValue):
         resource = lock_resource(target_digest(target)), dotted(*target)
         with translated(), self._sessions.opened(), self._sessions.locked([resource]):
             return rollback.undo(self._store, target, pipeline, loads)
+
+    def release(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """See `port.Warehouse.release`."""
+        self._store.run_lock.discard((marker_id(pipeline, target, unit), load_id) for unit, load_id in loads.items())
 
     def inspect(self, tables: Mapping[Target, TableInspection]) -> dict[Target, WarehouseTable]:
         """See `port.Warehouse.inspect`."""

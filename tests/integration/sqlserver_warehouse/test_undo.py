@@ -9,8 +9,8 @@ from tests.support.server_shop import plain_rows
 from tests.support.sqlserver_shop import SqlServerShop
 
 
-class Killed(BaseException):
-    """Stands for the end of the process: nothing of the run goes on after it."""
+class Interrupted(BaseException):
+    """An interrupt: the run ends at once, and undoes nothing."""
 
 
 @pytest.mark.survives(
@@ -50,16 +50,15 @@ def test_a_load_that_fails_validation_is_switched_back(loaded: SqlServerShop) ->
     assert loaded.leftovers() == []
 
 
-def test_a_run_that_ends_before_its_validation_is_confirmed_by_the_next(loaded: SqlServerShop) -> None:
+def test_a_run_that_is_interrupted_before_its_validation_is_confirmed_by_the_next(loaded: SqlServerShop) -> None:
     loaded.execute("UPDATE {s}.Orders SET Note = N'new' WHERE OrderNo IN (103, 201)")
 
     def die(moment: str) -> None:
         if moment == checkpoints.LOADED:
-            raise Killed
+            raise Interrupted
 
-    killed = loaded.pipeline()
-    with checkpoints.watched(die), pytest.raises(Killed):
-        killed.run_incremental_pipeline()
+    with checkpoints.watched(die), pytest.raises(Interrupted):
+        loaded.run()
     assert loaded.target_query("SELECT COUNT(*) FROM _dltsync.replaced_rows")[0][0] > 0
     result = loaded.run()
     assert result.success, result["errors"]
