@@ -414,5 +414,6 @@ class IncrementalSQLServerParquetPipeline:
     def _said(self, scd: ScdTarget, keys: Collection[Key]) -> SourceHistory:
         with self._ledger() as ledger:
             name = ledger.find_table(scd.table)
-        types, memory = self._warehouse.columns(scd.target), self.config.processing.memory.scratch
+        is_duckdb, memory = self.config.destination.connection is None, self.config.processing.memory.scratch
+        types = self._warehouse.columns(scd.target) if is_duckdb else None
         return history_in_lake(self._lake, name, scd, types, keys, memory)

@@ -123,6 +123,9 @@ class Warehouse(Protocol):
         the rows of before are not there any longer, and nothing was changed. A load of a unit undoes by itself what an
         earlier one left unconfirmed, and `cleanup` what dead runs left. Raises what `load` raises."""
 
+    def release(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """This process will neither confirm nor undo these loads: another run may do so from now on. Raises nothing."""
+
     def inspect(self, tables: Mapping[Target, TableInspection]) -> Mapping[Target, WarehouseTable]:
         """All that a plan asks of these tables, in one opening. Writes nothing."""
 
@@ -189,6 +192,9 @@ class ReplacesAtOnce:
     def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
         """Nothing was kept, so nothing can be undone. See `Warehouse.undo`."""
         return False
+
+    def release(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """Nothing was kept. See `Warehouse.release`."""
 
 
 class HoldsEveryValue:

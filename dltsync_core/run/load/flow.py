@@ -33,7 +33,7 @@ from dltsync_core.run.load.prepublish_checks import count_increment, refusal, ro
 from dltsync_core.run.load.records import commit_change, load_requests
 from dltsync_core.run.load.resume import ResumableRows
 from dltsync_core.run.load.stage import Staged, stage_unit
-from dltsync_core.run.load.undo import confirm_loads, undone
+from dltsync_core.run.load.undo import confirm_loads, release_loads, undone
 from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.load.verify import (
     counts_after_load,
@@ -76,6 +76,7 @@ class TableRun:
         except Exception as error:  # noqa: BLE001 -- one unit's surprise must not stop the other tables
             raised = undone(self._context, self._shape, works, error)
         finally:
+            release_loads(self._context, self._shape, works)
             for work in works:
                 if work.staged is not None:
                     work.staged.load.discard()

@@ -48,6 +48,13 @@ def undone(context: RunContext, resolved: ResolvedTable, works: Sequence[UnitWor
     return _with_sentence(error, _UNDONE) if is_undone else error
 
 
+def release_loads(context: RunContext, resolved: ResolvedTable, works: Sequence[UnitWork]) -> None:
+    """After these units, whatever ended them: what they loaded and did not settle (an interrupt) is left to another run."""
+    loads = _unsettled(works)
+    if loads:
+        context.warehouse.release(resolved.target, context.config.pipeline_name, loads)
+
+
 def _unsettled(works: Sequence[UnitWork]) -> dict[str, str]:
     return {work.step.unit: work.load_id for work in works if work.entered is not None and work.entered.can_be_undone}
 

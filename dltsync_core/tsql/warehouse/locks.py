@@ -14,6 +14,7 @@ FENCED = 51003
 BOUNDARIES_MOVED = 51004
 OTHER_ROWS = 51005
 ALREADY_SETTLED = 51006
+OTHER_HISTORY = 51007
 """Numbers of the errors that the statements of this folder raise themselves (THROW takes 50000 and above)."""
 
 

@@ -110,6 +110,8 @@ def _explained(error: QueryError) -> Exception:
         return BoundariesMoved(
             "the partition function of the table was changed while it was being loaded", remedy="run again"
         )
+    if number == locks.OTHER_HISTORY:
+        return WarehouseBusy("another writer changed the history while it was repaired", remedy="repair it again")
     if number == locks.ALREADY_SETTLED:
         return WarehouseBusy("another run has loaded the unit again, or has settled the load", remedy="run again")
     if isinstance(number, int) and (number in _OTHER_SWITCH_ERRORS or any(number in some for some in _SWITCH_ERRORS)):

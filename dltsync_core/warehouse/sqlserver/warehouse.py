@@ -32,9 +32,11 @@ from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
+from dltsync_core.warehouse.sqlserver.sections import marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
+from dltsync_core.warehouse.sqlserver.versions import revise
 
 _RESERVED_SCHEMAS = {"sys", "information_schema", MARKER_SCHEMA}
 _CODE_PAGE_TEXT = frozenset({"char", "varchar"})
@@ -111,6 +113,10 @@ class SqlServerWarehouse(HoldsEveryValue):
         resource = lock_resource(target_digest(target)), dotted(*target)
         with translated(), self._sessions.opened(), self._sessions.locked([resource]):
             return rollback.undo(self._store, target, pipeline, loads)
+
+    def release(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
+        """See `port.Warehouse.release`."""
+        self._store.run_lock.discard((marker_id(pipeline, target, unit), load_id) for unit, load_id in loads.items())
 
     def inspect(self, tables: Mapping[Target, TableInspection]) -> dict[Target, WarehouseTable]:
         """See `port.Warehouse.inspect`."""
@@ -251,11 +257,13 @@ class SqlServerWarehouse(HoldsEveryValue):
         *,
         apply: bool,
     ) -> RepairPlan:
-        """Raises WarehouseError: histories in a SQL Server warehouse are not checked or repaired."""
-        raise WarehouseError(
-            f"{dotted(*target)}: the history of a table cannot be checked or repaired in a SQL Server warehouse",
-            remedy="`dltsync run --full-refresh` of the table makes the warehouse's history the source's; repair the source",
-        )
+        """See `history.versions.VersionStore`. Raises WarehouseError, WarehouseBusy, FidelityError."""
+        resource = lock_resource(target_digest(target)), dotted(*target)
+        with translated(), self._sessions.opened(), self._sessions.locked([resource]):
+            found = self._store.facts([target]).get(target)
+            if found is None:
+                raise WarehouseError(f"the warehouse has no table {dotted(*target)} yet", remedy="load it first")
+            return revise(self._store, target, found, columns, decide, apply=apply)
 
 
 def _types(found: TargetFacts) -> dict[str, str]:

@@ -14,9 +14,10 @@ from dltsync_core.ranges import Boundary, PartitionRange, slots_of
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.values import as_text
-from dltsync_core.tsql.warehouse import locks, markers, publish, replaced, tables
+from dltsync_core.tsql.warehouse import locks, markers, publish, replaced, tables, versions
 from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
+from dltsync_core.tsql.warehouse.versions import ChangedVersion, HistoryTable
 from tests.support.table_facts import column
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "tsql_warehouse"
@@ -30,6 +31,17 @@ NUMBER = column("id", "int", is_nullable=False)
 CODE = column("code's", "nvarchar", is_nullable=False)
 LONG = column("long", "nvarchar", max_length=-1)
 COPY = RowCopy(IN, ("id", "day", "code's"), 1234)
+HISTORY = HistoryTable(
+    TARGET,
+    (NUMBER, column("code's", "nvarchar"), LONG),
+    column("from]", "datetime2", scale=7, is_nullable=False),
+    column("to", "datetimeoffset", scale=7),
+    column("is latest", "bit"),
+)
+DATES = HistoryTable(TARGET, (NUMBER,), DAY, column("until", "smalldatetime"), column("latest", "int"))
+CHANGE = ChangedVersion(
+    ("1", "it's", None), "2024-01-01 00:00:00.0000001", None, True, "2024-02-01 00:00:00.0000000 +00:00", False
+)
 LOCK = locks.take_transaction_lock("dltsync:ab'c", 0)
 PLACED = PlacedOn("ps]x", "day")
 SPAN_COLUMNS = {
@@ -145,6 +157,14 @@ CASES: dict[str, Callable[[], Statement]] = {
     "publish_switch_tables_without_partitions": lambda: _batch(
         publish.switch_whole_tables(TARGET, IN, OUT, _span(MONTHS, 1))
     ),
+    "history_open_marker": lambda: versions.open_marker(HISTORY),
+    "history_steps": lambda: versions.steps(HISTORY),
+    "history_without_start": lambda: versions.without_start(HISTORY),
+    "history_suspects": lambda: versions.suspects(HISTORY, 100),
+    "history_suspects_of_dates": lambda: versions.suspects(DATES, 86_400_000_000_000),
+    "history_create_changes": lambda: versions.create_changes(HISTORY, IN),
+    "history_insert_changes": lambda: versions.insert_changes(HISTORY, IN, [CHANGE, CHANGE]),
+    "publish_history_changes": lambda: _batch(versions.apply_changes(HISTORY, IN, 2)),
     "add_columns": lambda: tables.add_columns(
         TARGET, [TargetColumn("a", "int", True), TargetColumn("b", "nvarchar(max)", True, "Latin1_General_BIN2")]
     ),

@@ -9,12 +9,12 @@ from tests.support.server_shop import plain_rows
 from tests.support.sqlserver_shop import SqlServerShop
 
 
-class Killed(BaseException):
-    """Stands for the end of the process: nothing of the run goes on after it."""
+class Interrupted(BaseException):
+    """An interrupt: the run ends at once, and undoes nothing."""
 
 
 @pytest.mark.survives(
-    "fault",
+    "warehouse",
     "rows of the warehouse change between the switch and its validation",
     "the rows of before are switched back; the next run loads the unit again",
     "the rows of before, then the new ones",
@@ -40,26 +40,28 @@ def test_a_load_that_fails_validation_is_switched_back(loaded: SqlServerShop) ->
     for table, rows in before.items():
         assert plain_rows(loaded.warehouse_rows(table)) == rows
     assert loaded.leftovers() == []
-    status = loaded.pipeline().status()
+    status = loaded.pipeline().get_pipeline_status()
     errors = [table["last_error"] for table in status["tables"] if table["last_error"]]
     assert len(errors) == 2
     assert all("the rows of before this load again" in error for error in errors)
-    assert loaded.run().success
+    result = loaded.run()
+    assert result.success, result["errors"]
     loaded.assert_same()
     assert loaded.leftovers() == []
 
 
-def test_a_run_that_ends_before_its_validation_is_confirmed_by_the_next(loaded: SqlServerShop) -> None:
+def test_a_run_that_is_interrupted_before_its_validation_is_confirmed_by_the_next(loaded: SqlServerShop) -> None:
     loaded.execute("UPDATE {s}.Orders SET Note = N'new' WHERE OrderNo IN (103, 201)")
 
     def die(moment: str) -> None:
         if moment == checkpoints.LOADED:
-            raise Killed
+            raise Interrupted
 
-    with checkpoints.watched(die), pytest.raises(Killed):
+    with checkpoints.watched(die), pytest.raises(Interrupted):
         loaded.run()
     assert loaded.target_query("SELECT COUNT(*) FROM _dltsync.replaced_rows")[0][0] > 0
-    assert loaded.run().success
+    result = loaded.run()
+    assert result.success, result["errors"]
     loaded.assert_same()
     assert loaded.target_query("SELECT COUNT(*) FROM _dltsync.replaced_rows") == [(0,)]
     assert loaded.leftovers() == []

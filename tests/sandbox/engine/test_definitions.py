@@ -215,3 +215,23 @@ def test_a_computed_column_follows_the_columns_it_mentions(client: Client) -> No
         ("joined", "(concat([a],'-',[b]))", True, False),
         ("twice", "([a]*(2))", False, False),
     ]
+
+
+def test_nothing_is_made_in_a_read_only_filegroup(client: Client) -> None:
+    """1924, also on a partition scheme of which one filegroup is read-only."""
+    client.do(
+        "ALTER DATABASE CURRENT ADD FILEGROUP cold",
+        "ALTER DATABASE CURRENT ADD FILE (NAME = f, FILENAME = 'f.ndf') TO FILEGROUP cold",
+        "CREATE PARTITION FUNCTION pf (int) AS RANGE RIGHT FOR VALUES (10)",
+        "CREATE PARTITION SCHEME ps AS PARTITION pf TO (cold, [PRIMARY])",
+        "CREATE TABLE t (k int NOT NULL) ON ps(k)",
+        "ALTER DATABASE CURRENT MODIFY FILEGROUP cold READ_ONLY",
+    )
+    for statement in (
+        "CREATE TABLE x (a int) ON cold",
+        "CREATE TABLE x (a int) ON ps(a)",
+        "CREATE INDEX ix ON t(k) ON ps(k)",
+    ):
+        assert client.number(statement) == 1924
+    client.do("CREATE TABLE x (a int) ON [PRIMARY]", "ALTER DATABASE CURRENT MODIFY FILEGROUP cold READ_WRITE")
+    client.do("CREATE TABLE y (a int) ON ps(a)")

@@ -149,3 +149,35 @@ def marker(load_id: str, fence: int, *, pipeline: str = "p") -> Marker:
 def notes(warehouse: Warehouse, target: tuple[str, str]) -> list[str]:
     with warehouse.rows(target, None, pa.schema(FIELDS)) as batches:
         return sorted(row["Note"] for batch in batches for row in batch.to_pylist())
+
+
+def test_a_load_that_is_undone_leaves_the_rows_of_before_or_says_that_it_cannot(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    def asked(number: int) -> LoadRequest:
+        table = pa.table({"No": [number], "Note": [f"note {number}"]}, schema=pa.schema(FIELDS))
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+        return LoadRequest(
+            TARGET,
+            (tmp_path / f"{number}.parquet",),
+            table.schema,
+            ReplaceTable(),
+            f"load-{number}",
+            marker=marker(f"load-{number}", number),
+            can_be_undone=True,
+        )
+
+    for number in (1, 2):
+        loaded = warehouse.load(asked(number))
+        warehouse.confirm(TARGET, "p", {"all": f"load-{number}"})
+        assert not warehouse.undo(TARGET, "p", {"all": f"load-{number}"}), "a confirmed load stays"
+    assert notes(warehouse, TARGET) == ["note 2"]
+    loaded = warehouse.load(asked(3))
+    assert warehouse.undo(TARGET, "p", {"all": "load-3"}) == loaded.can_be_undone
+    stays = 2 if loaded.can_be_undone else 3
+    assert notes(warehouse, TARGET) == [f"note {stays}"]
+    assert warehouse.markers(TARGET, "p")["all"].load_id == f"load-{stays}"
+    loaded = warehouse.load(asked(4))
+    warehouse.release(TARGET, "p", {"all": "load-4"})
+    warehouse.cleanup()
+    assert notes(warehouse, TARGET) == [f"note {stays if loaded.can_be_undone else 4}"]

@@ -54,7 +54,7 @@ VALUES: dict[str, tuple[pa.DataType, list[Any], str]] = {
     "time(3)": (pa.time64("us"), [1_000, 86_399_999_000], "time(3)"),
     "datetime2(7)": (NS, [-1_000_000_000_100, 1_577_836_800_123_456_700], "datetime2(7)"),
     "datetime": (US, [-6_847_804_800_000_000, 253_402_300_799_997_000], "datetime"),
-    "smalldatetime": (US, [-2_208_988_800_000_000, 3_459_758_340_000_000], "smalldatetime"),
+    "smalldatetime": (US, [-2_208_988_800_000_000, 3_453_321_540_000_000], "smalldatetime"),
     "real": (pa.float32(), [3.4e38, -1.1754944e-38], "real"),
     "smallmoney": (pa.decimal128(10, 4), [Decimal("-214748.3648"), Decimal("0.0001")], "smallmoney"),
     "datetime2(3)": (US, [-62_135_596_800_000_000, 253_402_300_799_999_000], "datetime2(3)"),

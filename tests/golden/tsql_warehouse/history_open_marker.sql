@@ -1,0 +1,1 @@
+SELECT TOP (1) CONVERT(varchar(27), CAST([to] AS datetime2(7)), 121) + RIGHT(CONVERT(varchar(40), [to], 121), 6) AS marker FROM [sales].[odd ]]name] WHERE ([to] IS NULL OR [to] >= CAST(N'9999-01-01 00:00:00+00:00' AS datetimeoffset(7))) GROUP BY [to] ORDER BY SUM(CASE WHEN [is latest] <> 0 THEN 1 ELSE 0 END) DESC, COUNT_BIG(*) DESC;
