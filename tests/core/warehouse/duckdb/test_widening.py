@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -68,7 +69,7 @@ def part(key: str) -> ReplaceScope:
     return scope_for(column("No", "int"), pa.int32(), [parse_key(key)])
 
 
-GROWING = [
+GROWING: list[tuple[pa.DataType, Any, pa.DataType, Any, str]] = [
     (pa.decimal128(10, 2), Decimal("12345678.91"), pa.decimal128(18, 4), Decimal("1.2345"), "DECIMAL(18,4)"),
     (pa.decimal128(18, 4), Decimal("1.2345"), pa.decimal128(10, 2), Decimal("12345678.91"), "DECIMAL(18,4)"),
     (pa.decimal128(10, 4), Decimal("1.2345"), pa.decimal128(10, 2), Decimal("12345678.91"), "DECIMAL(12,4)"),
@@ -91,13 +92,13 @@ def test_a_column_grows_and_keeps_its_values(house: LocalWarehouse, how: Disposi
     """A table for each pair of types; they come in together."""
     pairs = {("sales", f"Pair{number}"): pair for number, pair in enumerate(GROWING)}
     house.warehouse.load_group(
-        [house.request(target, one_row(1, held, old)) for target, (held, old, *_) in pairs.items()]
+        [house.request(target, one_row(1, held, old)) for target, (held, old, _, _, _) in pairs.items()]
     )
     coming = {target: one_row(20, arrow, new) for target, (_, _, arrow, new, _) in pairs.items()}
     assert [refusal(house, table, target) for target, table in coming.items()] == [None] * len(pairs)
     house.warehouse.load_group([house.request(target, table, how=how) for target, table in coming.items()])
     assert {target: house.types(target)["Value"] for target in pairs} == {
-        target: expected for target, (*_, expected) in pairs.items()
+        target: expected for target, (_, _, _, _, expected) in pairs.items()
     }
     for (schema, name), (_, old, _, new, _) in pairs.items():
         found = house.query(f'SELECT "No", "Value" FROM {schema}."{name}" ORDER BY 1')
