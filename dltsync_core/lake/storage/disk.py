@@ -110,7 +110,7 @@ def rename_into(source: Path, target: Path, doing: str) -> bool:
                     raise
             else:
                 break
-    sync_directory(target.parent)
+    sync_directory(target.parent, may_be_gone=True)
     return True
 
 
@@ -130,12 +130,18 @@ def sync_file(path: Path) -> None:
             os.close(descriptor)
 
 
-def sync_directory(path: Path) -> None:
-    """Do not return before the directory's names are on the disk. Windows keeps no such promise and needs none."""
+def sync_directory(path: Path, *, may_be_gone: bool = False) -> None:
+    """Do not return before the directory's names are on the disk. Windows keeps no such promise and needs none. `may_be_gone`:
+    another process that found the directory's last file superseded may have removed both, and nothing is left to write."""
     if os.name == "nt":
         return
     with explained(path, "writing the directory"):
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        except FileNotFoundError:
+            if may_be_gone:
+                return
+            raise
         try:
             os.fsync(descriptor)
         finally:
