@@ -136,7 +136,8 @@ def main(count: int) -> None:
                     try:
                         per_second[name] = sent.num_rows / spent(lambda way=way, table=table: way(table))  # type: ignore[misc]
                     except Exception as error:  # noqa: BLE001 -- the others are measured all the same
-                        print(f"{name}: not measured: {" ".join(str(error).split())[-300:]}")
+                        said = " ".join(str(error).split())
+                        print(f"{name}: not measured: {said[-300:]}")
                 width = rows.nbytes / rows.num_rows
                 for name, rate in per_second.items():
                     print(
