@@ -64,7 +64,10 @@ def fast_executemany(house: SandboxWarehouse, table: str, rows: pa.Table) -> Non
 
 
 def bulkcopy_of_tuples(house: SandboxWarehouse, table: str, rows: pa.Table) -> None:
-    with closing(mssql_python.connect(house.server.connection_string(database=house.database))) as connection:
+    server = house.server
+    if not isinstance(server, SandboxServer):
+        raise TypeError("the benchmark's server is the sandbox")
+    with closing(mssql_python.connect(server.connection_string(database=house.database))) as connection:
         tuples: Any = list(zip(*rows.to_pydict().values(), strict=True))
         connection.cursor().bulkcopy(f"dbo.{table}", tuples, timeout=0, column_mappings=rows.schema.names)
 
