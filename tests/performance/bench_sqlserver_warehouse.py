@@ -83,7 +83,8 @@ def dlt_mssql(house: SandboxWarehouse, table: str, rows: pa.Table) -> None:
             "database": house.database,
             "username": "sa",
             "password": server.password,
-            "query": {"driver": driver, "TrustServerCertificate": "yes"},
+            "driver": driver,
+            "query": {"TrustServerCertificate": "yes"},
         }
     )
     with tempfile.TemporaryDirectory() as folder:
