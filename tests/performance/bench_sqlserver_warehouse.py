@@ -64,7 +64,10 @@ def fast_executemany(house: SandboxWarehouse, table: str, rows: pa.Table) -> Non
 
 
 def bulkcopy_of_tuples(house: SandboxWarehouse, table: str, rows: pa.Table) -> None:
-    with closing(mssql_python.connect(house.server.connection_string(database=house.database))) as connection:
+    server = house.server
+    if not isinstance(server, SandboxServer):
+        raise TypeError("the benchmark's server is the sandbox")
+    with closing(mssql_python.connect(server.connection_string(database=house.database))) as connection:
         tuples: Any = list(zip(*rows.to_pydict().values(), strict=True))
         connection.cursor().bulkcopy(f"dbo.{table}", tuples, timeout=0, column_mappings=rows.schema.names)
 
@@ -80,7 +83,8 @@ def dlt_mssql(house: SandboxWarehouse, table: str, rows: pa.Table) -> None:
             "database": house.database,
             "username": "sa",
             "password": server.password,
-            "query": {"driver": driver, "TrustServerCertificate": "yes"},
+            "driver": driver,
+            "query": {"TrustServerCertificate": "yes"},
         }
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +140,8 @@ def main(count: int) -> None:
                     try:
                         per_second[name] = sent.num_rows / spent(lambda way=way, table=table: way(table))  # type: ignore[misc]
                     except Exception as error:  # noqa: BLE001 -- the others are measured all the same
-                        print(f"{name}: not measured: {' '.join(str(error).split())[-300:]}")
+                        said = " ".join(str(error).split())
+                        print(f"{name}: not measured: {said[-300:]}")
                 width = rows.nbytes / rows.num_rows
                 for name, rate in per_second.items():
                     print(

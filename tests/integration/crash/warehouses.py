@@ -96,7 +96,7 @@ class SqlServer:
     """A database of its own for each place, on the server of the source."""
 
     name = "sqlserver"
-    marks = (pytest.mark.sandbox_only("the sandbox copies a database in one piece"),)
+    marks: tuple[pytest.MarkDecorator, ...] = (pytest.mark.sandbox_only("the sandbox copies a database in one piece"),)
 
     def __init__(self, server: Server | None = None) -> None:
         self._server = server

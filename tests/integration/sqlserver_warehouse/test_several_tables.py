@@ -18,6 +18,9 @@ from dltsync_core.run.result import RunResult
 from tests.support.server_shop import COLUMNS, Rows, Server, plain_rows
 from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database, made_sqlserver_shop
 
+pytestmark = pytest.mark.timeout(1800)
+PAUSE_SECONDS = 0.05
+"""Between two rounds of a reader, so that the server has time for the load as well."""
 SCHEMAS = ("first", "second")
 TARGETS = [(schema, table) for schema in SCHEMAS for table in COLUMNS]
 
@@ -113,7 +116,7 @@ class Reader(threading.Thread):
             with closing(self._target.connect()) as connection:
                 if self._snapshot:
                     connection.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
-                while not self._done.is_set():
+                while not self._done.wait(PAUSE_SECONDS):
                     for schema, table in TARGETS:
                         self._poll(connection, schema, table)
         except BaseException as error:  # noqa: BLE001 -- the test shows it
