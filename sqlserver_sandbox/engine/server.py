@@ -50,7 +50,7 @@ class DuckDbEngine:
         """A new session. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
         access = self._access(user, password)
         found = self._store.find(database or MASTER)
-        if found is None or access.user_name(self._catalogue(found)) is None:
+        if found is None or not (access.is_sysadmin or access.user_name(self._catalogue(found))):
             raise SqlError(
                 4060, f'Cannot open database "{database}" requested by the login. The login failed.', class_=11
             )

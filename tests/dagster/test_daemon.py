@@ -41,7 +41,7 @@ def write_config(shop: SandboxLocation, file: Path) -> None:
     names = ("server", "port", "database", "username", "trust_server_certificate")
     config = {
         "database": {**{name: getattr(database, name) for name in names}, "password": shop.secret},
-        "partition_tables": [{"table_name": table.table_name} for table in shop.config.partition_tables],
+        "partition_tables": [{"table_name": t.table_name} for t in shop.config.tables if t.kind == "partition"],
         "state": {name: str(getattr(state, name)) for name in ("state_directory", "parquet_directory")},
         "destination": {"path": str(shop.config.destination.path)},
     }

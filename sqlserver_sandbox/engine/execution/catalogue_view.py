@@ -66,8 +66,11 @@ class StatementCatalogue:
             )
 
     def _views_server_state(self) -> bool:
+        access = self._session.login.access
+        if access.is_sysadmin:
+            return True
         master = self.database(MASTER)
-        return master is not None and self._session.login.access.holds_on_server(master, "VIEW SERVER STATE")
+        return master is not None and access.holds_on_server(master, "VIEW SERVER STATE")
 
     def _session_rows(self) -> list[SessionRow]:
         """SQL Server docs, sys.dm_exec_sessions: everyone sees their own session."""

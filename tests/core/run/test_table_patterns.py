@@ -17,7 +17,7 @@ from dltsync_core.testing import FakeSource, FakeTable, FakeWarehouse, int_colum
 def numbers(*partitioned: object) -> FakeTable:
     rows = [{"N": n} for n in range(3)]
     if partitioned:
-        return FakeTable((int_column("N"),), rows, partition_column="N", boundaries=(1,))
+        return FakeTable((int_column("N"),), rows, partition_column="N", boundaries=[1])
     return FakeTable((int_column("N"),), rows, primary_key=("N",))
 
 

@@ -24,7 +24,7 @@ def _mapping(house: TypeTables, **settings: Any) -> TableMapping:
     house.tables["t"] = settings
     config = house.config()
     source = SqlServerSource(config.database, config.processing)
-    (table,) = config.static_tables
+    (table,) = config.tables
     return source.map_columns(source.read_tables([table])[table.name], table)
 
 

@@ -69,7 +69,7 @@ def test_no_batch_is_much_larger_than_it_may_be(house: TypeTables) -> None:
     sizes: list[int] = []
     config = house.config()
     source = SqlServerSource(config.database, ProcessingConfig(batch_bytes_mb=4))
-    (table,) = config.partition_tables
+    (table,) = config.tables
     facts = source.read_tables([table])[table.name]
     mapping = source.map_columns(facts, table)
 

@@ -72,7 +72,7 @@ def fill(house: TypeTables) -> None:
 
 def at_the_source(house: TypeTables) -> ColumnStats:
     config = house.config()
-    table = config.static_tables[0]
+    table = next(one for one in config.tables if one.kind == "static")
     source = SqlServerSource(config.database, config.processing)
     facts: TableFacts = source.read_tables([table])[table.name]
     columns = stats_columns(source.map_columns(facts, table))

@@ -37,7 +37,7 @@ def run(*, database: dict[str, Any], table: str, folder: str, rows: int, **_: An
         loaded = pipeline.run()
         if loaded.failed or not pipeline.validate_all_tables(fingerprint="sha256")["valid"]:
             raise RuntimeError(f"the table {table} did not load: {[str(unit.error) for unit in loaded.failed]}")
-    (static,) = config.static_tables
+    (static,) = (one for one in config.tables if one.kind == "static")
     memory = config.processing.memory
     house = DuckDbWarehouse(root / "house.duckdb", work_directory=root / "work", memory=memory.warehouse)
     files, target = [sorted(root.glob(f"lake/*/dbo_{table}*/data/**/*.parquet"))], config.target_of(static)
