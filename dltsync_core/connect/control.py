@@ -34,7 +34,7 @@ class ControlSession:
     def __init__(self, connection: Any, database: DatabaseConfig) -> None:
         self._connection = connection
         self._address = address_of(database)
-        self._command_timeout = database.command_timeout
+        self._command_timeout = self._timeout = database.command_timeout
         self.reusable = True
         """Whether nothing went wrong on it so far."""
 
@@ -120,8 +120,8 @@ class ControlSession:
     def _limit(self) -> None:
         """The next statement may take `command_timeout`, or what is left of the time limit of this thread."""
         seconds = allowed_seconds(self._command_timeout)
-        if seconds != self._connection.timeout:
-            self._connection.timeout = seconds
+        if seconds != self._timeout:
+            self._connection.timeout = self._timeout = seconds
 
     def close(self) -> None:
         """End the session. Raises nothing: it may have ended already."""

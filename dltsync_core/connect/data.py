@@ -35,7 +35,7 @@ class DataSession:
         self._module = module
         self._connection = connection
         self._address = address_of(database)
-        self.command_timeout = database.command_timeout
+        self.command_timeout = self._timeout = database.command_timeout
         self.reusable = True
         """Whether nothing went wrong on it so far, and no statement was cancelled."""
 
@@ -136,8 +136,8 @@ class DataSession:
     def _cursor(self) -> Any:
         """A cursor whose statements may take `command_timeout`, or what is left of the time limit of this thread."""
         seconds = allowed_seconds(self.command_timeout)
-        if seconds != self._connection.timeout:
-            self._connection.timeout = seconds
+        if seconds != self._timeout:
+            self._connection.timeout = self._timeout = seconds
         return self._connection.cursor()
 
     @contextmanager

@@ -46,6 +46,14 @@ TABLES = {
 """The tables by their assets, as the names of their steps end."""
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 THREE_WAY = "three_way_validation"
+BOUNDARIES, TIMESTAMPS, HASHES = "partition_boundaries", "scd_timestamps", "static_hashes"
+"""The sensors, as their names end."""
+
+
+def skip_reason(found: SensorExecutionData) -> str:
+    """What a tick says that requests nothing."""
+    assert found.skip_message is not None
+    return found.skip_message
 
 
 def shop_config() -> PipelineConfig:

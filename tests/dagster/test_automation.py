@@ -14,9 +14,11 @@ from dltsync_dagster import LocationSettings, build_definitions, sensors
 from dltsync_dagster.automation import GRACE_SECONDS
 from dltsync_dagster.compat import preview_accepted
 from tests.dagster.conftest import (
+    BOUNDARIES,
     COUNTRIES,
     CURRENCIES,
     FEBRUARY,
+    HASHES,
     JANUARY,
     MARCH,
     ORDERS,
@@ -26,7 +28,6 @@ from tests.dagster.conftest import (
     FakeLocation,
     shop_config,
 )
-from tests.dagster.test_sensors import BOUNDARIES, HASHES
 
 EAGER = {"automation_condition": "eager"}
 DAILY = {"automation_condition": {"on_cron": "0 5 * * *"}}

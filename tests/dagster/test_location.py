@@ -77,10 +77,10 @@ def test_description_tags_and_owners_come_from_the_config() -> None:
     assert list(node.owners) == ["team:data"]
 
 
-def test_sources_of_scd_and_static_tables_can_be_observed(shop: FakeLocation) -> None:
+def test_sources_of_every_kind_can_be_observed(shop: FakeLocation) -> None:
     graph = shop.definitions.resolve_asset_graph()
     observable = {key.path[-1] for key in graph.observable_asset_keys}
-    assert observable == {"Customers", "Suppliers", "Countries", "Currencies"}
+    assert observable == {"Orders", "Shipments", "Customers", "Suppliers", "Countries", "Currencies"}
 
 
 @pytest.mark.parametrize("name", ["Order Details", "Bestellungen/2024", "注文", "a.b", "Don't"])
@@ -119,7 +119,7 @@ def test_tables_with_names_that_read_alike_have_steps_of_their_own(kind: str, na
     definitions = build_definitions(config, settings=LocationSettings())
     dg.Definitions.validate_loadable(definitions)
     steps = {node.name for node in definitions.resolve_implicit_global_asset_job_def().nodes}
-    assert len(steps) == len(names) * {"partition_tables": 2, "scd_tables": 4, "static_tables": 3}[kind]
+    assert len(steps) == len(names) * {"partition_tables": 3, "scd_tables": 4, "static_tables": 3}[kind]
 
 
 def test_versions_of_tables_whose_assets_read_alike_are_checked_apart() -> None:

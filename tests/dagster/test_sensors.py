@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import CatalogError, FidelityError, LoginFailed, ServerUnreachable
@@ -12,10 +11,12 @@ from dltsync_core.held_back import HeldBack
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.conftest import (
+    BOUNDARIES,
     COUNTRIES,
     CURRENCIES,
     CUSTOMERS,
     FEBRUARY,
+    HASHES,
     JANUARY,
     MARCH,
     NORTH,
@@ -24,18 +25,14 @@ from tests.dagster.conftest import (
     ROUTES,
     SHIPMENTS,
     SOUTH,
+    TIMESTAMPS,
     FakeLocation,
     shop_config,
+    skip_reason,
 )
 from tests.dagster.fakes import FakeTable
 
-BOUNDARIES, TIMESTAMPS, HASHES = "partition_boundaries", "scd_timestamps", "static_hashes"
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-
-
-def skip_reason(found: SensorExecutionData) -> str:
-    assert found.skip_message is not None
-    return found.skip_message
 
 
 def test_the_first_look_adds_all_partitions_and_asks_for_them_in_one_run(shop: FakeLocation) -> None:

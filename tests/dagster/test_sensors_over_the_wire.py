@@ -12,8 +12,8 @@ from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_dagster import LocationSettings
 from dltsync_dagster.demo.places import DAGSTER_YAML
 from sqlserver_sandbox.faults.plan import Fault, Stall, Where
+from tests.dagster.conftest import BOUNDARIES, HASHES, skip_reason
 from tests.dagster.sandbox_location import SandboxLocation
-from tests.dagster.test_sensors import BOUNDARIES, HASHES, skip_reason
 from tests.support.fault_control import FaultControl
 
 ROOT = Path(__file__).parents[2]

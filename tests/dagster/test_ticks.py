@@ -9,9 +9,8 @@ from dltsync_core.config import StaticTableConfig
 from dltsync_core.errors import CatalogError, ServerUnreachable, StatementTimeout
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions, check_schedule
-from tests.dagster.conftest import COUNTRIES, CURRENCIES, FakeLocation, shop_config
+from tests.dagster.conftest import BOUNDARIES, COUNTRIES, CURRENCIES, HASHES, FakeLocation, shop_config, skip_reason
 from tests.dagster.fakes import FakeTable
-from tests.dagster.test_sensors import BOUNDARIES, HASHES, skip_reason
 
 
 def many(shop: FakeLocation, count: int, **options: object) -> list[str]:

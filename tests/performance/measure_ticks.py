@@ -1,7 +1,7 @@
 """What a tick of a sensor costs when nothing changed: seconds, processor time and requests, over many tables and over many
 partitions. Run it: no pytest needed.
 
-    python -m tests.performance.measure_ticks [tables] [partitions]
+    python -m tests.performance.measure_ticks [tables] [partitions]     (0: none of them)
 
 Measured are the probes and the ledger, as a tick has them (`probe_within`, `committed_of`), in a process beside the server's.
 """
@@ -48,11 +48,13 @@ def measured(
 def main() -> None:
     numbers = [int(argument) for argument in sys.argv[1:]]
     tables, partitions = (*numbers, *(TABLES, PARTITIONS)[len(numbers) :])
-    for count in (max(tables // 5, 1), tables):
+    for count in (tables // 5, tables) if tables else ():
         names = {f"s{number}": 1 for number in range(count)}
         with counted_server(lambda server, names=names: fill(server, names, ROWS)) as (root, counter, database):  # type: ignore[misc]
             configured = [StaticTableConfig(table_name=name) for name in names]
             measured(f"{count} static tables", root, counter, database, static_tables=configured)
+    if not partitions:
+        return
     with counted_server(lambda server: fill(server, {"t": partitions}, partitions)) as (root, counter, database):
         configured_ = [PartitionTableConfig(table_name="t")]
         measured(f"{partitions} partitions", root, counter, database, partition_tables=configured_)

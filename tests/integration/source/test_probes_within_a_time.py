@@ -15,6 +15,8 @@ import pytest
 
 from dltsync_core.config import PipelineConfig, StateConfig, StaticTableConfig
 from dltsync_core.connect import circuit
+from dltsync_core.connect.control import ControlSession
+from dltsync_core.connect.data import DataSession
 from dltsync_core.errors import CatalogError, ServerUnreachable, StatementTimeout
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
@@ -162,3 +164,34 @@ def test_a_server_that_is_down_costs_one_connection(faulty_tables: SourceTables,
                 assert len(tried) == times
         listener.shutdown(socket.SHUT_RDWR)
     circuit._breakers.clear()
+
+
+def test_the_requests_of_many_small_tables_are_those_of_a_few(
+    faulty_tables: SourceTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests grow with batches of a hundred tables, not with tables."""
+    sent: list[str] = []
+    for session, method in (
+        (DataSession, "execute"),
+        (DataSession, "fetch"),
+        (DataSession, "fetch_each"),
+        (ControlSession, "query"),
+    ):
+        original = getattr(session, method)
+
+        def counted(self: Any, statement: str, *others: Any, original: Any = original, **named: Any) -> Any:
+            sent.append(statement)
+            return original(self, statement, *others, **named)
+
+        monkeypatch.setattr(session, method, counted)
+    names = tuple(f"n{number}" for number in range(24))
+    for name in names:
+        faulty_tables.table(name, "id int NOT NULL PRIMARY KEY")
+    with opened(faulty_tables, tmp_path, names=(*NAMES, *names)) as probe:
+        probe(20)
+        sent.clear()
+        assert len(outcomes(probe(20))) == len(NAMES) + len(names)
+        many = len(sent)
+        sent.clear()
+        probe(20, units_only=[f"{faulty_tables.schema}.{name}" for name in names])
+        assert len(sent) == many
