@@ -17,13 +17,16 @@ import typer
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.cli import console, outcome
+from dltsync_core.cli.log_options import chosen
 from dltsync_core.cli.tables import empty_grid, number, shown
 from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
 from dltsync_core.config.editor_schema import editor_schema
+from dltsync_core.config.environment import log_level_of
 from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.errors import CatalogError, ConfigError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.identity import TableName, dotted
+from dltsync_core.logging import configure_logging
 from dltsync_core.proposal.config_file import PASSWORD_VARIABLE, SCHEMA_FILE, Variable, config_text, entries_of
 from dltsync_core.proposal.tables import TableProposal, left_out, propose
 from dltsync_core.redaction import secrets_of
@@ -82,6 +85,13 @@ def init(
     _refuse_existing(output)
     database = _database(given, ask=interactive)
     outcome.hide_secrets(secrets_of(database))
+    options = chosen.get()
+    configure_logging(
+        level=options.level or log_level_of() or "INFO",
+        structured=options.format == "json" or (as_json and options.format is None),
+        quiet_stderr=not options.asks_for_entries,
+        secrets=secrets_of(database),
+    )
     source = SqlServerSource(database, ProcessingConfig())
     facts = source.check()
     tables = [listed.name for listed in source.list_tables()]

@@ -58,7 +58,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = tmp_path_factory.mktemp("airflow") / "venv"
         subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=300)
         uv, pip = shutil.which("uv"), place / "bin" / "pip"
-        install = [uv, "pip", "install", "--python", place / "bin" / "python"] if uv else [pip, "install"]
+        install: list[str | Path] = (
+            [uv, "pip", "install", "--python", place / "bin" / "python"] if uv else [pip, "install"]
+        )
         installed = subprocess.run([*install, "-q", AIRFLOW], check=False, timeout=1800)
         if installed.returncode:
             pytest.skip("Airflow cannot be installed here: make airflow-environment")
