@@ -241,7 +241,8 @@ def test_tables_that_another_program_wrote_or_compacted_are_loaded_like_ours(hou
     house.load(TARGET, orders({9: None}), how=MergeKeys(("No",)))
     deltalake().DeltaTable(str(where / "Orders")).delete("No in (9, 14)")
     house.load(TARGET, orders({13: "ours"}), how=slot(HIGH))
-    nullable = pa.schema([pa.field("No", pa.int32()), pa.field("Note", pa.string())])
+    fields: list[pa.Field[Any]] = [pa.field("No", pa.int32()), pa.field("Note", pa.string())]
+    nullable = pa.schema(fields)
     with pytest.raises(DriftError, match="No does not admit NULL in the warehouse"):
         house.load(TARGET, orders({13: "ours"}).cast(nullable))
     assert house.rows(TARGET) == [(1, "theirs"), (13, "ours")]
