@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dltsync_core.identity import identifier_part
-from tests.support.delta_tables import delta_query, delta_root, table_at
+from tests.support.delta_tables import delta_query, delta_root, deltalake, table_at
 from tests.support.postgres_shop import PostgresShops
 from tests.support.server_shop import COLUMNS, Server, made_shop, plain_rows
 
@@ -45,5 +45,6 @@ class DeltaShops(PostgresShops):
 @contextmanager
 def made_delta_shops(server: Server, root: Path) -> Iterator[DeltaShops]:
     """Both shops with rows in them while the block lasts."""
+    deltalake()
     with made_shop(server, root / "one") as one, made_shop(server, root / "two") as two:
         yield DeltaShops((one, two), root, "")

@@ -10,7 +10,10 @@ import pytest
 
 from dltsync_core.identity import Target, identifier_part
 
-deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed (pip install 'dltsync[delta]')")
+
+def deltalake() -> Any:
+    """The package; the test is skipped without."""
+    return pytest.importorskip("deltalake", reason="deltalake is not installed (pip install 'dltsync[delta]')")
 
 
 def delta_root(root: str | Path) -> Path:
@@ -19,7 +22,7 @@ def delta_root(root: str | Path) -> Path:
 
 
 def table_at(root: str | Path, target: Target) -> Any:
-    return deltalake.DeltaTable(str(delta_root(root).joinpath(*map(identifier_part, target))))
+    return deltalake().DeltaTable(str(delta_root(root).joinpath(*map(identifier_part, target))))
 
 
 def delta_query(root: str | Path, statement: str) -> list[tuple[Any, ...]]:
@@ -28,7 +31,7 @@ def delta_query(root: str | Path, statement: str) -> list[tuple[Any, ...]]:
         connection.execute("SET TimeZone = 'UTC'")
         for log in sorted(delta_root(root).glob("*/*/_delta_log")):
             schema, name = (f'"{part}"' for part in log.parent.parts[-2:])
-            connection.register("read_by_delta_rs", deltalake.DeltaTable(str(log.parent)).to_pyarrow_table())
+            connection.register("read_by_delta_rs", deltalake().DeltaTable(str(log.parent)).to_pyarrow_table())
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE TABLE {schema}.{name} AS FROM read_by_delta_rs")
         return connection.execute(statement).fetchall()

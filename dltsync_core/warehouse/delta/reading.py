@@ -43,6 +43,15 @@ def column_stats(
         return summarise_relation(connection, rows, asked, conditions, starts_of(compared))
 
 
+def counts(snapshot: Snapshot, scopes: Mapping[str, ReplaceScope | None], memory: DuckDbMemory) -> dict[str, int]:
+    """Rows of each scope, for a plan: of the whole table as its log says, where it says it of every file. Validation reads the
+    files."""
+    known = [each.rows for each in snapshot.files]
+    if all(scope is None for scope in scopes.values()) and None not in known:
+        return dict.fromkeys(scopes, sum(rows or 0 for rows in known))
+    return {unit: stats.rows for unit, stats in column_stats(snapshot, scopes, (), memory).items()}
+
+
 @contextmanager
 def rows_of(
     snapshot: Snapshot | None, scope: ReplaceScope | None, columns: pa.Schema, memory: DuckDbMemory

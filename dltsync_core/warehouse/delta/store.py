@@ -186,6 +186,12 @@ class DeltaStore:
                 pipeline.deactivate()
             found = client.config
             is_local = bool(found.is_local_filesystem)
+            if is_local and "%" in str(_local_path(str(found.bucket_url))):
+                raise ConfigError(
+                    f"destination.bucket_url: {_local_path(str(found.bucket_url))} holds a `%`, which delta-rs takes for the "
+                    "beginning of an escape",
+                    remedy="name another directory",
+                )
             options = {} if is_local else dict(found.credentials.to_object_store_rs_credentials())
             options |= found.deltalake_storage_options or {}
             self._secrets = secrets_in_options(

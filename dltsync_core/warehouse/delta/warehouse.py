@@ -27,7 +27,7 @@ from dltsync_core.ranges import PartitionRange
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.warehouse.delta.attempts import remove_left_behind
 from dltsync_core.warehouse.delta.load import TableLoad, TableState, new_columns, read_state
-from dltsync_core.warehouse.delta.reading import column_stats, rows_of
+from dltsync_core.warehouse.delta.reading import column_stats, counts, rows_of
 from dltsync_core.warehouse.delta.snapshot import snapshot_of
 from dltsync_core.warehouse.delta.store import DeltaStore, deltalake
 from dltsync_core.warehouse.dlt.load import no_history
@@ -203,7 +203,7 @@ class DeltaWarehouse:
         if state.snapshot is None:
             return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), {})
         with self._store.explained("counting its rows", target):
-            stats = column_stats(state.snapshot, asked.scopes, (), self._memory)
+            found = counts(state.snapshot, asked.scopes, self._memory)
         refusal = None
         try:
             new_columns(target, state.snapshot, asked.schema)
@@ -211,7 +211,7 @@ class DeltaWarehouse:
             refusal = error
         return WarehouseTable(
             columns=dict(state.snapshot.types),
-            counts={unit: counted.rows for unit, counted in stats.items()},
+            counts=found,
             markers=state.markers.of(asked.pipeline),
             refusal=refusal,
         )

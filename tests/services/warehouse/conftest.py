@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.any_warehouse import KINDS, AnyWarehouse, Where
+from tests.support.delta_tables import deltalake
 from tests.support.local_warehouse import LocalWarehouse
 
 
@@ -26,6 +27,8 @@ def postgres_house(request: pytest.FixtureRequest, tmp_path: Path) -> AnyWarehou
 
 def _where(request: pytest.FixtureRequest, kind: str, root: Path) -> Where:
     url = ""
+    if kind == "delta":
+        deltalake()
     if kind == "postgres":
         url = request.getfixturevalue("postgres_url").replace("+psycopg", "").replace("ledger@", "ledger:any@")
     return Where(kind, str(root), url)

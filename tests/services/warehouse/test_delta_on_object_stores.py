@@ -14,10 +14,14 @@ from dltsync_core.plan.steps import Disposition, MergeKeys
 from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.port import LoadRequest
 from tests.support.any_warehouse import marker
+from tests.support.delta_tables import deltalake
 from tests.support.local_warehouse import TARGET, orders, slot
 from tests.support.object_stores import KEY, SECRET, Bucket
 
-pytest.importorskip("deltalake", reason="deltalake is not installed (pip install 'dltsync[delta]')")
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    deltalake()
 
 
 def credentials(bucket: Bucket, *, secret: str = SECRET) -> dict[str, str]:

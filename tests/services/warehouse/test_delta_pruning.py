@@ -20,7 +20,7 @@ from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 from tests.support.any_warehouse import AnyWarehouse, Where
-from tests.support.delta_tables import table_at
+from tests.support.delta_tables import deltalake, table_at
 
 TARGET = ("sales", "Parts")
 MICRO = timedelta(microseconds=1)
@@ -50,6 +50,11 @@ def belongs(number: int | None, low: int | None, high: int | None, side: str) ->
     if side == "right":
         return (low is None or number >= low) and (high is None or number < high)
     return (low is None or number > low) and (high is None or number <= high)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _installed() -> None:
+    deltalake()
 
 
 numbers = st.one_of(st.none(), st.integers(0, 11))

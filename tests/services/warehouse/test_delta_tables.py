@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,13 @@ import pytest
 
 from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
-from dltsync_core.errors import DriftError, Fenced, WarehouseBusy, WarehouseError
+from dltsync_core.errors import ConfigError, DriftError, Fenced, WarehouseBusy, WarehouseError
 from dltsync_core.history.versions import VersionColumns
 from dltsync_core.plan.steps import MergeKeys
 from dltsync_core.warehouse.delta.attempts import remove_left_behind
 from dltsync_core.warehouse.delta.snapshot import snapshot_of
 from tests.support.any_warehouse import AnyWarehouse, Where, marker
-from tests.support.delta_tables import delta_root, table_at, unreferenced_files
+from tests.support.delta_tables import delta_root, deltalake, table_at, unreferenced_files
 from tests.support.forks import Forks
 from tests.support.local_warehouse import TARGET, orders, slot
 
@@ -32,6 +33,7 @@ LOW, HIGH = "(-inf,10)", "[10,+inf)"
 
 @pytest.fixture
 def house(tmp_path: Path) -> AnyWarehouse:
+    deltalake()
     return AnyWarehouse(Where("delta", str(tmp_path)))
 
 
@@ -106,7 +108,7 @@ def test_a_commit_whose_answer_was_lost_is_found_and_not_made_twice(
 ) -> None:
     """Also when another load has followed meanwhile."""
     house.load(TARGET, orders({1: "a"}))
-    package = pytest.importorskip("deltalake")
+    package = deltalake()
     commit, other = package.DeltaTable.create_write_transaction, of_other_process(house)
 
     def lose_answer(table: Any, *arguments: Any, **options: Any) -> None:
@@ -221,27 +223,26 @@ def test_wider_types_and_columns_without_null_are_refused_and_narrower_ones_ente
 
 
 def test_tables_of_other_programs_with_features_that_change_their_rows_are_refused(house: AnyWarehouse) -> None:
-    deltalake = pytest.importorskip("deltalake")
     where = delta_root(house.root) / "sales"
     where.mkdir(parents=True)
-    deltalake.write_deltalake(str(where / "Parts"), orders({1: "a"}), partition_by=["No"])
+    deltalake().write_deltalake(str(where / "Parts"), orders({1: "a"}), partition_by=["No"])
     with pytest.raises(WarehouseError, match="partitioned by No"):
         house.load(("sales", "Parts"), orders({1: "b"}))
-    deltalake.write_deltalake(str(where / "Checked"), orders({1: "a"}))
-    deltalake.DeltaTable(str(where / "Checked")).alter.add_constraint({"positive": "No > 0"})
+    deltalake().write_deltalake(str(where / "Checked"), orders({1: "a"}))
+    deltalake().DeltaTable(str(where / "Checked")).alter.add_constraint({"positive": "No > 0"})
     with pytest.raises(WarehouseError, match=r"positive|checkConstraints"):
         house.warehouse.count(("sales", "Checked"))
 
 
 def test_tables_that_another_program_wrote_or_compacted_are_loaded_like_ours(house: AnyWarehouse) -> None:
-    deltalake = pytest.importorskip("deltalake")
     where = delta_root(house.root) / "sales"
     where.mkdir(parents=True)
-    deltalake.write_deltalake(str(where / "Orders"), orders({1: "theirs", 12: "theirs", 9: "gone", 14: "gone"}))
+    deltalake().write_deltalake(str(where / "Orders"), orders({1: "theirs", 12: "theirs", 9: "gone", 14: "gone"}))
     house.load(TARGET, orders({9: None}), how=MergeKeys(("No",)))
-    deltalake.DeltaTable(str(where / "Orders")).delete("No in (9, 14)")
+    deltalake().DeltaTable(str(where / "Orders")).delete("No in (9, 14)")
     house.load(TARGET, orders({13: "ours"}), how=slot(HIGH))
-    nullable = pa.schema([pa.field("No", pa.int32()), pa.field("Note", pa.string())])
+    fields: list[pa.Field[Any]] = [pa.field("No", pa.int32()), pa.field("Note", pa.string())]
+    nullable = pa.schema(fields)
     with pytest.raises(DriftError, match="No does not admit NULL in the warehouse"):
         house.load(TARGET, orders({13: "ours"}).cast(nullable))
     assert house.rows(TARGET) == [(1, "theirs"), (13, "ours")]
@@ -279,6 +280,26 @@ def test_a_seventh_digit_is_declared_and_found_before_anything_is_visible(house:
     found = house.warehouse.first_misfit(TARGET, nanos.schema, [house.file(nanos)], ["No"], threading.Lock())
     assert found is not None
     assert (found.column, found.row.column("No").to_pylist()) == ("At", [2])
+
+
+@pytest.mark.parametrize("name", ["a b", "ü#x", "q'u?ote", "per%20cent"])
+def test_tables_lie_below_a_directory_of_any_name_or_it_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    house = AnyWarehouse(Where("delta", str(tmp_path / name)))
+    if "%" in name:
+        with pytest.raises(ConfigError, match="holds a `%`"):
+            house.load(TARGET, orders({1: "a"}))
+        return
+    for rows in ({1: "a"}, {2: "b"}):
+        house.load(TARGET, orders(rows), how=slot(LOW))
+    assert house.rows(TARGET) == [(2, "b")]
+    assert (delta_root(house.root) / "sales" / "Orders" / "_delta_log").is_dir()
+
+
+def test_a_missing_package_is_named_with_what_installs_it(house: AnyWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(ConfigError, match=r"pip install 'dltsync\[delta\]'"):
+        house.load(TARGET, orders({1: "a"}))
 
 
 def test_histories_are_not_checked_and_an_error_says_so(house: AnyWarehouse) -> None:
