@@ -163,11 +163,11 @@ def _adopt(
             raise_if_stopped=context.raise_if_stopped,
         ) as held:
             checkpoints.reached(checkpoints.ADOPTING)
-            with context.warehouse_turn:
-                context.warehouse.confirm(
-                    resolved.target, context.config.pipeline_name, {judgement.unit: committed_unit.load_id}
-                )
-                context.warehouse.cleanup()  # the load that got there may have been killed before it could, and none follows
+            # What the killed load left besides goes at the end of the run: cleaning up now would undo loads of other units that
+            # are about to be adopted.
+            context.warehouse.confirm(
+                resolved.target, context.config.pipeline_name, {judgement.unit: committed_unit.load_id}
+            )
             context.ledger.commit(resolved.name, [change], [event], lease=held.lease)
     except (LeaseHeld, StateConflict) as busy:
         log.info("left to the run that holds it: %s", busy.problem)
