@@ -96,9 +96,9 @@ def table_metadata(rows: int | None, source_key: dg.AssetKey, units: Sequence[Un
         values["dagster/uri"] = _folder_uri(written[-1].files[-1])
         values["dagster/column_schema"] = column_schema(contracts)
         values |= lineage_metadata(contracts, source_key, written[-1].files)
-        values["dltsync/lossy_columns"] = {
-            name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]
-        }
+        lost = {name: contract["lost"] for name, contract in contracts.items() if not contract["lossless"]}
+        if lost:
+            values["dltsync/lossy_columns"] = lost
         values["dltsync/column_contracts"] = {name: dict(contract) for name, contract in contracts.items()}
     return values
 

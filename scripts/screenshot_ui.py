@@ -2,9 +2,10 @@
 """Pictures of a running Dagster UI for the README, taken by headless Chromium over its debugging protocol.
 
     dltsync demo --ui &                          # leaves the UI on port 3000
-    .venv/bin/python scripts/screenshot_ui.py    # docs/images/: lineage.png, partitions.png, checks.png
+    .venv/bin/python scripts/screenshot_ui.py    # docs/images/: lineage, asset, partitions, checks and automation
+    .venv/bin/python scripts/screenshot_ui.py asset partitions    # these only
 
-For checks.png the check three_way_validation must have been executed before ("Execute all"); a value of a flight of March that
+For checks.png the check three_way_validation must have been executed before ("Execute all"); a value of a flight of April that
 was changed in the demo's warehouse makes it fail there, as in the picture. Those in docs/images were brought down to 256 colours.
 
 Needs Chromium (Debian: `apt-get install chromium`); websockets comes with the Dagster webserver.
@@ -19,6 +20,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from websockets.sync.client import ClientConnection, connect
 WIDTH, HEIGHT = 1600, 1060
 LINEAGE_HEIGHT = 1380
 """All tables of the demo stand below each other."""
-READY_WITHIN = 60.0
+ASSET_HEIGHT = 2020
+FLIGHTS = "nycflights/warehouse/flights"
+READY_WITHIN = 120.0
 SETTLE = 6.0
 """Seconds: layout is animated; the text is there before the last node stands still."""
 
@@ -93,6 +97,21 @@ class Page:
             f"{json.dumps(text)})).pop().click()"
         )
 
+    def replace_text(self, old: str, new: str) -> None:
+        """In every text that the page shows."""
+        self.evaluate(
+            "for (const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); w.nextNode();) "
+            f"w.currentNode.data = w.currentNode.data.replaceAll({json.dumps(old)}, {json.dumps(new)})"
+        )
+
+    def wait_until_gone(self, text: str) -> None:
+        """Until no text of the page has this in it."""
+        deadline = time.monotonic() + READY_WITHIN
+        while text in str(self.evaluate("document.body.innerText")):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the page still shows {text!r}")
+            time.sleep(0.3)
+
     def wait_for_text(self, text: str) -> None:
         deadline = time.monotonic() + READY_WITHIN
         while text not in str(self.evaluate("document.body ? document.body.innerText : ''")):
@@ -104,10 +123,15 @@ class Page:
 def main() -> None:
     """Take every picture; fails when a page does not show what it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=f"{', '.join(PICTURES)}; default: all")
     parser.add_argument("--url", default="http://127.0.0.1:3000")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--chromium", default="chromium")
+    parser.add_argument("--hide", default="", metavar="DIRECTORY", help="paths are shown relative to this directory")
     asked = parser.parse_args()
+    chosen = asked.pictures or list(PICTURES)
+    if unknown := set(chosen) - set(PICTURES):
+        parser.error(f"no such picture: {', '.join(sorted(unknown))}")
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         browser = subprocess.Popen(  # noqa: S603 - the program the caller named
@@ -117,7 +141,16 @@ def main() -> None:
         )
         try:
             with connect(_tab_of(Path(profile)), max_size=None) as socket:
-                _take_all(Page(socket), asked.url, asked.out)
+                page = Page(socket)
+                page.command("Page.enable")
+                page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
+                for name in chosen:
+                    page.set_height(HEIGHT)
+                    PICTURES[name](page, asked.url)
+                    time.sleep(SETTLE)
+                    if asked.hide:
+                        page.replace_text(asked.hide.rstrip("/") + "/", "")
+                    _take(page, asked.out / f"{name}.png")
         finally:
             browser.terminate()
             browser.wait()
@@ -137,34 +170,56 @@ def _tab_of(profile: Path) -> str:
     return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
 
 
-def _take_all(page: Page, url: str, out: Path) -> None:
-    page.command("Page.enable")
-    page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
+def _lineage(page: Page, url: str) -> None:
     page.set_height(LINEAGE_HEIGHT)
     page.command("Page.navigate", url=f"{url}/asset-groups")
     page.wait_for_text("Materialize all")
     page.press_alt("e")  # expand all groups
     page.wait_for_text("aircraft_operator")
-    _take(page, out / "lineage.png")
-    page.set_height(HEIGHT)
-    page.command("Page.navigate", url=f"{url}/assets/nycflights/warehouse/flights?view=partitions")
+    page.wait_until_gone("Loading")
+
+
+def _asset(page: Page, url: str) -> None:
+    page.set_height(ASSET_HEIGHT)
+    page.command("Page.navigate", url=f"{url}/assets/{FLIGHTS}?view=overview")
+    page.wait_for_text("dltsync/rows_read")
+    page.click_text("Plots")
+    time.sleep(SETTLE)  # until it begins to load them
+    page.wait_until_gone("Loading plots")
+
+
+def _partitions(page: Page, url: str) -> None:
+    page.command("Page.navigate", url=f"{url}/assets/{FLIGHTS}?view=partitions")
     page.wait_for_text("[2013-07-01")
     page.click_text("[2013-07-01")
     page.wait_for_text("dltsync/load_id")
-    _take(page, out / "partitions.png")
-    page.command(
-        "Page.navigate", url=f"{url}/assets/nycflights/warehouse/flights?view=checks&checkDetail=three_way_validation"
-    )
+
+
+def _checks(page: Page, url: str) -> None:
+    page.command("Page.navigate", url=f"{url}/assets/{FLIGHTS}?view=checks&checkDetail=three_way_validation")
     page.wait_for_text("Execution history")
     page.click_text("Partitions")  # the last such tab is the check's own
-    page.wait_for_text("[2013-03-01")
-    page.click_text("[2013-03-01")
+    page.wait_for_text("[2013-04-01")
+    page.click_text("[2013-04-01")
     page.wait_for_text("Target materialization")
-    _take(page, out / "checks.png")
+
+
+def _automation(page: Page, url: str) -> None:
+    page.command("Page.navigate", url=f"{url}/automation")
+    page.wait_for_text("partition_boundaries")
+
+
+PICTURES: dict[str, Callable[[Page, str], None]] = {
+    "lineage": _lineage,
+    "asset": _asset,
+    "partitions": _partitions,
+    "checks": _checks,
+    "automation": _automation,
+}
+"""How each page is opened."""
 
 
 def _take(page: Page, file: Path) -> None:
-    time.sleep(SETTLE)
     picture = base64.b64decode(page.command("Page.captureScreenshot", format="png")["data"])
     file.write_bytes(picture)
     print(f"{file}  {len(picture) / 1000:.0f} kB")  # noqa: T201 - a script's output

@@ -183,7 +183,7 @@ def test_a_sensor_follows_a_split_while_another_table_stalls(live: Live) -> None
         )
         first_rates = live.events(database, "Rates")
 
-        live.faults.plan(Fault(Stall(), Where(database=database, table="Rates", times=None)))
+        live.faults.plan(Fault(Stall(), Where(database=database, table="Rates", kind="select", times=None)))
         live.shop.execute(database, "UPDATE dbo.Rates SET Value = 7 WHERE Code = 'JPY'")
         live.processes.wait_for("the sensor to probe the stalled table", live.faults.happened)
         live.shop.execute(database, "ALTER PARTITION SCHEME Entries NEXT USED [PRIMARY]")

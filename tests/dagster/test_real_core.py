@@ -141,7 +141,7 @@ def test_a_load_shows_columns_with_their_declared_types(unchanged: SandboxLocati
         ("Code", "char(2); lossless; blank-padded to its length, as stored", False),
         ("Name", "nvarchar(40); lossless; half of a surrogate pair stops the load", False),
     ]
-    assert unchanged.metadata(COUNTRIES)["dltsync/lossy_columns"] == {}
+    assert "dltsync/lossy_columns" not in unchanged.metadata(COUNTRIES), "nothing is lost"
     contracts = unchanged.metadata(COUNTRIES)["dltsync/column_contracts"]
     assert isinstance(contracts, dict)
     assert contracts["Name"]["sql_type"] == "nvarchar(40)"
