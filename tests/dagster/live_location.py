@@ -19,7 +19,7 @@ shop, archive = (load_config(os.environ[name]) for name in ("LIVE_SHOP", "LIVE_A
 )
 def country_codes(context: dg.AssetExecutionContext, countries: pa.Table) -> dg.MaterializeResult[None]:
     """Downstream of a table of the archive; `warehouse` is the user's own resource of that name."""
-    codes = sorted(countries["Code"].to_pylist())
+    codes = sorted(str(code) for code in countries["Code"].to_pylist())
     return dg.MaterializeResult(metadata={"codes": codes, "warehouse": context.resources.warehouse})
 
 
