@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from typing import Any, TypeVar
 LOCATION = "live"
 WITHIN = 3000.0
 """Seconds until something that must happen has happened, also on a machine that is busy with something else."""
+
+BELOW_EPHEMERAL = range(20_000, 32_000)
+"""Ports below those that Linux gives to connections."""
 
 T = TypeVar("T")
 
@@ -147,6 +151,9 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no connection of another program gets by chance, while the server that listens there still starts."""
+    for port in random.sample(BELOW_EPHEMERAL, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
