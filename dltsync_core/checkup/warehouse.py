@@ -19,6 +19,7 @@ from dltsync_core.connect.control import ControlSession, control_session
 from dltsync_core.errors import SyncError, WarehouseBusy
 from dltsync_core.identity import TableName, Target
 from dltsync_core.tsql.permissions import ask_names, read_committed_snapshot
+from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.open_warehouse import open_warehouse, sqlserver_settings
@@ -63,6 +64,8 @@ def _check_duckdb(config: PipelineConfig) -> list[Requirement]:
 
 def _check_dlt(config: PipelineConfig) -> list[Requirement]:
     warehouse = open_warehouse(config, on_wait=lambda message: None)
+    if isinstance(warehouse, DeltaWarehouse):
+        return [ok("warehouse", f"{warehouse.check_reachable()} can be reached (writing is not tried)")]
     if not isinstance(warehouse, DltWarehouse):
         raise TypeError("a destination of dlt has another warehouse")
     schemas = [*dict.fromkeys(config.target_of(table)[0] for table in config.tables), MARKER_SCHEMA]

@@ -10,6 +10,7 @@ whose name begins with an underscore. The only file that imports deltalake, whic
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -209,6 +210,28 @@ class DeltaStore:
         located = self._located
         uri = "/".join((located.url, *(identifier_part(name) for name in target)))
         return TableDirectory(uri, located.options, located.driver)
+
+    @property
+    def url(self) -> str:
+        """The bucket or the directory. Raises ConfigError when dlt's configuration does not say it."""
+        return self._located.url
+
+    def check_reachable(self) -> None:
+        """Look whether the bucket answers, or the directory can be made or written. Writes nothing. Raises ConfigError, NotWritable,
+        WarehouseError."""
+        located = self._located
+        with self.explained("looking at the bucket"):
+            if located.driver is not None:
+                located.driver.exists(located.url)
+                return
+            path = (_local_path(located.url) or Path(located.url)).absolute()
+            there = next(place for place in (path, *path.parents) if place.exists())
+            if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+                raise NotWritable(
+                    f"the warehouse cannot be written: {there}",
+                    remedy="let this user write there, or name another directory in destination.bucket_url",
+                    path=str(there),
+                )
 
     @contextmanager
     def explained(self, doing: str, target: Target | None = None) -> Iterator[None]:

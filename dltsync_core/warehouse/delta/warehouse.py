@@ -69,6 +69,12 @@ class DeltaWarehouse(ReplacesAtOnce):
         deltalake()
         yield
 
+    def check_reachable(self) -> str:
+        """Where the tables lie; asked of the store without writing. Raises ConfigError, NotWritable, WarehouseError."""
+        deltalake()
+        self._store.check_reachable()
+        return self._store.url
+
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
         return self.load_group([request])[0]

@@ -113,3 +113,33 @@ def test_a_new_table_that_a_pattern_matches_is_taken_along_by_the_next_run(proje
             assert house.execute("SELECT count(*) FROM warehouse.Colours").fetchone() == (2,)
     finally:
         project.shop.execute("DROP TABLE {s}.Colours")
+
+
+def test_a_directory_of_delta_tables_is_looked_at_and_not_made(project: CliProject) -> None:
+    bucket = project.root / "delta"
+    project.values["destination"] = {
+        "type": "dlt",
+        "destination": "filesystem",
+        "table_format": "delta",
+        "bucket_url": str(bucket),
+    }
+    ended, found = project.json("check")
+    assert ended.status == 0
+    (reached,) = [one for one in found["requirements"] if one["area"] == "warehouse"]
+    assert (reached["status"], str(bucket) in reached["message"]) == ("ok", True)
+    assert not bucket.exists()
+
+
+def test_delta_tables_where_a_file_lies_are_missing(project: CliProject) -> None:
+    project.call("schema")
+    (project.root / "file").write_text("no directory")
+    project.values["destination"] = {
+        "type": "dlt",
+        "destination": "filesystem",
+        "table_format": "delta",
+        "bucket_url": str(project.root / "file" / "delta"),
+    }
+    ended, found = project.json("check")
+    (missing,) = [one for one in found["requirements"] if one["area"] == "warehouse"]
+    assert (missing["status"], ended.status != 0) == ("missing", True)
+    assert "bucket_url" in missing["remedy"]
