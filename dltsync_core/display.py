@@ -20,6 +20,12 @@ def visible(text: str) -> str:
     return _OBEYED.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
+def visible_json(text: str) -> str:
+    """JSON with these characters as escapes: on one line whatever a reader takes for a line break, and without effect in a
+    terminal. It means the same."""
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def indented(text: str) -> str:
     """The visible text with every line but the first indented, so that no line looks like an entry of its own."""
     return visible(text).replace("\n", f"\n{CONTINUED}")

@@ -27,7 +27,7 @@ import structlog
 from dltsync_core.clock import utc_from_epoch
 from dltsync_core.config import PipelineConfig
 from dltsync_core.config.environment import log_level_of
-from dltsync_core.display import indented
+from dltsync_core.display import indented, visible_json
 from dltsync_core.log_file import SharedLogFile
 from dltsync_core.redaction import HIDDEN, names_a_secret, redacted, secrets_of
 
@@ -263,5 +263,6 @@ def _formatter(structured: bool, secrets: Sequence[str]) -> logging.Formatter:
             without_secrets,
             *(() if structured else (on_lines_of_its_own,)),
             renderer,
+            *((lambda _logger, _method, line: visible_json(line),) if structured else ()),
         ],
     )

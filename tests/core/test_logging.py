@@ -57,9 +57,20 @@ def test_no_name_and_no_message_forges_an_entry(
     if structured:
         entries = "".join(f"{line}\n" for line in lines).split("\n")[:-1]
         assert [type(json.loads(entry)) for entry in entries] == [dict, dict]
+        assert len(lines) == 2, "other line breaks of Unicode are escaped"
+        assert json.loads(lines[0])["message"] == forged
     else:
         assert sum(1 for line in lines if ENTRY.match(line)) == 2
         assert not re.search(r"[\x00-\x08\x0b-\x1f]", "".join(lines))
+
+
+def test_no_reader_finds_another_line_break_in_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "a\x85b\u2028c\u2029d\x9b31m\u202ee"
+    configure_logging()
+    logging.getLogger("dltsync.run").warning("%s", text)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert json.loads(line)["event"] == text
 
 
 def _connect() -> None:

@@ -41,6 +41,7 @@ def test_the_config_has_a_table_of_every_kind() -> None:
     assert config.log_file == EXAMPLES / "config" / "data" / "log" / "dltsync.jsonl"
 
 
+@pytest.mark.slow
 def test_the_script_loads_compares_and_reads(shop: ExampleShop) -> None:
     done = shop.ran(sys.executable, EXAMPLES / "python" / "sync.py", shop.config)
     assert done.returncode == 0, done.stderr
@@ -56,6 +57,7 @@ def test_the_script_loads_compares_and_reads(shop: ExampleShop) -> None:
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.slow
 def test_the_lines_of_cron_run(shop: ExampleShop) -> None:
     text = CRON.read_text(encoding="utf-8")
     (shop.root / "environment").write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in shop.variables.items()))
