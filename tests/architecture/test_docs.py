@@ -51,7 +51,8 @@ MUST_HAVE_TERMS = """
 source; lake; warehouse; ledger; pipeline; table kind; load target; unit
 boundary; slot; partition key; partition scope; repartition group; retire
 probe; probe signature; change detection; stamp; watermark; lag; window; increment; full load; ceiling; held back
-run; run id; load; load id; plan; step; read view; batch; slice; staging; publish; manifest; footer; disposition; validate
+run; run id; load; load id; plan; step; read view; batch; slice; staging; publish; manifest; footer; replaced rows
+disposition; validate
 commit; committed unit; event; lease; fence; marker; generation; compare-and-set
 transient error; retry budget; circuit breaker; resumable rows
 representation; fidelity contract; definition digest; digest; fingerprint; column statistics; row diff; bucket; schema drift
