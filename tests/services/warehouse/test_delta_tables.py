@@ -90,6 +90,19 @@ def test_a_commit_of_another_partition_in_between_is_seen_and_both_arrive(house:
     assert unreferenced_files(house.root) == []
 
 
+def test_a_load_of_the_same_rows_in_between_is_replaced_and_no_row_is_there_twice(house: AnyWarehouse) -> None:
+    """Without markers: delta-rs itself sees no conflict then, and would keep the rows of both."""
+    house.load(TARGET, orders({11: "a"}))
+    other = of_other_process(house)
+
+    def meanwhile() -> None:
+        other.load(TARGET, orders({1: "b", 2: "b"}), how=slot(LOW))
+
+    with once_at(checkpoints.WAREHOUSE_WRITTEN, meanwhile):
+        house.load(TARGET, orders({1: "c"}), how=slot(LOW))
+    assert house.rows(TARGET) == [(1, "c"), (11, "a")]
+
+
 def test_columns_that_another_load_adds_in_between_are_kept(house: AnyWarehouse) -> None:
     house.load(TARGET, orders({1: "a"}))
     other = of_other_process(house)
