@@ -26,7 +26,8 @@ Editors that understand JSON Schema complete and check the file: `dltsync schema
 
 ## Tables by pattern
 
-An entry of `partition_tables`, `scd_tables` or `static_tables` names one table (`table_name`), or stands for all whose names fit (`match`):
+An entry of `partition_tables`, `scd_tables` or `static_tables` names one table (`table_name`), or stands for all whose names
+fit (`match`):
 
 ```yaml
 partition_tables:
@@ -38,11 +39,12 @@ static_tables:
     exclude: ["sales.*_backup"]
 ```
 
-The tables are looked up in the source's catalogue whenever a run, a plan or a check begins: a new table is loaded by the next run. An entry that names a table wins
-over every pattern; of several patterns the first that fits by name and kind counts, in the order partition, scd, static. The other fields of a pattern hold
-for each of its tables. A table that fits the name and not the kind is left to the next pattern, and named with the reason when there is none; a pattern
-that fits no table is a warning; when nothing is left to load the run fails. A table that is dropped from the source simply stops being loaded: its rows stay in lake and warehouse.
-In Dagster patterns need [`DltsyncDiscoveryComponent`](dagster.md).
+The tables are looked up in the source's catalogue whenever a run, a plan or a check begins: a new table is loaded by the
+next run. An entry that names a table wins over every pattern; of several patterns the first that fits by name and kind
+counts, in the order partition, scd, static. The other fields of a pattern hold for each of its tables. A table that fits the
+name and not the kind is left to the next pattern, and named with the reason when there is none; a pattern that fits no table
+is a warning; when nothing is left to load the run fails. A table that is dropped from the source simply stops being loaded:
+its rows stay in lake and warehouse. In Dagster patterns need [`DltsyncDiscoveryComponent`](dagster.md).
 
 `scripts/configuration_docs.py` writes this page from the config models; a test fails while it is out of date.
 """
