@@ -163,7 +163,15 @@ def _written_out(schema: Any, parts: Mapping[str, Any]) -> Any:
         named = parts[str(schema["$ref"]).rpartition("/")[2]]
         beside = {word: value for word, value in schema.items() if word != "$ref"}
         return _written_out({**named, **beside}, parts)
+    if "oneOf" in schema:
+        return _in_one([_written_out(one, parts) for one in schema["oneOf"]])
     return {word: _written_out(value, parts) for word, value in schema.items() if word not in _NOT_SHOWN}
+
+
+def _in_one(forms: list[dict[str, Any]]) -> dict[str, Any]:
+    """The forms of an entry (a table by name, tables by a pattern) as one object: Dagster's pages show no choice of objects."""
+    fields = {name: field for form in reversed(forms) for name, field in form.get("properties", {}).items()}
+    return {**forms[0], "properties": fields}
 
 
 _NOT_SHOWN = {"discriminator", "additionalProperties", "required"}
@@ -193,6 +201,8 @@ _EXAMPLES: dict[str, Any] = {
     "state_url": "${DLTSYNC_STATE_URL}",
     "storage_options": {"key": "${AWS_ACCESS_KEY_ID}", "secret": "${AWS_SECRET_ACCESS_KEY}"},
     "table_name": "Orders",
+    "match": "sales.*",
+    "exclude": ["sales.*_backup"],
     "target_table": "orders",
     "target_schema": "sales",
     "include_columns": ["OrderNo", "Amount"],

@@ -19,15 +19,15 @@ explains the terms.
 
 Text may hold `${VARIABLE}` or `${VARIABLE:-default}`; `$${` is a literal `${`. Two kinds of environment variables apply too:
 `DLT_SYNC_SERVER`, `DLT_SYNC_PASSWORD` and so on fill fields that `database` leaves out; `DLT_SYNC_<SECTION>__<FIELD>`
-(`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file. `DLT_SYNC_LOG_LEVEL` wins over `log_level` ([log](logging.md)).
+(`DLT_SYNC_PROCESSING__MAX_WORKERS=8`) wins over the file.
 
 Editors that understand JSON Schema complete and check the file: `dltsync schema > dltsync.schema.json`, then put
 `# yaml-language-server: $schema=dltsync.schema.json` on its first line.
 
 ## Tables by pattern
 
-An entry of `partition_tables`, `scd_tables` or `static_tables` names one table (`table_name`), or stands for all whose
-names fit (`match`):
+An entry of `partition_tables`, `scd_tables` or `static_tables` names one table (`table_name`), or stands for all whose names
+fit (`match`):
 
 ```yaml
 partition_tables:
@@ -41,11 +41,10 @@ static_tables:
 
 The tables are looked up in the source's catalogue whenever a run, a plan or a check begins: a new table is loaded by the
 next run. An entry that names a table wins over every pattern; of several patterns the first that fits by name and kind
-counts, in the order partition, scd, static. The other fields of a pattern hold for each of its tables. A table that fits
-the name and not the kind is left to the next pattern, and named with the reason when there is none; a pattern that fits no
-table is a warning; when nothing is left to load the run fails. A table that is dropped from the source stops being loaded:
-its rows stay in lake and warehouse.
-In Dagster patterns need [`DltsyncDiscoveryComponent`](dagster.md).
+counts, in the order partition, scd, static. The other fields of a pattern hold for each of its tables. A table that fits the
+name and not the kind is left to the next pattern, and named with the reason when there is none; a pattern that fits no table
+is a warning; when nothing is left to load the run fails. A table that is dropped from the source simply stops being loaded:
+its rows stay in lake and warehouse. In Dagster patterns need [`DltsyncDiscoveryComponent`](dagster.md).
 
 `scripts/configuration_docs.py` writes this page from the config models; a test fails while it is out of date.
 """

@@ -23,7 +23,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_dagster import DltsyncComponent, DltsyncDiscoveryComponent
+from dltsync_dagster import DltsyncComponent, DltsyncDiscoveryComponent, build_definitions
 from dltsync_dagster.component import DltsyncScaffolder, ScaffoldParams
 from dltsync_dagster.inline_config import EXAMPLE, written_config
 from dltsync_dagster.port import Pipeline
@@ -408,10 +408,11 @@ def test_patterns_of_the_config_itself_are_in_the_list(tmp_path: Path, monkeypat
 
 
 def test_definitions_without_a_server_say_what_to_do_about_patterns() -> None:
-    config = {**BASE, "static_tables": [{"match": "sales.*"}]}
-    with pytest.raises(Exception, match="DltsyncDiscoveryComponent") as caught:
-        loaded(component("DltsyncComponent", config=config))
-    assert "match 'sales.*'" in str(caught.value)
+    database = {"server": "db", "database": "Shop", "username": "reader", "password": "secret"}
+    config = PipelineConfig(database=database, static_tables=[{"match": "sales.*"}])
+    with pytest.raises(ConfigError, match="match 'sales") as caught:
+        build_definitions(config)
+    assert "DltsyncDiscoveryComponent" in caught.value.remedy
 
 
 def test_two_documents_have_two_lists() -> None:

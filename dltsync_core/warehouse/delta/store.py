@@ -217,8 +217,8 @@ class DeltaStore:
         return self._located.url
 
     def check_reachable(self) -> None:
-        """Look whether the bucket answers, or the directory can be made or written. Writes nothing. Raises ConfigError, NotWritable,
-        WarehouseError."""
+        """Look whether the bucket answers, or the directory can be made or written. Writes nothing. Raises ConfigError,
+        NotWritable, WarehouseError."""
         located = self._located
         with self.explained("looking at the bucket"):
             if located.driver is not None:
