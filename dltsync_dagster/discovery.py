@@ -27,6 +27,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.plan.table_patterns import matched_tables, needs_columns
 from dltsync_dagster.component import (
     DltsyncScaffolder,
+    Op,
     PipelineComponent,
     ScaffoldParams,
     Settings,
@@ -135,6 +136,7 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
     settings: Settings = None
     translation: Translation = None
     time_windows: Windows = field(default_factory=tuple)
+    op: Op = None
     defs_state: Annotated[
         DefsStateConfigArgs,
         dg.Resolver.default(
@@ -148,7 +150,7 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
 
     @property
     def defs_state_config(self) -> DefsStateConfig:
-        """The key names database and pipeline: two documents have two lists."""
+        """The key names the pipeline: two pipelines of a location have two lists."""
         pipeline = self.config.values.get("pipeline_name", "dltsync")
         return DefsStateConfig.from_args(self.defs_state, default_key=f"{type(self).__name__}[{pipeline}]")
 

@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 from duckdb import DuckDBPyRelation
-from typing_extensions import Self
 
 from dltsync_core.committed import CommittedUnit, Probe
-from dltsync_core.config import PipelineConfig, TableConfig, load_config
-from dltsync_core.errors import ConfigError, ConnectError
-from dltsync_core.extract.source import SqlServerSource
+from dltsync_core.errors import ConnectError
 from dltsync_core.history.handler import Key, ScdHandler, ScdTarget
 from dltsync_core.history.versions import SourceHistory
 from dltsync_core.identity import WHOLE_TABLE, TableName
-from dltsync_core.lake.open_lake import open_lake
-from dltsync_core.logging import log_file_of
 from dltsync_core.plan.judgement import Answer
-from dltsync_core.plan.selection import find_table, options_of, select_tables
+from dltsync_core.plan.selection import options_of, select_tables
 from dltsync_core.plan.steps import TablePlan
-from dltsync_core.plan.table_patterns import MatchedTables, matched_tables, needs_columns
-from dltsync_core.process import peak_memory_mb
-from dltsync_core.run.context import Rooms, RunContext, log, opened_context, opened_ledger, with_unit_lock
+from dltsync_core.run.context import with_unit_lock
 from dltsync_core.run.events import EventSink, ignore
-from dltsync_core.run.housekeeping import check_names, check_places, cleanup_warehouse, prepare_state
-from dltsync_core.run.last_errors import clear_failures, record_unplanned
-from dltsync_core.run.load.schedule import execute
+from dltsync_core.run.housekeeping import check_places, cleanup_warehouse, prepare_state
+from dltsync_core.run.pipeline_base import PipelineBase
 from dltsync_core.run.planning.probes import partition_keys_of, probe_units
-from dltsync_core.run.planning.tables import drift_of, failed_tables, first_error, notes_of, plan_tables
+from dltsync_core.run.planning.tables import first_error, plan_tables
 from dltsync_core.run.planning.timed_probes import TimedProbes, probe_within
-from dltsync_core.run.ports import Source, VersionedWarehouse
-from dltsync_core.run.read_lake import ReadFrom, TableToRead
-from dltsync_core.run.read_table import table_reader, table_relation, table_to_read
+from dltsync_core.run.read_lake import ReadFrom
+from dltsync_core.run.read_table import table_reader, table_relation
 from dltsync_core.run.recover import recover_tables
-from dltsync_core.run.reporting import RunReporter
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.run_reports import reported_run
+from dltsync_core.run.run_tables import run_tables
 from dltsync_core.run.scd_target import scd_target
 from dltsync_core.run.source_history import history_in_lake
 from dltsync_core.run.status import pipeline_status
-from dltsync_core.run.validation.tables import compare_tables, notes_on_moved_rows
-from dltsync_core.state.ledger import Ledger
+from dltsync_core.run.validation.tables import compare_tables
 from dltsync_core.validate.fingerprint import SHA256, algorithm_of
 from dltsync_core.validate.report import as_report
-from dltsync_core.warehouse.open_warehouse import open_warehouse
 
 
-class IncrementalSQLServerParquetPipeline:
+class IncrementalSQLServerParquetPipeline(PipelineBase):
     """SQL Server tables into a Parquet lake and a warehouse, completely and exactly.
 
     `config` is a PipelineConfig, a path of a YAML or TOML file, or a mapping with the fields of PipelineConfig (relative
@@ -64,29 +49,6 @@ class IncrementalSQLServerParquetPipeline:
     bracket in it stands in brackets, as T-SQL quotes it: `[a.b].[c]`. Use it as a context
     manager, or call `close`. `source` and `warehouse` put something else in the place of SQL Server and DuckDB.
     """
-
-    def __init__(
-        self,
-        config: PipelineConfig | str | Path | Mapping[str, Any],
-        *,
-        source: Source | None = None,
-        warehouse: VersionedWarehouse | None = None,
-    ) -> None:
-        if isinstance(config, (str, Path)):
-            config = load_config(Path(config))
-        elif not isinstance(config, PipelineConfig):
-            config = PipelineConfig(**config)
-        self.config = config.located_at(Path.cwd())
-        check_names(self.config)
-        state, memory = self.config.state, self.config.processing.memory
-        self._source: Source = source or SqlServerSource(
-            self.config.database, self.config.processing, self.config.representation
-        )
-        self._lake = open_lake(state, self.config.pipeline_name, memory.scratch)
-        self._reporter = RunReporter(self.config)
-        self._warehouse: VersionedWarehouse = warehouse or open_warehouse(
-            self.config, on_wait=lambda message: self._reporter.waiting(message)
-        )
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -116,40 +78,24 @@ class IncrementalSQLServerParquetPipeline:
         NotWritable. KeyboardInterrupt ends the run at once; nothing half published remains.
         """
         with reported_run(self.config, run_id) as reports:
-            started = time.perf_counter()
             check_places(self.config, writing=True)
             matched = self._matched()
             tables = select_tables(matched.config.tables, kinds=table_types, names=table_names)
+            options = options_of(
+                matched.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
+            )
             with (
                 self._context(on_event, run_id=reports.run_id, writable=True, log_in_first=True) as context,
                 context.reporter.log.reporting_progress(),
             ):
-                prepare_state(context)
-                options = options_of(
-                    matched.config, full_refresh=full_refresh, force=force, repair_state=True, accept_drift=accept_drift
+                result = run_tables(
+                    context,
+                    tables,
+                    options,
+                    partition_keys=partition_keys,
+                    parallel=parallel_execution,
+                    notes=matched.notes,
                 )
-                try:
-                    planned = plan_tables(
-                        context, tables, options, partition_keys=partition_keys, parallel=parallel_execution
-                    )
-                except ConnectError as error:
-                    record_unplanned(context, tables, {table.name: error for table in tables})
-                    raise
-                record_unplanned(context, tables, planned.errors)
-                failed = failed_tables(context, tables, planned)
-                units = [*execute(context, planned.prepared, parallel=parallel_execution), *failed]
-                cleanup_warehouse(context)
-                clear_failures(context, planned.prepared, units)
-                moved = notes_on_moved_rows(context, planned.prepared, units)
-                result = RunResult(
-                    run_id=context.run_id,
-                    units=tuple(units),
-                    total_duration_seconds=time.perf_counter() - started,
-                    peak_memory_mb=peak_memory_mb(),
-                    notes=(*matched.notes, *notes_of(planned, units), *moved),
-                    drift=drift_of(planned),
-                )
-                context.reporter.log.ended(result)
                 reports.ended(result)
         if raise_on_error and result.failed:
             raise first_error(result)
@@ -335,73 +281,6 @@ class IncrementalSQLServerParquetPipeline:
             said=self._said,
             compare=self._source.compare_texts,
         )
-
-    def close(self) -> None:
-        """Close connections. The pipeline can be used again: they are opened when needed."""
-        self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    # -- parts ------------------------------------------------------------------------------------------------------
-
-    def _table(self, name: str) -> TableConfig:
-        """The entry of a table. The source is asked only when no entry names it and there are patterns."""
-        if self.config.patterns:
-            with suppress(ConfigError):
-                return find_table(self.config.tables, name)
-        return find_table(self.matched_config().tables, name)
-
-    def matched_config(self) -> PipelineConfig:
-        """The config with the tables that its patterns stand for now, read from the source's catalogue; the config itself when
-        it has no patterns. What is said about the patterns is logged. Raises ConnectError, ConfigError."""
-        matched = self._matched()
-        for note in matched.notes:
-            log.warning("%s", note)
-        return matched.config
-
-    def _matched(self) -> MatchedTables:
-        if not self.config.patterns:
-            return MatchedTables(self.config)
-        return matched_tables(self.config, self._source.list_tables(with_columns=needs_columns(self.config)))
-
-    def _tables(self, names: Iterable[str]) -> list[TableConfig]:
-        known = {str(table.name): table for table in self.config.tables}
-        return [known.get(name) or self._table(name) for name in names]
-
-    @contextmanager
-    def _ledger(self) -> Iterator[Ledger]:
-        """To look into."""
-        with (
-            log_file_of(self.config),
-            opened_ledger(self.config, self._reporter, threading.Event(), writable=False) as ledger,
-        ):
-            yield ledger
-
-    def _to_read(
-        self, table_name: str, partition_keys: Sequence[str] | None, columns: Sequence[str] | None
-    ) -> TableToRead:
-        with self._ledger() as ledger:
-            return table_to_read(self.config, self._table(table_name), ledger, partition_keys, columns)
-
-    @contextmanager
-    def _context(
-        self, sink: EventSink, *, run_id: str | None = None, writable: bool, log_in_first: bool = False
-    ) -> Iterator[RunContext]:
-        self._reporter = RunReporter(self.config, sink)
-        rooms = Rooms(self._source, self._lake, self._warehouse)
-        with (
-            log_file_of(self.config),
-            opened_context(
-                self.config, rooms, self._reporter, run_id=run_id, writable=writable, log_in_first=log_in_first
-            ) as context,
-        ):
-            yield context
 
     @contextmanager
     def _alone(self, scd: ScdTarget) -> Iterator[None]:

@@ -147,6 +147,16 @@ def test_op_names_and_limits_the_steps_as_those_of_other_components() -> None:
     assert any("__observe_" in other for other in nodes)
 
 
+def test_op_names_the_steps_of_tables_found_in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    op = {"name": "load", "pool": "shop"}
+    made, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS, op=op))
+    defs = made.build_defs_from_state(None, stored(tmp_path, made, monkeypatch))
+    nodes = {node.name: node.definition for node in defs.resolve_implicit_global_asset_job_def().nodes}
+    loads = [name for name in nodes if name.startswith("load__") and "__observe_" not in name]
+    assert len(loads) == 3
+    assert {pool for name in loads for pool in nodes[name].pools} == {"shop"}
+
+
 def test_the_sensors_select_the_translated_keys() -> None:
     _, defs = loaded(component(config=CONFIG, translation=TRANSLATION))
     selected = {
