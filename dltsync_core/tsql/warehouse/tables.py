@@ -100,8 +100,11 @@ def create_table(
     ).render()
 
 
-def create_index(name: TableName, number: int, index: IndexShape, placed: PlacedOn | None) -> Statement:
-    """An index (or key) of a staging table. `number` makes its name."""
+def create_index(
+    name: TableName, number: int, index: IndexShape, placed: PlacedOn | None, *, named: str | None = None
+) -> Statement:
+    """An index (or key). `number` makes its name where it is not `named`; a key that is not has one of the server's choice."""
+    own_name = Identifier(named if named is not None else f"ix{number}")
     options = _compressed(index.compression, partitioned=_is_partitioned(placed))
     keys = join(
         ", ",
@@ -111,15 +114,16 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
     if index.is_columnstore:
         return sql(
             "CREATE CLUSTERED COLUMNSTORE INDEX {index} ON {table}{options}{placed};",
-            index=Identifier(f"ix{number}"),
+            index=own_name,
             table=table(name),
             options=options,
             placed=_placed(placed),
         ).render()
     if index.is_primary_key or index.is_unique_constraint:
         return sql(
-            "ALTER TABLE {table} ADD {kind} {clustered} ({keys}){options}{placed};",
+            "ALTER TABLE {table} ADD {named}{kind} {clustered} ({keys}){options}{placed};",
             table=table(name),
+            named=sql("CONSTRAINT {name} ", name=own_name) if named is not None else _NOTHING,
             kind=sql("PRIMARY KEY") if index.is_primary_key else sql("UNIQUE"),
             clustered=clustered,
             keys=keys,
@@ -130,7 +134,7 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
         "CREATE {unique}{clustered} INDEX {index} ON {table} ({keys}){included}{options}{placed};",
         unique=sql("UNIQUE ") if index.is_unique else _NOTHING,
         clustered=clustered,
-        index=Identifier(f"ix{number}"),
+        index=own_name,
         table=table(name),
         keys=keys,
         included=sql(" INCLUDE ({names})", names=_names(index.included)) if index.included else _NOTHING,

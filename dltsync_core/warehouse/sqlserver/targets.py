@@ -17,13 +17,14 @@ from dltsync_core.identity import TableName, Target, digest_of, identifier_part,
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 from dltsync_core.tsql.conditions import slot_condition
-from dltsync_core.tsql.fragments import Literal, sql
+from dltsync_core.tsql.fragments import Literal, sql, transaction_of
 from dltsync_core.tsql.select import count_rows
 from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
+from dltsync_core.warehouse.sqlserver.indexes import key_bytes, plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
 from dltsync_core.warehouse.sqlserver.staging import folded
@@ -31,6 +32,7 @@ from dltsync_core.warehouse.sqlserver.store import Store
 
 _WIDEST_KEY_BYTES = 900
 """Of a clustered index."""
+_COLUMNSTORE_NAME = "dltsync_columnstore"
 
 
 def make_ready(store: Store, requests: Sequence[LoadRequest]) -> dict[Target, TargetFacts]:
@@ -79,12 +81,14 @@ def _create(store: Store, request: LoadRequest) -> None:
     store.run(tables.create_schema(schema), f"making schema {schema}")
     placed = _place(store, request, columns)
     columnstore = store.settings.columnstore
-    store.run(
-        tables.create_table(name, columns, placed=placed, primary_key=() if columnstore else keys), f"making {name}"
-    )
+    statements = [tables.create_table(name, columns, placed=placed, primary_key=() if columnstore else keys)]
     if columnstore:
         index = IndexShape(is_clustered=True, is_columnstore=True)
-        store.run(tables.create_index(name, 1, index, placed), f"making the columnstore index of {name}")
+        statements.append(tables.create_index(name, 1, index, placed, named=_COLUMNSTORE_NAME))
+    if store.settings.source_indexes:
+        planned = plan_indexes(request.layout, request.schema)
+        statements += [tables.create_index(name, 1, index, placed, named=own) for own, index in planned.made]
+    store.run(transaction_of(statements), f"making {name}")  # a run that finds the table finds all its indexes
 
 
 def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) -> PlacedOn | None:
@@ -184,14 +188,6 @@ def _primary_key(request: LoadRequest, columns: Sequence[TargetColumn]) -> tuple
         wanted.append(partitioning.column.name)
     found = [by_name[key.casefold()] for key in wanted if key.casefold() in by_name]
     usable = len(found) == len(wanted) and not any(c.is_nullable or "(max)" in c.type for c in found)
-    if not usable or sum(_bytes(c.type) for c in found) > _WIDEST_KEY_BYTES:
+    if not usable or sum(key_bytes(c.type) for c in found) > _WIDEST_KEY_BYTES:
         return ()
     return tuple(column.name for column in found)
-
-
-def _bytes(declared: str) -> int:
-    """At most so many bytes of an index key."""
-    base, _, size = declared.rstrip(")").partition("(")
-    if base in {"nchar", "nvarchar"}:
-        return 2 * int(size)
-    return int(size) if base in {"char", "varchar", "binary", "varbinary"} else 17

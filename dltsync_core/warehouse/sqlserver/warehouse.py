@@ -29,6 +29,7 @@ from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, Ta
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
+from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
@@ -127,7 +128,8 @@ class SqlServerWarehouse(HoldsEveryValue):
     def _inspected(self, target: Target, found: TargetFacts | None, asked: TableInspection) -> WarehouseTable:
         markers = self._markers(target, asked.pipeline)
         if found is None:
-            return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), markers)
+            left_out = plan_indexes(asked.layout, asked.schema).left_out if self._store.settings.source_indexes else ()
+            return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), markers, notes=left_out)
         stats = stats_by_scope(self._store, found, asked.scopes, ())
         return WarehouseTable(
             columns=_types(found),

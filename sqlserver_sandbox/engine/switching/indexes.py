@@ -106,7 +106,8 @@ def _compared(side: Side, index: Index) -> object:
     keys = tuple(
         (side.ordinal(c.column_id), c.descending) for c in sorted(index.key_columns, key=lambda c: c.key_ordinal)
     )
-    included = frozenset(side.ordinal(c.column_id) for c in index.columns if not c.key_ordinal and c.included)
+    others = [c for c in index.columns if not c.key_ordinal and (c.included or c.partition_ordinal)]
+    included = frozenset(side.ordinal(c.column_id) for c in others)
     is_clustered, is_primary = index.index_id == 1, index.key_kind == "PK"
     return is_clustered, index.columnstore, index.unique, is_primary, keys, included, index.filter_text
 
