@@ -65,6 +65,7 @@ def sqlserver_settings(config: PipelineConfig) -> StoreSettings:
         columnstore=destination.table_storage == "columnstore",
         bulk_load=destination.bulk_load,
         source_indexes=destination.indexes == "source",
+        may_rebuild=destination.changed_types == "rebuild",
     )
 
 

@@ -45,6 +45,7 @@ class StoreSettings:
     columnstore: bool = False
     bulk_load: Literal["bulkcopy", "fast_executemany"] = "bulkcopy"
     source_indexes: bool = False
+    may_rebuild: bool = False
     pause: Callable[[float], None] = time.sleep
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+import pyarrow as pa
+
 from dltsync_core.catalog.facts import PartitioningFacts
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
@@ -23,10 +25,11 @@ from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
-from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
+from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution
 from dltsync_core.warehouse.sqlserver.indexes import key_bytes, plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
+from dltsync_core.warehouse.sqlserver.rebuild import reasons_against_rebuild, rebuild
 from dltsync_core.warehouse.sqlserver.staging import folded
 from dltsync_core.warehouse.sqlserver.store import Store
 
@@ -54,12 +57,25 @@ def make_ready(store: Store, requests: Sequence[LoadRequest]) -> dict[Target, Ta
 
 def _evolve(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
     """Whether something was changed."""
-    evolution = plan_evolution(found.table, request.schema)
+    evolution = evolution_of(store, found, request.schema)
+    if evolution.rebuilt:
+        rebuild(store, request.target, found, evolution.rebuilt)
+        _evolve(store, store.read_again(request.target), request)
+        return True
     if evolution.added:
         store.run(tables.add_columns(found.name, evolution.added), f"adding columns to {found.name}")
     for column in evolution.altered:
         store.run(tables.alter_column(found.name, column), f"changing column {column.name} of {found.name}")
     return bool(evolution.added or evolution.altered)
+
+
+def evolution_of(store: Store, found: TargetFacts, schema: pa.Schema) -> Evolution:
+    """What has to happen to a target before a load of that schema fits. Raises DriftError."""
+    if not store.settings.may_rebuild:
+        return plan_evolution(found.table, schema)
+    return plan_evolution(
+        found.table, schema, against_rebuild=lambda: tuple(reasons_against_rebuild(found, store.engine().edition))
+    )
 
 
 def _split_for(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
