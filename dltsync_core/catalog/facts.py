@@ -73,9 +73,23 @@ class ListedTable:
 
 
 @dataclass(frozen=True)
+class TableIndex:
+    """An enabled index of a table, or the key or constraint that it stands for. `kind` is the `type_desc` of sys.indexes; `keys`
+    are names with whether they descend."""
+
+    name: str
+    kind: str
+    keys: tuple[tuple[str, bool], ...]
+    included: tuple[str, ...] = ()
+    is_unique: bool = False
+    is_primary_key: bool = False
+    has_filter: bool = False
+
+
+@dataclass(frozen=True)
 class TableFacts:
-    """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows. With
-    `hides_row_filters` this login does not see all security policies, so that `has_row_filter` may be wrong."""
+    """One user table. `unique_keys` lists the columns of every unique index or constraint that covers all rows, `indexes` all
+    indexes. With `hides_row_filters` this login does not see all security policies, so that `has_row_filter` may be wrong."""
 
     name: TableName
     object_id: int
@@ -87,6 +101,7 @@ class TableFacts:
     has_row_filter: bool = False
     hides_row_filters: bool = False
     description: str | None = None
+    indexes: tuple[TableIndex, ...] = ()
 
     def column(self, name: str) -> ColumnFacts | None:
         """The column of that name, ignoring case as most databases do."""

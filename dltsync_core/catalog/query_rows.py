@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot
+from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot, TableIndex
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, Side, slots_of
@@ -35,21 +35,32 @@ def any_masked(rows: Iterable[Row]) -> bool:
     return any(row["is_masked"] for row in rows)
 
 
-def keys_by_table(rows: Iterable[Row]) -> dict[int, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
-    """keys.sql: per table the primary key (empty without one) and all unique keys, the primary one included."""
-    keys: dict[tuple[int, int], list[str]] = defaultdict(list)
-    primary: set[tuple[int, int]] = set()
+def indexes_by_table(rows: Iterable[Row]) -> dict[int, tuple[TableIndex, ...]]:
+    """keys.sql: the indexes of each table, in the order of their ids."""
+    columns: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
-        index = (row["object_id"], row["index_id"])
-        keys[index].append(row["column_name"])
-        if row["is_primary_key"]:
-            primary.add(index)
-    found: dict[int, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
-    for table in {table for table, _ in keys}:
-        mine = {index: tuple(columns) for index, columns in keys.items() if index[0] == table}
-        primary_key = next((columns for index, columns in mine.items() if index in primary), ())
-        found[table] = (primary_key, tuple(mine.values()))
-    return found
+        columns[row["object_id"], row["index_id"]].append(row)
+    found: dict[int, list[TableIndex]] = defaultdict(list)
+    for (table, _), mine in columns.items():
+        index = TableIndex(
+            name=mine[0]["index_name"],
+            kind=mine[0]["type_desc"],
+            keys=tuple((row["column_name"], bool(row["is_descending_key"])) for row in mine if row["key_ordinal"]),
+            included=tuple(row["column_name"] for row in mine if not row["key_ordinal"]),
+            is_unique=bool(mine[0]["is_unique"]),
+            is_primary_key=bool(mine[0]["is_primary_key"]),
+            has_filter=bool(mine[0]["has_filter"]),
+        )
+        found[table].append(index)
+    return {table: tuple(indexes) for table, indexes in found.items()}
+
+
+def keys_of(indexes: Iterable[TableIndex]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The primary key (empty without one) and all unique keys of all rows, the primary one included."""
+    unique = [index for index in indexes if index.is_unique and not index.has_filter]
+    names = {index: tuple(name for name, _ in index.keys) for index in unique}
+    primary_key = next((names[index] for index in unique if index.is_primary_key), ())
+    return primary_key, tuple(names[index] for index in unique)
 
 
 def boundaries_by_function(rows: Iterable[Row]) -> dict[int, list[Boundary]]:

@@ -13,7 +13,8 @@ from dltsync_core.catalog.query_rows import (
     any_masked,
     boundaries_by_function,
     columns_by_table,
-    keys_by_table,
+    indexes_by_table,
+    keys_of,
     partitioning_of,
     rows_by_partition,
 )
@@ -26,7 +27,7 @@ _PURPOSES = {
     "objects": "the list of tables",
     "columns": "the columns of a table",
     "unmask": "masked columns",
-    "keys": "the keys of a table",
+    "keys": "the keys and indexes of a table",
     "partitions": "the partitions of a table",
     "partitioning": "the partitions of a table",
     "boundaries": "the boundaries of a partition function",
@@ -80,7 +81,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
     columns_rows = _query_ids(session, "columns", ids)
     unmasked = any_masked(columns_rows) and bool(_ask(session, "unmask")[0]["unmask"])
     columns = columns_by_table(columns_rows, unmasked=unmasked)
-    keys = keys_by_table(_query_ids(session, "keys", ids))
+    indexes = indexes_by_table(_query_ids(session, "keys", ids))
     approx = rows_by_partition(_query_ids(session, "partitions", ids))
     partitioned = {row["object_id"]: row for row in _query_ids(session, "partitioning", ids)}
     functions = sorted({row["function_id"] for row in partitioned.values()})
@@ -101,7 +102,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
             partitioning = partitioning_of(
                 name, row, mine, boundaries.get(row["function_id"], []), approx.get(object_id, {})
             )
-        primary_key, unique_keys = keys.get(object_id, ((), ()))
+        primary_key, unique_keys = keys_of(indexes.get(object_id, ()))
         return TableFacts(
             name=name,
             object_id=object_id,
@@ -113,6 +114,7 @@ def read_tables(session: Session, names: Iterable[TableName], database: str) -> 
             has_row_filter=object_id in filtered,
             hides_row_filters=None in filtered,
             description=descriptions.get(object_id),
+            indexes=indexes.get(object_id, ()),
         )
 
     return {wanted: facts(o.name, o.object_id) for wanted, o in found.items()}

@@ -158,6 +158,13 @@ def batch_of(statements: Sequence[Statement]) -> Statement:
     return Statement(";\n".join(statement.text for statement in statements), values)
 
 
+def transaction_of(statements: Sequence[Statement]) -> Statement:
+    """The statements as one batch and one transaction: all of them take effect, or none."""
+    values = tuple(value for statement in statements for value in statement.parameters)
+    texts = ["SET XACT_ABORT ON;", "BEGIN TRANSACTION;", *(each.text for each in statements), "COMMIT TRANSACTION;"]
+    return Statement("\n".join(texts), values)
+
+
 def table(name: TableName) -> Sql:
     """A two-part name."""
     return join(".", [Identifier(name.schema), Identifier(name.table)])

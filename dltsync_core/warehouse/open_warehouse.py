@@ -64,6 +64,8 @@ def sqlserver_settings(config: PipelineConfig) -> StoreSettings:
         placements={folded(_target(name)): placement for name, placement in destination.partitions.items()},
         columnstore=destination.table_storage == "columnstore",
         bulk_load=destination.bulk_load,
+        source_indexes=destination.indexes == "source",
+        may_rebuild=destination.changed_types == "rebuild",
     )
 
 

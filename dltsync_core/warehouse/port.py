@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, TableIndex
 from dltsync_core.committed import Marker
 from dltsync_core.errors import DriftError
 from dltsync_core.identity import Target
@@ -21,11 +21,14 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 
 @dataclass(frozen=True)
 class TargetLayout:
-    """How a table is made that does not exist yet, in warehouses that have keys and partitions: its primary key (empty for none)
-    and the source's partitioning (None: the table is not partitioned)."""
+    """How a table is made that does not exist yet, in warehouses that have keys and partitions: its primary key (empty for none),
+    the source's partitioning (None: the table is not partitioned) and the source's indexes. `is_merged`: later loads replace
+    some of its rows by key."""
 
     primary_key: tuple[str, ...] = ()
     partitioning: PartitioningFacts | None = None
+    indexes: tuple[TableIndex, ...] = ()
+    is_merged: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,12 @@ class Loaded:
 @dataclass(frozen=True)
 class TableInspection:
     """What is asked of one table: the markers of `pipeline`, the rows of each scope (None: the whole table; scopes exclude each
-    other), and whether a load of `schema` could enter."""
+    other), and whether a load of `schema` could enter. `layout` is that of a table that would be made."""
 
     pipeline: str
     scopes: Mapping[str, ReplaceScope | None]
     schema: pa.Schema
+    layout: TargetLayout = TargetLayout()
 
 
 @dataclass(frozen=True)

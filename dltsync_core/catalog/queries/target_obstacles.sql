@@ -1,4 +1,5 @@
--- What can stand against SWITCH or TRUNCATE of the given tables, beside their own properties and indexes: one row per obstacle, with
+-- What can stand against SWITCH or TRUNCATE of the given tables, or be lost when they are made anew (trigger, default, permission,
+-- property), beside their own properties and indexes: one row per obstacle, with
 -- the rule it comes under (warehouse/sqlserver/preflight.py) and the name of what causes it. The rule hidden_references stands for all
 -- tables: without VIEW DEFINITION on the database a login does not see foreign keys of tables that it has no right on.
 SELECT x.object_id, x.rule_name, x.object_name
@@ -38,6 +39,21 @@ FROM (
   SELECT c.object_id, N'masked', c.name
   FROM sys.columns AS c
   WHERE c.is_masked = 1
+  UNION ALL
+  SELECT tr.parent_id, N'trigger', tr.name
+  FROM sys.triggers AS tr
+  WHERE tr.parent_class = 1
+  UNION ALL
+  SELECT d.parent_object_id, N'default', d.name
+  FROM sys.default_constraints AS d
+  UNION ALL
+  SELECT p.major_id, N'permission', p.permission_name
+  FROM sys.database_permissions AS p
+  WHERE p.class = 1
+  UNION ALL
+  SELECT e.major_id, N'property', e.name
+  FROM sys.extended_properties AS e
+  WHERE e.class = 1
 ) AS x
 WHERE x.object_id IN (?)
 ORDER BY x.object_id, x.rule_name, x.object_name;

@@ -142,7 +142,9 @@ class ResolvedTable:
         """How the table is made in a warehouse that has keys and partitions. The key is what rows are merged by, else the
         source's primary key."""
         partitioning = self.facts.partitioning if self.config.kind == "partition" else None
-        return TargetLayout(self.keys or self.facts.primary_key, partitioning)
+        upserted = isinstance(self.config, StaticTableConfig) and self.config.load_strategy == "upsert"
+        is_merged = self.config.kind == "scd" or upserted
+        return TargetLayout(self.keys or self.facts.primary_key, partitioning, self.facts.indexes, is_merged)
 
     def window_column(self) -> ColumnFacts:
         """The column increments go by. Raises ColumnNotFound, also for kinds without increments."""

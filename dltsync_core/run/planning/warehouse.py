@@ -55,6 +55,7 @@ class WarehouseInspection:
                 context.config.pipeline_name,
                 {unit: table.scope_of(unit) for unit in table.units},
                 table.mapping.schema,
+                table.layout,
             )
             for table in tables
         }

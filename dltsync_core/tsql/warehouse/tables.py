@@ -100,8 +100,11 @@ def create_table(
     ).render()
 
 
-def create_index(name: TableName, number: int, index: IndexShape, placed: PlacedOn | None) -> Statement:
-    """An index (or key) of a staging table. `number` makes its name."""
+def create_index(
+    name: TableName, number: int, index: IndexShape, placed: PlacedOn | None, *, named: str | None = None
+) -> Statement:
+    """An index (or key). `number` makes its name where it is not `named`; a key that is not has one of the server's choice."""
+    own_name = Identifier(named if named is not None else f"ix{number}")
     options = _compressed(index.compression, partitioned=_is_partitioned(placed))
     keys = join(
         ", ",
@@ -111,15 +114,16 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
     if index.is_columnstore:
         return sql(
             "CREATE CLUSTERED COLUMNSTORE INDEX {index} ON {table}{options}{placed};",
-            index=Identifier(f"ix{number}"),
+            index=own_name,
             table=table(name),
             options=options,
             placed=_placed(placed),
         ).render()
     if index.is_primary_key or index.is_unique_constraint:
         return sql(
-            "ALTER TABLE {table} ADD {kind} {clustered} ({keys}){options}{placed};",
+            "ALTER TABLE {table} ADD {named}{kind} {clustered} ({keys}){options}{placed};",
             table=table(name),
+            named=_constraint_name(named),
             kind=sql("PRIMARY KEY") if index.is_primary_key else sql("UNIQUE"),
             clustered=clustered,
             keys=keys,
@@ -130,7 +134,7 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
         "CREATE {unique}{clustered} INDEX {index} ON {table} ({keys}){included}{options}{placed};",
         unique=sql("UNIQUE ") if index.is_unique else _NOTHING,
         clustered=clustered,
-        index=Identifier(f"ix{number}"),
+        index=own_name,
         table=table(name),
         keys=keys,
         included=sql(" INCLUDE ({names})", names=_names(index.included)) if index.included else _NOTHING,
@@ -139,11 +143,14 @@ def create_index(name: TableName, number: int, index: IndexShape, placed: Placed
     ).render()
 
 
-def add_check(name: TableName, definition: str) -> Statement:
-    """A trusted CHECK constraint with a name of the server's choice: the rows that are there are checked. `definition` is the
-    catalogue's text of another table's constraint."""
+def add_check(name: TableName, definition: str, *, named: str | None = None) -> Statement:
+    """A trusted CHECK constraint (`named` None: with a name of the server's choice): the rows that are there are checked.
+    `definition` is the catalogue's text of another table's constraint."""
     return sql(
-        "ALTER TABLE {table} WITH CHECK ADD CHECK {condition};", table=table(name), condition=CatalogText(definition)
+        "ALTER TABLE {table} WITH CHECK ADD {named}CHECK {condition};",
+        table=table(name),
+        named=_constraint_name(named),
+        condition=CatalogText(definition),
     ).render()
 
 
@@ -176,12 +183,18 @@ def can_be_proven(column: ColumnFacts, range_: PartitionRange) -> bool:
 
 
 def add_foreign_key(
-    name: TableName, columns: Sequence[str], referenced: TableName, referenced_columns: Sequence[str]
+    name: TableName,
+    columns: Sequence[str],
+    referenced: TableName,
+    referenced_columns: Sequence[str],
+    *,
+    named: str | None = None,
 ) -> Statement:
-    """A trusted foreign key with a name of the server's choice: the rows that are there are checked."""
+    """A trusted foreign key (`named` None: with a name of the server's choice): the rows that are there are checked."""
     return sql(
-        "ALTER TABLE {table} WITH CHECK ADD FOREIGN KEY ({columns}) REFERENCES {referenced} ({others});",
+        "ALTER TABLE {table} WITH CHECK ADD {named}FOREIGN KEY ({columns}) REFERENCES {referenced} ({others});",
         table=table(name),
+        named=_constraint_name(named),
         columns=_names(columns),
         referenced=table(referenced),
         others=_names(referenced_columns),
@@ -298,6 +311,10 @@ _PROVEN_TYPES = _NUMBERS | {"date", "datetime", "smalldatetime", "datetime2", "n
 def compress_row_groups(name: TableName) -> Statement:
     """Compress what lies in the delta store of a columnstore index: batches below 102,400 rows go there."""
     return sql("ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)).render()
+
+
+def _constraint_name(named: str | None) -> Sql:
+    return sql("CONSTRAINT {name} ", name=Identifier(named)) if named is not None else _NOTHING
 
 
 def _is_partitioned(placed: PlacedOn | None) -> bool:

@@ -1,12 +1,13 @@
 """What must happen to a target before a load of another shape fits. A pure decision, made before a row is copied.
 
 Columns are only ever added, made to admit NULL, or widened to a type that holds the old values and the new ones exactly. Any
-other change is refused, and so is a wider type on a partitioned table: SQL Server cannot change a column's type there.
+other change is refused. SQL Server cannot change a column's type on a partitioned table: the table is made anew where the config
+allows it and nothing stands against it, else the load is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -21,15 +22,21 @@ from dltsync_core.warehouse.sqlserver.columns import holds, target_column
 
 @dataclass(frozen=True)
 class Evolution:
-    """Changes to a target: columns to add, and columns to alter (a wider type, or NULL admitted)."""
+    """Changes to a target: columns to add, and columns to alter (a wider type, or NULL admitted). `rebuilt` are columns of a
+    wider type for which the table is made anew, before the other changes."""
 
     added: tuple[TargetColumn, ...] = ()
     altered: tuple[TargetColumn, ...] = ()
+    rebuilt: tuple[TargetColumn, ...] = ()
 
 
-def plan_evolution(table: TableFacts, schema: pa.Schema) -> Evolution:
-    """From the table's columns to the load's. Raises DriftError, with all columns that stand against it named."""
+def plan_evolution(
+    table: TableFacts, schema: pa.Schema, *, against_rebuild: Callable[[], Sequence[str]] | None = None
+) -> Evolution:
+    """From the table's columns to the load's. `against_rebuild` gives what stands against making a partitioned table anew; None
+    where the config does not allow it. Raises DriftError, with all columns that stand against it named."""
     problems: list[str] = []
+    rebuilt: list[TargetColumn] = []
     added: list[TargetColumn] = []
     altered: list[TargetColumn] = []
     held = {column.name.casefold(): column for column in table.columns}
@@ -38,23 +45,29 @@ def plan_evolution(table: TableFacts, schema: pa.Schema) -> Evolution:
         column = held.pop(field.name.casefold(), None)
         if column is None:
             added.append(replace(wanted, is_nullable=True))
-        elif problem := _unfit(table, column, wanted):
+        elif problem := _unfit(column, wanted):
             problems.append(problem)
         elif change := _altered(column, wanted):
-            altered.append(change)
+            is_wider = table.partitioning is not None and not holds(shown_type(column), wanted.type)
+            (rebuilt if is_wider else altered).append(change)
     gone = [column for column in held.values() if not column.is_nullable and not _is_filled(column)]
     altered.extend(_as_it_is(column, is_nullable=True) for column in gone)  # NULL from now on
+    if rebuilt:
+        problems += _against_rebuild(table, rebuilt, against_rebuild)
     if problems:
-        raise refused(table.name, problems)
-    return Evolution(tuple(added), tuple(altered))
+        raise refused(table.name, problems, may_rebuild=bool(rebuilt) and against_rebuild is None)
+    return Evolution(tuple(added), tuple(altered), tuple(rebuilt))
 
 
-def refused(name: TableName, problems: Sequence[str]) -> DriftError:
-    """The refusal of a load whose columns the table cannot take, with one sentence part for each column."""
+def refused(name: TableName, problems: Sequence[str], *, may_rebuild: bool = False) -> DriftError:
+    """The refusal of a load whose columns the table cannot take, with one sentence part for each column. `may_rebuild`: a setting
+    may help."""
+    setting = "set destination.changed_types: rebuild, so that the table is made anew with its rows; or "
     return DriftError(
         f"the columns of {name} in the warehouse do not fit the load: {'; '.join(problems)}. "
         "Nothing was written to the warehouse",
-        remedy="drop the warehouse table, or choose another target_table, and run with --full-refresh; "
+        remedy=(setting if may_rebuild else "")
+        + "drop the warehouse table, or choose another target_table, and run with --full-refresh; "
         "or set column_representation so that the type stays as it was",
         table=str(name),
     )
@@ -66,7 +79,22 @@ def loaded_columns(table: TableFacts, schema: pa.Schema) -> dict[str, ColumnFact
     return {field.name: held[field.name.casefold()] for field in schema}
 
 
-def _unfit(table: TableFacts, column: ColumnFacts, wanted: TargetColumn) -> str | None:
+def _against_rebuild(
+    table: TableFacts, rebuilt: Sequence[TargetColumn], against_rebuild: Callable[[], Sequence[str]] | None
+) -> list[str]:
+    """What stands against other types of these columns, in sentence parts."""
+    held = {column.name: column for column in table.columns}
+    changes = [f"{c.name} is {shown_type(held[c.name])} in the warehouse and {c.type} in the load" for c in rebuilt]
+    if against_rebuild is None:
+        return [f"{change}, and a type cannot be changed on a partitioned table" for change in changes]
+    partitioning = table.partitioning
+    found = list(against_rebuild())
+    if partitioning is not None and partitioning.column.name in {column.name for column in rebuilt}:
+        found.append(f"partition function {partitioning.function} has the old type of its column")
+    return [f"{'; '.join(changes)}, and the table cannot be made anew: {'; '.join(found)}"] if found else []
+
+
+def _unfit(column: ColumnFacts, wanted: TargetColumn) -> str | None:
     found = shown_type(column)
     if column.is_computed or column.generated or found == "rowversion":
         return f"{column.name} is set by the server in the warehouse"
@@ -74,11 +102,6 @@ def _unfit(table: TableFacts, column: ColumnFacts, wanted: TargetColumn) -> str 
         return None
     if not holds(wanted.type, found):
         return f"{column.name} is {found} in the warehouse and {wanted.type} in the load"
-    if table.partitioning is not None:
-        return (
-            f"{column.name} is {found} in the warehouse and {wanted.type} in the load, and a type cannot be changed on a "
-            "partitioned table"
-        )
     return None
 
 

@@ -117,7 +117,18 @@ def empty_copy(target: TargetFacts, name: TableName, single: SinglePartition | N
     return [*before, *after]
 
 
-def constraints_of(target: TargetFacts, name: TableName, single: SinglePartition | None = None) -> list[Statement]:
+def rebuilt_copy(
+    target: TargetFacts, name: TableName, changed: Mapping[str, TargetColumn], *, named: bool = False
+) -> tuple[list[Statement], list[Statement]]:
+    """Statements that make an empty table like the target in all but the types of `changed`, by column, for before and for after
+    rows are copied into it; its indexes and constraints have the target's names when they are `named`."""
+    before, after = _copy_with_indexes(target, name, None, changed, named=named)
+    return before, [*after, *constraints_of(target, name, named=named)]
+
+
+def constraints_of(
+    target: TargetFacts, name: TableName, single: SinglePartition | None = None, *, named: bool = False
+) -> list[Statement]:
     """Statements that give a staging table the target's CHECK constraints and foreign keys, trusted, and the proof that its rows
     lie within the partition where it has no partitions. They fail (547) when a row does not fit."""
     partitioning = target.table.partitioning
@@ -125,25 +136,35 @@ def constraints_of(target: TargetFacts, name: TableName, single: SinglePartition
     if single is not None and partitioning is not None and len(partitioning.slots) > 1:
         made.append(tables.add_range_check(name, partitioning.column, single.slot.range))
     made += [
-        tables.add_check(name, check.definition)
+        tables.add_check(name, check.definition, named=check.name if named else None)
         for check in target.checks
         if check.definition is not None and not check.is_disabled
     ]
     made += [
-        tables.add_foreign_key(name, key.columns, key.referenced, key.referenced_columns) for key in target.foreign_keys
+        tables.add_foreign_key(
+            name, key.columns, key.referenced, key.referenced_columns, named=key.name if named else None
+        )
+        for key in target.foreign_keys
     ]
     return made
 
 
 def _copy_with_indexes(
-    target: TargetFacts, name: TableName, single: SinglePartition | None
+    target: TargetFacts,
+    name: TableName,
+    single: SinglePartition | None,
+    changed: Mapping[str, TargetColumn] | None = None,
+    *,
+    named: bool = False,
 ) -> tuple[list[Statement], list[Statement]]:
-    before: list[Statement] = [_copy_of(target, name, single)]
+    before: list[Statement] = [_copy_of(target, name, single, changed or {})]
     after: list[Statement] = []
     for number, index in enumerate(target.indexes):
         if index.kind == HEAP or index.is_disabled:
             continue
-        statement = tables.create_index(name, number, _shape(index, single), _placed(target, index, single))
+        statement = tables.create_index(
+            name, number, _shape(index, single), _placed(target, index, single), named=index.name if named else None
+        )
         (before if index.kind in {CLUSTERED, CLUSTERED_COLUMNSTORE} else after).append(statement)
     return before, after
 
@@ -173,7 +194,9 @@ def conversions(target: TargetFacts, schema: pa.Schema) -> list[tuple[str, Sql]]
     return found
 
 
-def _copy_of(target: TargetFacts, name: TableName, single: SinglePartition | None) -> Statement:
+def _copy_of(
+    target: TargetFacts, name: TableName, single: SinglePartition | None, changed: Mapping[str, TargetColumn]
+) -> Statement:
     storage = target.storage
     heap = storage is not None and storage.kind == HEAP
     placed = _placed(target, storage, single) if storage is not None else None
@@ -182,7 +205,7 @@ def _copy_of(target: TargetFacts, name: TableName, single: SinglePartition | Non
         placed = replace(placed, with_large_values=large and single is not None)
     return tables.create_table(
         name,
-        [_column(column) for column in target.table.columns],
+        [changed.get(column.name) or _column(column) for column in target.table.columns],
         placed=placed,
         compression=_compression(storage, single) if storage is not None and heap else (),
     )

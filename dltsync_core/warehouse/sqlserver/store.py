@@ -44,6 +44,8 @@ class StoreSettings:
     placements: dict[Target, PartitionPlacement] = field(default_factory=dict)
     columnstore: bool = False
     bulk_load: Literal["bulkcopy", "fast_executemany"] = "bulkcopy"
+    source_indexes: bool = False
+    may_rebuild: bool = False
     pause: Callable[[float], None] = time.sleep
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+import pyarrow as pa
+
 from dltsync_core.catalog.facts import PartitioningFacts
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
@@ -17,20 +19,23 @@ from dltsync_core.identity import TableName, Target, digest_of, identifier_part,
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 from dltsync_core.tsql.conditions import slot_condition
-from dltsync_core.tsql.fragments import Literal, sql
+from dltsync_core.tsql.fragments import Literal, sql, transaction_of
 from dltsync_core.tsql.select import count_rows
 from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
-from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
+from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution
+from dltsync_core.warehouse.sqlserver.indexes import key_bytes, plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
+from dltsync_core.warehouse.sqlserver.rebuild import reasons_against_rebuild, rebuild
 from dltsync_core.warehouse.sqlserver.staging import folded
 from dltsync_core.warehouse.sqlserver.store import Store
 
 _WIDEST_KEY_BYTES = 900
 """Of a clustered index."""
+_COLUMNSTORE_NAME = "dltsync_columnstore"
 
 
 def make_ready(store: Store, requests: Sequence[LoadRequest]) -> dict[Target, TargetFacts]:
@@ -52,12 +57,25 @@ def make_ready(store: Store, requests: Sequence[LoadRequest]) -> dict[Target, Ta
 
 def _evolve(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
     """Whether something was changed."""
-    evolution = plan_evolution(found.table, request.schema)
+    evolution = evolution_of(store, found, request.schema)
+    if evolution.rebuilt:
+        rebuild(store, request.target, found, evolution.rebuilt)
+        _evolve(store, store.read_again(request.target), request)
+        return True
     if evolution.added:
         store.run(tables.add_columns(found.name, evolution.added), f"adding columns to {found.name}")
     for column in evolution.altered:
         store.run(tables.alter_column(found.name, column), f"changing column {column.name} of {found.name}")
     return bool(evolution.added or evolution.altered)
+
+
+def evolution_of(store: Store, found: TargetFacts, schema: pa.Schema) -> Evolution:
+    """What has to happen to a target before a load of that schema fits. Raises DriftError."""
+    if not store.settings.may_rebuild:
+        return plan_evolution(found.table, schema)
+    return plan_evolution(
+        found.table, schema, against_rebuild=lambda: tuple(reasons_against_rebuild(found, store.engine().edition))
+    )
 
 
 def _split_for(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
@@ -79,12 +97,14 @@ def _create(store: Store, request: LoadRequest) -> None:
     store.run(tables.create_schema(schema), f"making schema {schema}")
     placed = _place(store, request, columns)
     columnstore = store.settings.columnstore
-    store.run(
-        tables.create_table(name, columns, placed=placed, primary_key=() if columnstore else keys), f"making {name}"
-    )
+    statements = [tables.create_table(name, columns, placed=placed, primary_key=() if columnstore else keys)]
     if columnstore:
         index = IndexShape(is_clustered=True, is_columnstore=True)
-        store.run(tables.create_index(name, 1, index, placed), f"making the columnstore index of {name}")
+        statements.append(tables.create_index(name, 1, index, placed, named=_COLUMNSTORE_NAME))
+    if store.settings.source_indexes:
+        planned = plan_indexes(request.layout, request.schema)
+        statements += [tables.create_index(name, 1, index, placed, named=own) for own, index in planned.made]
+    store.run(transaction_of(statements), f"making {name}")  # a run that finds the table finds all its indexes
 
 
 def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) -> PlacedOn | None:
@@ -184,14 +204,6 @@ def _primary_key(request: LoadRequest, columns: Sequence[TargetColumn]) -> tuple
         wanted.append(partitioning.column.name)
     found = [by_name[key.casefold()] for key in wanted if key.casefold() in by_name]
     usable = len(found) == len(wanted) and not any(c.is_nullable or "(max)" in c.type for c in found)
-    if not usable or sum(_bytes(c.type) for c in found) > _WIDEST_KEY_BYTES:
+    if not usable or sum(key_bytes(c.type) for c in found) > _WIDEST_KEY_BYTES:
         return ()
     return tuple(column.name for column in found)
-
-
-def _bytes(declared: str) -> int:
-    """At most so many bytes of an index key."""
-    base, _, size = declared.rstrip(")").partition("(")
-    if base in {"nchar", "nvarchar"}:
-        return 2 * int(size)
-    return int(size) if base in {"char", "varchar", "binary", "varbinary"} else 17

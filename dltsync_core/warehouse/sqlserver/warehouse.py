@@ -28,7 +28,7 @@ from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
-from dltsync_core.warehouse.sqlserver.evolution import plan_evolution
+from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
@@ -36,6 +36,7 @@ from dltsync_core.warehouse.sqlserver.sections import marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
+from dltsync_core.warehouse.sqlserver.targets import evolution_of
 from dltsync_core.warehouse.sqlserver.versions import revise
 
 _RESERVED_SCHEMAS = {"sys", "information_schema", MARKER_SCHEMA}
@@ -127,15 +128,26 @@ class SqlServerWarehouse(HoldsEveryValue):
     def _inspected(self, target: Target, found: TargetFacts | None, asked: TableInspection) -> WarehouseTable:
         markers = self._markers(target, asked.pipeline)
         if found is None:
-            return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), markers)
+            left_out = plan_indexes(asked.layout, asked.schema).left_out if self._store.settings.source_indexes else ()
+            return WarehouseTable({}, dict.fromkeys(asked.scopes, 0), markers, notes=left_out)
         stats = stats_by_scope(self._store, found, asked.scopes, ())
+        refusal, rebuilt = self._refusal(found, asked.schema)
         return WarehouseTable(
             columns=_types(found),
             counts={unit: one.rows for unit, one in stats.items()},
             markers=markers,
-            refusal=_refusal(found, asked.schema),
-            notes=self._notes(found, asked.scopes),
+            refusal=refusal,
+            notes=(*rebuilt, *self._notes(found, asked.scopes)),
         )
+
+    def _refusal(self, found: TargetFacts, schema: pa.Schema) -> tuple[DriftError | None, tuple[str, ...]]:
+        """The refusal of a load, or a note when the table would be made anew for it."""
+        try:
+            evolution = evolution_of(self._store, found, schema)
+        except DriftError as error:
+            return error, ()
+        types = ", ".join(f"{column.name} {column.type}" for column in evolution.rebuilt)
+        return None, (f"the warehouse table is made anew, with its rows, for other types: {types}",) if types else ()
 
     def _notes(self, found: TargetFacts, scopes: Mapping[str, ReplaceScope | None]) -> tuple[str, ...]:
         """Why loads of the table would not be switched in."""
@@ -268,11 +280,3 @@ class SqlServerWarehouse(HoldsEveryValue):
 
 def _types(found: TargetFacts) -> dict[str, str]:
     return {column.name: shown_type(column) for column in found.table.columns}
-
-
-def _refusal(found: TargetFacts, schema: pa.Schema) -> DriftError | None:
-    try:
-        plan_evolution(found.table, schema)
-    except DriftError as error:
-        return error
-    return None

@@ -143,7 +143,8 @@ def _partition_column_id(table: Table) -> int:
 def _with_partition_column(
     columns: list[IndexColumn], partition_column: int, table: Table, key: s.KeySpec, *, clustered: bool
 ) -> list[IndexColumn]:
-    """A unique index must hold the partition column (1908); others get it added, as a key when clustered."""
+    """A unique index must hold the partition column (1908); others get it added, as a key when clustered, else as a column that
+    is neither key nor included (sys.index_columns: "implicitly added … are returned as 0")."""
     found = [replace(c, partition_ordinal=1) if c.column_id == partition_column else c for c in columns]
     if any(c.partition_ordinal and (c.key_ordinal or not key.unique) for c in found):
         return found
@@ -158,7 +159,7 @@ def _with_partition_column(
     if any(c.descending for c in found) and clustered:
         raise refused("a descending clustered index on a partition scheme without the partition column")
     ordinal = max((c.key_ordinal for c in found), default=0) + 1 if clustered else 0
-    return [*found, IndexColumn(partition_column, included=not clustered, partition_ordinal=1, key_ordinal=ordinal)]
+    return [*found, IndexColumn(partition_column, partition_ordinal=1, key_ordinal=ordinal)]
 
 
 def with_index(table: Table, index: Index) -> Table:

@@ -100,13 +100,17 @@ def check_indexes(source: Side, target: Side) -> None:
 
 
 def _compared(side: Side, index: Index) -> object:
-    """What must be the same of two indexes; names are not. A heap has nothing to compare."""
+    """What must be the same of two indexes; names are not. A heap has nothing to compare, and a clustered columnstore index has
+    every column of its table, those that were added later too."""
     if index.index_id == 0:
         return "heap"
+    if index.index_id == 1 and index.columnstore:
+        return "clustered columnstore"
     keys = tuple(
         (side.ordinal(c.column_id), c.descending) for c in sorted(index.key_columns, key=lambda c: c.key_ordinal)
     )
-    included = frozenset(side.ordinal(c.column_id) for c in index.columns if not c.key_ordinal and c.included)
+    others = [c for c in index.columns if not c.key_ordinal and (c.included or c.partition_ordinal)]
+    included = frozenset(side.ordinal(c.column_id) for c in others)
     is_clustered, is_primary = index.index_id == 1, index.key_kind == "PK"
     return is_clustered, index.columnstore, index.unique, is_primary, keys, included, index.filter_text
 

@@ -156,6 +156,18 @@ def _sessions(source: Source) -> list[tuple[object, ...]]:
     ]
 
 
+_CLASSES = {"DATABASE": (0, "DATABASE"), "OBJECT": (1, "OBJECT_OR_COLUMN"), "SCHEMA": (3, "SCHEMA")}
+
+
+def _permissions(source: Source) -> list[tuple[object, ...]]:
+    """Without the columns that number principals, which have no view here."""
+    return [
+        (*_CLASSES[p.class_], p.major_id, 0, p.name, *(("D", "DENY") if p.is_denied else ("G", "GRANT")))
+        for p in source.database.permissions
+        if p.class_ in _CLASSES
+    ]
+
+
 VIEWS = {
     "sys.databases": View(
         "name name, database_id int, source_database_id int?, owner_sid vb(85)?,"
@@ -192,6 +204,10 @@ VIEWS = {
         "session_id smallint, login_name n(128), host_name n(128)?, program_name n(128)?, status n(30), database_id smallint,"
         " transaction_isolation_level smallint, open_transaction_count int, is_user_process bit",
         _sessions,
+    ),
+    "sys.database_permissions": View(
+        "class tinyint, class_desc n(60)?, major_id int, minor_id int, permission_name n(128)?, state c(1), state_desc n(60)?",
+        _permissions,
     ),
     "sys.extended_properties": View(
         "class tinyint, class_desc n(60)?, major_id int, minor_id int, name name, value variant?", no_rows

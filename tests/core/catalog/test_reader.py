@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dltsync_core.catalog.facts import TableIndex
 from dltsync_core.catalog.queries import query, query_for
 from dltsync_core.catalog.reader import list_tables, read_database, read_tables
 from dltsync_core.errors import CatalogError, TableNotFound
@@ -19,6 +20,10 @@ COLUMN = {
     "is_computed": False, "is_hidden": False, "is_sparse": False, "is_column_set": False, "is_masked": False,
     "encryption_type": None, "is_persisted": None, "generated_always_type": 0, "is_filestream": False,
     "is_assembly_type": False,
+}  # fmt: skip
+INDEX = {
+    "object_id": 1, "index_id": 1, "index_name": "pk", "type_desc": "NONCLUSTERED", "is_unique": False,
+    "is_primary_key": False, "has_filter": False, "key_ordinal": 1, "is_descending_key": False,
 }  # fmt: skip
 OBJECTS: list[Mapping[str, Any]] = [
     {"schema_name": "sales", "object_name": "Orders", "object_id": 1, "type": "U "},
@@ -124,9 +129,19 @@ def test_a_mask_counts_only_for_a_login_that_does_not_see_through_it(unmask: int
 def test_keys_partitions_filters_and_descriptions_find_their_table() -> None:
     server = Server(
         keys=[
-            {"object_id": 1, "index_id": 1, "is_primary_key": True, "column_name": "id"},
-            {"object_id": 1, "index_id": 1, "is_primary_key": True, "column_name": "d"},
-            {"object_id": 1, "index_id": 3, "is_primary_key": False, "column_name": "code"},
+            {**INDEX, "is_primary_key": True, "is_unique": True, "column_name": "id"},
+            {**INDEX, "is_primary_key": True, "is_unique": True, "column_name": "d", "key_ordinal": 2},
+            {**INDEX, "index_id": 3, "index_name": "ux", "is_unique": True, "column_name": "code"},
+            {
+                **INDEX,
+                "index_id": 4,
+                "index_name": "part",
+                "is_unique": True,
+                "has_filter": True,
+                "column_name": "code",
+            },
+            {**INDEX, "index_id": 5, "index_name": "ix", "column_name": "d", "is_descending_key": True},
+            {**INDEX, "index_id": 5, "index_name": "ix", "column_name": "note", "key_ordinal": 0},
         ],
         partitions=[
             {"object_id": 1, "partition_number": n, "approx_rows": rows} for n, rows in [(1, 5), (2, 7), (3, 0)]
@@ -151,6 +166,8 @@ def test_keys_partitions_filters_and_descriptions_find_their_table() -> None:
     facts = read_tables(server, [ORDERS], "shop")[ORDERS]
     assert facts.primary_key == ("id", "d")
     assert facts.unique_keys == (("id", "d"), ("code",))
+    assert [index.name for index in facts.indexes] == ["pk", "ux", "part", "ix"]
+    assert facts.indexes[-1] == TableIndex("ix", "NONCLUSTERED", (("d", True),), ("note",))
     assert (facts.approx_rows, facts.has_row_filter, facts.description) == (12, True, "what was sold")
     assert facts.partitioning is not None
     assert [(s.number, s.range.key, s.approx_rows) for s in facts.partitioning.slots] == [

@@ -12,9 +12,9 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, PartitionRange, slots_of
 from dltsync_core.tsql.conditions import slot_condition
-from dltsync_core.tsql.fragments import Sql, Statement, join
+from dltsync_core.tsql.fragments import Sql, Statement, join, transaction_of
 from dltsync_core.tsql.values import as_text
-from dltsync_core.tsql.warehouse import locks, markers, publish, replaced, tables, versions
+from dltsync_core.tsql.warehouse import locks, markers, publish, rebuild, replaced, tables, versions
 from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.tsql.warehouse.versions import ChangedVersion, HistoryTable
@@ -110,6 +110,22 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "create_index_unique_constraint": lambda: tables.create_index(
         IN, 3, IndexShape(False, is_unique=True, is_unique_constraint=True, keys=(("id", False),)), None
+    ),
+    "create_index_with_a_name": lambda: tables.create_index(
+        TARGET, 4, IndexShape(False, keys=(("day", True),), included=("id",)), PLACED, named="by ]day"
+    ),
+    "create_key_with_a_name": lambda: tables.create_index(
+        TARGET,
+        1,
+        IndexShape(True, is_unique=True, is_primary_key=True, keys=(("id", False), ("day", False))),
+        PLACED,
+        named="pk ]orders",
+    ),
+    "create_table_with_its_indexes": lambda: transaction_of(
+        [
+            tables.create_table(TARGET, [TargetColumn("day", "date", False)], placed=PLACED, primary_key=["day"]),
+            tables.create_index(TARGET, 1, IndexShape(False, keys=(("day", False),)), PLACED, named="by day"),
+        ]
     ),
     "create_index_columnstore": lambda: tables.create_index(
         IN, 1, IndexShape(True, is_columnstore=True, compression=((1, "COLUMNSTORE_ARCHIVE"),)), PLACED
@@ -245,6 +261,21 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "publish_merge_of_keys_alone": lambda: _batch(
         publish.merge_rows(TARGET, RowCopy(IN, ("id", "long"), 2, with_identity=True), [NUMBER, LONG])
+    ),
+    "publish_rebuilt_table": lambda: _batch(
+        rebuild.replace_table(
+            TARGET,
+            IN,
+            [
+                tables.create_table(TARGET, [TargetColumn("day", "date", False)], placed=PLACED),
+                tables.add_check(TARGET, "([day]>'2020-01-01')", named="it's ]one"),
+                tables.add_foreign_key(TARGET, ["day"], TableName("dbo", "days"), ["day"], named="to days"),
+            ],
+            3,
+        )
+    ),
+    "copy_partition": lambda: rebuild.copy_partition(
+        TARGET, IN, ["id", "day", "code's"], slot_condition(DAY, _range(MONTHS, 1))
     ),
     "publish_two_units": lambda: publish.publish_batch(
         join("", [LOCK, LOCK]),

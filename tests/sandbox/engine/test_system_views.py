@@ -139,7 +139,7 @@ def test_indexes_tell_their_columns(catalogue: Client) -> None:
         ("pk_o", "CLUSTERED", True, True, "at", 2, 1, False, False),
         ("ix_note", "NONCLUSTERED", False, False, "note", 1, 0, True, False),
         ("ix_note", "NONCLUSTERED", False, False, "amount", 0, 0, False, True),
-        ("ix_note", "NONCLUSTERED", False, False, "at", 0, 1, False, True),
+        ("ix_note", "NONCLUSTERED", False, False, "at", 0, 1, False, False),
     ]
     assert catalogue.rows("SELECT name, type FROM sys.key_constraints") == [("pk_o", "PK")]
 
@@ -290,3 +290,24 @@ def test_a_boundary_that_does_not_convert_is_refused_and_null_by_try(client: Cli
     client.do("CREATE PARTITION FUNCTION pf (varchar(10)) AS RANGE RIGHT FOR VALUES ('x')")
     assert client.number("SELECT CAST(value AS int) FROM sys.partition_range_values") == 245
     assert client.rows("SELECT TRY_CAST(value AS int) FROM sys.partition_range_values") == [(None,)]
+
+
+def test_permissions_on_tables_schemas_and_the_database_are_listed(catalogue: Client) -> None:
+    catalogue.do(
+        "GRANT SELECT ON OBJECT::[sa les].orders TO public",
+        "DENY DELETE ON OBJECT::[sa les].orders TO public",
+        "GRANT INSERT ON SCHEMA::[sa les] TO public",
+        "GRANT VIEW DEFINITION TO public",
+    )
+    rows = catalogue.rows(
+        "SELECT class_desc, OBJECT_NAME(major_id), permission_name, state, state_desc FROM sys.database_permissions "
+        "WHERE class <> 3 ORDER BY class, permission_name"
+    )
+    assert rows == [
+        ("DATABASE", None, "VIEW DEFINITION", "G", "GRANT"),
+        ("OBJECT_OR_COLUMN", "orders", "DELETE", "D", "DENY"),
+        ("OBJECT_OR_COLUMN", "orders", "SELECT", "G", "GRANT"),
+    ]
+    assert catalogue.rows("SELECT permission_name FROM sys.database_permissions WHERE class_desc = 'SCHEMA'") == [
+        ("INSERT",)
+    ]

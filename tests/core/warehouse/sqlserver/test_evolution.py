@@ -54,6 +54,23 @@ def test_not_null_is_lifted_where_nulls_come_and_where_a_column_is_gone() -> Non
     assert plan((*HELD, filled), NUMBER, NOTE) == Evolution()
 
 
+def test_a_partitioned_table_is_made_anew_where_the_config_allows_it_and_nothing_stands_against_it() -> None:
+    facts = table(*HELD, DAY, partitioning=partitioned(DAY, ["2024-01-01"], "right"))
+    wide = [field("No", pa.int64(), "bigint", nullable=False), field("Note", pa.string(), "nvarchar(60)")]
+    day = field("day", pa.date32(), "date", nullable=False)
+    planned = plan_evolution(facts, pa.schema([*wide, day]), against_rebuild=lambda: ())
+    columns = (TargetColumn("No", "bigint", False), TargetColumn("Note", "nvarchar(60)", True, LATIN))
+    assert planned == Evolution(rebuilt=columns)
+    with pytest.raises(DriftError, match="the table cannot be made anew: it has a trigger") as caught:
+        plan_evolution(facts, pa.schema([*wide, day]), against_rebuild=lambda: ("it has a trigger",))
+    assert "changed_types" not in caught.value.remedy
+    with pytest.raises(DriftError, match="cannot be changed on a partitioned table") as caught:
+        plan_evolution(facts, pa.schema([*wide, day]))
+    assert caught.value.remedy.startswith("set destination.changed_types: rebuild")
+    unpartitioned = plan_evolution(table(*HELD), pa.schema(wide), against_rebuild=lambda: ("it has a trigger",))
+    assert unpartitioned == Evolution(altered=columns)
+
+
 def test_a_wider_type_is_altered_and_refused_on_a_partitioned_table() -> None:
     wide = field("No", pa.int64(), "bigint", nullable=False)
     assert plan(HELD, wide, NOTE).altered == (TargetColumn("No", "bigint", False),)
