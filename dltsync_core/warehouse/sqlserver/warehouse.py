@@ -134,16 +134,16 @@ class SqlServerWarehouse(HoldsEveryValue):
             counts={unit: one.rows for unit, one in stats.items()},
             markers=markers,
             refusal=_refusal(found, asked.schema),
-            notes=self._notes(found, asked.scopes),
+            notes=self._notes(found, asked),
         )
 
-    def _notes(self, found: TargetFacts, scopes: Mapping[str, ReplaceScope | None]) -> tuple[str, ...]:
+    def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:
         """Why loads of the table would not be switched in."""
         engine, allowed = self._store.engine(), self._store.settings.ladder
         notes: dict[str, int] = {}
-        for scope in scopes.values():
+        for scope in asked.scopes.values():
             try:
-                entry = choose(found, scope or ReplaceTable(), engine, allowed)
+                entry = choose(found, scope or ReplaceTable(), engine, allowed, loaded=asked.schema.names)
             except WarehouseError as error:
                 notes[f"the warehouse would refuse the load: {error.problem}"] = 1
                 continue
