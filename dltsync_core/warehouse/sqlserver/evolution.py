@@ -100,7 +100,7 @@ def _altered(column: ColumnFacts, wanted: TargetColumn, *, may_relax: bool) -> T
 
 
 def _never_null(table: TableFacts, column: ColumnFacts) -> bool:
-    """Whether SQL Server refuses to let the column admit NULL: 8147 for IDENTITY, 8111 and 5074 for a primary key."""
+    """Whether SQL Server refuses to let the column admit NULL: IDENTITY (8147), and the columns of a primary key (5074)."""
     return column.is_identity or column.name.casefold() in {name.casefold() for name in table.primary_key}
 
 

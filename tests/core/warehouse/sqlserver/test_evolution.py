@@ -59,7 +59,7 @@ def test_not_null_is_lifted_where_nulls_come_and_where_a_column_is_gone() -> Non
 
 
 def test_identity_columns_and_primary_keys_stay_not_null() -> None:
-    """SQL Server has them only so (8147, 8111), and refuses to alter them."""
+    """SQL Server has them only so, and refuses to alter them (8147, 5074)."""
     identity = column("Id", "int", 3, is_nullable=False, is_identity=True)
     nullable = field("Id", pa.int32(), "int")
     assert plan((*HELD, identity), NUMBER, NOTE, nullable) == Evolution()
