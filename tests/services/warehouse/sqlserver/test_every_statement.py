@@ -132,7 +132,7 @@ def loads(house: SandboxWarehouse, way: Way, fence: int) -> list[LoadRequest]:
 
 def load_and_settle(
     house: SandboxWarehouse, loading: Sequence[LoadRequest], settled: Literal["", "confirmed", "undone"]
-) -> list[str]:
+) -> list[str | None]:
     """All loads, and what follows them. Returns how they entered."""
     methods = [loaded.method for loaded in house.warehouse.load_group(loading)]
     by_unit = {one.marker.unit: one.load_id for one in loading if one.marker is not None}
@@ -179,7 +179,7 @@ def checked(
 def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]], *, repeated: bool) -> list[str]:
     """After the load, or the next run's: problems as sentences."""
     again: Literal["", "confirmed"] = "confirmed" if way.settled else ""
-    methods: list[str] = []
+    methods: list[str | None] = []
     if repeated or way.settled == "undone":
         methods = load_and_settle(house, loads(house, way, 3), again)
     else:
