@@ -50,6 +50,8 @@ _REFUSED_OBJECT = re.compile(
 )
 _REFUSED_COLUMN = re.compile(r"The (?P<right>[A-Z ]+) permission was denied on the column '(?P<column>.+?)'", re.DOTALL)
 _REFUSED_IN_DATABASE = re.compile(r"(?P<right>[A-Z][A-Z ]+) permission (was )?denied in database", re.DOTALL)
+_NO_REASON = "The driver did not supply an error!"
+"""What pyodbc says where a call of the driver failed and there is no diagnostic record."""
 _AZURE = (
     ".database.windows.net",
     ".database.azure.com",
@@ -185,6 +187,9 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     kind = TRANSIENT.get(fault.number or 0)
     if kind is RetryKind.NEW_CONNECTION or (kind is None and fault.state in UNREACHABLE_STATES):
         return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
+    if _NO_REASON in fault.message:
+        # Whether the statement was executed is not known, as when the connection breaks.
+        return ServerUnreachable(f"{doing}: the driver gave no reason for its failure", remedy="run again", **facts)
     if kind is not None or fault.state == "40001":
         return TransientQueryError(text, remedy="the server refused it for now; run again", **facts)
     if fault.number == 3952:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,10 @@ def copy_file(
     session: DataSession | ControlSession, path: Path, target: TargetFacts, staging: TableName, schema: pa.Schema
 ) -> int:
     """The rows of one file into `staging`, which has the target's columns or those of `staging.text_table`: how many. By a bulk
-    copy over a data session, by `fast_executemany` over a control session. Raises WarehouseError when the server took fewer
-    than the file has."""
+    copy over a data session, by `fast_executemany` over a control session. Raises WarehouseError for a NULL in a column that
+    stays NOT NULL, and when the server took fewer than the file has."""
     goes_to = loaded_columns(target.table, schema)
+    filled = [field.name for field in schema if not goes_to[field.name].is_nullable]
     sent = pa.schema([_sent(field, shown_type(goes_to[field.name])) for field in schema])
     storage = target.storage
     columnstore = storage is not None and storage.kind == CLUSTERED_COLUMNSTORE
@@ -46,10 +47,10 @@ def copy_file(
             return 0
         if isinstance(session, ControlSession):
             columns = [_fast(field, goes_to[field.name]) for field in schema]
-            return insert_batches(session, staging, columns, _batches(file, sent))
+            return insert_batches(session, staging, columns, _batches(file, sent, filled, target.name))
         copied = session.bulk_copy(
             table(staging).render().text,
-            _batches(file, sent),
+            _batches(file, sent, filled, target.name),
             [goes_to[field.name].name for field in schema],
             f"copying rows into {staging}",
             rows_per_batch=ROWS_PER_ROW_GROUP if columnstore else ROWS_PER_BATCH,
@@ -73,11 +74,26 @@ def _sent(field: pa.Field[Any], declared: str) -> pa.Field[Any]:
     return pa.field(field.name, kind, nullable=True)
 
 
-def _batches(file: pq.ParquetFile, sent: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(
+    file: pq.ParquetFile, sent: pa.Schema, filled: Sequence[str], target: TableName
+) -> Iterator[pa.RecordBatch]:
+    """`filled` are the columns that admit no NULL in the target."""
     for batch in file.iter_batches(batch_size=ROWS_PER_READ):
+        for name in filled:
+            if batch.column(name).null_count:
+                raise _null_in(target, name)
         yield pa.RecordBatch.from_arrays(
             [_as_sent(batch.column(field.name)).cast(field.type, safe=True) for field in sent], schema=sent
         )
+
+
+def _null_in(target: TableName, column: str) -> WarehouseError:
+    return WarehouseError(
+        f"{target}: column {column} admits no NULL in the warehouse, and the load has one. Nothing was published",
+        remedy="an IDENTITY column and a primary key admit none: correct the row in the source, or choose another target_table",
+        table=str(target),
+        column=column,
+    )
 
 
 def _as_sent(values: pa.Array[Any]) -> Any:

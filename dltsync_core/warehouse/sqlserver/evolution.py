@@ -3,6 +3,8 @@
 Columns are only ever added, made to admit NULL, or widened to a type that holds the old values and the new ones exactly. Any
 other change is refused. SQL Server cannot change a column's type on a partitioned table: the table is made anew where the config
 allows it and nothing stands against it, else the load is refused.
+IDENTITY columns and those of the primary key stay NOT NULL, because SQL Server has them only so: a load may bring them in a
+nullable field, and `bulk_copy` refuses a NULL in it.
 """
 
 from __future__ import annotations
@@ -47,10 +49,15 @@ def plan_evolution(
             added.append(replace(wanted, is_nullable=True))
         elif problem := _unfit(column, wanted):
             problems.append(problem)
-        elif change := _altered(column, wanted):
+        elif change := _altered(column, wanted, may_relax=not _never_null(table, column)):
             is_wider = table.partitioning is not None and not holds(shown_type(column), wanted.type)
             (rebuilt if is_wider else altered).append(change)
     gone = [column for column in held.values() if not column.is_nullable and not _is_filled(column)]
+    problems.extend(
+        f"{column.name} is part of the primary key in the warehouse and not in the load"
+        for column in gone
+        if _never_null(table, column)
+    )
     altered.extend(_as_it_is(column, is_nullable=True) for column in gone)  # NULL from now on
     if rebuilt:
         problems += _against_rebuild(table, rebuilt, against_rebuild)
@@ -105,14 +112,19 @@ def _unfit(column: ColumnFacts, wanted: TargetColumn) -> str | None:
     return None
 
 
-def _altered(column: ColumnFacts, wanted: TargetColumn) -> TargetColumn | None:
+def _altered(column: ColumnFacts, wanted: TargetColumn, *, may_relax: bool) -> TargetColumn | None:
     found = shown_type(column)
     wider = not holds(found, wanted.type)
-    relaxed = wanted.is_nullable and not column.is_nullable
+    relaxed = may_relax and wanted.is_nullable and not column.is_nullable
     if not wider and not relaxed:
         return None
     kind = wanted.type if wider else found
-    return TargetColumn(column.name, kind, column.is_nullable or wanted.is_nullable, column.collation)
+    return TargetColumn(column.name, kind, column.is_nullable or relaxed, column.collation)
+
+
+def _never_null(table: TableFacts, column: ColumnFacts) -> bool:
+    """Whether SQL Server refuses to let the column admit NULL: IDENTITY (8147), and the columns of a primary key (5074)."""
+    return column.is_identity or column.name.casefold() in {name.casefold() for name in table.primary_key}
 
 
 def _as_it_is(column: ColumnFacts, *, is_nullable: bool) -> TargetColumn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -57,15 +58,23 @@ class Entry:
     partition: int | None = None
 
 
-def choose(target: TargetFacts, disposition: Disposition, engine: Engine, settings: LadderSettings) -> Entry:
-    """How rows of a disposition enter a table that exists. Raises WarehouseError for a table that must not be emptied."""
+def choose(
+    target: TargetFacts,
+    disposition: Disposition,
+    engine: Engine,
+    settings: LadderSettings,
+    *,
+    loaded: Sequence[str] | None = None,
+) -> Entry:
+    """How rows of a disposition enter a table that exists. `loaded` are the columns of the load, None for all of the table's.
+    Raises WarehouseError for a table that must not be emptied."""
     if isinstance(disposition, (MergeKeys, UpsertKeys)):
         return Entry(Rung.MERGE)
     refuse_referenced(target, settings)
     span, reasons = _span(target, disposition)
     if not settings.switching:
         reasons = (*reasons, _SWITCHED_OFF)
-    reasons = (*reasons, *switch_blockers(target, engine.edition))
+    reasons = (*reasons, *switch_blockers(target, engine.edition), *_numbered_by_the_server(target, loaded))
     if not reasons and target.read_only and target.table.partitioning is not None:
         partition, reasons = _single_partition(target, disposition)
         if not reasons:
@@ -73,6 +82,21 @@ def choose(target: TargetFacts, disposition: Disposition, engine: Engine, settin
     if not reasons:
         return Entry(Rung.SWITCH, span)
     return second_rung(target, span, engine, reasons, whole=not isinstance(disposition, ReplaceScope))
+
+
+def _numbered_by_the_server(target: TargetFacts, loaded: Sequence[str] | None) -> Iterator[Blocker]:
+    """An IDENTITY column that the load does not have: only an INSERT into the table itself gives it values."""
+    if loaded is None:
+        return
+    there = {name.casefold() for name in loaded}
+    for column in target.table.columns:
+        if column.is_identity and column.name.casefold() not in there:
+            yield Blocker(
+                "identity",
+                None,
+                f"column {column.name} is an IDENTITY column that the load does not have, and rows in staging get no numbers",
+                "drop the column, or load it",
+            )
 
 
 def _single_partition(target: TargetFacts, disposition: Disposition) -> tuple[int | None, tuple[Blocker, ...]]:

@@ -38,7 +38,7 @@ from dltsync_core.warehouse.sqlserver.staging import (
     StagingNames,
     conversions,
     copies_of,
-    heap_like,
+    heap_for,
     lock_resource,
     target_digest,
     text_table,
@@ -104,7 +104,7 @@ def _prepare(store: Store, requests: Sequence[LoadRequest]) -> list[StagedUnit]:
     times: Counter[tuple[Target, tuple[PartitionRange, ...]]] = Counter()
     for number, request in enumerate(requests, start=1):
         target = facts[request.target]
-        entry = choose(target, request.disposition, engine, allowed)
+        entry = choose(target, request.disposition, engine, allowed, loaded=request.schema.names)
         names = StagingNames(store.settings.staging_schema, request.target, number, attempt)
         single = single_partition(store, target, entry.partition) if entry.partition is not None else None
         if entry.rung is Rung.SWITCH and isinstance(request.disposition, ReplaceScope) and single is None:
@@ -135,7 +135,7 @@ def _copy(store: Store, units: Sequence[StagedUnit], directory: Path) -> None:
         before, after = (
             copies_of(unit.target, unit.names, unit.single)
             if unit.entry.rung is Rung.SWITCH
-            else ([heap_like(unit.target, unit.names.incoming)], [])
+            else ([heap_for(unit.target, unit.names.incoming, unit.request.schema)], [])
         )
         text = text_table(unit.target, unit.names.text, unit.request.schema)
         for statement in (*before, *([text] if text is not None else ())):

@@ -169,9 +169,10 @@ def _copy_with_indexes(
     return before, after
 
 
-def heap_like(target: TargetFacts, name: TableName) -> Statement:
-    """A heap with the target's columns: for rows that are copied on by INSERT."""
-    return tables.create_table(name, [_column(column) for column in target.table.columns if not column.is_computed])
+def heap_for(target: TargetFacts, name: TableName, schema: pa.Schema) -> Statement:
+    """A heap with those of the target's columns that a load has: for rows that are copied on by INSERT, so that the server fills
+    the others (IDENTITY, periods)."""
+    return tables.create_table(name, [_column(column) for column in loaded_columns(target.table, schema).values()])
 
 
 def text_table(target: TargetFacts, name: TableName, schema: pa.Schema) -> Statement | None:

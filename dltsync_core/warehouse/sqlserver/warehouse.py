@@ -137,7 +137,7 @@ class SqlServerWarehouse(HoldsEveryValue):
             counts={unit: one.rows for unit, one in stats.items()},
             markers=markers,
             refusal=refusal,
-            notes=(*rebuilt, *self._notes(found, asked.scopes)),
+            notes=(*rebuilt, *self._notes(found, asked)),
         )
 
     def _refusal(self, found: TargetFacts, schema: pa.Schema) -> tuple[DriftError | None, tuple[str, ...]]:
@@ -149,13 +149,13 @@ class SqlServerWarehouse(HoldsEveryValue):
         types = ", ".join(f"{column.name} {column.type}" for column in evolution.rebuilt)
         return None, (f"the warehouse table is made anew, with its rows, for other types: {types}",) if types else ()
 
-    def _notes(self, found: TargetFacts, scopes: Mapping[str, ReplaceScope | None]) -> tuple[str, ...]:
+    def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:
         """Why loads of the table would not be switched in."""
         engine, allowed = self._store.engine(), self._store.settings.ladder
         notes: dict[str, int] = {}
-        for scope in scopes.values():
+        for scope in asked.scopes.values():
             try:
-                entry = choose(found, scope or ReplaceTable(), engine, allowed)
+                entry = choose(found, scope or ReplaceTable(), engine, allowed, loaded=asked.schema.names)
             except WarehouseError as error:
                 notes[f"the warehouse would refuse the load: {error.problem}"] = 1
                 continue

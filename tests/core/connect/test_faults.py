@@ -195,3 +195,12 @@ def test_the_first_record_is_the_cause() -> None:
     )
     fault = read_fault(error)
     assert (fault.number, fault.state, fault.message) == (208, "42S02", "Invalid object name 'x'.")
+
+
+def test_a_failure_without_a_reason_leaves_the_outcome_open() -> None:
+    """pyodbc's words where the driver's call failed and there is no diagnostic record: whether the statement was executed is
+    not known, so that it counts as a connection that broke, and the statement's outcome is asked for on another."""
+    found = query_error(pyodbc.Error("HY000", "The driver did not supply an error!"), HERE, "publishing a load")
+    assert isinstance(found, ServerUnreachable)
+    assert "publishing a load: the driver gave no reason" in str(found)
+    assert isinstance(query_error(_odbc("HY000", "something else"), HERE, "publishing a load"), QueryError)

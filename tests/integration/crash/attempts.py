@@ -93,7 +93,8 @@ class Watch:
 
 
 class Wire:
-    """Counts the rows that the driver hands over, beside everything that the project counts itself."""
+    """Counts the rows of the source that the driver hands over, beside everything that the project counts itself. A SQL Server
+    warehouse is read by the same driver: its rows are not the source's, and the statement's purpose tells them apart."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -103,8 +104,9 @@ class Wire:
     def __enter__(self) -> Wire:
         def listening(rows: Rows, size: int) -> pa.RecordBatch | None:
             batch = self._next_batch(rows, size)
-            with self._lock:
-                self.rows += batch.num_rows if batch is not None else 0
+            if batch is not None and not rows._doing.endswith(" in the warehouse"):
+                with self._lock:
+                    self.rows += batch.num_rows
             return batch
 
         Rows.next_batch = listening  # type: ignore[method-assign, assignment]  # a process of its own, which ends after this

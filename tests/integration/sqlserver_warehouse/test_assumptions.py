@@ -188,6 +188,19 @@ def test_a_wider_type_is_altered_in_place_and_refused_on_a_partitioned_table(con
 
 
 @pytest.mark.server_only
+def test_identity_columns_and_primary_keys_cannot_be_made_to_admit_null(connection: pyodbc.Connection) -> None:
+    run(
+        connection,
+        "CREATE TABLE dbo.i (Id int IDENTITY NOT NULL, No int NULL)",
+        "CREATE TABLE dbo.k (Id int NOT NULL PRIMARY KEY)",
+        "CREATE TABLE dbo.plain (Id int NOT NULL)",
+        "ALTER TABLE dbo.plain ALTER COLUMN Id int NULL",
+    )
+    refused(connection, "ALTER TABLE dbo.i ALTER COLUMN Id int NULL")
+    refused(connection, "ALTER TABLE dbo.k ALTER COLUMN Id int NULL")
+
+
+@pytest.mark.server_only
 def test_decimal_and_numeric_are_two_types_of_a_partition_function(connection: pyodbc.Connection) -> None:
     run(connection, "CREATE PARTITION FUNCTION pd (decimal(9, 2)) AS RANGE RIGHT FOR VALUES (1)")
     run(connection, "CREATE PARTITION SCHEME sd AS PARTITION pd ALL TO ([PRIMARY])")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -30,8 +31,11 @@ NOTE = field("Note", pa.string(), "nvarchar(50)")
 HELD = (column("No", "int", is_nullable=False), column("Note", "nvarchar", 2))
 
 
-def plan(columns: tuple[Any, ...], *fields: pa.Field[Any], parted: bool = False) -> Evolution:
+def plan(
+    columns: tuple[Any, ...], *fields: pa.Field[Any], parted: bool = False, key: tuple[str, ...] = ()
+) -> Evolution:
     facts = table(*columns, partitioning=partitioned(DAY, ["2024-01-01"], "right") if parted else None)
+    facts = replace(facts, primary_key=key)
     return plan_evolution(facts, pa.schema(list(fields)))
 
 
@@ -69,6 +73,18 @@ def test_a_partitioned_table_is_made_anew_where_the_config_allows_it_and_nothing
     assert caught.value.remedy.startswith("set destination.changed_types: rebuild")
     unpartitioned = plan_evolution(table(*HELD), pa.schema(wide), against_rebuild=lambda: ("it has a trigger",))
     assert unpartitioned == Evolution(altered=columns)
+
+
+def test_identity_columns_and_primary_keys_stay_not_null() -> None:
+    """SQL Server has them only so, and refuses to alter them (8147, 5074)."""
+    identity = column("Id", "int", 3, is_nullable=False, is_identity=True)
+    nullable = field("Id", pa.int32(), "int")
+    assert plan((*HELD, identity), NUMBER, NOTE, nullable) == Evolution()
+    wide = field("Id", pa.int64(), "bigint")
+    assert plan((*HELD, identity), NUMBER, NOTE, wide).altered == (TargetColumn("Id", "bigint", False),)
+    assert plan(HELD, field("NO", pa.int32(), "int"), NOTE, key=("No",)) == Evolution()
+    with pytest.raises(DriftError, match="No is part of the primary key in the warehouse and not in the load"):
+        plan(HELD, NOTE, key=("No",))
 
 
 def test_a_wider_type_is_altered_and_refused_on_a_partitioned_table() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dltsync_core.catalog.facts import ColumnFacts
-from dltsync_core.catalog.targets import CLUSTERED, NONCLUSTERED, IndexFacts, TargetFacts
+from dltsync_core.catalog.targets import CLUSTERED, NONCLUSTERED, CheckFacts, ForeignKeyFacts, IndexFacts, TargetFacts
 from dltsync_core.errors import WarehouseError
+from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable, UpsertKeys
 from dltsync_core.warehouse.sqlserver.ladder import Engine, Entry, LadderSettings, Rung, choose
 from dltsync_core.warehouse.sqlserver.preflight import switch_blockers, truncate_blockers
@@ -71,7 +72,7 @@ def test_rows_are_merged_by_key_whatever_stands_against_switching(disposition: D
 
 
 def test_without_row_versions_partitions_are_emptied_and_with_them_rows_are_deleted() -> None:
-    blocked = target(obstacles=(("check", "CK"),))
+    blocked = target(checks=(CheckFacts("CK", None),))
     assert _choose(blocked, scope(1), RCSI).rung is Rung.DELETE_AND_INSERT
     assert _choose(blocked, scope(1), RCSI).exclusive is False
     assert _choose(blocked, scope(1), LOCKING).rung is Rung.TRUNCATE_AND_INSERT
@@ -105,6 +106,7 @@ def _with(*indexes: IndexFacts) -> TargetFacts:
     return target(indexes=(KEY, *indexes))
 
 
+REFERENCE = ForeignKeyFacts("FK", ("id",), TableName("dbo", "Numbers"), ("No",))
 ALIGNED = IndexFacts("IX", NONCLUSTERED, scheme="ps", function_id=7, keys=(("id", False),), added="day")
 BROKEN: dict[str, tuple[TargetFacts, int | None]] = {
     "unaligned_index": (_with(replace(ALIGNED, function_id=None, scheme=None)), 7733),
@@ -123,8 +125,10 @@ BROKEN: dict[str, tuple[TargetFacts, int | None]] = {
     "text_in_row": (target(properties={"text_in_row_limit": 256}), 4954),
     "out_of_row": (target(properties={"large_value_types_out_of_row": True}), 4993),
     "referenced": (target(obstacles=(("referenced", "FK"),)), 4967),
-    "foreign_key": (target(obstacles=(("foreign_key", "FK"),)), 4968),
-    "check": (target(obstacles=(("check", "CK"),)), 4970),
+    "foreign_key": (target(foreign_keys=(replace(REFERENCE, acts=True),)), 4968),
+    "foreign_key_disabled": (target(foreign_keys=(replace(REFERENCE, is_disabled=True),)), 4968),
+    "check_unseen": (target(checks=(CheckFacts("CK", None),)), 4970),
+    "check_not_for_replication": (target(checks=(CheckFacts("CK", "([id]>(0))", is_not_for_replication=True),)), 4975),
     "change_tracking": (target(obstacles=(("change_tracking", "x"),)), 4900),
     "full_text": (target(obstacles=(("full_text", "x"),)), 4918),
     "rowguidcol": (target(obstacles=(("rowguidcol", "g"),)), 4958),
@@ -157,6 +161,17 @@ def test_each_broken_rule_is_named_with_its_error_and_what_to_do(rule: str) -> N
     assert str(number) in str(blocker) or number is None
     entry = _choose(facts, scope(1), referenced_targets=True)
     assert (entry.rung, entry.reasons) == (Rung.DELETE_AND_INSERT, (blocker,))
+
+
+def test_an_identity_column_that_the_load_does_not_have_stands_against_switching() -> None:
+    facts = target(column("Number", "int", 3, is_nullable=False, is_identity=True))
+    engine, names = RCSI, [column.name for column in facts.table.columns]
+    assert (
+        choose(facts, scope(1), engine, LadderSettings(), loaded=[name.upper() for name in names]).rung is Rung.SWITCH
+    )
+    entry = choose(facts, scope(1), engine, LadderSettings(), loaded=names[:-1])
+    assert (entry.rung, [b.rule for b in entry.reasons]) == (Rung.DELETE_AND_INSERT, ["identity"])
+    assert "column Number is an IDENTITY column that the load does not have" in str(entry.reasons[0])
 
 
 def test_aligned_indexes_identities_and_defaults_stand_against_nothing() -> None:

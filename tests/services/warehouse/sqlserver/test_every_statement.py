@@ -15,9 +15,9 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import pyodbc
 import pytest
@@ -27,7 +27,7 @@ from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from sqlserver_sandbox.faults.plan import Drop, Fault, Stall, Where
-from tests.services.warehouse.sqlserver.loads import PARTED, UNITS, loaded_by, orders, part, request, rows
+from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, orders, part, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
 from tests.support.sandbox_server import SandboxServer
@@ -45,13 +45,14 @@ MOST = 500
 @dataclass(frozen=True)
 class Way:
     """A load by one way. `units` are its loads by unit, with the rows of each; `makes` are statements after which the target
-    has what stands against better ways."""
+    has what stands against better ways. `settled` says what follows a load whose replaced rows stay."""
 
     method: str
     units: Mapping[str, tuple[Disposition, dict[int, str | None]]]
     new: dict[int, str | None]
     makes: Sequence[str] = ()
     ladder: LadderSettings = field(default_factory=LadderSettings)
+    settled: Literal["", "confirmed", "undone"] = ""
 
 
 ALIGNED = "CREATE INDEX ix ON sales.Orders (No) INCLUDE (Note)"
@@ -62,12 +63,18 @@ FIRST: Mapping[str, tuple[Disposition, dict[int, str | None]]] = {UNITS[0]: (par
 IN_PART: dict[int, str | None] = {1: "new", 3: "new", 11: "old", 21: "old"}
 WHOLE: dict[int, str | None] = {1: "new", 12: "new"}
 
+SWITCHED = Way(
+    "switch",
+    {UNITS[0]: (part(UNITS[0]), {1: "new", 3: "new"}), UNITS[1]: (part(UNITS[1]), {})},
+    {1: "new", 3: "new", 21: "old"},
+    [ALIGNED],
+)
 WAYS = {
-    "two partitions are switched": Way(
-        "switch",
-        {UNITS[0]: (part(UNITS[0]), {1: "new", 3: "new"}), UNITS[1]: (part(UNITS[1]), {})},
-        {1: "new", 3: "new", 21: "old"},
-        [ALIGNED],
+    "two partitions are switched": SWITCHED,
+    "two partitions are switched and confirmed": replace(SWITCHED, settled="confirmed"),
+    "two partitions are switched and back": replace(SWITCHED, settled="undone"),
+    "a table is switched and confirmed": Way(
+        "switch", {"all": (ReplaceTable(), WHOLE)}, WHOLE, [ALIGNED], settled="confirmed"
     ),
     "a table is switched": Way("switch", {"all": (ReplaceTable(), WHOLE)}, WHOLE, [ALIGNED]),
     "rows are deleted and inserted": Way("delete and insert", FIRST, IN_PART, [ALIGNED, CHECKED, UNALIGNED]),
@@ -116,10 +123,24 @@ def copied(before: SandboxWarehouse, way: Way) -> Iterator[SandboxWarehouse]:
 
 
 def loads(house: SandboxWarehouse, way: Way, fence: int) -> list[LoadRequest]:
+    kept = way.settled != ""
     return [
-        request(house, orders(rows), how, layout=PARTED, unit=unit, fence=fence)
+        request(house, orders(rows), how, layout=PARTED, unit=unit, fence=fence, can_be_undone=kept)
         for unit, (how, rows) in way.units.items()
     ]
+
+
+def load_and_settle(
+    house: SandboxWarehouse, loading: Sequence[LoadRequest], settled: Literal["", "confirmed", "undone"]
+) -> list[str | None]:
+    """All loads, and what follows them. Returns how they entered."""
+    methods = [loaded.method for loaded in house.warehouse.load_group(loading)]
+    by_unit = {one.marker.unit: one.load_id for one in loading if one.marker is not None}
+    if settled == "confirmed":
+        house.warehouse.confirm(TARGET, "p", by_unit)
+    elif settled == "undone":
+        house.warehouse.undo(TARGET, "p", by_unit)
+    return methods
 
 
 def as_rows(state: Mapping[int, str | None]) -> list[tuple[Any, ...]]:
@@ -145,6 +166,8 @@ def checked(
 ) -> list[str]:
     """After a load that was cut off: old rows under old markers or new ones under new. Problems as sentences."""
     seen, markers = rows(house), loaded_by(house)
+    if done and way.settled == "undone":
+        return [] if (seen, markers) == (as_rows(OLD), started) else [f"not undone: {seen}, with the markers {markers}"]
     new = {**started, **{one.marker.unit: one.load_id for one in loading if one.marker is not None}}
     if seen == as_rows(way.new) and markers.items() >= new.items() - started.items():
         return []
@@ -155,7 +178,12 @@ def checked(
 
 def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]], *, repeated: bool) -> list[str]:
     """After the load, or the next run's: problems as sentences."""
-    methods = [loaded.method for loaded in house.warehouse.load_group(loads(house, way, 3))] if repeated else []
+    again: Literal["", "confirmed"] = "confirmed" if way.settled else ""
+    methods: list[str | None] = []
+    if repeated or way.settled == "undone":
+        methods = load_and_settle(house, loads(house, way, 3), again)
+    else:
+        house.warehouse.cleanup()  # as each run does at its end: the connection may have broken before staging was dropped
     problems = [] if rows(house) == as_rows(way.new) else [f"at the end the target has {rows(house)}"]
     problems += [f"left in staging: {house.staging()}"] if house.staging() else []
     problems += [] if catalogue(house) == was else [f"the target has {catalogue(house)} instead of {was}"]
@@ -207,7 +235,7 @@ def test_a_connection_that_breaks_at_any_statement_costs_nothing(
             loading, done = loads(house, way, 2), True
             faults.plan(Fault(Drop(), Where(database=house.database, pattern=statements(publishing), skip=number)))
             try:
-                house.warehouse.load_group(loading)
+                load_and_settle(house, loading, way.settled)
             except SyncError:
                 done = False
             at = [f"{one.at[:60]}" for one in faults.happened()]
@@ -242,7 +270,7 @@ def load_and_be_killed(cut: Cut) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
-    house.warehouse.load_group(loads(house, way, 2))
+    load_and_settle(house, loads(house, way, 2), way.settled)
 
 
 @pytest.mark.survives(
