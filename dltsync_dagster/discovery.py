@@ -231,7 +231,7 @@ class DltsyncDiscoveryComponent(PipelineComponent, dg.StateBackedComponent, dg.R
                 if "match" in one
             )
         except ValueError as problem:
-            raise ConfigError(f"{self.config.origin}: {problem}") from None
+            raise ConfigError(f"{self.config.origin}: {problem}", remedy="write match: 'sales.*'") from None
 
 
 def _stored(state_path: Path | None) -> list[ListedTable]:

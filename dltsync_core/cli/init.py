@@ -129,7 +129,7 @@ def _pattern(text: str, option: str) -> TableName:
     try:
         return parsed_pattern(text)
     except ValueError as problem:
-        raise ConfigError(f"{option} {problem}") from None
+        raise ConfigError(f"{option} {problem}", remedy=f"write {option} 'sales.*', or 'sales.Orders'") from None
 
 
 def _refuse_existing(output: Path) -> None:
