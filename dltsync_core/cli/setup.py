@@ -93,7 +93,7 @@ def init(
 
 
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check what a run needs: config, drivers, logins, permissions, tables, disks.
+    """Check drivers, logins, permissions, tables and disks.
 
     Connects to the source and the warehouse, and changes nothing. Names what is missing, with the statement that grants it.
 

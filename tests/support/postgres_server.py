@@ -92,7 +92,10 @@ class PostgresServer:
 
     def cut_connections(self, database: str) -> None:
         """As a firewall does, or an administrator."""
-        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        )
 
     def remove(self) -> None:
         try:

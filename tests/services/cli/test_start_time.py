@@ -85,10 +85,23 @@ def test_a_command_that_is_called_imports_what_it_needs() -> None:
     assert {"dltsync_core.config", "dlt", "duckdb", "pyarrow", "pydantic_settings"} <= modules
 
 
-@pytest.mark.parametrize("command", ["", "run", "plan", "status", "validate", "recover", "repair", "schema", "dagster"])
+COMMANDS = ["", "init", "check", "run", "plan", "status", "validate", "recover", "repair", "schema"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_into_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = CliRunner().invoke(app, [*([command] if command else []), "--help"]).stdout
     assert text.startswith("Usage:")
     assert max(map(len, text.splitlines())) <= 80
     assert not re.search(r"(?m)^  \w+ .*\.\.\.$", text), "a first sentence is too long for the list of commands"
+
+
+@pytest.mark.parametrize("command", ["demo", "dagster"])
+def test_help_of_other_packages_commands_fits_into_eighty_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, text = imports_of(command, "--help")
+    assert text.startswith("Usage:")
+    assert max(map(len, text.splitlines())) <= 80

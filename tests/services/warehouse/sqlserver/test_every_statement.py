@@ -217,12 +217,6 @@ every_way = pytest.mark.parametrize(
 """`make test-slow` goes through the publication of one way, `make test-crash` through everything."""
 
 
-@pytest.mark.survives(
-    "warehouse",
-    "the connection to a SQL Server warehouse breaks before each statement of a load, by every way into a table",
-    "the load is sent again, or found committed",
-    "old rows under the old marker or new ones under the new; indexes and constraints as before; nothing is left in staging",
-)
 @every_way
 def test_a_connection_that_breaks_at_any_statement_costs_nothing(
     before: SandboxWarehouse, faults: FaultControl, name: str, publishing: bool
@@ -273,12 +267,6 @@ def load_and_be_killed(cut: Cut) -> None:
     load_and_settle(house, loads(house, way, 2), way.settled)
 
 
-@pytest.mark.survives(
-    "crash",
-    "kill -9 while a SQL Server warehouse is at each statement of a load, by every way into a table",
-    "the next load drops the staging tables and finishes",
-    "old rows under the old marker or new ones under the new; indexes and constraints as before; nothing is left in staging",
-)
 @every_way
 def test_a_process_killed_at_any_statement_is_made_good_by_the_next_load(
     before: SandboxWarehouse, faults: FaultControl, forks: Forks, name: str, publishing: bool
