@@ -1,28 +1,22 @@
-"""Tables of the warehouse: made, extended, emptied and dropped; partition functions and schemes with them."""
+"""Tables of the warehouse: made, extended, emptied and dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
-from dltsync_core.ranges import Boundary, PartitionRange, Side
 from dltsync_core.tsql.fragments import (
-    CatalogText,
     CollationName,
     Identifier,
     Literal,
     Sql,
     Statement,
     TypeName,
-    inlined,
     join,
     sql,
     table,
 )
-from dltsync_core.tsql.values import from_text
 
 _NOTHING = Sql(())
 
@@ -90,7 +84,7 @@ def create_table(
         for c in columns
     ]
     if primary_key:
-        lines.append(sql("PRIMARY KEY CLUSTERED ({keys})", keys=_names(primary_key)))
+        lines.append(sql("PRIMARY KEY CLUSTERED ({keys})", keys=column_names(primary_key)))
     return sql(
         "CREATE TABLE {table} (\n  {lines}\n){placed}{options};",
         table=table(name),
@@ -123,7 +117,7 @@ def create_index(
         return sql(
             "ALTER TABLE {table} ADD {named}{kind} {clustered} ({keys}){options}{placed};",
             table=table(name),
-            named=_constraint_name(named),
+            named=constraint_name(named),
             kind=sql("PRIMARY KEY") if index.is_primary_key else sql("UNIQUE"),
             clustered=clustered,
             keys=keys,
@@ -137,67 +131,9 @@ def create_index(
         index=own_name,
         table=table(name),
         keys=keys,
-        included=sql(" INCLUDE ({names})", names=_names(index.included)) if index.included else _NOTHING,
+        included=sql(" INCLUDE ({names})", names=column_names(index.included)) if index.included else _NOTHING,
         options=options,
         placed=_placed(placed),
-    ).render()
-
-
-def add_check(name: TableName, definition: str, *, named: str | None = None) -> Statement:
-    """A trusted CHECK constraint (`named` None: with a name of the server's choice): the rows that are there are checked.
-    `definition` is the catalogue's text of another table's constraint."""
-    return sql(
-        "ALTER TABLE {table} WITH CHECK ADD {named}CHECK {condition};",
-        table=table(name),
-        named=_constraint_name(named),
-        condition=CatalogText(definition),
-    ).render()
-
-
-def add_range_check(name: TableName, column: ColumnFacts, range_: PartitionRange) -> Statement:
-    """A trusted CHECK constraint that proves that the rows lie within a partition, in the form that SQL Server draws conclusions
-    from: the bare column, plain constants, the partition's own operators. Raises ValueError for a range that needs none, or that
-    cannot be proven."""
-    conditions = []
-    lower, upper = (">=", "<") if range_.side == "right" else (">", "<=")
-    for boundary, operator in ((range_.lower, lower), (range_.upper, upper)):
-        if boundary is not None:
-            conditions.append(
-                sql("{c} {op} {v}", c=Identifier(column.name), op=_OPERATORS[operator], v=_constant(column, boundary))
-            )
-    if not conditions:
-        raise ValueError("a table with one partition needs no proof")
-    if column.is_nullable and not range_.holds_null:
-        conditions.insert(0, sql("{c} IS NOT NULL", c=Identifier(column.name)))
-    return sql(
-        "ALTER TABLE {table} WITH CHECK ADD CHECK ({conditions});",
-        table=table(name),
-        conditions=join(" AND ", conditions),
-    ).render()
-
-
-def can_be_proven(column: ColumnFacts, range_: PartitionRange) -> bool:
-    """Whether `add_range_check` proves the range: for types whose constants compare as the column's values do."""
-    texts = [boundary.text for boundary in (range_.lower, range_.upper) if boundary is not None]
-    return None not in texts and column.type_name in _PROVEN_TYPES
-
-
-def add_foreign_key(
-    name: TableName,
-    columns: Sequence[str],
-    referenced: TableName,
-    referenced_columns: Sequence[str],
-    *,
-    named: str | None = None,
-) -> Statement:
-    """A trusted foreign key (`named` None: with a name of the server's choice): the rows that are there are checked."""
-    return sql(
-        "ALTER TABLE {table} WITH CHECK ADD {named}FOREIGN KEY ({columns}) REFERENCES {referenced} ({others});",
-        table=table(name),
-        named=_constraint_name(named),
-        columns=_names(columns),
-        referenced=table(referenced),
-        others=_names(referenced_columns),
     ).render()
 
 
@@ -237,83 +173,13 @@ def truncate_table(name: TableName) -> Statement:
     return sql("TRUNCATE TABLE {table};", table=table(name)).render()
 
 
-def create_partition_function(
-    name: str, column: ColumnFacts, type_name: str, side: Side, boundaries: Sequence[Boundary]
-) -> Statement:
-    """A function with these boundaries, for values of `type_name`, the column's declared type."""
-    return sql(
-        "CREATE PARTITION FUNCTION {name} ({type}{collation}) AS RANGE {side} FOR VALUES ({values});",
-        name=Identifier(name),
-        type=TypeName(type_name),
-        collation=sql(" COLLATE {c}", c=CollationName(column.collation)) if column.collation else _NOTHING,
-        side=sql("RIGHT") if side == "right" else sql("LEFT"),
-        values=join(", ", [boundary_literal(column, boundary) for boundary in boundaries]),
-    ).render()
-
-
-def create_partition_scheme(name: str, function: str, filegroup: str) -> Statement:
-    """A scheme that keeps all partitions in one filegroup."""
-    return sql(
-        "CREATE PARTITION SCHEME {name} AS PARTITION {function} ALL TO ({filegroup});",
-        name=Identifier(name),
-        function=Identifier(function),
-        filegroup=Identifier(filegroup),
-    ).render()
-
-
-def set_next_used(scheme: str, filegroup: str) -> Statement:
-    """Where the next new partition goes. A SPLIT uses it up, and every scheme on the function needs one (7710)."""
-    return sql(
-        "ALTER PARTITION SCHEME {scheme} NEXT USED {filegroup};",
-        scheme=Identifier(scheme),
-        filegroup=Identifier(filegroup),
-    ).render()
-
-
-def split_range(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
-    """A new boundary. For an empty partition this changes the catalogue only."""
-    return sql(
-        "ALTER PARTITION FUNCTION {function}() SPLIT RANGE ({value});",
-        function=Identifier(function),
-        value=boundary_literal(column, boundary),
-    ).render()
-
-
-def partition_number(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
-    """One row: the number of the partition that holds a value."""
-    value = sql("NULL") if boundary.text is None else from_text(column, boundary.text)
-    return sql(
-        "SELECT $PARTITION.{function}({value}) AS n", function=Identifier(function), value=inlined(value)
-    ).render()
-
-
-def boundary_literal(column: ColumnFacts, boundary: Boundary) -> Sql:
-    """A boundary as partition DDL takes it: a constant, which the server converts to the parameter's type. Dates are read as in
-    us_english there, whatever the session's language is, so ISO text is unambiguous."""
-    text = boundary.text
-    if text is not None and column.type_name in {"binary", "varbinary"}:
-        return sql("{value}", value=Literal(bytes.fromhex(text[2:])))
-    return sql("{value}", value=Literal(text))
-
-
-def _constant(column: ColumnFacts, boundary: Boundary) -> Sql:
-    text = boundary.text
-    if text is None or column.type_name not in _PROVEN_TYPES:
-        raise ValueError(f"a range of {column.name} cannot be proven by a constraint")
-    return sql("{v}", v=Literal(Decimal(text) if column.type_name in _NUMBERS else text))
-
-
-_OPERATORS = {">=": sql(">="), ">": sql(">"), "<": sql("<"), "<=": sql("<=")}
-_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "decimal", "numeric"})
-_PROVEN_TYPES = _NUMBERS | {"date", "datetime", "smalldatetime", "datetime2", "nchar", "nvarchar"}
-
-
 def compress_row_groups(name: TableName) -> Statement:
     """Compress what lies in the delta store of a columnstore index: batches below 102,400 rows go there."""
     return sql("ALTER INDEX ALL ON {table} REORGANIZE WITH (COMPRESS_ALL_ROW_GROUPS = ON);", table=table(name)).render()
 
 
-def _constraint_name(named: str | None) -> Sql:
+def constraint_name(named: str | None) -> Sql:
+    """What names a constraint in its definition; nothing for None."""
     return sql("CONSTRAINT {name} ", name=Identifier(named)) if named is not None else _NOTHING
 
 
@@ -335,7 +201,8 @@ def _large_values(placed: PlacedOn | None) -> Sql:
     return sql(" TEXTIMAGE_ON {filegroup}", filegroup=Identifier(placed.data_space))
 
 
-def _names(names: Sequence[str]) -> Sql:
+def column_names(names: Sequence[str]) -> Sql:
+    """Names beside one another."""
     return join(", ", [Identifier(name) for name in names])
 
 

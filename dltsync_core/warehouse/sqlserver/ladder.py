@@ -11,7 +11,7 @@ from dltsync_core.catalog.targets import CLUSTERED, TargetFacts
 from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, UpsertKeys
 from dltsync_core.ranges import PartitionRange
-from dltsync_core.tsql.warehouse import tables
+from dltsync_core.tsql.warehouse import constraints
 from dltsync_core.tsql.warehouse.publish import PartitionSpan
 from dltsync_core.warehouse.sqlserver.preflight import Blocker, switch_blockers, truncate_blockers
 
@@ -112,7 +112,7 @@ def _single_partition(target: TargetFacts, disposition: Disposition) -> tuple[in
     filegroup = next(iter(target.read_only.values()))
     if len(slots) != 1:
         return None, (_no_second_recipe(filegroup, "the load covers several partitions of the target"),)
-    if not tables.can_be_proven(partitioning.column, slots[0].range):
+    if not constraints.can_be_proven(partitioning.column, slots[0].range):
         what = f"no constraint proves a range of {partitioning.column.type_name} to the server"
         return None, (_no_second_recipe(filegroup, what),)
     storage = target.storage

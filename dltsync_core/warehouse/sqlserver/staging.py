@@ -21,7 +21,7 @@ from dltsync_core.catalog.facts import ColumnFacts, Slot
 from dltsync_core.catalog.targets import CLUSTERED, CLUSTERED_COLUMNSTORE, HEAP, IndexFacts, TargetFacts
 from dltsync_core.identity import TableName, Target, digest_of, identifier_part, joined
 from dltsync_core.tsql.fragments import Identifier, Sql, Statement, sql
-from dltsync_core.tsql.warehouse import tables
+from dltsync_core.tsql.warehouse import constraints, tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.sqlserver.columns import TEXT_ON_THE_WAY, conversion, is_converted
@@ -134,14 +134,14 @@ def constraints_of(
     partitioning = target.table.partitioning
     made: list[Statement] = []
     if single is not None and partitioning is not None and len(partitioning.slots) > 1:
-        made.append(tables.add_range_check(name, partitioning.column, single.slot.range))
+        made.append(constraints.add_range_check(name, partitioning.column, single.slot.range))
     made += [
-        tables.add_check(name, check.definition, named=check.name if named else None)
+        constraints.add_check(name, check.definition, named=check.name if named else None)
         for check in target.checks
         if check.definition is not None and not check.is_disabled
     ]
     made += [
-        tables.add_foreign_key(
+        constraints.add_foreign_key(
             name, key.columns, key.referenced, key.referenced_columns, named=key.name if named else None
         )
         for key in target.foreign_keys

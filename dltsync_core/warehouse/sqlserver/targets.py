@@ -21,6 +21,7 @@ from dltsync_core.ranges import Boundary, PartitionRange
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Literal, sql, transaction_of
 from dltsync_core.tsql.select import count_rows
+from dltsync_core.tsql.warehouse import partitioning as partitioning_ddl
 from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.warehouse.port import LoadRequest
@@ -120,12 +121,14 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     if not _exists(store, "partition_functions", function):
         boundaries = [slot.range.upper for slot in partitioning.slots if slot.range.upper is not None]
         store.run(
-            tables.create_partition_function(function, partitioning.column, column.type, partitioning.side, boundaries),
+            partitioning_ddl.create_partition_function(
+                function, partitioning.column, column.type, partitioning.side, boundaries
+            ),
             f"making partition function {function}",
         )
     if not _exists(store, "partition_schemes", scheme):
         store.run(
-            tables.create_partition_scheme(scheme, function, placement.filegroup),
+            partitioning_ddl.create_partition_scheme(scheme, function, placement.filegroup),
             f"making partition scheme {scheme}",
         )
     return PlacedOn(scheme, column.name)
@@ -170,7 +173,7 @@ def _is_empty_beyond(store: Store, found: TargetFacts, partitioning: Partitionin
     """Whether the partition that a SPLIT would make has no rows; for a columnstore index, whether the one it splits has
     none."""
     column = partitioning.column
-    number = store.count(tables.partition_number(partitioning.function, column, boundary))
+    number = store.count(partitioning_ddl.partition_number(partitioning.function, column, boundary))
     slot = partitioning.slots[number - 1].range
     lower, upper = (boundary, slot.upper) if partitioning.side == "right" else (slot.lower, boundary)
     storage = found.storage
@@ -182,10 +185,10 @@ def _is_empty_beyond(store: Store, found: TargetFacts, partitioning: Partitionin
 
 def _add_boundary(store: Store, found: TargetFacts, partitioning: PartitioningFacts, boundary: Boundary) -> None:
     for scheme, filegroup in found.schemes:
-        store.run(tables.set_next_used(scheme, filegroup), f"preparing scheme {scheme}")
+        store.run(partitioning_ddl.set_next_used(scheme, filegroup), f"preparing scheme {scheme}")
     with suppress(TransientQueryError):  # readers are there: the load takes a way that needs no boundary
         store.run(
-            tables.split_range(partitioning.function, partitioning.column, boundary),
+            partitioning_ddl.split_range(partitioning.function, partitioning.column, boundary),
             f"splitting partition function {partitioning.function}",
         )
 

@@ -14,7 +14,8 @@ from dltsync_core.ranges import Boundary, PartitionRange, slots_of
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql, Statement, join, transaction_of
 from dltsync_core.tsql.values import as_text
-from dltsync_core.tsql.warehouse import locks, markers, publish, rebuild, replaced, tables, versions
+from dltsync_core.tsql.warehouse import constraints, locks, markers, publish, rebuild, replaced, tables, versions
+from dltsync_core.tsql.warehouse import partitioning as partitioning_ddl
 from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.tsql.warehouse.versions import ChangedVersion, HistoryTable
@@ -139,15 +140,15 @@ CASES: dict[str, Callable[[], Statement]] = {
         [TargetColumn("day", "date", False), TargetColumn("note", "nvarchar(max)", True)],
         placed=PlacedOn("fast ]1", with_large_values=True),
     ),
-    "add_check": lambda: tables.add_check(IN, "([id]>(0) AND [note]<>N'it''s')"),
-    "add_range_check_right": lambda: tables.add_range_check(IN, DAY, _range(MONTHS, 1)),
-    "add_range_check_left_nullable": lambda: tables.add_range_check(
+    "add_check": lambda: constraints.add_check(IN, "([id]>(0) AND [note]<>N'it''s')"),
+    "add_range_check_right": lambda: constraints.add_range_check(IN, DAY, _range(MONTHS, 1)),
+    "add_range_check_left_nullable": lambda: constraints.add_range_check(
         IN, column("n]o", "decimal", precision=9, scale=2), _range(["1.50", "2.25"], 2, side="left")
     ),
-    "add_range_check_of_text_with_nulls": lambda: tables.add_range_check(
+    "add_range_check_of_text_with_nulls": lambda: constraints.add_range_check(
         IN, column("code's", "nvarchar"), _range(["it's"], 0)
     ),
-    "add_foreign_key": lambda: tables.add_foreign_key(IN, ("id", "code's"), TARGET, ("k]1", "k2")),
+    "add_foreign_key": lambda: constraints.add_foreign_key(IN, ("id", "code's"), TARGET, ("k]1", "k2")),
     "replaced_create": lambda: replaced.create_tables(REPLACED, SAVED),
     "replaced_select": lambda: replaced.select_records(REPLACED),
     "replaced_select_marker_ids": lambda: replaced.select_marker_ids(SAVED, "a" * 64),
@@ -189,19 +190,19 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "drop_table": lambda: tables.drop_table(TARGET),
     "truncate_table": lambda: tables.truncate_table(OUT),
-    "create_partition_function_right": lambda: tables.create_partition_function(
+    "create_partition_function_right": lambda: partitioning_ddl.create_partition_function(
         "pf]x", DAY, "date", "right", [Boundary(text) for text in MONTHS]
     ),
-    "create_partition_function_left_null": lambda: tables.create_partition_function(
+    "create_partition_function_left_null": lambda: partitioning_ddl.create_partition_function(
         "pf]x", CODE, "nvarchar(50)", "left", [Boundary(None), Boundary("it's")]
     ),
-    "create_partition_function_binary": lambda: tables.create_partition_function(
+    "create_partition_function_binary": lambda: partitioning_ddl.create_partition_function(
         "pf", SPAN_COLUMNS["binary"], "binary(16)", "right", [Boundary("0x00FF")]
     ),
-    "create_partition_scheme": lambda: tables.create_partition_scheme("ps]x", "pf]x", "PRIMARY"),
-    "next_used": lambda: tables.set_next_used("ps]x", "PRIMARY"),
-    "partition_number": lambda: tables.partition_number("pf]x", DAY, Boundary("2024-03-01")),
-    "split_range": lambda: tables.split_range("pf]x", DAY, Boundary("2024-03-01")),
+    "create_partition_scheme": lambda: partitioning_ddl.create_partition_scheme("ps]x", "pf]x", "PRIMARY"),
+    "next_used": lambda: partitioning_ddl.set_next_used("ps]x", "PRIMARY"),
+    "partition_number": lambda: partitioning_ddl.partition_number("pf]x", DAY, Boundary("2024-03-01")),
+    "split_range": lambda: partitioning_ddl.split_range("pf]x", DAY, Boundary("2024-03-01")),
     "copy_rows_with_conversions": lambda: publish.copy_rows(IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT),
     "insert_row": lambda: publish.insert_row(
         IN, [("id", "int"), ("code's", "nvarchar(50)"), ("at", "datetime"), ("when", "datetime2(7)")]
@@ -268,8 +269,8 @@ CASES: dict[str, Callable[[], Statement]] = {
             IN,
             [
                 tables.create_table(TARGET, [TargetColumn("day", "date", False)], placed=PLACED),
-                tables.add_check(TARGET, "([day]>'2020-01-01')", named="it's ]one"),
-                tables.add_foreign_key(TARGET, ["day"], TableName("dbo", "days"), ["day"], named="to days"),
+                constraints.add_check(TARGET, "([day]>'2020-01-01')", named="it's ]one"),
+                constraints.add_foreign_key(TARGET, ["day"], TableName("dbo", "days"), ["day"], named="to days"),
             ],
             3,
         )
