@@ -147,26 +147,35 @@ def create_table(catalog: str, target: Target, columns: Mapping[str, str]) -> st
     return f"CREATE TABLE IF NOT EXISTS {qualified(catalog, *target)} ({described})"
 
 
-def insert_row(catalog: str, target: Target, columns: Sequence[str]) -> str:
-    """One row, each value a parameter."""
+def insert_rows(catalog: str, target: Target, columns: Sequence[str], count: int) -> str:
+    """So many rows, each value a parameter, row by row."""
     places = ", ".join("?" for _ in columns)
-    return f"INSERT INTO {qualified(catalog, *target)} ({identifiers(columns)}) VALUES ({places})"
+    rows = ", ".join(f"({places})" for _ in range(count))
+    return f"INSERT INTO {qualified(catalog, *target)} ({identifiers(columns)}) VALUES {rows}"
 
 
-def select_rows(catalog: str, target: Target, columns: Sequence[str], equal: Sequence[str]) -> str:
-    """Rows in which each column of `equal` has its parameter's value."""
-    return f"SELECT {identifiers(columns)} FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}"
+def select_rows(
+    catalog: str, target: Target, columns: Sequence[str], equal: Sequence[str], among: str | None = None
+) -> str:
+    """Rows in which each column of `equal` has its parameter's value, and `among` one of those in the list that is the last
+    parameter."""
+    condition = _all_equal(equal) + _among(among)
+    return f"SELECT {identifiers(columns)} FROM {qualified(catalog, *target)} WHERE {condition}"
 
 
-def delete_rows(catalog: str, target: Target, equal: Sequence[str]) -> str:
-    """Delete the rows in which each column of `equal` has its parameter's value."""
-    return f"DELETE FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}"
+def delete_rows(catalog: str, target: Target, equal: Sequence[str], among: str | None = None) -> str:
+    """Delete such rows."""
+    return f"DELETE FROM {qualified(catalog, *target)} WHERE {_all_equal(equal)}{_among(among)}"
 
 
 def update_rows(catalog: str, target: Target, columns: Sequence[str], equal: Sequence[str]) -> str:
     """Give `columns` new values, each a parameter, in the rows in which each column of `equal` has its parameter's value."""
     values = ", ".join(f"{identifier(column)} = ?" for column in columns)
     return f"UPDATE {qualified(catalog, *target)} SET {values} WHERE {_all_equal(equal)}"
+
+
+def _among(column: str | None) -> str:
+    return f" AND {identifier(column)} IN (SELECT unnest(CAST(? AS VARCHAR[])))" if column is not None else ""
 
 
 def _all_equal(columns: Sequence[str]) -> str:

@@ -13,8 +13,9 @@ from duckdb import DuckDBPyConnection
 from dltsync_core import checkpoints
 from dltsync_core.disk_full import disk_full, is_disk_full
 from dltsync_core.duckdb import sql as q
+from dltsync_core.duckdb.column_stats import summarise_relation
 from dltsync_core.duckdb.column_types import duckdb_type
-from dltsync_core.duckdb.partition_scope import duckdb_condition
+from dltsync_core.duckdb.partition_scope import duckdb_condition, starts_of
 from dltsync_core.errors import DriftError, NotWritable, SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
@@ -32,8 +33,10 @@ class _Wave:
     requests: list[LoadRequest] = field(default_factory=list)
 
     def admits(self, request: LoadRequest) -> bool:
-        """Partitions of one table do not overlap; every other load is alone with its table."""
+        """Different partitions of one table do not overlap; every other load is alone with its table."""
         beside = [other for other in self.requests if _key(other.target) == _key(request.target)]
+        if any(other.disposition == request.disposition for other in beside):
+            return False
         return all(
             isinstance(one.disposition, ReplaceScope) and one.schema.equals(request.schema)
             for one in (*beside, *([request] if beside else ()))
@@ -51,6 +54,31 @@ def load_files(
     for number, wave in enumerate(_waves(requests)):
         _load_wave(connection, catalog, wave.requests, directory / f"wave_{number}")
     return [target_as_stored(connection, catalog, request.target) for request in requests]
+
+
+def rows_of_units(
+    connection: DuckDBPyConnection, catalog: str, requests: Sequence[LoadRequest], targets: Sequence[Target]
+) -> list[int]:
+    """The rows of each load's unit after all of them. `targets` are the tables as DuckDB spells them, `requests` those of one
+    table: partitions that came in together are counted by one query."""
+    conditions = [
+        duckdb_condition(how) if isinstance(how := request.disposition, ReplaceScope) else q.EVERYTHING
+        for request in requests
+    ]
+    if len(requests) > 1 and len(set(conditions)) == len(requests) and len(list(_waves(requests))) == 1:
+        scopes = {
+            str(number): request.disposition
+            for number, request in enumerate(requests)
+            if isinstance(request.disposition, ReplaceScope)
+        }
+        relation = q.qualified(catalog, *targets[0])
+        asked = dict(zip(scopes, conditions, strict=True))
+        return [one.rows for one in summarise_relation(connection, relation, (), asked, starts_of(scopes)).values()]
+    counted = [
+        connection.execute(q.count_where(catalog, target, condition)).fetchone()
+        for target, condition in zip(targets, conditions, strict=True)
+    ]
+    return [int(row[0]) if row else 0 for row in counted]
 
 
 def _waves(requests: Sequence[LoadRequest]) -> Iterator[_Wave]:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from duckdb import DuckDBPyConnection
 
 from dltsync_core.committed import Marker
@@ -24,45 +27,64 @@ from dltsync_core.warehouse.marker_rows import (
 )
 from dltsync_core.warehouse.marker_rows import MARKER_TABLE as _TABLE
 
+_OF_PIPELINE = ("pipeline", *OF_TARGET)
+
 
 def read_markers(
-    connection: DuckDBPyConnection, catalog: str, target: Target, pipeline: str, *, unit: str | None = None
+    connection: DuckDBPyConnection, catalog: str, target: Target, pipeline: str, *, units: Sequence[str] | None = None
 ) -> dict[str, Marker]:
-    """The markers of one table by unit, or that of one `unit`. Targets are compared as DuckDB compares names: case does not
+    """The markers of one table by unit, or those of some units. Targets are compared as DuckDB compares names: case does not
     count."""
     if find_table(connection, catalog, _TABLE) is None:
         return {}
-    of = ("pipeline", *OF_TARGET) if unit is None else OF_UNIT
-    values = [pipeline, *_folded(target), *(() if unit is None else (unit,))]
-    rows = connection.execute(q.select_rows(catalog, _TABLE, list(MARKER_COLUMNS), of), values).fetchall()
+    statement = q.select_rows(
+        catalog, _TABLE, list(MARKER_COLUMNS), _OF_PIPELINE, "unit" if units is not None else None
+    )
+    values: list[Any] = [pipeline, *_folded(target), *([list(units)] if units is not None else ())]
+    rows = connection.execute(statement, values).fetchall()
     markers = (marker_from(dict(zip(MARKER_COLUMNS, row, strict=True))) for row in rows)
     return {marker.unit: marker for marker in markers}
 
 
-def refuse_late_writer(connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker) -> None:
-    """Raises Fenced when a writer with a higher fence has been at the unit: the load that wants in is an older one."""
-    stored = read_markers(connection, catalog, target, marker.pipeline, unit=marker.unit)
-    marker_rows.refuse_late_writer(stored.get(marker.unit), marker)
-
-
-def write_marker(
-    connection: DuckDBPyConnection, catalog: str, target: Target, marker: Marker, retires: tuple[str, ...]
+def refuse_late_writers(
+    connection: DuckDBPyConnection, catalog: str, target: Target, markers: Sequence[Marker]
 ) -> None:
-    """Put the unit's marker in the place of its last one, and take away those of `retires`. What other pipelines' markers say of
-    the same rows is true no more (`marker_rows.voided_by`)."""
+    """Raises Fenced when a writer with a higher fence has been at one of the units: the load that wants in is an older one."""
+    for pipeline, own in _by_pipeline(markers).items():
+        stored = read_markers(connection, catalog, target, pipeline, units=[marker.unit for marker in own])
+        for marker in own:
+            marker_rows.refuse_late_writer(stored.get(marker.unit), marker)
+
+
+def write_markers(
+    connection: DuckDBPyConnection, catalog: str, target: Target, loads: Sequence[tuple[Marker, tuple[str, ...]]]
+) -> None:
+    """Put the markers of a table's units, in the order of their loads, in the place of their last ones, and take away those of
+    the units that each load retires. What other pipelines' markers say of the same rows is true no more
+    (`marker_rows.voided_by`)."""
     connection.execute(q.create_schema(catalog, MARKER_SCHEMA))
     connection.execute(q.create_table(catalog, _TABLE, MARKER_COLUMNS))
-    for unit in (marker.unit, *retires):
-        connection.execute(q.delete_rows(catalog, _TABLE, OF_UNIT), [marker.pipeline, *_folded(target), unit])
+    gone: dict[str, list[str]] = {}
+    written: dict[tuple[str, str], Marker] = {}
+    for marker, retires in loads:
+        for unit in (marker.unit, *retires):
+            gone.setdefault(marker.pipeline, []).append(unit)
+            written.pop((marker.pipeline, unit), None)
+        written[marker.pipeline, marker.unit] = marker
     schema, table = _folded(target)
-    row = marker_row(marker, (schema, table))
-    connection.execute(q.insert_row(catalog, _TABLE, list(row)), list(row.values()))
+    for pipeline, units in gone.items():
+        connection.execute(q.delete_rows(catalog, _TABLE, _OF_PIPELINE, "unit"), [pipeline, schema, table, units])
+    rows = [marker_row(marker, (schema, table)) for marker in written.values()]
+    values = [value for row in rows for value in row.values()]
+    connection.execute(q.insert_rows(catalog, _TABLE, list(rows[0]), len(rows)), values)
     known = connection.execute(
         q.select_rows(catalog, _TABLE, ("pipeline", "unit"), OF_TARGET), [schema, table]
     ).fetchall()
-    void = q.update_rows(catalog, _TABLE, VOIDED, OF_UNIT)
-    for pipeline, unit in voided_by(marker, [(str(pipeline), str(unit)) for pipeline, unit in known]):
-        connection.execute(void, [marker.load_id, "", None, pipeline, schema, table, unit])
+    pairs = [(str(pipeline), str(unit)) for pipeline, unit in known]
+    void = {other: marker.load_id for marker in written.values() for other in voided_by(marker, pairs)}
+    update = q.update_rows(catalog, _TABLE, VOIDED, OF_UNIT)
+    for (pipeline, unit), load_id in void.items():
+        connection.execute(update, [load_id, "", None, pipeline, schema, table, unit])
 
 
 def drop_markers(connection: DuckDBPyConnection, catalog: str, target: Target) -> None:
@@ -73,3 +95,10 @@ def drop_markers(connection: DuckDBPyConnection, catalog: str, target: Target) -
 
 def _folded(target: Target) -> list[str]:
     return [part.casefold() for part in target]
+
+
+def _by_pipeline(markers: Sequence[Marker]) -> dict[str, list[Marker]]:
+    found: dict[str, list[Marker]] = {}
+    for marker in markers:
+        found.setdefault(marker.pipeline, []).append(marker)
+    return found

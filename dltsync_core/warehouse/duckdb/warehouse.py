@@ -31,8 +31,8 @@ from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
 from dltsync_core.warehouse.duckdb.database_file import DatabaseFile, one_transaction
 from dltsync_core.warehouse.duckdb.evolution import check_names
-from dltsync_core.warehouse.duckdb.load import load_files
-from dltsync_core.warehouse.duckdb.markers import drop_markers, read_markers, refuse_late_writer, write_marker
+from dltsync_core.warehouse.duckdb.load import load_files, rows_of_units
+from dltsync_core.warehouse.duckdb.markers import drop_markers, read_markers, refuse_late_writers, write_markers
 from dltsync_core.warehouse.duckdb.nanosecond_range import far_columns, first_far, too_narrow
 from dltsync_core.warehouse.duckdb.schema_changes import check_reshaping
 from dltsync_core.warehouse.duckdb.version_sql import version_table
@@ -91,12 +91,12 @@ class DuckDbWarehouse(HoldsEveryValue, ReplacesAtOnce):
         with self._file.opened() as (connection, catalog), self._work.of_attempt(requests[0].load_id) as directory:
             self._work.sweep(directory)  # we hold the file: nobody else is loading into it now
             with one_transaction(connection):
-                for request in requests:
-                    if request.marker is not None:
-                        refuse_late_writer(connection, catalog, request.target, request.marker)
+                for target, loads in _by_table(requests, [request.target for request in requests]):
+                    markers = [request.marker for request, _ in loads if request.marker is not None]
+                    refuse_late_writers(connection, catalog, target, markers)
                 targets = load_files(connection, catalog, requests, directory)
-                for request, target in zip(requests, targets, strict=True):
-                    _mark(connection, catalog, target, request)
+                for target, loads in _by_table(requests, targets):
+                    _mark(connection, catalog, target, loads)
                 checkpoints.reached(checkpoints.WAREHOUSE_WRITTEN)
             checkpoints.reached(checkpoints.WAREHOUSE_COMMITTED)
         seconds = (time.perf_counter() - started) / len(requests)
@@ -280,10 +280,25 @@ def _check_target(target: Target) -> None:
         )
 
 
-def _mark(connection: DuckDBPyConnection, catalog: str, target: Target, request: LoadRequest) -> None:
-    if request.marker is None:
-        return
-    how = request.disposition
-    scope = duckdb_condition(how) if isinstance(how, ReplaceScope) else q.EVERYTHING
-    (rows,) = connection.execute(q.count_where(catalog, target, scope)).fetchone() or (0,)
-    write_marker(connection, catalog, request.target, replace(request.marker, rows=int(rows)), request.retires)
+def _by_table(
+    requests: Sequence[LoadRequest], targets: Sequence[Target]
+) -> list[tuple[Target, list[tuple[LoadRequest, Target]]]]:
+    """The loads with a marker by table, in the order given. DuckDB tells tables apart without regard to case."""
+    found: dict[Target, list[tuple[LoadRequest, Target]]] = {}
+    for request, target in zip(requests, targets, strict=True):
+        if request.marker is not None:
+            found.setdefault((target[0].casefold(), target[1].casefold()), []).append((request, target))
+    return [(loads[0][1], loads) for loads in found.values()]
+
+
+def _mark(
+    connection: DuckDBPyConnection, catalog: str, target: Target, loads: Sequence[tuple[LoadRequest, Target]]
+) -> None:
+    requests = [request for request, _ in loads]
+    rows = rows_of_units(connection, catalog, requests, [stored for _, stored in loads])
+    marked = [
+        (replace(request.marker, rows=count), request.retires)
+        for request, count in zip(requests, rows, strict=True)
+        if request.marker is not None
+    ]
+    write_markers(connection, catalog, target, marked)

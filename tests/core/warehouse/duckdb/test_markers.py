@@ -11,7 +11,7 @@ from dltsync_core.committed import LoadIdentity, Marker, Probe
 from dltsync_core.errors import Fenced, WarehouseError
 from dltsync_core.identity import TableName
 from dltsync_core.warehouse.port import LoadRequest
-from tests.support.local_warehouse import LocalWarehouse, orders
+from tests.support.local_warehouse import LocalWarehouse, orders, slot
 
 TARGET = ("sales", "Orders")
 MARKER = Marker(
@@ -84,6 +84,57 @@ def test_a_load_that_fails_leaves_the_old_marker(house: LocalWarehouse) -> None:
         house.warehouse.load(broken)
     assert house.warehouse.markers(TARGET, "p")["all"].load_id == "load-1"
     assert rows(house) == [(1, "a")]
+
+
+def part(
+    house: LocalWarehouse,
+    key: str,
+    rows: dict[int, str | None],
+    *,
+    fence: int = 7,
+    retires: tuple[str, ...] = (),
+    target: tuple[str, str] = TARGET,
+) -> LoadRequest:
+    made = house.request(target, orders(rows), how=slot(key))
+    return replace(made, marker=of(key, load_id=f"load of {key}", fence=fence), retires=retires)
+
+
+def test_the_units_of_a_group_are_counted_each_by_itself(house: LocalWarehouse) -> None:
+    lines = ("sales", "Lines")
+    house.warehouse.load_group(
+        [
+            part(house, "[10,20)", {10: "a", 11: "b", 19: "c"}),
+            part(house, "[20,30)", {20: "d"}),
+            part(house, "[30,+inf)", {30: "e", 31: "f"}),
+            part(house, "[10,20)", {12: "g", 13: "h"}, target=lines),
+        ]
+    )
+    counted = {unit: marker.rows for unit, marker in house.warehouse.markers(TARGET, "p").items()}
+    assert counted == {"[10,20)": 3, "[20,30)": 1, "[30,+inf)": 2}
+    assert {unit: marker.rows for unit, marker in house.warehouse.markers(lines, "p").items()} == {"[10,20)": 2}
+
+
+def test_the_markers_of_a_group_are_those_of_its_loads_one_after_the_other(house: LocalWarehouse) -> None:
+    house.warehouse.load_group([part(house, "[10,20)", {10: "a"}), part(house, "[20,30)", {20: "b"})])
+    house.warehouse.load_group(
+        [
+            part(house, "[10,30)", {10: "e", 25: "f", 26: "g"}, fence=8, retires=("[10,20)", "[20,30)")),
+            part(house, "[30,+inf)", {30: "h"}, fence=8),
+            part(house, "[30,+inf)", {31: "i", 32: "j"}, fence=9),
+        ]
+    )
+    counted = {unit: (marker.rows, marker.fence) for unit, marker in house.warehouse.markers(TARGET, "p").items()}
+    assert counted == {"[10,30)": (3, 8), "[30,+inf)": (2, 9)}
+    assert [number for number, _ in rows(house)] == [10, 25, 26, 31, 32]
+
+
+def test_one_late_writer_of_a_group_lets_no_load_of_it_in(house: LocalWarehouse) -> None:
+    house.warehouse.load_group([part(house, "[10,20)", {10: "a"}), part(house, "[20,30)", {20: "b"}, fence=9)])
+    with pytest.raises(Fenced, match=r"load of \[20,30\) of another run"):
+        house.warehouse.load_group(
+            [part(house, "[10,20)", {11: "late"}, fence=8), part(house, "[20,30)", {21: "late"}, fence=8)]
+        )
+    assert rows(house) == [(10, "a"), (20, "b")]
 
 
 def test_a_table_that_is_dropped_has_no_markers(house: LocalWarehouse) -> None:
