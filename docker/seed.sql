@@ -44,5 +44,7 @@ ALTER LOGIN dltsync_reader WITH PASSWORD = N'$(DLT_SYNC_PASSWORD)'
 GO
 IF USER_ID(N'dltsync_reader') IS NULL CREATE USER dltsync_reader FOR LOGIN dltsync_reader
 GO
-GRANT SELECT, VIEW DEFINITION ON SCHEMA::sales TO dltsync_reader
+GRANT SELECT ON SCHEMA::sales TO dltsync_reader
+GO
+GRANT VIEW DEFINITION TO dltsync_reader
 GO
