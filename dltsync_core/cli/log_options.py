@@ -99,6 +99,6 @@ def with_log_options(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, option in _OPTIONS.items()
     ]
     del wrapped.__wrapped__  # its signature is not ours
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # PEP 362, unknown to mypy
     wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
     return wrapped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -185,6 +186,28 @@ class Warehouse(Protocol):
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
+
+
+class LoadsGroups(ABC):
+    """Part of a warehouse: one load is a group of one, and one count is the statistics of one scope."""
+
+    def load(self, request: LoadRequest) -> Loaded:
+        """See `Warehouse.load`."""
+        return self.load_group([request])[0]
+
+    @abstractmethod
+    def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:
+        """See `Warehouse.load_group`."""
+
+    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
+        """See `Warehouse.count`."""
+        return self.column_stats(target, {"all": scope}, ())["all"].rows
+
+    @abstractmethod
+    def column_stats(
+        self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
+    ) -> dict[str, ColumnStats]:
+        """See `Warehouse.column_stats`."""
 
 
 class ReplacesAtOnce:

@@ -34,12 +34,18 @@ from dltsync_core.warehouse.dlt.load import no_history
 from dltsync_core.warehouse.dlt.types import SEVENTH_DIGIT, declared_notes, first_refused
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, ReplacesAtOnce, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    Loaded,
+    LoadRequest,
+    LoadsGroups,
+    Misfit,
+    ReplacesAtOnce,
+    TableInspection,
+    WarehouseTable,
+)
 
-_ALL = "all"
 
-
-class DeltaWarehouse(ReplacesAtOnce):
+class DeltaWarehouse(LoadsGroups, ReplacesAtOnce):
     """A directory or a bucket with Delta tables. Thread-safe; several processes and machines may load it at the same time:
     each commit is the next version of its table, or is computed again.
 
@@ -74,10 +80,6 @@ class DeltaWarehouse(ReplacesAtOnce):
         deltalake()
         self._store.check_reachable()
         return self._store.url
-
-    def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
-        return self.load_group([request])[0]
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """Several loads: those of one table, which have one schema, in one commit; tables one after the other. The fences of
@@ -114,10 +116,6 @@ class DeltaWarehouse(ReplacesAtOnce):
             with self._store.explained("removing files of killed loads", target):
                 directory = self._store.directory(target)
                 remove_left_behind(directory, snapshot_of(target, directory), now=utc_now())
-
-    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self.column_stats(target, {_ALL: scope}, ())[_ALL].rows
 
     def column_stats(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]

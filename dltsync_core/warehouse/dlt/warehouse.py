@@ -40,15 +40,22 @@ from dltsync_core.warehouse.dlt.types import (
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, ReplacesAtOnce, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    Loaded,
+    LoadRequest,
+    LoadsGroups,
+    Misfit,
+    ReplacesAtOnce,
+    TableInspection,
+    WarehouseTable,
+)
 
-_ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "pg_toast", MARKER_SCHEMA}
 _SYSTEM_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 """Columns that every table of PostgreSQL has."""
 
 
-class DltWarehouse(ReplacesAtOnce):
+class DltWarehouse(LoadsGroups, ReplacesAtOnce):
     """A destination of dlt. Thread-safe; several processes and machines may load it at the same time.
 
     `credentials` None: dlt takes them from its own configuration. `work_directory` holds dlt's working files while a load runs
@@ -81,10 +88,6 @@ class DltWarehouse(ReplacesAtOnce):
         self._check_driver()
         with self._database.opened() as session:
             return missing_grants(session, schemas)
-
-    def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
-        return self.load_group([request])[0]
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
@@ -124,10 +127,6 @@ class DltWarehouse(ReplacesAtOnce):
         for directory in found:
             remove_tree(directory)
         return bool(found)
-
-    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self.column_stats(target, {_ALL: scope}, ())[_ALL].rows
 
     def column_stats(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]

@@ -42,17 +42,17 @@ from dltsync_core.warehouse.port import (
     HoldsEveryValue,
     Loaded,
     LoadRequest,
+    LoadsGroups,
     Misfit,
     ReplacesAtOnce,
     TableInspection,
     WarehouseTable,
 )
 
-_ALL = "all"
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
 
-class DuckDbWarehouse(HoldsEveryValue, ReplacesAtOnce):
+class DuckDbWarehouse(LoadsGroups, HoldsEveryValue, ReplacesAtOnce):
     """A DuckDB file. Thread-safe; processes and threads queue for the file.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` hears a sentence as
@@ -76,10 +76,6 @@ class DuckDbWarehouse(HoldsEveryValue, ReplacesAtOnce):
         """See `port.Warehouse.opened`."""
         with self._file.opened():
             yield
-
-    def load(self, request: LoadRequest) -> Loaded:
-        """Bring files in: whole or not at all, with the marker. See `port.Warehouse.load` for what it raises."""
-        return self.load_group([request])[0]
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """Several loads in one transaction: all of them, or none. See `port.Warehouse.load_group`."""
@@ -126,10 +122,6 @@ class DuckDbWarehouse(HoldsEveryValue, ReplacesAtOnce):
             return
         with self._file.opened():
             self._work.sweep()
-
-    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self.column_stats(target, {_ALL: scope}, ())[_ALL].rows
 
     def column_stats(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]

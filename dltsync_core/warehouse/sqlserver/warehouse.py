@@ -25,7 +25,14 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    HoldsEveryValue,
+    Loaded,
+    LoadRequest,
+    LoadsGroups,
+    TableInspection,
+    WarehouseTable,
+)
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
@@ -44,7 +51,7 @@ _CODE_PAGE_TEXT = frozenset({"char", "varchar"})
 _LONGEST_NAME = 128
 
 
-class SqlServerWarehouse(HoldsEveryValue):
+class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
     """A database of a SQL Server. Thread-safe; loads of one table wait for each other, whatever process they are in.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` gets a sentence as soon as
@@ -72,10 +79,6 @@ class SqlServerWarehouse(HoldsEveryValue):
             with translated():  # what the block itself raises is not about opening
                 stack.enter_context(self._sessions.opened())
             yield
-
-    def load(self, request: LoadRequest) -> Loaded:
-        """See `port.Warehouse.load`."""
-        return self.load_group([request])[0]
 
     def load_group(self, requests: Sequence[LoadRequest]) -> list[Loaded]:
         """See `port.Warehouse.load_group`."""
@@ -181,10 +184,6 @@ class SqlServerWarehouse(HoldsEveryValue):
                 self._store, lambda record: self._sessions.try_lock(lock_resource(target_digest(record.target)))
             )
             self._store.drop_abandoned()
-
-    def count(self, target: Target, scope: ReplaceScope | None = None) -> int:
-        """Rows of a table or of some partitions of it; 0 when the table does not exist."""
-        return self.column_stats(target, {"all": scope}, ())["all"].rows
 
     def column_stats(
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
