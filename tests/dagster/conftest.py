@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -235,3 +236,15 @@ def shop() -> Iterator[FakeLocation]:
         yield FakeLocation(
             world, build_definitions(shop_config(), settings=settings, open_pipeline=world.open), instance
         )
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here may open the database: definitions are loaded where it cannot be reached."""
+    monkeypatch.setenv("SHOP_PASSWORD", SECRET)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("a connection is opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr("dltsync_core.extract.source.open_control_session", refused)

@@ -1,10 +1,7 @@
-"""The components: a pipeline in a `defs.yaml`, written out, by the path of a config file, or with tables found by pattern."""
+"""The components: a pipeline in a `defs.yaml`, written out or by the path of a config file."""
 
 from __future__ import annotations
 
-import json
-import socket
-import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,88 +12,26 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 import yaml
-from dagster.components.testing import create_defs_folder_sandbox
 
 import dltsync_dagster
-from dltsync_core.catalog.facts import ListedTable
 from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
-from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
-from dltsync_dagster import DltsyncComponent, DltsyncDiscoveryComponent, build_definitions
+from dltsync_dagster import DltsyncComponent, DltsyncDiscoveryComponent
 from dltsync_dagster.component import DltsyncScaffolder, ScaffoldParams
 from dltsync_dagster.inline_config import EXAMPLE, written_config
 from dltsync_dagster.port import Pipeline
+from tests.dagster.component_documents import CONFIG, SECRET, TRANSLATION, component, keys, loaded, refusal
 from tests.support.lake_shop import LakeShop
 
 # Of Dagster's own reading of YAML, and of the code references that it adds to each asset.
 pytestmark = [
+    pytest.mark.usefixtures("no_database"),
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
     pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "Sesame-open-1"
-CONFIG: dict[str, Any] = {
-    "database": {"server": "db.example", "database": "Shop", "username": "reader", "password": "${SHOP_PASSWORD}"},
-    "partition_tables": [
-        {"schema_name": "sales", "table_name": "Orders"},
-        {"schema_name": "sales", "table_name": "Shipments"},
-    ],
-    "scd_tables": [
-        {"table_name": "Customers", "last_modified_column": "Changed"},
-        {"table_name": "Suppliers", "last_modified_column": "Changed"},
-    ],
-    "static_tables": [{"table_name": "Countries"}, {"table_name": "Currencies"}],
-}
-TRANSLATION = {
-    "key": "shop/{{ table.table_name }}",
-    "group_name": "shop",
-    "tags": {"domain": "{{ table.schema_name }}"},
-}
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here may open the database: definitions are loaded where it cannot be reached."""
-    monkeypatch.setenv("SHOP_PASSWORD", SECRET)
-
-    def refused(*_: object) -> None:
-        raise AssertionError("a connection is opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refused)
-    monkeypatch.setattr("dltsync_core.extract.source.open_control_session", refused)
-
-
-def loaded(document: Mapping[str, Any], files: Mapping[str, str] | None = None) -> tuple[Any, dg.Definitions]:
-    """The component of a `defs.yaml` and its definitions, in a project of their own."""
-    with create_defs_folder_sandbox() as sandbox:
-        path = sandbox.defs_folder_path / "shop"
-        path.mkdir(parents=True)
-        (path / "defs.yaml").write_text(yaml.safe_dump(dict(document)))
-        for name, text in (files or {}).items():
-            (path / name).write_text(text)
-        with sandbox.load_component_and_build_defs(defs_path=path) as (component, defs):
-            dg.Definitions.validate_loadable(defs)
-            return component, defs
-
-
-def refusal(document: Mapping[str, Any]) -> str:
-    """What loading the document fails with: the whole chain, as `dg check defs` prints it."""
-    try:
-        loaded(document)
-    except Exception as error:  # noqa: BLE001 - Dagster's own, whatever it is
-        return "".join(traceback.format_exception(error))
-    raise AssertionError("the document is accepted")
-
-
-def component(kind: str = "DltsyncComponent", **attributes: Any) -> dict[str, Any]:
-    return {"type": f"dltsync_dagster.{kind}", "attributes": attributes}
-
-
-def keys(defs: dg.Definitions) -> set[str]:
-    graph = defs.resolve_asset_graph()
-    return {key.to_user_string() for key in graph.get_all_asset_keys() if key.path[0] != "sqlserver"}
 
 
 def test_a_config_written_out_and_one_in_a_file_give_the_same_assets() -> None:
@@ -145,16 +80,6 @@ def test_op_names_and_limits_the_steps_as_those_of_other_components() -> None:
     orders = next(a for a in defs.resolve_asset_graph().assets_defs if a.op.name == name)
     assert orders.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=3)
     assert any("__observe_" in other for other in nodes)
-
-
-def test_op_names_the_steps_of_tables_found_in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    op = {"name": "load", "pool": "shop"}
-    made, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS, op=op))
-    defs = made.build_defs_from_state(None, stored(tmp_path, made, monkeypatch))
-    nodes = {node.name: node.definition for node in defs.resolve_implicit_global_asset_job_def().nodes}
-    loads = [name for name in nodes if name.startswith("load__") and "__observe_" not in name]
-    assert len(loads) == 3
-    assert {pool for name in loads for pool in nodes[name].pools} == {"shop"}
 
 
 def test_the_sensors_select_the_translated_keys() -> None:
@@ -322,112 +247,3 @@ def test_a_subclass_overrides_assets_and_pipeline_and_its_tables_are_read_downst
         done = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["my", "Countries"]), report.key])
         assert sorted(done.output_for_node("report")) == ["ch", "fr", "jp"]
     assert merged.resolve_asset_graph().get(dg.AssetKey(["my", "Orders"])).tags["mine"] == "yes"
-
-
-# -- tables by pattern --------------------------------------------------------------------------------------------------
-
-FOUND = [
-    ListedTable(TableName("sales", "Orders"), is_partitioned=True),
-    ListedTable(TableName("sales", "Lines"), is_partitioned=True),
-    ListedTable(TableName("sales", "Lines_old"), is_partitioned=False),
-    ListedTable(TableName("Sales", "Kinds"), is_partitioned=False),
-    ListedTable(TableName("hr", "People"), is_partitioned=False),
-]
-BASE = {name: value for name, value in CONFIG.items() if not name.endswith("_tables")}
-PATTERNS = [{"pattern": "sales.*", "exclude": ["*.*_old"], "options": {"schema_drift": "freeze"}}]
-
-
-def stored(path: Path, made: DltsyncDiscoveryComponent, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state that a refresh writes."""
-    monkeypatch.setattr(DltsyncDiscoveryComponent, "list_tables", lambda self: FOUND)
-    state = path / "state"
-    made.write_state_to_path(state)
-    return state
-
-
-def test_without_a_stored_list_nothing_is_opened_and_there_is_no_table() -> None:
-    made, defs = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS))
-    assert keys(defs) == set()
-    assert made.defs_state_config.refresh_if_dev is False
-    assert made.defs_state_config.key == "DltsyncDiscoveryComponent[dltsync]"
-
-
-def test_under_dg_the_list_is_not_refreshed_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`dg dev`, `dg check` and `dg list` set this variable, by which other state-backed components refresh."""
-    monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
-    _, defs = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS))
-    assert keys(defs) == set()
-
-
-def test_tables_are_found_by_pattern_and_get_their_kind_from_the_catalogue(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS, translation=TRANSLATION))
-    state = stored(tmp_path, made, monkeypatch)
-    assert [table[:2] for table in json.loads(state.read_text())["tables"]] == [
-        ["Sales", "Kinds"],
-        ["sales", "Lines"],
-        ["sales", "Orders"],
-    ]
-    defs = made.build_defs_from_state(None, state)
-    graph = defs.resolve_asset_graph()
-    kinds = {
-        key.path[1]: graph.get(key).metadata["dltsync/kind"]
-        for key in graph.get_all_asset_keys()
-        if key.path[0] == "shop"
-    }
-    assert kinds == {"Orders": "partition", "Lines": "partition", "Kinds": "static"}
-
-
-def test_a_table_that_the_config_lists_stays_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = {**BASE, "static_tables": [{"schema_name": "Sales", "table_name": "orders", "load_strategy": "replace"}]}
-    made, _ = loaded(component("DltsyncDiscoveryComponent", config=config, tables=PATTERNS))
-    values = made.with_tables(FOUND)
-    assert [t["table_name"] for t in values["static_tables"]] == ["orders", "Kinds"]
-    assert [(t["table_name"], t["schema_drift"]) for t in values["partition_tables"]] == [("Lines", "freeze")]
-
-
-def test_options_that_do_not_fit_are_told_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    patterns = [{"pattern": "hr.*", "kind": "scd"}]
-    made, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=patterns))
-    state = stored(tmp_path, made, monkeypatch)
-    with pytest.raises(ConfigError, match=r"scd_tables\[0\]\.last_modified_column"):
-        made.build_defs_from_state(None, state)
-    state.write_text("{}")
-    with pytest.raises(ConfigError, match="dg utils refresh-defs-state"):
-        made.build_defs_from_state(None, state)
-
-
-def test_patterns_of_the_config_itself_are_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They go before those of the component; without a stored list only tables that are named are there."""
-    config = {
-        **BASE,
-        "partition_tables": [{"match": "sales.*", "schema_drift": "ask"}],
-        "static_tables": [{"match": "sales.*", "exclude": ["*_old"]}, {"schema_name": "hr", "table_name": "People"}],
-    }
-    made, defs = loaded(component("DltsyncDiscoveryComponent", config=config, translation=TRANSLATION))
-    assert {key.rpartition("/")[2] for key in keys(defs)} == {"People"}
-    state = stored(tmp_path, made, monkeypatch)
-    graph = made.build_defs_from_state(None, state).resolve_asset_graph()
-    kinds = {
-        key.path[1]: graph.get(key).metadata["dltsync/kind"]
-        for key in graph.get_all_asset_keys()
-        if key.path[0] == "shop"
-    }
-    assert kinds == {"Orders": "partition", "Lines": "partition", "Kinds": "static", "People": "static"}
-
-
-def test_definitions_without_a_server_say_what_to_do_about_patterns() -> None:
-    database = {"server": "db", "database": "Shop", "username": "reader", "password": "secret"}
-    config = PipelineConfig(database=database, static_tables=[{"match": "sales.*"}])
-    with pytest.raises(ConfigError, match="match 'sales") as caught:
-        build_definitions(config)
-    assert "DltsyncDiscoveryComponent" in caught.value.remedy
-
-
-def test_two_documents_have_two_lists() -> None:
-    first, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=PATTERNS))
-    second, _ = loaded(
-        component("DltsyncDiscoveryComponent", config={**BASE, "pipeline_name": "second"}, tables=PATTERNS)
-    )
-    assert first.defs_state_config.key != second.defs_state_config.key
