@@ -189,7 +189,10 @@ class _Probing:
             self._jobs.extend(_Job((known,), blamed=True) for known in job.tables)
         elif not isinstance(outcome, SyncError):
             self._context.reporter.unexpected(names[0], outcome, " while probing")
-            self.found[names[0]] = SyncError(f"unexpected error while probing: {type(outcome).__name__}")
+            self.found[names[0]] = SyncError(
+                f"{names[0]}: unexpected error while probing: {type(outcome).__name__}",
+                remedy="this is a fault of dltsync: report it with the traceback, which is in the log",
+            )
         elif not isinstance(outcome, StatementTimeout):
             self.found[names[0]] = outcome
         elif job.blamed or allowed >= self._seconds * WHOLE_CHANCE:
