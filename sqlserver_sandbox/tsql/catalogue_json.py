@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from sqlserver_sandbox.model import SqlType
@@ -26,7 +25,7 @@ from sqlserver_sandbox.tsql.features import ColumnFeatures, TableFeatures
 
 
 def to_json(database: Database) -> str:
-    return json.dumps(asdict(database))
+    return json.dumps(database, default=vars)
 
 
 def from_json(text: str) -> Database:

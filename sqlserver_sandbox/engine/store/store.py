@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlserver_sandbox.tsql.catalogue import Database
 from sqlserver_sandbox.tsql.catalogue_json import from_json, to_json
 
 MASTER = "master"
+CATALOGUES_REMEMBERED = 256
 
 
 class Store:
@@ -37,7 +39,8 @@ class Store:
         self._altered: dict[Key, int] = {}
         self._version = 0
         self._names: dict[int, str] = {}
-        self._catalogues: dict[tuple[int, int], Database] = {}
+        self._catalogues: OrderedDict[tuple[int, int], Database] = OrderedDict()
+        """The newest, as values: no two catalogues of a server have the same version."""
         self._open_all()
 
     # ---- files ----------------------------------------------------------------------------------------------------
@@ -58,7 +61,7 @@ class Store:
         database = from_json(found[1])
         self._version = max(self._version, found[0])
         self._names[database_id] = database.name
-        self._catalogues[database_id, found[0]] = database
+        self._remember(database)
         self.counters.load(self.root, database_id)
 
     def create_database(self, name: str) -> Database:
@@ -126,7 +129,7 @@ class Store:
         if cached is None:
             body = _one(connection.fetch(f"SELECT body FROM db{database_id}.main.sandbox_catalogue"))
             cached = from_json(body[0])
-            self._catalogues[database_id, found[0]] = cached
+            self._remember(cached)
         return cached
 
     def write_catalogue(self, connection: Connection, database: Database) -> None:
@@ -135,6 +138,13 @@ class Store:
             f"UPDATE {database.alias}.main.sandbox_catalogue SET version = ?, body = ?",
             [database.version, to_json(database)],
         )
+        self._remember(database)
+
+    def _remember(self, database: Database) -> None:
+        with self.commit_mutex:
+            self._catalogues[database.database_id, database.version] = database
+            while len(self._catalogues) > CATALOGUES_REMEMBERED:
+                self._catalogues.popitem(last=False)
 
     def next_version(self) -> int:
         with self.commit_mutex:
