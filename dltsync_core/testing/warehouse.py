@@ -78,7 +78,7 @@ class FakeWarehouse(HoldsEveryValue, ReplacesAtOnce):
         if marker is not None:
             stored = self.marks.get((request.target, marker.pipeline, marker.unit))
             if stored is not None and stored.fence > marker.fence:
-                raise Fenced(f"load {stored.load_id} reached the warehouse in between")
+                raise Fenced(f"load {stored.load_id} of another run reached the warehouse in between")
         rows = [row for path in request.files for row in pq.read_table(path).to_pylist()]
         self.loads.append(request.load_id)
         held = self.tables.get(request.target, [])

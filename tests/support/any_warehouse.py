@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,25 +13,31 @@ import duckdb
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import LoadIdentity, Marker, Probe
 from dltsync_core.identity import TableName, Target, identifier_part
 from dltsync_core.plan.steps import Disposition, ReplaceTable
 from dltsync_core.run.ports import VersionedWarehouse
+from dltsync_core.testing import FakeWarehouse
 from dltsync_core.warehouse.delta.warehouse import DeltaWarehouse
 from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
 from tests.support.delta_tables import delta_query, delta_root, unreferenced_files
+from tests.support.sqlserver_warehouse import SandboxWarehouse
 
 KINDS = ("duckdb", "postgres", "standard_sql", "delta")
 """`standard_sql`: what dltsync writes for a destination it has no tests for, run by dlt's duckdb."""
+SQL_SERVER_KINDS = ("sqlserver", pytest.param("sqlserver:fast_executemany", marks=pytest.mark.slow))
+"""SQL Server by bulk copy, and by the way that a config chooses when bulk copy is not possible."""
 
 
 @dataclass(frozen=True)
 class Where:
-    """A warehouse to open, also in another process. `url` is PostgreSQL's, as psycopg takes it."""
+    """A warehouse to open, also in another process. `url` is PostgreSQL's, as psycopg takes it. A `stand-in` keeps its rows in
+    memory."""
 
     kind: str
     root: str
@@ -89,13 +95,15 @@ class AnyWarehouse:
 
     def rows(self, target: Target) -> list[tuple[Any, ...]]:
         """All rows, in the order of the first column."""
+        if isinstance(self.warehouse, FakeWarehouse):
+            return sorted((tuple(row.values()) for row in self.warehouse.tables[target]), key=lambda row: row[0])
         named = map(identifier_part, target) if self.where.kind == "delta" else target
         schema, table = (name.replace('"', '""') for name in named)
         return self.query(f'SELECT * FROM "{schema}"."{table}" ORDER BY 1')
 
-    def read(self, target: Target, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    def read(self, target: Target, columns: pa.Schema) -> list[tuple[Any, ...]]:
         """The rows as the port gives them, in the order of the first column."""
-        with self.warehouse.rows(target, None, pa.schema([(name, pa.string()) for name in columns])) as batches:
+        with self.warehouse.rows(target, None, columns) as batches:
             rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
         return sorted(rows, key=lambda row: row[0])
 
@@ -104,11 +112,38 @@ class AnyWarehouse:
         files = [str(path) for path in self.work.glob("*")] if self.work.exists() else []
         if self.where.kind == "delta":
             return files + unreferenced_files(self.where.root)
+        if self.where.kind == "stand-in":
+            return files
         schemas = self.query("SELECT schema_name FROM information_schema.schemata")
         return files + sorted({name for (name,) in schemas if "landing" in name or "stag" in name})
 
 
+class OnSqlServer(AnyWarehouse):
+    """A database of its own on a SQL Server."""
+
+    def __init__(self, house: SandboxWarehouse) -> None:
+        self.where = Where("sqlserver", str(house.root))
+        self.root, self.work = house.root, house.root / "work"
+        self.warehouse = house.warehouse
+        self._house = house
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """By pyodbc."""
+        return self._house.query(statement)
+
+    def rows(self, target: Target) -> list[tuple[Any, ...]]:
+        """All rows, in the order of the first column."""
+        schema, table = (name.replace("]", "]]") for name in target)
+        return self.query(f"SELECT * FROM [{schema}].[{table}] ORDER BY 1")
+
+    def leftovers(self) -> list[str]:
+        """Working files and staging tables."""
+        return [str(path) for path in self.work.glob("*")] + self._house.staging()
+
+
 def _open(where: Where, work: Path, options: Mapping[str, Any]) -> VersionedWarehouse:
+    if where.kind == "stand-in":
+        return FakeWarehouse()
     if where.kind == "delta":
         return DeltaWarehouse(str(delta_root(where.root)), None, **options)
     if where.kind == "duckdb":

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.any_warehouse import KINDS, AnyWarehouse, Where
+from tests.support.any_warehouse import KINDS, AnyWarehouse, OnSqlServer, Where
 from tests.support.delta_tables import deltalake
 from tests.support.local_warehouse import LocalWarehouse
+from tests.support.sqlserver_warehouse import sandbox_warehouse
 
 
 @pytest.fixture
@@ -15,9 +17,16 @@ def house(tmp_path: Path) -> LocalWarehouse:
 
 
 @pytest.fixture(params=KINDS)
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AnyWarehouse:
-    """One of each kind of warehouse, empty."""
-    return AnyWarehouse(_where(request, request.param, tmp_path))
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyWarehouse]:
+    """One of each kind of warehouse, empty. SQL Server takes part where a test names it."""
+    kind, _, bulk_load = request.param.partition(":")
+    if kind == "sqlserver":
+        server = request.getfixturevalue("home_server")
+        with sandbox_warehouse(server, tmp_path, bulk_load=bulk_load or "bulkcopy") as house:
+            yield OnSqlServer(house)
+            assert house.staging() == []
+    else:
+        yield AnyWarehouse(_where(request, kind, tmp_path))
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ def test_every_value_comes_back_as_it_went_in(anywhere: AnyWarehouse, how: Any) 
     rows = [(number, *(values[number - 1] for _, values in VALUES.values())) for number in (1, 2)]
     expected = [tuple(map(plain, row)) for row in rows]
     expected.append((3, *(None for _ in VALUES)))
+    assert [tuple(map(plain, row)) for row in anywhere.read(TARGET, everything().schema)] == expected
     if anywhere.where.kind == "delta":  # a time of day is text there
         expected = [tuple(v.isoformat("microseconds") if isinstance(v, time) else v for v in row) for row in expected]
     assert [tuple(map(plain, row)) for row in anywhere.rows(TARGET)] == expected
-    assert [tuple(map(plain, row)) for row in anywhere.read(TARGET, ["No", *VALUES])] == expected
 
 
 def plain(value: Any) -> Any:

@@ -1,183 +1,187 @@
-"""What every warehouse does with a load, whatever it is made of. A module that imports this gives the fixture `warehouse`."""
+"""What a run may rely on, whatever the warehouse is. A module that imports this gives the fixture `anywhere`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from datetime import date
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from dltsync_core.clock import utc_now
-from dltsync_core.committed import LoadIdentity, Marker, Probe
-from dltsync_core.duckdb.partition_scope import scope_for
+from dltsync_core.committed import Marker
 from dltsync_core.errors import Fenced
-from dltsync_core.identity import TableName
-from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceScope, ReplaceTable, UpsertKeys
-from dltsync_core.ranges import parse_key
-from dltsync_core.testing import int_column
-from dltsync_core.warehouse.port import LoadRequest, TableInspection, Warehouse, WarehouseTable
+from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable, UpsertKeys
+from dltsync_core.warehouse.port import LoadRequest, TableInspection, WarehouseTable
+from tests.support.any_warehouse import AnyWarehouse, marker
+from tests.support.local_warehouse import TARGET, orders, slot
 
-TARGET = ("shop", "Orders")
-FIELDS: list[tuple[str, pa.DataType]] = [("No", pa.int32()), ("Note", pa.string())]
-Load = Callable[[Sequence[tuple[int, str]], Disposition], None]
+LOW, HIGH = "(-inf,10)", "[10,+inf)"
 
 
-def scope(key: str) -> ReplaceScope:
-    return scope_for(int_column("No"), pa.int32(), [parse_key(key)])
+def test_nothing_is_there_before_the_first_load(anywhere: AnyWarehouse) -> None:
+    house = anywhere.warehouse
+    asked = TableInspection("p", {LOW: slot(LOW), "all": None}, orders({}).schema)
+    assert house.inspect({TARGET: asked}) == {TARGET: WarehouseTable({}, {LOW: 0, "all": 0}, {})}
+    assert (house.count(TARGET), house.columns(TARGET), house.markers(TARGET, "p")) == (0, {}, {})
+    house.drop_table(TARGET)
+    house.cleanup()
 
 
-@pytest.fixture
-def load(warehouse: Warehouse, tmp_path: Path) -> Load:
-    count = iter(range(100))
-
-    def bring(rows: Sequence[tuple[int, str]], how: Disposition) -> None:
-        number = next(count)
-        path = tmp_path / f"{number}.parquet"
-        table = pa.table({"No": [r[0] for r in rows], "Note": [r[1] for r in rows]}, schema=pa.schema(FIELDS))
-        pq.write_table(table, path)
-        loaded = warehouse.load(LoadRequest(TARGET, (path,), pa.schema(FIELDS), how, f"load-{number}"))
-        assert loaded.rows == len(rows)
-
-    return bring
-
-
-def inspect(warehouse: Warehouse, scopes: Mapping[str, ReplaceScope | None]) -> WarehouseTable:
-    return warehouse.inspect({TARGET: TableInspection("p", scopes, pa.schema(FIELDS))})[TARGET]
-
-
-def test_nothing_is_there_before_the_first_load(warehouse: Warehouse) -> None:
-    assert warehouse.count(TARGET) == 0
-    assert warehouse.columns(TARGET) == {}
-    assert inspect(warehouse, {"all": None}) == WarehouseTable({}, {"all": 0}, {})
-
-
-def test_a_scope_replaces_its_rows_only_and_twice_changes_nothing(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a"), (2, "b")], scope("(-inf,10)"))
-    load([(10, "c"), (15, "d")], scope("[10,+inf)"))
+def test_a_partition_is_replaced_exactly_and_twice_changes_nothing(anywhere: AnyWarehouse) -> None:
+    anywhere.load(TARGET, orders({1: "a", 9: "b"}), how=slot(LOW))
+    anywhere.load(TARGET, orders({10: "c", 15: "d"}), how=slot(HIGH))
     for _ in range(2):
-        load([(11, "e")], scope("[10,+inf)"))
-    scopes = {key: scope_for(int_column("No"), pa.int32(), [parse_key(key)]) for key in ("(-inf,10)", "[10,+inf)")}
-    found = inspect(warehouse, scopes)
-    assert found.counts == {"(-inf,10)": 2, "[10,+inf)": 1}
-    assert (list(found.columns), found.markers, found.refusal) == (["No", "Note"], {}, None)
-    assert warehouse.count(TARGET) == 3
+        loaded = anywhere.load(TARGET, orders({11: "e"}), orders({12: "f"}), how=slot(HIGH))
+        assert loaded.rows == 2
+    assert anywhere.rows(TARGET) == [(1, "a"), (9, "b"), (11, "e"), (12, "f")]
+    assert anywhere.leftovers() == []
 
 
-def test_an_empty_load_empties_its_scope(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a"), (12, "b")], ReplaceTable())
-    load([], scope("[10,+inf)"))
-    assert warehouse.count(TARGET) == 1
+def test_an_emptied_partition_is_emptied_and_the_others_stay(anywhere: AnyWarehouse) -> None:
+    anywhere.load(TARGET, orders({1: "a", 12: "b", 15: "c"}))
+    assert anywhere.load(TARGET, orders({}), how=slot(HIGH)).rows == 0
+    assert anywhere.rows(TARGET) == [(1, "a")]
 
 
-def test_a_table_is_replaced_whole(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a"), (2, "b")], ReplaceTable())
-    load([(3, "c")], ReplaceTable())
-    assert warehouse.count(TARGET) == 1
-
-
-@pytest.mark.parametrize("how", [MergeKeys(("No",)), UpsertKeys(("No",))])
-def test_keys_replace_their_rows_and_others_stay(warehouse: Warehouse, load: Load, how: Disposition) -> None:
-    load([(1, "a"), (2, "b")], how)
-    for _ in range(2):
-        load([(2, "changed"), (3, "c")], how)
-    with warehouse.rows(TARGET, None, pa.schema(FIELDS)) as batches:
-        rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
-    assert sorted(rows) == [(1, "a"), (2, "changed"), (3, "c")]
-
-
-def test_a_dropped_table_is_gone(warehouse: Warehouse, load: Load) -> None:
-    load([(1, "a")], ReplaceTable())
-    warehouse.drop_table(TARGET)
-    assert warehouse.columns(TARGET) == {}
-    warehouse.drop_table(TARGET)
-
-
-def test_loads_of_several_tables_come_in_together_or_not_at_all(
-    warehouse: Warehouse, load: Load, tmp_path: Path
+@pytest.mark.parametrize("how", [MergeKeys(("No",)), UpsertKeys(("No",))], ids=lambda how: type(how).__name__)
+def test_keys_replace_their_rows_and_others_stay_and_twice_changes_nothing(
+    anywhere: AnyWarehouse, how: MergeKeys | UpsertKeys
 ) -> None:
-    load([(1, "old"), (11, "old")], ReplaceTable())
-    good = pa.table({"No": [1], "Note": ["new"]}, schema=pa.schema(FIELDS))
-    pq.write_table(good, tmp_path / "good.parquet")
-    (tmp_path / "torn.parquet").write_bytes(b"PAR1 is not all of it")
-    other = ("shop", "Lines")
-    requests = [
-        LoadRequest(TARGET, (tmp_path / "good.parquet",), good.schema, scope("(-inf,10)"), "good"),
-        LoadRequest(other, (tmp_path / "torn.parquet",), good.schema, ReplaceTable(), "torn"),
+    anywhere.load(TARGET, orders({1: "a", 2: "b"}), how=how)
+    for _ in range(2):
+        anywhere.load(TARGET, orders({2: "changed", 3: "c"}), how=how)
+    anywhere.load(TARGET, orders({}), how=how)
+    assert anywhere.rows(TARGET) == [(1, "a"), (2, "changed"), (3, "c")]
+
+
+def test_versions_are_merged_by_the_whole_key(anywhere: AnyWarehouse) -> None:
+    """Keys of several columns, of text and of dates: the parts are compared one by one, not what they make together."""
+    target = ("sales", "Versions")
+
+    def versions(*rows: tuple[str, str, date, str]) -> pa.Table:
+        names = ["Area", "Code", "From", "Note"]
+        schema = pa.schema([(name, pa.date32() if name == "From" else pa.string()) for name in names])
+        return pa.table([list(column) for column in zip(*rows, strict=True)], schema=schema)
+
+    how, day = MergeKeys(("Area", "Code", "From")), date(2024, 1, 1)
+    anywhere.load(target, versions(("a", "bc", day, "1"), ("ab", "c", day, "1"), ("A", "bc", day, "1")))
+    anywhere.load(target, versions(("a", "bc", day, "2"), ("a", "bc", date(9999, 12, 31), "2")), how=how)
+    found = sorted((row[0], row[1], row[2], row[3]) for row in anywhere.rows(target))
+    assert found == [
+        ("A", "bc", day, "1"),
+        ("a", "bc", day, "2"),
+        ("a", "bc", date(9999, 12, 31), "2"),
+        ("ab", "c", day, "1"),
     ]
+
+
+def test_a_group_brings_several_tables_of_each_kind_in_with_their_markers(anywhere: AnyWarehouse) -> None:
+    def of(table: str, unit: str) -> Marker:
+        return marker(unit, table=table)
+
+    requests = []
+    for number in range(2):
+        for key, rows in ((LOW, {1: "a"}), (HIGH, {10: "b", 11: "b"})):
+            target = ("parts", f"P{number}")
+            requests.append(anywhere.request(target, orders(rows), how=slot(key), marker=of(target[1], key)))
+        others: list[tuple[str, Disposition]] = [
+            ("scd", MergeKeys(("No",))),
+            ("static", ReplaceTable()),
+            ("upsert", UpsertKeys(("No",))),
+        ]
+        for kind, how in others:
+            target = (kind, f"T{number}")
+            requests.append(anywhere.request(target, orders({1: "a"}), how=how, marker=of(target[1], "all")))
+            requests.append(anywhere.request(target, orders({1: "b", 2: "b"}), how=how, marker=of(target[1], "all")))
+    loaded = anywhere.warehouse.load_group(requests)
+    assert [one.rows for one in loaded] == [1, 2, *[1, 2] * 3] * 2
+    for number in range(2):
+        assert anywhere.rows(("parts", f"P{number}")) == [(1, "a"), (10, "b"), (11, "b")]
+        markers = anywhere.warehouse.markers(("parts", f"P{number}"), "p")
+        assert {unit: one.rows for unit, one in markers.items()} == {LOW: 1, HIGH: 2}
+        for kind in ("scd", "static", "upsert"):
+            assert anywhere.rows((kind, f"T{number}")) == [(1, "b"), (2, "b")]
+            assert anywhere.warehouse.markers((kind, f"T{number}"), "p")["all"].rows == 2
+    assert anywhere.leftovers() == []
+
+
+def test_a_group_with_one_late_writer_changes_nothing_at_all(anywhere: AnyWarehouse) -> None:
+    other = ("sales", "Customers")
+    first = anywhere.request(TARGET, orders({1: "a"}), marker=marker(fence=8, load_id="load-8"))
+    anywhere.warehouse.load(first)
+    anywhere.load(other, orders({1: "a"}))
+    group = [
+        anywhere.request(other, orders({5: "b"}), marker=marker(table="Customers")),
+        anywhere.request(TARGET, orders({5: "b"}), marker=marker(fence=7, load_id="load-7")),
+    ]
+    with pytest.raises(Fenced, match="load-8 of another run reached the warehouse"):
+        anywhere.warehouse.load_group(group)
+    assert anywhere.rows(TARGET) == anywhere.rows(other) == [(1, "a")]
+    assert anywhere.warehouse.markers(other, "p") == {}
+    assert anywhere.leftovers() == []
+
+
+def test_markers_are_counted_replaced_retired_and_voided(anywhere: AnyWarehouse) -> None:
+    house = anywhere.warehouse
+    for unit in ("[1,2)", "[2,3)"):
+        house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker(unit)))
+    house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker("theirs", pipeline="q")))
+    merged = marker("[1,3)", fence=8, load_id="load-2")
+    house.load(anywhere.request(TARGET, orders({1: "b", 2: "b", 3: "b"}), marker=merged, retires=("[1,2)", "[2,3)")))
+    assert house.markers(TARGET, "p") == {"[1,3)": replace(merged, rows=3)}
+    (void,) = house.markers(TARGET, "q").values()
+    assert (void.load_id, void.lake, void.watermark) == ("load-2", "", None)
+    house.drop_table(TARGET)
+    assert (house.markers(TARGET, "p"), house.columns(TARGET)) == ({}, {})
+
+
+def test_a_table_is_replaced_whole_and_a_dropped_one_is_gone(anywhere: AnyWarehouse) -> None:
+    anywhere.load(TARGET, orders({1: "a", 2: "b"}))
+    anywhere.load(TARGET, orders({3: "c"}))
+    assert anywhere.rows(TARGET) == [(3, "c")]
+    for _ in range(2):
+        anywhere.warehouse.drop_table(TARGET)
+        assert (anywhere.warehouse.columns(TARGET), anywhere.warehouse.count(TARGET)) == ({}, 0)
+
+
+def test_a_group_with_a_torn_file_changes_nothing_at_all(anywhere: AnyWarehouse) -> None:
+    other = ("sales", "Lines")
+    anywhere.load(TARGET, orders({1: "old", 11: "old"}))
+    good = anywhere.request(TARGET, orders({1: "new"}), how=slot(LOW))
+    torn = anywhere.request(other, orders({1: "new"}))
+    whole = torn.files[0].read_bytes()
+    torn.files[0].write_bytes(b"PAR1 is not all of it")
     with pytest.raises(Exception, match=r".+"):
-        warehouse.load_group(requests)
-    assert notes(warehouse, TARGET) == ["old", "old"]
-    assert notes(warehouse, other) == []
-    loaded = warehouse.load_group([requests[0], replace(requests[0], target=other, disposition=ReplaceTable())])
-    assert [one.rows for one in loaded] == [1, 1]
-    assert notes(warehouse, TARGET) == ["new", "old"]
-    assert notes(warehouse, other) == ["new"]
+        anywhere.warehouse.load_group([good, torn])
+    assert anywhere.rows(TARGET) == [(1, "old"), (11, "old")]
+    assert anywhere.warehouse.count(other) == 0
+    assert anywhere.leftovers() == []
+    torn.files[0].write_bytes(whole)
+    assert [one.rows for one in anywhere.warehouse.load_group([good, torn])] == [1, 1]
+    assert anywhere.rows(TARGET) == [(1, "new"), (11, "old")]
+    assert anywhere.rows(other) == [(1, "new")]
 
 
-def test_a_marker_is_stored_with_its_rows_and_a_later_writer_is_respected(
-    warehouse: Warehouse, load: Load, tmp_path: Path
-) -> None:
-    first = pa.table({"No": [1, 2], "Note": ["a", "b"]}, schema=pa.schema(FIELDS))
-    pq.write_table(first, tmp_path / "first.parquet")
-    asked = LoadRequest(
-        TARGET, (tmp_path / "first.parquet",), first.schema, ReplaceTable(), "load-7", marker=marker("load-7", 7)
-    )
-    warehouse.load(asked)
-    assert {unit: (one.load_id, one.fence, one.rows) for unit, one in warehouse.markers(TARGET, "p").items()} == {
-        "all": ("load-7", 7, 2)
-    }
-    assert warehouse.markers(TARGET, "another") == {}
-    late = replace(asked, load_id="load-6", marker=marker("load-6", 6))
-    load([(3, "c")], MergeKeys(("No",)))
-    with pytest.raises(Fenced, match="load-7"):
-        warehouse.load(late)
-    assert notes(warehouse, TARGET) == ["a", "b", "c"]
-    warehouse.load(replace(asked, load_id="load-8", marker=marker("load-8", 8, pipeline="another")))
-    assert warehouse.markers(TARGET, "p")["all"].load_id == "load-8", "another pipeline's marker says what is true"
-    warehouse.drop_table(TARGET)
-    assert warehouse.markers(TARGET, "another") == {}
+def test_a_load_that_is_undone_leaves_the_rows_of_before_or_says_that_it_cannot(anywhere: AnyWarehouse) -> None:
+    house = anywhere.warehouse
 
-
-def marker(load_id: str, fence: int, *, pipeline: str = "p") -> Marker:
-    identity = LoadIdentity(pipeline, "s/d", TableName("dbo", "Orders"), "static", "all", load_id, "run", "definition")
-    return Marker(identity, fence, 99, Probe("hashbytes_sha256", 2, "it's", None), None, "digest", utc_now())
-
-
-def notes(warehouse: Warehouse, target: tuple[str, str]) -> list[str]:
-    with warehouse.rows(target, None, pa.schema(FIELDS)) as batches:
-        return sorted(row["Note"] for batch in batches for row in batch.to_pylist())
-
-
-def test_a_load_that_is_undone_leaves_the_rows_of_before_or_says_that_it_cannot(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
     def asked(number: int) -> LoadRequest:
-        table = pa.table({"No": [number], "Note": [f"note {number}"]}, schema=pa.schema(FIELDS))
-        pq.write_table(table, tmp_path / f"{number}.parquet")
-        return LoadRequest(
-            TARGET,
-            (tmp_path / f"{number}.parquet",),
-            table.schema,
-            ReplaceTable(),
-            f"load-{number}",
-            marker=marker(f"load-{number}", number),
-            can_be_undone=True,
+        mark = marker(load_id=f"load-{number}", fence=number)
+        return replace(
+            anywhere.request(TARGET, orders({number: "a"}), marker=mark), load_id=mark.load_id, can_be_undone=True
         )
 
     for number in (1, 2):
-        loaded = warehouse.load(asked(number))
-        warehouse.confirm(TARGET, "p", {"all": f"load-{number}"})
-        assert not warehouse.undo(TARGET, "p", {"all": f"load-{number}"}), "a confirmed load stays"
-    assert notes(warehouse, TARGET) == ["note 2"]
-    loaded = warehouse.load(asked(3))
-    assert warehouse.undo(TARGET, "p", {"all": "load-3"}) == loaded.can_be_undone
+        house.load(asked(number))
+        house.confirm(TARGET, "p", {"all": f"load-{number}"})
+        assert not house.undo(TARGET, "p", {"all": f"load-{number}"}), "a confirmed load stays"
+    assert anywhere.rows(TARGET) == [(2, "a")]
+    loaded = house.load(asked(3))
+    assert house.undo(TARGET, "p", {"all": "load-3"}) == loaded.can_be_undone
     stays = 2 if loaded.can_be_undone else 3
-    assert notes(warehouse, TARGET) == [f"note {stays}"]
-    assert warehouse.markers(TARGET, "p")["all"].load_id == f"load-{stays}"
-    loaded = warehouse.load(asked(4))
-    warehouse.release(TARGET, "p", {"all": "load-4"})
-    warehouse.cleanup()
-    assert notes(warehouse, TARGET) == [f"note {stays if loaded.can_be_undone else 4}"]
+    assert anywhere.rows(TARGET) == [(stays, "a")]
+    assert house.markers(TARGET, "p")["all"].load_id == f"load-{stays}"
+    loaded = house.load(asked(4))
+    house.release(TARGET, "p", {"all": "load-4"})
+    house.cleanup()
+    assert anywhere.rows(TARGET) == [(stays if loaded.can_be_undone else 4, "a")]
