@@ -14,6 +14,7 @@ from sqlserver_sandbox.model import SqlType
 KEPT = 256
 ROWS = 2_000
 _VOLATILE = "uuid()"
+"""NEWID(): the only function that DuckDB works out anew. Times of day and the session's facts are constants of the text."""
 Key: TypeAlias = "tuple[str, tuple[SqlType, ...]]"
 """DuckDB text, and the declared types of its columns."""
 
