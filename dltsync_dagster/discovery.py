@@ -10,14 +10,13 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import dagster as dg
 from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.defs_state import DefsStateConfig, DefsStateConfigArgs
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dltsync_core.catalog.facts import ListedTable
 from dltsync_core.config.table_patterns import matches, parsed_pattern
@@ -75,11 +74,23 @@ class TablePattern(dg.Resolvable, dg.Model):
         ),
     ] = Field(default_factory=dict)
 
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, text: str) -> str:
+        parsed_pattern(text)
+        return text
+
+    @field_validator("exclude")
+    @classmethod
+    def _are_patterns(cls, texts: Sequence[str]) -> Sequence[str]:
+        for text in texts:
+            parsed_pattern(text)
+        return texts
+
     def matches(self, table: TableName) -> bool:
-        """Whether the table is one of these."""
-        name = f"{table.schema}.{table.table}".casefold()
-        return fnmatchcase(name, self.pattern.casefold()) and not any(
-            fnmatchcase(name, pattern.casefold()) for pattern in self.exclude
+        """Whether the table is one of these, as `match` of the config decides it."""
+        return matches(table, parsed_pattern(self.pattern)) and not any(
+            matches(table, parsed_pattern(text)) for text in self.exclude
         )
 
 

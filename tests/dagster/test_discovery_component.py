@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
 from dltsync_dagster import DltsyncDiscoveryComponent, build_definitions
-from tests.dagster.component_documents import CONFIG, TRANSLATION, component, keys, loaded
+from tests.dagster.component_documents import CONFIG, TRANSLATION, component, keys, loaded, refusal
 
 # Of Dagster's own reading of YAML, and of the code references that it adds to each asset.
 pytestmark = [
@@ -72,6 +73,21 @@ def test_tables_are_found_by_pattern_and_get_their_kind_from_the_catalogue(
         if key.path[0] == "shop"
     }
     assert kinds == {"Orders": "partition", "Lines": "partition", "Kinds": "static"}
+
+
+@pytest.mark.parametrize("patterns", [{"pattern": "a.b.c.d.e"}, {"pattern": "sales.*", "exclude": [""]}])
+def test_a_pattern_that_is_none_is_refused_with_its_field(patterns: dict[str, Any]) -> None:
+    said = refusal(component("DltsyncDiscoveryComponent", config=BASE, tables=[patterns]))
+    assert "is not a pattern of names" in said
+    assert list(patterns)[-1] in said
+
+
+def test_patterns_mean_what_they_mean_in_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets quote a name, and a pattern without a schema is for all of them."""
+    patterns = [{"pattern": "[sales].[Lines*]", "exclude": ["*_old"]}, {"pattern": "Peop?e"}]
+    made, _ = loaded(component("DltsyncDiscoveryComponent", config=BASE, tables=patterns))
+    state = json.loads(stored(tmp_path, made, monkeypatch).read_text())
+    assert [table[:2] for table in state["tables"]] == [["hr", "People"], ["sales", "Lines"]]
 
 
 def test_a_table_that_the_config_lists_stays_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
