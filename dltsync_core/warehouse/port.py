@@ -112,8 +112,8 @@ class Warehouse(Protocol):
     def load(self, request: LoadRequest) -> Loaded:
         """Bring files in, in one transaction with the marker. Raises what `check_names` raises, DriftError,
         Fenced (a later writer was here), WarehouseBusy, DiskFull, NotWritable or WarehouseError: after each the warehouse has the
-        rows and markers of before; a table that it did not have may be there without rows. Files that are merged by a key hold every key once and none with NULL: `warehouse.duckdb.keys.check_keys` was
-        asked before they became visible."""
+        rows and markers of before; a table that it did not have may be there without rows. Files that are merged by a key hold
+        every key once and none with NULL: `warehouse.duckdb.keys.check_keys` was asked before they became visible."""
 
     def load_group(self, requests: Sequence[LoadRequest]) -> Sequence[Loaded]:
         """Several loads in one transaction, each with its marker: all of them, or none. Loads of one table come in in the order

@@ -16,7 +16,7 @@ from dltsync_core.errors import SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.warehouse.dlt.dialect import PostgresSql, StandardSql
 from dltsync_core.warehouse.dlt.failures import explained
-from dltsync_core.warehouse.dlt.files import NAMING, PIPELINE, give_settings, quiet
+from dltsync_core.warehouse.dlt.files import NAMING, PIPELINE, asked_once, give_settings, quiet
 from dltsync_core.warehouse.dlt.types import warehouse_column
 from dltsync_core.warehouse.duckdb.evolution import WarehouseColumn
 
@@ -129,7 +129,7 @@ class DestinationDatabase:
     def destination(self) -> Any:
         """dlt's destination, which keeps names as they are."""
         given = {} if self._credentials is None else {"credentials": self._credentials}
-        return getattr(dlt.destinations, self.name)(naming_convention=NAMING, **given)
+        return asked_once(getattr(dlt.destinations, self.name)(naming_convention=NAMING, **given))
 
     @contextmanager
     def opened(self) -> Iterator[Session]:

@@ -89,7 +89,9 @@ def deliver(tables: Mapping[str, TableFiles], sink: Sink, directory: Path) -> No
         return
     give_settings()
     with quiet():
-        pipeline = dlt.pipeline(PIPELINE, pipelines_dir=str(directory), destination=receive(), dev_mode=False)
+        pipeline = dlt.pipeline(
+            PIPELINE, pipelines_dir=str(directory), destination=asked_once(receive()), dev_mode=False
+        )
         try:
             pipeline.run(resources, loader_file_format="parquet")
         except Exception as error:  # dlt wraps what the sink raised: the caller is to see that itself
@@ -104,6 +106,25 @@ def give_settings() -> None:
     """What dlt does differently in our pipelines, for all that follows in this process."""
     for setting, value in _SETTINGS.items():
         dlt.config[f"{PIPELINE}.{setting}"] = value
+
+
+def asked_once(destination: Any) -> Any:
+    """The destination of one pipeline, which works out once what it is able to do: dlt asks a dozen times per load, and each
+    time looks for all settings of the destination in all its providers. A pipeline that is made later finds what was set
+    meanwhile."""
+    work_out = destination.capabilities
+    found: dict[Any, Any] = {}
+
+    def capabilities(config: Any = None, naming: Any = None) -> Any:
+        if config is not None:
+            return work_out(config, naming)
+        key = None if naming is None else (naming.name(), naming.max_length)
+        if key not in found:
+            found[key] = work_out(None, naming)
+        return found[key].copy()
+
+    destination.capabilities = capabilities
+    return destination
 
 
 def resource_of(name: str, table: TableFiles) -> Any:

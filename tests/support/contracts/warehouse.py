@@ -145,21 +145,24 @@ def test_a_table_is_replaced_whole_and_a_dropped_one_is_gone(anywhere: AnyWareho
 
 
 def test_a_group_with_a_torn_file_changes_nothing_at_all(anywhere: AnyWarehouse) -> None:
-    other = ("sales", "Lines")
-    anywhere.load(TARGET, orders({1: "old", 11: "old"}))
-    good = anywhere.request(TARGET, orders({1: "new"}), how=slot(LOW))
-    torn = anywhere.request(other, orders({1: "new"}))
+    """Neither in its own table nor, where a transaction holds several tables, in others."""
+    others = [] if anywhere.where.kind == "delta" else [("sales", "Lines")]  # each Delta table has a log of its own
+    for target in (TARGET, *others):
+        anywhere.load(target, orders({1: "old", 11: "old"}))
+    torn = anywhere.request(TARGET, orders({11: "new"}), how=slot(HIGH))
+    group = [anywhere.request(target, orders({1: "new"}), how=slot(LOW)) for target in (TARGET, *others)] + [torn]
     whole = torn.files[0].read_bytes()
     torn.files[0].write_bytes(b"PAR1 is not all of it")
     with pytest.raises(Exception, match=r".+"):
-        anywhere.warehouse.load_group([good, torn])
-    assert anywhere.rows(TARGET) == [(1, "old"), (11, "old")]
-    assert anywhere.warehouse.count(other) == 0
+        anywhere.warehouse.load_group(group)
+    for target in (TARGET, *others):
+        assert anywhere.rows(target) == [(1, "old"), (11, "old")]
     assert anywhere.leftovers() == []
     torn.files[0].write_bytes(whole)
-    assert [one.rows for one in anywhere.warehouse.load_group([good, torn])] == [1, 1]
-    assert anywhere.rows(TARGET) == [(1, "new"), (11, "old")]
-    assert anywhere.rows(other) == [(1, "new")]
+    assert [one.rows for one in anywhere.warehouse.load_group(group)] == [1] * len(group)
+    assert anywhere.rows(TARGET) == [(1, "new"), (11, "new")]
+    for target in others:
+        assert anywhere.rows(target) == [(1, "new"), (11, "old")]
 
 
 def test_a_load_that_is_undone_leaves_the_rows_of_before_or_says_that_it_cannot(anywhere: AnyWarehouse) -> None:
