@@ -20,7 +20,8 @@ from tests.support.contracts.warehouse import *  # noqa: F403
 from tests.support.contracts.warehouse import HIGH, LOW
 from tests.support.local_warehouse import TARGET, orders, slot
 
-pytestmark = pytest.mark.parametrize("anywhere", [*KINDS, *SQL_SERVER_KINDS], indirect=True)
+OFTEN = [kind if kind != "standard_sql" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+pytestmark = pytest.mark.parametrize("anywhere", [*OFTEN, *SQL_SERVER_KINDS], indirect=True)
 
 
 def numbers(house: AnyWarehouse) -> list[object]:

@@ -43,6 +43,9 @@ KINDS: dict[str, tuple[str, pa.DataType, Value, Callable[[Any], str]]] = {
 """The server's type, the lake's, the twelve values of a test in ascending order, and their text as a boundary."""
 
 
+OFTEN = ("int", "datetime2", "text")
+
+
 def belongs(number: int | None, low: int | None, high: int | None, side: str) -> bool:
     """Whether a value, by its number, lies in a range; NULL rows lie in the first."""
     if number is None:
@@ -60,7 +63,9 @@ def _installed() -> None:
 numbers = st.one_of(st.none(), st.integers(0, 11))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+)
 @settings(max_examples=12, deadline=None)
 @given(
     files=st.lists(st.lists(numbers, min_size=1, max_size=4), min_size=1, max_size=3),

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from dltsync_core import checkpoints
-from tests.support.any_warehouse import AnyWarehouse, Where, marker
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope
+from tests.support.any_warehouse import KINDS, AnyWarehouse, Where, marker
 from tests.support.forks import Forks
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, orders
 
@@ -33,10 +37,19 @@ def load_and_die(kill: dict[str, Any]) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "moment", [checkpoints.WAREHOUSE_STATEMENT, checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED]
-)
-@pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
+MOMENTS = (checkpoints.WAREHOUSE_STATEMENT, checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED)
+
+
+def cases() -> Iterator[ParameterSet]:
+    """Every kind of warehouse, way to load and moment. What a kind does for two ways it does for all:
+    the others are slow tests."""
+    for kind, (number, how), moment in product(KINDS, enumerate(DISPOSITIONS), MOMENTS):
+        often = kind != "standard_sql" and isinstance(how, (ReplaceScope, MergeKeys))
+        name = f"{kind}-{type(how).__name__}-{moment}"
+        yield pytest.param(kind, number, moment, id=name, marks=[] if often else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("anywhere", "number", "moment"), list(cases()), indirect=["anywhere"])
 def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
     anywhere: AnyWarehouse, forks: Forks, number: int, moment: str
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 import pytest
 
 from dltsync_core import checkpoints
+from dltsync_core.plan.steps import MergeKeys, ReplaceScope
 from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, orders, part, request, rows
 from tests.support.forks import Forks
 from tests.support.server_shop import Server
@@ -57,7 +58,17 @@ def load_and_die(kill: Kill) -> None:
     "the next load drops the staging tables and finishes",
     "old rows or new ones; nothing is left in staging",
 )
-@pytest.mark.parametrize("number", range(len(DISPOSITIONS)), ids=[type(how).__name__ for how in DISPOSITIONS])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(
+            number,
+            id=type(how).__name__,
+            marks=[] if isinstance(how, (ReplaceScope, MergeKeys)) else pytest.mark.slow,
+        )
+        for number, how in enumerate(DISPOSITIONS)
+    ],
+)
 def test_a_load_killed_at_any_moment_is_right_when_repeated(
     house: SandboxWarehouse, home_server: Server, forks: Forks, number: int
 ) -> None:
