@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.dlt_shops import PostgresShops, made_postgres_shops
 from tests.support.forks import Ended, Forks
 from tests.support.object_stores import Bucket
-from tests.support.postgres_shop import PostgresShops, made_postgres_shops
 from tests.support.server_shop import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]

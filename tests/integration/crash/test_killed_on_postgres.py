@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from dltsync_core import checkpoints
+from tests.support.dlt_shops import PostgresShops, made_postgres_shops
 from tests.support.forks import Ended, Forks
-from tests.support.postgres_shop import PostgresShops, made_postgres_shops
 from tests.support.server_shop import Server
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -57,7 +57,7 @@ def test_a_run_killed_while_it_loads_postgresql_is_made_right_by_the_next(
     units = json.loads(again.stdout)["units"]
     assert {unit["status"] for unit in units} <= {"committed", "skipped"}
     shops.assert_same()
-    with psycopg.connect(shops.warehouse_url) as connection:
+    with psycopg.connect(shops.url) as connection:
         left = connection.execute(
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '%landing%'"
         )

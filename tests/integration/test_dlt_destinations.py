@@ -1,24 +1,41 @@
-"""SQL Server to a PostgreSQL warehouse: two tables of each kind, unchanged, changed, damaged."""
+"""SQL Server to destinations of dlt: two tables of each kind, unchanged, changed, damaged."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner, Result
 
+from dltsync_core.cli.app import app
 from dltsync_core.run.result import RunResult
-from tests.support.postgres_shop import PostgresShops, made_postgres_shops
+from tests.support.delta_tables import unreferenced_files
+from tests.support.dlt_shops import DeltaShops, DltShops, PostgresShops, made_delta_shops, made_postgres_shops
 from tests.support.server_shop import Server
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
 
 @pytest.fixture
-def shops(snapshot_server: Server, tmp_path: Path, postgres_url: str) -> Iterator[PostgresShops]:
+def postgres_shops(snapshot_server: Server, tmp_path: Path, postgres_url: str) -> Iterator[PostgresShops]:
     with made_postgres_shops(snapshot_server, tmp_path, postgres_url) as made:
         yield made
+
+
+@pytest.fixture
+def delta_shops(snapshot_server: Server, tmp_path: Path) -> Iterator[DeltaShops]:
+    with made_delta_shops(snapshot_server, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["postgres", "delta"])
+def shops(request: pytest.FixtureRequest) -> DltShops:
+    made: DltShops = request.getfixturevalue(f"{request.param}_shops")
+    return made
 
 
 def ended(result: RunResult) -> Counter[tuple[str, str]]:
@@ -26,14 +43,14 @@ def ended(result: RunResult) -> Counter[tuple[str, str]]:
     return Counter((unit.table.table, unit.status) for unit in result.units)
 
 
-def assert_valid(shops: PostgresShops) -> None:
+def assert_valid(shops: DltShops) -> None:
     with shops.pipeline() as pipeline:
         found = pipeline.validate_all_tables(fingerprint="sha256", row_diff=True)
     assert found["valid"], [table["messages"] for table in found["tables"]]
     assert found["valid_tables"] == 6
 
 
-def test_three_kinds_of_tables_reach_postgresql_and_follow_the_source(shops: PostgresShops) -> None:
+def test_three_kinds_of_tables_arrive_and_follow_the_source(shops: DltShops) -> None:
     assert ended(shops.run()) == {
         ("Orders", "committed"): 6,
         ("Customers", "committed"): 2,
@@ -60,12 +77,13 @@ def test_three_kinds_of_tables_reach_postgresql_and_follow_the_source(shops: Pos
     }
     shops.assert_same()
     assert_valid(shops)
+    if isinstance(shops, DeltaShops):
+        assert unreferenced_files(shops.root) == []
 
 
-def test_rows_that_are_lost_in_postgresql_are_named_and_filled_again_from_the_lake(shops: PostgresShops) -> None:
+def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_the_lake(shops: DltShops) -> None:
     shops.run()
-    shops.execute('DELETE FROM "{s}"."Orders" WHERE "OrderNo" = 102')
-    shops.execute('UPDATE "{s}"."Countries" SET "Area" = 1 WHERE "Code" = \'CH\'')
+    shops.damage()
     with shops.pipeline() as pipeline:
         found = pipeline.validate_all_tables(row_diff=True)
     assert (found["valid"], found["valid_tables"]) == (False, 4)
@@ -80,32 +98,51 @@ def test_rows_that_are_lost_in_postgresql_are_named_and_filled_again_from_the_la
     assert_valid(shops)
 
 
-def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: PostgresShops) -> None:
+def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: DltShops) -> None:
     shops.run()
-    for path in (shops.root / "state").glob("*.db*"):
-        path.unlink()
-    for path in (shops.root / "state").glob("*.sqlite*"):
+    for path in [*(shops.root / "state").glob("*.db*"), *(shops.root / "state").glob("*.sqlite*")]:
         path.unlink()
     again = shops.run()
     assert sum(unit.rows_read for unit in again.units) == 0, [unit.reason for unit in again.units]
     shops.assert_same()
 
 
-def test_a_value_that_postgresql_cannot_hold_stops_its_unit_before_anything_is_published(shops: PostgresShops) -> None:
-    first, _ = shops.shops
-    values = shops.values()
+def test_a_value_that_postgresql_cannot_hold_stops_its_unit_before_anything_is_published(
+    postgres_shops: PostgresShops,
+) -> None:
+    first, _ = postgres_shops.shops
+    values = postgres_shops.values()
     for table in values["scd_tables"]:
         del table["column_representation"]
-    shops.values = lambda **sections: {**values, **sections}  # type: ignore[method-assign]
-    with shops.pipeline() as pipeline:
+    postgres_shops.values = lambda **sections: {**values, **sections}  # type: ignore[method-assign]
+    with postgres_shops.pipeline() as pipeline:
         plans = pipeline.plan(table_types=["scd"])
         assert all("seventh digit" in plan.contracts["Changed"]["warehouse"] for plan in plans)
         result = pipeline.run(table_types=["scd"])
     errors = {str(unit.table): unit.error for unit in result.units}
-    assert set(errors) == {f"{shop.schema}.Customers" for shop in shops.shops}
+    assert set(errors) == {f"{shop.schema}.Customers" for shop in postgres_shops.shops}
     error = errors[f"{first.schema}.Customers"]
     assert error is not None
     assert "column Changed (datetime2(7)) holds 2026-01-0" in error
     assert "CustomerNo" in error
     assert "column_representation of Changed to `text`" in error
-    assert not list((shops.root / "lake").glob("**/*.parquet"))
+    assert not list((postgres_shops.root / "lake").glob("**/*.parquet"))
+
+
+def test_every_command_works_on_delta_tables_and_repair_says_that_it_does_not(delta_shops: DeltaShops) -> None:
+    config = delta_shops.root / "dltsync.yaml"
+    config.write_text(yaml.safe_dump(delta_shops.values()), encoding="utf-8")
+
+    def dltsync(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "-c", str(config)])
+
+    plan = dltsync("plan", "--json")
+    assert plan.exit_code == 0, plan.output
+    assert "Customers" in json.dumps(json.loads(plan.stdout))
+    for command in ("run", "status", "validate"):
+        answer = dltsync(command)
+        assert answer.exit_code == 0, answer.output
+    repair = dltsync("repair", f"{delta_shops.shops[0].schema}.Customers")
+    assert repair.exit_code != 0
+    assert "in a DuckDB file only" in repair.output
+    delta_shops.assert_same()
