@@ -135,7 +135,8 @@ def test_no_field_of_the_config_is_accepted_and_ignored() -> None:
 
 def _models() -> Iterator[type[BaseModel]]:
     """The config and all of its parts."""
-    waiting, seen = [PipelineConfig, *PROVED_BY], set()
+    waiting: list[type[BaseModel]] = [PipelineConfig, *PROVED_BY]
+    seen: set[type[BaseModel]] = set()
     while waiting:
         model = waiting.pop()
         if model in seen:
