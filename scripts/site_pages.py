@@ -1,8 +1,8 @@
 """Make the pages fit for the site that `make docs` builds (a hook of mkdocs.yml). In the repository they are read as they are.
 
-What only the repository and the tests understand is taken out: links to files outside of `docs/`, which the site does not have (the text
-stays, and links to the repository where `repo_url` of mkdocs.yml names one), the comments above code blocks, and what stands behind the
-language of a block.
+What only the repository and the tests understand is taken out: links to files outside of `docs/`, which the site does not
+have (the text stays, and links to the repository where `repo_url` of mkdocs.yml names one), the comments above code blocks,
+and what stands behind the language of a block.
 """
 
 from __future__ import annotations
