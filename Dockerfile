@@ -21,7 +21,9 @@ COPY sqlserver_sandbox sqlserver_sandbox
 RUN /opt/dltsync/bin/pip wheel --no-deps --wheel-dir /dist .
 
 FROM ${BASE}
-# pyodbc needs unixODBC; Microsoft's driver (inside the mssql-python-odbc wheel) needs libltdl and Kerberos.
+# pyodbc needs unixODBC; Microsoft's driver (inside the mssql-python-odbc wheel) needs libltdl and Kerberos. Their versions are those of
+# the pinned base's Debian: Debian's mirrors drop a version when the next one appears, so a pinned one would end the build.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends unixodbc libltdl7 libgssapi-krb5-2 \
     && rm -rf /var/lib/apt/lists/*
@@ -41,7 +43,8 @@ ENV PATH=/opt/dltsync/bin:$PATH \
     DAGSTER_COMPUTE_LOGS=/var/lib/dltsync/logs/dagster \
     DLT_SYNC_CONFIG=/etc/dltsync/dltsync.yaml
 WORKDIR /var/lib/dltsync
-USER dltsync
+# By number: `runAsNonRoot` of Kubernetes cannot check a name.
+USER 10001
 EXPOSE 4000
 ENTRYPOINT ["dltsync-entrypoint"]
 CMD ["dagster", "api", "grpc", "-m", "dltsync_dagster.definitions", "-a", "defs", "-h", "0.0.0.0", "-p", "4000"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,44 @@ its rows stay in lake and warehouse. In Dagster patterns need [`DltsyncDiscovery
 """
 
 
+KINDS = ("PartitionTableConfig", "SCDTableConfig", "StaticTableConfig")
+EVERY_TABLE, EVERY_PATTERN = "Fields of every table", "Fields of every pattern"
+ALIKE = {"WarehouseConnection": "DatabaseConfig"}
+"""Sections with the fields of another one, and that one."""
+
+
 def page() -> str:
     """The whole page."""
     schema = json_schema()
-    return "\n".join([HEAD, *_section("The file", schema, schema), *_sections(schema)]) + "\n"
+    return "\n".join([HEAD, *_section("The file", schema, schema), *_common(schema), *_sections(schema)]) + "\n"
+
+
+def _common(schema: dict[str, Any]) -> Iterator[str]:
+    """What the three kinds of table share, and what their patterns share."""
+    kinds = [schema["$defs"][name] for name in KINDS]
+    yield f"## {EVERY_TABLE}\n"
+    links = ", ".join(_link(name) for name in KINDS)
+    yield f"Each kind of table has these fields and some of its own: {links}.\n"
+    yield from _table(_shared(kinds), kinds[0], schema)
+    patterns = [schema["$defs"][_pattern_of(name)] for name in KINDS]
+    yield f"## {EVERY_PATTERN}\n"
+    yield "A pattern ([tables by pattern](#tables-by-pattern)) has these fields, and those of its kind of table but `table_name`,"
+    yield "`schema_name` and `target_table`.\n"
+    yield from _table(_shared(patterns, lambda name: name in ("match", "exclude")), patterns[0], schema)
+
+
+def _shared(definitions: Sequence[dict[str, Any]], chosen: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
+    """The fields that all of these define alike."""
+    first, *others = definitions
+    return {
+        name: field
+        for name, field in first["properties"].items()
+        if chosen(name) and all(_defined(other, name) == (field, name in first.get("required", ())) for other in others)
+    }
+
+
+def _defined(definition: dict[str, Any], name: str) -> tuple[Any, bool]:
+    return definition["properties"].get(name), name in definition.get("required", ())
 
 
 def _sections(schema: dict[str, Any]) -> Iterator[str]:
@@ -66,20 +100,44 @@ def _section(title: str, definition: dict[str, Any], schema: dict[str, Any]) -> 
     yield f"## {title}\n"
     if definition.get("description"):
         yield f"{definition['description']}\n"
+    fields = dict(definition["properties"])
+    kinds = [schema["$defs"][name] for name in KINDS]
+    if title in KINDS:
+        fields = {name: field for name, field in fields.items() if name not in _shared(kinds)}
+        yield f"The [fields of every table](#{_anchor(EVERY_TABLE)}), and:\n"
+    elif title in map(_pattern_of, KINDS):
+        kind = _link(title.replace("Pattern", "Config"))
+        yield f"The [fields of every pattern](#{_anchor(EVERY_PATTERN)}), and those of {kind}.\n"
+        return
+    elif title in ALIKE:
+        other = schema["$defs"][ALIKE[title]]
+        fields = {name: field for name, field in fields.items() if name not in _shared([definition, other])}
+        yield f"The fields of {_link(ALIKE[title])}{', and:' if fields else '.'}\n"
+    if fields:
+        yield from _table(fields, definition, schema)
+
+
+def _table(fields: Mapping[str, Any], definition: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
     yield "| field | type | default | meaning |"
     yield "| --- | --- | --- | --- |"
     required = set(definition.get("required", ()))
-    is_pattern = title.endswith("Pattern")
-    for name, field in definition["properties"].items():
-        if is_pattern and name not in ("match", "exclude"):
-            continue  # as those of a table that is named
+    for name, field in fields.items():
         default = "**required**" if name in required else _default(field)
         meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
         yield f"| `{name}` | {_type(field, schema)} | {default} | {meaning} |"
     yield ""
-    if is_pattern:
-        named = title.replace("Pattern", "Config")
-        yield f"The other fields are those of [{named}](#{named.lower()}) but `table_name`, `schema_name` and `target_table`.\n"
+
+
+def _pattern_of(kind: str) -> str:
+    return kind.replace("Config", "Pattern")
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
+
+
+def _link(name: str) -> str:
+    return f"[{name}](#{_anchor(name)})"
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -94,7 +152,7 @@ def _default(field: dict[str, Any]) -> str:
 def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{name.lower()})"
+        return _link(name)
     if "allOf" in field:
         return _type(field["allOf"][0], schema)
     if "oneOf" in field:

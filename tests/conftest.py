@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.postgres_server",
     "tests.support.object_stores",
     "tests.support.crash_summary",
+    "tests.support.page_summary",
     "tests.support.forks",
 ]
 

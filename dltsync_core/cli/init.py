@@ -17,8 +17,9 @@ import typer
 
 from dltsync_core.catalog.facts import DatabaseFacts, TableFacts
 from dltsync_core.cli import console, outcome
+from dltsync_core.cli.listing import Column, Listing
 from dltsync_core.cli.log_options import chosen
-from dltsync_core.cli.tables import empty_grid, number, shown
+from dltsync_core.cli.tables import number, shown
 from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
 from dltsync_core.config.editor_schema import editor_schema
 from dltsync_core.config.environment import log_level_of
@@ -223,18 +224,18 @@ def _notes(facts: DatabaseFacts) -> list[str]:
 
 
 def _print(facts: DatabaseFacts, proposals: Sequence[TableProposal], notes: Sequence[str]) -> None:
-    grid = empty_grid(
+    grid = Listing(
         f"{facts.database} on {facts.server} (SQL Server {facts.product_version})",
-        [("table", False), ("kind", False), ("rows", True), ("why", False)],
+        [Column("table"), Column("kind"), Column("rows", numeric=True), Column("why")],
     )
     for proposal in proposals:
-        grid.add_row(
+        grid.add(
             shown(str(proposal.table)),
             shown(proposal.kind or "not loaded", "" if proposal.kind else "yellow"),
             number(proposal.approx_rows),
             shown(proposal.reason),
         )
-    console.stdout.print(grid)
+    grid.print(console.stdout)
     for note in notes:
         console.stdout.print(shown(note, "yellow"), soft_wrap=True)
 

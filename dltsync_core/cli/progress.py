@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from dltsync_core.cli.tables import counted
 from dltsync_core.display import visible
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.event_log import described, duration_of
@@ -86,12 +87,12 @@ def _stage(event: Event) -> str:
     if event.rows is None:
         return name
     share = f" {min(event.rows / event.expected_rows, 1):.0%}," if event.expected_rows else ""
-    return f"{name}{share} {event.rows:,} rows"
+    return f"{name}{share} {counted(event.rows, 'row')}"
 
 
 def _finished(event: Event) -> Text:
     mark, style = _DONE[event.stage]
-    rows = "" if event.rows is None or event.stage != "committed" else f"  {event.rows:,} rows"
+    rows = "" if event.rows is None or event.stage != "committed" else f"  {counted(event.rows, 'row')}"
     line = Text.assemble((f" {mark} ", style), _label(event), rows)
     if event.message:
         first = event.message.splitlines()[0]

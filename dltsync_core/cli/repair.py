@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from dltsync_core.cli.tables import empty_grid, number, shown
+from dltsync_core.cli.listing import Column, Listing
+from dltsync_core.cli.tables import counted, empty_grid, number, shown
 from dltsync_core.display import quoted
 
 SHOWN = 100
@@ -43,7 +44,7 @@ def print_repair(console: Console, report: Mapping[str, Any]) -> None:
 def _findings(report: Mapping[str, Any]) -> Any:
     done = "repaired" if not report["dry_run"] else "would be"
     grid = empty_grid(
-        f"{report['table']}: {_counted(len(report['findings']), 'finding')}",
+        f"{report['table']}: {counted(len(report['findings']), 'finding')}",
         [("key", False), ("fault", False), ("origin", False), (done, False)],
     )
     for finding in report["findings"][:SHOWN]:
@@ -59,7 +60,7 @@ def _findings(report: Mapping[str, Any]) -> Any:
 def _changes(report: Mapping[str, Any]) -> Any:
     done = "would be made" if report["dry_run"] else "made"
     grid = empty_grid(
-        f"{_counted(len(report['changes']), 'change')} in {report['target']} {done}",
+        f"{counted(len(report['changes']), 'change')} in {report['target']} {done}",
         [("key", False), ("version of", False), ("end", False), ("latest", False)],
     )
     for change in report["changes"][:SHOWN]:
@@ -79,7 +80,7 @@ def _remarks(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if finding["remedy"]:
             remedies[finding["remedy"]] = remedies.get(finding["remedy"], 0) + 1
     for remedy, times in remedies.items():
-        yield f"{_counted(times, 'finding')}: {remedy}", "yellow"
+        yield f"{counted(times, 'finding')}: {remedy}", "yellow"
     if any(f["origin"] != "warehouse" and not f["repaired"] for f in report["findings"]):
         yield _LEFT, ""
     for note in report["notes"]:
@@ -104,26 +105,23 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 _STYLE = {"keep": "dim", "adopt": "cyan", "resume": "cyan", "reload": "cyan", "re_extract": "yellow", "ask": "bold red"}
 
 
 def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
     """One row a unit; then the files that are moved away, the questions, and how much the next run reads."""
-    rows = empty_grid(
+    rows = Listing(
         "Recovery (dry run)" if report["dry_run"] else "Recovery",
         [
-            *((name, False) for name in ("table", "unit", "verdict")),
-            *((name, True) for name in ("ledger", "lake", "warehouse", "lake MB", "to read")),
-            *((name, False) for name in ("watermark", "why")),
+            *(Column(name) for name in ("table", "unit", "verdict")),
+            *(Column(name, numeric=True) for name in ("ledger", "lake", "warehouse", "lake MB", "to read")),
+            Column("watermark", label=True),
+            Column("why"),
         ],
     )
     for table in report["tables"]:
         for unit in table["units"]:
-            rows.add_row(
+            rows.add(
                 shown(table["table"]),
                 shown(unit["unit"]),
                 Text(unit["verdict"].replace("_", " "), style=_STYLE[unit["verdict"]]),
@@ -135,16 +133,19 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
                 shown(unit["watermark"] or ""),
                 shown(unit["reason"]),
             )
-    console.print(rows)
+    rows.print(console)
     done = "would be moved away" if report["dry_run"] else "moved away"
     for table in report["tables"]:
         for finding in table["quarantined"]:
             console.print(shown(f"{done}: {finding}", "yellow"), soft_wrap=True)
         if table["error"]:
-            console.print(Text.assemble(("failed: ", "bold red"), shown(f"{table['table']}: {table['error']}")))
+            console.print(
+                Text.assemble(("failed: ", "bold red"), shown(f"{table['table']}: {table['error']}")), soft_wrap=True
+            )
         if table["question"]:
             question = table["question"]
-            console.print(Text.assemble(("question: ", "bold red"), shown(f"{table['table']}: {question['question']}")))
+            asked = shown(f"{table['table']}: {question['question']}")
+            console.print(Text.assemble(("question: ", "bold red"), asked), soft_wrap=True)
             name = shlex.quote(table["table"])
             console.print(shown(f"  -> dltsync recover --tables {name} --answer {question['answer']}"), soft_wrap=True)
-    console.print(f"the next run reads {number(report['rows_to_read'])} rows, and what changed since")
+    console.print(f"the next run reads {counted(report['rows_to_read'], 'row')}, and what changed since")

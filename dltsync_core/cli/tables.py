@@ -13,6 +13,7 @@ from dltsync_core.cli.listing import Column, Listing
 from dltsync_core.display import quoted, visible
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import RowCounts, RunResult
+from dltsync_core.typemap.text import HALF_PAIRS
 
 _ACTION_STYLE = {
     Action.SKIP: "dim",
@@ -25,6 +26,11 @@ _ACTION_STYLE = {
 def number(value: float | None) -> str:
     """A count with thousands separators; a dash when unknown."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def counted(count: int, what: str) -> str:
+    """A count with the word for what is counted: `1 row`, `1,234 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def shown(value: object, style: str = "") -> Text:
@@ -94,10 +100,9 @@ def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
 def _remark(contract: Mapping[str, Any]) -> str:
     remarks = [f"loses {contract['lost']}"] if contract["lost"] else []
     remarks += [contract["origin"]] if contract["origin"] else []
-    remarks += [contract["note"]] if "stops the load" in contract["note"] else []
-    if "warehouse" in contract and "string" not in str(
-        contract["arrow_type"]
-    ):  # what all texts have in common is on a page
+    # What all texts have in common is on a page (docs/types.md): a line for each of them would hide the others.
+    remarks += [contract["note"]] if "stops the load" in contract["note"] and contract["note"] != HALF_PAIRS else []
+    if "warehouse" in contract and "string" not in str(contract["arrow_type"]):
         remarks.append(str(contract["warehouse"]))
     return "; ".join(remarks)
 
@@ -116,7 +121,7 @@ def print_run(console: Console, result: RunResult) -> None:
     grid = empty_grid("Run", [*columns, *(counts if wide else []), ("seconds", True)])
     for name in dict.fromkeys(unit.table for unit in result.units):
         units = [unit for unit in result.units if unit.table == name]
-        counted = [unit.counts for unit in units if unit.counts]
+        rows = [unit.counts for unit in units if unit.counts]
         state = {s: sum(unit.status == s for unit in units) for s in ("committed", "skipped", "failed")}
         cells: list[str | Text] = [
             number(state["committed"]),
@@ -125,12 +130,12 @@ def print_run(console: Console, result: RunResult) -> None:
             number(sum(unit.rows_read for unit in units)),
         ]
         if wide:
-            cells = [Text(units[0].kind), *cells, *_sums(counted)]
+            cells = [Text(units[0].kind), *cells, *_sums(rows)]
         grid.add_row(shown(name), *cells, f"{sum(unit.duration_seconds for unit in units):.1f}")
     console.print(grid)
     memory = f", peak memory {result.peak_memory_mb:,.0f} MB" if result.peak_memory_mb else ""
     console.print(
-        f"{result['total_records']:,} rows read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
+        f"{counted(result['total_records'], 'row')} read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
     )
     for unit in result.failed:
         console.print(
@@ -140,10 +145,10 @@ def print_run(console: Console, result: RunResult) -> None:
         console.print(shown(f"note: {note}", style="yellow"))
 
 
-def _sums(counted: Sequence[RowCounts]) -> list[str]:
-    if not counted:
+def _sums(counts: Sequence[RowCounts]) -> list[str]:
+    if not counts:
         return [number(None)] * 3
-    return [number(sum(getattr(each, place) for each in counted)) for place in ("source", "lake", "warehouse")]
+    return [number(sum(getattr(each, place) for each in counts)) for place in ("source", "lake", "warehouse")]
 
 
 def print_status(console: Console, status: Mapping[str, Any]) -> None:
@@ -263,4 +268,4 @@ def _levels(levels: list[Mapping[str, int]]) -> Iterator[str]:
         if level["buckets"]:
             yield f"{level['buckets']:,} buckets, of which {level['differing']:,} with {level['rows']:,} rows differ"
         else:
-            yield f"{level['rows']:,} rows by value"
+            yield f"{counted(level['rows'], 'row')} by value"

@@ -111,7 +111,8 @@ def _escaped(character: str) -> str:
 
 
 def _entry(proposal: TableProposal, entry: Mapping[str, Any]) -> Iterator[str]:
-    yield from _comment(f"about {proposal.approx_rows:,} rows; {proposal.reason}", "  # ")
+    rows = "row" if proposal.approx_rows == 1 else "rows"
+    yield from _comment(f"about {proposal.approx_rows:,} {rows}; {proposal.reason}", "  # ")
     for remark in proposal.remarks:
         yield from _comment(remark, "  # ")
     first, *others = (f"{name}: {scalar(value)}" for name, value in entry.items())

@@ -16,7 +16,7 @@ FINGERPRINT = "fingerprint"
 @dataclass(frozen=True)
 class ColumnDifference:
     """A figure of a column that differs. `figure` is nulls, sum, min, max, fingerprint or column. None: that side was not
-    compared."""
+    compared. The text names the sides of a fingerprint without its digits, which say nothing to a reader."""
 
     column: str
     figure: str
@@ -26,6 +26,9 @@ class ColumnDifference:
 
     def __str__(self) -> str:
         places = {"source": self.source, "lake": self.lake, "warehouse": self.warehouse}
+        if self.figure == FINGERPRINT:
+            other = [f"the {place}" for place, value in places.items() if value not in (None, self.source)]
+            return f"the rows of {' and '.join(other)} have another fingerprint than the source's"
         said = ", ".join(f"{place} {value}" for place, value in places.items() if value is not None)
         return f"{self.column}: {self.figure} {said}"
 

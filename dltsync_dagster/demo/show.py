@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dltsync_core.cli.listing import Column, Listing
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.demo.comparison import PLACES, Comparison
@@ -34,16 +35,39 @@ def note(console: Console, text: str) -> None:
     console.print(Text(f"  {text}", style="dim"))
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=True, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
+class _Rows:
+    """Rows under named columns: a table where the terminal is wide enough for it, else a block per row."""
+
+    def __init__(self, *columns: str, right: Sequence[str] = ()) -> None:
+        self._listing = Listing("", [Column(name, numeric=name in right) for name in columns])
+
+    def add_row(self, *cells: Text | str) -> None:
+        self._listing.add(*cells)
+
+    def print(self, console: Console) -> None:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=True, header_style="bold")
+        for column in self._listing.columns:
+            table.add_column(column.name, justify="right" if column.numeric else "left", overflow="fold")
+        for row in self._listing.rows:
+            table.add_row(*row)
+        if (
+            console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width
+            or console.width >= _WIDE
+        ):
+            console.print(table)
+        else:
+            console.print()
+            self._listing.print(console)
+
+
+_WIDE = 112
+"""Columns from which on the last column of a table is wrapped, where it is wider than the terminal."""
+_UNBOUNDED = 10_000
 
 
 def show_source(console: Console, loaded: dict[str, int], seconds: float) -> None:
     """What now lies in the stand-in."""
-    table = _table("source table", "kind", "rows", right=["rows"])
+    table = _Rows("source table", "kind", "rows", right=["rows"])
     kinds = {
         "flights": "14 partitions, RANGE RIGHT by month",
         "weather": "12 partitions, RANGE LEFT by last day of the month",
@@ -53,24 +77,24 @@ def show_source(console: Console, loaded: dict[str, int], seconds: float) -> Non
     }
     for name, rows in loaded.items():
         table.add_row(f"dbo.{name}", kinds[name], f"{rows:,}")
-    console.print(table)
+    table.print(console)
     note(console, f"bulk-loaded with Microsoft's driver over TLS in {seconds:.1f} s")
 
 
 def show_look(console: Console, look: Look) -> None:
     """What the sensors ask for, and what they keep quiet about."""
     if look.requests:
-        table = _table("sensor", "asks for", "because")
+        table = _Rows("sensor", "asks for", "because")
         for request in look.requests:
             table.add_row(request.sensor, Text(f"{request.table}  {short(request.target)}"), Text(request.reason))
-        console.print(table)
+        table.print(console)
     for sensor, reason in look.quiet.items():
         note(console, f"{sensor}: nothing to do ({reason})")
 
 
 def show_units(console: Console, units: Sequence[UnitResult]) -> None:
     """What was loaded, unit by unit; equal counts in the three places are part of a commit."""
-    table = _table("table", "unit", "read", "source", "lake", "warehouse", "Parquet", "seconds", right=_FIGURES)
+    table = _Rows("table", "unit", "read", "source", "lake", "warehouse", "Parquet", "seconds", right=_FIGURES)
     for unit in units:
         counts = unit.counts
         figures = [f"{counts.source:,}", f"{counts.lake:,}", f"{counts.warehouse:,}"] if counts else ["", "", ""]
@@ -82,7 +106,7 @@ def show_units(console: Console, units: Sequence[UnitResult]) -> None:
             _megabytes(unit.bytes_written),
             f"{unit.duration_seconds:.1f}",
         )
-    console.print(table)
+    table.print(console)
 
 
 _FIGURES = ["read", "source", "lake", "warehouse", "Parquet", "seconds"]
@@ -113,15 +137,15 @@ def show_reader(console: Console, seen: Seen) -> None:
 
 def show_changes(console: Console, changes: Sequence[Change]) -> None:
     """What happened at the source."""
-    table = _table("table", "what happened", "rows", right=["rows"])
+    table = _Rows("table", "what happened", "rows", right=["rows"])
     for change in changes:
         table.add_row(f"dbo.{change.table}", change.what, f"{change.rows:,}")
-    console.print(table)
+    table.print(console)
 
 
 def show_plan(console: Console, plans: Sequence[TablePlan]) -> None:
     """What is read and what is left alone, as `dltsync plan` says it."""
-    table = _table("table", "unit", "plan", "because")
+    table = _Rows("table", "unit", "plan", "because")
     for plan in plans:
         for step in plan.work:
             unit = short(step.unit) if plan.kind == "partition" else _KINDS[plan.kind]
@@ -136,12 +160,12 @@ def show_plan(console: Console, plans: Sequence[TablePlan]) -> None:
                 Text("skip", style="dim"),
                 Text("unchanged, nothing is read", style="dim"),
             )
-    console.print(table)
+    table.print(console)
 
 
 def show_comparison(console: Console, comparisons: Sequence[Comparison]) -> None:
     """The three places side by side."""
-    table = _table("table", *PLACES, "content", "", right=PLACES)
+    table = _Rows("table", *PLACES, "content", "", right=PLACES)
     for comparison in comparisons:
         digests = {content.digest for content in comparison.content.values()}
         equal = Text("equal ✓", style="bold green") if comparison.equal else Text("DIFFERENT ✗", style="bold red")
@@ -151,7 +175,7 @@ def show_comparison(console: Console, comparisons: Sequence[Comparison]) -> None
             Text(" ".join(sorted(digests)), style="dim" if len(digests) == 1 else "red"),
             equal,
         )
-    console.print(table)
+    table.print(console)
     for comparison in comparisons:
         for place in PLACES[1:]:
             here, there = comparison.only_here[place], comparison.only_there[place]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dltsync_core.config import json_schema
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,6 +23,16 @@ def test_the_configuration_page_is_current() -> None:
     spec.loader.exec_module(module)
     written = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert written == module.page(), "run: .venv/bin/python scripts/configuration_docs.py"
+
+
+def test_the_configuration_page_has_each_field_once_and_every_field() -> None:
+    """A field that several sections share stands in one of them."""
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [row for row in sorted(set(rows)) if rows.count(row) > 1] == []
+    schema = json_schema()
+    models = [schema, *(model for model in schema["$defs"].values() if "properties" in model)]
+    assert {name for model in models for name in model["properties"]} == {row.split("`")[1] for row in rows}
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])

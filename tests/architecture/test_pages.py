@@ -39,10 +39,37 @@ def blocks(*languages: str) -> list[tuple[str, str]]:
     ]
 
 
+def script(name: str) -> Any:
+    """A module of `scripts/`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_every_page_is_in_the_navigation_once() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = re.findall(r"[\w/]+\.md", text)
     assert sorted(listed) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def test_the_site_has_no_link_out_of_it_and_nothing_that_only_tests_read() -> None:
+    module = script("site_pages")
+    left = [
+        (page.name, found)
+        for page in PAGES[1:]
+        for found in re.findall(
+            r"\]\(\.\./[^)]*\)|<!--.*|^ *```\w+ .+$",
+            module.for_the_site(page.read_text(encoding="utf-8")),
+            re.MULTILINE,
+        )
+    ]
+    assert left == []
+    text = "[a](../b.md), ![c](../d.png), [e](f.md)\n<!-- not run: g -->\n```sql duckdb\nh\n```\n"
+    assert module.for_the_site(text) == "a, ![c](../d.png), [e](f.md)\n```sql\nh\n```\n"
+    assert "[a](https://x.example/b.md)" in module.for_the_site(text, "https://x.example")
 
 
 @pytest.mark.slow
@@ -63,11 +90,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
 
 def test_the_page_of_the_command_line_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    spec = importlib.util.spec_from_file_location("cli_docs", ROOT / "scripts" / "cli_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("cli_docs")
     written = (DOCS / "cli.md").read_text(encoding="utf-8")
     assert written == module.page(), "run: .venv/bin/python scripts/cli_docs.py"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,18 @@ def test_the_project_loads_its_tables_and_reports_on_them(
     ]
     assert said["revenue_by_country"] == [[None, {"revenue": {"Schweiz": "24.05", "日本": "400.10"}}]]
     assert ("orders_per_customer" in said) is dbt
+
+
+def test_the_readme_names_the_variables_and_the_commands(environment: dict[str, str]) -> None:
+    """The commands are run below: `dg check defs` as it stands, the installation and `dg dev` by what they do."""
+    (block,) = re.findall(r"```bash\n(.*?)```", (EXAMPLE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert set(re.findall(r"(SHOP_\w+)=", block)) == {name for name in environment if name.startswith("SHOP_")}
+    commands = [line.partition("#")[0].strip() for line in block.splitlines()]
+    assert [line for line in commands if not line.startswith("export ")] == [
+        "pip install -e .",
+        "dg check defs",
+        "dg dev",
+    ]
 
 
 def test_dg_lists_checks_and_scaffolds_the_component_without_a_database(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,17 @@ import pytest
 import yaml
 from dagster.components.testing import create_defs_folder_sandbox
 
-from dltsync_core.config import PartitionTableConfig, PipelineConfig, StaticTableConfig
+from dltsync_core.config import PartitionTableConfig, PipelineConfig, StaticTableConfig, build_config
 from dltsync_core.identity import TableName
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.testing import FakeTable, int_column, text_column
-from dltsync_dagster import DltsyncTables, LocationSettings, TableTranslator, build_definitions
+from dltsync_dagster import (
+    DltsyncDiscoveryComponent,
+    DltsyncTables,
+    LocationSettings,
+    TableTranslator,
+    build_definitions,
+)
 from dltsync_dagster.translator import TableTranslatorData
 from tests.support.lake_shop import LakeShop
 
@@ -27,9 +34,64 @@ pytestmark = [
 ]
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def block(language: str, holds: str = "") -> str:
+    """The one block in this language that holds a text."""
+    blocks = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
+    (found,) = (textwrap.dedent(text) for _, text in blocks if holds in text)
     return str(found)
+
+
+def written_config(path: Path, name: str) -> None:
+    """A config of the shop in a file, as the page takes it for granted."""
+    values = {
+        "pipeline_name": name,
+        "database": {
+            "server": "sql.example.com",
+            "database": name.title(),
+            "username": "reader",
+            "password": "${PASSWORD}",
+        },
+        "partition_tables": [{"schema_name": "sales", "table_name": "Orders"}],
+        "static_tables": [{"table_name": "Countries"}],
+    }
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
+def test_the_automation_conditions_of_the_page_are_those_of_the_assets(tmp_path: Path) -> None:
+    written_config(tmp_path / "shop.yaml", "shop")
+    values = yaml.safe_load((tmp_path / "shop.yaml").read_text()) | yaml.safe_load(
+        block("yaml", "automation_condition")
+    )
+    defs = build_definitions(build_config(values, "the page", {"PASSWORD": "p"}))
+    graph = defs.resolve_asset_graph()
+    for table in ("Orders", "Countries"):
+        assert graph.get(dg.AssetKey(["Shop", "warehouse", table])).automation_condition is not None
+
+
+def test_a_location_of_ones_own_takes_two_pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PASSWORD", "p")
+    for name in ("shop", "archive"):
+        written_config(tmp_path / f"{name}.yaml", name)
+    scope: dict[str, Any] = {}
+    exec(block("python"), scope)  # noqa: S102
+    defs = scope["defs"]
+    dg.Definitions.validate_loadable(defs)
+    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert {"Shop/warehouse/Orders", "Archive/warehouse/Orders", "report"} <= keys
+    given = yaml.safe_load(block("yaml", "ops: "))
+    assert dg.validate_run_config(defs.resolve_job_def("shop__validate_everything"), given)
+    given["ops"]["shop__validate_all_tables"]["config"]["fingerprints"] = "sha256"
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(defs.resolve_job_def("shop__validate_everything"), given)
+
+
+def test_the_discovery_component_of_the_page_is_read(tmp_path: Path) -> None:
+    written_config(tmp_path / "dltsync.yaml", "shop")
+    attributes = yaml.safe_load(block("yaml", "DltsyncDiscoveryComponent"))
+    assert attributes.pop("type") == "dltsync_dagster.DltsyncDiscoveryComponent"
+    component = DltsyncDiscoveryComponent.resolve_from_yaml(yaml.safe_dump(attributes["attributes"]))
+    assert [table.pattern for table in component.tables] == ["sales.*", "hr.Person*"]
 
 
 def test_the_component_of_the_page_loads(monkeypatch: pytest.MonkeyPatch) -> None:

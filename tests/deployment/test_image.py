@@ -58,7 +58,7 @@ def test_the_layer_of_dependencies_does_not_change_with_the_code() -> None:
 
 def test_the_image_runs_without_root_and_is_watched() -> None:
     image = STAGES[-1]
-    assert re.findall(r"^USER (\S+)$", image, re.M) == ["dltsync"]
+    assert re.findall(r"^USER (\S+)$", image, re.M) == ["10001"] == re.findall(r"useradd .*--uid (\d+) dltsync", image)
     assert re.search(r"^HEALTHCHECK .*grpc-health-check", image, re.M)
     assert image.index("\nUSER ") > image.index("apt-get"), "what needs root comes before"
     assert {stage.split()[0] for stage in STAGES} == {"${BASE}", "dependencies"}, (

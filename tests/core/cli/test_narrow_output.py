@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dltsync_core.cli import tables
+from dltsync_core.cli import repair, tables
 from dltsync_core.cli.listing import Column, Listing
 from dltsync_core.committed import Probe
 from dltsync_core.identity import TableName
 from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.typemap.text import HALF_PAIRS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "terminal"
 ORDERS = TableName("sales", "InternetOrderLines")
@@ -58,7 +59,9 @@ def print_plan(console: Console) -> None:
         },
         left_out={"Photo": "excluded by the config"},
     )
-    people = TablePlan(PEOPLE, "static", ((step(PEOPLE, "all", Action.LOAD, "never loaded", 3),),), "hash", ())
+    texts = {"Name": contract("nvarchar(40)", "string", note=HALF_PAIRS)}
+    loads = ((step(PEOPLE, "all", Action.LOAD, "never loaded", 3),),)
+    people = TablePlan(PEOPLE, "static", loads, "hash", (), contracts=texts)
     tables.print_plans(console, [lines, people])
 
 
@@ -118,11 +121,62 @@ def print_validation(console: Console) -> None:
     )
 
 
+def print_recovery(console: Console) -> None:
+    unit = {
+        "verdict": "keep",
+        "ledger": 12,
+        "lake": 12,
+        "warehouse": 12,
+        "lake_bytes": 1_234_567,
+        "rows_to_read": 0,
+        "watermark": None,
+    }
+    units = [
+        {
+            **unit,
+            "unit": KEYS[0],
+            "reason": "load 20260101T000000000000Z-0a1b2c3d is in all three places",
+        },
+        {
+            **unit,
+            "unit": KEYS[1],
+            "verdict": "re_extract",
+            "lake": None,
+            "rows_to_read": 1,
+            "reason": "torn file",
+        },
+    ]
+    people = {
+        **unit,
+        "unit": "all",
+        "watermark": "2026-11-30T08:00:00.1234567",
+        "reason": "the warehouse has no marker",
+    }
+    question = {"question": "rows that only the warehouse had are gone", "answer": "accept-loss"}
+    answered: dict[str, Any] = {"quarantined": [], "error": None, "question": None}
+    repair.print_recovery(
+        console,
+        {
+            "dry_run": True,
+            "rows_to_read": 1,
+            "tables": [
+                {**answered, "table": str(ORDERS), "units": units, "quarantined": ["data/a.parquet has 7 bytes"]},
+                {**answered, "table": str(PEOPLE), "units": [people], "question": question},
+            ],
+        },
+    )
+
+
 CASES: dict[str, Callable[[Console], None]] = {
     "plan": print_plan,
+    "recover": print_recovery,
     "status": print_status,
     "validate": print_validation,
 }
+
+
+SHOWN_KEYS = {"plan": KEYS, "validate": KEYS[1:], "recover": KEYS[:2]}
+"""The partitions that each output names."""
 
 
 def printed(show: Callable[[Console], None], width: int) -> str:
@@ -148,15 +202,15 @@ def test_the_output_is_the_golden_one(case: str, width: int) -> None:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_names_and_keys_are_whole_at_any_width(case: str, width: int) -> None:
     shown = printed(CASES[case], width)
-    names = [str(ORDERS), str(PEOPLE), *(KEYS if case == "plan" else KEYS[1:] if case == "validate" else [])]
+    names = [str(ORDERS), str(PEOPLE), *(SHOWN_KEYS.get(case, ()))]
     assert [name for name in names if name not in shown] == []
-    words = {"plan": "never loaded", "status": "12,345,678", "validate": "DIFFERENT"}
+    words = {"plan": "never loaded", "recover": "torn file", "status": "12,345,678", "validate": "DIFFERENT"}
     assert words[case] in shown
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_lines_fit_into_80_columns(case: str) -> None:
-    messages = ("the warehouse has fewer", "note:")
+    messages = ("the warehouse has fewer", "note:", "question:", "  -> ", "would be moved away:")
     long = [line for line in printed(CASES[case], 80).splitlines() if len(line) > 80 and not line.startswith(messages)]
     assert long == []
 
