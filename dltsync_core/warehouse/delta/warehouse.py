@@ -34,12 +34,20 @@ from dltsync_core.warehouse.dlt.load import no_history
 from dltsync_core.warehouse.dlt.types import SEVENTH_DIGIT, declared_notes, first_refused
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import Loaded, LoadRequest, Misfit, ReplacesAtOnce, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    HoldsEveryPartition,
+    Loaded,
+    LoadRequest,
+    Misfit,
+    ReplacesAtOnce,
+    TableInspection,
+    WarehouseTable,
+)
 
 _ALL = "all"
 
 
-class DeltaWarehouse(ReplacesAtOnce):
+class DeltaWarehouse(HoldsEveryPartition, ReplacesAtOnce):
     """A directory or a bucket with Delta tables. Thread-safe; several processes and machines may load it at the same time:
     each commit is the next version of its table, or is computed again.
 

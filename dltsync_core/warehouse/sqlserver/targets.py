@@ -119,7 +119,8 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     placement = store.settings.placements.get(folded(request.target), PartitionPlacement())
     function, scheme = placement_names(request.target, placement)
     if not _exists(store, "partition_functions", function):
-        boundaries = [slot.range.upper for slot in partitioning.slots if slot.range.upper is not None]
+        ends = [end for slot in partitioning.slots for end in (slot.range.lower, slot.range.upper)]
+        boundaries = list(dict.fromkeys(end for end in ends if end is not None))
         store.run(
             partitioning_ddl.create_partition_function(
                 function, partitioning.column, column.type, partitioning.side, boundaries
@@ -134,8 +135,9 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     return PlacedOn(scheme, column.name)
 
 
-def placement_names(target: Target, placement: PartitionPlacement) -> tuple[str, str]:
-    """The partition function and scheme of a table that is made: those that the config names, or its own."""
+def placement_names(target: Target, placement: PartitionPlacement | None) -> tuple[str, str]:
+    """The partition function and scheme of a table that is made: those that the config names, or its own (`placement` None)."""
+    placement = placement or PartitionPlacement()
     own = f"dltsync_{identifier_part('_'.join(target))}_{digest_of(joined(*folded(target)))[:8]}"
     return placement.function or f"{own}_pf", placement.scheme or f"{own}_ps"
 

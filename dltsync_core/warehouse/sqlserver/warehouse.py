@@ -25,13 +25,21 @@ from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn, no_rows
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
-from dltsync_core.warehouse.port import HoldsEveryValue, Loaded, LoadRequest, TableInspection, WarehouseTable
+from dltsync_core.warehouse.port import (
+    HoldsEveryValue,
+    Loaded,
+    LoadRequest,
+    Removed,
+    TableInspection,
+    WarehouseTable,
+)
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
 from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
+from dltsync_core.warehouse.sqlserver.retention import removable, remove
 from dltsync_core.warehouse.sqlserver.sections import marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
@@ -138,6 +146,7 @@ class SqlServerWarehouse(HoldsEveryValue):
             markers=markers,
             refusal=refusal,
             notes=(*rebuilt, *self._notes(found, asked)),
+            removable=removable(self._store, target, found, asked.out_of_retention),
         )
 
     def _refusal(self, found: TargetFacts, schema: pa.Schema) -> tuple[DriftError | None, tuple[str, ...]]:
@@ -249,6 +258,12 @@ class SqlServerWarehouse(HoldsEveryValue):
                 column=column.name,
             )
         return ReplaceScope(column, arrow_type, tuple(ranges))
+
+    def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
+        """See `port.Warehouse.remove_partitions`. Markers of other pipelines for the same partitions go too: their rows are gone."""
+        resource = lock_resource(target_digest(target)), dotted(*target)
+        with translated(), self._sessions.opened(), self._sessions.locked([resource]):
+            return remove(self._store, target, scopes)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
