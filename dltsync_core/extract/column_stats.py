@@ -72,9 +72,7 @@ def _ask(
         (row,) = fetch(statement(condition_of(unit), None))
         return {name: tuple(row)}
     some = len(slots) < len(partitioning.slots) and len(slots) <= MOST_CONDITIONS
-    condition = (
-        _any_of([condition_of(unit) for unit in units.values()]) if some else retention_condition(partitioning)
-    )
+    condition = _any_of([condition_of(unit) for unit in units.values()]) if some else retention_condition(partitioning)
     rows = fetch(statement(condition, slot_number(partitioning.function, partitioning.column)))
     return {slots[number]: tuple(row) for number, *row in rows if number in slots}
 

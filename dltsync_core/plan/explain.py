@@ -17,8 +17,8 @@ _VERBS = {
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One step, spelt out. `rows` are those the probe counted in the unit, not those an increment will read; of a partition out of
-    retention those that the warehouse has."""
+    """One step, spelt out. `rows` are those the probe counted in the unit, not those an increment will read; of a partition
+    out of retention those that the warehouse has."""
 
     table: str
     kind: str
@@ -45,7 +45,9 @@ def summary(plans: Iterable[TablePlan]) -> str:
     removals = f"; {removed} out of retention to remove from the warehouse" if removed else ""
     if not work:
         what = "load" if removed else "do"
-        return (f"nothing to {what}: all {len(steps)} units are unchanged" if steps else f"nothing to {what}") + removals
+        return (
+            f"nothing to {what}: all {len(steps)} units are unchanged" if steps else f"nothing to {what}"
+        ) + removals
     tables = len({step.table for step in work})
     return (
         f"{len(work)} of {len(steps)} units to load, in {tables} table{'s' if tables > 1 else ''}; "

@@ -1,8 +1,8 @@
 """The sliding window of a partition table: which of its partitions are out of retention. Pure.
 
-A partition goes only when all of it is beyond the limit. The limit follows from what the source has now, not from what was loaded,
-so nothing is recorded: a wider window brings partitions back, and a plan compares them with ledger, lake and warehouse as ever.
-"""
+A partition goes only when all of it is beyond the limit. The limit follows from what the source has now, not from what was
+loaded, so nothing is recorded: a wider window brings partitions back, and a plan compares them with ledger, lake and
+warehouse as ever."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ONE_DAY = timedelta(days=1)
 
 
 def within_retention(facts: TableFacts, table: TableConfig, now: datetime) -> TableFacts:
-    """The facts with the partitions of the table's window; the others are `PartitioningFacts.out_of_retention`. Raises ConfigError for
-    an age where the boundaries are no dates."""
+    """The facts with the partitions of the table's window; the others are `PartitioningFacts.out_of_retention`. Raises
+    ConfigError for an age where the boundaries are no dates."""
     retention, partitioning = getattr(table, "retention", None), facts.partitioning
     if retention is None or partitioning is None:
         return facts
@@ -45,9 +45,7 @@ def within_retention(facts: TableFacts, table: TableConfig, now: datetime) -> Ta
     if first <= start:
         return facts
     slots = partitioning.slots
-    windowed = replace(
-        partitioning, slots=(*slots[:start], *slots[first:]), out_of_retention=tuple(slots[start:first])
-    )
+    windowed = replace(partitioning, slots=(*slots[:start], *slots[first:]), out_of_retention=tuple(slots[start:first]))
     return replace(facts, partitioning=windowed)
 
 
@@ -87,8 +85,8 @@ def _is_older(column: ColumnFacts, side: Side, range_: PartitionRange, limit: da
 def groups_within_retention(
     partitioning: PartitioningFacts, committed: Collection[str], strangers: Sequence[str] = ()
 ) -> list[RepartitionGroup]:
-    """As `repartition_groups`, with the slots of the window as replacements. A removed unit whose rows could only be in partitions
-    before the window has none, and is in no group: the lake keeps it, as it keeps those partitions."""
+    """As `repartition_groups`, with the slots of the window as replacements. A removed unit whose rows could only be in
+    partitions before the window has none, and is in no group: the lake keeps it, as it keeps those partitions."""
     beyond = {slot.range.key for slot in partitioning.out_of_retention}
     found = []
     # Partitions before the window count as committed, or a removed unit would be taken over by them alone.
@@ -125,8 +123,8 @@ def described(retention: Retention) -> str:
 
 
 def out_of_retention(facts: TableFacts, table: TableConfig, rows: Mapping[str, int]) -> tuple[OutOfRetention, ...]:
-    """One entry for each partition before the window. `rows` are those that the warehouse has, by unit, of the partitions of which
-    it has anything."""
+    """One entry for each partition before the window. `rows` are those that the warehouse has, by unit, of the partitions of
+    which it has anything."""
     retention, partitioning = getattr(table, "retention", None), facts.partitioning
     if retention is None or partitioning is None:
         return ()

@@ -63,8 +63,8 @@ class UnitResult:
 
 @dataclass(frozen=True)
 class RemovedPartitions:
-    """Partitions out of retention that left the warehouse: each with its rows there. `method` is how (`switch`, `truncate`, `delete`;
-    None where only records of loads were left) and `reasons` why not by a better way; `boundaries` were merged."""
+    """Partitions out of retention that left the warehouse: each with its rows there. `method` is how (`switch`, `truncate`,
+    `delete`; None where only records of loads were left) and `reasons` why not by a better way; `boundaries` were merged."""
 
     table: TableName
     partitions: Mapping[str, int] = field(hash=False)

@@ -1,8 +1,8 @@
 """After the loads of a run: partitions that are out of their table's retention leave the warehouse.
 
-Nothing is recorded in the ledger, and the lake keeps its files: what is out of retention follows from catalogue and config each time
-(`plan.retention`), so a run that was killed here leaves nothing but work for the next one, and a wider window fills the warehouse
-from the lake again.
+Nothing is recorded in the ledger, and the lake keeps its files: what is out of retention follows from catalogue and config
+each time (`plan.retention`), so a run that was killed here leaves nothing but work for the next one, and a wider window
+fills the warehouse from the lake again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dltsync_core.run.result import RemovedPartitions, UnitResult
 def remove_out_of_retention(
     context: RunContext, tables: Sequence[PreparedTable], units: Sequence[UnitResult]
 ) -> tuple[tuple[RemovedPartitions, ...], tuple[UnitResult, ...]]:
-    """What was removed, and the failures. A table of which a unit failed is left as it is: its newer rows may not all be there. Raises
-    nothing but an interrupt."""
+    """What was removed, and the failures. A table of which a unit failed is left as it is: its newer rows may not all be
+    there. Raises nothing but an interrupt."""
     failed_tables = {unit.table for unit in units if unit.status == "failed"}
     removed: list[RemovedPartitions] = []
     failed: list[UnitResult] = []
@@ -43,8 +43,8 @@ def remove_out_of_retention(
 
 
 def _remove(context: RunContext, prepared: PreparedTable) -> RemovedPartitions | None:
-    """The partitions that are out of retention now: the catalogue is read again, because loads may have taken hours, and a partition
-    that is within the window again by now stays."""
+    """The partitions that are out of retention now: the catalogue is read again, because loads may have taken hours, and a
+    partition that is within the window again by now stays."""
     planned = {one.unit for one in prepared.plan.out_of_retention}
     before, config = prepared.resolved, prepared.resolved.config
     resolved = resolve_table(context, config, facts_of(context, config))
@@ -53,9 +53,8 @@ def _remove(context: RunContext, prepared: PreparedTable) -> RemovedPartitions |
     if not places:
         return None
     scopes = {unit: resolved.out_of_retention[unit] for unit in there[places[0] : places[-1] + 1]}
-    with with_unit_lock(context, before.name, before.target, sorted(scopes)):
-        with context.warehouse_turn:
-            found = context.warehouse.remove_partitions(before.target, context.config.pipeline_name, scopes)
+    with with_unit_lock(context, before.name, before.target, sorted(scopes)), context.warehouse_turn:
+        found = context.warehouse.remove_partitions(before.target, context.config.pipeline_name, scopes)
     if not found.rows and not found.boundaries:
         return None
     done = RemovedPartitions(before.name, dict(found.rows), found.method, found.reasons, found.boundaries)

@@ -49,9 +49,7 @@ def retention_condition(partitioning: PartitioningFacts) -> Sql | None:
     parts = [slot_condition(column, after)]
     if before:
         holds_null = any(slot.range.holds_null for slot in before)
-        parts.insert(
-            0, slot_condition(column, PartitionRange(None, beyond[0].range.lower, after.side, holds_null))
-        )
+        parts.insert(0, slot_condition(column, PartitionRange(None, beyond[0].range.lower, after.side, holds_null)))
     present = [part for part in parts if part is not None]
     if len(present) < len(parts):
         return None

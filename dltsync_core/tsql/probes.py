@@ -26,9 +26,7 @@ def count_by_slot(name: TableName, slot: Sql, condition: Sql | None = None) -> S
     ).render()
 
 
-def rowversion_by_slot(
-    name: TableName, slot: Sql, rowversion: ColumnFacts, condition: Sql | None = None
-) -> Statement:
+def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts, condition: Sql | None = None) -> Statement:
     """One row per slot that has rows of the condition (None: all): slot, n, total, high, stamped.
 
     `stamped` is in how many rows the column is not NULL. `total` is the sum of all rowversions: it grows with every change, also

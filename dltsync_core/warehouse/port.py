@@ -209,10 +209,10 @@ class Warehouse(Protocol):
         `turn` meanwhile: other units are read and checked while one is loaded."""
 
     def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
-        """The rows of these partitions (neighbours, by unit, in order) leave the table, and the markers of these units with them, in
-        one transaction; then boundaries between them that nothing else uses are merged. The caller has leased the units. What a
-        stopped call left undone is done by the next. Raises WarehouseError where the warehouse cannot do that, and what `load`
-        raises."""
+        """The rows of these partitions (neighbours, by unit, in order) leave the table, and the markers of these units with
+        them, in one transaction; then boundaries between them that nothing else uses are merged. The caller has leased the
+        units. What a stopped call left undone is done by the next. Raises WarehouseError where the warehouse cannot do that,
+        and what `load` raises."""
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -67,7 +67,8 @@ def inspect_table(
     *,
     deep: bool = False,
 ) -> ReconciledTable:
-    """Judge every unit that ledger or lake know, but for those out of retention. Writes nothing. `deep` reads every live file and compares its checksum."""
+    """Judge every unit that ledger or lake know, but for those out of retention. Writes nothing. `deep` reads every live
+    file and compares its checksum."""
     inspection = context.lake.inspect(resolved.name, deep=deep)
     if inspection.problems:  # another run may have published between two of its listings
         inspection = context.lake.inspect(resolved.name, deep=deep)

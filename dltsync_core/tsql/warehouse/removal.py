@@ -15,8 +15,8 @@ _IDS_PER_STATEMENT = 500
 
 
 def switch_partitions_out(target: TableName, staging: TableName, span: PartitionSpan) -> Sql:
-    """The partitions' rows go into an empty staging table on the target's scheme. The first SWITCH's lock holds the boundaries until
-    the end; they are looked up again after it, because they may have moved before it."""
+    """The partitions' rows go into an empty staging table on the target's scheme. The first SWITCH's lock holds the
+    boundaries until the end; they are looked up again after it, because they may have moved before it."""
     one = sql(
         "ALTER TABLE {target} SWITCH PARTITION @n TO {staging} PARTITION @n;\n",
         target=table(target),

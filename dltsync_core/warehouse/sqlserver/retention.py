@@ -1,10 +1,10 @@
 """Partitions that are out of retention leave a table of the warehouse.
 
 One transaction takes their rows and the markers of their units away: the rows are switched out into a staging table, or the
-partitions are truncated, or the range is deleted, whichever is possible first. After it the staging table is dropped and boundaries
-between partitions that are empty by then are merged, where the partition function is the table's own. A run that is killed in between
-leaves a staging table, which the next load of the target or the end of any run drops, and boundaries, which the next removal merges.
-"""
+partitions are truncated, or the range is deleted, whichever is possible first. After it the staging table is dropped and
+boundaries between partitions that are empty by then are merged, where the partition function is the table's own. A run that
+is killed in between leaves a staging table, which the next load of the target or the end of any run drops, and boundaries,
+which the next removal merges."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung, choose, partiti
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL, Blocker, truncate_blockers
 from dltsync_core.warehouse.sqlserver.publish import Publisher, SwitchRefused
 from dltsync_core.warehouse.sqlserver.reading import stats_by_scope
-from dltsync_core.warehouse.sqlserver.sections import marker_id, scope_condition
+from dltsync_core.warehouse.sqlserver.sections import scope_condition
 from dltsync_core.warehouse.sqlserver.staging import StagingNames, empty_copy, folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, REPLACED_MARKERS, REPLACED_ROWS, Store
 from dltsync_core.warehouse.sqlserver.targets import placement_names
@@ -208,8 +208,8 @@ def _send(store: Store, target: Target, whole: ReplaceScope, ids: Sequence[str],
 
 
 def _boundaries_to_merge(store: Store, target: Target, found: TargetFacts, whole: ReplaceScope) -> list[Boundary]:
-    """The target's boundaries inside the range, if its partition function is its own: made by dltsync under the target's name, and
-    used by no other table that this login could see."""
+    """The target's boundaries inside the range, if its partition function is its own: made by dltsync under the target's
+    name, and used by no other table that this login could see."""
     partitioning = found.table.partitioning
     if partitioning is None or partitioning.column.name.casefold() != whole.column.name.casefold():
         return []

@@ -260,7 +260,8 @@ class SqlServerWarehouse(HoldsEveryValue):
         return ReplaceScope(column, arrow_type, tuple(ranges))
 
     def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
-        """See `port.Warehouse.remove_partitions`. Markers of other pipelines for the same partitions go too: their rows are gone."""
+        """See `port.Warehouse.remove_partitions`. Markers of other pipelines for the same partitions go too: their rows are
+        gone."""
         resource = lock_resource(target_digest(target)), dotted(*target)
         with translated(), self._sessions.opened(), self._sessions.locked([resource]):
             return remove(self._store, target, scopes)
