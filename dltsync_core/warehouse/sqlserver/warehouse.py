@@ -156,7 +156,13 @@ class SqlServerWarehouse(HoldsEveryValue):
         except DriftError as error:
             return error, ()
         types = ", ".join(f"{column.name} {column.type}" for column in evolution.rebuilt)
-        return None, (f"the warehouse table is made anew, with its rows, for other types: {types}",) if types else ()
+        notes = [f"the warehouse table is made anew, with its rows, for other types: {types}"] if types else []
+        if evolution.remade:
+            remade = ", ".join(str(one) for one in evolution.remade)
+            notes.append(
+                f"dropped and made again in the warehouse, because a column of theirs gets another type: {remade}"
+            )
+        return None, tuple(notes)
 
     def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:
         """Why loads of the table would not be switched in."""

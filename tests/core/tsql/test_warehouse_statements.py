@@ -198,6 +198,8 @@ CASES: dict[str, Callable[[], Statement]] = {
     "alter_column": lambda: tables.alter_column(
         TARGET, TargetColumn("a", "nvarchar(60)", False, "Latin1_General_CI_AS")
     ),
+    "drop_index": lambda: tables.drop_index(TARGET, "by ]day"),
+    "drop_constraint": lambda: constraints.drop_constraint(TARGET, "it's ]one"),
     "drop_table": lambda: tables.drop_table(TARGET),
     "truncate_table": lambda: tables.truncate_table(OUT),
     "create_partition_function_right": lambda: partitioning_ddl.create_partition_function(
