@@ -55,7 +55,7 @@ def _remove(context: RunContext, prepared: PreparedTable) -> RemovedPartitions |
     scopes = {unit: resolved.out_of_retention[unit] for unit in there[places[0] : places[-1] + 1]}
     with with_unit_lock(context, before.name, before.target, sorted(scopes)), context.warehouse_turn:
         found = context.warehouse.remove_partitions(before.target, context.config.pipeline_name, scopes)
-    if not found.rows and not found.boundaries:
+    if not found.rows and not found.boundaries and not found.reasons:
         return None
     done = RemovedPartitions(before.name, dict(found.rows), found.method, found.reasons, found.boundaries)
     log.info("%s", done.sentence)

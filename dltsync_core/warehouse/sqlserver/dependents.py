@@ -19,6 +19,7 @@ from dltsync_core.catalog.targets import (
     TargetFacts,
 )
 from dltsync_core.identity import dotted
+from dltsync_core.tsql.fragments import Identifier, sql
 
 _LENGTHENED = frozenset({"varchar", "nvarchar", "varbinary"})
 _BASE = re.compile(r"\w+")
@@ -53,7 +54,7 @@ def dependents_of(found: TargetFacts, column: str, before: str, after: str) -> I
             continue
         if index.is_primary_key or not is_lengthened:
             yield _of_index(index, folded, after)
-    mentioned = f"[{column.replace(']', ']]')}]".casefold()
+    mentioned = sql("{name}", name=Identifier(column)).render().text.casefold()  # as the catalogue writes definitions
     for check in found.checks:
         if not is_lengthened and (check.definition is None or mentioned in check.definition.casefold()):
             again = check.definition is not None and not check.is_disabled and not check.is_not_for_replication

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from dltsync_core import checkpoints
 from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
-from dltsync_core.errors import SyncError, TransientQueryError, WarehouseError
+from dltsync_core.errors import QueryError, SyncError, TransientQueryError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
@@ -88,7 +88,12 @@ def remove(store: Store, target: Target, scopes: Mapping[str, ReplaceScope]) -> 
         checkpoints.reached(checkpoints.PARTITIONS_REMOVED)
         with suppress(SyncError):  # the next load of the target does it, or `cleanup`
             store.drop_staging({target_digest(target)})
-    return replace(done, boundaries=_merge_boundaries(store, target, whole))
+    try:
+        merged = _merge_boundaries(store, target, whole)
+    except QueryError as error:  # the rows are gone, and that is what counts
+        stay = f"boundaries between empty partitions could not be merged: {error.problem}"
+        return replace(done, reasons=(*done.reasons, stay))
+    return replace(done, boundaries=merged)
 
 
 def _whole(scopes: Mapping[str, ReplaceScope]) -> ReplaceScope:
