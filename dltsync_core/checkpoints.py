@@ -74,6 +74,16 @@ RELOADING = "reloading"
 OF_RECOVERY = (SETTING_ASIDE, ADOPTING, RELOADING)
 """Loads do not pass these while ledger, lake and warehouse agree."""
 
+# -- partitions out of retention ----------------------------------------------------------------------------------------
+
+PARTITIONS_REMOVED = "partitions_removed"
+"""Rows and markers of partitions out of retention left the warehouse; a staging table may still hold the rows."""
+BOUNDARY_MERGED = "boundary_merged"
+"""One boundary between empty partitions of the warehouse was merged; there may be others."""
+
+OF_RETENTION = (PARTITIONS_REMOVED, BOUNDARY_MERGED)
+"""Passed only where a table has a retention, and partitions out of it are in the warehouse."""
+
 OF_EVERY_UNIT = (PLANNED, STAGED, FIRST_BATCH, EXTRACTED, PUBLISHED, LOADED, VALIDATED, COMMITTED)
 """In the order a unit passes them, whatever its kind and its warehouse."""
 
@@ -92,6 +102,7 @@ ALL = (
     WAREHOUSE_WRITTEN,
     WAREHOUSE_COMMITTED,
     *OF_RECOVERY,
+    *OF_RETENTION,
 )
 
 _handler: Callable[[str], None] | None = None

@@ -66,9 +66,14 @@ def rows_metadata(source: int, lake: int, warehouse: int) -> dict[str, int]:
     return {"dltsync/source_rows": source, "dltsync/lake_rows": lake, "dltsync/warehouse_rows": warehouse}
 
 
-def notes_metadata(result: RunResult) -> dict[str, str]:
-    """The notes of a run, such as rows that moved between partitions while it read."""
-    return {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
+def notes_metadata(result: RunResult) -> dict[str, Any]:
+    """The notes of a run, such as rows that moved between partitions while it read, and what left the warehouse because it
+    is out of retention."""
+    values: dict[str, Any] = {"dltsync/notes": "\n".join(result.notes)} if result.notes else {}
+    if result.removed:
+        values["dltsync/removed_rows"] = sum(one.rows for one in result.removed)
+        values["dltsync/removed_partitions"] = [unit for one in result.removed for unit in one.partitions]
+    return values
 
 
 def committed_metadata(committed_unit: CommittedUnit) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class WindowedPipeline:
                 f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
                 remedy="load it first"
                 if whose == "there is"
-                else "create the partition (SPLIT), or choose other windows",
+                else "create the partition (SPLIT), set a retention of the table wider, or choose other windows",
             )
         return [slots[key] for key in keys]
 

@@ -54,13 +54,20 @@ class Slot:
 
 @dataclass(frozen=True)
 class PartitioningFacts:
-    """How a table is partitioned. `slots` are in partition-number order. `column` is the partitioning column."""
+    """How a table is partitioned. `slots` are in partition-number order. `column` is the partitioning column. `out_of_retention`
+    are those that the table's retention leaves out of `slots` (`plan.retention`): neighbours, in order."""
 
     function: str
     scheme: str
     column: ColumnFacts
     side: Side
     slots: tuple[Slot, ...]
+    out_of_retention: tuple[Slot, ...] = ()
+
+    @property
+    def all_slots(self) -> tuple[Slot, ...]:
+        """Those that the server has, within the retention or not, in partition-number order."""
+        return tuple(sorted((*self.slots, *self.out_of_retention), key=lambda slot: slot.number))
 
 
 @dataclass(frozen=True, order=True)

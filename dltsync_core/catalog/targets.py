@@ -68,11 +68,22 @@ class ForeignKeyFacts:
 
 
 @dataclass(frozen=True)
+class DependentFacts:
+    """An object that depends on a column, as `queries/target_dependents.sql` says. `used` is None for a login that may not
+    see it."""
+
+    kind: str
+    name: str
+    used: str | None
+
+
+@dataclass(frozen=True)
 class TargetFacts:
-    """A table of the warehouse. `properties` are the columns of its row in sys.tables, as far as this version has them;
-    `obstacles` are pairs of a rule (`queries/target_obstacles.sql`) and the name of what it is about. `shared_with` are other
-    tables on the same partition function, and `schemes` all schemes on it, with the filegroup of their last partition.
-    `read_only` are the partitions of the table, or of one of its indexes, in read-only filegroups: numbers with their names."""
+    """A table of the warehouse. `dependents` depend on its columns, beside indexes and CHECK constraints. `properties` are
+    the columns of its row in sys.tables, as far as this version has them; `obstacles` are pairs of a rule
+    (`queries/target_obstacles.sql`) and the name of what it is about. `shared_with` are other tables on the same partition
+    function, and `schemes` all schemes on it, with the filegroup of their last partition. `read_only` are the partitions of
+    the table, or of one of its indexes, in read-only filegroups: numbers with their names."""
 
     table: TableFacts
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +94,7 @@ class TargetFacts:
     checks: tuple[CheckFacts, ...] = ()
     foreign_keys: tuple[ForeignKeyFacts, ...] = ()
     read_only: Mapping[int, str] = field(default_factory=dict)
+    dependents: tuple[DependentFacts, ...] = ()
 
     @property
     def name(self) -> TableName:
@@ -111,6 +123,9 @@ def read_targets(session: Session, names: Sequence[TableName], database: str) ->
         obstacles[row["object_id"]].append(("indexed_view", row["view_name"]))
     checks = _checks_by_table(_ask(session, "target_checks", ids))
     foreign_keys = _foreign_keys_by_table(_ask(session, "target_foreign_keys", ids))
+    dependents: dict[int, list[DependentFacts]] = defaultdict(list)
+    for row in _ask(session, "target_dependents", ids):
+        dependents[row["object_id"]].append(DependentFacts(row["kind"], row["object_name"], row["used"]))
     read_only: dict[int, dict[int, str]] = defaultdict(dict)
     for row in _ask(session, "target_read_only", ids):
         read_only[row["object_id"]][row["partition_number"]] = row["filegroup_name"]
@@ -131,6 +146,7 @@ def read_targets(session: Session, names: Sequence[TableName], database: str) ->
             checks=tuple(checks[table.object_id]),
             foreign_keys=tuple(foreign_keys[table.object_id]),
             read_only=read_only[table.object_id],
+            dependents=tuple(dependents[table.object_id]),
         )
     return found
 

@@ -134,7 +134,9 @@ def _some(names: Sequence[TableName]) -> str:
 @dataclass(frozen=True)
 class WarehouseNeeds:
     """What a config needs of the warehouse's database. `existing` are the targets that are there, by the catalogue's names, and
-    `absent` the others; `absent_partitioned` of them need a partition function and a scheme that are to be made."""
+    `absent` the others; `absent_partitioned` of them need a partition function and a scheme that are to be made. `references` are
+    the tables that foreign keys of the targets reference, with the target: staging gets copies of these keys. `trimmed` have a
+    retention, and boundaries of a partition function of their own are merged."""
 
     existing: tuple[TableName, ...]
     absent: tuple[TableName, ...]
@@ -142,6 +144,8 @@ class WarehouseNeeds:
     own_schemas: tuple[str, ...]
     schemas_there: frozenset[str]
     allow_referenced: bool
+    references: tuple[tuple[TableName, TableName], ...] = ()
+    trimmed: tuple[TableName, ...] = ()
 
     @property
     def schemas(self) -> list[str]:
@@ -161,12 +165,18 @@ def warehouse_questions(needs: WarehouseNeeds) -> list[Question]:
     """What to ask about the login that loads."""
     of_tables = [Question(OnTable(name), right) for name in needs.existing for right in TABLE_RIGHTS]
     of_schemas = [Question(OnSchema(schema), right) for schema in needs.schemas for right in TABLE_RIGHTS]
-    return [_CREATE_TABLE, _CREATE_SCHEMA, _DATA_SPACES, _DEFINITIONS, *of_tables, *of_schemas]
+    referenced = [Question(OnTable(name), "REFERENCES") for name, _ in needs.references]
+    return [_CREATE_TABLE, _CREATE_SCHEMA, _DATA_SPACES, _DEFINITIONS, *of_tables, *of_schemas, *referenced]
 
 
 def warehouse_requirements(access: Access, needs: WarehouseNeeds) -> list[Requirement]:
     """What the login lacks, each with its statement; one line when it lacks nothing."""
-    found = [*_database_rights(access, needs), *_schema_rights(access, needs), *_rights_on_tables(access, needs)]
+    found = [
+        *_database_rights(access, needs),
+        *_schema_rights(access, needs),
+        *_rights_on_tables(access, needs),
+        *_rights_on_referenced_tables(access, needs),
+    ]
     return found or [ok("warehouse", f"may make, load and switch the tables as {access.user}")]
 
 
@@ -189,6 +199,13 @@ def _database_rights(access: Access, needs: WarehouseNeeds) -> Iterable[Requirem
             f"ALTER ANY DATASPACE on the database: {_some(needs.absent_partitioned)} needs a partition function and a scheme",
             grant(["ALTER ANY DATASPACE"], OnDatabase(), access.user),
             "or name existing ones in destination.partitions",
+        )
+    elif needs.trimmed and not access.may(_DATA_SPACES):
+        yield warning(
+            "warehouse",
+            "ALTER ANY DATASPACE on the database: partitions out of retention leave "
+            f"{_some(needs.trimmed)}, and the boundaries between them stay",
+            statement=grant(["ALTER ANY DATASPACE"], OnDatabase(), access.user),
         )
 
 
@@ -215,3 +232,19 @@ def _rights_on_tables(access: Access, needs: WarehouseNeeds) -> Iterable[Require
             yield not_granted(
                 "warehouse", f"{', '.join(lacking)} on {name}", grant(lacking, OnTable(name), access.user)
             )
+
+
+def _rights_on_referenced_tables(access: Access, needs: WarehouseNeeds) -> Iterable[Requirement]:
+    """A table that the login does not see at all is none of its keys' for the catalogue either: VIEW DEFINITION is asked for
+    then."""
+    of_targets: dict[TableName, list[TableName]] = {}
+    for referenced, target in needs.references:
+        if access.lacks(Question(OnTable(referenced), "REFERENCES")):
+            of_targets.setdefault(referenced, []).append(target)
+    for referenced, targets in of_targets.items():
+        yield not_granted(
+            "warehouse",
+            f"REFERENCES on {referenced}: staging tables get copies of the foreign keys of {_some(targets)}",
+            grant(["REFERENCES"], OnTable(referenced), access.user),
+            "or set processing.enable_sql_server_partition_switching: false, so that rows are not switched",
+        )

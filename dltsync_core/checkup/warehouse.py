@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dltsync_core.catalog.queries import query
-from dltsync_core.catalog.reader import read_database
+from collections.abc import Mapping
+
+from dltsync_core.catalog.queries import query, query_for
+from dltsync_core.catalog.reader import IDS_PER_QUERY, read_database
 from dltsync_core.checkup.permissions import (
     WarehouseNeeds,
     read_access,
@@ -106,7 +108,7 @@ def _check_sqlserver(config: PipelineConfig, database: DatabaseConfig) -> list[R
 
 def _needs(session: ControlSession, config: PipelineConfig) -> WarehouseNeeds:
     """What is there, compared with what the config asks for."""
-    rows = session.query(query("objects"))
+    rows = list(session.query(query("objects")))
     tables = {
         folded((row["schema_name"], row["object_name"])): TableName(row["schema_name"], row["object_name"])
         for row in rows
@@ -123,6 +125,11 @@ def _needs(session: ControlSession, config: PipelineConfig) -> WarehouseNeeds:
         function, scheme = placement_names(target, placements.get(folded(target), PartitionPlacement()))
         return function.casefold() in names["function"] and scheme.casefold() in names["scheme"]
 
+    existing = {folded(target) for target in targets} & set(tables)
+    by_id = {row["object_id"]: TableName(row["schema_name"], row["object_name"]) for row in rows}
+    there = {number: name for number, name in by_id.items() if folded((name.schema, name.table)) in existing}
+    retained = [table for table in config.tables if getattr(table, "retention", None) is not None]
+
     return WarehouseNeeds(
         existing=tuple(tables[folded(target)] for target in targets if folded(target) in tables),
         absent=tuple(TableName(*target) for target in absent),
@@ -132,4 +139,29 @@ def _needs(session: ControlSession, config: PipelineConfig) -> WarehouseNeeds:
         own_schemas=(config.destination.staging_schema, MARKER_SCHEMA),
         schemas_there=frozenset(names["schema"]),
         allow_referenced=config.destination.allow_referenced_targets,
+        references=_references(session, config, there),
+        trimmed=tuple(
+            TableName(*target)
+            for target in map(config.target_of, retained)
+            if placements.get(folded(target), PartitionPlacement()).function is None
+        ),
     )
+
+
+def _references(
+    session: ControlSession, config: PipelineConfig, names: Mapping[int, TableName]
+) -> tuple[tuple[TableName, TableName], ...]:
+    """The tables that foreign keys of these targets reference, each with the target, for the keys that staging gets a copy of."""
+    if not config.processing.enable_sql_server_partition_switching:
+        return ()
+    found: list[tuple[TableName, TableName]] = []
+    object_ids = list(names)
+    for start in range(0, len(object_ids), IDS_PER_QUERY):
+        some = object_ids[start : start + IDS_PER_QUERY]
+        for row in session.query(query_for("target_foreign_keys", len(some)), some):
+            actions = {row["delete_referential_action_desc"], row["update_referential_action_desc"]}
+            if row["is_disabled"] or row["is_not_for_replication"] or actions != {"NO_ACTION"}:
+                continue  # such a key stands against switching
+            referenced = TableName(row["referenced_schema"], row["referenced_table"])
+            found.append((referenced, names[row["object_id"]]))
+    return tuple(dict.fromkeys(found))

@@ -112,6 +112,17 @@ class PipelineConfig(Spec):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _retention_has_a_warehouse(self) -> Self:
+        kept = next((entry for entry in self.partition_tables if entry.retention is not None), None)
+        if kept is not None and self.destination.type != "sqlserver":
+            whose = f"match {kept.match}" if isinstance(kept, TablePatternBase) else str(kept.name)
+            raise ValueError(
+                f"partition_tables: {whose}: retention removes partitions from a warehouse in SQL Server only, and "
+                f"destination.type is {self.destination.type}: leave retention out, or set destination.type to sqlserver"
+            )
+        return self
+
     @property
     def tables(self) -> tuple[TableConfig, ...]:
         """All tables that the config names, in the order partition, scd, static, and within a kind as written."""

@@ -61,8 +61,10 @@ class SqlServerWarehouseSettings(Spec):
     """SQL Server: indexes of tables that are made. `none` makes the clustered one alone; `source` makes the source's nonclustered
     indexes too, on the table's partition scheme. `dltsync plan` names those that are left out, with the reason."""
     changed_types: Literal["refuse", "rebuild"] = "refuse"
-    """SQL Server: a wider type on a partitioned table, which cannot be altered there. `refuse` stops the load; `rebuild` copies
-    the rows into a new table and puts it in the place of the old one in one transaction."""
+    """SQL Server: a wider type where the server does not alter the column. `refuse` stops the load. `rebuild` copies the
+    rows of a partitioned table into a new one and puts it in the place of the old one in one transaction; in another table
+    it drops keys, indexes and CHECK constraints that depend on the column and makes them again, in the transaction of the
+    change."""
     bulk_load: Literal["bulkcopy", "fast_executemany"] = "bulkcopy"
     """SQL Server: how rows get into staging tables. `bulkcopy` streams them by INSERT BULK; `fast_executemany` inserts them by
     pyodbc, slower, for a login without the right to load in bulk or a server that refuses it."""

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from dltsync_core.committed import TableKind
 from dltsync_core.config.assets import AssetConfig, OnCron, known_condition
 from dltsync_core.config.model import Duration, Listed, Spec
+from dltsync_core.config.retention import Retention
 from dltsync_core.config.table_patterns import PatternText, matches, parsed_pattern
 from dltsync_core.identity import TableName
 
@@ -187,6 +188,10 @@ class PartitionOptions(TableOptions):
     See docs/changes.md."""
     last_modified_column: Name | None = None
     """Column that every insert and update sets: a date-and-time type. An update that does not set it goes unseen."""
+    retention: Retention | None = None
+    """How much of the table a warehouse in SQL Server holds: a sliding window over its partitions. What lies before the window is
+    removed from the warehouse and not read from the source; the lake keeps it. Default: everything
+    (docs/sqlserver_warehouse.md)."""
 
     @model_validator(mode="after")
     def _last_modified_needs_its_column(self) -> Self:

@@ -9,6 +9,7 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.extract.questions import Fetch
 from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.tsql.column_stats import summarise
+from dltsync_core.tsql.conditions import retention_condition
 from dltsync_core.tsql.digest import HashAlgorithm, digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join, sql
 from dltsync_core.tsql.probes import slot_number
@@ -71,7 +72,7 @@ def _ask(
         (row,) = fetch(statement(condition_of(unit), None))
         return {name: tuple(row)}
     some = len(slots) < len(partitioning.slots) and len(slots) <= MOST_CONDITIONS
-    condition = _any_of([condition_of(unit) for unit in units.values()]) if some else None
+    condition = _any_of([condition_of(unit) for unit in units.values()]) if some else retention_condition(partitioning)
     rows = fetch(statement(condition, slot_number(partitioning.function, partitioning.column)))
     return {slots[number]: tuple(row) for number, *row in rows if number in slots}
 

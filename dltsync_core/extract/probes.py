@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dltsync_core.catalog.facts import ColumnFacts, TableFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, TableFacts
 from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
 from dltsync_core.errors import CatalogError, NotPartitioned, QueryError
@@ -18,9 +18,9 @@ from dltsync_core.held_back import HeldBack, OpenTransaction
 from dltsync_core.plan.evidence import ABOVE, RECENT, STAMPS, UNSTAMPED, PartName, signature
 from dltsync_core.plan.keys import row_key, stamped_columns
 from dltsync_core.plan.window import window_after
-from dltsync_core.tsql.conditions import is_null, stamped_window
+from dltsync_core.tsql.conditions import is_null, retention_condition, stamped_window
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
-from dltsync_core.tsql.fragments import Sql
+from dltsync_core.tsql.fragments import join
 from dltsync_core.tsql.probes import (
     checksum_table,
     count_by_slot,
@@ -92,21 +92,21 @@ def probe_partitions(
     if partitioning is None:
         raise NotPartitioned(f"{facts.name} is not partitioned", remedy="configure it as static or scd")
     method, column = change_method(facts, table)
-    slot = slot_number(partitioning.function, partitioning.column)
+    slot, condition = slot_number(partitioning.function, partitioning.column), retention_condition(partitioning)
     if method == "rowversion" and column is not None:
-        statement = rowversion_by_slot(facts.name, slot, column)
+        statement = rowversion_by_slot(facts.name, slot, column, condition)
     elif method == "last_modified" and column is not None:
         # The key beside the stamp: a row that replaces another one may have the same stamp.
         keys = [find_column(facts, key, "key") for key in row_key(facts) if key != column.name]
-        statement = digest_by_slot(facts.name, [*keys, column], slot, high=column)
+        statement = digest_by_slot(facts.name, [*keys, column], slot, high=column, condition=condition)
     elif method == "row_count":
-        statement = count_by_slot(facts.name, slot)
+        statement = count_by_slot(facts.name, slot, condition)
     else:
-        statement = digest_by_slot(facts.name, [m.column for m in mapping.columns], slot)
+        statement = digest_by_slot(facts.name, [m.column for m in mapping.columns], slot, condition=condition)
     answers = {number: tuple(rest) for number, *rest in (yield statement)}
     unstamped: dict[int, str] = {}
     if column is not None:
-        unstamped = yield from _unstamped_by_slot(facts, mapping, slot, column, answers)
+        unstamped = yield from _unstamped_by_slot(facts, mapping, partitioning, column, answers)
     found: dict[int, Probe] = {}
     for number, (rows, *rest) in answers.items():
         figures, high = (rest[:-1], rest[-2]) if column is not None else (rest, None)
@@ -120,7 +120,7 @@ def probe_partitions(
 def _unstamped_by_slot(
     facts: TableFacts,
     mapping: TableMapping,
-    slot: Sql,
+    partitioning: PartitioningFacts,
     column: ColumnFacts,
     answers: Mapping[int, tuple[Any, ...]],
 ) -> Questions[dict[int, str]]:
@@ -128,8 +128,10 @@ def _unstamped_by_slot(
     with all rows and end with the stamped ones."""
     if all(rows == stamped for rows, *_, stamped in answers.values()):
         return {}
-    content = [m.column for m in mapping.columns]
-    found = yield digest_by_slot(facts.name, content, slot, condition=is_null(column))
+    content, slot = [m.column for m in mapping.columns], slot_number(partitioning.function, partitioning.column)
+    conditions = [is_null(column), retention_condition(partitioning)]
+    condition = join(" AND ", [part for part in conditions if part is not None])
+    found = yield digest_by_slot(facts.name, content, slot, condition=condition)
     return {number: _figures(figures) for number, *figures in found}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dltsync_core.plan.steps import Action, Step, TablePlan
+from dltsync_core.plan.steps import Action, OutOfRetention, Step, TablePlan
 
 _VERBS = {
     Action.SKIP: "skip",
@@ -17,7 +17,8 @@ _VERBS = {
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One step, spelt out. `rows` are those the probe counted in the unit, not those an increment will read."""
+    """One step, spelt out. `rows` are those the probe counted in the unit, not those an increment will read; of a partition
+    out of retention those that the warehouse has."""
 
     table: str
     kind: str
@@ -29,21 +30,34 @@ class PlanLine:
 
 
 def explain(plans: Iterable[TablePlan]) -> tuple[PlanLine, ...]:
-    """One line per step, in plan order."""
-    return tuple(_line(step) for plan in plans for step in plan.steps)
+    """One line per step, in plan order, after those of the partitions out of retention."""
+    return tuple(
+        line for plan in plans for line in (*map(_line_before, plan.out_of_retention), *map(_line, plan.steps))
+    )
 
 
 def summary(plans: Iterable[TablePlan]) -> str:
     """The plan in one sentence."""
+    plans = tuple(plans)
     steps = [step for plan in plans for step in plan.steps]
     work = [step for step in steps if step.action is not Action.SKIP]
+    removed = sum(len(plan.removals) for plan in plans)
+    removals = f"; {removed} out of retention to remove from the warehouse" if removed else ""
     if not work:
-        return f"nothing to do: all {len(steps)} units are unchanged" if steps else "nothing to do"
+        what = "load" if removed else "do"
+        return (
+            f"nothing to {what}: all {len(steps)} units are unchanged" if steps else f"nothing to {what}"
+        ) + removals
     tables = len({step.table for step in work})
     return (
         f"{len(work)} of {len(steps)} units to load, in {tables} table{'s' if tables > 1 else ''}; "
-        f"{len(steps) - len(work)} unchanged"
+        f"{len(steps) - len(work)} unchanged{removals}"
     )
+
+
+def _line_before(one: OutOfRetention) -> PlanLine:
+    action = "remove" if one.is_removed else "skip"
+    return PlanLine(str(one.table), "partition", one.unit, action, one.rows, "", one.reason)
 
 
 def _line(step: Step) -> PlanLine:

@@ -18,7 +18,8 @@ from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitJudgement, decide, units_only_in_lake
 from dltsync_core.plan.keys import row_key
-from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.repartition import RepartitionGroup
+from dltsync_core.plan.retention import groups_within_retention
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
 
@@ -47,11 +48,11 @@ def plan_partition_table(
         for unit, committed_unit in committed_units.live.items()
         if committed_unit.kind == table.kind
     }
-    current = {slot.range.key for slot in partitioning.slots}
+    current = {slot.range.key for slot in partitioning.all_slots}
     left_behind = units_only_in_lake(judgements, {*committed_units.live, *current})
     whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
     strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
-    found = repartition_groups(partitioning, {*live, *left_behind} - set(strangers), strangers)
+    found = groups_within_retention(partitioning, {*live, *left_behind} - set(strangers), strangers)
     group_of = {unit: group for group in found for unit in group.replacements}
     wanted = _wanted(partitioning, found, options)
     groups: dict[str, list[Step]] = {}  # by the first unit of each group

@@ -5,11 +5,12 @@ A name that is not there is an error that proposes the nearest one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from dltsync_core.catalog.facts import PartitioningFacts
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import TableKind
 from dltsync_core.config import PipelineConfig, TableConfig
@@ -72,13 +73,27 @@ def select_tables(
     return tuple(chosen)
 
 
-def check_partition_keys(keys: Iterable[str], known: Iterable[str]) -> frozenset[str]:
-    """The keys as a set. Raises ConfigError when one of them is a partition of no selected table."""
+def check_partitions(keys: Iterable[str], partitionings: Iterable[PartitioningFacts | None]) -> frozenset[str]:
+    """The keys as a set. Raises ConfigError when one of them is a partition of no selected table, or is out of retention."""
+    there = [partitioning for partitioning in partitionings if partitioning is not None]
+    known = [slot.range.key for partitioning in there for slot in partitioning.slots]
+    beyond = {slot.range.key for partitioning in there for slot in partitioning.out_of_retention}
+    return check_partition_keys(keys, known, beyond=beyond)
+
+
+def check_partition_keys(keys: Iterable[str], known: Iterable[str], *, beyond: Collection[str] = ()) -> frozenset[str]:
+    """As `check_partitions`, from the keys of all tables; those `beyond` are out of retention."""
     available = list(dict.fromkeys(known))
     wanted = frozenset(keys)
     if not wanted:
         raise ConfigError("the list of partitions is empty", remedy="leave it out to mean all partitions")
     for key in sorted(wanted - set(available)):
+        if key in beyond:
+            raise ConfigError(
+                f"partition {key!r} is out of the retention of its table: it is not read, and the warehouse does not hold it",
+                remedy="choose a partition within the retention, or set the table's retention wider",
+                partition=key,
+            )
         hint = nearest(key, available)
         remedy = f"did you mean {hint}?" if hint else f"partitions now: {_some(available)}"
         raise ConfigError(f"no selected table has a partition {key!r}", remedy=remedy, partition=key)

@@ -89,13 +89,28 @@ class Step:
 
 
 @dataclass(frozen=True)
+class OutOfRetention:
+    """A partition before the table's window (`plan.retention`). `rows` are those that the warehouse has of it; with `is_removed`
+    they, and the record of their load, are removed after the next successful load. `reason` is a sentence a person reads."""
+
+    table: TableName
+    unit: str
+    slot_number: int
+    rows: int
+    is_removed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class TablePlan:
     """What a run would do with one table.
 
     `groups` are the steps that are committed together, all or none: one step alone, or the replacements of removed units.
     `contracts` says for every column that is brought over what is promised about its values (see `typemap.ColumnMapping`),
     `left_out` for every other column why it is not; `drift` is what changed in the columns since the last commit. They follow
-    from catalogue and config, not from what is to be done.
+    from catalogue and config, not from what is to be done. `out_of_retention` are the partitions before the window: none of them
+    is a step, because nothing of them is read. `boundaries_to_merge` are those of the warehouse table between empty partitions
+    before the window.
     """
 
     table: TableName
@@ -106,6 +121,18 @@ class TablePlan:
     contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     left_out: Mapping[str, str] = field(default_factory=dict, hash=False)
     drift: tuple[ColumnChange, ...] = ()
+    out_of_retention: tuple[OutOfRetention, ...] = ()
+    boundaries_to_merge: int = 0
+
+    @property
+    def is_to_be_trimmed(self) -> bool:
+        """Whether anything out of retention is left in the warehouse."""
+        return bool(self.removals or self.boundaries_to_merge)
+
+    @property
+    def removals(self) -> tuple[OutOfRetention, ...]:
+        """The partitions of which something is removed from the warehouse."""
+        return tuple(one for one in self.out_of_retention if one.is_removed)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -13,7 +13,7 @@ from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import RowCounts
 
-__all__ = ["RowCounts", "RunResult", "Status", "UnitResult"]
+__all__ = ["RemovedPartitions", "RowCounts", "RunResult", "Status", "UnitResult"]
 
 Status = Literal["committed", "skipped", "failed"]
 
@@ -62,9 +62,38 @@ class UnitResult:
 
 
 @dataclass(frozen=True)
+class RemovedPartitions:
+    """Partitions out of retention that left the warehouse: each with its rows there. `method` is how (`switch`, `truncate`,
+    `delete`; None where only records of loads were left) and `reasons` why not by a better way; `boundaries` were merged."""
+
+    table: TableName
+    partitions: Mapping[str, int] = field(hash=False)
+    method: str | None = None
+    reasons: tuple[str, ...] = ()
+    boundaries: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.partitions.values())
+
+    @property
+    def sentence(self) -> str:
+        """For notes."""
+        count = len(self.partitions)
+        how = f" by {self.method}" if self.method is not None else ""
+        merged = f"; {self.boundaries:,} boundaries between empty partitions were merged" if self.boundaries else ""
+        why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
+        return (
+            f"{self.table}: {count:,} partition{'' if count == 1 else 's'} out of retention with {self.rows:,} rows left the "
+            f"warehouse{how}{why}{merged}"
+        )
+
+
+@dataclass(frozen=True)
 class RunResult(Mapping[str, Any]):
     """The whole run. Mapping keys: run_id, tables_processed, total_records, total_duration_seconds, tables_skipped,
-    tables_failed, success, peak_memory_mb, units (list of dicts), errors (list of str), notes, drift (list of dicts).
+    tables_failed, success, peak_memory_mb, units (list of dicts), errors (list of str), notes, drift (list of dicts), removed
+    (list of dicts: table, partitions with their rows, rows, method, reasons, boundaries).
 
     `drift` is what changed in the columns of its tables, also where that stopped one. `tables_processed` counts tables with at
     least one committed unit; `total_records` counts rows read.
@@ -76,6 +105,7 @@ class RunResult(Mapping[str, Any]):
     peak_memory_mb: float | None = None
     notes: tuple[str, ...] = field(default=())
     drift: tuple[ColumnChange, ...] = ()
+    removed: tuple[RemovedPartitions, ...] = ()
 
     @property
     def failed(self) -> tuple[UnitResult, ...]:
@@ -104,6 +134,10 @@ class RunResult(Mapping[str, Any]):
             "errors": [f"{u.table} {u.unit}: {u.error}" for u in self.failed],
             "notes": list(self.notes),
             "drift": [asdict(finding) for finding in self.drift],
+            "removed": [
+                {**asdict(one), "table": str(one.table), "rows": one.rows, "reasons": list(one.reasons)}
+                for one in self.removed
+            ],
         }
 
     def __getitem__(self, key: str) -> Any:

@@ -15,6 +15,7 @@ from dltsync_core.run.last_errors import clear_failures, record_unplanned
 from dltsync_core.run.load.schedule import execute
 from dltsync_core.run.planning.tables import drift_of, failed_tables, notes_of, plan_tables
 from dltsync_core.run.result import RunResult
+from dltsync_core.run.retention import remove_out_of_retention
 from dltsync_core.run.validation.tables import notes_on_moved_rows
 
 
@@ -38,7 +39,9 @@ def run_tables(
         raise
     record_unplanned(context, tables, planned.errors)
     failed = failed_tables(context, tables, planned)
-    units = [*execute(context, planned.prepared, parallel=parallel), *failed]
+    loaded = execute(context, planned.prepared, parallel=parallel)
+    removed, not_removed = remove_out_of_retention(context, planned.prepared, loaded)
+    units = [*loaded, *not_removed, *failed]
     cleanup_warehouse(context)
     clear_failures(context, planned.prepared, units)
     moved = notes_on_moved_rows(context, planned.prepared, units)
@@ -47,8 +50,9 @@ def run_tables(
         units=tuple(units),
         total_duration_seconds=time.perf_counter() - started,
         peak_memory_mb=peak_memory_mb(),
-        notes=(*notes, *notes_of(planned, units), *moved),
+        notes=(*notes, *notes_of(planned, units), *moved, *(one.sentence for one in removed)),
         drift=drift_of(planned),
+        removed=removed,
     )
     context.reporter.log.ended(result)
     return result

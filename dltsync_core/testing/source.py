@@ -139,7 +139,8 @@ class FakeSource:
         if column is None:
             raise ValueError(f"{found} is partitioned by {table.partition_column}, which is none of its columns")
         ranges = slots_of([Boundary(None if b is None else str(b)) for b in table.boundaries], table.side)
-        slots = tuple(Slot(number, r, 0) for number, r in enumerate(ranges, 1))
+        values = [row[column.name] for row in table.rows]
+        slots = tuple(Slot(number, r, sum(inside(r, value) for value in values)) for number, r in enumerate(ranges, 1))
         return replace(facts, partitioning=PartitioningFacts("pf", "ps", column, table.side, slots))
 
 

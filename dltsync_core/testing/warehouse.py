@@ -24,6 +24,7 @@ from dltsync_core.ranges import PartitionRange
 from dltsync_core.testing.tables import Row, inside, stats_of
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
 from dltsync_core.warehouse.port import (
+    HoldsEveryPartition,
     HoldsEveryValue,
     Loaded,
     LoadRequest,
@@ -33,7 +34,7 @@ from dltsync_core.warehouse.port import (
 )
 
 
-class FakeWarehouse(HoldsEveryValue, ReplacesAtOnce):
+class FakeWarehouse(HoldsEveryPartition, HoldsEveryValue, ReplacesAtOnce):
     """Obeys `run.ports.VersionedWarehouse`, but keeps no histories: `revise_versions` raises ExtractError.
     Give it to `IncrementalSQLServerParquetPipeline(config, warehouse=...)`."""
 

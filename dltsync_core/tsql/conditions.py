@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.tsql.fragments import Identifier, Sql, join, sql
 from dltsync_core.tsql.values import from_text
@@ -35,6 +35,25 @@ def slot_condition(column: ColumnFacts, slot: PartitionRange) -> Sql | None:
             else sql("{name} <= {high}", name=name, high=high)
         )
     return _with_nulls(column, bounds, nulls, null_below=slot.lower is not None)
+
+
+def retention_condition(partitioning: PartitioningFacts) -> Sql | None:
+    """The condition for the rows of all slots within the table's retention; None when it has none. The server reads no other
+    partition: the boundaries are compared with the bare column."""
+    beyond = partitioning.out_of_retention
+    if not beyond:
+        return None
+    column = partitioning.column
+    before = [slot for slot in partitioning.slots if slot.number < beyond[0].number]
+    after = PartitionRange(beyond[-1].range.upper, None, partitioning.side)
+    parts = [slot_condition(column, after)]
+    if before:
+        holds_null = any(slot.range.holds_null for slot in before)
+        parts.insert(0, slot_condition(column, PartitionRange(None, beyond[0].range.lower, after.side, holds_null)))
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
+        return None
+    return sql("({any})", any=join(" OR ", present))
 
 
 def window_condition(column: ColumnFacts, low: str | None, high: str | None) -> Sql | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import Identifier, Sql, Statement, join, sql, table
+from dltsync_core.tsql.select import where
 from dltsync_core.tsql.values import from_text
 
 
@@ -15,15 +16,18 @@ def slot_number(function: str, column: ColumnFacts) -> Sql:
     return sql("$PARTITION.{function}({column})", function=Identifier(function), column=Identifier(column.name))
 
 
-def count_by_slot(name: TableName, slot: Sql) -> Statement:
-    """One row per slot that has rows: slot, n."""
+def count_by_slot(name: TableName, slot: Sql, condition: Sql | None = None) -> Statement:
+    """One row per slot that has rows of the condition (None: all): slot, n."""
     return sql(
-        "SELECT {slot} AS slot, COUNT_BIG(*) AS n\nFROM {table}\nGROUP BY {slot}", slot=slot, table=table(name)
+        "SELECT {slot} AS slot, COUNT_BIG(*) AS n\nFROM {table}{where}\nGROUP BY {slot}",
+        slot=slot,
+        table=table(name),
+        where=where([condition]),
     ).render()
 
 
-def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts) -> Statement:
-    """One row per slot that has rows: slot, n, total, high, stamped.
+def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts, condition: Sql | None = None) -> Statement:
+    """One row per slot that has rows of the condition (None: all): slot, n, total, high, stamped.
 
     `stamped` is in how many rows the column is not NULL. `total` is the sum of all rowversions: it grows with every change, also
     with one whose rowversion is below the maximum because its transaction committed late.
@@ -35,11 +39,12 @@ def rowversion_by_slot(name: TableName, slot: Sql, rowversion: ColumnFacts) -> S
         "  CONVERT(varchar(18), MAX(x.rv), 1) AS high, COUNT_BIG(x.rv) AS stamped\n"
         "FROM (\n"
         "    SELECT {slot} AS slot, CONVERT(binary(8), {column}) AS rv\n"
-        "    FROM {table}) AS x\n"
+        "    FROM {table}{where}) AS x\n"
         "GROUP BY x.slot",
         slot=slot,
         column=column,
         table=table(name),
+        where=where([condition]),
     ).render()
 
 

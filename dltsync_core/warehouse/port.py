@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, TableIndex
 from dltsync_core.committed import Marker
-from dltsync_core.errors import DriftError
-from dltsync_core.identity import Target
+from dltsync_core.errors import DriftError, WarehouseError
+from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import Disposition, ReplaceScope
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.typemap.column_stats import ColumnStats, StatsColumn
@@ -67,14 +67,37 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Removable:
+    """What `Warehouse.remove_partitions` finds to remove: the rows of each unit of which there is anything, a record of its load
+    alone too, and boundaries between partitions that are empty then. `notes` are sentences for the plan."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    boundaries: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed: the rows of each unit. `method` is how they left the table, None where there was none, and `reasons` why
+    not by a better way. `boundaries` were merged."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    method: str | None = None
+    reasons: tuple[str, ...] = ()
+    boundaries: int = 0
+
+
+@dataclass(frozen=True)
 class TableInspection:
     """What is asked of one table: the markers of `pipeline`, the rows of each scope (None: the whole table; scopes exclude each
-    other), and whether a load of `schema` could enter. `layout` is that of a table that would be made."""
+    other), and whether a load of `schema` could enter. `layout` is that of a table that would be made. `out_of_retention` are
+    partitions that are to be removed."""
 
     pipeline: str
     scopes: Mapping[str, ReplaceScope | None]
     schema: pa.Schema
     layout: TargetLayout = TargetLayout()
+    out_of_retention: Mapping[str, ReplaceScope] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,13 +105,15 @@ class WarehouseTable:
     """What a warehouse holds of one table: `columns` with the warehouse's own type names, in order (empty when the table
     does not exist), the rows of each scope that was asked for, and the markers of a pipeline by unit. `refusal` is the
     DriftError that a load of the schema asked for would raise; None when it could enter, widened where that is exact. `notes` are
-    sentences for the plan about how loads would enter the table."""
+    sentences for the plan about how loads would enter the table. `removable` is what there is of the partitions out of
+    retention."""
 
     columns: Mapping[str, str]
     counts: Mapping[str, int]
     markers: Mapping[str, Marker]
     refusal: DriftError | None = None
     notes: tuple[str, ...] = ()
+    removable: Removable = Removable()
 
 
 @dataclass(frozen=True)
@@ -184,6 +209,12 @@ class Warehouse(Protocol):
         fit. Asked before the files become visible. Opens the warehouse only where the files may have such a value, and holds
         `turn` meanwhile: other units are read and checked while one is loaded."""
 
+    def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
+        """The rows of these partitions (neighbours, by unit, in order) leave the table, and the markers of these units with
+        them, in one transaction; then boundaries between them that nothing else uses are merged. The caller has leased the
+        units. What a stopped call left undone is done by the next. Raises WarehouseError where the warehouse cannot do that,
+        and what `load` raises."""
+
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""
 
@@ -208,6 +239,18 @@ class LoadsGroups(ABC):
         self, target: Target, scopes: Mapping[str, ReplaceScope | None], columns: Sequence[StatsColumn]
     ) -> dict[str, ColumnStats]:
         """See `Warehouse.column_stats`."""
+
+
+class HoldsEveryPartition:
+    """Part of a warehouse that removes no partitions. A config with a retention is refused for it."""
+
+    def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
+        """Raises WarehouseError. See `Warehouse.remove_partitions`."""
+        raise WarehouseError(
+            f"{dotted(*target)}: this warehouse removes no partitions, so a retention cannot be kept to",
+            remedy="leave out retention of the table, or load it into SQL Server (destination.type: sqlserver)",
+            table=dotted(*target),
+        )
 
 
 class ReplacesAtOnce:

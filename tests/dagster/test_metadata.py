@@ -7,9 +7,9 @@ import pytest
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.identity import TableName
-from dltsync_core.run.result import UnitResult
+from dltsync_core.run.result import RemovedPartitions, RunResult, UnitResult
 from dltsync_core.typemap import map_columns
-from dltsync_dagster.metadata import table_metadata
+from dltsync_dagster.metadata import notes_metadata, table_metadata
 from tests.support.table_facts import column, table
 
 MAPPING = map_columns(
@@ -54,3 +54,14 @@ def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> Non
 
 def test_a_run_that_wrote_nothing_shows_no_columns() -> None:
     assert table_metadata(None, dg.AssetKey("source"), [_unit()]) == {}
+
+
+def test_what_left_the_warehouse_for_its_age_is_shown() -> None:
+    removed = RemovedPartitions(TableName("sales", "Orders"), {"(-inf,10)": 2, "[10,20)": 3}, "switch")
+    result = RunResult("run", (), 0.1, notes=(removed.sentence,), removed=(removed,))
+    assert notes_metadata(result) == {
+        "dltsync/notes": "sales.Orders: 2 partitions out of retention with 5 rows left the warehouse by switch",
+        "dltsync/removed_rows": 5,
+        "dltsync/removed_partitions": ["(-inf,10)", "[10,20)"],
+    }
+    assert notes_metadata(RunResult("run", (), 0.1)) == {}

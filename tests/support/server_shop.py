@@ -187,8 +187,12 @@ class ServerShop:
             database=self.server.database_config(**self.database),
             **{"processing": ProcessingConfig(batch_size=4), **tables, **self.overrides},
             state=StateConfig(state_directory=self.root / "state", parquet_directory=self.root / "lake"),
-            destination=DestinationConfig(path=self.root / "house.duckdb"),
+            destination=self.destination(),
         )
+
+    def destination(self) -> DestinationConfig:
+        """Where the warehouse is."""
+        return DestinationConfig(path=self.root / "house.duckdb")
 
     def pipeline(self) -> IncrementalSQLServerParquetPipeline:
         return IncrementalSQLServerParquetPipeline(self.config())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyodbc
 
-from dltsync_core.config import DestinationConfig, PipelineConfig
+from dltsync_core.config import DestinationConfig
 from tests.support.server_shop import COLUMNS, Rows, Server, ServerShop, plain_rows
 
 TARGET_SCHEMA = "warehouse"
@@ -26,10 +26,8 @@ class SqlServerShop(ServerShop):
         self.target = target
         self.settings: dict[str, Any] = {}
 
-    def config(self) -> PipelineConfig:
-        connection = self.target.database_section
-        destination = DestinationConfig(type="sqlserver", connection=connection, **self.settings)
-        return super().config().model_copy(update={"destination": destination})
+    def destination(self) -> DestinationConfig:
+        return DestinationConfig(type="sqlserver", connection=self.target.database_section, **self.settings)
 
     def target_query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement in the warehouse, read by pyodbc; none for one without rows."""

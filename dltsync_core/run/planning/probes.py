@@ -28,7 +28,7 @@ from dltsync_core.plan.keys import stamped_columns
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.failures import Stopped
-from dltsync_core.run.planning.resolved import ResolvedTable, resolve_table
+from dltsync_core.run.planning.resolved import ResolvedTable, facts_of, resolve_table
 from dltsync_core.run.retry import with_retries
 from dltsync_core.run.workers import Task, run_tasks
 from dltsync_core.typemap.mapping import ColumnMapping
@@ -129,13 +129,13 @@ def _alone(context: RunContext, table: TableToProbe) -> Probed | Exception:
 
 
 def partition_keys_of(context: RunContext, table: TableConfig) -> list[str]:
-    """The units of a partition table, in catalogue order. Raises ConfigError, CatalogError, ConnectError."""
+    """The units of a partition table within its retention, in catalogue order. Raises ConfigError, CatalogError, ConnectError."""
     if table.kind != "partition":
         raise ConfigError(
             f"{table.name} is configured as {table.kind}: it has no partitions",
             remedy="leave the partitions out, or name a table of partition_tables",
         )
-    facts = context.source.read_tables([table])[table.name]
+    facts = facts_of(context, table)
     if facts.partitioning is None:
         raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
     return [slot.range.key for slot in facts.partitioning.slots]
@@ -143,7 +143,7 @@ def partition_keys_of(context: RunContext, table: TableConfig) -> list[str]:
 
 def probe_units(context: RunContext, table: TableConfig) -> dict[str, Probe]:
     """The probe of each unit, comparable with that of its committed unit."""
-    resolved = resolve_table(context, table, context.source.read_tables([table])[table.name])
+    resolved = resolve_table(context, table, facts_of(context, table))
     return probes_by_unit(
         resolved, probe_alone(context, TableToProbe(resolved, context.ledger.committed_units(resolved.name)))
     )

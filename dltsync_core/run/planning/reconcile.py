@@ -20,6 +20,7 @@ from dltsync_core.identity import WHOLE_TABLE, TableName, in_shell
 from dltsync_core.lake.inspect import LakeInspection
 from dltsync_core.lake.manifest import Manifest
 from dltsync_core.plan.judgement import RecoveryVerdict, UnitEvidence, UnitJudgement, judge, judge_all
+from dltsync_core.plan.retention import units_out_of_retention
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.run.context import RunContext, log
 from dltsync_core.run.planning.orphan_files import quarantine_unlisted, with_orphans
@@ -66,19 +67,22 @@ def inspect_table(
     *,
     deep: bool = False,
 ) -> ReconciledTable:
-    """Judge every unit that ledger or lake know. Writes nothing. `deep` reads every live file and compares its checksum."""
+    """Judge every unit that ledger or lake know, but for those out of retention. Writes nothing. `deep` reads every live
+    file and compares its checksum."""
     inspection = context.lake.inspect(resolved.name, deep=deep)
     if inspection.problems:  # another run may have published between two of its listings
         inspection = context.lake.inspect(resolved.name, deep=deep)
     inspection = with_orphans(context, inspection)
-    units = sorted({*committed_units.live, *inspection.units})
+    known = {*committed_units.live, *inspection.units}
+    beyond = units_out_of_retention(resolved.facts.partitioning, known)
+    units = sorted(known - beyond)
     if inspection.questions and not inspection.units:  # nothing but manifests that a person must judge
         units = sorted({*units, WHOLE_TABLE})
     if not units:
         return ReconciledTable(resolved.name, inspection, committed_units, {})
     found = warehouse.table(resolved)
     missing = _missing_columns(resolved, found)
-    gone = bool(set(committed_units.live) - set(resolved.units))
+    gone = bool(set(committed_units.live) - set(resolved.units) - beyond)
     questions = tuple(str(finding) for finding in inspection.questions)
     evidence = []
     for unit in units:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts, Slot, TableFacts
+from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommittedUnits, LoadIdentity
 from dltsync_core.config import (
     PartitionTableConfig,
@@ -25,6 +26,7 @@ from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.lake.lake import Lake
 from dltsync_core.plan.definition import TableDefinition, definition_digest
 from dltsync_core.plan.keys import key_setting, keys_of, naming_key
+from dltsync_core.plan.retention import within_retention
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import (
     Action,
@@ -89,6 +91,18 @@ class ResolvedTable:
         if self.config.kind != "partition" or partitioning is None:
             return {}
         return {slot.range.key: slot for slot in partitioning.slots}
+
+    @cached_property
+    def out_of_retention(self) -> dict[str, ReplaceScope]:
+        """The rows in the warehouse of each partition before the table's window, in order. Raises as `scope_of` does."""
+        partitioning = self.facts.partitioning
+        if self.config.kind != "partition" or partitioning is None or not partitioning.out_of_retention:
+            return {}
+        column, kind = partitioning.column, self.field_type(partitioning.column.name)
+        return {
+            slot.range.key: self.warehouse.scope_for(column, kind, [slot.range])
+            for slot in partitioning.out_of_retention
+        }
 
     def committed_watermark(self, committed_units: CommittedUnits) -> str | None:
         """The watermark an increment may start from: of this very table and column, else None (it could not be compared)."""
@@ -224,9 +238,23 @@ def read_facts(
     and costs a few looks.
     """
     try:
-        return dict(context.source.read_tables(tables)), {}
+        found, errors = dict(context.source.read_tables(tables)), dict[TableName, SyncError]()
     except CatalogError as error:
-        return _facts_of_halves(context, tables, error)
+        found, errors = _facts_of_halves(context, tables, error)
+    for table in tables:
+        if table.name not in found:
+            continue
+        try:
+            found[table.name] = within_retention(found[table.name], table, utc_now())
+        except ConfigError as error:
+            del found[table.name]
+            errors[table.name] = error
+    return found, errors
+
+
+def facts_of(context: PlanningRooms, table: TableConfig) -> TableFacts:
+    """The facts of one table, within its retention. Raises CatalogError, ConfigError, ConnectError."""
+    return within_retention(context.source.read_tables([table])[table.name], table, utc_now())
 
 
 def _facts_of_halves(

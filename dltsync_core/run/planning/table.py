@@ -13,6 +13,7 @@ from dltsync_core.extract.slice_plan import continuation_key
 from dltsync_core.lake.inspect import DOUBLED
 from dltsync_core.plan.judgement import UnitJudgement
 from dltsync_core.plan.partitions import plan_partition_table
+from dltsync_core.plan.retention import out_of_retention
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.static import plan_static_table
@@ -86,6 +87,15 @@ def plan_assessed(context: RunContext, assessed: AssessedTable, probed: Probed) 
     resolved, drift, options = assessed.resolved, assessed.drift, assessed.options
     plan = _plan(assessed, probed)
     plan = replace(plan, notes=(*plan.notes, *assessed.notes))
+    if resolved.out_of_retention:
+        removable = assessed.warehouse.table(resolved).removable
+        beyond = out_of_retention(resolved.facts, resolved.config, removable.rows)
+        plan = replace(
+            plan,
+            out_of_retention=beyond,
+            boundaries_to_merge=removable.boundaries,
+            notes=(*plan.notes, *removable.notes),
+        )
     if plan.work and options.compare:
         # where a column may have been given another type by hand
         check_warehouse(resolved, assessed.warehouse, drift.findings)

@@ -14,7 +14,7 @@ from dltsync_core.errors import DriftError, RunFailed, SyncError
 from dltsync_core.extract.probes import Probed
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.explain import summary
-from dltsync_core.plan.selection import RunOptions, check_partition_keys
+from dltsync_core.plan.selection import RunOptions, check_partitions
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.failures import Stopped, failure_of
@@ -179,17 +179,12 @@ def _narrowed(
 ) -> tuple[list[TableConfig], RunOptions]:
     """Only partition tables have partitions: the others are left out, and said so."""
     partitioned = [table for table in tables if table.kind == "partition"]
-    known = [
-        slot.range.key
-        for table in partitioned
-        if table.name in facts
-        for slot in getattr(facts[table.name].partitioning, "slots", ())
-    ]
-    if not known:  # what keeps a table from being read explains more than its missing partitions
+    partitionings = [facts[table.name].partitioning for table in partitioned if table.name in facts]
+    if not any(partitionings):  # what keeps a table from being read explains more than its missing partitions
         for table in partitioned:
             if table.name in errors:
                 raise errors[table.name]
-    wanted = check_partition_keys(keys, known)
+    wanted = check_partitions(keys, partitionings)
     left_out = [str(table.name) for table in tables if table.kind != "partition"]
     if left_out:
         notes.append(f"partitions were asked for, so these were left out: {', '.join(left_out)}")

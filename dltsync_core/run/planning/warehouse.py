@@ -56,6 +56,7 @@ class WarehouseInspection:
                 {unit: table.scope_of(unit) for unit in table.units},
                 table.mapping.schema,
                 table.layout,
+                table.out_of_retention,
             )
             for table in tables
         }

@@ -13,6 +13,7 @@ from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake import paths
 from dltsync_core.lake.inspect import DOUBLED, LakeFinding
 from dltsync_core.lake.manifest import Manifest
+from dltsync_core.plan.retention import units_out_of_retention
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.planning.orphan_files import with_orphans
 from dltsync_core.run.planning.resolved import ResolvedTable
@@ -105,7 +106,8 @@ class Comparison:
         apart = self._without_retained(lake, warehouse)
         retained = {unit: warehouse[unit].rows - summary.rows for unit, summary in apart.items()}
         others = _Others(lake, {**warehouse, **apart}, self._warehouse_fingerprints(warehouse, lake, apart), retained)
-        beyond = self._beyond_all_units(sum(summary.rows for summary in warehouse.values()))
+        to_remove = self._rows_out_of_retention()
+        beyond = self._beyond_all_units(sum(summary.rows for summary in warehouse.values()) + to_remove)
         units = with_retries(
             self._context,
             lambda: self._held_against_the_source(others),
@@ -114,7 +116,10 @@ class Comparison:
             unit=WHOLE_TABLE,
         )
         problems = (*others.lake.unowned_files, *beyond)
-        return TableComparison(resolved.name, resolved.config.kind, tuple(units), problems, self._notes(units, others))
+        notes = self._notes(units, others)
+        if to_remove:
+            notes += (f"the warehouse holds {to_remove:,} rows that are out of retention: the next run removes them",)
+        return TableComparison(resolved.name, resolved.config.kind, tuple(units), problems, notes)
 
     def _without_retained(self, lake: LakeContent, warehouse: Mapping[str, ColumnStats]) -> dict[str, ColumnStats]:
         """The stats of the warehouse's rows that the source has too, where it keeps others besides and they can be told."""
@@ -239,11 +244,23 @@ class Comparison:
         held = self._context.warehouse.count(self._shape.target)
         return [f"the warehouse table holds {held:,} rows, its partitions {total:,}"] if held != total else []
 
+    def _rows_out_of_retention(self) -> int:
+        """Rows of the warehouse that the next run removes; they are compared with nothing."""
+        scopes = self._shape.out_of_retention
+        if not self._whole or not scopes:
+            return 0
+        found = self._context.warehouse.column_stats(self._shape.target, scopes, ())
+        return sum(stats.rows for stats in found.values())
+
     def _lake(self) -> LakeContent:
         """Every live file is read whole: its checksum is compared, then its rows are."""
         found, resolved = LakeContent(unowned_files=self._strays()), self._shape
         sizes, known, asked = self._context.lake.sizes(resolved.name), set(resolved.units), set(self._units)
-        for unit, manifests in self._context.lake.current(resolved.name).items():
+        current = self._context.lake.current(resolved.name)
+        beyond = units_out_of_retention(resolved.facts.partitioning, current)
+        for unit, manifests in current.items():
+            if unit in beyond:
+                continue
             if unit not in known:
                 found.unowned_files += [f"the lake still shows {unit}, which is no unit of the table now"] * self._whole
                 continue

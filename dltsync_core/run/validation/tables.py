@@ -12,10 +12,10 @@ from dltsync_core.config import TableConfig
 from dltsync_core.digest.segment import HashAlgorithm
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.selection import check_partition_keys
+from dltsync_core.plan.selection import check_partitions
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext, log
-from dltsync_core.run.planning.resolved import PreparedTable, read_facts, resolve_table
+from dltsync_core.run.planning.resolved import PreparedTable, facts_of, read_facts, resolve_table
 from dltsync_core.run.result import UnitResult
 from dltsync_core.run.validation.table import ORDINARY, Comparison, ComparisonOptions
 from dltsync_core.validate.counts import moved_rows
@@ -51,7 +51,7 @@ def _chosen(
     if keys is None:
         return None
     partitionings = [facts[t.name].partitioning for t in tables if t.kind == "partition" and t.name in facts]
-    return check_partition_keys(keys, [slot.range.key for p in partitionings if p is not None for slot in p.slots])
+    return check_partitions(keys, partitionings)
 
 
 def compare_table(
@@ -108,8 +108,8 @@ def _notes_on(context: RunContext, prepared: PreparedTable, units: Sequence[Unit
     note = moved_rows(resolved.name, committed, {unit: summary.rows for unit, summary in found.items()})
     if note is None:
         return
-    now = context.source.read_tables([resolved.config])[resolved.config.name].partitioning
-    if now is None or not {slot.range.key for slot in now.slots} >= set(committed):
+    now = facts_of(context, resolved.config).partitioning
+    if now is None or not {slot.range.key for slot in now.all_slots} >= set(committed):
         yield f"{resolved.name}: boundaries of partitions were moved while the run read: run again"
         return
     yield note

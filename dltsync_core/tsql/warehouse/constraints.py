@@ -36,6 +36,11 @@ def add_check(name: TableName, definition: str, *, named: str | None = None) -> 
     ).render()
 
 
+def drop_constraint(name: TableName, constraint: str) -> Statement:
+    """Drop a constraint or key by its name."""
+    return sql("ALTER TABLE {table} DROP CONSTRAINT {name};", table=table(name), name=Identifier(constraint)).render()
+
+
 def add_range_check(name: TableName, column: ColumnFacts, range_: PartitionRange) -> Statement:
     """A trusted CHECK constraint that proves that the rows lie within a partition, in the form that SQL Server draws conclusions
     from: the bare column, plain constants, the partition's own operators. Raises ValueError for a range that needs none, or that

@@ -64,6 +64,15 @@ def split_range(function: str, column: ColumnFacts, boundary: Boundary) -> State
     ).render()
 
 
+def merge_range(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
+    """A boundary taken away. Between empty partitions this changes the catalogue only."""
+    return sql(
+        "ALTER PARTITION FUNCTION {function}() MERGE RANGE ({value});",
+        function=Identifier(function),
+        value=boundary_literal(column, boundary),
+    ).render()
+
+
 def partition_number(function: str, column: ColumnFacts, boundary: Boundary) -> Statement:
     """One row: the number of the partition that holds a value."""
     value = sql("NULL") if boundary.text is None else from_text(column, boundary.text)

@@ -92,9 +92,9 @@ def switch_partitions(target: TableName, staging_in: TableName, staging_out: Tab
     )
     return sql(
         "{find}SET @n = @lower + 1;\n{step}{again}",
-        find=_find(span),
+        find=find_span(span),
         step=step,
-        again=_still_there(span),
+        again=span_is_still_there(span),
     )
 
 
@@ -104,11 +104,11 @@ def switch_whole_tables(target: TableName, staging_in: TableName, staging_out: T
         "{find}SET @n = @lower + 1;\n"
         "ALTER TABLE {target} SWITCH PARTITION @n TO {out};\n"
         "ALTER TABLE {staging} SWITCH TO {target} PARTITION @n;\n{again}",
-        find=_find(span),
+        find=find_span(span),
         target=table(target),
         out=table(staging_out),
         staging=table(staging_in),
-        again=_still_there(span),
+        again=span_is_still_there(span),
     )
 
 
@@ -125,25 +125,32 @@ def switch_table(target: TableName, staging_in: TableName, staging_out: TableNam
 def replace_range(target: TableName, condition: Sql | None, copy: RowCopy, *, exclusive: bool) -> Sql:
     """Delete the rows of a condition (None: all), then insert. `exclusive` locks the table first: without row versions a reader
     could otherwise see some rows of either state in one statement."""
+    return delete_range(target, condition, exclusive=exclusive) + _copy(target, copy)
+
+
+def delete_range(target: TableName, condition: Sql | None, *, exclusive: bool) -> Sql:
+    """Delete the rows of a condition (None: all), with the table locked first when `exclusive`."""
     return sql(
-        "DELETE FROM {target}{hint}{where};\n{copy}",
+        "DELETE FROM {target}{hint}{where};\n",
         target=table(target),
         hint=sql(" WITH (TABLOCKX)") if exclusive else _NOTHING,
         where=_where(condition),
-        copy=_copy(target, copy),
     )
 
 
 def truncate_partitions(target: TableName, span: PartitionSpan, copy: RowCopy) -> Sql:
-    """Empty the partitions, then insert. Readers wait until the transaction ends. The partition numbers go in as text:
-    TRUNCATE takes constants only."""
+    """Empty the partitions, then insert. Readers wait until the transaction ends."""
+    return empty_partitions(target, span) + _copy(target, copy)
+
+
+def empty_partitions(target: TableName, span: PartitionSpan) -> Sql:
+    """Empty the partitions. Their numbers go in as text: TRUNCATE takes constants only."""
     return sql(
         "{find}SET @text = N'TRUNCATE TABLE ' + {name} + N' WITH (PARTITIONS (' + CAST(@lower + 1 AS nvarchar(10)) + N' TO ' + "
-        "CAST(@upper AS nvarchar(10)) + N'))';\nEXEC (@text);\n{again}{copy}",
-        find=_find(span),
+        "CAST(@upper AS nvarchar(10)) + N'))';\nEXEC (@text);\n{again}",
+        find=find_span(span),
         name=Literal(table(target).render().text),
-        again=_still_there(span),
-        copy=_copy(target, copy),
+        again=span_is_still_there(span),
     )
 
 
@@ -242,7 +249,7 @@ def _identity(target: TableName, copy: RowCopy, *, on: bool) -> Sql:
     return sql("SET IDENTITY_INSERT {target} {word};\n", target=table(target), word=word)
 
 
-def _find(span: PartitionSpan) -> Sql:
+def find_span(span: PartitionSpan) -> Sql:
     """Set @lower and @upper to the boundary ids at both ends: the partitions are those from @lower + 1 to @upper, whatever
     side the boundaries belong to. An open end is 0, or the number of partitions."""
     return sql(
@@ -255,11 +262,11 @@ def _find(span: PartitionSpan) -> Sql:
     )
 
 
-def _still_there(span: PartitionSpan) -> Sql:
+def span_is_still_there(span: PartitionSpan) -> Sql:
     """After the first lock: the ends are where they were."""
     return sql(
         "SET @n = @lower;\n{find}IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;\n",
-        find=_find(span),
+        find=find_span(span),
     )
 
 
@@ -280,16 +287,19 @@ def _boundary_id(span: PartitionSpan, variable: Sql, boundary: Boundary) -> Sql:
         "WHERE f.name = {name} AND r.parameter_id = 1 AND {same};\n",
         variable=variable,
         name=Literal(span.function),
-        same=_equals(span.column, boundary),
+        same=_equals(span, boundary),
     )
 
 
-def _equals(column: ColumnFacts, boundary: Boundary) -> Sql:
+def _equals(span: PartitionSpan, boundary: Boundary) -> Sql:
     if boundary.text is None:
         return sql("r.value IS NULL")
+    column = span.column
     binary = sql(" COLLATE Latin1_General_100_BIN2") if column.type_name in _CHARACTERS else _NOTHING
     return sql(
-        "CAST(r.value AS {type}){binary} = {value}{binary}",
+        # CASE, because the server may convert before it compares names, and other functions have values of other types (529).
+        "CASE WHEN f.name = {name} THEN CAST(r.value AS {type}) END{binary} = {value}{binary}",
+        name=Literal(span.function),
         type=TypeName(declared_type(column)),
         binary=binary,
         value=inlined(from_text(column, boundary.text)),

@@ -163,6 +163,11 @@ def alter_column(name: TableName, column: TargetColumn) -> Statement:
     ).render()
 
 
+def drop_index(name: TableName, index: str) -> Statement:
+    """Drop an index that is no constraint."""
+    return sql("DROP INDEX {index} ON {table};", index=Identifier(index), table=table(name)).render()
+
+
 def drop_table(name: TableName) -> Statement:
     """Drop the table if it is there."""
     return sql("DROP TABLE IF EXISTS {table};", table=table(name)).render()

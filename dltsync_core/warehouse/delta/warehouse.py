@@ -35,6 +35,7 @@ from dltsync_core.warehouse.dlt.types import SEVENTH_DIGIT, declared_notes, firs
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import (
+    HoldsEveryPartition,
     Loaded,
     LoadRequest,
     LoadsGroups,
@@ -45,7 +46,7 @@ from dltsync_core.warehouse.port import (
 )
 
 
-class DeltaWarehouse(LoadsGroups, ReplacesAtOnce):
+class DeltaWarehouse(LoadsGroups, HoldsEveryPartition, ReplacesAtOnce):
     """A directory or a bucket with Delta tables. Thread-safe; several processes and machines may load it at the same time:
     each commit is the next version of its table, or is computed again.
 

@@ -41,6 +41,7 @@ from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import (
+    HoldsEveryPartition,
     Loaded,
     LoadRequest,
     LoadsGroups,
@@ -55,7 +56,7 @@ _SYSTEM_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 """Columns that every table of PostgreSQL has."""
 
 
-class DltWarehouse(LoadsGroups, ReplacesAtOnce):
+class DltWarehouse(LoadsGroups, HoldsEveryPartition, ReplacesAtOnce):
     """A destination of dlt. Thread-safe; several processes and machines may load it at the same time.
 
     `credentials` None: dlt takes them from its own configuration. `work_directory` holds dlt's working files while a load runs

@@ -39,6 +39,7 @@ from dltsync_core.warehouse.duckdb.version_sql import version_table
 from dltsync_core.warehouse.duckdb.version_table import revise
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import (
+    HoldsEveryPartition,
     HoldsEveryValue,
     Loaded,
     LoadRequest,
@@ -52,7 +53,7 @@ from dltsync_core.warehouse.port import (
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
 
 
-class DuckDbWarehouse(LoadsGroups, HoldsEveryValue, ReplacesAtOnce):
+class DuckDbWarehouse(LoadsGroups, HoldsEveryPartition, HoldsEveryValue, ReplacesAtOnce):
     """A DuckDB file. Thread-safe; processes and threads queue for the file.
 
     `work_directory` holds dlt's working files while a load runs and nothing afterwards. `on_wait` hears a sentence as

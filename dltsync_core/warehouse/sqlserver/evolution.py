@@ -15,21 +15,25 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
+from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.errors import DriftError
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.warehouse.tables import TargetColumn
 from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.sqlserver.columns import holds, target_column
+from dltsync_core.warehouse.sqlserver.dependents import Dependent, dependents_of
 
 
 @dataclass(frozen=True)
 class Evolution:
     """Changes to a target: columns to add, and columns to alter (a wider type, or NULL admitted). `rebuilt` are columns of a
-    wider type for which the table is made anew, before the other changes."""
+    wider type for which the table is made anew, before the other changes. `remade` depend on altered columns: they are
+    dropped, and made again after it."""
 
     added: tuple[TargetColumn, ...] = ()
     altered: tuple[TargetColumn, ...] = ()
     rebuilt: tuple[TargetColumn, ...] = ()
+    remade: tuple[Dependent, ...] = ()
 
 
 def plan_evolution(
@@ -64,6 +68,36 @@ def plan_evolution(
     if problems:
         raise refused(table.name, problems, may_rebuild=bool(rebuilt) and against_rebuild is None)
     return Evolution(tuple(added), tuple(altered), tuple(rebuilt))
+
+
+def with_dependents(found: TargetFacts, evolution: Evolution, *, may_rebuild: bool) -> Evolution:
+    """The same with what depends on columns of another type, to be dropped and made again where the config allows it. Raises
+    DriftError, with all of it named."""
+    held = {column.name: shown_type(column) for column in found.table.columns}
+    dependents: list[Dependent] = []
+    problems: list[str] = []
+    for column in evolution.altered:
+        before = held[column.name]
+        mine = [*dependents_of(found, column.name, before, column.type)] if before != column.type else []
+        against = [one for one in mine if not (may_rebuild and one.can_be_made_again)]
+        dependents += [one for one in mine if one not in dependents]
+        if against:
+            named = ", ".join(str(one) for one in against)
+            verb = "depends" if len(against) == 1 else "depend"
+            problems.append(
+                f"{column.name} is {before} in the warehouse and {column.type} in the load, and {named} {verb} on it (error 5074)"
+            )
+    if not problems:
+        return replace(evolution, remade=tuple(dependents))
+    setting = "set destination.changed_types: rebuild, so that they are dropped and made again in one transaction; or "
+    would_help = not may_rebuild and all(one.can_be_made_again for one in dependents)
+    raise DriftError(
+        f"the columns of {found.name} in the warehouse do not fit the load: {'; '.join(problems)}. "
+        "Nothing was written to the warehouse",
+        remedy=(setting if would_help else "")
+        + "drop them, run, and make them again; or set column_representation so that the type stays as it was",
+        table=str(found.name),
+    )
 
 
 def refused(name: TableName, problems: Sequence[str], *, may_rebuild: bool = False) -> DriftError:

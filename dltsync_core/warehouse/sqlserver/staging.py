@@ -126,6 +126,11 @@ def rebuilt_copy(
     return before, [*after, *constraints_of(target, name, named=named)]
 
 
+def index_again(target: TargetFacts, index: IndexFacts) -> Statement:
+    """The statement that makes an index of the target itself once more, with its name, where it was."""
+    return tables.create_index(target.name, 0, _shape(index, None), _placed(target, index, None), named=index.name)
+
+
 def constraints_of(
     target: TargetFacts, name: TableName, single: SinglePartition | None = None, *, named: bool = False
 ) -> list[Statement]:

@@ -12,28 +12,31 @@ from contextlib import suppress
 import pyarrow as pa
 
 from dltsync_core.catalog.facts import PartitioningFacts
-from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
+from dltsync_core.catalog.targets import CLUSTERED, CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
-from dltsync_core.errors import TransientQueryError
+from dltsync_core.errors import QueryError, TransientQueryError
 from dltsync_core.identity import TableName, Target, digest_of, identifier_part, joined
 from dltsync_core.plan.steps import ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 from dltsync_core.tsql.conditions import slot_condition
-from dltsync_core.tsql.fragments import Literal, sql, transaction_of
+from dltsync_core.tsql.fragments import Literal, Statement, sql, transaction_of
 from dltsync_core.tsql.select import count_rows
+from dltsync_core.tsql.warehouse import constraints, tables
 from dltsync_core.tsql.warehouse import partitioning as partitioning_ddl
-from dltsync_core.tsql.warehouse import tables
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
-from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution
+from dltsync_core.warehouse.sqlserver.dependents import Dependent
+from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution, refused, with_dependents
 from dltsync_core.warehouse.sqlserver.indexes import key_bytes, plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
 from dltsync_core.warehouse.sqlserver.rebuild import reasons_against_rebuild, rebuild
-from dltsync_core.warehouse.sqlserver.staging import folded
+from dltsync_core.warehouse.sqlserver.staging import folded, index_again
 from dltsync_core.warehouse.sqlserver.store import Store
 
+_DEPENDS = frozenset({5074, 4922})
+"""SQL Server's errors for ALTER COLUMN of a column that objects depend on."""
 _WIDEST_KEY_BYTES = 900
 """Of a clustered index."""
 _COLUMNSTORE_NAME = "dltsync_columnstore"
@@ -65,18 +68,58 @@ def _evolve(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
         return True
     if evolution.added:
         store.run(tables.add_columns(found.name, evolution.added), f"adding columns to {found.name}")
+    try:
+        _alter(store, found, evolution)
+    except QueryError as error:
+        if error.facts.get("number") not in _DEPENDS:
+            raise
+        raise refused(found.name, [f"SQL Server refuses to alter a column: {error.problem}"]) from error
+    return bool(evolution.added or evolution.altered)
+
+
+def _alter(store: Store, found: TargetFacts, evolution: Evolution) -> None:
+    """Change columns: one by one, or together with what depends on them, dropped and made again in the same transaction."""
+    if evolution.remade:
+        statements = _altered_together(found, evolution.altered, evolution.remade)
+        store.run(transaction_of(statements), f"changing columns of {found.name}")
+        return
     for column in evolution.altered:
         store.run(tables.alter_column(found.name, column), f"changing column {column.name} of {found.name}")
-    return bool(evolution.added or evolution.altered)
+
+
+def _altered_together(
+    found: TargetFacts, columns: Sequence[TargetColumn], dependents: Sequence[Dependent]
+) -> list[Statement]:
+    """Statements for one transaction: what depends on the columns is dropped, they get their types, and it is made again."""
+    indexes = [one.index for one in dependents if one.index is not None]
+    checks = [one.check for one in dependents if one.check is not None]
+    clustered_last = sorted(indexes, key=lambda index: index.kind == CLUSTERED)
+    name = found.name
+    return [
+        *(constraints.drop_constraint(name, check.name) for check in checks),
+        *(
+            constraints.drop_constraint(name, str(index.name))
+            if index.is_primary_key or index.is_unique_constraint
+            else tables.drop_index(name, str(index.name))
+            for index in clustered_last
+        ),
+        *(tables.alter_column(name, column) for column in columns),
+        *(index_again(found, index) for index in reversed(clustered_last)),
+        *(constraints.add_check(name, str(check.definition), named=check.name) for check in checks),
+    ]
 
 
 def evolution_of(store: Store, found: TargetFacts, schema: pa.Schema) -> Evolution:
     """What has to happen to a target before a load of that schema fits. Raises DriftError."""
-    if not store.settings.may_rebuild:
-        return plan_evolution(found.table, schema)
-    return plan_evolution(
-        found.table, schema, against_rebuild=lambda: tuple(reasons_against_rebuild(found, store.engine().edition))
+    may_rebuild = store.settings.may_rebuild
+    evolution = plan_evolution(
+        found.table,
+        schema,
+        against_rebuild=(lambda: tuple(reasons_against_rebuild(found, store.engine().edition)))
+        if may_rebuild
+        else None,
     )
+    return with_dependents(found, evolution, may_rebuild=may_rebuild)
 
 
 def _split_for(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
@@ -119,7 +162,8 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     placement = store.settings.placements.get(folded(request.target), PartitionPlacement())
     function, scheme = placement_names(request.target, placement)
     if not _exists(store, "partition_functions", function):
-        boundaries = [slot.range.upper for slot in partitioning.slots if slot.range.upper is not None]
+        ends = [end for slot in partitioning.slots for end in (slot.range.lower, slot.range.upper)]
+        boundaries = list(dict.fromkeys(end for end in ends if end is not None))
         store.run(
             partitioning_ddl.create_partition_function(
                 function, partitioning.column, column.type, partitioning.side, boundaries
@@ -134,8 +178,9 @@ def _place(store: Store, request: LoadRequest, columns: Sequence[TargetColumn]) 
     return PlacedOn(scheme, column.name)
 
 
-def placement_names(target: Target, placement: PartitionPlacement) -> tuple[str, str]:
-    """The partition function and scheme of a table that is made: those that the config names, or its own."""
+def placement_names(target: Target, placement: PartitionPlacement | None) -> tuple[str, str]:
+    """The partition function and scheme of a table that is made: those that the config names, or its own (`placement` None)."""
+    placement = placement or PartitionPlacement()
     own = f"dltsync_{identifier_part('_'.join(target))}_{digest_of(joined(*folded(target)))[:8]}"
     return placement.function or f"{own}_pf", placement.scheme or f"{own}_ps"
 

@@ -30,6 +30,7 @@ from dltsync_core.warehouse.port import (
     Loaded,
     LoadRequest,
     LoadsGroups,
+    Removed,
     TableInspection,
     WarehouseTable,
 )
@@ -39,6 +40,7 @@ from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
+from dltsync_core.warehouse.sqlserver.retention import removable, remove
 from dltsync_core.warehouse.sqlserver.sections import marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
@@ -141,6 +143,7 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
             markers=markers,
             refusal=refusal,
             notes=(*rebuilt, *self._notes(found, asked)),
+            removable=removable(self._store, target, found, asked.out_of_retention),
         )
 
     def _refusal(self, found: TargetFacts, schema: pa.Schema) -> tuple[DriftError | None, tuple[str, ...]]:
@@ -150,7 +153,13 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
         except DriftError as error:
             return error, ()
         types = ", ".join(f"{column.name} {column.type}" for column in evolution.rebuilt)
-        return None, (f"the warehouse table is made anew, with its rows, for other types: {types}",) if types else ()
+        notes = [f"the warehouse table is made anew, with its rows, for other types: {types}"] if types else []
+        if evolution.remade:
+            remade = ", ".join(str(one) for one in evolution.remade)
+            notes.append(
+                f"dropped and made again in the warehouse, because a column of theirs gets another type: {remade}"
+            )
+        return None, tuple(notes)
 
     def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:
         """Why loads of the table would not be switched in."""
@@ -248,6 +257,13 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
                 column=column.name,
             )
         return ReplaceScope(column, arrow_type, tuple(ranges))
+
+    def remove_partitions(self, target: Target, pipeline: str, scopes: Mapping[str, ReplaceScope]) -> Removed:
+        """See `port.Warehouse.remove_partitions`. Markers of other pipelines for the same partitions go too: their rows are
+        gone."""
+        resource = lock_resource(target_digest(target)), dotted(*target)
+        with translated(), self._sessions.opened(), self._sessions.locked([resource]):
+            return remove(self._store, target, scopes)
 
     def drop_table(self, target: Target) -> None:
         """Remove the table if it exists."""

@@ -110,7 +110,7 @@ def is_referenced(database: Database, table: Table) -> bool:
 
 def _read(execution: Execution, database: Database, table: Table) -> str:
     """The other table, in the snapshot in which rows change; the refusal when it is too old."""
-    execution.context.touch(database, table)
+    execution.context.read.add((database.database_id, table.object_id))  # a constraint asks for no permission to read
     if execution.transaction.wants_fresh_view({(database.database_id, table.object_id)}):
         raise refused(
             f"checking a foreign key against '{table.name}', which another session changed after this transaction wrote; commit"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlserver_sandbox.engine.execution.execution import StatementKind, always
 from sqlserver_sandbox.engine.statements import (
     access,
+    alter_column,
     bulk_insert,
     constraints,
     databases,
@@ -40,6 +41,7 @@ STATEMENTS: dict[type, StatementKind] = {
     s.CreateTable: StatementKind(tables.create_table, "definition", always),
     s.DropTable: StatementKind(tables.drop_table, "definition", always),
     s.AlterTableAdd: StatementKind(tables.alter_add, "definition", always, permission="ALTER"),
+    s.AlterTableAlterColumn: StatementKind(alter_column.alter_column, "definition", always, permission="ALTER"),
     s.AlterTableDrop: StatementKind(tables.alter_drop, "definition", always, permission="ALTER"),
     s.AlterTableSwitch: StatementKind(switch.run_switch, "definition", always),
     s.AlterTableCheck: StatementKind(constraints.alter_check, "definition", always, permission="ALTER"),

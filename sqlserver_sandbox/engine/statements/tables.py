@@ -115,6 +115,9 @@ def _with_constraints(
         table = with_constraint(table, check)
     for key in parts.foreign_keys:
         foreign_key, database = new_foreign_key(database, table, key, is_trusted=is_trusted)
+        parent = next((t for t in database.tables if t.object_id == foreign_key.referenced_object_id), table)
+        if parent.object_id != table.object_id:
+            execution.access.check_table(database, parent, "REFERENCES")
         table = with_constraint(table, foreign_key)
     return table, database
 

@@ -88,6 +88,16 @@ def _statistics(source: Source) -> list[tuple[object, ...]]:
     ]
 
 
+def _statistics_columns(source: Source) -> list[tuple[object, ...]]:
+    return [
+        (t.object_id, i.index_id, number, column.column_id)
+        for t in source.database.tables
+        for i in t.indexes
+        if i.index_id
+        for number, column in enumerate(i.key_columns, 1)
+    ]
+
+
 VIEWS = {
     "sys.indexes": View(
         "object_id int, name name?, index_id int, type tinyint, type_desc n(60)?,"
@@ -107,5 +117,9 @@ VIEWS = {
         "object_id int, name n(128)?, stats_id int, auto_created bit?, user_created bit?, no_recompute bit?, has_filter bit?,"
         " filter_definition n(max)?, is_temporary bit?, is_incremental bit?",
         _statistics,
+    ),
+    "sys.stats_columns": View(
+        "object_id int, stats_id int, stats_column_id int, column_id int?",
+        _statistics_columns,
     ),
 }

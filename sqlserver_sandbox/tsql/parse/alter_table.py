@@ -1,7 +1,8 @@
-"""ALTER TABLE: ADD, DROP, SWITCH, CHECK and NOCHECK CONSTRAINT, REBUILD. TRUNCATE TABLE."""
+"""ALTER TABLE: ADD, ALTER COLUMN, DROP, SWITCH, CHECK and NOCHECK CONSTRAINT, REBUILD. TRUNCATE TABLE."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.tsql import syntax as s
@@ -33,7 +34,9 @@ def parse_alter_table(reader: Reader, line: int) -> s.Statement:
         return _switch(reader, name, line)
     if reader.accept_word("REBUILD"):
         return _rebuild(reader, name, line)
-    if reader.at_word("ALTER", "SET", "ENABLE", "DISABLE"):
+    if reader.accept_word("ALTER"):
+        return _alter_column(reader, name, line)
+    if reader.at_word("SET", "ENABLE", "DISABLE"):
         raise refused(f"ALTER TABLE … {reader.token.text.upper()}", line=line)
     raise reader.unexpected()
 
@@ -61,6 +64,24 @@ def _drop(reader: Reader, name: s.ObjectName, line: int) -> s.Statement:
     if constraint:
         return s.AlterTableDrop(name, (), tuple(names), if_exists, line)
     return s.AlterTableDrop(name, tuple(names), (), if_exists, line)
+
+
+def _alter_column(reader: Reader, name: s.ObjectName, line: int) -> s.Statement:
+    """ALTER COLUMN name type [COLLATE …] [NULL | NOT NULL]."""
+    reader.expect_word("COLUMN")
+    column = reader.identifier()
+    if reader.at_word("ADD", "DROP"):
+        raise refused(f"ALTER COLUMN … {reader.token.text.upper()}", line=line)
+    spec = s.ColumnSpec(column, reader.type_spec())
+    if reader.accept_word("COLLATE"):
+        spec = replace(spec, collation=reader.identifier())
+    if reader.accept_words("NOT", "NULL"):
+        spec = replace(spec, nullable=False)
+    elif reader.accept_word("NULL"):
+        spec = replace(spec, nullable=True)
+    if reader.at_word("SPARSE", "MASKED", "WITH"):
+        raise refused(f"ALTER COLUMN … {reader.token.text.upper()}", line=line)
+    return s.AlterTableAlterColumn(name, spec, line)
 
 
 def _switch(reader: Reader, name: s.ObjectName, line: int) -> s.Statement:

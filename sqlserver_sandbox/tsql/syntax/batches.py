@@ -21,6 +21,7 @@ from sqlserver_sandbox.tsql.syntax.definitions import (
     AlterPartitionFunction,
     AlterPartitionScheme,
     AlterTableAdd,
+    AlterTableAlterColumn,
     AlterTableDrop,
     ChangePermission,
     CreateDatabase,
@@ -154,6 +155,7 @@ class ExecuteText:
 
 Statement: TypeAlias = (
     "SelectStatement | Insert | Update | Delete | CreateTable | DropTable | TruncateTable | AlterTableAdd | AlterTableDrop"
+    " | AlterTableAlterColumn"
     " | CreateIndex | DropIndex | CreateSchema | DropSchema | CreateDatabase | DropDatabase | AlterDatabaseSet | Use"
     " | CreateLogin | CreateUser | DropPrincipal | ChangePermission"
     " | CreatePartitionFunction | CreatePartitionScheme | AlterPartitionFunction | AlterPartitionScheme | DropPartition"

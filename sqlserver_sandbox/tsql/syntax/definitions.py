@@ -124,6 +124,15 @@ class AlterTableDrop:
 
 
 @dataclass(frozen=True)
+class AlterTableAlterColumn:
+    """ALTER COLUMN with another type, or another nullability: as of a column of CREATE TABLE."""
+
+    name: ObjectName
+    column: ColumnSpec
+    line: int = 1
+
+
+@dataclass(frozen=True)
 class CreateIndex:
     table: ObjectName
     key: KeySpec

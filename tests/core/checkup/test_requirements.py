@@ -144,6 +144,29 @@ NEEDS = WarehouseNeeds(
 )
 
 
+def test_a_referenced_table_needs_references_once_for_all_targets() -> None:
+    days, other = TableName("dbo", "Days"), TableName("sales", "Lines")
+    needs = replace(NEEDS, references=((days, ORDERS), (days, other)))
+    held = access(warehouse_questions(needs))
+    assert [one.status for one in warehouse_requirements(held, needs)] == ["ok"]
+    held = replace(held, held={**held.held, Question(OnTable(days), "REFERENCES"): False})
+    (found,) = warehouse_requirements(held, needs)
+    assert (
+        found.message
+        == f"REFERENCES on dbo.Days: staging tables get copies of the foreign keys of {ORDERS}, sales.Lines"
+    )
+    assert found.statement.startswith("GRANT REFERENCES ON OBJECT::[dbo].[Days] TO")
+
+
+def test_boundaries_that_cannot_be_merged_are_a_warning() -> None:
+    needs = replace(NEEDS, absent_partitioned=(), trimmed=(ORDERS,))
+    held = access(warehouse_questions(needs))
+    held = replace(held, held={**held.held, Question(OnDatabase(), "ALTER ANY DATASPACE"): False})
+    found = {one.status: one for one in warehouse_requirements(held, needs)}
+    assert set(found) == {"warning"}
+    assert "GRANT ALTER ANY DATASPACE" in found["warning"].statement
+
+
 def test_a_writer_with_everything_lacks_nothing() -> None:
     assert [one.status for one in warehouse_requirements(access(warehouse_questions(NEEDS)), NEEDS)] == ["ok"]
 

@@ -108,6 +108,27 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             {"partition_tables": [{"table_name": "p", "change_detection": "last_modified"}]},
             "needs last_modified_column",
         ),
+        (
+            {"partition_tables": [{"table_name": "p", "retention": {}}]},
+            "partition_tables[0].retention: retention is empty",
+        ),
+        ({"partition_tables": [{"table_name": "p", "retention": {"partitions": 0}}]}, "retention.partitions"),
+        ({"partition_tables": [{"table_name": "p", "retention": {"age": "12h"}}]}, "age must be a day or longer"),
+        (
+            {"partition_tables": [{"table_name": "p", "retention": {"partitions": 3}}]},
+            "partition_tables: dbo.p: retention removes partitions from a warehouse in SQL Server only",
+        ),
+        (
+            {
+                "partition_tables": [{"match": "s.*", "retention": {"age": "90d"}}],
+                "destination": {"type": "dlt", "destination": "postgres"},
+            },
+            "partition_tables: match s.*: retention removes partitions",
+        ),
+        (
+            {"static_tables": [{"table_name": "a", "retention": {"partitions": 3}}]},
+            "static_tables[0].retention: unknown",
+        ),
         ({"scd_tables": [{"table_name": "v"}]}, "scd_tables[0].last_modified_column: missing"),
         (
             {

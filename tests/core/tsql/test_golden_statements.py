@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from dltsync_core.catalog.facts import ColumnFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts
 from dltsync_core.catalog.queries import query_for
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.connect.connection_string import session_settings
 from dltsync_core.extract.buckets import BucketedUnit, rows_of_buckets
 from dltsync_core.extract.unit import UnitFilter
 from dltsync_core.identity import TableName
+from dltsync_core.ranges import Side
 from dltsync_core.tsql import permissions
 from dltsync_core.tsql.buckets import Buckets, digest_by_bucket
 from dltsync_core.tsql.collations import TextPair, compare_texts
 from dltsync_core.tsql.column_stats import summarise
-from dltsync_core.tsql.conditions import is_null, slot_condition, stamped_window, window_condition
+from dltsync_core.tsql.conditions import is_null, retention_condition, slot_condition, stamped_window, window_condition
 from dltsync_core.tsql.digest import digest_by_slot, digest_rows
 from dltsync_core.tsql.fragments import Sql, Statement, join
 from dltsync_core.tsql.probes import (
@@ -169,6 +170,13 @@ def _middle() -> Sql | None:
     return slot_condition(DEPARTURE, partitioned(DEPARTURE, list(MONTHS), "right").slots[1].range)
 
 
+def _windowed(side: Side, by: ColumnFacts) -> PartitioningFacts:
+    """Of four slots the second one is out of retention where NULL rows may be in the first, else the first two."""
+    found = partitioned(by, [*MONTHS, "2013-03-01 00:00:00"], side)
+    first = 1 if by.is_nullable else 0
+    return replace(found, slots=(*found.slots[:first], *found.slots[2:]), out_of_retention=found.slots[first:2])
+
+
 WIDE = column("a_wide_one", "decimal", 33, precision=38, scale=4)
 SLOT = slot_number("pf months", DEPARTURE)
 
@@ -238,6 +246,12 @@ CASES: dict[str, Callable[[], Statement]] = {
     ),
     "probe_rowversion_by_slot": lambda: rowversion_by_slot(FLIGHTS.name, SLOT, VERSION),
     "probe_count_by_slot": lambda: count_by_slot(FLIGHTS.name, SLOT),
+    "probe_count_by_slot_within_retention": lambda: count_by_slot(
+        FLIGHTS.name, SLOT, retention_condition(_windowed("right", DEPARTURE))
+    ),
+    "probe_rowversion_by_slot_within_retention": lambda: rowversion_by_slot(
+        FLIGHTS.name, SLOT, VERSION, retention_condition(_windowed("left", MODIFIED))
+    ),
     "probe_unstamped_by_slot": lambda: digest_by_slot(
         FLIGHTS.name, FLIGHTS.columns[:2], SLOT, condition=is_null(MODIFIED)
     ),

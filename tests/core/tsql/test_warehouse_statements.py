@@ -14,7 +14,17 @@ from dltsync_core.ranges import Boundary, PartitionRange, slots_of
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql, Statement, join, transaction_of
 from dltsync_core.tsql.values import as_text
-from dltsync_core.tsql.warehouse import constraints, locks, markers, publish, rebuild, replaced, tables, versions
+from dltsync_core.tsql.warehouse import (
+    constraints,
+    locks,
+    markers,
+    publish,
+    rebuild,
+    removal,
+    replaced,
+    tables,
+    versions,
+)
 from dltsync_core.tsql.warehouse import partitioning as partitioning_ddl
 from dltsync_core.tsql.warehouse.publish import PartitionSpan, RowCopy
 from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColumn
@@ -188,6 +198,8 @@ CASES: dict[str, Callable[[], Statement]] = {
     "alter_column": lambda: tables.alter_column(
         TARGET, TargetColumn("a", "nvarchar(60)", False, "Latin1_General_CI_AS")
     ),
+    "drop_index": lambda: tables.drop_index(TARGET, "by ]day"),
+    "drop_constraint": lambda: constraints.drop_constraint(TARGET, "it's ]one"),
     "drop_table": lambda: tables.drop_table(TARGET),
     "truncate_table": lambda: tables.truncate_table(OUT),
     "create_partition_function_right": lambda: partitioning_ddl.create_partition_function(
@@ -203,6 +215,18 @@ CASES: dict[str, Callable[[], Statement]] = {
     "next_used": lambda: partitioning_ddl.set_next_used("ps]x", "PRIMARY"),
     "partition_number": lambda: partitioning_ddl.partition_number("pf]x", DAY, Boundary("2024-03-01")),
     "split_range": lambda: partitioning_ddl.split_range("pf]x", DAY, Boundary("2024-03-01")),
+    "merge_range": lambda: partitioning_ddl.merge_range("pf]x", DAY, Boundary("2024-03-01")),
+    "publish_switch_out": lambda: _batch(
+        removal.switch_partitions_out(TARGET, OUT, _span(["2024-01-01", "2024-03-01"], 0, count=2)),
+        removal.forget_units(MARKERS, REPLACED, SAVED, ["a" * 64, "b" * 64]),
+    ),
+    "publish_truncate_without_rows_in_place": lambda: _batch(
+        publish.empty_partitions(TARGET, _span(MONTHS, 0, side="left"))
+    ),
+    "publish_delete_without_rows_in_place": lambda: _batch(
+        publish.delete_range(TARGET, _condition(_span(MONTHS, 0)), exclusive=False),
+        removal.forget_units(MARKERS, REPLACED, SAVED, ["a" * 64]),
+    ),
     "copy_rows_with_conversions": lambda: publish.copy_rows(IN, [("id", as_text(NUMBER)), ("day", as_text(DAY))], OUT),
     "insert_row": lambda: publish.insert_row(
         IN, [("id", "int"), ("code's", "nvarchar(50)"), ("at", "datetime"), ("when", "datetime2(7)")]

@@ -16,7 +16,7 @@ WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND r.value IS NULL;
 SELECT @upper = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS int) = CAST(N'10' AS int);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS int) END = CAST(N'10' AS int);
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 SET @n = @lower + 1;
 ALTER TABLE [sales].[odd ]]name] SWITCH PARTITION @n TO [_dltsync_staging].[0123_out] PARTITION @n;
@@ -31,7 +31,7 @@ WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND r.value IS NULL;
 SELECT @upper = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS int) = CAST(N'10' AS int);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS int) END = CAST(N'10' AS int);
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 COMMIT TRANSACTION;

@@ -12,11 +12,11 @@ SET @upper = NULL;
 SELECT @lower = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS date) = CAST(N'2024-01-01' AS date);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-01-01' AS date);
 SELECT @upper = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS date) = CAST(N'2024-02-01' AS date);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-02-01' AS date);
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 SET @text = N'TRUNCATE TABLE ' + N'[sales].[odd ]]name]' + N' WITH (PARTITIONS (' + CAST(@lower + 1 AS nvarchar(10)) + N' TO ' + CAST(@upper AS nvarchar(10)) + N'))';
 EXEC (@text);
@@ -26,11 +26,11 @@ SET @upper = NULL;
 SELECT @lower = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS date) = CAST(N'2024-01-01' AS date);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-01-01' AS date);
 SELECT @upper = r.boundary_id
 FROM sys.partition_range_values AS r
 JOIN sys.partition_functions AS f ON f.function_id = r.function_id
-WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CAST(r.value AS date) = CAST(N'2024-02-01' AS date);
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-02-01' AS date);
 IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;
 INSERT INTO [sales].[odd ]]name] ([id], [day], [code's])

@@ -37,7 +37,8 @@ IN_THE_WAREHOUSE = (
 
 def steps_of_kind(kind: str) -> list[str]:
     """What the later loads of a kind are stopped at, together."""
-    others = [step for step in checkpoints.ALL if step not in {*HALF_DONE, *checkpoints.OF_RECOVERY}]
+    apart = {*HALF_DONE, *checkpoints.OF_RECOVERY, *checkpoints.OF_RETENTION}
+    others = [step for step in checkpoints.ALL if step not in apart]
     return [*HALF_DONE, *others[KINDS.index(kind) :: len(KINDS)]]
 
 

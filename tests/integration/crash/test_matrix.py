@@ -125,8 +125,10 @@ def test_the_run_after_two_kills_converges(
 
 
 def test_every_step_is_stopped_at_every_day() -> None:
-    """That each is passed by the load that is to be stopped there, the tests above assert."""
-    assert {step for case in CASES for step in rehearsed(case)} == set(checkpoints.ALL)
+    """That each is passed by the load that is to be stopped there, the tests above assert. Those of a retention have a test
+    beside the SQL Server warehouse."""
+    stopped = {step for case in CASES for step in rehearsed(case)}
+    assert stopped == set(checkpoints.ALL) - set(checkpoints.OF_RETENTION)
     for kind in KINDS:
         stopped_at = [step for case in CASES if case.kind == kind and not case.lost for step in rehearsed(case)]
         assert sorted(stopped_at) == sorted(steps_of_kind(kind))

@@ -15,7 +15,7 @@ import pytest
 
 from dltsync_core.checkup.check import check_pipeline
 from dltsync_core.checkup.requirement import Requirement
-from dltsync_core.config import DestinationConfig, PipelineConfig
+from dltsync_core.config import DestinationConfig, PipelineConfig, ProcessingConfig
 from dltsync_core.errors import SyncError
 from tests.support.server_shop import Server
 from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database
@@ -114,7 +114,7 @@ def limited(snapshot_server: Server, tmp_path: Path) -> Iterator[LimitedShop]:
 
 def test_every_statement_of_the_page_runs(limited: LimitedShop) -> None:
     limited.at_source(*SOURCE, *SOURCE_IF, *SNAPSHOT)
-    limited.at_target("CREATE TABLE dbo.Orders (a int)")
+    limited.at_target("CREATE TABLE dbo.Orders (a int)", "CREATE TABLE dbo.Countries (a int)")
     limited.at_target(*WRITER, *TARGET_SCHEMA, *MARKERS, *STAGING, *WRITER_IF, *OTHER_OWNER, *ROW_VERSIONS)
 
 
@@ -204,3 +204,25 @@ def test_rows_that_a_hidden_policy_would_filter_are_not_lost_in_silence(limited:
     assert "security policies" in limited.failure()
     limited.at_source(READER_NEEDS[2])
     assert "row-level security filter" in limited.failure()
+
+
+def test_a_foreign_key_to_a_table_of_another_owner_needs_references(limited: LimitedShop) -> None:
+    """Staging tables get a copy of the key. Nothing is asked for where rows are not switched."""
+    limited.at_source(*READER_NEEDS)
+    limited.at_target(*WRITER_NEEDS)
+    assert limited.run().success
+    limited.at_target(
+        "CREATE TABLE dbo.Numbers (No int NOT NULL PRIMARY KEY)",
+        "INSERT INTO dbo.Numbers SELECT OrderNo FROM warehouse.Orders",
+        "ALTER TABLE warehouse.Orders WITH CHECK ADD CONSTRAINT fk FOREIGN KEY (OrderNo) REFERENCES dbo.Numbers (No)",
+    )
+    assert limited.missing() == ["GRANT REFERENCES ON OBJECT::dbo.Numbers TO dltsync_w"]
+    limited.execute("UPDATE {s}.Orders SET Note = N'x' WHERE OrderNo = 103")
+    assert "The REFERENCES permission was denied on the object 'Numbers'" in limited.failure()
+    limited.overrides["processing"] = ProcessingConfig(batch_size=4, enable_sql_server_partition_switching=False)
+    assert limited.missing() == []
+    del limited.overrides["processing"]
+    limited.at_target(*(statement.replace("Countries", "Numbers") for statement in OTHER_OWNER[1:]))
+    assert limited.missing() == []
+    assert limited.methods() == {"Orders": "switch"}
+    limited.assert_same()

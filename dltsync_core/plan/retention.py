@@ -1,0 +1,140 @@
+"""The sliding window of a partition table: which of its partitions are out of retention. Pure.
+
+A partition goes only when all of it is beyond the limit. The limit follows from what the source has now, not from what was
+loaded, so nothing is recorded: a wider window brings partitions back, and a plan compares them with ledger, lake and
+warehouse as ever."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
+from dltsync_core.config import TableConfig
+from dltsync_core.config.retention import Retention
+from dltsync_core.errors import ConfigError
+from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.steps import OutOfRetention
+from dltsync_core.ranges import PartitionRange, Side
+
+_DATES = frozenset({"date", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
+_MIDNIGHT = re.compile(r"(?:[T ]00:00(?::00(?:\.0*)?)?)?")
+_ONE_DAY = timedelta(days=1)
+
+
+def within_retention(facts: TableFacts, table: TableConfig, now: datetime) -> TableFacts:
+    """The facts with the partitions of the table's window; the others are `PartitioningFacts.out_of_retention`. Raises
+    ConfigError for an age where the boundaries are no dates."""
+    retention, partitioning = getattr(table, "retention", None), facts.partitioning
+    if retention is None or partitioning is None:
+        return facts
+    if retention.age is not None and partitioning.column.type_name not in _DATES:
+        raise ConfigError(
+            f"partition_tables: {facts.name}: retention.age needs a partition column of a date type, and "
+            f"{partitioning.column.name} is {partitioning.column.type_name}",
+            remedy="give retention.partitions, the number of partitions, instead",
+            table=str(facts.name),
+        )
+    limit = None if retention.age is None else (now.astimezone(timezone.utc) - retention.age).date()
+    first = first_within(partitioning.column, partitioning.side, partitioning.slots, retention.partitions, limit)
+    start = 0
+    if partitioning.column.is_nullable:  # NULL rows have no age: their partition stays, and what is before it
+        start = next((n + 1 for n, slot in enumerate(partitioning.slots) if slot.range.holds_null), 0)
+    if first <= start:
+        return facts
+    slots = partitioning.slots
+    windowed = replace(partitioning, slots=(*slots[:start], *slots[first:]), out_of_retention=tuple(slots[start:first]))
+    return replace(facts, partitioning=windowed)
+
+
+def first_within(
+    column: ColumnFacts, side: Side, slots: Sequence[Slot], partitions: int | None, limit: date | None
+) -> int:
+    """The index of the first slot of the window: all before it are beyond every limit that is given. The last slot is always in
+    it."""
+    last = len(slots) - 1
+    by_number = _first_by_number(slots, partitions) if partitions is not None else last
+    by_age = last
+    if limit is not None:
+        by_age = next((n for n, slot in enumerate(slots) if not _is_older(column, side, slot.range, limit)), last)
+    return min(by_number, by_age, last)
+
+
+def _first_by_number(slots: Sequence[Slot], partitions: int) -> int:
+    """The oldest of the newest `partitions` slots that hold rows; 0 when there are fewer."""
+    filled = [n for n, slot in enumerate(slots) if slot.approx_rows > 0]
+    return filled[-partitions] if len(filled) > partitions else 0
+
+
+def _is_older(column: ColumnFacts, side: Side, range_: PartitionRange, limit: date) -> bool:
+    """Whether every value of the range is before the day `limit` in UTC. In doubt it is not."""
+    if range_.upper is None:
+        return False
+    text = range_.upper.text
+    if text is None:  # nothing but NULL can be there
+        return True
+    day = date.fromisoformat(text[:10])
+    if column.type_name == "datetimeoffset":  # at most 14 hours from UTC, in either direction
+        return day < limit - _ONE_DAY
+    is_midnight = _MIDNIGHT.fullmatch(text[10:]) is not None
+    return day <= limit if side == "right" and is_midnight else day < limit
+
+
+def groups_within_retention(
+    partitioning: PartitioningFacts, committed: Collection[str], strangers: Sequence[str] = ()
+) -> list[RepartitionGroup]:
+    """As `repartition_groups`, with the slots of the window as replacements. A removed unit whose rows could only be in
+    partitions before the window has none, and is in no group: the lake keeps it, as it keeps those partitions."""
+    beyond = {slot.range.key for slot in partitioning.out_of_retention}
+    found = []
+    # Partitions before the window count as committed, or a removed unit would be taken over by them alone.
+    for group in repartition_groups(_with_all(partitioning), {*committed, *beyond}, strangers):
+        within = tuple(unit for unit in group.replacements if unit not in beyond)
+        if within:
+            found.append(replace(group, replacements=within))
+    return found
+
+
+def units_out_of_retention(partitioning: PartitioningFacts | None, known: Collection[str]) -> frozenset[str]:
+    """The partitions out of retention, and those of the `known` units whose boundaries are gone and whose rows could only be in
+    such partitions: none of them is planned, judged or reported as missing."""
+    if partitioning is None or not partitioning.out_of_retention:
+        return frozenset()
+    current = {slot.range.key for slot in partitioning.slots}
+    taken_over = {unit for group in groups_within_retention(partitioning, known) for unit in group.removed}
+    beyond = {slot.range.key for slot in partitioning.out_of_retention}
+    return frozenset(beyond.union(known) - current - taken_over)
+
+
+def _with_all(partitioning: PartitioningFacts) -> PartitioningFacts:
+    return replace(partitioning, slots=partitioning.all_slots, out_of_retention=())
+
+
+def described(retention: Retention) -> str:
+    """The window as part of a sentence."""
+    parts = []
+    if retention.partitions is not None:
+        parts.append(f"the newest {retention.partitions:,} partitions that hold rows")
+    if retention.age is not None:
+        parts.append(f"{retention.age.days:,} days")
+    return " and ".join(parts)
+
+
+def out_of_retention(facts: TableFacts, table: TableConfig, rows: Mapping[str, int]) -> tuple[OutOfRetention, ...]:
+    """One entry for each partition before the window. `rows` are those that the warehouse has, by unit, of the partitions of
+    which it has anything."""
+    retention, partitioning = getattr(table, "retention", None), facts.partitioning
+    if retention is None or partitioning is None:
+        return ()
+    limits = described(retention)
+    entries = []
+    for slot in partitioning.out_of_retention:
+        unit = slot.range.key
+        is_removed = unit in rows
+        reason = f"out of retention ({limits}): not read"
+        if is_removed:
+            reason += ", and removed from the warehouse once the table is loaded"
+        entries.append(OutOfRetention(facts.name, unit, slot.number, rows.get(unit, 0), is_removed, reason))
+    return tuple(entries)

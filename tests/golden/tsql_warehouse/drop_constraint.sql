@@ -1,0 +1,1 @@
+ALTER TABLE [sales].[odd ]]name] DROP CONSTRAINT [it's ]]one];

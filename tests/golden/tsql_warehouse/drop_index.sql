@@ -1,0 +1,1 @@
+DROP INDEX [by ]]day] ON [sales].[odd ]]name];

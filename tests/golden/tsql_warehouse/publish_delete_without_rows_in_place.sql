@@ -1,0 +1,15 @@
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET LOCK_TIMEOUT 3000;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @@TRANCOUNT <> 0 THROW 51001, N'dltsync: a transaction is open on this connection', 1;
+DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @fence bigint, @text nvarchar(max);
+BEGIN TRANSACTION;
+EXEC @code = sys.sp_getapplock @Resource = N'dltsync:ab''c', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
+IF @code < 0 THROW 51002, N'dltsync: the application lock of the target was not granted', 1;
+DELETE FROM [sales].[odd ]]name] WHERE [day] < CAST(N'2024-01-01' AS date);
+DELETE FROM [_dltsync].[markers] WHERE [id] IN (N'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
+DELETE FROM [_dltsync].[replaced_markers] WHERE [replaced_by] IN (N'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
+DELETE FROM [_dltsync].[replaced_rows] WHERE [id] IN (N'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
+COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

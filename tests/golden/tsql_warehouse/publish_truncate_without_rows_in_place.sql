@@ -1,0 +1,29 @@
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET LOCK_TIMEOUT 3000;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @@TRANCOUNT <> 0 THROW 51001, N'dltsync: a transaction is open on this connection', 1;
+DECLARE @code int, @lower int, @upper int, @n int, @rows bigint, @fence bigint, @text nvarchar(max);
+BEGIN TRANSACTION;
+EXEC @code = sys.sp_getapplock @Resource = N'dltsync:ab''c', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
+IF @code < 0 THROW 51002, N'dltsync: the application lock of the target was not granted', 1;
+SET @lower = 0;
+SET @upper = NULL;
+SELECT @upper = r.boundary_id
+FROM sys.partition_range_values AS r
+JOIN sys.partition_functions AS f ON f.function_id = r.function_id
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-01-01' AS date);
+IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
+SET @text = N'TRUNCATE TABLE ' + N'[sales].[odd ]]name]' + N' WITH (PARTITIONS (' + CAST(@lower + 1 AS nvarchar(10)) + N' TO ' + CAST(@upper AS nvarchar(10)) + N'))';
+EXEC (@text);
+SET @n = @lower;
+SET @lower = 0;
+SET @upper = NULL;
+SELECT @upper = r.boundary_id
+FROM sys.partition_range_values AS r
+JOIN sys.partition_functions AS f ON f.function_id = r.function_id
+WHERE f.name = N'pf]x' AND r.parameter_id = 1 AND CASE WHEN f.name = N'pf]x' THEN CAST(r.value AS date) END = CAST(N'2024-01-01' AS date);
+IF @lower IS NULL OR @upper IS NULL OR @upper - @lower <> 1 THROW 51004, N'dltsync: the boundaries of the target moved', 1;
+IF @n <> @lower THROW 51004, N'dltsync: the boundaries of the target moved', 1;
+COMMIT TRANSACTION;
+SET LOCK_TIMEOUT 30000;

@@ -1,0 +1,188 @@
+"""A sliding window over partition tables in a SQL Server warehouse: what is out of retention leaves it, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from dltsync_core import checkpoints
+from dltsync_core.clock import utc_now
+from dltsync_core.config import PartitionTableConfig
+from dltsync_core.config.retention import Retention
+from dltsync_core.errors import ConfigError
+from tests.support.sqlserver_shop import TARGET_SCHEMA, SqlServerShop
+
+INTS, DATES = "Readings", "Visits"
+SIDES = ("RIGHT", "LEFT")
+
+
+@pytest.fixture(params=SIDES)
+def shop(house: SqlServerShop, request: pytest.FixtureRequest) -> Iterator[SqlServerShop]:
+    """The shop with two more partition tables, which are loaded alone."""
+    make_tables(house, request.param)
+    yield house
+    drop_tables(house)
+
+
+def drop_tables(house: SqlServerShop) -> None:
+    for table, letter in ((INTS, "i"), (DATES, "d")):
+        house.execute(f"DROP TABLE {{s}}.{table}")
+        house.execute(f"DROP PARTITION SCHEME s{letter}_{{s}}")
+        house.execute(f"DROP PARTITION FUNCTION p{letter}_{{s}}")
+
+
+def make_tables(house: SqlServerShop, side: str) -> None:
+    """Readings by an int, Visits by a date, each with six partitions and a row in every one but the last,
+    which is for the future."""
+    house.execute(f"CREATE PARTITION FUNCTION pi_{{s}} (int) AS RANGE {side} FOR VALUES (10, 20, 30, 40, 50)")
+    house.execute("CREATE PARTITION SCHEME si_{s} AS PARTITION pi_{s} ALL TO ([PRIMARY])")
+    house.execute("CREATE TABLE {s}.Readings (N int NOT NULL, V varchar(20) NULL) ON si_{s}(N)")
+    house.execute(
+        f"CREATE PARTITION FUNCTION pd_{{s}} (date) AS RANGE {side} FOR VALUES "
+        "('2024-01-01', '2024-02-01', '2024-03-01', '2024-04-01', '2024-05-01')"
+    )
+    house.execute("CREATE PARTITION SCHEME sd_{s} AS PARTITION pd_{s} ALL TO ([PRIMARY])")
+    house.execute("CREATE TABLE {s}.Visits (Day date NOT NULL, V varchar(20) NULL) ON sd_{s}(Day)")
+    for month in range(5):
+        house.execute("INSERT INTO {s}.Readings VALUES (?, 'a'), (?, 'b')", month * 10 + 5, month * 10 + 6)
+        day = f"2024-{month:02d}-15" if month else "2023-12-15"
+        house.execute("INSERT INTO {s}.Visits VALUES (?, 'x')", day)
+
+
+def use(house: SqlServerShop, ints: Retention | None = None, dates: Retention | None = None) -> None:
+    house.overrides["partition_tables"] = [
+        PartitionTableConfig(table_name=INTS, schema_name=house.schema, retention=ints),
+        PartitionTableConfig(table_name=DATES, schema_name=house.schema, retention=dates),
+    ]
+    house.overrides["scd_tables"] = house.overrides["static_tables"] = []
+
+
+def numbers(house: SqlServerShop) -> list[int]:
+    return sorted(n for (n,) in house.target_query(f"SELECT N FROM {TARGET_SCHEMA}.{INTS}"))
+
+
+def days(house: SqlServerShop) -> list[str]:
+    return sorted(str(day) for (day,) in house.target_query(f"SELECT Day FROM {TARGET_SCHEMA}.{DATES}"))
+
+
+def boundaries(house: SqlServerShop, table: str) -> list[str]:
+    """Of the target's partition function."""
+    found = house.target_query(
+        "SELECT CONVERT(varchar(30), CONVERT(nvarchar(30), r.value)) FROM sys.partition_range_values AS r JOIN "
+        "sys.partition_functions AS f ON f.function_id = r.function_id JOIN sys.partition_schemes AS s ON "
+        "s.function_id = f.function_id JOIN sys.indexes AS i ON i.data_space_id = s.data_space_id "
+        f"WHERE i.object_id = OBJECT_ID(N'{TARGET_SCHEMA}.{table}') AND i.index_id IN (0, 1) ORDER BY r.boundary_id"
+    )
+    return [text for (text,) in found]
+
+
+def markers(house: SqlServerShop, table: str) -> int:
+    ((count,),) = house.target_query("SELECT COUNT(*) FROM _dltsync.markers WHERE target_table = ?", table.casefold())
+    return int(count)
+
+
+def test_partitions_out_of_retention_leave_one_table_and_the_other_stays_whole(shop: SqlServerShop) -> None:
+    use(shop)
+    assert shop.run().success
+    use(shop, ints=Retention(partitions=2))
+    with shop.pipeline() as pipeline:
+        plan, other = pipeline.plan()
+        before = pipeline.validate_all_tables()
+    assert [one.rows for one in plan.removals] == [2, 2, 2]
+    assert other.out_of_retention == ()
+    assert len(numbers(shop)) == 10, "a plan changes nothing"
+    assert before["valid"], before
+    assert "6 rows that are out of retention" in before["tables"][0]["notes"][0]
+
+    result = shop.run()
+    assert result.success, result["errors"]
+    (removed,) = result.removed
+    assert (removed.table.table, removed.rows, len(removed.partitions), removed.method) == (INTS, 6, 3, "switch")
+    assert result["removed"][0]["rows"] == 6
+    assert any("3 partitions out of retention with 6 rows left the warehouse by switch" in n for n in result.notes)
+    assert numbers(shop) == [35, 36, 45, 46]
+    assert (len(days(shop)), markers(shop, INTS), markers(shop, DATES)) == (5, 3, 6)
+    assert (boundaries(shop, INTS), len(boundaries(shop, DATES))) == (["30", "40", "50"], 5)
+    assert shop.leftovers() == []
+
+    again = shop.run()
+    assert {unit.status for unit in again.units} == {"skipped"}
+    assert (again.removed, again["total_records"]) == ((), 0)
+    with shop.pipeline() as pipeline:
+        (plan, _) = pipeline.plan()
+        after, recovered = pipeline.validate_all_tables(), pipeline.recover(dry_run=True)
+        keys = pipeline.partition_keys(f"{shop.schema}.{INTS}")
+        with pytest.raises(ConfigError, match="out of the retention of its table"):
+            pipeline.plan(partition_keys=[plan.out_of_retention[0].unit])
+    assert [one.is_removed for one in plan.out_of_retention] == [False, False, False]
+    assert all("not read" in one.reason for one in plan.out_of_retention)
+    assert not set(keys) & {one.unit for one in plan.out_of_retention}
+    assert after["valid"], after
+    assert recovered["agreed"], recovered
+
+
+def test_the_window_slides_and_a_wider_one_is_filled_from_the_lake(shop: SqlServerShop) -> None:
+    limit = (utc_now().date() - date(2024, 2, 10)).days
+    use(shop, ints=Retention(partitions=3), dates=Retention(age=timedelta(days=limit)))
+    first = shop.run()
+    assert first.success, first["errors"]
+    assert (numbers(shop), first.removed) == ([25, 26, 35, 36, 45, 46], ()), "nothing before the window was ever loaded"
+    assert days(shop) == ["2024-02-15", "2024-03-15", "2024-04-15"]
+
+    shop.execute("INSERT INTO {s}.Readings VALUES (55, 'new')")
+    shop.execute("UPDATE {s}.Readings SET V = 'changed' WHERE N IN (5, 25, 45)")
+    second = shop.run()
+    assert second.success, second["errors"]
+    assert numbers(shop) == [35, 36, 45, 46, 55]
+    assert second["total_records"] == 3, "nothing of a partition before the window is read"
+    assert [(one.table.table, one.rows) for one in second.removed] == [(INTS, 2)]
+
+    use(shop, ints=Retention(partitions=4), dates=Retention(age=timedelta(days=limit)))
+    shop.execute("UPDATE {s}.Readings SET V = 'b' WHERE N = 25")
+    shop.execute("UPDATE {s}.Readings SET V = 'a' WHERE N = 25")
+    third = shop.run()
+    assert third.success, third["errors"]
+    assert numbers(shop) == [25, 26, 35, 36, 45, 46, 55]
+    assert third["total_records"] == 0, "the lake still has it"
+    with shop.pipeline() as pipeline:
+        assert pipeline.validate_all_tables()["valid"]
+
+
+def test_what_a_stopped_run_left_is_removed_by_the_next(shop: SqlServerShop) -> None:
+    use(shop)
+    assert shop.run().success
+    use(shop, ints=Retention(partitions=2))
+
+    def stop(step: str) -> None:
+        if step == checkpoints.PARTITIONS_REMOVED:
+            raise RuntimeError("stopped")
+
+    with checkpoints.watched(stop):
+        failed = shop.run()
+    assert [(unit.unit, unit.status) for unit in failed.failed] == [("all", "failed")]
+    assert numbers(shop) == [35, 36, 45, 46]
+    assert len(boundaries(shop, INTS)) == 5
+    with shop.pipeline() as pipeline:
+        assert pipeline.plan()[0].boundaries_to_merge == 2
+    result = shop.run()
+    assert result.success, result["errors"]
+    assert [(one.rows, one.boundaries) for one in result.removed] == [(0, 2)]
+    assert boundaries(shop, INTS) == ["30", "40", "50"]
+    assert shop.leftovers() == []
+
+
+def test_nothing_is_removed_from_a_table_of_which_a_unit_failed(house: SqlServerShop) -> None:
+    make_tables(house, "RIGHT")
+    use(house)
+    assert house.run().success
+    use(house, ints=Retention(partitions=2), dates=Retention(age=timedelta(days=1)))
+    house.execute("INSERT INTO {s}.Readings VALUES (47, 'new')")
+    house.target_query(f"ALTER TABLE {TARGET_SCHEMA}.{INTS} ADD CONSTRAINT ck CHECK (N <> 47)")
+    result = house.run()
+    assert [unit.table.table for unit in result.failed] == [INTS]
+    assert [one.table.table for one in result.removed] == [DATES]
+    assert len(numbers(house)) == 10
+    assert days(house) == []
+    drop_tables(house)
