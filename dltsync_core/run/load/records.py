@@ -88,7 +88,7 @@ def load_requests(
             marker=marker_of(context, resolved, work, manifest, loads, fence=fence),
             retires=units,
             layout=resolved.layout,
-            can_be_undone=True,
+            can_be_undone=work.in_lake is None,  # what comes from the lake is committed: there is nothing to go back to
         )
 
 

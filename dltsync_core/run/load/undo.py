@@ -1,7 +1,8 @@
 """Loads that passed validation, and loads that did not: what becomes of the rows that they replaced in the warehouse.
 
 Confirmed before the ledger has the load: a record of replaced rows then always belongs to a load that is not committed, and a run
-that finds one of a dead run may switch the rows back.
+that finds one of a dead run may switch the rows back. Loads that come from the lake again are committed, and replace nothing that
+is to come back.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from dataclasses import replace
 from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
 from dltsync_core.duckdb.partition_scope import holds_null_rows
-from dltsync_core.errors import WarehouseError
-from dltsync_core.identity import Target, dotted
+from dltsync_core.errors import ServerUnreachable, WarehouseError
+from dltsync_core.identity import TableName, Target, dotted
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.tsql.conditions import slot_condition
 from dltsync_core.tsql.fragments import Sql
@@ -46,22 +46,35 @@ from dltsync_core.warehouse.sqlserver.store import (
 
 def confirm(store: Store, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
     """The loads (ids by unit) were validated: the rows that they replaced are dropped. Takes no lock: another unit of the table
-    may be on its way in. Raises WarehouseError for a load whose rows are in the warehouse no longer."""
+    may be on its way in. A connection that breaks meanwhile costs nothing: what was done before it is found done on the next
+    one. Raises WarehouseError for a load whose rows are in the warehouse no longer."""
     keys = {marker_id(pipeline, target, unit): (unit, load_id) for unit, load_id in loads.items()}
+    forgotten: set[TableName] = set()
     try:
-        records = {record.id: record for record in store.replaced()}
-        for key, (unit, load_id) in keys.items():
-            record = records.get(key)
-            if record is None or record.load_id != load_id:
-                if not store.is_marked(target, key, load_id):
-                    raise _gone(target, unit)
-                continue
-            _forget(store, record)
-            del records[key]
-            if all(record.table != other.table for other in records.values()):
-                store.drop_staging_table(record.table)
+        try:
+            _confirm(store, target, keys, forgotten)
+        except ServerUnreachable:
+            store.sessions.reconnect(())
+            _confirm(store, target, keys, forgotten)
     finally:
         store.run_lock.discard((key, load_id) for key, (_, load_id) in keys.items())
+
+
+def _confirm(store: Store, target: Target, keys: Mapping[str, tuple[str, str]], forgotten: set[TableName]) -> None:
+    """`keys` are units and load ids by the ids of their markers. `forgotten` gets the tables with rows of before, which are
+    dropped when no other load needs them."""
+    records = {record.id: record for record in store.replaced()}
+    for key, (unit, load_id) in keys.items():
+        record = records.get(key)
+        if record is None or record.load_id != load_id:
+            if not store.is_marked(target, key, load_id):
+                raise _gone(target, unit)
+            continue
+        forgotten.add(record.table)
+        _forget(store, record)
+        del records[key]
+    for table in forgotten - {record.table for record in records.values()}:
+        store.drop_staging_table(table)
 
 
 def undo(store: Store, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:

@@ -19,6 +19,8 @@ class Snapshot:
         self._connection = connection
         self._began: dict[int, int] = {}
         """Database -> the number of commits when the snapshot first looked at it."""
+        self._catalogues: dict[int, Database] = {}
+        """As the snapshot has them: read once, and again after a changed one was stored."""
         self.is_open = False
         self.written: set[Key] = set()
         self.altered: set[Key] = set()
@@ -32,7 +34,9 @@ class Snapshot:
                 self._connection.run("BEGIN TRANSACTION")
                 self.is_open = True
             self._began.setdefault(database_id, self._store.sequence)
-            return self._store.read_catalogue(self._connection, database_id)
+            if database_id not in self._catalogues:
+                self._catalogues[database_id] = self._store.read_catalogue(self._connection, database_id)
+            return self._catalogues[database_id]
 
     def note_written(self, key: Key, *, by_definition: bool) -> None:
         self.written.add(key)
@@ -43,6 +47,7 @@ class Snapshot:
     def note_defined(self) -> None:
         """A changed catalogue was stored."""
         self._has_definitions = True
+        self._catalogues.clear()
 
     def move_on(self) -> bool:
         """Take what was written over to a new snapshot, which has what others committed meanwhile; False where that cannot be.
@@ -61,6 +66,7 @@ class Snapshot:
         self._connection.run("ROLLBACK")
         self.is_open = False
         self._began.clear()
+        self._catalogues.clear()
         for database in databases:
             self.touch(database)
         for name, rows in carried.items():
@@ -110,6 +116,7 @@ class Snapshot:
     def _clear(self) -> None:
         self.is_open = False
         self._began.clear()
+        self._catalogues.clear()
         self.written.clear()
         self.altered.clear()
         self.written_since.clear()

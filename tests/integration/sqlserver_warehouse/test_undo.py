@@ -65,3 +65,21 @@ def test_a_run_that_is_interrupted_before_its_validation_is_confirmed_by_the_nex
     loaded.assert_same()
     assert loaded.target_query("SELECT COUNT(*) FROM _dltsync.replaced_rows") == [(0,)]
     assert loaded.leftovers() == []
+
+
+def test_rows_that_were_filled_from_the_lake_stay_when_their_run_was_interrupted(loaded: SqlServerShop) -> None:
+    """The ledger has these loads: the next run finds nothing to do, and has nothing to switch back."""
+    for table in ("Orders", "Countries"):
+        loaded.target_query(f"DELETE FROM warehouse.{table}")
+
+    def die(moment: str) -> None:
+        if moment == checkpoints.LOADED:
+            raise Interrupted
+
+    with checkpoints.watched(die), pytest.raises(Interrupted):
+        loaded.run()
+    assert loaded.warehouse_rows("Orders") or loaded.warehouse_rows("Countries")
+    result = loaded.run()
+    assert result.success, result["errors"]
+    loaded.assert_same()
+    assert loaded.leftovers() == []

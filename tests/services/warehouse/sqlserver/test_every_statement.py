@@ -38,6 +38,8 @@ pytestmark = [pytest.mark.xdist_group("forks"), pytest.mark.timeout(1800)]
 
 PUBLISHING = r"BEGIN TRANSACTION;|\ATRUNCATE TABLE"
 """In the text of the batch that publishes, and of the batch within it that empties partitions."""
+OTHERS = r"\A(?!TRUNCATE TABLE)(?![\s\S]*BEGIN TRANSACTION;)"
+"""Every other batch."""
 OLD = {1: "old", 2: "old", 11: "old", 21: "old"}
 MOST = 500
 
@@ -98,7 +100,7 @@ class Cut(TypedDict):
     database: str
     way: str
     statement: int
-    pattern: str | None
+    publishing: bool
 
 
 @pytest.fixture
@@ -176,6 +178,16 @@ def checked(
     return [f"neither old nor new: {seen}, with the markers {markers}"]
 
 
+def cleanup(house: SandboxWarehouse) -> None:
+    """As each run does at its end: the connection may have broken before staging was dropped. What a session holds that broke
+    is left alone until the server has ended it, a moment later."""
+    for _ in range(100):
+        house.warehouse.cleanup()
+        if not house.staging():
+            return
+        time.sleep(0.1)
+
+
 def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]], *, repeated: bool) -> list[str]:
     """After the load, or the next run's: problems as sentences."""
     again: Literal["", "confirmed"] = "confirmed" if way.settled else ""
@@ -183,7 +195,7 @@ def finished(house: SandboxWarehouse, way: Way, was: list[tuple[Any, ...]], *, r
     if repeated or way.settled == "undone":
         methods = load_and_settle(house, loads(house, way, 3), again)
     else:
-        house.warehouse.cleanup()  # as each run does at its end: the connection may have broken before staging was dropped
+        cleanup(house)
     problems = [] if rows(house) == as_rows(way.new) else [f"at the end the target has {rows(house)}"]
     problems += [f"left in staging: {house.staging()}"] if house.staging() else []
     problems += [] if catalogue(house) == was else [f"the target has {catalogue(house)} instead of {was}"]
@@ -197,8 +209,8 @@ def made(before: SandboxWarehouse, way: Way) -> list[tuple[Any, ...]]:
     return catalogue(before)
 
 
-def statements(publishing: bool) -> str | None:
-    return PUBLISHING if publishing else None
+def statements(publishing: bool) -> str:
+    return PUBLISHING if publishing else OTHERS
 
 
 every_way = pytest.mark.parametrize(
@@ -207,7 +219,7 @@ every_way = pytest.mark.parametrize(
         pytest.param(
             name,
             publishing,
-            id=f"{name}, statements of the {'publication' if publishing else 'load'}",
+            id=f"{name}, {'statements of the publication' if publishing else 'other statements'}",
             marks=pytest.mark.slow if publishing and name == next(iter(WAYS)) else pytest.mark.exhaustive,
         )
         for name in WAYS
@@ -217,6 +229,14 @@ every_way = pytest.mark.parametrize(
 """`make test-slow` goes through the publication of one way, `make test-crash` through everything."""
 
 
+@pytest.mark.survives(
+    "warehouse",
+    "the connection to a SQL Server warehouse breaks before each statement of a load that switches partitions, "
+    "and of its confirmation",
+    "the publication is sent again, or found committed; the confirmation goes on; a load that broke off before is "
+    "done by the next run",
+    "old rows under the old marker or new ones under the new; indexes and constraints as before; nothing is left in staging",
+)
 @every_way
 def test_a_connection_that_breaks_at_any_statement_costs_nothing(
     before: SandboxWarehouse, faults: FaultControl, name: str, publishing: bool
@@ -256,11 +276,12 @@ def load_and_be_killed(cut: Cut) -> None:
     way = WAYS[cut["way"]]
     house = SandboxWarehouse(server, Path(cut["root"]), cut["database"], ladder=way.ladder)
     control = FaultControl(server)
-    control.plan(Fault(Stall(), Where(database=cut["database"], pattern=cut["pattern"], skip=cut["statement"])))
+    where = Where(database=cut["database"], pattern=statements(cut["publishing"]), skip=cut["statement"])
+    control.plan(Fault(Stall(), where))
 
     def watch() -> None:
         while not control.happened():
-            time.sleep(0.005)
+            time.sleep(0.05)  # each look is work for the server, too
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -282,7 +303,7 @@ def test_a_process_killed_at_any_statement_is_made_good_by_the_next_load(
                 database=house.database,
                 way=name,
                 statement=number,
-                pattern=statements(publishing),
+                publishing=publishing,
             )
             ended = forks.run(f"{__name__}:load_and_be_killed", cut)
             faults.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +15,12 @@ from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import Disposition, MergeKeys, ReplaceTable
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
+from sqlserver_sandbox.faults.plan import Drop, Fault, Where
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, orders, part, request, rows
+from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
 from tests.support.sandbox_server import SandboxServer
-from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
 
 pytestmark = pytest.mark.xdist_group("forks")
 
@@ -164,6 +167,29 @@ def test_a_load_that_another_run_took_out_cannot_be_confirmed(filled: SandboxWar
         filled.warehouse.confirm(TARGET, "p", {UNITS[0]: load.load_id})
     assert not filled.warehouse.undo(TARGET, "p", {UNITS[0]: load.load_id})
     assert rows(filled) == [(2, "new"), (11, "old"), (21, "old")]
+
+
+@pytest.mark.parametrize(
+    ("drop", "where"),
+    [
+        pytest.param(Drop(), Where(kind="select", table="replaced_rows"), id="before its record is read"),
+        pytest.param(Drop(), Where(kind="delete", table="replaced_rows"), id="before its record goes"),
+        pytest.param(Drop("after"), Where(kind="commit", pattern="replaced_rows"), id="after its record went"),
+        pytest.param(Drop(), Where(kind="definition", pattern=r"\ADROP TABLE"), id="before the rows are dropped"),
+    ],
+)
+def test_a_connection_that_breaks_while_a_load_is_confirmed_costs_nothing(
+    faults: FaultControl, tmp_path: Path, drop: Drop, where: Where
+) -> None:
+    with sandbox_warehouse(faults.server, tmp_path) as house:
+        house.warehouse.load(request(house, orders({1: "old"}), target=LINES))
+        load = request(house, orders({2: "new"}), target=LINES, fence=2, can_be_undone=True)
+        house.warehouse.load(load)
+        faults.plan(Fault(drop, replace(where, database=house.database)))
+        house.warehouse.confirm(LINES, "p", {"all": load.load_id})
+        assert faults.clear() == ["drop"]
+        assert rows(house, LINES) == [(2, "new")]
+        assert (house.staging(), records(house)) == ([], 0)
 
 
 def load_and_die(root: str, port: int, database: str, fence: int) -> None:
