@@ -60,7 +60,6 @@ class LiveShop:
         return {
             "LIVE_SHOP": str(self._root / "shop.yaml"),
             "LIVE_ARCHIVE": str(self._root / "archive.yaml"),
-            "DLT_SYNC_DAGSTER_PARTITIONS_PER_RUN": "12",
             "DLT_SYNC_DAGSTER_SENSOR_INTERVAL_SECONDS": "5",
             "DAGSTER_POSTGRES_HOST": host,
             "DAGSTER_POSTGRES_PORT": port,
