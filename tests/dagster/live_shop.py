@@ -90,13 +90,6 @@ class LiveShop:
         with psycopg.connect(address) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def committed(self, table: str) -> int:
-        """How many units of a table the ledger has as committed."""
-        query = "SELECT count(*) FROM dltsync_committed_units WHERE table_name = %s"
-        with psycopg.connect(f"postgresql://{self._postgres.address}/ledger") as connection:
-            (found,) = connection.execute(query, [table]).fetchall()
-        return int(found[0])
-
     def _write(self, pipeline: str, database: str, *, partition: list[str], static: list[str]) -> None:
         server = self._postgres.address
         config = {
