@@ -102,8 +102,9 @@ class LiveShop:
                 "password": self._sandbox.password,
                 "trust_server_certificate": True,
             },
-            "partition_tables": [{"table_name": name} for name in partition],
-            "static_tables": [{"table_name": name} for name in static],
+            # At every tick: on a busy machine a probe takes seconds, and by its cost the next one would come minutes later.
+            "partition_tables": [{"table_name": name, "check_every": "5s"} for name in partition],
+            "static_tables": [{"table_name": name, "check_every": "5s"} for name in static],
             "processing": {"max_workers": 2, "memory_limit_mb": 768},
             "state": {
                 "state_directory": str(self._root / "state"),

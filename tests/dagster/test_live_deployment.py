@@ -186,6 +186,8 @@ def test_a_sensor_follows_a_split_while_another_table_stalls(live: Live) -> None
         live.faults.plan(Fault(Stall(), Where(database=database, table="Rates", kind="select", times=None)))
         live.shop.execute(database, "UPDATE dbo.Rates SET Value = 7 WHERE Code = 'JPY'")
         live.processes.wait_for("the sensor to probe the stalled table", live.faults.happened)
+        live.shop.execute(database, "INSERT INTO dbo.Countries VALUES ('SEK', 3)")
+        live.processes.wait_for("a table of the same sensor", lambda: len(live.events(database, "Countries")) == 2)
         live.shop.execute(database, "ALTER PARTITION SCHEME Entries NEXT USED [PRIMARY]")
         live.shop.execute(database, "ALTER PARTITION FUNCTION Entries() SPLIT RANGE (300)")
         live.shop.execute(database, "INSERT INTO dbo.Entries VALUES (350, 4, NULL, N'd')")
@@ -198,6 +200,7 @@ def test_a_sensor_follows_a_split_while_another_table_stalls(live: Live) -> None
             (350, 4),
         ]
         assert live.events(database, "Rates") == first_rates, "the table stalls all this time"
+        assert len(live.events(database, "Countries")) == 2
         loads = Counter(partition for partition, _ in live.events(database, "Entries"))
         assert (loads["(-inf,100)"], loads["[100,200)"]) == (1, 1), "what did not change is not loaded again"
 
@@ -217,7 +220,7 @@ def test_a_sensor_follows_a_split_while_another_table_stalls(live: Live) -> None
     assert event is not None
     assert event.asset_materialization is not None
     shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
-    assert (shown["codes"], shown["warehouse"]) == (["CHF", "JPY"], "mine")
+    assert (shown["codes"], shown["warehouse"]) == (["CHF", "JPY", "SEK"], "mine")
 
 
 _RUNS_OF_BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename

