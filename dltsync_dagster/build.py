@@ -1,7 +1,9 @@
 """From a config to a code location, or to parts of one. Nothing is opened: a config and its names are all that is needed."""
 
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 
@@ -138,9 +140,19 @@ def build_table(
 
 
 def step_executor(settings: LocationSettings | None = None) -> dg.ExecutorDefinition:
-    """The executor of the shipped code location: a process for each step, `PARALLEL_STEPS` of them at once."""
+    """The executor of the shipped code location: a process for each step, `PARALLEL_STEPS` of them at once.
+
+    Where the system has fork servers (not on Windows) the steps of a run are forks of one process that has imported everything:
+    a step costs a second of processor time, instead of the five that its own imports take. Nothing is opened before the fork.
+    """
     used = settings if settings is not None else read_settings()
-    return dg.multiprocess_executor.configured({"max_concurrent": used.parallel_steps})
+    config: dict[str, Any] = {"max_concurrent": used.parallel_steps}
+    if _FORK_SERVER in multiprocessing.get_all_start_methods():
+        config["start_method"] = {_FORK_SERVER: {"preload_modules": [__name__]}}
+    return dg.multiprocess_executor.configured(config)
+
+
+_FORK_SERVER = "forkserver"
 
 
 def _assets(location: Location, tables: Sequence[TableConfig]) -> list[dg.AssetsDefinition | dg.AssetSpec]:

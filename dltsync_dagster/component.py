@@ -124,17 +124,28 @@ Settings = Annotated[
         examples=[{"sensors": "running", "owners": ["team:data"]}],
     ),
 ]
-Translation = Annotated[
-    TranslationFn[TableTranslatorData] | None,
-    TranslationFnResolver[TableTranslatorData](
-        lambda data: {
-            "table": data.table,
-            "config": data.config,
-            "data": data,
-            "target": data.config.target_of(data.table),
-        }
-    ),
-]
+
+
+class TranslationResolver(TranslationFnResolver[TableTranslatorData]):
+    """That of Dagster's own components, with a description and an example, which it does not take as arguments."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            lambda data: {
+                "table": data.table,
+                "config": data.config,
+                "data": data,
+                "target": data.config.target_of(data.table),
+            }
+        )
+        self.description = (
+            "Changes the asset of each table: key, group, tags and the rest. Templates may use `table` (its config), `target` "
+            "(schema and name in the warehouse), `config` and `spec` (the asset as it is without the translation)."
+        )
+        self.examples = [{"key": "shop/{{ table.table_name | lower }}", "group_name": "shop"}]
+
+
+Translation = Annotated[TranslationFn[TableTranslatorData] | None, TranslationResolver()]
 Windows = Annotated[
     Sequence[TableTimeWindows],
     dg.Resolver.default(

@@ -5,6 +5,9 @@
     .venv/bin/python scripts/screenshot_ui.py    # docs/images/: lineage, asset, partitions, checks and automation
     .venv/bin/python scripts/screenshot_ui.py asset partitions    # these only
 
+    cd examples/dagster && SHOP_PASSWORD=x dg dev --port 3001 &    # no server is needed
+    .venv/bin/python scripts/screenshot_ui.py component --url http://127.0.0.1:3001
+
 For checks.png the check three_way_validation must have been executed before ("Execute all"); a value of a flight of April that
 was changed in the demo's warehouse makes it fail there, as in the picture. Those in docs/images were brought down to 256 colours.
 
@@ -30,7 +33,11 @@ WIDTH, HEIGHT = 1600, 1060
 LINEAGE_HEIGHT = 1380
 """All tables of the demo stand below each other."""
 ASSET_HEIGHT = 2020
+AUTOMATION_HEIGHT = 560
+COMPONENT_WIDTH, COMPONENT_HEIGHT = 1500, 1930
+"""Its documentation is a column in the middle of the page."""
 FLIGHTS = "nycflights/warehouse/flights"
+COMPONENT = "locations/shop_analytics/components/library/packages/dltsync_dagster/dltsync_dagster.DltsyncComponent"
 READY_WITHIN = 120.0
 SETTLE = 6.0
 """Seconds: layout is animated; the text is there before the last node stands still."""
@@ -72,10 +79,10 @@ class Page:
     def evaluate(self, expression: str) -> Any:
         return self.command("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
-    def set_height(self, height: int) -> None:
-        """How high the page is, in pixels."""
+    def set_size(self, height: int, width: int = WIDTH) -> None:
+        """How high and wide the page is, in pixels."""
         self.command(
-            "Emulation.setDeviceMetricsOverride", width=WIDTH, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
 
     def press_alt(self, letter: str) -> None:
@@ -123,17 +130,19 @@ class Page:
 def main() -> None:
     """Take every picture; fails when a page does not show what it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=f"{', '.join(PICTURES)}; default: all")
+    parser.add_argument(
+        "pictures", nargs="*", metavar="PICTURE", help=f"{', '.join(PICTURES)}; default: all of the demo"
+    )
     parser.add_argument("--url", default="http://127.0.0.1:3000")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--chromium", default="chromium")
     parser.add_argument("--hide", default="", metavar="DIRECTORY", help="paths are shown relative to this directory")
     asked = parser.parse_args()
-    chosen = asked.pictures or list(PICTURES)
+    chosen = asked.pictures or [name for name in PICTURES if name != "component"]
     if unknown := set(chosen) - set(PICTURES):
         parser.error(f"no such picture: {', '.join(sorted(unknown))}")
     asked.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:  # Chromium may still write there
         browser = subprocess.Popen(  # noqa: S603 - the program the caller named
             [asked.chromium, *CHROMIUM, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
@@ -145,7 +154,7 @@ def main() -> None:
                 page.command("Page.enable")
                 page.command("Page.addScriptToEvaluateOnNewDocument", source=SEEN_BEFORE)
                 for name in chosen:
-                    page.set_height(HEIGHT)
+                    page.set_size(HEIGHT)
                     PICTURES[name](page, asked.url)
                     time.sleep(SETTLE)
                     if asked.hide:
@@ -171,7 +180,7 @@ def _tab_of(profile: Path) -> str:
 
 
 def _lineage(page: Page, url: str) -> None:
-    page.set_height(LINEAGE_HEIGHT)
+    page.set_size(LINEAGE_HEIGHT)
     page.command("Page.navigate", url=f"{url}/asset-groups")
     page.wait_for_text("Materialize all")
     page.press_alt("e")  # expand all groups
@@ -180,7 +189,7 @@ def _lineage(page: Page, url: str) -> None:
 
 
 def _asset(page: Page, url: str) -> None:
-    page.set_height(ASSET_HEIGHT)
+    page.set_size(ASSET_HEIGHT)
     page.command("Page.navigate", url=f"{url}/assets/{FLIGHTS}?view=overview")
     page.wait_for_text("dltsync/rows_read")
     page.click_text("Plots")
@@ -205,8 +214,16 @@ def _checks(page: Page, url: str) -> None:
 
 
 def _automation(page: Page, url: str) -> None:
+    page.set_size(AUTOMATION_HEIGHT)
     page.command("Page.navigate", url=f"{url}/automation")
     page.wait_for_text("partition_boundaries")
+
+
+def _component(page: Page, url: str) -> None:
+    page.set_size(COMPONENT_HEIGHT, COMPONENT_WIDTH)
+    page.command("Page.navigate", url=f"{url}/{COMPONENT}")
+    page.wait_for_text("Example defs.yaml")
+    page.click_text("Hide navigation")
 
 
 PICTURES: dict[str, Callable[[Page, str], None]] = {
@@ -215,6 +232,7 @@ PICTURES: dict[str, Callable[[Page, str], None]] = {
     "partitions": _partitions,
     "checks": _checks,
     "automation": _automation,
+    "component": _component,
 }
 """How each page is opened."""
 

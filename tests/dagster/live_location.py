@@ -8,7 +8,7 @@ import os
 import dagster as dg
 import pyarrow as pa
 
-from dltsync_dagster import build_definitions, load_config
+from dltsync_dagster import build_definitions, load_config, step_executor
 
 shop, archive = (load_config(os.environ[name]) for name in ("LIVE_SHOP", "LIVE_ARCHIVE"))
 
@@ -29,9 +29,6 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[country_codes],
         resources={"warehouse": "mine"},
-        # Each step is a fork of a process that has imported everything.
-        executor=dg.multiprocess_executor.configured(
-            {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["dltsync_dagster.build"]}}}
-        ),
+        executor=step_executor(),
     ),
 )

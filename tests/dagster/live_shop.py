@@ -60,7 +60,6 @@ class LiveShop:
         return {
             "LIVE_SHOP": str(self._root / "shop.yaml"),
             "LIVE_ARCHIVE": str(self._root / "archive.yaml"),
-            "DLT_SYNC_DAGSTER_PARTITIONS_PER_RUN": "12",
             "DLT_SYNC_DAGSTER_SENSOR_INTERVAL_SECONDS": "5",
             "DAGSTER_POSTGRES_HOST": host,
             "DAGSTER_POSTGRES_PORT": port,
@@ -91,13 +90,6 @@ class LiveShop:
         with psycopg.connect(address) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def committed(self, table: str) -> int:
-        """How many units of a table the ledger has as committed."""
-        query = "SELECT count(*) FROM dltsync_committed_units WHERE table_name = %s"
-        with psycopg.connect(f"postgresql://{self._postgres.address}/ledger") as connection:
-            (found,) = connection.execute(query, [table]).fetchall()
-        return int(found[0])
-
     def _write(self, pipeline: str, database: str, *, partition: list[str], static: list[str]) -> None:
         server = self._postgres.address
         config = {
@@ -110,8 +102,9 @@ class LiveShop:
                 "password": self._sandbox.password,
                 "trust_server_certificate": True,
             },
-            "partition_tables": [{"table_name": name} for name in partition],
-            "static_tables": [{"table_name": name} for name in static],
+            # At every tick: on a busy machine a probe takes seconds, and by its cost the next one would come minutes later.
+            "partition_tables": [{"table_name": name, "check_every": "5s"} for name in partition],
+            "static_tables": [{"table_name": name, "check_every": "5s"} for name in static],
             "processing": {"max_workers": 2, "memory_limit_mb": 768},
             "state": {
                 "state_directory": str(self._root / "state"),

@@ -165,7 +165,7 @@ def test_every_field_has_a_description_and_an_example(kind: type[dg.Component]) 
     model = kind.get_model_cls()
     assert model is not None
     schema = model.model_json_schema()
-    dagsters_own = ("translation", "defs_state.", "op.backfill_policy.")
+    dagsters_own = ("translation.", "defs_state.", "op.backfill_policy.")
     found = {
         path: field for path, field in fields_of(schema, schema.get("$defs", {})) if not path.startswith(dagsters_own)
     }
@@ -173,6 +173,15 @@ def test_every_field_has_a_description_and_an_example(kind: type[dg.Component]) 
     assert sorted(path for path, field in found.items() if not field.get("description")) == []
     assert sorted(path for path, field in found.items() if "examples" not in field) == []
     assert kind.get_spec().description
+
+
+def test_the_example_that_the_ui_makes_of_the_fields_works_as_it_stands() -> None:
+    model = DltsyncComponent.get_model_cls()
+    assert model is not None
+    shown = {name: field["examples"][0] for name, field in model.model_json_schema()["properties"].items()}
+    assert set(shown) == {"config", "settings", "translation", "time_windows", "op"}
+    _, defs = loaded(component(**shown), files={"dltsync.yaml": yaml.safe_dump(EXAMPLE)})
+    assert keys(defs) == {"shop/orders", "shop/countries"}
 
 
 def test_the_example_works_as_it_stands() -> None:

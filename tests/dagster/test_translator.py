@@ -68,7 +68,7 @@ def test_the_config_of_a_table_wins_over_a_translator_and_the_settings() -> None
         table_name="Countries",
         automation_condition={"on_cron": "0 5 * * *", "timezone": "Europe/Zurich"},
         asset={
-            "group": "reference/geo",
+            "group": "reference_geo",
             "owners": ["ann@example.com"],
             "kinds": ["reference"],
             "freshness": {"fail_after": "26h", "warn_after": "25h"},
@@ -81,7 +81,7 @@ def test_the_config_of_a_table_wins_over_a_translator_and_the_settings() -> None
     dg.Definitions.validate_loadable(definitions)
     found = {spec.key.path[-1]: spec for spec in definitions.resolve_all_asset_specs() if spec.key.path[0] == "lake"}
     countries, currencies = found["Countries"], found["Currencies"]
-    assert (countries.group_name, list(countries.owners)) == ("reference/geo", ["ann@example.com"])
+    assert (countries.group_name, list(countries.owners)) == ("reference_geo", ["ann@example.com"])
     assert (currencies.group_name, list(currencies.owners)) == ("ours", ["team:data"])
     assert countries.kinds == {*currencies.kinds, "reference"}
     assert countries.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(hours=26), timedelta(hours=25))

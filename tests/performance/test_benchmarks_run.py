@@ -11,6 +11,7 @@ import pytest
 
 from tests.performance.measure import Cost
 from tests.performance.report import Report
+from tests.performance.sides.dagster_ticks import run as ticks
 
 TINY = ["--bench-rows", "1000", "--bench-units", "3", "--bench-tables", "2", "--bench-rounds", "1"]
 FOLDER = Path(__file__).parent
@@ -29,6 +30,12 @@ def test_the_report_is_a_table_with_the_ratio_to_its_baseline() -> None:
         "| the floor | 2.00 | 1 | 300 |  |",
         "| dltsync | 3.00 | 1.50 | 1,400 | aim: 1.6 |",
     ]
+
+
+def test_the_statements_of_a_sensors_tick_do_not_grow_with_the_partitions() -> None:
+    few, many = ({name: cost["statements"] for name, cost in ticks(count).items()} for count in (20, 200))
+    assert few == many
+    assert few["nothing changed"] <= 5, "runs, the list of partitions, and the newest materialization"
 
 
 @pytest.mark.slow
