@@ -47,7 +47,9 @@ class SqlServerWorld(World):
 
     def config(self) -> PipelineConfig:
         config = super().config()
-        settings = {"connection": self._target.database_section, "switch_lock_timeout_ms": 200}
+        # A fault that stalls may meet a connection to the warehouse: it has the same limit as one to the source.
+        limits = {name: value for name, value in self.database.items() if name == "command_timeout"}
+        settings = {"connection": {**self._target.database_section, **limits}, "switch_lock_timeout_ms": 200}
         destination = {"type": "sqlserver", "lock_timeout_seconds": config.destination.lock_timeout_seconds, **settings}
         return PipelineConfig(
             **{**config.model_dump(exclude={"destination"}, exclude_unset=True), "destination": destination}

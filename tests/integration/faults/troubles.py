@@ -133,9 +133,9 @@ def troubled(troubles: tuple[Trouble, ...], *, ledger: Path, warehouse: Path, st
         nonlocal reached
         with guard:
             reached += 1
-            for trouble in troubles:
-                if trouble.at == reached:
-                    _begin(trouble)
+            due = [trouble for trouble in troubles if trouble.at == reached]
+        for trouble in due:  # without the guard: a thread that writes to the ledger may wait for it at its own checkpoint
+            _begin(trouble)
 
     def _begin(trouble: Trouble) -> None:
         if trouble.what == "ledger" and ledger.exists():
