@@ -165,6 +165,12 @@ def _open(database: DatabaseConfig) -> ControlSession:
         connection = within(database.connection_timeout + GRACE_SECONDS, connect) if strict else connect()
     except TimeoutError as error:
         raise connect_error(error, address_of(database)) from error
+    except (
+        SystemError
+    ) as error:  # how pyodbc's connect ends when Ctrl-C came meanwhile, with the interrupt as its cause
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
     except pyodbc.Error as error:
         if read_fault(error).state in _UNLOADABLE_STATES:
             raise explain_unloadable(driver) from error
