@@ -29,7 +29,8 @@ from tests.support.sandbox_server import SandboxServer
 @pytest.mark.parametrize(
     ("action", "state", "text"),
     [
-        (ResetAtAccept(), "08001", "handshakes before login|TCP Provider"),
+        # A driver tries again until its time for a login is over: on a busy machine that is what it tells.
+        (ResetAtAccept(), "08001|HYT00", "handshakes before login|TCP Provider|Login timeout expired"),
         (BreakTls("garbage"), "08001", "SSL"),
         (BreakTls("close"), "08001", "TCP Provider"),
         (RefuseLogin(), "28000", "Login failed for user 'sa'"),
@@ -45,7 +46,7 @@ def test_a_connection_that_cannot_be_made(
     with pytest.raises(ERRORS, match=text) as caught:
         open_client()
     if isinstance(caught.value, pyodbc.Error):
-        assert read_fault(caught.value).state == state
+        assert read_fault(caught.value).state in state.split("|")
     assert faults.clear()
     open_client()
 
