@@ -134,9 +134,8 @@ def troubled(troubles: tuple[Trouble, ...], *, ledger: Path, warehouse: Path, st
         with guard:
             reached += 1
             due = [trouble for trouble in troubles if trouble.at == reached]
-        for (
-            trouble
-        ) in due:  # without the guard: a thread that writes to the ledger may wait for it at its own checkpoint
+        # Without the guard: a thread that writes to the ledger may wait for it at its own checkpoint.
+        for trouble in due:
             _begin(trouble)
 
     def _begin(trouble: Trouble) -> None:
