@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from dltsync_core.committed import Marker
 from dltsync_core.config import PipelineConfig
 from dltsync_core.connect.retry import SharedRetryBudget
 from dltsync_core.identity import TableName, Target, new_run_id, slashed
@@ -143,8 +144,12 @@ def opened_context(
 def highest_mark(context: RunContext, target: Target) -> int:
     """The highest fence that the warehouse has seen of a table; 0 for none."""
     with context.warehouse_turn:
-        found = context.warehouse.markers(target, context.config.pipeline_name)
-    return max((marker.fence for marker in found.values()), default=0)
+        return highest_fence(context.warehouse.markers(target, context.config.pipeline_name))
+
+
+def highest_fence(markers: Mapping[str, Marker]) -> int:
+    """The highest fence of a table's loads, by their markers; 0 for none."""
+    return max((marker.fence for marker in markers.values()), default=0)
 
 
 @contextmanager

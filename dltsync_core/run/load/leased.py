@@ -64,11 +64,16 @@ class LeasedRun:
 
     def _highest_fence(self, table: TableName, units: Sequence[str]) -> int:
         """Over lake and warehouse, so that a ledger that was lost never hands out a fence once more. Everything is looked at
-        once; for each unit then only what may have come to it since."""
+        once; for each unit then only what may have come to it since.
+
+        What the plan saw of the warehouse is enough: a load with a fence that is too low by now is refused there. To look again
+        would be to wait for the loads of other tables before anything of this one is read."""
         lake = self._context.lake
         with self._guard:
             if self._marked is None:
-                marked = highest_mark(self._context, self._prepared.resolved.target)
+                marked = self._prepared.warehouse_fence
+                if marked is None:
+                    marked = highest_mark(self._context, self._prepared.resolved.target)
                 self._marked = max(marked, lake.highest_sequence(table))
         return max(self._marked, lake.highest_sequence_of(table, units))
 

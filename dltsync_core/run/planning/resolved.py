@@ -194,6 +194,9 @@ class PreparedTable:
     committed_units: CommittedUnits
     plan: TablePlan
     options: RunOptions
+    warehouse_fence: int | None = None
+    """The highest fence of a load of this pipeline that the plan found in the warehouse, 0 for none; None when the plan did not
+    look there."""
 
 
 def load_identity(context: RunContext, resolved: ResolvedTable, unit: str, load_id: str) -> LoadIdentity:

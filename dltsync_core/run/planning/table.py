@@ -19,7 +19,7 @@ from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.static import plan_static_table
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.plan.window import window_after
-from dltsync_core.run.context import RunContext
+from dltsync_core.run.context import RunContext, highest_fence
 from dltsync_core.run.planning.probes import TableToProbe, probe_alone, why_unproven
 from dltsync_core.run.planning.reconcile import ReconciledTable, reconcile
 from dltsync_core.run.planning.resolved import PreparedTable, ResolvedTable, resolve_table
@@ -96,15 +96,19 @@ def plan_assessed(context: RunContext, assessed: AssessedTable, probed: Probed) 
             boundaries_to_merge=removable.boundaries,
             notes=(*plan.notes, *removable.notes),
         )
+    warehouse_fence = None
     if plan.work and options.compare:
         # where a column may have been given another type by hand
         check_warehouse(resolved, assessed.warehouse, drift.findings)
-        plan = replace(plan, notes=(*plan.notes, *assessed.warehouse.table(resolved).notes))
+        found = assessed.warehouse.table(resolved)
+        plan = replace(plan, notes=(*plan.notes, *found.notes))
+        warehouse_fence = highest_fence(found.markers)
     return PreparedTable(
         resolved,
         assessed.committed_units,
         _with_contracts(resolved, _with_drift(_with_notes(context, resolved, plan), drift)),
         options,
+        warehouse_fence,
     )
 
 

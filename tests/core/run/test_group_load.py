@@ -55,6 +55,13 @@ def test_units_that_wait_come_in_by_one_group(place: MemoryShop, monkeypatch: py
     place.assert_same()
 
 
+def test_no_table_waits_for_the_warehouse_before_it_is_read(place: MemoryShop) -> None:
+    """What the plan saw of the warehouse is enough: whoever asks again waits until the loads of other tables are over."""
+    warehouse = BusyWarehouse(units=5)
+    assert outcomes(run(place, warehouse)) == EVERYTHING
+    assert "markers" not in warehouse.asked
+
+
 def test_units_of_many_rows_do_not_wait_for_others(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their rows cost more than a group; those that arrive while the warehouse is busy come in together all the same."""
     monkeypatch.setattr(group_load, "FEW_ROWS", 1)
@@ -83,7 +90,6 @@ def test_a_group_waits_for_a_moment_only(place: MemoryShop, monkeypatch: pytest.
     place.assert_same()
 
 
-@pytest.mark.slow  # unsteady: see CHANGELOG, Known
 def test_a_group_is_bounded(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_load, "MOST_UNITS", 2)
     warehouse = BusyWarehouse(units=5)
@@ -100,7 +106,6 @@ def test_rows_bound_a_group_too(place: MemoryShop, monkeypatch: pytest.MonkeyPat
     )
 
 
-@pytest.mark.slow  # unsteady: see CHANGELOG, Known
 @pytest.mark.parametrize(
     "error", [WarehouseError("no such type"), Fenced("another run was faster"), RuntimeError("odd")]
 )
