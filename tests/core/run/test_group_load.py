@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
 from dltsync_core.errors import Fenced, WarehouseError
 from dltsync_core.run.events import Event
 from dltsync_core.run.load import group_load
+from dltsync_core.run.load.group_load import GroupLoader
+from dltsync_core.run.load.unit import UnitWork
 from dltsync_core.run.result import RunResult
 from dltsync_core.testing import FakeWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
@@ -50,6 +53,22 @@ def run(place: MemoryShop, warehouse: BusyWarehouse) -> RunResult:
 def test_units_that_wait_come_in_by_one_group(place: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_load, "QUIET_SECONDS", 20.0)  # however busy the machine is
     warehouse = BusyWarehouse(units=5)
+    under_way: list[UnitWork] = []
+    all_under_way, coming = threading.Event(), GroupLoader.coming
+
+    @contextmanager
+    def counted(self: GroupLoader, works: Sequence[UnitWork]) -> Iterator[None]:
+        with coming(self, works):
+            under_way.extend(works)
+            if len(under_way) == 5:
+                all_under_way.set()
+            yield
+
+    def wait_for_all() -> None:
+        all_under_way.wait(20)
+
+    monkeypatch.setattr(GroupLoader, "coming", counted)
+    place.source.during_extract = wait_for_all
     assert outcomes(run(place, warehouse)) == EVERYTHING
     assert [len(group) for group in warehouse.groups] == [5], "the first waits for those that are on their way"
     place.assert_same()
