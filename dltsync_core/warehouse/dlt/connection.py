@@ -193,7 +193,7 @@ class DestinationDatabase:
             yield
         except SyncError:
             raise
-        except Exception as error:
+        except Exception as error:  # dlt and each driver have errors of their own, without a common class
             if not _is_foreign(error):
                 raise
             raise explained(error, self.name, doing, self._secrets) from error

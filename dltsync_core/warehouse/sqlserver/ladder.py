@@ -111,13 +111,13 @@ def _single_partition(target: TargetFacts, disposition: Disposition) -> tuple[in
         return None, (_read_only(here[0]),)
     filegroup = next(iter(target.read_only.values()))
     if len(slots) != 1:
-        return None, (_no_second_recipe(filegroup, "the load covers several partitions of the target"),)
+        return None, (no_second_recipe(filegroup, "the load covers several partitions of the target"),)
     if not constraints.can_be_proven(partitioning.column, slots[0].range):
         what = f"no constraint proves a range of {partitioning.column.type_name} to the server"
-        return None, (_no_second_recipe(filegroup, what),)
+        return None, (no_second_recipe(filegroup, what),)
     storage = target.storage
     if storage is not None and storage.kind == CLUSTERED and storage.added is not None:
-        return None, (_no_second_recipe(filegroup, "the clustered index does not have the partition column in it"),)
+        return None, (no_second_recipe(filegroup, "the clustered index does not have the partition column in it"),)
     return slots[0].number, ()
 
 
@@ -206,7 +206,8 @@ def _read_only(filegroup: str) -> Blocker:
     )
 
 
-def _no_second_recipe(filegroup: str, why: str) -> Blocker:
+def no_second_recipe(filegroup: str, why: str) -> Blocker:
+    """Staging cannot lie on the target's scheme, and `why` completes: "and …"."""
     return Blocker(
         "read_only",
         1924,

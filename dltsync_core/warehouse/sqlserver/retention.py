@@ -29,8 +29,15 @@ from dltsync_core.tsql.warehouse.locks import take_transaction_lock
 from dltsync_core.tsql.warehouse.publish import PartitionSpan
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import Removable, Removed
-from dltsync_core.warehouse.sqlserver.ladder import Entry, Rung, choose, partitions_in, refuse_referenced
-from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL, Blocker, truncate_blockers
+from dltsync_core.warehouse.sqlserver.ladder import (
+    Entry,
+    Rung,
+    choose,
+    no_second_recipe,
+    partitions_in,
+    refuse_referenced,
+)
+from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL, truncate_blockers
 from dltsync_core.warehouse.sqlserver.publish import Publisher, SwitchRefused
 from dltsync_core.warehouse.sqlserver.reading import stats_by_scope
 from dltsync_core.warehouse.sqlserver.sections import scope_condition
@@ -125,13 +132,7 @@ def _entry(store: Store, found: TargetFacts, whole: ReplaceScope) -> Entry:
                 table=str(found.name),
             )
     if entry.rung is Rung.SWITCH and entry.partition is not None:
-        filegroup = next(iter(found.read_only.values()))
-        reason = Blocker(
-            "read_only",
-            1924,
-            f"filegroup {filegroup} of the partition scheme is read-only, so that staging cannot lie on the scheme",
-            "make the filegroup read-write",
-        )
+        reason = no_second_recipe(min(found.read_only.values()), "rows leave by a staging table on the scheme only")
         return Entry(Rung.DELETE_AND_INSERT, span, reasons=(reason,))
     return entry
 
@@ -153,7 +154,11 @@ def _publish(
             _send(store, target, whole, ids, way.body + forget)
         except SwitchRefused as refused:
             if number == len(ways):
-                raise WarehouseError(f"the warehouse: {refused}", number=refused.number) from refused
+                raise WarehouseError(
+                    f"the warehouse refused to {way.method} partitions out of retention of {found.name}: {refused}",
+                    remedy="nothing was removed: correct what the message names and run again, or leave out its retention",
+                    number=refused.number,
+                ) from refused
             reasons.append(f"the server refused to {way.method} (error {refused.number}): {refused}")
         else:
             return way.method, tuple(reasons)
