@@ -115,9 +115,6 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
             f"{file}: expected fields at the top level, such as `database:`, found {_kind_of(values)}",
             remedy="`dltsync init` writes a config file; docs/configuration.md describes every field",
         )
-    other = [key for key in values if not isinstance(key, str)]
-    if other:
-        raise ConfigError(f"{file}: field names are text; {other[0]!r} is not", remedy="put the name in quotes")
     return values
 
 

@@ -34,7 +34,17 @@ def _mapping(loader: PlainLoader, node: yaml.MappingNode) -> dict[Any, Any]:
                 )
             seen.add(key.value)
     loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
+    values: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    for (key, _), name in zip(node.value, (loader.construct_object(key) for key, _ in node.value), strict=True):
+        if not isinstance(name, str):
+            # Its text is not part of the message: behind a comma it may be the rest of a password.
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                "the name of a field is no text: put it in quotes; in `{…}` a value that has a comma needs quotes, too",
+                key.start_mark,
+            )
+    return values
 
 
 def _int(loader: PlainLoader, node: yaml.ScalarNode) -> int:

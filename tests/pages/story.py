@@ -71,6 +71,14 @@ class Story:
             text = text.replace(folder, here)
         return text.replace("…", PASSWORD)
 
+    def _values_here(self, value: Any) -> Any:
+        """As `_here`, for what YAML made of a text."""
+        if isinstance(value, dict):
+            return {key: self._values_here(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._values_here(inner) for inner in value]
+        return self._here(value) if isinstance(value, str) else value
+
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def _console(self, block: Block) -> None:
@@ -107,7 +115,7 @@ class Story:
 
     def _yaml(self, block: Block) -> None:
         """A whole config replaces that of the page; a part is added to it. Then it is read, and a plan made."""
-        part = yaml.safe_load(self._here(block.text))
+        part = self._values_here(yaml.safe_load(block.text))  # as values: `server,port` would be two of them in `{…}`
         assert isinstance(part, dict), f"{block}: no mapping"
         connection = part.get("destination", {}).get("connection")
         if connection is not None:

@@ -77,6 +77,11 @@ def a_database_of_the_sandbox(story: Story) -> None:
 
 def a_warehouse_in_sql_server(story: Story) -> None:
     a_config(story)
+    story.world.execute(
+        story.database,
+        "CREATE TABLE sales.Visits (Day date NOT NULL, VisitNo int NOT NULL) ON by_month(Day)",
+        "INSERT INTO sales.Visits VALUES ('2023-12-05', 1), ('2024-03-31', 2)",
+    )
     story.world.database(
         "sales_dw",
         [
@@ -131,14 +136,17 @@ def no_faults(story: Story) -> None:
     story.world.execute(story.database, "EXEC sandbox_faults", "EXEC sandbox_canned")
 
 
-def loaded(story: Story) -> None:
-    story.dltsync("run")
+def loaded_with_visits(story: Story) -> None:
+    try:
+        story.dltsync("run")
+    finally:
+        story.world.execute(story.database, "DROP TABLE sales.Visits")  # the other pages share the database
 
 
 AFTER: dict[str, Callable[[Story], None]] = {
     "docs/logging.md": the_log_and_the_figures,
     "docs/sandbox.md": no_faults,
-    "docs/sqlserver_warehouse.md": loaded,
+    "docs/sqlserver_warehouse.md": loaded_with_visits,
 }
 FOLDERS = {"/var/lib/node_exporter": "metrics"}
 """Directories of the pages, and those of the test that stand for them."""

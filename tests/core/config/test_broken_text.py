@@ -54,6 +54,16 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
     "a percent sign": ("database:\n  server: %sekret\n", ["put it in quotes", "'%'"]),
     "a field without a colon": ("database:\n  server\n  port: 1\n", ["line 3"]),
     "a field twice": ("database:\n  server: a\n  server: sekret\n", ["`server` is given twice", "  3 |   server: …"]),
+    "a name that is a number": (
+        "database:\n  server: sekret\n  1433: x\n",
+        ["line 3, column 3: the name of a field is no text: put it in quotes"],
+    ),
+    "a password that a comma ends": (
+        "database: {server: s, password: sek,1234, port: 1}\n",
+        ["line 1", "the name of a field is no text", "in `{…}` a value that has a comma needs quotes", "password: …"],
+    ),
+    "a name that is a number at the top": ("1433: sekret\n", ["line 1, column 1: the name of a field is no text"]),
+    "a name that is nothing": ("static_tables:\n- {~: sekret}\n", ["line 2, column 4: the name of a field is no text"]),
     "an alias": ("database:\n  server: *sekret\n", ["found undefined alias …", "  2 |   server: *…"]),
 }
 
@@ -68,6 +78,7 @@ def test_the_line_to_blame_is_shown_without_its_values(tmp_path: Path, case: str
     for words in said:
         assert words in str(caught.value)
     assert "sek" not in str(caught.value)
+    assert "1234" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
