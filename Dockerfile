@@ -1,6 +1,6 @@
 # Code server, webserver, daemon and the command `dltsync` in one image; docker-compose.yml and deploy/ start it with different commands.
 #
-# A tag may come to mean another image. Pin the base by its digest, which the registry knows:
+# A tag may come to mean another image. Pin the base by its digest, which the registry knows; the release workflow does so:
 #   docker buildx imagetools inspect python:3.12-slim-bookworm --format '{{.Manifest.Digest}}'
 #   docker build --build-arg BASE=python:3.12-slim-bookworm@sha256:… .
 ARG BASE=python:3.12-slim-bookworm

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deployment.compose_files import ROOT
 
@@ -65,6 +66,26 @@ def test_the_image_runs_without_root_and_is_watched() -> None:
         "one base for all, which a digest may pin"
     )
     assert not re.search(r"(?i)password|secret=", image)
+
+
+def test_a_release_pins_the_base_by_its_digest(tmp_path: Path) -> None:
+    """The step that looks the digest up, with a registry that answers; its result is what the image is built from."""
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]["image"]["steps"]
+    (look_up,) = (step for step in steps if step.get("id") == "base")
+    (build,) = (step for step in steps if "build-push-action" in step.get("uses", ""))
+    assert build["with"]["build-args"] == "BASE=${{ steps.base.outputs.pinned }}"
+    assert steps.index(look_up) < steps.index(build)
+    for answer, pinned in (("sha256:abc", "python:3.12-slim-bookworm@sha256:abc"), ("", None)):
+        (tmp_path / "docker").write_text(f"#!/bin/sh\necho {answer}\n")
+        (tmp_path / "docker").chmod(0o755)
+        output = tmp_path / "output"
+        output.write_text("")
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output)}
+        done = subprocess.run(
+            ["bash", "-e", "-c", look_up["run"]], cwd=ROOT, env=environment, capture_output=True, check=False, timeout=30
+        )
+        assert (done.returncode == 0) is (pinned is not None), done.stderr
+        assert output.read_text() == (f"pinned={pinned}\n" if pinned else "")
 
 
 @pytest.mark.slow  # builds two wheels

@@ -72,6 +72,13 @@ def test_every_secret_and_config_exists_and_the_readme_creates_it() -> None:
         assert set(service["secrets"]) == expected, "only the code server gets logins of source and warehouse"
 
 
+def test_every_health_check_reads_the_secrets_that_its_service_has() -> None:
+    """Docker starts a health check without the entry point; `dagster-daemon liveness-check` needs the database's password."""
+    for name, service in rendered(FILE, SHELL)["services"].items():
+        if any(variable.endswith("_FILE") for variable in service["environment"]):
+            assert service["healthcheck"]["test"][:2] == ["CMD", "dltsync-entrypoint"], name
+
+
 def test_the_config_is_whole_with_what_the_entry_point_makes_of_secrets(tmp_path: Path) -> None:
     service: dict[str, Any] = rendered(FILE, SHELL)["services"]["code"]
     for name, content in CONTENT.items():
