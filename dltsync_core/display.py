@@ -15,6 +15,13 @@ _ORDINARY = re.compile(r"(?!www\.)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*", re.IGNORE
 CONTINUED = "    "
 
 
+def number_of(count: float, one: str, several: str = "") -> str:
+    """A count with the word for what is counted: `1 row`, `1,234 rows`, `0.5 seconds`; `several` where the plural is not `one`
+    with an s."""
+    shown = f"{count:,}" if isinstance(count, int) else f"{count:,g}"
+    return f"{shown} {one if count == 1 else several or f'{one}s'}"
+
+
 def visible(text: str) -> str:
     """The text with these characters escaped, like `\\x1b`."""
     return _OBEYED.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)

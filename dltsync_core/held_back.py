@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dltsync_core.display import quoted
+from dltsync_core.display import number_of, quoted
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class OpenTransaction:
             else f"session {self.session} (login {quoted(self.login)}, program {quoted(self.program)}, "
             f"host {quoted(self.host)})"
         )
-        return f"{who}, open since {self.since} server time ({self.seconds:,} seconds)"
+        return f"{who}, open since {self.since} server time ({number_of(self.seconds, 'second')})"
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class HeldBack:
     @property
     def sentence(self) -> str:
         """The number of rows, the transaction, and since when."""
-        plural = "s lie" if self.rows != 1 else " lies"
         return (
-            f"{self.rows:,} committed row{plural} at or above {self.ceiling}, the lowest rowversion of an open transaction: the "
+            f"{number_of(self.rows, 'committed row lies', 'committed rows lie')} at or above {self.ceiling}, the "
+            "lowest rowversion of an open transaction: the "
             f"watermark is held back below, and they are read once more when that transaction has ended; {self._by_what()}"
         )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -57,6 +57,16 @@ def bound(**facts: Any) -> Iterator[None]:
         _bound.set(before)
 
 
+Reported = Literal["raised", "result"]
+_REPORTED = "dltsync_reported"
+
+
+def reported(how: Reported) -> Mapping[str, Reported]:
+    """For `extra` of an entry about a problem that the caller of the pipeline gets as well: by an exception, or in its result. A
+    command that prints it leaves the entry out of its terminal."""
+    return {_REPORTED: how}
+
+
 def library_level(name: str, level: str) -> int:
     """From which level on entries of a library are logged. They are one step quieter than ours, drivers of object stores two:
     at INFO they describe every request."""
@@ -74,15 +84,18 @@ def configure_logging(
     level: str = "INFO",
     structured: bool = True,
     quiet_stderr: bool = False,
+    leave_out: Collection[Reported] = (),
     secrets: Sequence[str] = (),
 ) -> None:
     """Send the log to stderr: JSON lines when `structured`, else readable text. For a process that is dltsync's own.
 
-    `quiet_stderr` shows warnings and worse only: a progress display is there already. `secrets` never reach a line, in no
+    `quiet_stderr` shows warnings and worse only: a progress display is there already. `leave_out` are entries about what the
+    process prints itself (`reported`). `secrets` never reach a line, in no
     message and no traceback. Calling it again replaces what the last call set up.
     """
     to_stderr = _ToStderr(_formatter(structured, secrets))
     to_stderr.setLevel(logging.WARNING if quiet_stderr else logging.NOTSET)
+    to_stderr.addFilter(lambda record: getattr(record, _REPORTED, None) not in leave_out)
     levels = {LOGGER_NAME: logging.getLevelName(level)}
     levels |= {name: library_level(name, level) for name in (*LIBRARIES, *STORE_DRIVERS)}
     for name, least in levels.items():

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from dltsync_core.display import number_of
+
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
 
@@ -79,7 +81,7 @@ class WaitPolicy:
 def decide_wait(policy: WaitPolicy, *, waited: float, noticed: float | None) -> WaitDecision:
     """What to do after `waited` seconds, the last message having come after `noticed` seconds (None: there was none)."""
     if waited >= policy.seconds:
-        return GiveUp(f"waited {policy.seconds:g} seconds")
+        return GiveUp(f"waited {number_of(policy.seconds, 'second')}")
     pause = min(policy.pause, max(policy.seconds - waited, 0.01))
     return Again(pause, notice=noticed is None or waited - noticed >= policy.notice_every)
 
@@ -116,7 +118,7 @@ class Wait:
                 return give_up(blocked)
             if decision.notice:
                 self._noticed = waited
-                self._on_wait(f"waiting for {blocked} ({waited:.0f} of at most {self._seconds:g} seconds)")
+                self._on_wait(f"waiting for {blocked} ({waited:.0f} of at most {number_of(self._seconds, 'second')})")
             return decision
 
         return try_until_done(work, caught, decide, sleep=self._sleep)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from dltsync_core.display import quoted
+from dltsync_core.display import number_of, quoted
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.evaluations import CheckOutcome
 from dltsync_dagster.markdown import code, grid
@@ -49,7 +49,7 @@ def _of_unit(unit: Mapping[str, Any], problems: tuple[str, ...] = (), notes: tup
     return CheckOutcome(
         unit["unit"],
         passed=not wrong,
-        sentence=_joined(wrong) if wrong else f"{unit['source']:,} rows and every figure of their columns agree",
+        sentence=_joined(wrong) if wrong else _agreeing(unit["source"]),
         metadata=_metadata([unit], problems, notes),
     )
 
@@ -61,10 +61,15 @@ def _of_table(units: Sequence[Mapping[str, Any]], problems: tuple[str, ...], not
     if wrong:
         sentence = _joined(wrong)
     elif len(units) == 1:
-        sentence = f"{rows:,} rows and every figure of their columns agree"
+        sentence = _agreeing(rows)
     else:
-        sentence = f"{agreeing:,} partitions with {rows:,} rows and every figure of their columns agree"
+        sentence = f"{number_of(agreeing, 'partition')} with {_agreeing(rows)}"
     return CheckOutcome(WHOLE_TABLE, passed=not wrong, sentence=sentence, metadata=_metadata(units, problems, notes))
+
+
+def _agreeing(rows: int) -> str:
+    """Rows of source, lake and warehouse, in a sentence."""
+    return f"{number_of(rows, 'row')} and every figure of {'its' if rows == 1 else 'their'} columns agree"
 
 
 def _joined(messages: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dltsync_core.config import SCDTableConfig, TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.errors import ValidationFailed
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.result import RowCounts, UnitResult
@@ -77,13 +78,13 @@ def _sentence(counts: RowCounts, compared: Sequence[LoadedFigure], different: Se
         return difference(counts)
     if different:
         return "; ".join(str(figure) for figure in different[:_SHOWN])
-    rows = f"{counts.source:,} rows in source, lake and warehouse"
-    retained = f" (and {counts.retained:,} retained rows)" if counts.retained else ""
+    rows = f"{number_of(counts.source, 'row')} in source, lake and warehouse"
+    retained = f" (and {number_of(counts.retained, 'retained row')})" if counts.retained else ""
     if not compared:
         return f"{rows}{retained}; columns were not compared: the load was merged into existing rows"
     columns, sums = ({figure.column for figure in compared if figure.figure == name} for name in (NULLS, SUM))
     also = f" and the sums of {len(sums)}" if sums else ""
-    return f"{rows}{retained}; lake and warehouse agree on the NULLs of {len(columns)} columns{also}"
+    return f"{rows}{retained}; lake and warehouse agree on the NULLs of {number_of(len(columns), 'column')}{also}"
 
 
 def _metadata(unit: UnitResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
+from dltsync_core.display import number_of
 from dltsync_core.identity import TableName
 from dltsync_core.run.events import ENDED, Event, EventSink, Stage, ignore
 
@@ -135,13 +136,13 @@ class Progress:
 
 def _described(progress: _UnitProgress, now: float) -> str:
     if progress.stage != _READING:
-        return f"{progress.stage}, {progress.rows:,} rows; in this stage for {_duration(now - progress.stage_began)}"
+        return f"{progress.stage}, {number_of(progress.rows, 'row')}; in this stage for {_duration(now - progress.stage_began)}"
     rate = (progress.rows - progress.first_rows) / (now - progress.began)
     if progress.expected_rows is None:
-        return f"read {progress.rows:,} rows, {rate:,.0f} rows/s"
+        return f"read {number_of(progress.rows, 'row')}, {rate:,.0f} rows/s"
     left = max(progress.expected_rows - progress.rows, 0)
     remaining = f", {_duration(left / rate)} left" if rate > 0 else ""
-    return f"read {progress.rows:,} of {progress.expected_rows:,} rows, {rate:,.0f} rows/s{remaining}"
+    return f"read {progress.rows:,} of {number_of(progress.expected_rows, 'row')}, {rate:,.0f} rows/s{remaining}"
 
 
 def _duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError
 from dltsync_dagster.changed_units import Change, fair_shares, group_reason, group_version, pause_after
 from dltsync_dagster.checks import checks_with_load
@@ -106,7 +107,9 @@ class TickFindings:
         found = [*self.problems, *self.notes, *(f"{what}: {_list(tables)}" for what, tables in named.items() if tables)]
         if self.waiting and self.next_due is not None:
             at = datetime.fromtimestamp(self.next_due, tz=timezone.utc)
-            found.append(f"{self.waiting} tables are not due before {at:%Y-%m-%d %H:%M:%S} UTC")
+            found.append(
+                f"{number_of(self.waiting, 'table is', 'tables are')} not due before {at:%Y-%m-%d %H:%M:%S} UTC"
+            )
         return found
 
 
@@ -137,7 +140,7 @@ def runs_of(
             again_at = attempts.last_end + pause_after(attempts.failures)
             if utc_now() < again_at:
                 reasons.append(
-                    f"{table.name}: failed {attempts.failures} times; requested again after "
+                    f"{table.name}: failed {number_of(attempts.failures, 'time')}; requested again after "
                     f"{again_at:%Y-%m-%d %H:%M:%S} UTC"
                 )
                 pauses.append(again_at.timestamp())

@@ -12,6 +12,7 @@ import dagster as dg
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import Probe
 from dltsync_core.config import TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster.changed_units import changes_of
 from dltsync_dagster.compat import of_many_tables, preview_accepted
@@ -49,7 +50,9 @@ def _partitions_observable(location: Location, table: TableConfig, spec: dg.Asse
             changed = {change.unit for change in changes_of(table, probes, committed, utc_now())} & asked
             for event in observations(location, table, {unit: probes[unit] for unit in probes if unit in changed}):
                 context.log_event(event)
-            context.log.info(f"{name}: {len(changed)} of {len(asked)} partitions changed since their last load")
+            context.log.info(
+                f"{name}: {len(changed)} of {number_of(len(asked), 'partition')} changed since the last load"
+            )
             yield from ()
 
         return cast("dg.AssetsDefinition", observe)

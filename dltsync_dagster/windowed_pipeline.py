@@ -16,6 +16,7 @@ from duckdb import DuckDBPyRelation
 
 from dltsync_core.committed import CommittedUnit, Probe
 from dltsync_core.config import PipelineConfig
+from dltsync_core.display import number_of
 from dltsync_core.errors import ConfigError, SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.selection import find_table
@@ -275,7 +276,7 @@ def _key_or_none(windows: TimeWindows, unit: str) -> str | None:
 
 def _outside(table: str, unit: str, rows: int) -> ConfigError:
     return ConfigError(
-        f"{table}: {rows:,} rows lie in {unit}, outside of the table's time windows",
+        f"{table}: {number_of(rows, 'row lies', 'rows lie')} in {unit}, outside of the table's time windows",
         remedy=f"let the windows begin earlier or end later, or {REMEDY}",
         partition=unit,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dltsync_core.catalog.facts import ColumnFacts, Generated, PartitioningFacts, Slot, TableIndex
+from dltsync_core.display import number_of
 from dltsync_core.errors import CatalogError
 from dltsync_core.identity import TableName
 from dltsync_core.ranges import Boundary, Side, slots_of
@@ -98,7 +99,8 @@ def partitioning_of(
     if approx_rows and len(approx_rows) != len(ranges):
         # SPLIT or MERGE between two of these queries.
         raise CatalogError(
-            f"{table}: {len(approx_rows)} partitions but {len(boundaries)} boundaries in partition function "
+            f"{table}: {number_of(len(approx_rows), 'partition')} but "
+            f"{number_of(len(boundaries), 'boundary', 'boundaries')} in partition function "
             f"{row['function_name']}",
             remedy="the partition function was changed while it was read; run again",
         )

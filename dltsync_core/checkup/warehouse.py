@@ -18,6 +18,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.config.sqlserver_destination import PartitionPlacement
 from dltsync_core.connect.control import ControlSession, control_session
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError, WarehouseBusy
 from dltsync_core.identity import TableName, Target
 from dltsync_core.tsql.permissions import ask_names, read_committed_snapshot
@@ -59,7 +60,8 @@ def _check_duckdb(config: PipelineConfig) -> list[Requirement]:
             warning(
                 "warehouse",
                 error.problem,
-                f"a run waits up to {config.destination.lock_timeout_seconds:g} seconds (destination.lock_timeout_seconds)",
+                f"a run waits up to {number_of(config.destination.lock_timeout_seconds, 'second')} "
+                "(destination.lock_timeout_seconds)",
             )
         ]
 

@@ -17,7 +17,7 @@ from dltsync_core.cli import console, outcome
 from dltsync_core.config import load_config
 from dltsync_core.config.environment import CONFIG_VARIABLE
 from dltsync_core.config.files import DEFAULT_FILE
-from dltsync_core.display import visible
+from dltsync_core.display import number_of, visible
 from dltsync_core.logging import configure_logging
 from dltsync_core.redaction import secrets_of
 
@@ -51,7 +51,7 @@ def print_requirements(to: Console, file: str, tables: int, found: Sequence[Requ
     """One block per area: what is there, what is missing, and below it what to do. Statements are never wrapped: people copy
     them."""
     to.print(Text.assemble(("config", "bold")))
-    _print(to, "ok", [f"{visible(file)}: {tables:,} {'table' if tables == 1 else 'tables'}"])
+    _print(to, "ok", [f"{visible(file)}: {number_of(tables, 'table')}"])
     for area in dict.fromkeys(one.area for one in found):
         to.print(Text(area, style="bold"))
         for one in found:
@@ -59,7 +59,7 @@ def print_requirements(to: Console, file: str, tables: int, found: Sequence[Requ
                 _print(to, one.status, list(_lines(one, to.width - _MARGIN)))
     count = {status: sum(one.status == status for one in found) for status in ("missing", "warning")}
     if any(count.values()):
-        to.print(f"{count['missing']} missing, {count['warning']} {'warning' if count['warning'] == 1 else 'warnings'}")
+        to.print(f"{count['missing']} missing, {number_of(count['warning'], 'warning')}")
     else:
         to.print("Nothing is missing. Next: dltsync plan, dltsync run.")
 

@@ -21,7 +21,7 @@ from dltsync_core.config import load_config
 from dltsync_core.config.editor_schema import editor_schema
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
-from dltsync_core.logging import configure_logging, is_structured, level_of, log_file_of, overridden_log
+from dltsync_core.logging import Reported, configure_logging, is_structured, level_of, log_file_of, overridden_log
 from dltsync_core.plan.judgement import Answer
 from dltsync_core.redaction import secrets_of
 from dltsync_core.run.events import EventSink, ignore
@@ -41,10 +41,20 @@ def _open(config: Path | None, *, as_json: bool, quiet: bool) -> Iterator[Increm
             level=level_of(settings),
             structured=is_structured(settings) and not on_terminal,
             quiet_stderr=options.quiet or (quiet and not as_json and not options.asks_for_entries),
+            leave_out=_printed_on_the_terminal(as_json=as_json) if on_terminal else (),
             secrets=secrets_of(settings),
         )
         with log_file_of(settings), IncrementalSQLServerParquetPipeline(settings) as pipeline:
             yield pipeline
+
+
+def _printed_on_the_terminal(*, as_json: bool) -> tuple[Reported, ...]:
+    """What a command prints itself where the log would say it a second time. Errors go to stderr, results and JSON to stdout, and
+    stdout may be a file. Who asks for the entries of the log gets those of units too, each at its time."""
+    of_result: tuple[Reported, ...] = ("result",) if console.stdout.is_terminal else ()
+    if as_json:
+        return ("raised", *of_result) if of_result else ()
+    return ("raised",) if chosen.get().asks_for_entries else ("raised", *of_result)
 
 
 def run(

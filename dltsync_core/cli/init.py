@@ -24,6 +24,7 @@ from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
 from dltsync_core.config.editor_schema import editor_schema
 from dltsync_core.config.environment import log_level_of
 from dltsync_core.config.table_patterns import matches, parsed_pattern
+from dltsync_core.display import number_of
 from dltsync_core.errors import CatalogError, ConfigError
 from dltsync_core.extract.source import SqlServerSource
 from dltsync_core.identity import TableName, dotted
@@ -99,7 +100,7 @@ def init(
     proposals = _proposals(source, _Scope(schemas or (), include or (), exclude or ()).chosen(tables))
     if not any(proposal.kind for proposal in proposals):
         raise ConfigError(
-            f"none of the {len(proposals)} tables can be loaded; {proposals[0].table}: {proposals[0].reason}",
+            f"none of {number_of(len(proposals), 'table')} can be loaded; {proposals[0].table}: {proposals[0].reason}",
             remedy="choose other tables with --schemas and --include",
         )
     name = pipeline_name or re.sub(r"[^A-Za-z0-9_-]+", "_", facts.database).strip("_-")[:64] or "dltsync"

@@ -93,14 +93,14 @@ class Listing:
             if cell.plain
         ]
         last, name = row[-1], self.columns[-1]
+        named = Text.assemble(f"{name.name} ", last) if last.plain and (name.label or name.numeric) else last
         lines: list[Text] = []
         for cell in cells:
             if not _joined(lines, cell, width):
                 lines.append(Text.assemble("    " if lines else "  ", cell))
-        if 0 < last.cell_len <= _WORD and not name.label and _joined(lines, last, width):
+        if 0 < last.cell_len <= _WORD and not name.label and _joined(lines, named, width):
             return lines
-        said = f"{name.name} {last.plain}" if last.plain and (name.label or name.numeric) else last.plain
-        wrapped = textwrap.wrap(said, max(width - 4, 20), break_long_words=False, break_on_hyphens=False)
+        wrapped = textwrap.wrap(named.plain, max(width - 4, 20), break_long_words=False, break_on_hyphens=False)
         return [*lines, *(Text(f"    {line}", style=last.style) for line in wrapped)]
 
 

@@ -13,8 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from dltsync_core.cli.tables import counted
-from dltsync_core.display import visible
+from dltsync_core.display import number_of, visible
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.run.event_log import described, duration_of
 from dltsync_core.run.events import ENDED, Event
@@ -87,12 +86,12 @@ def _stage(event: Event) -> str:
     if event.rows is None:
         return name
     share = f" {min(event.rows / event.expected_rows, 1):.0%}," if event.expected_rows else ""
-    return f"{name}{share} {counted(event.rows, 'row')}"
+    return f"{name}{share} {number_of(event.rows, 'row')}"
 
 
 def _finished(event: Event) -> Text:
     mark, style = _DONE[event.stage]
-    rows = "" if event.rows is None or event.stage != "committed" else f"  {counted(event.rows, 'row')}"
+    rows = "" if event.rows is None or event.stage != "committed" else f"  {number_of(event.rows, 'row')}"
     line = Text.assemble((f" {mark} ", style), _label(event), rows)
     if event.message:
         first = event.message.splitlines()[0]

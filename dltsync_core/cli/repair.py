@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dltsync_core.cli.listing import Column, Listing
-from dltsync_core.cli.tables import counted, empty_grid, number, shown
-from dltsync_core.display import quoted
+from dltsync_core.cli.tables import empty_grid, number, shown
+from dltsync_core.display import number_of, quoted
 
 SHOWN = 100
 """Findings, and changes, that are listed; --json has all of them."""
@@ -44,7 +44,7 @@ def print_repair(console: Console, report: Mapping[str, Any]) -> None:
 def _findings(report: Mapping[str, Any]) -> Any:
     done = "repaired" if not report["dry_run"] else "would be"
     grid = empty_grid(
-        f"{report['table']}: {counted(len(report['findings']), 'finding')}",
+        f"{report['table']}: {number_of(len(report['findings']), 'finding')}",
         [("key", False), ("fault", False), ("origin", False), (done, False)],
     )
     for finding in report["findings"][:SHOWN]:
@@ -60,7 +60,7 @@ def _findings(report: Mapping[str, Any]) -> Any:
 def _changes(report: Mapping[str, Any]) -> Any:
     done = "would be made" if report["dry_run"] else "made"
     grid = empty_grid(
-        f"{counted(len(report['changes']), 'change')} in {report['target']} {done}",
+        f"{number_of(len(report['changes']), 'change')} in {report['target']} {done}",
         [("key", False), ("version of", False), ("end", False), ("latest", False)],
     )
     for change in report["changes"][:SHOWN]:
@@ -80,7 +80,7 @@ def _remarks(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if finding["remedy"]:
             remedies[finding["remedy"]] = remedies.get(finding["remedy"], 0) + 1
     for remedy, times in remedies.items():
-        yield f"{counted(times, 'finding')}: {remedy}", "yellow"
+        yield f"{number_of(times, 'finding')}: {remedy}", "yellow"
     if any(f["origin"] != "warehouse" and not f["repaired"] for f in report["findings"]):
         yield _LEFT, ""
     for note in report["notes"]:
@@ -148,4 +148,4 @@ def print_recovery(console: Console, report: Mapping[str, Any]) -> None:
             console.print(Text.assemble(("question: ", "bold red"), asked), soft_wrap=True)
             name = shlex.quote(table["table"])
             console.print(shown(f"  -> dltsync recover --tables {name} --answer {question['answer']}"), soft_wrap=True)
-    console.print(f"the next run reads {counted(report['rows_to_read'], 'row')}, and what changed since")
+    console.print(f"the next run reads {number_of(report['rows_to_read'], 'row')}, and what changed since")

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dltsync_core.cli.listing import Column, Listing
-from dltsync_core.display import quoted, visible
+from dltsync_core.display import number_of, quoted, visible
+from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.steps import Action, TablePlan
-from dltsync_core.run.result import RowCounts, RunResult
+from dltsync_core.run.result import RowCounts, RunResult, UnitResult
 from dltsync_core.typemap.text import HALF_PAIRS
 
 _ACTION_STYLE = {
@@ -26,11 +27,6 @@ _ACTION_STYLE = {
 def number(value: float | None) -> str:
     """A count with thousands separators; a dash when unknown."""
     return "–" if value is None else f"{value:,.0f}"
-
-
-def counted(count: int, what: str) -> str:
-    """A count with the word for what is counted: `1 row`, `1,234 rows`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def shown(value: object, style: str = "") -> Text:
@@ -51,7 +47,7 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
     work = sum(len(plan.work) for plan in plans)
     units = sum(len(plan.steps) for plan in plans)
     grid = Listing(
-        f"Plan: {work} of {units} units to do",
+        f"Plan: {work} of {number_of(units, 'unit')} to do",
         [Column("table"), Column("unit"), Column("action"), Column("rows", numeric=True), Column("why")],
     )
     for plan in plans:
@@ -138,14 +134,20 @@ def print_run(console: Console, result: RunResult) -> None:
     console.print(grid)
     memory = f", peak memory {result.peak_memory_mb:,.0f} MB" if result.peak_memory_mb else ""
     console.print(
-        f"{counted(result['total_records'], 'row')} read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
+        f"{number_of(result['total_records'], 'row')} read in {result.total_duration_seconds:.1f} s{memory}; run {result.run_id}"
     )
     for unit in result.failed:
-        console.print(
-            Text.assemble(("failed: ", "bold red"), visible(f"{unit.table} {unit.unit}: {unit.error}")), soft_wrap=True
-        )
+        console.print(Text.assemble(("failed: ", "bold red"), visible(_failure(unit))), soft_wrap=True)
     for note in result.notes:
         console.print(shown(f"note: {note}", style="yellow"))
+
+
+def _failure(unit: UnitResult) -> str:
+    """The error of a unit, after what it does not name itself: the table, the partition."""
+    error = str(unit.error)
+    first = error.splitlines()[0]
+    names = [str(unit.table)] if unit.unit == WHOLE_TABLE else [str(unit.table), unit.unit]
+    return error if all(name in first for name in names) else f"{' '.join(names)}: {error}"
 
 
 def _sums(counts: Sequence[RowCounts]) -> list[str]:
@@ -188,7 +190,7 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
 def print_validation(console: Console, report: Mapping[str, Any]) -> None:
     """Source, lake and warehouse side by side; one row a table, and every unit that differs."""
     grid = Listing(
-        f"{report['valid_tables']} of {report['total_tables']} tables agree",
+        f"{report['valid_tables']} of {number_of(report['total_tables'], 'table agrees', 'tables agree')}",
         [
             *(Column("table"), Column("unit")),
             *(Column(name, numeric=True) for name in ("source", "lake", "warehouse")),
@@ -213,10 +215,11 @@ def print_validation(console: Console, report: Mapping[str, Any]) -> None:
 
 def _add_counts(grid: Listing, table: str, unit: str, units: Iterable[Mapping[str, Any]]) -> None:
     rows = list(units)
-    sums = [
-        None if any(row[place] is None for row in rows) else sum(row[place] for row in rows)
-        for place in ("source", "lake", "warehouse")
-    ]
+    if not rows:
+        # Its message below says why. No rows would look like a table that agrees.
+        grid.add(shown(table), shown(unit), *(number(None) for _ in _PLACES), Text("not compared", style="bold red"))
+        return
+    sums = [None if any(row[place] is None for row in rows) else sum(row[place] for row in rows) for place in _PLACES]
     equal = all(row["equal"] for row in rows)
     grid.add(
         shown(table),
@@ -269,6 +272,7 @@ def _value(text: str | None) -> str:
 def _levels(levels: list[Mapping[str, int]]) -> Iterator[str]:
     for level in levels:
         if level["buckets"]:
-            yield f"{level['buckets']:,} buckets, of which {level['differing']:,} with {level['rows']:,} rows differ"
+            differing = f"{level['differing']:,} with {number_of(level['rows'], 'row')} differ"
+            yield f"{number_of(level['buckets'], 'bucket')}, of which {differing}"
         else:
-            yield f"{counted(level['rows'], 'row')} by value"
+            yield f"{number_of(level['rows'], 'row')} by value"

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from dltsync_core.display import number_of
+
 GRACE_SECONDS = 2.0
 """Seconds beyond the driver's own time-out, so that the driver can report the cause itself."""
 
@@ -46,7 +48,7 @@ def within(seconds: float, connect: Callable[[], Any]) -> Any:
         raise failures[0]
     if given_up:
         skip_native_exit()
-        raise TimeoutError(f"Login timeout expired: no answer within {seconds:g} seconds")
+        raise TimeoutError(f"Login timeout expired: no answer within {number_of(seconds, 'second')}")
     return opened[0]
 
 

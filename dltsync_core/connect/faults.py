@@ -24,6 +24,7 @@ from dltsync_core.connect.error_numbers import (
     RetryKind,
 )
 from dltsync_core.connect.reachability import check_reachability
+from dltsync_core.display import number_of
 from dltsync_core.errors import (
     CertificateNotTrusted,
     LoginFailed,
@@ -201,7 +202,11 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     if fault.state == "HY008" or (broken_off and not address.command_timeout):
         return QueryError(f"{doing}: cancelled", **facts)
     if fault.state == "HYT00" or broken_off:
-        limit = f" after {address.command_timeout} seconds (command_timeout)" if address.command_timeout else ""
+        limit = (
+            f" after {number_of(address.command_timeout, 'second')} (command_timeout)"
+            if address.command_timeout
+            else ""
+        )
         return StatementTimeout(f"{doing}: cancelled{limit}: {fault.message}", remedy="raise command_timeout", **facts)
     return QueryError(text, remedy=REMEDIES.get(fault.number or 0, ""), **facts)
 

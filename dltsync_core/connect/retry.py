@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from dltsync_core.connect.error_numbers import TRANSIENT, RetryKind
+from dltsync_core.display import number_of
 from dltsync_core.errors import (
     CircuitOpen,
     ConnectError,
@@ -112,7 +113,7 @@ def decide(
     backoff = policy.backoffs[kind]
     attempts = budget.attempts if backoff.attempts is None else min(budget.attempts, backoff.attempts)
     if attempt >= attempts:
-        return GiveUp(f"{attempt} of {attempts} attempts are used up")
+        return GiveUp(f"{attempt} of {number_of(attempts, 'attempt is', 'attempts are')} used up")
     after = backoff.floor + jitter * min(backoff.longest, backoff.first * 2 ** min(attempt - 1, 16))
     if waited + after > budget.seconds:
         return GiveUp(f"another {after:.1f} s of waiting would exceed the budget of {budget.seconds:.0f} s")
@@ -148,7 +149,7 @@ class FailedAttempt:
         """One sentence."""
         if isinstance(self.decision, Retry):
             return f"attempt {self.attempt} failed, trying again in {self.decision.after:.0f} s: {self.error}"
-        return f"given up after {self.attempt} attempts ({self.decision.reason}): {self.error}"
+        return f"given up after {number_of(self.attempt, 'attempt')} ({self.decision.reason}): {self.error}"
 
 
 _active_policies: ContextVar[tuple[Policy, ...]] = ContextVar("dltsync_trying", default=())

@@ -21,6 +21,7 @@ import pyarrow as pa
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.connect.retry import Budget, Retry, decide, retry_kind_of
+from dltsync_core.display import number_of
 from dltsync_core.errors import ExtractError, SyncError
 from dltsync_core.extract.slice_plan import SliceLimits, is_exact, next_rows
 from dltsync_core.extract.stream import RowSource
@@ -152,7 +153,8 @@ class SliceReader:
             reached = self._key_after(self._came)
             if reached is None or not is_exact(self._unit.key, reached):
                 raise ExtractError(
-                    f"{self._unit.table}: reading cannot continue after {self._came:,} rows of a slice: the key there has no "
+                    f"{self._unit.table}: reading cannot continue after {number_of(self._came, 'row')} of a "
+                    "slice: the key there has no "
                     "exact text",
                     remedy="run again; a larger statement_seconds_limit avoids it",
                     table=str(self._unit.table),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
+from dltsync_core.display import number_of
 from dltsync_core.errors import ExtractError
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.conditions import slot_condition, window_condition
@@ -66,12 +67,13 @@ def other_count(name: TableName, counted: int, received: int, after: int | None)
     """The error for rows that are not as many as the server counts. `after` is a second count, of a view without a snapshot."""
     if after is None:
         return ExtractError(
-            f"{name}: the server counts {counted:,} rows, {received:,} were received in the same snapshot",
+            f"{name}: the server counts {number_of(counted, 'row')}, {received:,} were received in the same snapshot",
             remedy="run again; if it happens again, check the table with DBCC CHECKTABLE",
             table=str(name),
         )
     return ExtractError(
-        f"{name}: {counted:,} rows were counted before reading and {after:,} after it, {received:,} were received: "
+        f"{name}: {number_of(counted, 'row was', 'rows were')} counted before reading and {after:,} after it, "
+        f"{received:,} were received: "
         "the table changed meanwhile",
         remedy="allow SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON), "
         "or run while no application writes",

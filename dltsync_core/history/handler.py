@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError
 from dltsync_core.history.integrity import VersionIssue
 from dltsync_core.history.repair import RepairPlan, VersionChange, VersionStore, plan_repair
@@ -125,14 +126,14 @@ class ScdHandler:
         missing = len(pairs) - len(answers)
         if not missing:
             return answers, []
-        what = "1 pair of keys differs" if missing == 1 else f"{missing:,} pairs of keys differ"
+        what = number_of(missing, "pair of keys differs", "pairs of keys differ")
         return answers, [f"{what} in spelling and may be one; the server did not compare them"]
 
 
 def _notes(plan: RepairPlan) -> tuple[str, ...]:
     if not plan.left_alone:
         return plan.notes
-    what = "1 key is" if plan.left_alone == 1 else f"{plan.left_alone:,} keys are"
+    what = number_of(plan.left_alone, "key is", "keys are")
     return (*plan.notes, f"{what} reported and left alone")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Literal, TypeAlias
 
+from dltsync_core.display import number_of
 from dltsync_core.history.collation import CollationRule
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
 
@@ -110,7 +111,7 @@ def _of_key(versions: Sequence[Version]) -> Iterator[VersionIssue]:
     if latest > 1:
         yield VersionIssue("several_latest", key, None, f"{latest} versions are marked latest")
     if latest == 0:
-        yield VersionIssue("no_latest", key, None, f"none of {len(versions)} versions is marked latest")
+        yield VersionIssue("no_latest", key, None, f"none of {number_of(len(versions), 'version')} is marked latest")
 
 
 def _of_version(version: Version) -> VersionIssue | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dltsync_core.config.memory_budget import LEAST_SCRATCH, DuckDbMemory
+from dltsync_core.display import number_of
 from dltsync_core.errors import Fenced, LakeError, UnsupportedColumn
 from dltsync_core.identity import TableName, path_part
 from dltsync_core.lake import paths
@@ -310,7 +311,9 @@ class Lake:
             footer, held = read_footer(self._storage, file.path)
             if file.rows != held or file.rows != footer.rows:
                 address = self._storage.address(file.path)
-                return [f"{address} holds {held} rows where the manifest says {file.rows} and its footer {footer.rows}"]
+                return [
+                    f"{address} holds {number_of(held, 'row')} where the manifest says {file.rows} and its footer {footer.rows}"
+                ]
             if checksums:
                 with self._storage.local_file(file, checked=True):
                     return []

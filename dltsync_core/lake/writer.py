@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dltsync_core.display import number_of
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.lake.file_statistics import DecimalSums
 from dltsync_core.lake.footer import Footer, footer_from
@@ -154,7 +155,7 @@ class StagedLoad:
     def _check_count(self, counted: int) -> None:
         if self.rows != counted:
             raise ValidationFailed(
-                f"{self._facts.table} {self._facts.unit}: {self.rows} rows arrived but the server counted {counted} "
+                f"{self._facts.table} {self._facts.unit}: {number_of(self.rows, 'row')} arrived but the server counted {counted} "
                 "in the same view; nothing was published",
                 remedy="run again; allow snapshot isolation on the database if rows change while they are read",
                 rows=self.rows,
@@ -258,7 +259,7 @@ def _verify(path: Path, rows: int, schema: pa.Schema, footer: Footer) -> None:
         with file:
             metadata, stored = file.metadata, file.schema_arrow
     if metadata.num_rows != rows:
-        raise LakeError(f"{path} holds {metadata.num_rows} rows where {rows} were written", path=str(path))
+        raise LakeError(f"{path} holds {number_of(metadata.num_rows, 'row')} where {rows} were written", path=str(path))
     if not stored.equals(schema, check_metadata=False):
         raise LakeError(
             f"{path} reads back with another schema\n  written: {_one_line(schema)}\n  stored:  {_one_line(stored)}",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from dltsync_core.committed import Probe
+from dltsync_core.display import number_of
 
 PartName: TypeAlias = Literal["stamps", "recent", "unstamped", "above"]
 
@@ -59,7 +60,7 @@ def why_changed(committed: Probe, now: Probe) -> str | None:
         return f"{now.method} moved from {committed.watermark_high or 'NULL'} to {now.watermark_high or 'NULL'}"
     if committed.signature != now.signature:
         reason = why_parts_differ(committed.signature, now.signature)
-        return reason or f"the {now.method} of {now.rows:,} rows is another one"
+        return reason or f"the {now.method} of {number_of(now.rows, 'row')} is another one"
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dltsync_core.display import number_of
 from dltsync_core.plan.steps import Action, OutOfRetention, Step, TablePlan
 
 _VERBS = {
@@ -45,12 +46,11 @@ def summary(plans: Iterable[TablePlan]) -> str:
     removals = f"; {removed} out of retention to remove from the warehouse" if removed else ""
     if not work:
         what = "load" if removed else "do"
-        return (
-            f"nothing to {what}: all {len(steps)} units are unchanged" if steps else f"nothing to {what}"
-        ) + removals
+        units = "the unit is" if len(steps) == 1 else f"all {len(steps):,} units are"
+        return (f"nothing to {what}: {units} unchanged" if steps else f"nothing to {what}") + removals
     tables = len({step.table for step in work})
     return (
-        f"{len(work)} of {len(steps)} units to load, in {tables} table{'s' if tables > 1 else ''}; "
+        f"{len(work)} of {number_of(len(steps), 'unit')} to load, in {number_of(tables, 'table')}; "
         f"{len(steps) - len(work)} unchanged{removals}"
     )
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from dltsync_core.clock import iso
 from dltsync_core.committed import CommittedUnit, Marker, Probe, lake_digest
+from dltsync_core.display import number_of
 from dltsync_core.errors import LakeError, WarehouseError
 from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.evidence import why_changed
@@ -183,7 +184,7 @@ def decide(
     if options.force:
         return UnitDecision(Action.LOAD, Cause.FORCED, "unchanged, but the load was asked for")
     since = f"{iso(committed_unit.committed_at)[:19]}Z"
-    reason = f"unchanged since {since}: {committed_unit.rows:,} rows, {committed_unit.probe.method} equal"
+    reason = f"unchanged since {since}: {number_of(committed_unit.rows, 'row')}, {committed_unit.probe.method} equal"
     return UnitDecision(Action.SKIP, Cause.UNCHANGED, reason)
 
 
@@ -221,7 +222,8 @@ def _question(evidence: UnitEvidence) -> tuple[str, Answer] | None:
     if ledger is not None and ledger.warehouse_rows > ledger.rows and evidence.warehouse_rows < ledger.warehouse_rows:
         kept = ledger.warehouse_rows - ledger.rows
         sentence = (
-            f"the warehouse kept {kept:,} rows that the source no longer has, and holds {evidence.warehouse_rows:,} rows now "
+            f"the warehouse kept {number_of(kept, 'row')} that the source no longer has, and holds "
+            f"{number_of(evidence.warehouse_rows, 'row')} now "
             f"where {ledger.warehouse_rows:,} were committed: rows are lost that neither lake nor source has"
         )
         return sentence, "accept-loss"
@@ -241,7 +243,7 @@ def _why_nothing_in_lake(evidence: UnitEvidence) -> str:
     if evidence.ledger is not None:
         return f"the lake holds nothing of load {evidence.ledger.load_id}"
     if evidence.marker is not None or evidence.warehouse_rows:
-        return f"only the warehouse knows it ({evidence.warehouse_rows:,} rows): ledger and lake do not"
+        return f"only the warehouse knows it ({number_of(evidence.warehouse_rows, 'row')}): ledger and lake do not"
     return NEVER_LOADED
 
 
@@ -261,7 +263,7 @@ def _committed(evidence: UnitEvidence, ledger: CommittedUnit) -> UnitJudgement:
         reason = f"the warehouse stands at load {marker.load_id}, load {ledger.load_id} was committed"
     elif evidence.warehouse_rows != ledger.warehouse_rows:
         reason = (
-            f"the warehouse holds {evidence.warehouse_rows:,} rows, {ledger.warehouse_rows:,} were committed "
+            f"the warehouse holds {number_of(evidence.warehouse_rows, 'row')}, {ledger.warehouse_rows:,} were committed "
             f"by load {ledger.load_id}"
         )
     elif evidence.missing_columns:
@@ -279,14 +281,14 @@ def _from_lake(evidence: UnitEvidence, lake: CommittedUnit) -> UnitJudgement:
     marker, ledger = evidence.marker, evidence.ledger
     if marker is not None and marker.lake == lake.lake and _counted(evidence, lake, marker):
         known = "knew nothing of it" if ledger is None else f"stood at load {ledger.load_id}"
-        reason = f"lake and warehouse agree on load {lake.load_id} ({lake.rows:,} rows); the ledger {known}"
+        reason = f"lake and warehouse agree on load {lake.load_id} ({number_of(lake.rows, 'row')}); the ledger {known}"
         adopted = replace(lake, warehouse_rows=evidence.warehouse_rows)
         return UnitJudgement(evidence, RecoveryVerdict.ADOPT, reason, adopted)
     committed_unit = replace(lake, watermark=oldest(_watermarks(evidence, lake)))
     if ledger is not None:
         reason = f"load {lake.load_id} reached the lake but was never committed"
         return UnitJudgement(evidence, RecoveryVerdict.RESUME, reason, committed_unit)
-    reason = f"the ledger knows nothing of it, the lake holds load {lake.load_id} whole ({lake.rows:,} rows)"
+    reason = f"the ledger knows nothing of it, the lake holds load {lake.load_id} whole ({number_of(lake.rows, 'row')})"
     return UnitJudgement(evidence, RecoveryVerdict.RELOAD, reason, committed_unit)
 
 

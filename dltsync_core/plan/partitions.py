@@ -13,6 +13,7 @@ from dataclasses import replace
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig
+from dltsync_core.display import number_of
 from dltsync_core.errors import NotPartitioned
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.definition import TableDefinition
@@ -105,7 +106,7 @@ def _inherit(step: Step, group: RepartitionGroup | None) -> Step:
         return step
     removed = _listed(group.removed)
     others = len(group.replacements) - 1
-    together = f", together with {others} other partition{'s' if others > 1 else ''}" if others else ""
+    together = f", together with {number_of(others, 'other partition')}" if others else ""
     reason = f"new boundaries: takes over {removed}{together}"
     return replace(step, action=Action.LOAD, replaces=group.removed, reason=reason)
 

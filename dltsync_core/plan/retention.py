@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta, timezone
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
 from dltsync_core.config import TableConfig
 from dltsync_core.config.retention import Retention
+from dltsync_core.display import number_of
 from dltsync_core.errors import ConfigError
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
 from dltsync_core.plan.steps import OutOfRetention
@@ -116,9 +117,11 @@ def described(retention: Retention) -> str:
     """The window as part of a sentence."""
     parts = []
     if retention.partitions is not None:
-        parts.append(f"the newest {retention.partitions:,} partitions that hold rows")
+        parts.append(
+            f"the newest {number_of(retention.partitions, 'partition that holds', 'partitions that hold')} rows"
+        )
     if retention.age is not None:
-        parts.append(f"{retention.age.days:,} days")
+        parts.append(number_of(retention.age.days, "day"))
     return " and ".join(parts)
 
 

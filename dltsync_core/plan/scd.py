@@ -9,6 +9,7 @@ from datetime import timedelta, timezone
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import SCDTableConfig
+from dltsync_core.display import number_of
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.evidence import STAMPS, figures_of, parts_that_differ
@@ -83,7 +84,8 @@ def _notes(table: SCDTableConfig, probe: Probe, options: RunOptions) -> tuple[st
         return ()
     note = (
         f"{table.last_modified_column} reaches {high}, which is yet to come: after an update stamped more than "
-        f"{table.lag_seconds} seconds before that all versions are read, until then; correct those stamps at the source"
+        f"{number_of(table.lag_seconds, 'second')} before that all versions are read, until then; correct those "
+        "stamps at the source"
     )
     return (note,)
 

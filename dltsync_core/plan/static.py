@@ -9,6 +9,7 @@ from datetime import timedelta
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnit, CommittedUnits, Probe
 from dltsync_core.config import StaticTableConfig
+from dltsync_core.display import number_of
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import Cause, UnitJudgement, decide
@@ -58,5 +59,5 @@ def _spoken(age: timedelta) -> str:
     for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         count, rest = divmod(age.total_seconds(), seconds)
         if count and not rest:
-            return f"{count:.0f} {unit}{'s' if count > 1 else ''}"
-    return f"{age.total_seconds():g} seconds"
+            return number_of(int(count), unit)
+    return number_of(age.total_seconds(), "second")

@@ -13,6 +13,7 @@ from typing import Any
 from dltsync_core.catalog.facts import ColumnFacts, TableFacts
 from dltsync_core.committed import TableKind
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTableConfig, TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import CatalogError, ConfigError, SyncError, UnsupportedColumn
 from dltsync_core.identity import TableName
@@ -101,7 +102,7 @@ def _candidates(facts: TableFacts, refused: list[str]) -> Iterable[tuple[TableKi
     """Kinds with their settings, the best first."""
     if facts.partitioning is not None:
         slots = len(facts.partitioning.slots)
-        yield "partition", {}, f"partitioned by {facts.partitioning.column.name}, {slots:,} partitions"
+        yield "partition", {}, f"partitioned by {facts.partitioning.column.name}, {number_of(slots, 'partition')}"
     versions = _versions(facts)
     if versions is not None:
         yield "scd", versions, f"holds versions: {versions['effective_date_column']} to {versions['end_date_column']}"

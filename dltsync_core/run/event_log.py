@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
+from dltsync_core.display import number_of
 from dltsync_core.identity import WHOLE_TABLE, TableName
+from dltsync_core.logging import reported
 from dltsync_core.run.events import ENDED, Event
 from dltsync_core.run.result import RunResult
 from dltsync_core.run.totals import RunTotals, Totals
@@ -60,7 +62,8 @@ class EventLog:
             "message": event.message or None,
         }
         if log.isEnabledFor(level):
-            log.log(level, "%s", event.described_as(name), extra={"dltsync": facts})
+            extra = {"dltsync": facts, **(reported("result") if name == "failed" else {})}
+            log.log(level, "%s", event.described_as(name), extra=extra)
 
     @contextmanager
     def reporting_progress(self, every: float = PROGRESS_SECONDS) -> Iterator[None]:
@@ -123,12 +126,12 @@ class EventLog:
 
 def described(totals: Totals) -> str:
     """A sentence about a run: `12 of 40 units, 1,200,000 rows, 24,000 rows/s, 1.1 MB/s, 0:01:10 left`."""
-    parts = [f"{totals.done:,} of {totals.units:,} units"]
+    parts = [f"{totals.done:,} of {number_of(totals.units, 'unit')}"]
     if totals.failed:
         parts.append(f"{totals.failed:,} failed")
     if totals.rows:
         parts += [
-            f"{totals.rows:,} rows",
+            number_of(totals.rows, "row"),
             f"{totals.rows_per_second:,.0f} rows/s",
             f"{size_of(totals.bytes_per_second)}/s",
         ]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from dltsync_core.clock import utc_now
+from dltsync_core.display import number_of
 from dltsync_core.identity import TableName
 from dltsync_core.run.result import UnitResult
 
@@ -55,8 +56,8 @@ class Event:
 
     def described_as(self, name: str) -> str:
         """The event as a sentence, under this name of its stage."""
-        rows = "" if self.rows is None else f", {self.rows:,} rows"
-        size = "" if self.bytes is None else f", {self.bytes:,} bytes"
+        rows = "" if self.rows is None else f", {number_of(self.rows, 'row')}"
+        size = "" if self.bytes is None else f", {number_of(self.bytes, 'byte')}"
         message = f": {self.message}" if self.message else ""
         return f"{self.table} {self.unit} {name}{rows}{size}{message}"
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dltsync_core.catalog.schema_changes import ColumnChange
 from dltsync_core.committed import TableKind
+from dltsync_core.display import number_of
 from dltsync_core.identity import TableName
 from dltsync_core.validate.column_stats import LoadedFigure
 from dltsync_core.validate.counts import RowCounts
@@ -79,12 +80,16 @@ class RemovedPartitions:
     @property
     def sentence(self) -> str:
         """For notes."""
-        count = len(self.partitions)
         how = f" by {self.method}" if self.method is not None else ""
-        merged = f"; {self.boundaries:,} boundaries between empty partitions were merged" if self.boundaries else ""
+        merged = (
+            f"; {number_of(self.boundaries, 'boundary', 'boundaries')} between empty partitions merged"
+            if self.boundaries
+            else ""
+        )
         why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
         return (
-            f"{self.table}: {count:,} partition{'' if count == 1 else 's'} out of retention with {self.rows:,} rows left the "
+            f"{self.table}: {number_of(len(self.partitions), 'partition')} out of retention with "
+            f"{number_of(self.rows, 'row')} left the "
             f"warehouse{how}{why}{merged}"
         )
 

@@ -17,7 +17,7 @@ from dltsync_core.config import PipelineConfig
 from dltsync_core.errors import EnvironmentProblem, NotWritable, SyncError
 from dltsync_core.identity import new_run_id
 from dltsync_core.log_file import replace_whole
-from dltsync_core.logging import bound, log_file_of
+from dltsync_core.logging import bound, log_file_of, reported
 from dltsync_core.redaction import redacted, secrets_of
 from dltsync_core.run.result import RunResult, UnitResult
 
@@ -79,7 +79,8 @@ def reported_run(config: PipelineConfig, run_id: str | None) -> Iterator[RunRepo
         except BaseException as error:
             raised = error
             said = error.problem if isinstance(error, SyncError) else type(error).__name__
-            log.error("run failed: %s", said, extra={"dltsync": {"event": "run failed", "message": said}})  # noqa: TRY400 -- the caller reports it
+            facts = {"event": "run failed", "message": said}
+            log.error("run failed: %s", said, extra={"dltsync": facts, **reported("raised")})  # noqa: TRY400 -- the caller reports it
             raise
         finally:
             reports.write(raised)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from dltsync_core.clock import utc_from_epoch
+from dltsync_core.display import number_of
 from dltsync_core.errors import Fenced, LeaseHeld
 from dltsync_core.identity import TableName
 from dltsync_core.process import read_identity
@@ -114,7 +115,8 @@ def insert_row(connection: sa.Connection, table: sa.Table, values: dict[str, Any
 def held_too_long(table: TableName, other: OtherLease, wait_seconds: float) -> LeaseHeld:
     """The error for a unit that another run did not give back in time."""
     return LeaseHeld(
-        f"{table} {other.unit}: another run is at it ({other}), for longer than the {wait_seconds:g} seconds we waited; its "
+        f"{table} {other.unit}: another run is at it ({other}), for longer than the "
+        f"{number_of(wait_seconds, 'second')} we waited; its "
         f"lease runs until {_moment(other.expires_at)} unless it is renewed",
         remedy="let that run end, or raise state.lease_wait_seconds, and run again; if it hangs, end that process",
         table=str(table),

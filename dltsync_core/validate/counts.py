@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dltsync_core.display import number_of
 from dltsync_core.identity import TableName
 
 
@@ -34,7 +35,8 @@ class RowCounts:
 def difference(counts: RowCounts) -> str:
     """The difference as a sentence with all figures, for counts that are not equal."""
     retained = f" (of which {counts.retained:,} retained)" if counts.retained else ""
-    return f"source {counts.source:,}, lake {counts.lake:,}, warehouse {counts.warehouse:,}{retained} rows"
+    source = number_of(counts.source, "row")
+    return f"{source} in source, {counts.lake:,} in lake, {counts.warehouse:,} in warehouse{retained}"
 
 
 _TOLD_PARTITIONS = 3
@@ -53,8 +55,10 @@ def moved_rows(table: TableName, committed: Mapping[str, int], counted: Mapping[
     told = ", ".join(f"{unit} {committed[unit]:,} → {counted.get(unit, 0):,}" for unit in different[:_TOLD_PARTITIONS])
     more = f" and {len(different) - _TOLD_PARTITIONS} more" if len(different) > _TOLD_PARTITIONS else ""
     return (
-        f"{table}: {len(committed):,} partitions were committed with {sum(committed.values()):,} rows in all, and hold "
-        f"{sum(counted.get(unit, 0) for unit in committed):,} rows when counted together at the end of the run ({told}{more}): "
+        f"{table}: {number_of(len(committed), 'partition was', 'partitions were')} committed with "
+        f"{number_of(sum(committed.values()), 'row')} in all, and {'holds' if len(committed) == 1 else 'hold'} "
+        f"{number_of(sum(counted.get(unit, 0) for unit in committed), 'row')} when counted together at the end "
+        f"of the run ({told}{more}): "
         "rows were added, removed or moved while the run read. A row that moved from one partition to another meanwhile may be "
         "in both or in neither until the next run: run again"
     )

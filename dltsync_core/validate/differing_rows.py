@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from dltsync_core.digest.buckets import RowKeySpec
+from dltsync_core.display import number_of
 from dltsync_core.validate.row_sample import Cell, HeldRow, HeldRows
 
 SOURCE, LAKE, WAREHOUSE = "source", "lake", "warehouse"
@@ -57,8 +58,8 @@ class RowDifference:
     def _message(self, place: str, status: str) -> str:
         here, there = self.counts[SOURCE], self.counts[place]
         if status == COUNT:
-            return f"{there:,} times in the {place}, {here:,} at the source"
-        often = f" ({there:,} times there, {here:,} at the source)" if max(here, there) > 1 else ""
+            return f"{number_of(there, 'time')} in the {place}, {here:,} at the source"
+        often = f" ({number_of(there, 'time')} there, {here:,} at the source)" if max(here, there) > 1 else ""
         return f"{status} in the {place}{often}"
 
 

@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 from dltsync_core.config import QualityRule
 from dltsync_core.config.error_messages import nearest
 from dltsync_core.config.memory_budget import DuckDbMemory
+from dltsync_core.display import number_of
 from dltsync_core.duckdb.scratch import distinct_rows
 from dltsync_core.errors import ColumnNotFound, ConfigError
 from dltsync_core.lake.file_reader import dataset_of
@@ -39,7 +40,7 @@ class RuleViolation:
     severity: Severity
 
     def __str__(self) -> str:
-        return f"{self.column}: {self.rule}: {self.rows:,} row{'s' if self.rows != 1 else ''}"
+        return f"{self.column}: {self.rule}: {number_of(self.rows, 'row')}"
 
 
 def resolve_rules(rules: Sequence[QualityRule], schema: pa.Schema) -> tuple[QualityRule, ...]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dltsync_core.cli.listing import Column, Listing
+from dltsync_core.display import number_of
 from dltsync_core.plan.steps import Action, TablePlan
 from dltsync_core.run.result import UnitResult
 from dltsync_dagster.demo.comparison import PLACES, Comparison
@@ -116,7 +117,7 @@ def show_totals(console: Console, units: Sequence[UnitResult], seconds: float, m
     """One line about the speed, one about the memory."""
     rows, size = sum(unit.rows_read for unit in units), sum(unit.bytes_written for unit in units)
     rate = f", {rows / seconds:,.0f} rows/s end to end" if seconds > 0 and rows > 1000 else ""
-    note(console, f"{rows:,} rows, {_megabytes(size)} of Parquet in {seconds:.1f} s{rate}")
+    note(console, f"{number_of(rows, 'row')}, {_megabytes(size)} of Parquet in {seconds:.1f} s{rate}")
     if memory is not None:
         note(console, memory)
 
@@ -127,11 +128,15 @@ def show_reader(console: Console, seen: Seen) -> None:
     if seen.whole:
         note(
             console,
-            f"meanwhile a reader asked the warehouse for July's flights {found['polls']:,} times: it saw the old rows "
-            f"{found['old']:,} times and the new ones {found['new']:,} times, never none and never a mix",
+            f"meanwhile a reader asked the warehouse for July's flights {number_of(found['polls'], 'time')}: it saw the old rows "
+            f"{number_of(found['old'], 'time')} and the new ones {number_of(found['new'], 'time')}, never none and never a mix",
         )
     else:
-        problem = f"failed: {seen.failed}" if seen.failed else f"saw neither old nor new rows {found['other']:,} times"
+        problem = (
+            f"failed: {seen.failed}"
+            if seen.failed
+            else f"saw neither old nor new rows {number_of(found['other'], 'time')}"
+        )
         console.print(f"  a reader of the warehouse {problem}. That is a defect: please report it.", style="red")
 
 
@@ -181,7 +186,7 @@ def show_comparison(console: Console, comparisons: Sequence[Comparison]) -> None
             here, there = comparison.only_here[place], comparison.only_there[place]
             if here or there:
                 console.print(
-                    f"  {comparison.table}: {here:,} rows only at the source, {there:,} only in the {place}",
+                    f"  {comparison.table}: {number_of(here, 'row')} only at the source, {there:,} only in the {place}",
                     style="red",
                 )
     note(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dltsync_core.cli.progress import RunProgress
 from dltsync_core.config import PipelineConfig
+from dltsync_core.display import number_of
 from dltsync_core.logging import configure_logging
 from dltsync_core.plan.steps import TablePlan
 from dltsync_core.run.events import Event, EventSink
@@ -123,7 +124,7 @@ class Storyteller:
 
             def loaded(name: str, count: int) -> None:
                 self._told.loaded[name] = count
-                status.update(f"loaded {name}: {count:,} rows")
+                status.update(f"loaded {name}: {number_of(count, 'row')}")
 
             create_and_fill(self._config.database, rows, loaded)
         show.show_source(self._console, self._told.loaded, time.perf_counter() - started)

@@ -239,7 +239,7 @@ def test_what_is_shown_is_bounded_and_differences_come_first() -> None:
         }
         for n in range(1000)
     ]
-    units[999]["messages"] = ["[999,1000): source 1, lake 1, warehouse 0 rows"]
+    units[999]["messages"] = ["[999,1000): 1 row in source, 1 in lake, 0 in warehouse"]
     whole = outcomes_of({"units": units, "problems": [f"p{n}" for n in range(100)], "notes": []}, None)[-1]
     rows = str(whole.metadata["dltsync/units"].value).splitlines()
     assert "[999,1000)" in rows[2]

@@ -82,7 +82,12 @@ def test_a_release_pins_the_base_by_its_digest(tmp_path: Path) -> None:
         output.write_text("")
         environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output)}
         done = subprocess.run(
-            ["bash", "-e", "-c", look_up["run"]], cwd=ROOT, env=environment, capture_output=True, check=False, timeout=30
+            ["bash", "-e", "-c", look_up["run"]],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=30,
         )
         assert (done.returncode == 0) is (pinned is not None), done.stderr
         assert output.read_text() == (f"pinned={pinned}\n" if pinned else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,17 +51,21 @@ class CliProject:
     def secrets(self) -> list[str]:
         return [self.environment["DLT_SYNC_PASSWORD"]]
 
-    def call(self, *arguments: str, **more: Any) -> Ended:
+    def call(self, *arguments: str, entry: str = "call", **more: Any) -> Ended:
         """`dltsync ARGUMENTS` in the project's directory."""
         self.root.mkdir(exist_ok=True)
         text = yaml.safe_dump(self.values, allow_unicode=True) if self.text is None else self.text
         (self.root / "dltsync.yaml").write_text(text, encoding="utf-8")
         return self.forks.run(
-            "tests.support.cli_command:call",
+            f"tests.support.cli_command:{entry}",
             {"arguments": list(arguments), **more},
             directory=self.root,
             environment=self.environment,
         )
+
+    def on_a_terminal(self, *arguments: str) -> str:
+        """What a terminal of 80 columns shows, its escape sequences left out."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.call(*arguments, entry="call_on_a_terminal").stdout)
 
     def json(self, *arguments: str, **more: Any) -> tuple[Ended, dict[str, Any]]:
         """The same with --json: stdout is one JSON object and nothing else."""

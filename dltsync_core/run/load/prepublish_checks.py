@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dltsync_core.display import number_of
 from dltsync_core.errors import LakeError, ValidationFailed
 from dltsync_core.run.context import RunContext
 from dltsync_core.run.load.from_lake import InLake
@@ -28,11 +29,15 @@ class IncrementCounts:
 
     def __str__(self) -> str:
         """What is wrong. Ask only when it does not add up."""
-        figures = f"the source has {self.source:,} rows, what was loaded makes {self.loaded:,} with this increment"
+        figures = (
+            f"the source has {number_of(self.source, 'row')}, what was loaded makes {self.loaded:,} with this increment"
+        )
         if self.source < self.loaded:
-            return f"{figures}: {_rows(self.loaded - self.source)} deleted at the source, or their keys were changed"
+            deleted = number_of(self.loaded - self.source, "row was", "rows were")
+            return f"{figures}: {deleted} deleted at the source, or their keys were changed"
         return (
-            f"{figures}: {_rows(self.source - self.loaded)} added at the source below the increment's window, or they repeat the "
+            f"{figures}: {number_of(self.source - self.loaded, 'row was', 'rows were')} added at the source "
+            "below the increment's window, or they repeat the "
             "key of another row"
         )
 
@@ -74,13 +79,9 @@ def rows_in_lake(context: RunContext, resolved: ResolvedTable, found: InLake) ->
     rows = context.lake.count(resolved.name, unit, resolved.keys) if resolved.config.kind == "scd" else found.rows
     if rows != found.source_rows:
         raise LakeError(
-            f"{resolved.name} {unit}: the lake holds {rows:,} rows where the source has {found.source_rows:,}",
+            f"{resolved.name} {unit}: the lake holds {number_of(rows, 'row')} where the source has {found.source_rows:,}",
             remedy="the unit is read from the source instead",
             table=str(resolved.name),
             unit=unit,
         )
     return rows
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s were' if count != 1 else ' was'}"

@@ -15,6 +15,7 @@ from dltsync_core.committed import (
     lake_digest,
     prefix_digests,
 )
+from dltsync_core.display import number_of
 from dltsync_core.errors import LakeError, LeaseHeld, NeedsAnswer, StateConflict, StateError
 from dltsync_core.identity import WHOLE_TABLE, TableName, in_shell
 from dltsync_core.lake.inspect import LakeInspection
@@ -223,7 +224,7 @@ def _counted_in_lake(
                 if keys is None
                 else context.lake.count(resolved.name, unit, keys)
             )
-            problem = "" if held == rows else f"the files hold {held:,} rows of {rows:,}"
+            problem = "" if held == rows else f"the files hold {number_of(held, 'row')} of {rows:,}"
         except LakeError as error:
             problem = error.problem
         if problem:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import CommittedUnits, Probe
 from dltsync_core.config import PartitionTableConfig, SCDTableConfig, TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.extract.probes import Probed
 from dltsync_core.extract.slice_plan import continuation_key
 from dltsync_core.lake.inspect import DOUBLED
@@ -141,7 +142,8 @@ def _with_notes(context: RunContext, resolved: ResolvedTable, plan: TablePlan) -
     if longest <= limit or continuation_key(resolved.facts) is not None:
         return plan
     note = (
-        f"no primary or unique key that reading could continue along: a unit of {longest:,} rows is read by one statement, "
+        f"no primary or unique key that reading could continue along: a unit of {number_of(longest, 'row')} is "
+        "read by one statement, "
         "and read anew when that fails"
     )
     return replace(plan, notes=(*plan.notes, note))

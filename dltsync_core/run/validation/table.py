@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from dltsync_core.config import StaticTableConfig
 from dltsync_core.digest.segment import HashAlgorithm, SegmentDigest, digest_batches
+from dltsync_core.display import number_of
 from dltsync_core.errors import LakeError
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_core.lake import paths
@@ -118,7 +119,9 @@ class Comparison:
         problems = (*others.lake.unowned_files, *beyond)
         notes = self._notes(units, others)
         if to_remove:
-            notes += (f"the warehouse holds {to_remove:,} rows that are out of retention: the next run removes them",)
+            notes += (
+                f"the warehouse holds {number_of(to_remove, 'row')} out of retention, which the next run removes",
+            )
         return TableComparison(resolved.name, resolved.config.kind, tuple(units), problems, notes)
 
     def _without_retained(self, lake: LakeContent, warehouse: Mapping[str, ColumnStats]) -> dict[str, ColumnStats]:
@@ -169,7 +172,7 @@ class Comparison:
         for unit in units:
             row_diff = None
             if not unit.same_rows and told >= ROWS_OF_A_TABLE:
-                why = f"{told:,} rows of this table are listed already: choose this partition with --partitions"
+                why = f"{number_of(told, 'row is', 'rows are')} listed already: choose this partition with --partitions"
                 row_diff = RowDiff.refused(why)
             elif not unit.same_rows:
                 asked = self._to_diff(unit, others, hashes)
@@ -230,7 +233,7 @@ class Comparison:
 
     def _notes(self, units: Sequence[UnitComparison], others: _Others) -> tuple[str, ...]:
         retained = tuple(
-            f"{unit.unit}: the warehouse keeps {unit.counts.retained:,} rows that the source no longer has"
+            f"{unit.unit}: the warehouse keeps {number_of(unit.counts.retained, 'row')} that the source no longer has"
             + (": they were not compared" if unit.unit in others.retained else f", so that {MIXED}")
             for unit in units
             if unit.counts.retained
@@ -242,7 +245,9 @@ class Comparison:
         if not self._whole or self._shape.scope_of(self._units[0]) is None:
             return []
         held = self._context.warehouse.count(self._shape.target)
-        return [f"the warehouse table holds {held:,} rows, its partitions {total:,}"] if held != total else []
+        return (
+            [f"the warehouse table holds {number_of(held, 'row')}, its partitions {total:,}"] if held != total else []
+        )
 
     def _rows_out_of_retention(self) -> int:
         """Rows of the warehouse that the next run removes; they are compared with nothing."""

@@ -12,6 +12,7 @@ from dltsync_core.config import TableConfig
 from dltsync_core.digest.segment import HashAlgorithm
 from dltsync_core.errors import ConnectError, SyncError
 from dltsync_core.identity import TableName
+from dltsync_core.logging import reported
 from dltsync_core.plan.selection import check_partitions
 from dltsync_core.plan.steps import Action
 from dltsync_core.run.context import RunContext, log
@@ -86,7 +87,7 @@ def notes_on_moved_rows(
                 f"moved between them while it read is not known: {error.problem}"
             )
     for note in notes:
-        log.warning("%s", note)
+        log.warning("%s", note, extra=reported("result"))
     return tuple(notes)
 
 

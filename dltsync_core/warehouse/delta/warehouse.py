@@ -17,6 +17,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import Marker
 from dltsync_core.config.memory_budget import LEAST_WAREHOUSE, DuckDbMemory
+from dltsync_core.display import number_of
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import ConfigError, DriftError, WarehouseBusy
 from dltsync_core.history.repair import RepairPlan
@@ -228,7 +229,7 @@ class DeltaWarehouse(LoadsGroups, HoldsEveryPartition, ReplacesAtOnce):
             lock = self._turns.setdefault(target, threading.Lock())
         if not lock.acquire(timeout=self._timeout):
             raise WarehouseBusy(
-                f"waited {self._timeout:g} seconds for another load of {dotted(*target)} in this process",
+                f"waited {number_of(self._timeout, 'second')} for another load of {dotted(*target)} in this process",
                 remedy="run again, or raise destination.lock_timeout_seconds",
             )
         try:

@@ -16,6 +16,7 @@ import duckdb
 import filelock
 
 from dltsync_core.disk_full import disk_full, is_disk_full
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError, WarehouseBusy, WarehouseError
 from dltsync_core.lake.storage.disk import FILE_MODE, explain, make_directory
 from dltsync_core.waiting import Blocked, Wait
@@ -101,7 +102,7 @@ class WarehouseFileLock:
 
     def _busy(self, held: _FileHeld) -> WarehouseBusy:
         return WarehouseBusy(
-            f"{held.holder} has had the warehouse {self.path} open for the {self._timeout:g} seconds we waited",
+            f"{held.holder} has had the warehouse {self.path} open for the {number_of(self._timeout, 'second')} we waited",
             remedy="close it there (a DuckDB shell or a notebook keeps the file until it ends), or raise "
             "destination.lock_timeout_seconds, and run again",
             path=str(self.path),

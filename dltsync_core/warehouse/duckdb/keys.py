@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 
 from dltsync_core.config.memory_budget import DuckDbMemory
 from dltsync_core.disk_full import is_disk_full
+from dltsync_core.display import number_of
 from dltsync_core.duckdb import sql as q
 from dltsync_core.duckdb.column_stats import arrow_reader
 from dltsync_core.duckdb.scratch import scratch_database, scratch_disk_full
@@ -88,7 +89,7 @@ def _incomplete(connection: DuckDBPyConnection, key: MergeKey, count: int) -> st
 def _repeated(connection: DuckDBPyConnection, key: MergeKey, surplus: int, keys: int) -> str:
     found = arrow_reader(connection.sql(q.repeated_keys(_LOAD, key.columns, NAMED_ROWS)), NAMED_ROWS).read_all()
     times = found.column(len(key.columns)).to_pylist()
-    rows = [f"{_named(key.columns, found, row)} ({times[row]:,} rows)" for row in range(found.num_rows)]
+    rows = [f"{_named(key.columns, found, row)} ({number_of(times[row] or 0, 'row')})" for row in range(found.num_rows)]
     said = (
         f"{surplus:,} row{'s repeat' if surplus != 1 else ' repeats'} the key ({', '.join(key.columns)}) of another row"
     )

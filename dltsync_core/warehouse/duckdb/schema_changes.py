@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from dltsync_core.display import number_of
 from dltsync_core.duckdb import sql as q
 from dltsync_core.identity import Target
 from dltsync_core.warehouse.duckdb.catalog import columns_of, find_table
@@ -32,7 +33,7 @@ def check_reshaping(connection: DuckDBPyConnection, catalog: str, target: Target
             lossy.append(f"{column} holds values as {held} that {wider} cannot hold ({error})")
             continue
         if count:
-            lossy.append(f"{column} holds {count:,} values as {held} that {wider} cannot hold")
+            lossy.append(f"{column} holds {number_of(count, 'value')} as {held} that {wider} cannot hold")
     if lossy:
         raise changed_shape(found, lossy)
     return evolution

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection, sqltypes
 
+from dltsync_core.display import number_of
 from dltsync_core.duckdb import sql as q
 from dltsync_core.errors import FidelityError, WarehouseError
 from dltsync_core.history.repair import RepairPlan, VersionChange
@@ -106,10 +107,13 @@ def _notes(connection: DuckDBPyConnection, table: VersionTable, marker: str | No
     notes = [f"open versions end in {marker or 'NULL'} in {table.columns.end_date}"]
     if step:
         seconds = f"{step // 10**9}.{step % 10**9:09d}".rstrip("0").rstrip(".")
-        notes.append(f"ends belong to their version: the next begins {seconds} seconds later")
+        notes.append(
+            f"ends belong to their version: the next begins {seconds} {'second' if seconds == '1' else 'seconds'} later"
+        )
     skipped = connection.execute(table.without_start()).fetchone()
     if skipped and skipped[0]:
-        notes.append(f"{skipped[0]:,} rows without {table.columns.effective_date} were not looked at")
+        were = "was" if skipped[0] == 1 else "were"
+        notes.append(f"{number_of(skipped[0], 'row')} without {table.columns.effective_date} {were} not looked at")
     return tuple(notes)
 
 

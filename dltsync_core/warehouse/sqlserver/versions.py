@@ -12,6 +12,7 @@ from typing import Any
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.display import number_of
 from dltsync_core.errors import FidelityError, WarehouseError
 from dltsync_core.history.repair import RepairPlan, VersionChange
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
@@ -160,7 +161,8 @@ def _notes(store: Store, history: HistoryTable, marker: str | None, step: int) -
         notes.append(f"ends belong to their version: the next begins {seconds} seconds later")
     skipped = store.count(versions.without_start(history))
     if skipped:
-        notes.append(f"{skipped:,} rows without {history.start.name} were not looked at")
+        were = "was" if skipped == 1 else "were"
+        notes.append(f"{number_of(skipped, 'row')} without {history.start.name} {were} not looked at")
     return tuple(notes)
 
 

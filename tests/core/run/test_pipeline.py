@@ -115,8 +115,8 @@ def test_a_difference_is_found_where_it_is(place: MemoryShop) -> None:
         report = pipeline.validate_all_tables(["Orders", "Countries"])
     assert report["valid_tables"] == 0
     assert {t["table"]: t["messages"] for t in report["tables"]} == {
-        "sales.Orders": ["[10,20): source 11, lake 10, warehouse 10 rows"],
-        "dbo.Countries": ["all: source 3, lake 3, warehouse 2 rows"],
+        "sales.Orders": ["[10,20): 11 rows in source, 10 in lake, 10 in warehouse"],
+        "dbo.Countries": ["all: 3 rows in source, 3 in lake, 2 in warehouse"],
     }
 
 

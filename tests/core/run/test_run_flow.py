@@ -275,7 +275,7 @@ def test_a_load_that_does_not_arrive_whole_is_not_committed(synced: MemoryShop) 
     synced.warehouse.lose = 1
     unit = next(u for u in synced.run().units if u.unit == "[10,20)")
     assert (unit.status, unit.error_type, unit.exit_code) == ("failed", "ValidationFailed", 9)
-    assert "source 10, lake 10, warehouse 9 rows" in str(unit.error)
+    assert "10 rows in source, 10 in lake, 9 in warehouse" in str(unit.error)
     assert synced.run().success
     synced.assert_same()
 

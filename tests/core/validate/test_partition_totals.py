@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dltsync_core.display import number_of
 from dltsync_core.identity import TableName
 from dltsync_core.validate.counts import moved_rows
 
@@ -20,8 +21,8 @@ def test_equal_counts_say_nothing_and_others_give_both_numbers(
     now = {unit: counted.get(unit, 0) for unit in committed}
     assert (note is None) == (now == committed)
     if note is not None:
-        assert f"with {sum(committed.values())} rows in all" in note
-        assert f"hold {sum(now.values())} rows" in note
+        assert f"with {number_of(sum(committed.values()), 'row')} in all" in note
+        assert f"hold {number_of(sum(now.values()), 'row')} when" in note
 
 
 def test_rows_that_changed_places_are_told_although_the_sums_agree() -> None:

@@ -31,8 +31,8 @@ def test_three_counts_are_equal_only_when_all_are(counts: RowCounts, equal: bool
 
 
 def test_a_difference_names_all_figures() -> None:
-    assert difference(RowCounts(1000, 999, 998)) == "source 1,000, lake 999, warehouse 998 rows"
-    assert difference(RowCounts(3, 3, 6, 1)) == "source 3, lake 3, warehouse 6 (of which 1 retained) rows"
+    assert difference(RowCounts(1000, 999, 998)) == "1,000 rows in source, 999 in lake, 998 in warehouse"
+    assert difference(RowCounts(3, 3, 6, 1)) == "3 rows in source, 3 in lake, 6 in warehouse (of which 1 retained)"
 
 
 def in_report(unit: str, source: int, lake: int, warehouse: int, *, said: str | None = None) -> dict[str, Any]:
@@ -68,10 +68,10 @@ def test_one_different_unit_makes_its_table_and_the_whole_invalid() -> None:
                 "valid": False,
                 "units": [
                     in_report("[1,2)", 1, 1, 1),
-                    in_report("[2,3)", 2, 2, 1, said="[2,3): source 2, lake 2, warehouse 1 rows"),
+                    in_report("[2,3)", 2, 2, 1, said="[2,3): 2 rows in source, 2 in lake, 1 in warehouse"),
                 ],
                 "problems": [],
-                "messages": ["[2,3): source 2, lake 2, warehouse 1 rows"],
+                "messages": ["[2,3): 2 rows in source, 2 in lake, 1 in warehouse"],
                 "notes": [],
             },
         ],
@@ -104,4 +104,4 @@ def test_a_figure_that_differs_is_told_with_what_each_place_says() -> None:
         ),
     )
     fewer = UnitComparison("[1,2)", RowCounts(2, 2, 1), columns)
-    assert fewer.messages == ("[1,2): source 2, lake 2, warehouse 1 rows",), "the sums follow from the rows"
+    assert fewer.messages == ("[1,2): 2 rows in source, 2 in lake, 1 in warehouse",), "the sums follow from the rows"

@@ -50,15 +50,15 @@ DAMAGES = {
     ),
     "a row deleted": Damage(
         "DELETE FROM warehouse.Orders WHERE OrderNo = 202",
-        {"Orders": [f"{MARCH}: source 7, lake 7, warehouse 6 rows"]},
+        {"Orders": [f"{MARCH}: 7 rows in source, 7 in lake, 6 in warehouse"]},
     ),
     "a row doubled": Damage(
         "INSERT INTO warehouse.Countries SELECT * FROM warehouse.Countries WHERE Code = 'JP'",
-        {"Countries": ["all: source 3, lake 3, warehouse 4 rows"]},
+        {"Countries": ["all: 3 rows in source, 3 in lake, 4 in warehouse"]},
     ),
     "a partition missing": Damage(
         "DELETE FROM warehouse.Orders WHERE PlacedAt >= TIMESTAMP '2026-03-01'",
-        {"Orders": [f"{MARCH}: source 7, lake 7, warehouse 0 rows"]},
+        {"Orders": [f"{MARCH}: 7 rows in source, 7 in lake, 0 in warehouse"]},
     ),
     "a column missing": Damage(
         "ALTER TABLE warehouse.Countries DROP COLUMN Area",

@@ -52,7 +52,7 @@ def test_a_row_that_is_missing_is_not_balanced_by_one_that_is_kept(types: TypeTa
     merged(types)
     warehouse(types, "DELETE FROM warehouse.Merged WHERE v = 1")
     messages, notes, unit = report(types, row_diff=True)
-    assert messages == ["all: source 4, lake 4, warehouse 5 (of which 2 retained) rows"]
+    assert messages == ["all: 4 rows in source, 4 in lake, 5 in warehouse (of which 2 retained)"]
     assert notes == [KEPT.format(2)]
     (row,) = unit["row_diff"]["rows"]
     assert (row["key"]["k"], row["message"]) == ("ü1 ", "missing in the warehouse")
@@ -75,7 +75,7 @@ def test_a_value_that_changed_beside_rows_that_are_kept_is_seen(types: TypeTable
 def test_a_row_that_is_there_twice_is_none_that_is_kept(types: TypeTables) -> None:
     merged(types)
     warehouse(types, "INSERT INTO warehouse.Merged SELECT * FROM warehouse.Merged WHERE v = 1")
-    assert report(types)[0] == ["all: source 4, lake 4, warehouse 7 (of which 2 retained) rows"]
+    assert report(types)[0] == ["all: 4 rows in source, 4 in lake, 7 in warehouse (of which 2 retained)"]
 
 
 def test_without_the_key_in_the_warehouse_they_cannot_be_told_apart(types: TypeTables) -> None:

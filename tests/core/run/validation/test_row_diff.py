@@ -93,7 +93,7 @@ def test_a_table_tells_of_so_many_rows_and_of_its_further_units_why_not(
     first, second, third = row_diff(place, ORDERS)
     assert len(first["rows"]) == 9
     assert [found["reason"] for found in (second, third)] == [
-        "9 rows of this table are listed already: choose this partition with --partitions"
+        "9 rows are listed already: choose this partition with --partitions"
     ] * 2
 
 

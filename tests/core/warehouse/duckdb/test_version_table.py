@@ -212,7 +212,7 @@ def test_rows_without_an_effective_date_are_counted(tmp_path: Path) -> None:
     hangar = Hangar(tmp_path, "DATE", "DATE")
     hangar.put(("N1", None, None, True), ("N1", "2020-01-01", None, True))
     report = hangar.handler.repair_scd_integrity("Carriers")
-    assert "1 rows without From were not looked at" in report["notes"]
+    assert "1 row without From was not looked at" in report["notes"]
     assert report["valid"] is True
 
 
