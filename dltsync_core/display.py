@@ -1,5 +1,5 @@
-"""Escapes untrusted text (names, values, messages of servers) for terminals and Markdown, so that it has no effect there and
-cannot forge a line."""
+"""Text for people: untrusted text (names, values, messages of servers) escaped for terminals and Markdown, so that it has no
+effect there and cannot forge a line; counts with their nouns."""
 
 from __future__ import annotations
 

@@ -19,14 +19,15 @@ from dltsync_core.run.event_log import described, duration_of
 from dltsync_core.run.events import ENDED, Event
 from dltsync_core.run.totals import RunTotals
 
-_DONE = {"committed": ("✓", "green"), "skipped": ("·", "dim"), "failed": ("✗", "red")}
+_DONE = {"committed": ("✓", "green"), "failed": ("✗", "red")}
+"""Units that get a line. Unchanged ones are in the totals only: there may be thousands."""
 _OTHER_LINES = 4
 """Lines of the terminal that the units leave free: the totals, and the end of what was printed above."""
 
 
 class RunProgress:
-    """Shows how far the run is, the units on their way, and a line for each that is finished. Call it with events; safe from
-    several threads."""
+    """Shows how far the run is, the units on their way, and a line for each that was loaded or failed. Call it with events; safe
+    from several threads."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
@@ -54,7 +55,7 @@ class RunProgress:
             elif event.stage not in {"planning", "planned"}:
                 began = self._units[key][0] if key in self._units else self._clock()
                 self._units[key] = began, event
-        if event.stage in ENDED:
+        if event.stage in _DONE:
             self._console.print(_finished(event), soft_wrap=False, overflow="ellipsis", no_wrap=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -163,7 +163,7 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
         Text.assemble("pipeline ", (str(status["pipeline_name"]), "bold"), "   server reachable: ", connected)
     )
     if status.get("database_error"):
-        console.print(shown(status["database_error"], style="red"))
+        console.print(shown(status["database_error"], style="red"), soft_wrap=True)  # it may hold a statement to copy
     grid = Listing(
         "",
         [
@@ -180,11 +180,15 @@ def print_status(console: Console, status: Mapping[str, Any]) -> None:
             shown(row["target"]),
             number(row["units"]),
             number(row["rows"]),
-            str(row.get("last_committed_at") or "never"),
+            _to_the_second(row.get("last_committed_at")),
             shown(row.get("watermark") or ""),
             shown(error.splitlines()[0] if error else "", style="red"),
         )
     grid.print(console)
+
+
+def _to_the_second(stamp: str | None) -> str:
+    return f"{stamp[:19]}Z" if stamp else "never"
 
 
 def print_validation(console: Console, report: Mapping[str, Any]) -> None:

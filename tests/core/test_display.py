@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dltsync_core.display import as_markdown, indented, quoted, visible
+from dltsync_core.display import as_markdown, indented, number_of, quoted, visible
 from tests.support.hostile_text import HOSTILE
 
 TEXTS = st.one_of(
@@ -72,3 +72,10 @@ def test_ordinary_text_stays_as_it_is() -> None:
 @pytest.mark.parametrize("text", ["\x1b]0;title\x07", "x\rerased", "a\u2028b"])
 def test_what_is_not_obeyed_can_still_be_read(text: str) -> None:
     assert "\\" in visible(text)
+
+
+def test_a_count_agrees_with_its_noun() -> None:
+    assert [number_of(count, "row") for count in (0, 1, 2, 1_234)] == ["0 rows", "1 row", "2 rows", "1,234 rows"]
+    assert [number_of(count, "second") for count in (0.5, 1.0, 30.0)] == ["0.5 seconds", "1 second", "30 seconds"]
+    assert number_of(1, "boundary", "boundaries") == "1 boundary"
+    assert number_of(3, "boundary", "boundaries") == "3 boundaries"

@@ -283,7 +283,7 @@ def test_after_a_failed_load_the_sensor_waits_and_then_asks_again(shop: FakeLoca
     shop.world.failing[WHOLE_TABLE] = FidelityError("a value does not fit")
     for request in shop.look(HASHES).run_requests or []:
         assert not shop.execute(request).success
-    assert skip_reason(shop.look(HASHES)).count("failed 1 times; requested again after") == 2
+    assert skip_reason(shop.look(HASHES)).count("failed 1 time; requested again after") == 2
 
 
 def test_a_server_that_does_not_answer_is_a_reason_not_a_failure(shop: FakeLocation) -> None:

@@ -91,7 +91,7 @@ def test_silence_among_rows_is_told_as_a_timeout(
 ) -> None:
     """mssql-python said 'Function sequence error' at the batch after it."""
     faults.plan(Fault(Stall(rows=rows), Where(table="broken_reads")))
-    with pytest.raises(StatementTimeout, match=r"cancelled after 1 seconds \(command_timeout\)"):
+    with pytest.raises(StatementTimeout, match=r"cancelled after 1 second \(command_timeout\)"):
         way(session)
 
 

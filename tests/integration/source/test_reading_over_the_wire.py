@@ -319,11 +319,11 @@ def test_a_statement_is_cancelled_after_command_timeout(tables: SourceTables) ->
     slow = SLOW.replace("{t}", f"{tables.schema}.t")
     data = open_data_session(database)
     started = time.monotonic()
-    with pytest.raises(QueryError, match=r"waiting: cancelled after 1 seconds \(command_timeout\)"):
+    with pytest.raises(QueryError, match=r"waiting: cancelled after 1 second \(command_timeout\)"):
         data.fetch(slow, (), "waiting")
     data.close()
     with (
-        pytest.raises(QueryError, match=r"cancelled after 1 seconds \(command_timeout\)"),
+        pytest.raises(QueryError, match=r"cancelled after 1 second \(command_timeout\)"),
         control_session(database) as control,
     ):
         control.query(slow)
