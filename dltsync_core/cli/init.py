@@ -6,6 +6,7 @@ Nothing is written before the answer, and no file is ever overwritten.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from dltsync_core.cli.log_options import chosen
 from dltsync_core.cli.tables import number, shown
 from dltsync_core.config import DatabaseConfig, PipelineConfig, ProcessingConfig
 from dltsync_core.config.editor_schema import editor_schema
-from dltsync_core.config.environment import log_level_of
+from dltsync_core.config.environment import PREFIX, log_level_of
 from dltsync_core.config.table_patterns import matches, parsed_pattern
 from dltsync_core.display import number_of
 from dltsync_core.errors import CatalogError, ConfigError
@@ -160,7 +161,8 @@ def _database(given: dict[str, Any], *, ask: bool) -> DatabaseConfig:
         ("username", "Login (empty: the user of this machine)", False),
         ("password", "Password", True),
     ):
-        if answers.get(field) is None and not (field == "password" and answers.get("integrated_security")):
+        known = answers.get(field) is not None or os.environ.get(f"{PREFIX}{field.upper()}")
+        if not known and not (field == "password" and answers.get("integrated_security")):
             answer = typer.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
             if field == "username" and not answer:
                 answers["integrated_security"] = True

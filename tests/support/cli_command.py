@@ -35,18 +35,28 @@ def call(payload: Mapping[str, Any]) -> None:
 
 
 def call_on_a_terminal(payload: Mapping[str, Any]) -> None:
-    """The same on a terminal of 80 columns. What the terminal shows becomes the stdout of the process."""
+    """The same on a terminal of 80 columns. What it shows becomes the stdout of the process. Optional: `typed`, pairs of
+    a question and the line that is typed when the terminal shows it."""
     shown = os.dup(1)
     screen, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    for stream in (1, 2):
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)  # what is typed in secret is read from the terminal of the session
+    for stream in (0, 1, 2):
         os.dup2(terminal, stream)
     os.close(terminal)
+    sys.stdin = os.fdopen(0)
+    questions = [(question.encode(), f"{answer}\n".encode()) for question, answer in payload.get("typed", ())]
 
     def copy() -> None:
+        seen = b""
         try:
             while found := os.read(screen, 65536):
                 os.write(shown, found)
+                seen += found
+                if questions and questions[0][0] in seen:
+                    seen = b""
+                    os.write(screen, questions.pop(0)[1])
         except OSError:  # the last writer closed the terminal
             pass
 
@@ -58,6 +68,6 @@ def call_on_a_terminal(payload: Mapping[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         nothing = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
+        for stream in (0, 1, 2):
             os.dup2(nothing, stream)
         copying.join()

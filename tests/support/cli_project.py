@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,10 @@ class CliProject:
             environment=self.environment,
         )
 
-    def on_a_terminal(self, *arguments: str) -> str:
-        """What a terminal of 80 columns shows, its escape sequences left out."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.call(*arguments, entry="call_on_a_terminal").stdout)
+    def on_a_terminal(self, *arguments: str, typed: Sequence[tuple[str, str]] = ()) -> str:
+        """What a terminal of 80 columns shows, its escape sequences left out. `typed`: a line for each question."""
+        ended = self.call(*arguments, entry="call_on_a_terminal", typed=list(typed))
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ended.stdout).replace("\r\n", "\n")
 
     def json(self, *arguments: str, **more: Any) -> tuple[Ended, dict[str, Any]]:
         """The same with --json: stdout is one JSON object and nothing else."""

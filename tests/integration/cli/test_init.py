@@ -90,6 +90,25 @@ def test_nothing_is_overwritten_and_nothing_written_without_an_answer(project: C
     assert project.disk() == before
 
 
+def test_at_a_terminal_it_asks_for_the_login_and_before_it_writes(project: CliProject) -> None:
+    """Not for what options and environment say. The password is not shown, and not in the file."""
+    server = project.shop.server
+    password = project.environment.pop("DLT_SYNC_PASSWORD")
+    project.environment["DLT_SYNC_DATABASE"] = server.database
+    # The blank is shown when the terminal no longer shows what is typed: what was typed before is lost.
+    typed = [("Server", f"{server.host},{server.port}"), ("Login", server.username), ("Password: ", password)]
+    arguments = ("init", *LOGIN, "--schemas", project.shop.schema, "-o", "asked.yaml")
+    shown = project.on_a_terminal(*arguments, typed=[*typed, ("Write asked.yaml?", "n")])
+    assert f"{project.shop.schema}.Orders" in shown
+    assert not (project.root / "asked.yaml").exists(), "the answer was no"
+    shown = project.on_a_terminal(*arguments, typed=[*typed, ("Write asked.yaml?", "y")])
+    assert "Wrote asked.yaml" in shown
+    assert "Database:" not in shown
+    text = (project.root / "asked.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["database"]["password"] == "${DLT_SYNC_PASSWORD}"
+    assert password not in text + shown
+
+
 def test_a_server_that_does_not_answer_leaves_nothing(project: CliProject) -> None:
     environment(project)
     project.environment["DLT_SYNC_SERVER"] = "127.0.0.1,1"
