@@ -207,8 +207,8 @@ class SliceReader:
             raise error
         came = self._came
         log.warning(
-            "%s: a statement failed after %d rows of a slice, continuing in the same snapshot in %.0f s: %s",
-            self._unit.table, came, decision.after, error,
+            "%s: a statement failed after %s of a slice, continuing in the same snapshot in %.0f s: %s",
+            self._unit.table, number_of(came, "row"), decision.after, error,
         )  # fmt: skip
         if self._cancelled.wait(decision.after):
             raise error

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dltsync_core.clock import utc_now
 from dltsync_core.config import TableConfig
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError
 from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.run.context import RunContext, log
@@ -41,7 +42,7 @@ def record_unplanned(
         ]
         ledger.record(*events)
     except SyncError as problem:
-        log.warning("the failures of %d tables could not be recorded: %s", len(errors), problem)
+        log.warning("the failures of %s could not be recorded: %s", number_of(len(errors), "table"), problem)
 
 
 def clear_failures(context: RunContext, planned: Sequence[PreparedTable], units: Sequence[UnitResult]) -> None:

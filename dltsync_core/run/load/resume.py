@@ -15,6 +15,7 @@ import pyarrow as pa
 from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.connect.retry import retry_kind_of
 from dltsync_core.digest.segment import digest_batches
+from dltsync_core.display import number_of
 from dltsync_core.errors import FidelityError
 from dltsync_core.extract.unit import Extracted, UnitFilter
 from dltsync_core.lake.load import ResumableFiles
@@ -87,7 +88,9 @@ class ResumableRows:
             for batch in aside.batches():
                 context.raise_if_stopped()
                 load.write(batch)
-            log.info("%s: %d rows read before the connection broke still hold", resolved.name, aside.rows)
+            before = "read before the connection broke still"
+            found = number_of(aside.rows, f"row {before} holds", f"rows {before} hold")
+            log.info("%s: %s", resolved.name, found)
             return after
         finally:
             aside.discard()
