@@ -11,6 +11,7 @@ import pytest
 from dltsync_core.config import PipelineConfig, SCDTableConfig
 from tests.support.server_shop import Server
 from tests.support.type_tables import TypeTables, errors
+from tests.support.variants import variants
 
 
 @pytest.fixture
@@ -33,7 +34,11 @@ BY_DETECTION = {"Counted": "row_count", "Versioned": "rowversion"}
 
 
 @pytest.mark.parametrize(
-    "between", ["no run", "a run of a changed partition", "a run of another partition on each side"]
+    "between",
+    variants(
+        ["no run", "a run of a changed partition", "a run of another partition on each side"],
+        often={"no run", "a run of another partition on each side"},
+    ),
 )
 def test_partitions_nobody_touched_get_the_values_of_a_column_that_was_added_again(
     house: TypeTables, between: str

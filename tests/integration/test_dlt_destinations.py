@@ -16,6 +16,7 @@ from dltsync_core.run.result import RunResult
 from tests.support.delta_tables import unreferenced_files
 from tests.support.dlt_shops import DeltaShops, DltShops, PostgresShops, made_delta_shops, made_postgres_shops
 from tests.support.server_shop import Server
+from tests.support.variants import variants
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -32,7 +33,10 @@ def delta_shops(snapshot_server: Server, tmp_path: Path) -> Iterator[DeltaShops]
         yield made
 
 
-@pytest.fixture(params=["postgres", "delta"])
+BOTH = ["postgres", "delta"]
+
+
+@pytest.fixture(params=BOTH)
 def shops(request: pytest.FixtureRequest) -> DltShops:
     made: DltShops = request.getfixturevalue(f"{request.param}_shops")
     return made
@@ -81,6 +85,7 @@ def test_three_kinds_of_tables_arrive_and_follow_the_source(shops: DltShops) -> 
         assert unreferenced_files(shops.root) == []
 
 
+@pytest.mark.parametrize("shops", variants(BOTH, often={"postgres"}), indirect=True)
 def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_the_lake(shops: DltShops) -> None:
     shops.run()
     shops.damage()
@@ -98,6 +103,7 @@ def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_t
     assert_valid(shops)
 
 
+@pytest.mark.parametrize("shops", variants(BOTH, often={"postgres"}), indirect=True)
 def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: DltShops) -> None:
     shops.run()
     for path in [*(shops.root / "state").glob("*.db*"), *(shops.root / "state").glob("*.sqlite*")]:

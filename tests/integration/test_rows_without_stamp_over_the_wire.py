@@ -13,6 +13,7 @@ import pytest
 from dltsync_core.config import SCDTableConfig
 from tests.support.server_shop import Server, ServerShop, Statements
 from tests.support.stamped_shop import StampedShop, one_run_later, only
+from tests.support.variants import variants
 
 
 @pytest.fixture
@@ -113,8 +114,16 @@ ORDINARY = "INSERT INTO {s}.Customers VALUES (5, '2026-01-09', NULL, 1, N'New', 
 )
 @pytest.mark.parametrize(
     "statements",
-    [[LATE], [DELETED, LATE_INSERT], [LATE_INSERT], [LATE, ORDINARY], [LATE_INSERT, DELETED, ORDINARY]],
-    ids=["late update", "deleted and late", "late insert", "late and ordinary", "all of it"],
+    variants(
+        {
+            "late update": [LATE],
+            "deleted and late": [DELETED, LATE_INSERT],
+            "late insert": [LATE_INSERT],
+            "late and ordinary": [LATE, ORDINARY],
+            "all of it": [LATE_INSERT, DELETED, ORDINARY],
+        },
+        often={"late update", "deleted and late", "all of it"},
+    ),
 )
 def test_changes_below_the_window_are_found(shop: ServerShop, statements: list[str]) -> None:
     assert shop.run(table_names=["Customers"]).success

@@ -52,6 +52,7 @@ def test_a_benchmark_runs_and_prints_its_table(file: str) -> None:
     assert "| | CPU s | ratio | peak MB | |" in found.stdout
 
 
+@pytest.mark.slow  # collects every test once more
 def test_benchmarks_are_collected_only_when_they_are_asked_for() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/performance"],

@@ -10,6 +10,7 @@ import pytest
 from dltsync_core import checkpoints
 from tests.support.killed import Killed, kill_at
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, MemoryShop, loaded_shop, order, version
+from tests.support.variants import crossed, variants
 
 
 def killed_run(shop: MemoryShop, step: str, kind: str) -> None:
@@ -35,8 +36,16 @@ def change_more(shop: MemoryShop) -> None:
     shop.rows(COUNTRIES)[0]["Name"] = "Switzerland"
 
 
-@pytest.mark.parametrize("meanwhile", [None, change_more], ids=["nothing changed", "more changed"])
-@pytest.mark.parametrize("first", [True, False], ids=["first run", "later run"])
+@pytest.mark.parametrize(
+    ("first", "meanwhile"),
+    variants(
+        crossed(
+            {"first run": True, "later run": False},
+            {"nothing changed": None, "more changed": change_more},
+        ),
+        often={"first run-more changed", "later run-nothing changed"},
+    ),
+)
 @pytest.mark.parametrize("kind", ["partition", "scd", "static"])
 @pytest.mark.parametrize("step", checkpoints.OF_EVERY_UNIT)
 def test_the_run_after_a_stop_converges(

@@ -39,6 +39,8 @@ def _view(source: SqlServerSource) -> None:
 
 WAYS: list[Callable[[SqlServerSource], Any]] = [SqlServerSource.check, _view]
 """The control connection and the data connection have different drivers; both must say the same."""
+WAITED = [pytest.param(SqlServerSource.check, marks=pytest.mark.slow), _view]
+"""The same, where a test waits for seconds."""
 
 
 def _source(place: Server | SandboxServer, **values: Any) -> SqlServerSource:
@@ -91,7 +93,7 @@ def test_a_certificate_nobody_knows(home_server: Server, way: Callable[[SqlServe
     assert "trust_server_certificate: true accepts any certificate" in str(caught.value)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAITED)
 def test_a_server_that_says_nothing_is_given_up(home_server: Server, way: Callable[[SqlServerSource], Any]) -> None:
     """It takes the connection and never answers."""
     with socket.socket() as silent:
@@ -102,7 +104,7 @@ def test_a_server_that_says_nothing_is_given_up(home_server: Server, way: Callab
         assert "longer connection_timeout" in caught.value.remedy
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAITED)
 def test_a_server_that_never_answers_tls_does_not_hold_a_strict_connection_for_ever(
     home_server: Server, way: Callable[[SqlServerSource], Any]
 ) -> None:
@@ -116,7 +118,7 @@ def test_a_server_that_never_answers_tls_does_not_hold_a_strict_connection_for_e
         assert "SQL Server 2022 or newer" in caught.value.remedy
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAITED)
 def test_a_process_ends_beside_a_strict_connection_that_hangs(way: Callable[[SqlServerSource], Any]) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -35,7 +35,7 @@ ENDS_WITHIN = 40.0
                 "no hanging process, no crash at its end",
             ),
         ),
-        pytest.param(1, 1.0, "KeyboardInterrupt", id="Ctrl-C"),
+        pytest.param(1, 1.0, "KeyboardInterrupt", id="Ctrl-C", marks=pytest.mark.slow),
         pytest.param(
             2,
             30.0,

@@ -90,7 +90,7 @@ def at_checkpoints(happens: Callable[[str, int], None]) -> Iterator[list[str]]:
     "warnings: the ledger is away, trying again in so many seconds",
     "the same run finishes; every row and every commit once, no lease is left",
 )
-@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("parallel", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_run_goes_on_after_restarts_of_the_ledger_s_server(
     own_postgres: PostgresServer, tmp_path: Path, parallel: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from tests.support.any_warehouse import KINDS, AnyWarehouse, OnSqlServer, Where
 from tests.support.delta_tables import deltalake
 from tests.support.local_warehouse import LocalWarehouse
 from tests.support.sqlserver_warehouse import sandbox_warehouse
+from tests.support.variants import variants
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def house(tmp_path: Path) -> LocalWarehouse:
     return LocalWarehouse(tmp_path)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=variants(KINDS, often=set(KINDS) - {"standard_sql"}))
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyWarehouse]:
     """One of each kind of warehouse, empty. SQL Server takes part where a test names it."""
     kind, _, bulk_load = request.param.partition(":")

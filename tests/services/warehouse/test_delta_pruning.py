@@ -21,6 +21,7 @@ from dltsync_core.plan.steps import MergeKeys, ReplaceScope
 from dltsync_core.ranges import Boundary, PartitionRange
 from tests.support.any_warehouse import AnyWarehouse, Where
 from tests.support.delta_tables import deltalake, table_at
+from tests.support.variants import variants
 
 TARGET = ("sales", "Parts")
 MICRO = timedelta(microseconds=1)
@@ -63,9 +64,7 @@ def _installed() -> None:
 numbers = st.one_of(st.none(), st.integers(0, 11))
 
 
-@pytest.mark.parametrize(
-    "kind", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
-)
+@pytest.mark.parametrize("kind", variants(list(KINDS), OFTEN))
 @settings(max_examples=12, deadline=None)
 @given(
     files=st.lists(st.lists(numbers, min_size=1, max_size=4), min_size=1, max_size=3),

@@ -41,10 +41,12 @@ MOMENTS = (checkpoints.WAREHOUSE_STATEMENT, checkpoints.WAREHOUSE_WRITTEN, check
 
 
 def cases() -> Iterator[ParameterSet]:
-    """Every kind of warehouse, way to load and moment. What a kind does for two ways it does for all:
-    the others are slow tests."""
+    """Every kind of warehouse, way to load and moment. What a kind does for one way it does for all, and what one does for
+    keys the others do: the rest are slow tests."""
     for kind, (number, how), moment in product(KINDS, enumerate(DISPOSITIONS), MOMENTS):
-        often = kind != "standard_sql" and isinstance(how, (ReplaceScope, MergeKeys))
+        often = kind != "standard_sql" and (
+            isinstance(how, ReplaceScope) or (kind == "duckdb" and isinstance(how, MergeKeys))
+        )
         name = f"{kind}-{type(how).__name__}-{moment}"
         yield pytest.param(kind, number, moment, id=name, marks=[] if often else pytest.mark.slow)
 

@@ -14,6 +14,7 @@ from dltsync_core.warehouse.port import TableInspection, TargetLayout
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from tests.services.warehouse.sqlserver.loads import TARGET, UNITS, orders, part, request, rows
 from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.variants import crossed, variants
 
 NUMBERED = "No int NOT NULL, Note nvarchar(max) NULL, Id int IDENTITY NOT NULL"
 KEYED = "No int NOT NULL, Note nvarchar(max) NULL, Id int NOT NULL, CONSTRAINT pk PRIMARY KEY (No, Id)"
@@ -43,9 +44,17 @@ def numbered(*ids: int | None) -> pa.Table:
     return pa.table({"No": numbers, "Note": ["new"] * len(ids), "Id": list(ids)}, schema=pa.schema(fields))
 
 
-@pytest.mark.parametrize("columns", [NUMBERED, KEYED], ids=["identity", "primary key"])
-@pytest.mark.parametrize("bulk_load", ["bulkcopy", "fast_executemany"])
-@pytest.mark.parametrize("switching", [True, False], ids=["switched", "inserted"])
+@pytest.mark.parametrize(
+    ("columns", "bulk_load", "switching"),
+    variants(
+        crossed(
+            {"identity": NUMBERED, "primary key": KEYED},
+            {"bulkcopy": "bulkcopy", "fast_executemany": "fast_executemany"},
+            {"switched": True, "inserted": False},
+        ),
+        often={"identity-bulkcopy-switched", "primary key-bulkcopy-inserted", "identity-fast_executemany-inserted"},
+    ),
+)
 def test_a_null_is_refused_by_name_and_nothing_is_published(
     house: SandboxWarehouse, columns: str, bulk_load: str, switching: bool
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import pytest
 
 from dltsync_core import checkpoints
-from dltsync_core.plan.steps import MergeKeys, ReplaceScope
+from dltsync_core.plan.steps import ReplaceScope
 from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, orders, part, request, rows
 from tests.support.forks import Forks
 from tests.support.server_shop import Server
@@ -64,7 +64,7 @@ def load_and_die(kill: Kill) -> None:
         pytest.param(
             number,
             id=type(how).__name__,
-            marks=[] if isinstance(how, (ReplaceScope, MergeKeys)) else pytest.mark.slow,
+            marks=[] if isinstance(how, ReplaceScope) else pytest.mark.slow,
         )
         for number, how in enumerate(DISPOSITIONS)
     ],

@@ -52,16 +52,22 @@ def scope(range_: PartitionRange) -> ReplaceScope:
 
 
 def load(house: SandboxWarehouse, *targets: tuple[str, str], side: str = "right") -> None:
-    """Every partition, each by a load of its own."""
-    for target in targets or (TARGET,):
-        number = 0
-        for number, range_ in enumerate(ranges(side)):
-            mine = {no: note for no, note in ROWS.items() if number * 10 < no < number * 10 + 10}
-            house.warehouse.load(
-                request(
-                    house, orders(mine), scope(range_), target=target, layout=layout(side), unit=range_.key, fence=7
-                )
+    """Every partition is a unit of its own."""
+    house.warehouse.load_group(
+        [
+            request(
+                house,
+                orders({no: note for no, note in ROWS.items() if number * 10 < no < number * 10 + 10}),
+                scope(range_),
+                target=target,
+                layout=layout(side),
+                unit=range_.key,
+                fence=7,
             )
+            for target in targets or (TARGET,)
+            for number, range_ in enumerate(ranges(side))
+        ]
+    )
 
 
 def remove(house: SandboxWarehouse, which: Mapping[str, ReplaceScope] | None = None) -> Removed:
@@ -267,7 +273,7 @@ def remove_and_be_killed(payload: dict[str, Any]) -> None:
         (checkpoints.WAREHOUSE_WRITTEN, 1),
         (checkpoints.PARTITIONS_REMOVED, 1),
         (checkpoints.BOUNDARY_MERGED, 1),
-        (checkpoints.BOUNDARY_MERGED, 2),
+        pytest.param(checkpoints.BOUNDARY_MERGED, 2, marks=pytest.mark.slow),
     ],
 )
 def test_the_run_after_a_kill_finishes(
