@@ -41,7 +41,7 @@ from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
 from dltsync_core.warehouse.sqlserver.retention import removable, remove
-from dltsync_core.warehouse.sqlserver.sections import marker_id
+from dltsync_core.warehouse.sqlserver.sections import StagedUnit, marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
@@ -90,13 +90,13 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
             self.check_names(request.target, request.schema)
         started = time.perf_counter()
         resources = {lock_resource(target_digest(r.target)): dotted(*r.target) for r in requests}
-        with (
-            translated(),
-            self._sessions.opened(),
-            self._sessions.locked(list(resources.items())),
-            self._work.of_attempt(requests[0].load_id) as directory,
-        ):
-            units = load_group(self._store, requests, directory)
+
+        def attempt() -> list[StagedUnit]:  # what an earlier one left in staging is dropped first
+            with self._work.of_attempt(requests[0].load_id) as directory:
+                return load_group(self._store, requests, directory)
+
+        with translated():
+            units = self._sessions.locked_again(list(resources.items()), attempt, pause=self._store.settings.pause)
         seconds = (time.perf_counter() - started) / len(requests)
         return [
             Loaded(
