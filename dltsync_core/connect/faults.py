@@ -52,7 +52,9 @@ _REFUSED_COLUMN = re.compile(r"The (?P<right>[A-Z ]+) permission was denied on t
 _REFUSED_IN_DATABASE = re.compile(r"(?P<right>[A-Z][A-Z ]+) permission (was )?denied in database", re.DOTALL)
 _NO_REASON = "The driver did not supply an error!"
 """What pyodbc says where a call of the driver failed and there is no diagnostic record."""
-_BULK_COPY_BROKE = re.compile(r"\A(?:IO error: |Connection closed|Cannot read TDS packet: |Connection is dead)")
+_BULK_COPY_BROKE = re.compile(
+    r"\A(?:Failed to [a-z ]+: )*(?:IO error: |Connection closed|Cannot read TDS packet: |Connection is dead)"
+)
 """What mssql-python's bulk copy says, which has a connection and a TDS client of its own, where that connection breaks."""
 _AZURE = (
     ".database.windows.net",

@@ -129,21 +129,20 @@ class Sessions:
         WarehouseBusy, and the last error of `work`. Raised by `pause` to end the waiting."""
 
         def attempt() -> T:
-            with self.locked(resources):
+            with self.opened(), self.locked(resources):  # a session that broke is replaced when its locks are taken
                 return work()
 
         def report(failed: FailedAttempt) -> None:
             self.remembered.clear()
             self._on_wait(f"the warehouse: {failed.message}")
 
-        with self.opened():
-            return run_with_retries(
-                attempt,
-                Budget(_ATTEMPTS_ON_LOST_CONNECTIONS, self._lock_seconds),
-                policy=LOST_CONNECTION,
-                sleep=pause,
-                on_failure=report,
-            )
+        return run_with_retries(
+            attempt,
+            Budget(_ATTEMPTS_ON_LOST_CONNECTIONS, self._lock_seconds),
+            policy=LOST_CONNECTION,
+            sleep=pause,
+            on_failure=report,
+        )
 
     def reconnect(self, resources: Sequence[tuple[str, str]]) -> None:
         """A new session in place of one that broke, with the same locks. It waits until the server has ended the old one:

@@ -36,6 +36,7 @@ from dltsync_core.warehouse.port import (
 )
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
+from dltsync_core.warehouse.sqlserver.evolution import depend
 from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
@@ -159,6 +160,11 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
             notes.append(
                 f"dropped and made again in the warehouse, because a column of theirs gets another type: {remade}"
             )
+        notes += [
+            f"{name} of the warehouse table is to admit NULL; {depend(mine)} on it, for which a server may refuse that (5074): "
+            + ("then dropped and made again" if self._store.settings.may_rebuild else "then the load is refused")
+            for name, mine in evolution.in_doubt.items()
+        ]
         return None, tuple(notes)
 
     def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.xdist_group("forks")
 OLD = [(1, "old"), (11, "old")]
 BULK = Where(kind="bulk")
 BEFORE_PUBLICATION = [
+    pytest.param(Where(kind="set"), id="the session is set up"),
     pytest.param(Where(kind="definition", pattern=r"CREATE TABLE \[_dltsync_staging\]"), id="staging is made"),
+    pytest.param(Where(pattern=r"\ASELECT @@TRANCOUNT\s*\Z"), id="the bulk copy asks whether a transaction is open"),
     pytest.param(BULK, id="rows are copied"),
     pytest.param(Where(kind="select", table=r"_dltsync_staging\..*_in"), id="staged rows are counted"),
 ]
