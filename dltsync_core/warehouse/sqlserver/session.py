@@ -49,12 +49,14 @@ class _Locked(Blocked):
 
 @dataclass
 class _Open:
-    """A thread's session. `locks` are the resources it holds, in the order taken; `remembered` is what was read once."""
+    """A thread's session. `locks` are the resources it holds, in the order taken; `remembered` is what was read once. One that
+    `is_closed` broke, and no other could be had yet."""
 
     session: ControlSession
     stack: ExitStack
     locks: list[str] = field(default_factory=list)
     remembered: dict[Any, Any] = field(default_factory=dict)
+    is_closed: bool = False
 
 
 class Sessions:
@@ -105,10 +107,13 @@ class Sessions:
             mine: _Open = self._mine.open
             before = len(mine.locks)
             try:
-                try:
-                    self._take(mine, resources)
-                except ServerUnreachable:  # the session broke since it was last used: one more attempt, on another
+                if mine.is_closed:
                     self.reconnect(resources)
+                else:
+                    try:
+                        self._take(mine, resources)
+                    except ServerUnreachable:  # the session broke since it was last used: one more attempt, on another
+                        self.reconnect(resources)
                 yield
             finally:
                 held: _Open = self._mine.open
@@ -148,6 +153,7 @@ class Sessions:
         """A new session in place of one that broke, with the same locks. It waits until the server has ended the old one:
         until then the old one holds them."""
         old: _Open = self._mine.open
+        old.is_closed = True
         with suppress(SyncError):
             old.stack.close()
         self._mine.open = new = self._connect()

@@ -112,8 +112,10 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
 
     def confirm(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
         """See `port.Warehouse.confirm`."""
-        with translated(), self._sessions.opened():
-            rollback.confirm(self._store, target, pipeline, loads)
+        with translated():
+            self._sessions.locked_again(
+                (), lambda: rollback.confirm(self._store, target, pipeline, loads), pause=self._store.settings.pause
+            )
 
     def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
         """See `port.Warehouse.undo`."""

@@ -13,7 +13,7 @@ import pytest
 
 from dltsync_core.errors import Fenced, WarehouseBusy
 from sqlserver_sandbox.faults.plan import Drop, Fault, Where
-from tests.services.warehouse.sqlserver.loads import PARTED, UNITS, loaded_by, orders, part, request, rows
+from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, orders, part, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.sandbox_server import SandboxServer
 from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
@@ -54,6 +54,17 @@ def test_a_load_alone_begins_again_on_another_connection(
     assert any("attempt 1 failed, trying again" in said for said in filled.waits)
     filled.warehouse.cleanup()
     assert filled.staging() == []
+
+
+def test_a_load_is_confirmed_although_the_login_for_it_breaks(filled: SandboxWarehouse, faults: FaultControl) -> None:
+    load = request(
+        filled, orders({1: "new"}), part(UNITS[0]), layout=PARTED, unit=UNITS[0], fence=2, can_be_undone=True
+    )
+    filled.warehouse.load(load)
+    faults.plan(Fault(Drop(), Where(kind="set", database=filled.database)))
+    filled.warehouse.confirm(TARGET, "p", {UNITS[0]: load.load_id})
+    assert faults.clear() == ["drop"]
+    assert (rows(filled), filled.staging()) == ([(1, "new"), (11, "old")], [])
 
 
 def test_a_connection_that_breaks_every_time_fails_the_load_and_changes_nothing(
