@@ -255,7 +255,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 @pytest.mark.survives(
     "warehouse",
-    "the connection to a SQL Server warehouse breaks before each statement of a load, in each way into the table, "
+    "the connection to a SQL Server warehouse breaks before each statement of a load that switches partitions, "
     "and of its confirmation",
     "the load begins again on another connection; a publication is sent again, or found committed; the confirmation "
     "goes on",
@@ -315,8 +315,8 @@ def load_and_be_killed(cut: Cut) -> None:
 
 @pytest.mark.survives(
     "crash",
-    "kill -9 of a load into a SQL Server warehouse at each of its statements, in each way into the table, and at each "
-    "statement of its confirmation",
+    "kill -9 of a load that switches partitions of a SQL Server warehouse at each of its statements, and of those of its "
+    "confirmation",
     "the next run loads the unit again",
     "old rows or new ones, never both; then the new ones; indexes and constraints as before; nothing is left in staging",
 )
