@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,10 @@ class Retention(Spec):
     count, so that partitions made in advance push nothing out."""
     age: Duration | None = None
     """Partitions whose values are all older than this are out of the window: `90d`, `104w`. At least a day, counted back from the
-    current date in UTC. For a partition column of a date type."""
+    current date in UTC. For a partition column of a date type, and of a whole number type with `date_format`."""
+    date_format: Literal["yyyymmdd", "yyyymm", "yyyy"] | None = None
+    """How a partition column of a whole number type writes dates, so that `age` can read its boundaries: `yyyymmdd` for 20240131,
+    `yyyymm` for 202401, `yyyy` for 2024. A boundary that is no such date is an error."""
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
@@ -32,4 +35,6 @@ class Retention(Spec):
             raise ValueError("retention is empty: give partitions, age or both, or leave it out to remove nothing")
         if self.age is not None and self.age < SHORTEST_AGE:
             raise ValueError("age must be a day or longer")
+        if self.date_format is not None and self.age is None:
+            raise ValueError("date_format says how age reads boundaries: give age, or leave date_format out")
         return self

@@ -53,6 +53,10 @@ _REFUSED_COLUMN = re.compile(r"The (?P<right>[A-Z ]+) permission was denied on t
 _REFUSED_IN_DATABASE = re.compile(r"(?P<right>[A-Z][A-Z ]+) permission (was )?denied in database", re.DOTALL)
 _NO_REASON = "The driver did not supply an error!"
 """What pyodbc says where a call of the driver failed and there is no diagnostic record."""
+_BULK_COPY_BROKE = re.compile(
+    r"\A(?:Failed to [a-z ]+: )*(?:IO error: |Connection closed|Cannot read TDS packet: |Connection is dead)"
+)
+"""What mssql-python's bulk copy says, which has a connection and a TDS client of its own, where that connection breaks."""
 _AZURE = (
     ".database.windows.net",
     ".database.azure.com",
@@ -186,7 +190,8 @@ def query_error(error: BaseException, address: Address, doing: str) -> SyncError
     if fault.number in IS_REFUSED:
         return QueryError(text, remedy=_grant(fault.message), **facts)
     kind = TRANSIENT.get(fault.number or 0)
-    if kind is RetryKind.NEW_CONNECTION or (kind is None and fault.state in UNREACHABLE_STATES):
+    broke = fault.state in UNREACHABLE_STATES or (fault.state is None and _BULK_COPY_BROKE.match(fault.message))
+    if kind is RetryKind.NEW_CONNECTION or (kind is None and broke):
         return ServerUnreachable(f"{doing}: the connection broke: {fault.message}", remedy="run again", **facts)
     if _NO_REASON in fault.message:
         # Whether the statement was executed is not known, as when the connection breaks.

@@ -16,11 +16,14 @@ from dltsync_core.config import TableConfig
 from dltsync_core.config.retention import Retention
 from dltsync_core.display import number_of
 from dltsync_core.errors import ConfigError
+from dltsync_core.identity import TableName
 from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
 from dltsync_core.plan.steps import OutOfRetention
 from dltsync_core.ranges import PartitionRange, Side
 
 _DATES = frozenset({"date", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
+_WHOLE_NUMBERS = frozenset({"smallint", "int", "bigint"})
+_FORMATS = {"yyyymmdd": "%Y%m%d", "yyyymm": "%Y%m", "yyyy": "%Y"}
 _MIDNIGHT = re.compile(r"(?:[T ]00:00(?::00(?:\.0*)?)?)?")
 _ONE_DAY = timedelta(days=1)
 
@@ -31,15 +34,10 @@ def within_retention(facts: TableFacts, table: TableConfig, now: datetime) -> Ta
     retention, partitioning = getattr(table, "retention", None), facts.partitioning
     if retention is None or partitioning is None:
         return facts
-    if retention.age is not None and partitioning.column.type_name not in _DATES:
-        raise ConfigError(
-            f"partition_tables: {facts.name}: retention.age needs a partition column of a date type, and "
-            f"{partitioning.column.name} is {partitioning.column.type_name}",
-            remedy="give retention.partitions, the number of partitions, instead",
-            table=str(facts.name),
-        )
+    if retention.age is not None:
+        _check_dates(facts.name, partitioning, retention)
     limit = None if retention.age is None else (now.astimezone(timezone.utc) - retention.age).date()
-    first = first_within(partitioning.column, partitioning.side, partitioning.slots, retention.partitions, limit)
+    first = first_within(partitioning, retention, limit)
     start = 0
     if partitioning.column.is_nullable:  # NULL rows have no age: their partition stays, and what is before it
         start = next((n + 1 for n, slot in enumerate(partitioning.slots) if slot.range.holds_null), 0)
@@ -50,17 +48,77 @@ def within_retention(facts: TableFacts, table: TableConfig, now: datetime) -> Ta
     return replace(facts, partitioning=windowed)
 
 
-def first_within(
-    column: ColumnFacts, side: Side, slots: Sequence[Slot], partitions: int | None, limit: date | None
-) -> int:
+def _check_dates(name: TableName, partitioning: PartitioningFacts, retention: Retention) -> None:
+    """Raises ConfigError where the boundaries are no dates. Numbers that are taken for dates by mistake would be older than
+    every limit, and their partitions would be removed."""
+    column, written = partitioning.column, retention.date_format
+    where = f"partition_tables: {name}: retention"
+    by_number = "give retention.partitions, the number of partitions, instead"
+    if written is None:
+        if column.type_name in _DATES:
+            return
+        may_be_dates = column.type_name in _WHOLE_NUMBERS
+        raise ConfigError(
+            f"{where}.age needs a partition column of a date type, and {column.name} is {column.type_name}",
+            remedy=(
+                "set retention.date_format when its numbers are dates such as 20240131, or " if may_be_dates else ""
+            )
+            + by_number,
+            table=str(name),
+        )
+    if column.type_name not in _WHOLE_NUMBERS:
+        raise ConfigError(
+            f"{where}.date_format is for a partition column of a whole number type, and {column.name} is {column.type_name}",
+            remedy="leave date_format out" if column.type_name in _DATES else by_number,
+            table=str(name),
+        )
+    boundaries = (slot.range.upper for slot in partitioning.slots if slot.range.upper is not None)
+    wrong = next((b.text for b in boundaries if b.text is not None and not _is_date(b.text, written)), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{where}.date_format is {written}, and boundary {wrong} of {column.name} is no such date",
+            remedy=f"set the date_format that the boundaries have ({', '.join(_FORMATS)}), or {by_number}",
+            table=str(name),
+        )
+
+
+def _is_date(text: str, written: str) -> bool:
+    if len(text) != len(written) or not text.isdigit():
+        return False
+    try:
+        datetime.strptime(text, _FORMATS[written])
+    except ValueError:
+        return False
+    return True
+
+
+def first_within(partitioning: PartitioningFacts, retention: Retention, limit: date | None) -> int:
     """The index of the first slot of the window: all before it are beyond every limit that is given. The last slot is always in
-    it."""
+    it. `limit` is the first day that is not too old."""
+    column, side, slots = partitioning.column, partitioning.side, partitioning.slots
     last = len(slots) - 1
-    by_number = _first_by_number(slots, partitions) if partitions is not None else last
+    by_number = _first_by_number(slots, retention.partitions) if retention.partitions is not None else last
     by_age = last
     if limit is not None:
-        by_age = next((n for n, slot in enumerate(slots) if not _is_older(column, side, slot.range, limit)), last)
+        written = retention.date_format
+        number = None if written is None else int(limit.strftime("%Y%m%d")[: len(written)])
+
+        def is_beyond(range_: PartitionRange) -> bool:
+            return _is_older(column, side, range_, limit) if number is None else _is_less(side, range_, number)
+
+        by_age = next((n for n, slot in enumerate(slots) if not is_beyond(slot.range)), last)
     return min(by_number, by_age, last)
+
+
+def _is_less(side: Side, range_: PartitionRange, limit: int) -> bool:
+    """Whether every number of the range is less than `limit`, the day, month or year of the limit as a number: numbers in these
+    formats have the order of their dates."""
+    if range_.upper is None:
+        return False
+    text = range_.upper.text
+    if text is None:  # nothing but NULL can be there
+        return True
+    return int(text) <= limit if side == "right" else int(text) < limit
 
 
 def _first_by_number(slots: Sequence[Slot], partitions: int) -> int:

@@ -204,7 +204,7 @@ class ServerShop:
     # -- the three places -------------------------------------------------------------------------------------------
 
     def source_rows(self, table: str) -> Rows:
-        cursor = self._connection.execute(f"SELECT {COLUMNS[table]} FROM {self.schema}.{table}")
+        cursor = self._connection.execute(f"SELECT {COLUMNS.get(table, '*')} FROM {self.schema}.{table}")
         return plain_rows([tuple(row) for row in cursor.fetchall()])
 
     def lake_rows(self, table: str) -> Rows:
@@ -220,7 +220,8 @@ class ServerShop:
             )
             return plain_rows(
                 connection.execute(
-                    f"SELECT {COLUMNS[table]} FROM read_parquet(?, filename = true, hive_partitioning = false) {newest}",
+                    f"SELECT {COLUMNS.get(table, '* EXCLUDE (filename)')} "
+                    f"FROM read_parquet(?, filename = true, hive_partitioning = false) {newest}",
                     [[str(file) for file in files]],
                 ).fetchall()
             )

@@ -9,8 +9,8 @@ nullable field, and `bulk_copy` refuses a NULL in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -23,17 +23,23 @@ from dltsync_core.typemap.declared_type import shown_type
 from dltsync_core.warehouse.sqlserver.columns import holds, target_column
 from dltsync_core.warehouse.sqlserver.dependents import Dependent, dependents_of
 
+_REBUILD_HELPS = (
+    "set destination.changed_types: rebuild, so that they are dropped and made again in one transaction; or "
+)
+
 
 @dataclass(frozen=True)
 class Evolution:
     """Changes to a target: columns to add, and columns to alter (a wider type, or NULL admitted). `rebuilt` are columns of a
-    wider type for which the table is made anew, before the other changes. `remade` depend on altered columns: they are
-    dropped, and made again after it."""
+    wider type for which the table is made anew, before the other changes. `remade` depend on columns of another type: they are
+    dropped, and made again after it. `in_doubt` depend on columns that only admit NULL from now on, by the names of these: the
+    server may refuse that for them, and then they are dropped and made again, or the load is refused."""
 
     added: tuple[TargetColumn, ...] = ()
     altered: tuple[TargetColumn, ...] = ()
     rebuilt: tuple[TargetColumn, ...] = ()
     remade: tuple[Dependent, ...] = ()
+    in_doubt: Mapping[str, tuple[Dependent, ...]] = field(default_factory=dict)
 
 
 def plan_evolution(
@@ -46,9 +52,9 @@ def plan_evolution(
     added: list[TargetColumn] = []
     altered: list[TargetColumn] = []
     held = {column.name.casefold(): column for column in table.columns}
-    for field in schema:
-        wanted = target_column(field)
-        column = held.pop(field.name.casefold(), None)
+    for loaded in schema:
+        wanted = target_column(loaded)
+        column = held.pop(loaded.name.casefold(), None)
         if column is None:
             added.append(replace(wanted, is_nullable=True))
         elif problem := _unfit(column, wanted):
@@ -71,33 +77,54 @@ def plan_evolution(
 
 
 def with_dependents(found: TargetFacts, evolution: Evolution, *, may_rebuild: bool) -> Evolution:
-    """The same with what depends on columns of another type, to be dropped and made again where the config allows it. Raises
-    DriftError, with all of it named."""
+    """The same with what depends on the altered columns: of those of another type, to be dropped and made again where the config
+    allows it. Raises DriftError, with all of it named."""
     held = {column.name: shown_type(column) for column in found.table.columns}
     dependents: list[Dependent] = []
+    in_doubt: dict[str, tuple[Dependent, ...]] = {}
     problems: list[str] = []
     for column in evolution.altered:
         before = held[column.name]
-        mine = [*dependents_of(found, column.name, before, column.type)] if before != column.type else []
+        mine = [*dependents_of(found, column.name, before, column.type)]
+        if before == column.type:
+            if mine:
+                in_doubt[column.name] = tuple(mine)
+            continue
         against = [one for one in mine if not (may_rebuild and one.can_be_made_again)]
         dependents += [one for one in mine if one not in dependents]
         if against:
-            named = ", ".join(str(one) for one in against)
-            verb = "depends" if len(against) == 1 else "depend"
-            problems.append(
-                f"{column.name} is {before} in the warehouse and {column.type} in the load, and {named} {verb} on it (error 5074)"
-            )
+            change = f"{column.name} is {before} in the warehouse and {column.type} in the load"
+            problems.append(f"{change}, and {depend(against)} on it (error 5074)")
     if not problems:
-        return replace(evolution, remade=tuple(dependents))
-    setting = "set destination.changed_types: rebuild, so that they are dropped and made again in one transaction; or "
+        return replace(evolution, remade=tuple(dependents), in_doubt=in_doubt)
     would_help = not may_rebuild and all(one.can_be_made_again for one in dependents)
     raise DriftError(
         f"the columns of {found.name} in the warehouse do not fit the load: {'; '.join(problems)}. "
         "Nothing was written to the warehouse",
-        remedy=(setting if would_help else "")
+        remedy=(_REBUILD_HELPS if would_help else "")
         + "drop them, run, and make them again; or set column_representation so that the type stays as it was",
         table=str(found.name),
     )
+
+
+def refused_null(name: TableName, evolution: Evolution, said: str, *, may_rebuild: bool) -> DriftError:
+    """The refusal of a load that brings NULLs to a column for which the server refuses to lift NOT NULL; `said` is its
+    message."""
+    problems = [f"{column} is NOT NULL, and {depend(mine)} on it" for column, mine in evolution.in_doubt.items()]
+    every = [one for mine in evolution.in_doubt.values() for one in mine]
+    would_help = not may_rebuild and all(one.can_be_made_again for one in every)
+    return DriftError(
+        f"{name} in the warehouse does not admit the NULLs of the load: {'; '.join(problems)}, and SQL Server refuses to "
+        f"alter it: {said}",
+        remedy=(_REBUILD_HELPS if would_help else "")
+        + "drop what depends on the column, run, and make it again; or exclude the column with exclude_columns",
+        table=str(name),
+    )
+
+
+def depend(dependents: Sequence[Dependent]) -> str:
+    """Objects with their verb, as part of a sentence: "index ix depends"."""
+    return f"{', '.join(str(one) for one in dependents)} {'depends' if len(dependents) == 1 else 'depend'}"
 
 
 def refused(name: TableName, problems: Sequence[str], *, may_rebuild: bool = False) -> DriftError:

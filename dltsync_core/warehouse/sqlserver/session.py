@@ -1,15 +1,19 @@
-"""Sessions with the warehouse's database: one per thread, the application locks it holds, and what its errors mean for a load."""
+"""Sessions with the warehouse's database: one per thread, the application locks it holds, what is done again when a connection
+breaks, and what the server's errors mean for a load."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from dltsync_core.config import DatabaseConfig
 from dltsync_core.connect.control import ControlSession, control_session
+from dltsync_core.connect.error_numbers import RetryKind
+from dltsync_core.connect.retry import BACKOFFS, Budget, FailedAttempt, Policy, retry_kind_of, run_with_retries
 from dltsync_core.errors import (
     CatalogError,
     ConnectError,
@@ -24,8 +28,19 @@ from dltsync_core.tsql.fragments import Statement
 from dltsync_core.tsql.warehouse.locks import release_session_lock, take_session_lock
 from dltsync_core.waiting import Blocked, Wait
 
+T = TypeVar("T")
+
+_ATTEMPTS_ON_LOST_CONNECTIONS = 3
 _TRY_MS = 1000
 """How long the server waits in one try for a lock; between two tries a message may be shown, and a run may be stopped."""
+
+
+def _lost_connection(error: BaseException) -> RetryKind | None:
+    """Whether a connection broke, or none could be had: nothing else is done again."""
+    return retry_kind_of(error) if isinstance(error, ServerUnreachable) else None
+
+
+LOST_CONNECTION: Final = Policy(_lost_connection, BACKOFFS)
 
 
 class _Locked(Blocked):
@@ -34,12 +49,14 @@ class _Locked(Blocked):
 
 @dataclass
 class _Open:
-    """A thread's session. `locks` are the resources it holds, in the order taken; `remembered` is what was read once."""
+    """A thread's session. `locks` are the resources it holds, in the order taken; `remembered` is what was read once. One that
+    `is_closed` broke, and no other could be had yet."""
 
     session: ControlSession
     stack: ExitStack
     locks: list[str] = field(default_factory=list)
     remembered: dict[Any, Any] = field(default_factory=dict)
+    is_closed: bool = False
 
 
 class Sessions:
@@ -90,10 +107,13 @@ class Sessions:
             mine: _Open = self._mine.open
             before = len(mine.locks)
             try:
-                try:
-                    self._take(mine, resources)
-                except ServerUnreachable:  # the session broke since it was last used: one more attempt, on another
+                if mine.is_closed:
                     self.reconnect(resources)
+                else:
+                    try:
+                        self._take(mine, resources)
+                    except ServerUnreachable:  # the session broke since it was last used: one more attempt, on another
+                        self.reconnect(resources)
                 yield
             finally:
                 held: _Open = self._mine.open
@@ -102,10 +122,38 @@ class Sessions:
                         held.session.query(release_session_lock(resource).text, (), "releasing a lock")
                 del held.locks[before:]
 
+    def locked_again(
+        self,
+        resources: Sequence[tuple[str, str]],
+        work: Callable[[], T],
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> T:
+        """What `work` returns, with the application locks of these resources held. When a connection breaks under it, it begins
+        again from its start, with the locks taken on a new session and nothing remembered, up to three times in all. Raises
+        WarehouseBusy, and the last error of `work`. Raised by `pause` to end the waiting."""
+
+        def attempt() -> T:
+            with self.opened(), self.locked(resources):  # a session that broke is replaced when its locks are taken
+                return work()
+
+        def report(failed: FailedAttempt) -> None:
+            self.remembered.clear()
+            self._on_wait(f"the warehouse: {failed.message}")
+
+        return run_with_retries(
+            attempt,
+            Budget(_ATTEMPTS_ON_LOST_CONNECTIONS, self._lock_seconds),
+            policy=LOST_CONNECTION,
+            sleep=pause,
+            on_failure=report,
+        )
+
     def reconnect(self, resources: Sequence[tuple[str, str]]) -> None:
         """A new session in place of one that broke, with the same locks. It waits until the server has ended the old one:
         until then the old one holds them."""
         old: _Open = self._mine.open
+        old.is_closed = True
         with suppress(SyncError):
             old.stack.close()
         self._mine.open = new = self._connect()

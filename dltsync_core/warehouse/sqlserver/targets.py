@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -27,7 +28,7 @@ from dltsync_core.tsql.warehouse.tables import IndexShape, PlacedOn, TargetColum
 from dltsync_core.warehouse.port import LoadRequest
 from dltsync_core.warehouse.sqlserver.columns import target_column
 from dltsync_core.warehouse.sqlserver.dependents import Dependent
-from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution, refused, with_dependents
+from dltsync_core.warehouse.sqlserver.evolution import Evolution, plan_evolution, refused, refused_null, with_dependents
 from dltsync_core.warehouse.sqlserver.indexes import key_bytes, plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import partitions_in
 from dltsync_core.warehouse.sqlserver.preflight import FABRIC_SQL
@@ -73,7 +74,7 @@ def _evolve(store: Store, found: TargetFacts, request: LoadRequest) -> bool:
     except QueryError as error:
         if error.facts.get("number") not in _DEPENDS:
             raise
-        raise refused(found.name, [f"SQL Server refuses to alter a column: {error.problem}"]) from error
+        _alter_without_those_in_doubt(store, found, evolution, error)
     return bool(evolution.added or evolution.altered)
 
 
@@ -85,6 +86,24 @@ def _alter(store: Store, found: TargetFacts, evolution: Evolution) -> None:
         return
     for column in evolution.altered:
         store.run(tables.alter_column(found.name, column), f"changing column {column.name} of {found.name}")
+
+
+def _alter_without_those_in_doubt(store: Store, found: TargetFacts, evolution: Evolution, error: QueryError) -> None:
+    """The server has refused to lift NOT NULL for what may depend on it: that is dropped and made again too, where the config
+    allows it. Raises DriftError."""
+    every = list(evolution.remade)
+    every += [one for mine in evolution.in_doubt.values() for one in mine if one not in every]
+    if not evolution.in_doubt:
+        raise refused(found.name, [f"SQL Server refuses to alter a column: {error.problem}"]) from error
+    may_rebuild = store.settings.may_rebuild
+    if not may_rebuild or not all(one.can_be_made_again for one in every):
+        raise refused_null(found.name, evolution, error.problem, may_rebuild=may_rebuild) from error
+    try:
+        _alter(store, found, replace(evolution, remade=tuple(every)))
+    except QueryError as again:
+        if again.facts.get("number") not in _DEPENDS:
+            raise
+        raise refused_null(found.name, evolution, again.problem, may_rebuild=True) from again
 
 
 def _altered_together(

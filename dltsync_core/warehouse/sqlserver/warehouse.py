@@ -36,12 +36,13 @@ from dltsync_core.warehouse.port import (
 )
 from dltsync_core.warehouse.sqlserver import rollback
 from dltsync_core.warehouse.sqlserver.columns import type_of
+from dltsync_core.warehouse.sqlserver.evolution import depend
 from dltsync_core.warehouse.sqlserver.indexes import plan_indexes
 from dltsync_core.warehouse.sqlserver.ladder import choose
 from dltsync_core.warehouse.sqlserver.load import load_group
 from dltsync_core.warehouse.sqlserver.reading import rows_of, stats_by_scope
 from dltsync_core.warehouse.sqlserver.retention import removable, remove
-from dltsync_core.warehouse.sqlserver.sections import marker_id
+from dltsync_core.warehouse.sqlserver.sections import StagedUnit, marker_id
 from dltsync_core.warehouse.sqlserver.session import Sessions, translated
 from dltsync_core.warehouse.sqlserver.staging import folded, lock_resource, target_digest
 from dltsync_core.warehouse.sqlserver.store import MARKERS, Store, StoreSettings
@@ -90,13 +91,13 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
             self.check_names(request.target, request.schema)
         started = time.perf_counter()
         resources = {lock_resource(target_digest(r.target)): dotted(*r.target) for r in requests}
-        with (
-            translated(),
-            self._sessions.opened(),
-            self._sessions.locked(list(resources.items())),
-            self._work.of_attempt(requests[0].load_id) as directory,
-        ):
-            units = load_group(self._store, requests, directory)
+
+        def attempt() -> list[StagedUnit]:  # what an earlier one left in staging is dropped first
+            with self._work.of_attempt(requests[0].load_id) as directory:
+                return load_group(self._store, requests, directory)
+
+        with translated():
+            units = self._sessions.locked_again(list(resources.items()), attempt, pause=self._store.settings.pause)
         seconds = (time.perf_counter() - started) / len(requests)
         return [
             Loaded(
@@ -111,8 +112,10 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
 
     def confirm(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
         """See `port.Warehouse.confirm`."""
-        with translated(), self._sessions.opened():
-            rollback.confirm(self._store, target, pipeline, loads)
+        with translated():
+            self._sessions.locked_again(
+                (), lambda: rollback.confirm(self._store, target, pipeline, loads), pause=self._store.settings.pause
+            )
 
     def undo(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> bool:
         """See `port.Warehouse.undo`."""
@@ -159,6 +162,11 @@ class SqlServerWarehouse(LoadsGroups, HoldsEveryValue):
             notes.append(
                 f"dropped and made again in the warehouse, because a column of theirs gets another type: {remade}"
             )
+        notes += [
+            f"{name} of the warehouse table is to admit NULL; {depend(mine)} on it, for which a server may refuse that (5074): "
+            + ("then dropped and made again" if self._store.settings.may_rebuild else "then the load is refused")
+            for name, mine in evolution.in_doubt.items()
+        ]
         return None, tuple(notes)
 
     def _notes(self, found: TargetFacts, asked: TableInspection) -> tuple[str, ...]:

@@ -104,16 +104,17 @@ def _is_wider(before: SqlType, after: SqlType) -> bool:
 
 
 def _dependents(database: Database, table: Table, before: TableColumn, after: TableColumn) -> Iterator[tuple[str, str]]:
-    """Kind and name of each object that forbids the change."""
-    if _same_type(before.type, after.type):
-        if after.nullable and not before.nullable:
-            keys = (index for index in _indexes_on(table, before) if index.key_kind == "PK")
-            yield from (("object", str(index.name)) for index in keys)
+    """Kind and name of each object that forbids the change. For NULL instead of NOT NULL the reference lists the same objects,
+    without those of CREATE STATISTICS; a server was seen to allow it under an index that belongs to no constraint
+    (https://dba.stackexchange.com/questions/27262), so that is allowed here as well."""
+    is_relaxed = _same_type(before.type, after.type)
+    if is_relaxed and not (after.nullable and not before.nullable):
         return
-    is_lengthened = before.type.name == after.type.name and after.type.name in _LENGTHENED and after.type.length != MAX
+    is_text = before.type.name == after.type.name and after.type.name in _LENGTHENED
+    is_lengthened = is_text and (is_relaxed or after.type.length != MAX)
     mentioned = f"[{before.name.replace(']', ']]')}]".lower()
     for index in _indexes_on(table, before):
-        if index.key_kind == "PK" or not is_lengthened:
+        if index.key_kind == "PK" or not (is_lengthened or (is_relaxed and not index.key_kind)):
             yield "object" if index.key_kind else "index", str(index.name)
     yield from (("column", c.name) for c in table.columns if mentioned in c.computed.lower())
     if not is_lengthened:

@@ -115,6 +115,14 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
         ({"partition_tables": [{"table_name": "p", "retention": {"partitions": 0}}]}, "retention.partitions"),
         ({"partition_tables": [{"table_name": "p", "retention": {"age": "12h"}}]}, "age must be a day or longer"),
         (
+            {"partition_tables": [{"table_name": "p", "retention": {"partitions": 3, "date_format": "yyyymm"}}]},
+            "date_format says how age reads boundaries: give age",
+        ),
+        (
+            {"partition_tables": [{"table_name": "p", "retention": {"age": "90d", "date_format": "ddmmyyyy"}}]},
+            "retention.date_format",
+        ),
+        (
             {"partition_tables": [{"table_name": "p", "retention": {"partitions": 3}}]},
             "partition_tables: dbo.p: retention removes partitions from a warehouse in SQL Server only",
         ),

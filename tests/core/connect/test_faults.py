@@ -157,6 +157,21 @@ def test_connecting(error: Exception, kind: type[SyncError], number: int | None,
             "(error 102)",
         ),
         (RuntimeError("Connection handle not allocated"), QueryError, None, "Connection handle"),
+        # mssql-python's bulk copy, which has a TDS client of its own
+        (
+            RuntimeError("IO error: Connection reset by peer (os error 104)"),
+            ServerUnreachable,
+            None,
+            "connection broke",
+        ),
+        (
+            RuntimeError("Failed to retrieve destination metadata: IO error: Connection reset by peer (os error 104)"),
+            ServerUnreachable,
+            None,
+            "connection broke",
+        ),
+        (RuntimeError("Connection closed by server while reading TDS packet"), ServerUnreachable, None, "broke"),
+        (RuntimeError("Type error: IO error: in the middle"), QueryError, None, "in the middle"),
     ],
 )
 def test_querying(error: Exception, kind: type[SyncError], number: int | None, said: str) -> None:

@@ -123,6 +123,71 @@ def test_an_age_of_numbers_is_refused_with_its_field() -> None:
     with pytest.raises(ConfigError, match=r"retention\.age.*No is int") as caught:
         windowed(facts(NUMBER, ["10"]), age=timedelta(days=9))
     assert "retention.partitions" in str(caught.value.remedy)
+    assert "retention.date_format" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("written", "side", "boundaries", "limit", "beyond"),
+    [
+        ("yyyymmdd", "right", ["20240101", "20240201"], "2024-02-01", 2),  # [20240101,20240201) ends with 20240131
+        ("yyyymmdd", "right", ["20240101", "20240201"], "2024-01-31", 1),
+        ("yyyymmdd", "left", ["20231231", "20240131"], "2024-01-31", 1),  # (20231231,20240131] has the 31st itself
+        ("yyyymmdd", "left", ["20231231", "20240131"], "2024-02-01", 2),
+        (
+            "yyyymm",
+            "right",
+            ["202401", "202402"],
+            "2024-01-31",
+            1,
+        ),  # all of [202401,202402) is January, which is not over
+        ("yyyymm", "right", ["202401", "202402"], "2024-02-01", 2),
+        ("yyyymm", "left", ["202312", "202401"], "2024-01-31", 1),
+        ("yyyymm", "left", ["202312", "202401"], "2024-02-01", 2),
+        ("yyyy", "right", ["2023", "2024"], "2023-12-31", 1),
+        ("yyyy", "right", ["2023", "2024"], "2024-01-01", 2),
+    ],
+)
+def test_an_age_reads_numbers_that_are_dates(
+    written: str, side: Side, boundaries: list[str | None], limit: str, beyond: int
+) -> None:
+    age = NOW.date() - date.fromisoformat(limit)
+    for kind in ("int", "bigint"):
+        found = facts(column("Key", kind, is_nullable=False), boundaries, side=side)
+        assert len(windowed(found, age=age, date_format=written).out_of_retention) == beyond
+
+
+@given(
+    days=st.lists(st.dates(date(2020, 1, 1), date(2026, 1, 1)), min_size=1, max_size=8, unique=True),
+    side=st.sampled_from(["right", "left"]),
+    age=st.integers(1, 2000),
+)
+def test_dates_and_numbers_that_are_dates_have_one_window(days: list[date], side: Side, age: int) -> None:
+    by_date = facts(DAY, [day.isoformat() for day in sorted(days)], side=side)
+    by_number = facts(NUMBER, [f"{day:%Y%m%d}" for day in sorted(days)], side=side)
+    limit = timedelta(days=age)
+    one, other = windowed(by_date, age=limit), windowed(by_number, age=limit, date_format="yyyymmdd")
+    assert len(one.out_of_retention) == len(other.out_of_retention)
+
+
+@pytest.mark.parametrize(
+    ("by", "boundary", "written", "said", "remedy"),
+    [
+        (NUMBER, "10", "yyyymmdd", "boundary 10 of No is no such date", "retention.partitions"),
+        (NUMBER, "202401", "yyyymmdd", "boundary 202401 of No is no such date", "set the date_format"),
+        (NUMBER, "20240230", "yyyymmdd", "boundary 20240230 of No is no such date", "set the date_format"),
+        (NUMBER, "202413", "yyyymm", "boundary 202413 of No is no such date", "set the date_format"),
+        (DAY, "2024-01-01", "yyyymmdd", "Day is date", "leave date_format out"),
+        (column("Code", "nvarchar", is_nullable=False), "20240101", "yyyymmdd", "Code is nvarchar", "partitions"),
+    ],
+)
+def test_boundaries_that_are_no_such_dates_are_refused(
+    by: ColumnFacts, boundary: str, written: str, said: str, remedy: str
+) -> None:
+    """Small numbers would be older than every limit, and all partitions removed."""
+    with pytest.raises(ConfigError, match=r"sales\.Orders: retention\.date_format") as caught:
+        windowed(facts(by, [boundary]), age=timedelta(days=9), date_format=written)
+    assert said in caught.value.problem
+    assert remedy in str(caught.value.remedy)
 
 
 @given(

@@ -12,6 +12,7 @@ from dltsync_core.clock import utc_now
 from dltsync_core.config import PartitionTableConfig
 from dltsync_core.config.retention import Retention
 from dltsync_core.errors import ConfigError
+from dltsync_core.ranges import parse_key
 from tests.support.sqlserver_shop import TARGET_SCHEMA, SqlServerShop
 
 INTS, DATES = "Readings", "Visits"
@@ -148,6 +149,88 @@ def test_the_window_slides_and_a_wider_one_is_filled_from_the_lake(shop: SqlServ
     assert third["total_records"] == 0, "the lake still has it"
     with shop.pipeline() as pipeline:
         assert pipeline.validate_all_tables()["valid"]
+
+
+def test_the_source_repartitions_across_the_edge_of_the_window(
+    shop: SqlServerShop, request: pytest.FixtureRequest
+) -> None:
+    """A partition that reaches into the window is loaded whole, with rows that were removed before; one that lies before it
+    again is removed again. The lake has each row once at most, and lacks none but those of partitions out of retention that
+    were split from one within it: the files of that one had them."""
+    is_left = request.node.callspec.params["shop"] == "LEFT"
+    use(shop)
+    assert shop.run().success
+    use(shop, ints=Retention(partitions=2))
+    assert shop.run().success
+    assert numbers(shop) == [35, 36, 45, 46]
+    everything = shop.source_rows(INTS)
+    for statement, there, lost in (
+        ("MERGE RANGE (30)", [25, 26, 35, 36, 45, 46], []),  # [20,40) is one of the newest two
+        ("SPLIT RANGE (30)", [35, 36, 45, 46], [25, 26]),
+        # The edge is within a partition: RANGE RIGHT has 35 before it.
+        ("SPLIT RANGE (36)", *(([35, 36, 45, 46], [25, 26]) if is_left else ([36, 45, 46], [25, 26, 35]))),
+        ("MERGE RANGE (40)", [35, 36, 45, 46], [25, 26]),
+    ):
+        shop.execute("ALTER PARTITION SCHEME si_{s} NEXT USED [PRIMARY]")
+        shop.execute(f"ALTER PARTITION FUNCTION pi_{{s}}() {statement}")
+        with shop.pipeline() as pipeline:
+            named = {one.unit for one in pipeline.plan()[0].out_of_retention}
+        result = shop.run()
+        assert result.success, (statement, result["errors"])
+        assert numbers(shop) == there, statement
+        assert shop.lake_rows(INTS) == [row for row in everything if row[0] not in lost], statement
+        assert all(any(lies_in(number, unit) for unit in named) for number in lost), (statement, named)
+        with shop.pipeline() as pipeline:
+            assert pipeline.validate_all_tables()["valid"], statement
+            assert pipeline.recover(dry_run=True)["agreed"], statement
+        assert {unit.status for unit in shop.run().units} == {"skipped"}, statement
+    use(shop, ints=Retention(partitions=5))
+    assert shop.run().success
+    assert shop.lake_rows(INTS) == everything, "a wider window reads from the source what the lake lacks"
+    assert numbers(shop) == sorted(number for number, _ in everything)
+    assert (shop.source_rows(INTS), len(days(shop)), shop.leftovers()) == (everything, 5, [])
+
+
+def lies_in(number: int, unit: str) -> bool:
+    """Whether a number is one of a partition's."""
+    found = parse_key(unit)
+    lower, upper = (None if end is None else int(str(end.text)) for end in (found.lower, found.upper))
+    if found.side == "right":
+        return (lower is None or lower <= number) and (upper is None or number < upper)
+    return (lower is None or lower < number) and (upper is None or number <= upper)
+
+
+def test_an_age_reads_numbers_that_are_dates(house: SqlServerShop) -> None:
+    house.execute("CREATE PARTITION FUNCTION pk_{s} (int) AS RANGE RIGHT FOR VALUES (20240101, 20240201, 20240301)")
+    house.execute("CREATE PARTITION SCHEME sk_{s} AS PARTITION pk_{s} ALL TO ([PRIMARY])")
+    house.execute("CREATE TABLE {s}.Readings (N int NOT NULL, V varchar(20) NULL) ON sk_{s}(N)")
+    for key in (20231231, 20240131, 20240229, 20240315):
+        house.execute("INSERT INTO {s}.Readings VALUES (?, 'x')", key)
+    house.overrides["scd_tables"] = house.overrides["static_tables"] = []
+
+    def with_limit(day: date, date_format: str | None) -> Retention:
+        return Retention(age=utc_now().date() - day, date_format=date_format)
+
+    def use_alone(retention: Retention | None) -> None:
+        house.overrides["partition_tables"] = [
+            PartitionTableConfig(table_name=INTS, schema_name=house.schema, retention=retention)
+        ]
+
+    use_alone(None)
+    assert house.run().success
+    use_alone(with_limit(date(2024, 2, 1), None))
+    failed = house.run()
+    assert not failed.success
+    assert "set retention.date_format when its numbers are dates" in str(failed["errors"])
+    assert len(numbers(house)) == 4, "nothing is removed by a limit that cannot be read"
+    use_alone(with_limit(date(2024, 2, 1), "yyyymmdd"))
+    result = house.run()
+    assert result.success, result["errors"]
+    assert [(one.rows, one.method) for one in result.removed] == [(2, "switch")]
+    assert numbers(house) == [20240229, 20240315]
+    house.execute("DROP TABLE {s}.Readings")
+    house.execute("DROP PARTITION SCHEME sk_{s}")
+    house.execute("DROP PARTITION FUNCTION pk_{s}")
 
 
 def test_what_a_stopped_run_left_is_removed_by_the_next(shop: SqlServerShop) -> None:

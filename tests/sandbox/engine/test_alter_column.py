@@ -54,6 +54,10 @@ def test_it_is_undone_with_its_transaction(client: Client) -> None:
         ("a int NULL CONSTRAINT df DEFAULT 1", "a bigint NULL", "The object 'df' is dependent on column 'a'."),
         ("a int NOT NULL, b AS (a + 1)", "a bigint NOT NULL", "The column 'b' is dependent on column 'a'."),
         ("a int NULL CONSTRAINT fk REFERENCES parent (k)", "a bigint NULL", "The object 'fk' is dependent on"),
+        ("a int NOT NULL CONSTRAINT uq UNIQUE", "a int NULL", "The object 'uq' is dependent on column 'a'."),
+        ("a int NOT NULL CONSTRAINT ck CHECK (a > 0)", "a int NULL", "The object 'ck' is dependent on column 'a'."),
+        ("a int NOT NULL, b AS (a + 1)", "a int NULL", "The column 'b' is dependent on column 'a'."),
+        ("a int NOT NULL CONSTRAINT fk REFERENCES parent (k)", "a int NULL", "The object 'fk' is dependent on"),
     ],
 )
 def test_what_depends_on_the_column_forbids_it(client: Client, definition: str, change: str, named: str) -> None:
@@ -82,6 +86,22 @@ def test_the_column_that_a_foreign_key_references_is_held(client: Client) -> Non
 def test_text_may_get_longer_under_an_index_or_a_check(client: Client, what: str) -> None:
     client.do("CREATE TABLE t (a nvarchar(5) NULL)", what, "ALTER TABLE t ALTER COLUMN a nvarchar(9) NULL")
     assert types(client) == [("a", "nvarchar", 18, 0, True)]
+
+
+@pytest.mark.parametrize(
+    ("definition", "what"),
+    [
+        ("a int NOT NULL CONSTRAINT df DEFAULT 1", "CREATE INDEX ix ON t(a)"),
+        ("a nvarchar(5) NOT NULL CONSTRAINT uq UNIQUE", "ALTER TABLE t ADD CONSTRAINT ck CHECK (a <> 'x')"),
+    ],
+)
+def test_a_column_may_admit_null_under_an_index_and_text_under_constraints_too(
+    client: Client, definition: str, what: str
+) -> None:
+    client.do(f"CREATE TABLE t ({definition})", what)
+    declared = definition.split(" NOT NULL")[0]
+    client.do(f"ALTER TABLE t ALTER COLUMN {declared} NULL", "INSERT t VALUES (NULL)")
+    assert client.rows("SELECT a FROM t") == [(None,)]
 
 
 def test_null_is_checked_and_identity_stays(client: Client) -> None:

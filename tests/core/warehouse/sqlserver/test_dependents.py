@@ -18,7 +18,7 @@ from dltsync_core.catalog.targets import (
 from dltsync_core.errors import DriftError
 from dltsync_core.tsql.warehouse.tables import TargetColumn
 from dltsync_core.warehouse.sqlserver.dependents import dependents_of
-from dltsync_core.warehouse.sqlserver.evolution import Evolution, with_dependents
+from dltsync_core.warehouse.sqlserver.evolution import Evolution, refused_null, with_dependents
 from tests.core.warehouse.sqlserver.targets import target
 from tests.support.table_facts import column
 
@@ -106,8 +106,37 @@ def test_what_cannot_be_made_again_is_refused_whatever_the_config_says(given: di
         assert str(caught.value.remedy).startswith("drop them, run, and make them again")
 
 
-def test_nullability_alone_and_columnstore_need_nothing() -> None:
+def test_columnstore_needs_nothing() -> None:
     stored = IndexFacts("cci", CLUSTERED_COLUMNSTORE, included=("id", "day", "note"))
     assert with_dependents(facts(indexes=(stored,)), WIDER, may_rebuild=False) == WIDER
-    relaxed = Evolution(altered=(TargetColumn("id", "int", True),))
-    assert with_dependents(facts(indexes=(KEY,)), relaxed, may_rebuild=False) == relaxed
+
+
+def test_what_depends_on_a_column_that_is_to_admit_null_is_in_doubt_and_refuses_nothing_by_itself() -> None:
+    given = facts(
+        indexes=(UNIQUE, INDEX),
+        checks=(CheckFacts("ck", "([day]>'2000')"),),
+        dependents=(
+            DependentFacts("statistics", "st", "day"),
+            DependentFacts("default constraint", "df", "day"),
+            DependentFacts("foreign key", "fk", "day"),
+        ),
+    )
+    relaxed = Evolution(altered=(TargetColumn("day", "date", True), TargetColumn("note", "nvarchar(50)", True)))
+    for may_rebuild in (False, True):
+        found = with_dependents(given, relaxed, may_rebuild=may_rebuild)
+        assert found.remade == ()
+        assert {name: [str(one) for one in mine] for name, mine in found.in_doubt.items()} == {
+            "day": ["index ix", "CHECK constraint ck", "foreign key fk"]
+        }
+
+
+def test_the_refusal_names_what_depends_and_the_setting_that_helps() -> None:
+    relaxed = Evolution(altered=(TargetColumn("day", "date", True),))
+    found = facts(indexes=(INDEX,), checks=(CheckFacts("ck", "([day]>'2000')"),))
+    evolution = with_dependents(found, relaxed, may_rebuild=False)
+    error = refused_null(found.name, evolution, "4922", may_rebuild=False)
+    assert "day is NOT NULL, and index ix, CHECK constraint ck depend on it" in error.problem
+    assert str(error.remedy).startswith("set destination.changed_types: rebuild")
+    for given in (facts(dependents=(DependentFacts("foreign key", "fk", "day"),)), found):
+        again = refused_null(given.name, with_dependents(given, relaxed, may_rebuild=True), "4922", may_rebuild=True)
+        assert str(again.remedy).startswith("drop what depends on the column")

@@ -112,3 +112,70 @@ def test_a_column_on_which_nothing_depends_is_altered(house: SandboxWarehouse) -
     plain = orders({1: "a"}).append_column("Extra", pa.array([BIG], pa.int64()))
     house.warehouse.load(request(house, plain, fence=2))
     assert rows(house) == [(1, "a", BIG)]
+
+
+def coded(given: Mapping[int, int | None], *, nullable: bool) -> pa.Table:
+    """A number, and a code that may be NULL."""
+    fields = [pa.field("No", pa.int32(), nullable=False), pa.field("Code", pa.int32(), nullable=nullable)]
+    return pa.table(
+        {"No": pa.array(list(given), pa.int32()), "Code": pa.array(list(given.values()), pa.int32())},
+        schema=pa.schema(fields),
+    )
+
+
+@pytest.fixture
+def codes(house: SandboxWarehouse) -> SandboxWarehouse:
+    """A table with a code that is never NULL, under an index."""
+    load(house, coded({1: 10}, nullable=False), fence=1)
+    house.query("CREATE INDEX ix ON sales.Orders (Code DESC) INCLUDE (No)")
+    return house
+
+
+def constrained(house: SandboxWarehouse) -> SandboxWarehouse:
+    """The same with constraints, for which a server may refuse NULL."""
+    house.query("ALTER TABLE sales.Orders ADD CONSTRAINT uq UNIQUE (Code)")
+    house.query("ALTER TABLE sales.Orders WITH CHECK ADD CONSTRAINT ck CHECK (Code > 0)")
+    return house
+
+
+def test_an_indexed_column_admits_null_where_the_server_allows_it(codes: SandboxWarehouse) -> None:
+    before = objects(codes)
+    new = coded({1: None, 2: 20}, nullable=True)
+    (note,) = codes.warehouse.inspect({TARGET: TableInspection("p", {}, new.schema, KEYED)})[TARGET].notes
+    assert "Code of the warehouse table is to admit NULL; index ix depends on it" in note
+    assert note.endswith("(5074): then the load is refused")
+    assert load(codes, new, fence=2).method == "switch"
+    assert (rows(codes), objects(codes)) == ([(1, None), (2, 20)], before)
+
+
+def test_a_server_that_refuses_null_refuses_the_load_with_what_depends(codes: SandboxWarehouse) -> None:
+    before = objects(constrained(codes))
+    with pytest.raises(DriftError) as caught:
+        load(codes, coded({1: None}, nullable=True), fence=2)
+    assert (
+        "Code is NOT NULL, and index ix, unique constraint uq, CHECK constraint ck depend on it" in caught.value.problem
+    )
+    assert "one or more objects access this column" in caught.value.problem or "is dependent" in caught.value.problem
+    assert str(caught.value.remedy).startswith("set destination.changed_types: rebuild")
+    assert (rows(codes), objects(codes)) == ([(1, 10)], before)
+
+
+def test_what_the_server_refuses_null_for_is_made_again_where_the_config_allows_it(codes: SandboxWarehouse) -> None:
+    before = objects(constrained(codes))
+    house = codes.another(may_rebuild=True)
+    new = coded({1: None, 2: 20}, nullable=True)
+    (note,) = house.warehouse.inspect({TARGET: TableInspection("p", {}, new.schema, KEYED)})[TARGET].notes
+    assert note.endswith("(5074): then dropped and made again")
+    assert load(house, new, fence=2).method == "switch"
+    assert (rows(house), objects(house)) == ([(1, None), (2, 20)], before)
+    assert house.staging() == []
+
+
+def test_null_is_refused_for_a_foreign_key_whatever_the_config_says(codes: SandboxWarehouse) -> None:
+    codes.query("CREATE TABLE dbo.Parent (Code int NOT NULL PRIMARY KEY)")
+    codes.query("INSERT INTO dbo.Parent VALUES (10)")
+    codes.query("ALTER TABLE sales.Orders WITH CHECK ADD CONSTRAINT fk FOREIGN KEY (Code) REFERENCES dbo.Parent (Code)")
+    with pytest.raises(DriftError, match="foreign key fk depend on it") as caught:
+        load(codes.another(may_rebuild=True), coded({1: None}, nullable=True), fence=2)
+    assert str(caught.value.remedy).startswith("drop what depends on the column")
+    assert [row[:2] for row in rows(codes)] == [(1, 10)]
