@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -40,10 +42,8 @@ def _leave_word(unit: str) -> None:
     (Path(os.environ[SEEN]) / str(os.getpid())).write_text(str(os.getppid()))
 
 
-def test_the_steps_of_a_run_are_processes_of_their_own_forked_from_one_that_has_imported_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(SEEN, str(tmp_path))
+def run_both() -> None:
+    """A run of two assets, in the process of its own that Dagster gives each run."""
     root = Path(__file__).resolve().parents[2]
     job = ReconstructableRepository.for_module(__name__, "location", str(root)).get_reconstructable_job("__ASSET_JOB")
     with (
@@ -51,7 +51,26 @@ def test_the_steps_of_a_run_are_processes_of_their_own_forked_from_one_that_has_
         dg.execute_job(job, instance, asset_selection=[COUNTRIES, CURRENCIES]) as done,
     ):
         assert done.success
+
+
+def test_the_steps_of_a_run_are_processes_of_their_own_forked_from_one_that_has_imported_everything(
+    tmp_path: Path,
+) -> None:
+    # A process has one fork server, with the environment of the moment when it was started: perhaps by an earlier test.
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import os; from {__name__} import run_both; print(os.getpid(), flush=True); run_both()",
+        ],
+        env={**os.environ, SEEN: str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
     parents = {int(file.name): int(file.read_text()) for file in tmp_path.iterdir()}
     assert len(parents) == 2, "a process for each of the tables"
     (server,) = set(parents.values())
-    assert server not in {os.getpid(), *parents}, "one that imports for both: neither the run's process nor a step's"
+    of_run = int(run.stdout.split()[0])
+    assert server not in {of_run, *parents}, "one that imports for both: neither the run's process nor a step's"
