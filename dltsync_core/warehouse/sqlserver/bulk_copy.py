@@ -13,6 +13,7 @@ from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.connect.control import ControlSession
 from dltsync_core.connect.data import DataSession
+from dltsync_core.display import number_of
 from dltsync_core.errors import WarehouseError
 from dltsync_core.identity import TableName
 from dltsync_core.tsql.fragments import table
@@ -58,7 +59,7 @@ def copy_file(
         )
     if copied != rows:
         raise WarehouseError(
-            f"{path.name} has {rows:,} rows, {copied:,} were copied into {staging}",
+            f"{path.name} has {number_of(rows, 'row')}, {copied:,} went into {staging}",
             remedy="nothing was published; run again, and check the server's error log when it stays so",
         )
     return copied

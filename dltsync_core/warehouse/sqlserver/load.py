@@ -16,6 +16,7 @@ from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
 from dltsync_core.connect.control import ControlSession, open_control_session
 from dltsync_core.connect.data import DataSession, open_data_session
+from dltsync_core.display import number_of
 from dltsync_core.errors import SyncError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import ReplaceScope
@@ -183,7 +184,7 @@ def _check_rows(store: Store, unit: StagedUnit) -> None:
     if within != unit.rows:
         table = dotted(*unit.request.target)
         raise WarehouseError(
-            f"{table}: {unit.rows:,} rows were copied, and staging has {within:,} within the range of the load",
+            f"{table}: {number_of(unit.rows, 'row')} went into staging, and {within:,} of them within the range of the load",
             remedy="nothing was published; the next run loads the unit again. When it stays so, compare type and collation of "
             "the partition column in source and warehouse",
             table=table,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dltsync_core import checkpoints
+from dltsync_core.display import number_of
 from dltsync_core.errors import (
     QueryError,
     ServerUnreachable,
@@ -81,7 +82,7 @@ class Publisher:
                 raise _explained(error) from error
             if time.monotonic() - started > self.seconds:
                 raise WarehouseBusy(
-                    f"the load could not be published within {self.seconds:g} seconds: {last.problem}",
+                    f"the load could not be published within {number_of(self.seconds, 'second')}: {last.problem}",
                     remedy="find the sessions that hold locks on the table (sys.dm_tran_locks) and run again: long transactions "
                     "of readers block ALTER TABLE … SWITCH",
                 ) from last

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.display import number_of
 from dltsync_core.errors import WarehouseError
 from dltsync_core.identity import TableName, Target, dotted
 from dltsync_core.tsql.conditions import slot_condition
@@ -80,7 +81,7 @@ def _check_rows(store: Store, old: TableName, copy: TableName) -> None:
     rows, copied = (store.count(count_rows(name, None)) for name in (old, copy))
     if rows != copied:
         raise WarehouseError(
-            f"{old} has {rows:,} rows, and its copy with other types {copied:,}",
+            f"{old} has {number_of(rows, 'row')}, and its copy with other types {copied:,}",
             remedy="the table is as it was; see that nothing else writes to it, and run again",
             table=str(old),
         )

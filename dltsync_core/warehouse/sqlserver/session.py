@@ -14,6 +14,7 @@ from dltsync_core.config import DatabaseConfig
 from dltsync_core.connect.control import ControlSession, control_session
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.connect.retry import BACKOFFS, Budget, FailedAttempt, Policy, retry_kind_of, run_with_retries
+from dltsync_core.display import number_of
 from dltsync_core.errors import (
     CatalogError,
     ConnectError,
@@ -182,7 +183,7 @@ class Sessions:
 
     def _busy(self, blocked: _Locked) -> WarehouseBusy:
         return WarehouseBusy(
-            f"{blocked.wanted}: {blocked.reason} for more than {self._lock_seconds:g} seconds",
+            f"{blocked.wanted}: {blocked.reason} for more than {number_of(self._lock_seconds, 'second')}",
             remedy="run again when the other run has ended, or raise destination.lock_timeout_seconds",
         )
 

@@ -158,7 +158,8 @@ def _notes(store: Store, history: HistoryTable, marker: str | None, step: int) -
     notes = [f"open versions end in {marker or 'NULL'} in {history.end.name}"]
     if step:
         seconds = f"{step // _SECOND}.{step % _SECOND:09d}".rstrip("0").rstrip(".")
-        notes.append(f"ends belong to their version: the next begins {seconds} seconds later")
+        unit = "second" if seconds == "1" else "seconds"
+        notes.append(f"ends belong to their version: the next begins {seconds} {unit} later")
     skipped = store.count(versions.without_start(history))
     if skipped:
         were = "was" if skipped == 1 else "were"

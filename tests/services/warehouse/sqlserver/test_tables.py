@@ -240,7 +240,7 @@ def test_text_of_a_code_page_is_refused_as_a_partition_column_and_unicode_is_not
 
 def test_a_row_outside_of_its_partition_stops_the_load(house: SandboxWarehouse) -> None:
     house.warehouse.load(request(house, orders({1: "a"}), part(UNITS[0]), layout=PARTED))
-    with pytest.raises(WarehouseError, match="2 rows were copied, and staging has 1 within the range"):
+    with pytest.raises(WarehouseError, match="2 rows went into staging, and 1 of them within the range"):
         house.warehouse.load(request(house, orders({2: "b", 12: "b"}), part(UNITS[0]), layout=PARTED, fence=2))
     assert rows(house) == [(1, "a")]
     assert house.staging() == []
