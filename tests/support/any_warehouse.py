@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +24,7 @@ from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
 from tests.support.delta_tables import delta_query, delta_root, unreferenced_files
+from tests.support.duckdb_memory import opened_file
 from tests.support.sqlserver_warehouse import SandboxWarehouse
 
 KINDS = ("duckdb", "postgres", "standard_sql", "delta")
@@ -89,8 +88,7 @@ class AnyWarehouse:
             with psycopg.connect(self.where.url) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 return connection.execute(statement.encode()).fetchall()
-        with closing(duckdb.connect(str(self.where.file), read_only=True)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with opened_file(self.where.file) as connection:
             return connection.execute(statement).fetchall()
 
     def rows(self, target: Target) -> list[tuple[Any, ...]]:

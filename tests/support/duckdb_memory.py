@@ -1,12 +1,16 @@
-"""An empty DuckDB in memory for each example of a test that asks it hundreds of times."""
+"""DuckDB for tests that ask it hundreds of times: an empty one in memory, and a file read by it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
+from pathlib import Path
 
 import duckdb
+
+_numbers = count()
 
 
 @contextmanager
@@ -19,6 +23,22 @@ def empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
         for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
             connection.execute(f'DROP TABLE "{table}"')
         connection.execute("RESET TimeZone")
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A file, to be read only. Nothing else in this process may have it open. Times with an offset are shown in UTC."""
+    connection = _opened().cursor()
+    name = f"file_{next(_numbers)}"
+    connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")
+    try:
+        connection.execute(f"USE {name}")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.execute("USE memory")
+        connection.execute(f"DETACH {name}")
+        connection.close()
 
 
 @cache

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,6 +18,7 @@ from dltsync_core.ranges import parse_key
 from dltsync_core.warehouse.duckdb.file_lock import WarehouseFileLock
 from dltsync_core.warehouse.duckdb.warehouse import DuckDbWarehouse
 from dltsync_core.warehouse.port import Loaded, LoadRequest
+from tests.support.duckdb_memory import opened_file
 
 
 class LocalWarehouse:
@@ -49,8 +49,7 @@ class LocalWarehouse:
         return self.warehouse.load(self.request(target, *tables, how=how))
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.path), read_only=True) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with opened_file(self.path) as connection:
             return connection.execute(statement, list(parameters)).fetchall()
 
     def types(self, target: Target) -> dict[str, str]:

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyodbc
 
 from dltsync_core.config import (
@@ -29,6 +28,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
+from tests.support.duckdb_memory import empty_database, opened_file
 from tests.support.sandbox_server import braced
 
 Rows = list[tuple[Any, ...]]
@@ -212,7 +212,7 @@ class ServerShop:
         files = sorted(self.root.glob(f"lake/*/{self.schema}_{table}*/data/**/*.parquet"))
         if not files:
             return []
-        with duckdb.connect(":memory:") as connection:
+        with empty_database() as connection:
             newest = (
                 "QUALIFY row_number() OVER (PARTITION BY CustomerNo, EffectiveDate ORDER BY filename DESC) = 1"
                 if table == "Customers"
@@ -230,7 +230,7 @@ class ServerShop:
         path = self.root / "house.duckdb"
         if not path.exists():
             return []
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with opened_file(path) as connection:
             return plain_rows(connection.execute(f'SELECT {COLUMNS[table]} FROM warehouse."{table}"').fetchall())
 
     def assert_same(self, tables: Sequence[str] = tuple(COLUMNS)) -> None:

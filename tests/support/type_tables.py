@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 import pyodbc
 
@@ -22,6 +20,7 @@ from dltsync_core.config import (
 )
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
+from tests.support.duckdb_memory import empty_database, opened_file
 from tests.support.server_shop import Server
 
 
@@ -94,19 +93,18 @@ class TypeTables:
 
     def lake(self, name: str, items: str, order: str = "id") -> list[tuple[Any, ...]]:
         files = [str(file) for file in self.lake_files(name)]
-        with closing(duckdb.connect(":memory:")) as connection:
+        with empty_database() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             return connection.execute(
                 f"SELECT {items} FROM read_parquet(?, hive_partitioning = false) ORDER BY {order}", [files]
             ).fetchall()
 
     def warehouse(self, name: str, items: str, order: str = "id") -> list[tuple[Any, ...]]:
-        with closing(duckdb.connect(str(self.root / "house.duckdb"), read_only=True)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with opened_file(self.root / "house.duckdb") as connection:
             return connection.execute(f'SELECT {items} FROM warehouse."{name}" ORDER BY {order}').fetchall()
 
     def warehouse_types(self, name: str) -> dict[str, str]:
-        with closing(duckdb.connect(str(self.root / "house.duckdb"), read_only=True)) as connection:
+        with opened_file(self.root / "house.duckdb") as connection:
             described = connection.execute(f'DESCRIBE warehouse."{name}"').fetchall()
             return {row[0]: row[1] for row in described}
 

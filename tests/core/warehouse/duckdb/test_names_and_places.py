@@ -81,7 +81,8 @@ def test_the_file_may_be_called_like_the_schema(tmp_path: Path) -> None:
     house = LocalWarehouse(tmp_path, file_name="sales.duckdb")
     for number in (1, 2):
         house.load(TARGET, orders({number: "a"}), how=MergeKeys(("No",)))
-    assert house.query('SELECT count(*) FROM sales.sales."Orders"') == [(2,)]
+    with duckdb.connect(str(house.path), read_only=True) as connection:
+        assert connection.execute('SELECT count(*) FROM sales.sales."Orders"').fetchone() == (2,)
 
 
 @pytest.mark.parametrize("target", [("information_schema", "x"), ("_dltsync", "markers")])
