@@ -59,6 +59,8 @@ def _of_port(host: str, port: int) -> Reach:
         socket.create_connection((host, port), timeout=STEP_SECONDS).close()
     except ConnectionRefusedError:
         return Reach.REFUSED
+    except ConnectionResetError:  # by whoever accepted it
+        return Reach.OPEN
     except (OSError, OverflowError):
         return Reach.SILENT
     return Reach.OPEN

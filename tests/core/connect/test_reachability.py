@@ -61,6 +61,16 @@ def test_a_port_that_drops_what_comes_is_silent(monkeypatch: pytest.MonkeyPatch)
     assert check_reachability(HERE, 1433, None) == ReachResult(Reach.SILENT, 1433)
 
 
+def test_a_port_that_resets_what_it_accepted_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was called silent: the advice was to switch the machine on."""
+
+    def reset(address: tuple[str, int], timeout: float) -> socket.socket:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(socket, "create_connection", reset)
+    assert check_reachability(HERE, 1433, None) == ReachResult(Reach.OPEN, 1433)
+
+
 def test_an_instance_is_asked_of_the_browser() -> None:
     with socket.create_server((HERE, 0)) as server:
         port = server.getsockname()[1]

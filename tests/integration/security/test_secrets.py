@@ -119,12 +119,11 @@ def test_dagster_keeps_it_out_of_its_event_log(
         }
     )
     definitions = build_definitions(config, settings=LocationSettings(retry_delay_seconds=0))
+    (countries,) = (key for key in definitions.resolve_all_asset_keys() if key.path[-2:] == ["warehouse", "Countries"])
     job = definitions.resolve_implicit_global_asset_job_def()
     (tmp_path / "dagster").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "dagster")) as instance:
-        result = job.execute_in_process(
-            instance=instance, asset_selection=[dg.AssetKey(["warehouse", "Countries"])], raise_on_error=False
-        )
+        result = job.execute_in_process(instance=instance, asset_selection=[countries], raise_on_error=False)
         events = "".join(repr(record) for record in instance.all_logs(result.run_id))
         run = instance.get_run_by_id(result.run_id)
     assert not result.success

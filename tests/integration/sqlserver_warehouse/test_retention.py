@@ -95,7 +95,7 @@ def test_partitions_out_of_retention_leave_one_table_and_the_other_stays_whole(s
     assert other.out_of_retention == ()
     assert len(numbers(shop)) == 10, "a plan changes nothing"
     assert before["valid"], before
-    assert "6 rows that are out of retention" in before["tables"][0]["notes"][0]
+    assert "holds 6 rows out of retention" in before["tables"][0]["notes"][0]
 
     result = shop.run()
     assert result.success, result["errors"]
