@@ -104,8 +104,8 @@ def _advice_from_reach(reached: ReachResult, route: Route) -> Advice:
             f"port {reached.port} of {route.host} accepts connections, and no login was answered",
             "check that the port is SQL Server's"
             + (" and that it is SQL Server 2022 or newer, for `encrypt: strict`" if route.encrypt == "strict" else "")
-            + "; a busy server, or a database that has paused, needs a longer connection_timeout; a firewall or proxy on the way may "
-            "take connections and end them",
+            + "; a busy server, or a database that has paused, needs a longer connection_timeout; a firewall or proxy on the way "
+            "may take connections and end them",
         )
     return Advice(
         f"no answer from port {reached.port} of {route.host}",
