@@ -255,8 +255,8 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 @pytest.mark.survives(
     "warehouse",
-    "the connection to a SQL Server warehouse breaks before each statement of a load that switches partitions, "
-    "and of its confirmation",
+    "the connection to a SQL Server warehouse breaks before each statement of a load that switches, deletes, truncates or "
+    "merges, of its confirmation and of its undoing",
     "the load begins again on another connection; a publication is sent again, or found committed; the confirmation "
     "goes on",
     "the new rows under the new marker, within the same run; indexes and constraints as before; nothing is left in staging",
@@ -315,8 +315,8 @@ def load_and_be_killed(cut: Cut) -> None:
 
 @pytest.mark.survives(
     "crash",
-    "kill -9 of a load that switches partitions of a SQL Server warehouse at each of its statements, and of those of its "
-    "confirmation",
+    "kill -9 of a load into a SQL Server warehouse that switches, deletes, truncates or merges, at each of its statements, "
+    "and of those of its confirmation and its undoing",
     "the next run loads the unit again",
     "old rows or new ones, never both; then the new ones; indexes and constraints as before; nothing is left in staging",
 )
