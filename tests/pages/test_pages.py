@@ -81,6 +81,10 @@ def a_warehouse_in_sql_server(story: Story) -> None:
         story.database,
         "CREATE TABLE sales.Visits (Day date NOT NULL, VisitNo int NOT NULL) ON by_month(Day)",
         "INSERT INTO sales.Visits VALUES ('2023-12-05', 1), ('2024-03-31', 2)",
+        "CREATE PARTITION FUNCTION by_number (int) AS RANGE RIGHT FOR VALUES (20240101, 20240201)",
+        "CREATE PARTITION SCHEME by_number AS PARTITION by_number ALL TO ([PRIMARY])",
+        "CREATE TABLE sales.Sales (Day int NOT NULL, SaleNo int NOT NULL) ON by_number(Day)",
+        "INSERT INTO sales.Sales VALUES (20231205, 1), (20240331, 2)",
     )
     story.world.database(
         "sales_dw",
@@ -140,7 +144,8 @@ def loaded_with_visits(story: Story) -> None:
     try:
         story.dltsync("run")
     finally:
-        story.world.execute(story.database, "DROP TABLE sales.Visits")  # the other pages share the database
+        # The other pages share the database.
+        story.world.execute(story.database, "DROP TABLE sales.Visits", "DROP TABLE sales.Sales")
 
 
 AFTER: dict[str, Callable[[Story], None]] = {
