@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
+from dltsync_core.display import number_of
 from dltsync_core.history.integrity import Origin, VersionIssue, doubt, find_violations, group_possible_matches
 from dltsync_core.history.versions import SourceHistory, Version, VersionColumns
 
@@ -167,3 +168,17 @@ def _end_before(version: Version, following: Version) -> int:
 
 def _changed(version: Version, valid_to: int | None, *, is_latest: bool) -> Version:
     return replace(version, valid_to=valid_to, is_latest=is_latest)
+
+
+def notes_on_history(start: str, end: str, marker: str | None, step: int, skipped: int) -> tuple[str, ...]:
+    """What a report says besides its findings. `start` and `end` are columns; `marker` is the end of open versions, as text;
+    `step` the nanoseconds between an end and the start that follows; `skipped` the rows without a start."""
+    notes = [f"open versions end in {marker or 'NULL'} in {end}"]
+    if step:
+        seconds = f"{step // 10**9}.{step % 10**9:09d}".rstrip("0").rstrip(".")
+        unit = "second" if seconds == "1" else "seconds"
+        notes.append(f"ends belong to their version: the next begins {seconds} {unit} later")
+    if skipped:
+        rows = number_of(skipped, "row")
+        notes.append(f"{rows} without {start} {'was' if skipped == 1 else 'were'} not looked at")
+    return tuple(notes)

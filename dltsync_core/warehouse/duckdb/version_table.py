@@ -11,10 +11,9 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection, sqltypes
 
-from dltsync_core.display import number_of
 from dltsync_core.duckdb import sql as q
 from dltsync_core.errors import FidelityError, WarehouseError
-from dltsync_core.history.repair import RepairPlan, VersionChange
+from dltsync_core.history.repair import RepairPlan, VersionChange, notes_on_history
 from dltsync_core.history.versions import Version, moment_text
 from dltsync_core.identity import dotted
 from dltsync_core.warehouse.duckdb.database_file import one_transaction
@@ -104,17 +103,8 @@ def _inclusive_step(connection: DuckDBPyConnection, table: VersionTable) -> int:
 
 
 def _notes(connection: DuckDBPyConnection, table: VersionTable, marker: str | None, step: int) -> tuple[str, ...]:
-    notes = [f"open versions end in {marker or 'NULL'} in {table.columns.end_date}"]
-    if step:
-        seconds = f"{step // 10**9}.{step % 10**9:09d}".rstrip("0").rstrip(".")
-        notes.append(
-            f"ends belong to their version: the next begins {seconds} {'second' if seconds == '1' else 'seconds'} later"
-        )
-    skipped = connection.execute(table.without_start()).fetchone()
-    if skipped and skipped[0]:
-        were = "was" if skipped[0] == 1 else "were"
-        notes.append(f"{number_of(skipped[0], 'row')} without {table.columns.effective_date} {were} not looked at")
-    return tuple(notes)
+    skipped = connection.execute(table.without_start()).fetchone() or (0,)
+    return notes_on_history(table.columns.effective_date, table.columns.end_date, marker, step, int(skipped[0]))
 
 
 def _write(

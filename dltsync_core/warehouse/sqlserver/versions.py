@@ -12,9 +12,8 @@ from typing import Any
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import TargetFacts
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
-from dltsync_core.display import number_of
 from dltsync_core.errors import FidelityError, WarehouseError
-from dltsync_core.history.repair import RepairPlan, VersionChange
+from dltsync_core.history.repair import RepairPlan, VersionChange, notes_on_history
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
 from dltsync_core.identity import Target, dotted
 from dltsync_core.tsql.fragments import join
@@ -58,7 +57,9 @@ def revise(
     step = _inclusive_step(store, history)
     rows = store.sessions.query(versions.suspects(history, step), "reading the history")
     shown = [_version(number, row, len(history.keys), step) for number, row in enumerate(rows)]
-    plan = replace(decide(shown), notes=_notes(store, history, marker, step))
+    skipped = store.count(versions.without_start(history))
+    notes = notes_on_history(history.start.name, history.end.name, marker, step, skipped)
+    plan = replace(decide(shown), notes=notes)
     if apply and plan.changes:
         changes = [_changed(history, rows[change.before.row], change, marker, step) for change in plan.changes]
         _write(store, target, history, changes)
@@ -152,19 +153,6 @@ def _version(number: int, row: Mapping[str, Any], keys: int, step: int) -> Versi
         like=entity,
         step=step,
     )
-
-
-def _notes(store: Store, history: HistoryTable, marker: str | None, step: int) -> tuple[str, ...]:
-    notes = [f"open versions end in {marker or 'NULL'} in {history.end.name}"]
-    if step:
-        seconds = f"{step // _SECOND}.{step % _SECOND:09d}".rstrip("0").rstrip(".")
-        unit = "second" if seconds == "1" else "seconds"
-        notes.append(f"ends belong to their version: the next begins {seconds} {unit} later")
-    skipped = store.count(versions.without_start(history))
-    if skipped:
-        were = "was" if skipped == 1 else "were"
-        notes.append(f"{number_of(skipped, 'row')} without {history.start.name} {were} not looked at")
-    return tuple(notes)
 
 
 def _changed(
