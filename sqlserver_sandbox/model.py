@@ -310,8 +310,10 @@ class Engine(Protocol):
     version: tuple[int, int, int]
     server_name: str
 
-    def login(self, *, user: str, password: str, database: str, application: str, host: str) -> Session:
-        """A new session. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
+    def login(
+        self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
+    ) -> Session:
+        """A new session. A token stands for user and password. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
         ...
 
     def close(self) -> None: ...

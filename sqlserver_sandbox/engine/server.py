@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlserver_sandbox.access_tokens import login_of
 from sqlserver_sandbox.engine.execution.session_state import Login, SessionState
 from sqlserver_sandbox.engine.session import DuckDbSession
 from sqlserver_sandbox.engine.store.store import MASTER, Store, hashed_password
@@ -15,7 +16,7 @@ from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.engine.testing.canned import CannedAnswers
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.access import Access
-from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.catalogue import Database, SqlLogin
 
 FIRST_SPID = 51
 """Lower numbers belong to the system on SQL Server."""
@@ -46,9 +47,13 @@ class DuckDbEngine:
     def __repr__(self) -> str:
         return f"DuckDbEngine({str(self._store.data)!r})"
 
-    def login(self, *, user: str, password: str, database: str, application: str, host: str) -> DuckDbSession:
-        """A new session. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
-        access = self._access(user, password)
+    def login(
+        self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
+    ) -> DuckDbSession:
+        """A new session. A token (access_tokens) stands for user and password. Raises SqlError 18456 (login failed) or 4060 (cannot
+        open database)."""
+        access = self._access(user, password) if token is None else self._access_by_token(token)
+        user = access.login
         found = self._store.find(database or MASTER)
         if found is None or not (access.is_sysadmin or access.user_name(self._catalogue(found))):
             raise SqlError(
@@ -74,14 +79,27 @@ class DuckDbEngine:
         """The owners are those the process was started with; the others are in master. Raises 18456."""
         expected, given = self._users.get(user.lower()), password
         is_owner = expected is not None
-        master = self._store.find(MASTER)
-        if expected is None and master is not None:
-            logins = {x.name.lower(): x.password for x in self._catalogue(master).logins}
-            expected, given = logins.get(user.lower()), hashed_password(user, password)
+        if expected is None and (made := self._made_login(user)) is not None and made.password:
+            expected, given = made.password, hashed_password(user, password)
         if expected is None or not hmac.compare_digest(expected.encode(), given.encode()):
             state = 5 if expected is None else 8
             raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=state)
         return Access(user, is_sysadmin=is_owner)
+
+    def _access_by_token(self, token: str) -> Access:
+        """Of a login that CREATE LOGIN … FROM EXTERNAL PROVIDER made, or an owner. Raises 18456."""
+        key = next(iter(self._users.values()), "")
+        user = login_of(key, token)
+        is_owner = user.lower() in self._users
+        made = self._made_login(user)
+        if not is_owner and (made is None or made.password):
+            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=5)
+        return Access(user, is_sysadmin=is_owner)
+
+    def _made_login(self, user: str) -> SqlLogin | None:
+        master = self._store.find(MASTER)
+        logins = () if master is None else self._catalogue(master).logins
+        return next((x for x in logins if x.name.lower() == user.lower()), None)
 
     def _catalogue(self, database_id: int) -> Database:
         """As it is committed now."""

@@ -132,10 +132,11 @@ class Schema:
 
 @dataclass(frozen=True)
 class SqlLogin:
-    """A login that CREATE LOGIN made; master has them. The sandbox stores test passwords only, and as they are."""
+    """A login that CREATE LOGIN made; master has them."""
 
     name: str
     password: str
+    """As `hashed_password` makes it; empty for a login FROM EXTERNAL PROVIDER, which has tokens and no password."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlserver_sandbox.model import DEFAULT_COLLATION, Engine, Session, SqlError
 from sqlserver_sandbox.wire import tokens
-from sqlserver_sandbox.wire.login import FEATURE_UTF8, TDS_7_4, Login, parse_login
+from sqlserver_sandbox.wire.login import FEATURE_FEDERATED_AUTHENTICATION, FEATURE_UTF8, TDS_7_4, Login, parse_login
 from sqlserver_sandbox.wire.packets import (
     DEFAULT_PACKET_SIZE,
     HEADER_SIZE,
@@ -42,8 +42,9 @@ class Greeting:
         """
         kind, data = _message(transport)
         if kind == PacketType.PRELOGIN:
-            agreed = agree_encryption(parse_prelogin(data).encryption, server_has_tls=self.tls is not None)
-            writer.write(render_prelogin(agreed, self.engine.version))
+            client = parse_prelogin(data)
+            agreed = agree_encryption(client.encryption, server_has_tls=self.tls is not None)
+            writer.write(render_prelogin(agreed, self.engine.version, takes_token=client.has_token))
             writer.end_message()
             if self.tls is not None and agreed is not Encryption.NOT_SUPPORTED:
                 transport.start_tls(self.tls)
@@ -75,6 +76,7 @@ class Greeting:
         session = self.engine.login(
             user=login.user,
             password=login.password,
+            token=login.token,
             database=login.database,
             application=login.application,
             host=login.host,
@@ -97,6 +99,8 @@ class Greeting:
         writer.write(tokens.env_text(Env.PACKET_SIZE, str(packet_size), str(DEFAULT_PACKET_SIZE)))
         if login.wants_extensions:
             understood = [(FEATURE_UTF8, b"\x01")] if login.reads_utf8 else []
+            if login.token is not None:
+                understood.append((FEATURE_FEDERATED_AUTHENTICATION, b""))
             writer.write(tokens.feature_ack(understood))
         writer.write(tokens.done(Done.BATCH, DoneStatus.FINAL))
         writer.end_message()

@@ -22,12 +22,14 @@ HAS_EXTENSION = 0x10  # OptionFlags3
 
 FEATURE_FEDERATED_AUTHENTICATION = 0x02
 FEATURE_UTF8 = 0x0A
+SECURITY_TOKEN = 0x01
+"""The library of a client that has its token already; the others ask the server which directory issues one."""
 FEATURES_END = 0xFF
 
 
 @dataclass(frozen=True)
 class Login:
-    """What LOGIN7 said. The password never shows in a repr."""
+    """What LOGIN7 said. Password and token never show in a repr."""
 
     tds_version: int
     packet_size: int
@@ -38,6 +40,8 @@ class Login:
     database: str
     language: str
     features: frozenset[int]
+    token: str | None = field(default=None, repr=False)
+    """The access token that stands for user and password."""
 
     @property
     def reads_utf8(self) -> bool:
@@ -63,13 +67,8 @@ def parse_login(data: bytes) -> Login:
     )
     # The fields after DATABASE are shifted by the six bytes of the client's hardware address.
     _refuse_unsupported(data, version, flags2, flags3)
-    features = _feature_ids(data) if flags3 & HAS_EXTENSION else frozenset[int]()
-    if FEATURE_FEDERATED_AUTHENTICATION in features:
-        raise SqlError(
-            18456,
-            "Login failed: sqlserver_sandbox has no federated (Microsoft Entra) authentication; use a user name and password.",
-            class_=14,
-        )
+    features = _features(data) if flags3 & HAS_EXTENSION else {}
+    federated = features.get(FEATURE_FEDERATED_AUTHENTICATION)
     return Login(
         tds_version=version,
         packet_size=packet_size,
@@ -79,7 +78,8 @@ def parse_login(data: bytes) -> Login:
         application=_text(data, APPLICATION),
         database=_text(data, DATABASE),
         language=_text(data, LANGUAGE),
-        features=features,
+        features=frozenset(features),
+        token=None if federated is None else _token(federated),
     )
 
 
@@ -127,16 +127,35 @@ def _password(data: bytes) -> str:
     return utf16_text(swapped)
 
 
-def _feature_ids(data: bytes) -> frozenset[int]:
-    """The features asked for in FeatureExt. The EXTENSION field points to where their list begins."""
+def _features(data: bytes) -> dict[int, bytes]:
+    """The features asked for in FeatureExt, each with its data. The EXTENSION field points to where their list begins."""
     pointer = _span(data, EXTENSION)
     if len(pointer) < 4:
         raise protocol_error("LOGIN7 announces extensions and points to none")
     position = int.from_bytes(pointer[:4], "little")
-    features = set()
+    features: dict[int, bytes] = {}
     while position < len(data) and data[position] != FEATURES_END:
-        if position + 5 > len(data):
+        start = position + 5
+        end = start + int.from_bytes(data[position + 1 : start], "little")
+        if end > len(data):
             raise protocol_error("the LOGIN7 feature list is cut short")
-        features.add(data[position])
-        position += 5 + int.from_bytes(data[position + 1 : position + 5], "little")
-    return frozenset(features)
+        features[data[position]] = data[start:end]
+        position = end
+    return features
+
+
+def _token(federated: bytes) -> str:
+    """The token of the FEDAUTH feature: a byte of options (the library, and an echo of the server's PRELOGIN), a length, UTF-16."""
+    if len(federated) < 5:
+        raise protocol_error("the FEDAUTH feature is cut short")
+    if federated[0] >> 1 != SECURITY_TOKEN:
+        raise SqlError(
+            18456,
+            "Login failed: sqlserver_sandbox has no Microsoft Entra ID to send a client to; use an access token, or a user "
+            "name and password.",
+            class_=14,
+        )
+    size = int.from_bytes(federated[1:5], "little")
+    if 5 + size > len(federated):
+        raise protocol_error("the access token is cut short")
+    return utf16_text(federated[5 : 5 + size])

@@ -23,11 +23,13 @@ class Encryption(IntEnum):
 @dataclass(frozen=True)
 class Prelogin:
     encryption: Encryption
+    has_token: bool = False
+    """Whether the client will log in with a token (FEDAUTHREQUIRED)."""
 
 
 def parse_prelogin(data: bytes) -> Prelogin:
     """What the client offers. Options it leaves out have the meaning the protocol gives them."""
-    encryption = Encryption.NOT_SUPPORTED
+    encryption, has_token = Encryption.NOT_SUPPORTED, False
     position = 0
     while position < len(data) and data[position] != TERMINATOR:
         if position + OPTION.size > len(data):
@@ -39,7 +41,9 @@ def parse_prelogin(data: bytes) -> Prelogin:
         if option == ENCRYPTION and length:
             # 0x80 and 0x40 announce client certificates; the low bits are the offer.
             encryption = Encryption(data[offset] & 0x03)
-    return Prelogin(encryption)
+        if option == FED_AUTH_REQUIRED and length:
+            has_token = data[offset] == 1
+    return Prelogin(encryption, has_token)
 
 
 def agree_encryption(offer: Encryption, *, server_has_tls: bool) -> Encryption:
@@ -49,15 +53,16 @@ def agree_encryption(offer: Encryption, *, server_has_tls: bool) -> Encryption:
     return Encryption.ON if offer is Encryption.REQUIRED else offer
 
 
-def render_prelogin(encryption: Encryption, version: tuple[int, int, int]) -> bytes:
-    """The server's PRELOGIN message: its version, its answer on encryption, no MARS."""
+def render_prelogin(encryption: Encryption, version: tuple[int, int, int], *, takes_token: bool = False) -> bytes:
+    """The server's PRELOGIN message: its version, its answer on encryption, no MARS. `takes_token` answers a client that has one."""
     major, minor, build = version
-    options = (
+    options: tuple[tuple[int, bytes], ...] = (
         (VERSION, struct.pack(">BBHH", major, minor, build, 0)),
         (ENCRYPTION, bytes((encryption,))),
         (INSTANCE, b"\0"),
         (THREAD_ID, b""),
         (MARS, b"\0"),
+        *([(FED_AUTH_REQUIRED, b"\1")] if takes_token else []),
     )
     offset = len(options) * OPTION.size + 1
     table, values = b"", b""

@@ -15,6 +15,7 @@ PACKAGE = "sqlserver_sandbox"
 
 ROOMS = (
     "model",
+    "access_tokens",
     # bytes
     "wire.refusals",
     "wire.fields",

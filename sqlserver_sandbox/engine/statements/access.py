@@ -24,7 +24,7 @@ def create_login(execution: Execution, node: s.CreateLogin) -> Iterator[Outcome]
         database = change_catalogue(execution)
         if _login(database, node.name) is not None:
             raise SqlError(15025, f"The server principal '{node.name}' already exists.", line=node.line)
-        login = SqlLogin(node.name, hashed_password(node.name, node.password))
+        login = SqlLogin(node.name, "" if node.password is None else hashed_password(node.name, node.password))
         save(execution, replace(database, logins=(*database.logins, login)))
         yield from execution.transaction.end_statement()
     yield RowsAffected(None, DDL)

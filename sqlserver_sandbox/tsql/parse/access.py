@@ -15,8 +15,10 @@ _KNOWN = frozenset(name for names in OF_CLASS.values() for name in names)
 
 
 def parse_create_login(reader: Reader, line: int) -> s.Statement:
-    """CREATE LOGIN n WITH PASSWORD = '…'. Options, and logins of Windows or Entra ID, are refused."""
+    """CREATE LOGIN n WITH PASSWORD = '…' | FROM EXTERNAL PROVIDER. Options, and logins of Windows, are refused."""
     name = reader.identifier()
+    if reader.accept_words("FROM", "EXTERNAL", "PROVIDER"):
+        return s.CreateLogin(name, None, line)
     if not reader.accept_word("WITH"):
         raise refused("CREATE LOGIN without WITH PASSWORD", line=line)
     reader.expect_word("PASSWORD")

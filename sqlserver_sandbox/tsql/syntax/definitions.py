@@ -252,7 +252,8 @@ class DropPartition:
 @dataclass(frozen=True)
 class CreateLogin:
     name: str
-    password: str
+    password: str | None
+    """None: FROM EXTERNAL PROVIDER."""
     line: int = 1
 
 

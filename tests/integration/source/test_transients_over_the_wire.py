@@ -101,10 +101,14 @@ class RefusingEngine(CannedEngine):
 
     refusal: SqlError | None = None
 
-    def login(self, *, user: str, password: str, database: str, application: str, host: str) -> CannedSession:
+    def login(
+        self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
+    ) -> CannedSession:
         if self.refusal is not None:
             raise self.refusal
-        return super().login(user=user, password=password, database=database, application=application, host=host)
+        return super().login(
+            user=user, password=password, database=database, application=application, host=host, token=token
+        )
 
 
 @pytest.fixture(scope="module")

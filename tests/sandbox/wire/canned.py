@@ -58,8 +58,10 @@ class CannedEngine:
     statements: list[str] = field(default_factory=list)
     sessions: list[CannedSession] = field(default_factory=list)
 
-    def login(self, *, user: str, password: str, database: str, application: str, host: str) -> CannedSession:
-        if (user, password) != (USER, PASSWORD):
+    def login(
+        self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
+    ) -> CannedSession:
+        if token is not None or (user, password) != (USER, PASSWORD):
             raise SqlError(18456, f"Login failed for user '{user}'.", class_=14)
         if database not in ("", "master", "shop"):
             raise SqlError(
