@@ -1,5 +1,5 @@
-"""Access tokens of Microsoft Entra ID, as far as the sandbox plays the directory: JSON web tokens (RFC 7519) signed with the password
-of the owner of the sandbox (HS256), so that a test can issue them and no key has to be exchanged."""
+"""Access tokens of Microsoft Entra ID, as far as the sandbox plays the directory: JSON web tokens (RFC 7519) signed with the
+password of the owner of the sandbox (HS256), so that a test can issue them and no key has to be exchanged."""
 
 from __future__ import annotations
 

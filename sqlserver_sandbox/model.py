@@ -313,7 +313,8 @@ class Engine(Protocol):
     def login(
         self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
     ) -> Session:
-        """A new session. A token stands for user and password. Raises SqlError 18456 (login failed) or 4060 (cannot open database)."""
+        """A new session. A token stands for user and password. Raises SqlError 18456 (login failed) or 4060 (cannot open
+        database)."""
         ...
 
     def close(self) -> None: ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from dltsync_core.config.model import EnvironmentSpec
+from dltsync_core.config.model import EnvironmentSpec, Listed
 from dltsync_core.config.server_address import parse_address
 
 if TYPE_CHECKING:
@@ -23,9 +23,14 @@ Authentication = Literal[
     "ActiveDirectoryInteractive",
     "ActiveDirectoryMsi",
     "ActiveDirectoryServicePrincipal",
+    "ActiveDirectoryDefault",
 ]
 
+_RESOURCE = "https://database.windows.net/"
+
 _ENCRYPTION_WORDS = {"true": "yes", "on": "yes", "mandatory": "yes", "false": "no", "off": "no", "optional": "no"}
+_LOGIN_FIELDS = ("username", "password", "authentication")
+_TOKEN_FIELDS = ("access_token", "access_token_command")
 _NEEDS_LOGIN = {"SqlPassword", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal"}
 
 
@@ -33,6 +38,7 @@ _WITHOUT = {
     "ActiveDirectoryIntegrated": ("username", "password"),
     "ActiveDirectoryInteractive": ("password",),
     "ActiveDirectoryMsi": ("password",),
+    "ActiveDirectoryDefault": ("password",),
 }
 """Authentication methods, and the fields that they exclude."""
 
@@ -66,7 +72,7 @@ class DatabaseConfig(EnvironmentSpec):
     database: str = Field(min_length=1, max_length=128)
     """Name of the database."""
     username: str | None = None
-    """SQL login, or the client id for ActiveDirectoryServicePrincipal and ActiveDirectoryMsi."""
+    """SQL login, or the client id for ActiveDirectoryServicePrincipal, ActiveDirectoryMsi and ActiveDirectoryDefault."""
     password: SecretStr | None = None
     """Password or client secret. Never shown; use `${VARIABLE}` or DLT_SYNC_PASSWORD instead of writing it into the file."""
     port: int = Field(default=1433, ge=1, le=65535)
@@ -92,7 +98,18 @@ class DatabaseConfig(EnvironmentSpec):
     host_name_in_certificate: str | None = None
     """Name in the server's certificate when it is not the server's name."""
     authentication: Authentication | None = None
-    """The ODBC driver's `Authentication` keyword, for Microsoft Entra ID logins."""
+    """How to log in with Microsoft Entra ID: the ODBC driver's `Authentication` keyword, or ActiveDirectoryDefault for the
+    identity that azure-identity finds (environment variables, workload identity, managed identity, `az login`)."""
+    access_token: SecretStr | None = None
+    """An access token of Microsoft Entra ID for https://database.windows.net/, instead of username and password. It ends after
+    about an hour, and a run that logs in later fails: prefer access_token_command. Never shown; use `${VARIABLE}` or
+    DLT_SYNC_ACCESS_TOKEN."""
+    access_token_command: Listed[str] | None = Field(
+        default=None, min_length=1, examples=[["az", "account", "get-access-token", "--resource", _RESOURCE]]
+    )
+    """A program and its arguments that print an access token, alone or in the JSON of `az account get-access-token`. It is run
+    without a shell before the first login, and again before a login once the token is about to end. What it prints to standard
+    output is never shown."""
     application_name: str = Field(default="dltsync", min_length=1, max_length=128)
     """Program name that the server shows for the session."""
     driver: str | None = None
@@ -103,10 +120,14 @@ class DatabaseConfig(EnvironmentSpec):
     def excluded_fields(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """Fields that the environment must not add: another login than the config's, another port than the one in `server`."""
         found: dict[str, str] = {}
+        token = next((name for name in _TOKEN_FIELDS if given.get(name) is not None), None)
         if _is_true(given.get("integrated_security")):
-            found |= dict.fromkeys(("username", "password", "authentication"), "the config says `integrated_security`")
-        elif any(given.get(name) is not None for name in ("username", "password", "authentication")):
-            found["integrated_security"] = "the config names a login"
+            found |= dict.fromkeys((*_LOGIN_FIELDS, *_TOKEN_FIELDS), "the config says `integrated_security`")
+        elif token is not None:
+            others = (*_LOGIN_FIELDS, "integrated_security", *(name for name in _TOKEN_FIELDS if name != token))
+            found |= dict.fromkeys(others, f"the config says `{token}`")
+        elif any(given.get(name) is not None for name in _LOGIN_FIELDS):
+            found |= dict.fromkeys(("integrated_security", *_TOKEN_FIELDS), "the config names a login")
         without = _WITHOUT.get(str(given.get("authentication")), ())
         found |= dict.fromkeys(without, f"the config says `authentication: {given.get('authentication')}`")
         if isinstance(server := given.get("server"), str) and re.search(r"[,\\]|\]:", server):
@@ -141,15 +162,29 @@ class DatabaseConfig(EnvironmentSpec):
             raise ValueError("holds a zero character, which a connection string cannot contain")
         return value
 
-    @field_validator("password")
+    @field_validator("access_token_command")
     @classmethod
-    def _no_zero_character_in_password(cls, value: SecretStr | None) -> SecretStr | None:
+    def _command_is_text(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value[0].strip() or any("\0" in word for word in value)):
+            raise ValueError("names no program, or holds a zero character")
+        return value
+
+    @field_validator("password", "access_token")
+    @classmethod
+    def _no_zero_character_in_secrets(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and "\0" in value.get_secret_value():
             raise ValueError("holds a zero character, which a connection string cannot contain")
         return value
 
     @model_validator(mode="after")
     def _one_way_to_log_in(self) -> Self:
+        tokens = [name for name in _TOKEN_FIELDS if getattr(self, name) is not None]
+        if tokens:
+            others = [name for name in _LOGIN_FIELDS if getattr(self, name) is not None]
+            others += ["integrated_security"] if self.integrated_security else []
+            if excess := [*tokens[1:], *others]:
+                raise ValueError(f"{tokens[0]} excludes {', '.join(excess)}; keep one way to log in")
+            return self
         named = self.username is not None or self.password is not None
         if self.integrated_security and (named or self.authentication):
             raise ValueError("integrated_security excludes username, password and authentication; keep one of them")
@@ -161,7 +196,7 @@ class DatabaseConfig(EnvironmentSpec):
             if self.username is None:
                 raise ValueError(
                     "no login: give username and password (DLT_SYNC_USERNAME, DLT_SYNC_PASSWORD), "
-                    "or integrated_security, or authentication"
+                    "or integrated_security, or authentication, or access_token_command"
                 )
             if self.password is None:
                 raise ValueError("username is given without password (or DLT_SYNC_PASSWORD)")

@@ -7,6 +7,7 @@ repeated keyword, so no value can weaken what stands before it; braces (`}` doub
 from __future__ import annotations
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.access_token import access_tokens, login_advice
 from dltsync_core.connect.connection_advice import Route
 from dltsync_core.connect.faults import Address
 from dltsync_core.redaction import secrets_of
@@ -50,6 +51,8 @@ def _server_parts(database: DatabaseConfig) -> list[str]:
 
 
 def _login(database: DatabaseConfig) -> list[str]:
+    if access_tokens(database) is not None:
+        return []  # the drivers refuse a token beside any of these keywords
     parts: list[str] = []
     if database.authentication is not None:
         parts.append(f"Authentication={database.authentication}")
@@ -76,10 +79,13 @@ def session_settings(lock_timeout_ms: int) -> str:
 def address_of(database: DatabaseConfig) -> Address:
     """The server of this config for messages, with the secrets that must not appear in them."""
     host, _, instance = database.server.partition("\\")
+    tokens = access_tokens(database)
+    used = () if tokens is None or (token := tokens.last()) is None else (token.token,)
     return Address(
         server=database.address,
         database=database.database,
-        secrets=secrets_of(database),
+        secrets=(*secrets_of(database), *used),
         command_timeout=database.command_timeout,
         route=Route(host, database.port, instance or None, database.encrypt),
+        login_advice=login_advice(database),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.access_token import SQL_COPT_SS_ACCESS_TOKEN, access_tokens
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, address_of, control_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
@@ -154,10 +155,16 @@ def open_control_session(database: DatabaseConfig) -> ControlSession:
 def _open(database: DatabaseConfig) -> ControlSession:
     pyodbc = load_pyodbc()
     driver = find_driver(database.driver)
+    tokens = access_tokens(database)
+    # Before the driver is asked to connect: a token that cannot be had is an error of its own.
+    attributes = {} if tokens is None else {SQL_COPT_SS_ACCESS_TOKEN: tokens.current().odbc_value()}
 
     def connect() -> Any:
         return pyodbc.connect(
-            control_string(database, driver), autocommit=True, timeout=allowed_seconds(database.connection_timeout)
+            control_string(database, driver),
+            autocommit=True,
+            timeout=allowed_seconds(database.connection_timeout),
+            attrs_before=attributes,
         )
 
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.config.database import DatabaseConfig
+from dltsync_core.connect.access_token import access_tokens
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import NO_LIMIT, address_of, data_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, within
@@ -35,6 +36,7 @@ class DataSession:
         self._module = module
         self._connection = connection
         self._address = address_of(database)
+        self._tokens = access_tokens(database)
         self.command_timeout = self._timeout = database.command_timeout
         self.reusable = True
         """Whether nothing went wrong on it so far, and no statement was cancelled."""
@@ -94,6 +96,8 @@ class DataSession:
         """Rows into a table, by INSERT BULK over a connection of its own, outside of any transaction of this one: how many the
         server took. `table` is its quoted name, `columns` are the target's names in the order of the batches' columns. Every
         `rows_per_batch` rows are committed. CHECK constraints and foreign keys are not checked, and not trusted afterwards."""
+        if self._tokens is not None:
+            self._tokens.current()  # a bulk copy logs in by itself
         with self.translated(doing):
             cursor = self._connection.cursor()
             try:
@@ -210,9 +214,16 @@ def _open(database: DatabaseConfig) -> DataSession:
         # A pooled connection retains its isolation level and its session at the server after close.
         module.pooling(enabled=False)
 
+    tokens = access_tokens(database)
+    if tokens is not None:
+        tokens.current()  # what goes wrong here the module would hide in an error of its own
+
     def connect() -> Any:
         return module.connect(
-            data_string(database), autocommit=True, timeout=allowed_seconds(database.connection_timeout)
+            data_string(database),
+            autocommit=True,
+            timeout=allowed_seconds(database.connection_timeout),
+            token_provider=tokens,
         )
 
     try:

@@ -99,6 +99,8 @@ class Address:
     secrets: tuple[str, ...] = ()
     command_timeout: int = 0
     route: Route | None = None
+    login_advice: str = ""
+    """What to check when a login is refused; empty for a user name and a password."""
 
 
 def read_fault(error: BaseException) -> Fault:
@@ -142,7 +144,8 @@ def connect_error(error: BaseException, address: Address) -> SyncError:
     if fault.number not in TRANSIENT and (fault.number in CANNOT_LOG_IN or fault.state == "28000"):
         return LoginFailed(
             f"login to {where} failed: {fault.message}",
-            remedy=REMEDIES.get(
+            remedy=address.login_advice
+            or REMEDIES.get(
                 fault.number or 0,
                 "check username, password and the name of the database, and that the login may use it",
             ),

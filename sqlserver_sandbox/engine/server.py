@@ -50,8 +50,8 @@ class DuckDbEngine:
     def login(
         self, *, user: str, password: str, database: str, application: str, host: str, token: str | None = None
     ) -> DuckDbSession:
-        """A new session. A token (access_tokens) stands for user and password. Raises SqlError 18456 (login failed) or 4060 (cannot
-        open database)."""
+        """A new session. A token (access_tokens) stands for user and password. Raises SqlError 18456 (login failed) or 4060
+        (cannot open database)."""
         access = self._access(user, password) if token is None else self._access_by_token(token)
         user = access.login
         found = self._store.find(database or MASTER)

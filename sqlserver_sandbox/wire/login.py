@@ -145,7 +145,8 @@ def _features(data: bytes) -> dict[int, bytes]:
 
 
 def _token(federated: bytes) -> str:
-    """The token of the FEDAUTH feature: a byte of options (the library, and an echo of the server's PRELOGIN), a length, UTF-16."""
+    """The token of the FEDAUTH feature: a byte of options (the library, and an echo of the server's PRELOGIN), a length, and
+    UTF-16."""
     if len(federated) < 5:
         raise protocol_error("the FEDAUTH feature is cut short")
     if federated[0] >> 1 != SECURITY_TOKEN:

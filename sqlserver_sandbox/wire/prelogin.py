@@ -54,7 +54,8 @@ def agree_encryption(offer: Encryption, *, server_has_tls: bool) -> Encryption:
 
 
 def render_prelogin(encryption: Encryption, version: tuple[int, int, int], *, takes_token: bool = False) -> bytes:
-    """The server's PRELOGIN message: its version, its answer on encryption, no MARS. `takes_token` answers a client that has one."""
+    """The server's PRELOGIN message: its version, its answer on encryption, no MARS. `takes_token` answers a client that has
+    one."""
     major, minor, build = version
     options: tuple[tuple[int, bytes], ...] = (
         (VERSION, struct.pack(">BBHH", major, minor, build, 0)),
