@@ -27,6 +27,8 @@ SQL_COPT_SS_ACCESS_TOKEN = 1256
 """The attribute of an ODBC connection that holds a token ("Use Microsoft Entra ID with the ODBC driver", Microsoft)."""
 RENEWED_BEFORE_END = 300.0
 """Seconds. A token that ends within them is replaced: a login that waits for a paused database takes a minute or two."""
+SHORTEST_USE = 10.0
+"""Seconds for which a token is used that ends soon: the logins of one moment do not each ask for another one."""
 UNKNOWN_LIFETIME = 300.0
 """Seconds for which a token is used whose end cannot be read."""
 COMMAND_TIMEOUT = 60.0
@@ -72,14 +74,16 @@ class AccessTokens:
             now = self._now()
             if self._current is None or now >= self._use_until:
                 found = self._obtain()
-                ends = now + UNKNOWN_LIFETIME if found.expires_on is None else float(found.expires_on)
-                if ends <= now:
+                if found.expires_on is not None and found.expires_on <= now:
                     raise LoginFailed(
-                        f"the access token expired at {_moment(ends)}",
+                        f"the access token expired at {_moment(found.expires_on)}",
                         remedy="give a new one, or let access_token_command print one for each run",
                     )
                 self._current = found
-                self._use_until = max(ends - RENEWED_BEFORE_END, now)
+                if found.expires_on is None:
+                    self._use_until = now + UNKNOWN_LIFETIME
+                else:
+                    self._use_until = min(max(found.expires_on - RENEWED_BEFORE_END, now + SHORTEST_USE), found.expires_on)
             return self._current
 
     def last(self) -> AccessToken | None:
@@ -128,7 +132,10 @@ def read_token(text: str) -> AccessToken:
     printed = text.strip()
     ends: int | None = None
     if printed.startswith("{"):
-        answer = json.loads(printed)
+        try:
+            answer = json.loads(printed)
+        except ValueError:
+            raise ValueError("no token") from None
         printed = str(next((answer[name] for name in _TOKEN_FIELDS if answer.get(name)), ""))
         ends = next((end for name in _END_FIELDS if (end := _seconds(answer.get(name))) is not None), None)
     if not printed or any(character.isspace() or not character.isprintable() for character in printed):

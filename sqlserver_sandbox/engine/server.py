@@ -52,7 +52,7 @@ class DuckDbEngine:
     ) -> DuckDbSession:
         """A new session. A token (access_tokens) stands for user and password. Raises SqlError 18456 (login failed) or 4060
         (cannot open database)."""
-        access = self._access(user, password) if token is None else self._access_by_token(token)
+        access = self._access(user, password) if token is None else self._access_by_token(token, database)
         user = access.login
         found = self._store.find(database or MASTER)
         if found is None or not (access.is_sysadmin or access.user_name(self._catalogue(found))):
@@ -86,15 +86,17 @@ class DuckDbEngine:
             raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=state)
         return Access(user, is_sysadmin=is_owner)
 
-    def _access_by_token(self, token: str) -> Access:
-        """Of a login that CREATE LOGIN … FROM EXTERNAL PROVIDER made, or an owner. Raises 18456."""
+    def _access_by_token(self, token: str, database: str) -> Access:
+        """Of an owner, or of a login or a user of that database made FROM EXTERNAL PROVIDER. Raises 18456."""
         key = next(iter(self._users.values()), "")
         user = login_of(key, token)
-        is_owner = user.lower() in self._users
-        made = self._made_login(user)
-        if not is_owner and (made is None or made.password):
-            raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=5)
-        return Access(user, is_sysadmin=is_owner)
+        access = Access(user, is_sysadmin=user.lower() in self._users)
+        if not access.is_sysadmin:
+            made, found = self._made_login(user), self._store.find(database or MASTER)
+            is_user = found is not None and access.user_name(self._catalogue(found)) not in (None, "guest")
+            if (made is None and not is_user) or (made is not None and made.password):
+                raise SqlError(18456, f"Login failed for user '{user}'.", class_=14, state=5)
+        return access
 
     def _made_login(self, user: str) -> SqlLogin | None:
         master = self._store.find(MASTER)

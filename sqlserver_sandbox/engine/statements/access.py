@@ -34,15 +34,16 @@ def create_user(execution: Execution, node: s.CreateUser) -> Iterator[Outcome]:
     execution.access.check_sysadmin(*_NOT_ALLOWED, node.line)
     database = change_catalogue(execution)
     master = execution.catalogue.by_id(_master(execution))
-    if _login(master, node.login) is None:
+    login = node.name if node.login is None else node.login
+    if node.login is not None and _login(master, node.login) is None:
         raise SqlError(15007, f"'{node.login}' is not a valid login or you do not have permission.", line=node.line)
     if any(u.name.lower() == node.name.lower() for u in database.users) or node.name.lower() in ("dbo", *_PUBLIC):
         raise SqlError(
             15023, f"User, group, or role '{node.name}' already exists in the current database.", line=node.line
         )
-    if any(u.login.lower() == node.login.lower() for u in database.users):
+    if any(u.login.lower() == login.lower() for u in database.users):
         raise SqlError(15063, "The login already has an account under a different user name.", line=node.line)
-    save(execution, replace(database, users=(*database.users, User(node.name, node.login))))
+    save(execution, replace(database, users=(*database.users, User(node.name, login))))
     yield RowsAffected(None, DDL)
 
 

@@ -32,9 +32,11 @@ def parse_create_login(reader: Reader, line: int) -> s.Statement:
 
 
 def parse_create_user(reader: Reader, line: int) -> s.Statement:
-    """CREATE USER n [FOR LOGIN l]; without FOR the login has the same name."""
+    """CREATE USER n [FOR LOGIN l] | FROM EXTERNAL PROVIDER; without FOR the login has the same name."""
     name = reader.identifier()
     login = name
+    if reader.accept_words("FROM", "EXTERNAL", "PROVIDER"):
+        return s.CreateUser(name, None, line)
     if reader.accept_word("FOR", "FROM"):
         if not reader.accept_word("LOGIN"):
             raise refused(f"CREATE USER … FOR {reader.token.text.upper()}", line=line)

@@ -260,7 +260,8 @@ class CreateLogin:
 @dataclass(frozen=True)
 class CreateUser:
     name: str
-    login: str
+    login: str | None
+    """None: FROM EXTERNAL PROVIDER."""
     line: int = 1
 
 

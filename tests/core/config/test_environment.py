@@ -40,6 +40,16 @@ def _file(tmp_path: Path, database: str, more: str = TABLES) -> Path:
             {"USERNAME": "u", "PASSWORD": "s"},
             ["DLT_SYNC_USERNAME", "DLT_SYNC_PASSWORD"],
         ),
+        (
+            "access_token_command: [az, account]",
+            {"USERNAME": "u", "PASSWORD": "s", "ACCESS_TOKEN": "t"},
+            ["DLT_SYNC_USERNAME", "DLT_SYNC_PASSWORD", "DLT_SYNC_ACCESS_TOKEN"],
+        ),
+        (
+            "username: u, password: s",
+            {"ACCESS_TOKEN": "t", "ACCESS_TOKEN_COMMAND": '["az"]'},
+            ["DLT_SYNC_ACCESS_TOKEN", "DLT_SYNC_ACCESS_TOKEN_COMMAND"],
+        ),
     ],
 )
 def test_a_login_that_the_file_chooses_rules_out_the_environments(
@@ -63,6 +73,14 @@ def test_the_rest_of_a_login_still_comes_from_the_environment(tmp_path: Path, ca
     database = load_config(service, {"DLT_SYNC_USERNAME": "client", "DLT_SYNC_PASSWORD": "s"}).database
     assert (database.username, database.password is not None) == ("client", True)
     assert not caplog.text
+
+
+def test_a_token_and_a_command_come_from_the_environment(tmp_path: Path) -> None:
+    database = load_config(_file(tmp_path, "port: 1444"), {"DLT_SYNC_ACCESS_TOKEN": "t"}).database
+    assert database.access_token is not None
+    assert database.access_token.get_secret_value() == "t"
+    written = {"DLT_SYNC_ACCESS_TOKEN_COMMAND": '["az", "account"]'}
+    assert load_config(_file(tmp_path, "port: 1444"), written).database.access_token_command == ("az", "account")
 
 
 def test_the_same_holds_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

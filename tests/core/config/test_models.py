@@ -101,6 +101,20 @@ def test_target_defaults_to_the_dataset_and_the_table_name() -> None:
             {"database": {"server": "h", "database": "d", "authentication": "ActiveDirectoryServicePrincipal"}},
             "needs username and password",
         ),
+        (
+            {"database": {**LOGIN, "access_token": "t"}},
+            "database: access_token excludes username, password; keep one way to log in",
+        ),
+        (
+            {"database": {"server": "h", "database": "d", "access_token": "t", "access_token_command": ["az"]}},
+            "access_token excludes access_token_command",
+        ),
+        (
+            {"database": {"server": "h", "database": "d", "access_token_command": ["az"], "integrated_security": True}},
+            "access_token_command excludes integrated_security",
+        ),
+        ({"database": {"server": "h", "database": "d", "access_token_command": []}}, "database.access_token_command"),
+        ({"database": {"server": "h", "database": "d", "access_token_command": [" "]}}, "names no program"),
         ({"static_tables": [{"table_name": "a", "key_columns": ["k"]}]}, "needs load_strategy upsert"),
         ({"static_tables": [{"table_name": "a", "force_reload_after": 7}]}, "write a number and a unit"),
         ({"static_tables": [{"table_name": "a", "include_columns": ["x"], "exclude_columns": ["X"]}]}, "both name X"),
