@@ -105,9 +105,7 @@ def _without_apart(
     return [index for index in place if not are_apart(slots[index], gone, type_name)] or place
 
 
-def _merged(
-    places: Mapping[str, Sequence[int]], keys: Sequence[str], fresh: Sequence[bool]
-) -> list[RepartitionGroup]:
+def _merged(places: Mapping[str, Sequence[int]], keys: Sequence[str], fresh: Sequence[bool]) -> list[RepartitionGroup]:
     """Places that share a replacement become one group."""
     groups: list[tuple[set[str], set[int]]] = []
     for unit, touched in places.items():

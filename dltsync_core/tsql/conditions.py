@@ -38,8 +38,8 @@ def slot_condition(column: ColumnFacts, slot: PartitionRange) -> Sql | None:
 
 
 def retention_condition(partitioning: PartitioningFacts) -> Sql | None:
-    """The condition for the rows of the slots that are read in a table with a retention; None when that is all of them. The server reads no other
-    partition: the boundaries are compared with the bare column."""
+    """The condition for the rows of the slots that are read in a table with a retention; None when that is all of them. The
+    server reads no other partition: the boundaries are compared with the bare column."""
     if not partitioning.out_of_retention:
         return None
     runs: list[list[Slot]] = []  # of neighbours

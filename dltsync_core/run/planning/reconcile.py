@@ -45,8 +45,8 @@ class ReconciledTable:
 
     @property
     def believed(self) -> CommittedUnits:
-        """The committed units to plan from: the ledger's, or what the evidence puts in their place. Units out of retention are not
-        judged, and are the ledger's."""
+        """The committed units to plan from: the ledger's, or what the evidence puts in their place. Units out of retention are
+        not judged, and are the ledger's."""
         live = {unit: known for unit, known in self.committed_units.live.items() if unit not in self.judgements}
         live |= {unit: each.committed_unit for unit, each in self.judgements.items() if each.committed_unit is not None}
         return CommittedUnits(live, self.committed_units.generations)

@@ -101,8 +101,7 @@ class ResolvedTable:
             return {}
         column, kind = partitioning.column, self.field_type(partitioning.column.name)
         return {
-            slot.range.key: self.warehouse.scope_for(column, kind, [slot.range])
-            for slot in partitioning.before_window
+            slot.range.key: self.warehouse.scope_for(column, kind, [slot.range]) for slot in partitioning.before_window
         }
 
     def committed_watermark(self, committed_units: CommittedUnits) -> str | None:
