@@ -17,6 +17,8 @@ from dltsync_core import checkpoints
 from dltsync_core.clock import utc_now
 from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.config.retention import Retention
+from dltsync_core.run.events import Event
+from dltsync_core.run.result import RunResult
 from tests.integration.sqlserver_warehouse.sliding_tables import (
     DATES,
     INTS,
@@ -132,11 +134,12 @@ def test_the_parts_are_in_the_lake_as_units_of_their_own(shop: SqlServerShop) ->
     with shop.pipeline() as pipeline:
         plan, _ = pipeline.plan()
         keys = pipeline.partition_keys(f"{shop.schema}.{INTS}")
-        pending = pipeline.validate_all_tables()
+        pending, recovered = pipeline.validate_all_tables(), pipeline.recover(dry_run=True)
     assert [step.unit for step in plan.work] == ["[20,30)", "[30,40)"]
     assert "read for the lake, and removed from the warehouse" in plan.work[0].reason
     assert "[20,30)" not in keys
     assert not pending["valid"], "the lake still shows [20,40)"
+    assert recovered["rows_to_read"] == 4
 
     only_one = shop.run(partition_keys=["[30,40)"])
     assert only_one.success, only_one["errors"]
@@ -155,6 +158,25 @@ def test_the_parts_are_in_the_lake_as_units_of_their_own(shop: SqlServerShop) ->
     use(shop, ints=Retention(partitions=3))
     assert shop.run()["total_records"] == 2
     assert numbers(shop) == [25, 26, 35, 36, 45, 46]
+
+
+def test_a_run_that_another_one_overtakes_reads_no_part_again(shop: SqlServerShop) -> None:
+    everything = split_at_the_edge(shop)
+    others: list[RunResult] = []
+
+    def overtake(event: Event) -> None:
+        if event.stage == "planned" and event.table.table == INTS and not others:
+            others.append(shop.run())
+
+    result = shop.run(on_event=overtake)
+    assert [other.success for other in others] == [True]
+    assert result.success, result["errors"]
+    parts = {unit.unit: unit for unit in result.units if unit.unit in ("[20,30)", "[30,40)")}
+    assert {unit.status for unit in parts.values()} == {"skipped"}
+    assert "another run was at it meanwhile; out of retention" in parts["[20,30)"].reason
+    assert result["total_records"] == 0
+    assert (shop.lake_rows(INTS), numbers(shop)) == (everything, [35, 36, 45, 46])
+    assert_settled(shop)
 
 
 def test_what_the_source_no_longer_has_leaves_the_lake_with_the_partition_that_had_it(shop: SqlServerShop) -> None:
