@@ -52,7 +52,7 @@ def repartition_groups(
     removed = {key: gone for key in gone_keys if (gone := _range_of(key)) is not None}
     anywhere = [key for key in gone_keys if key not in removed]
     beyond = {slot.range.key for slot in partitioning.before_window}
-    places = {key: _place(gone, removed.values(), slots) for key, gone in removed.items()}
+    places = _places(removed, slots)
     if beyond:
         type_name = partitioning.column.type_name
         places = {key: _without_apart(place, removed[key], slots, type_name) for key, place in places.items()}
@@ -75,15 +75,20 @@ def _range_of(key: str) -> PartitionRange | None:
         return None
 
 
-def _place(gone: PartitionRange, removed: Collection[PartitionRange], slots: Sequence[PartitionRange]) -> Sequence[int]:
-    """Indexes of the slots that `gone` touches (at most too many)."""
-    if gone.side != slots[0].side:
-        return range(len(slots))
+def _places(removed: Mapping[str, PartitionRange], slots: Sequence[PartitionRange]) -> dict[str, Sequence[int]]:
+    """Indexes of the slots that each removed unit touches (at most too many)."""
+    side = slots[0].side
     starts = {slot.lower: index for index, slot in enumerate(slots)}
     ends = {slot.upper: index for index, slot in enumerate(slots)}
-    first = _walk(gone.lower, {v.upper: v.lower for v in removed if v.side == gone.side}, starts)
-    last = _walk(gone.upper, {v.lower: v.upper for v in removed if v.side == gone.side}, ends)
-    return range(0 if first is None else first, len(slots) if last is None else last + 1)
+    downward = {gone.upper: gone.lower for gone in removed.values() if gone.side == side}
+    upward = {gone.lower: gone.upper for gone in removed.values() if gone.side == side}
+    places: dict[str, Sequence[int]] = {}
+    for key, gone in removed.items():
+        first = last = None
+        if gone.side == side:
+            first, last = _walk(gone.lower, downward, starts), _walk(gone.upper, upward, ends)
+        places[key] = range(0 if first is None else first, len(slots) if last is None else last + 1)
+    return places
 
 
 def _walk(
@@ -102,6 +107,8 @@ def _walk(
 def _without_apart(
     place: Sequence[int], gone: PartitionRange, slots: Sequence[PartitionRange], type_name: str
 ) -> Sequence[int]:
+    if gone.side != slots[0].side:  # all of them together are taken over by all slots, whichever each touches
+        return place
     return [index for index in place if not are_apart(slots[index], gone, type_name)] or place
 
 

@@ -88,8 +88,7 @@ class LeasedRun:
         options = replace(self._prepared.options, repair_state=False)  # the table's other units may be in other hands
         if resolved.config.kind == "partition":
             options = replace(options, partition_keys=frozenset(step.unit for step in steps))
-        # Partitions out of retention may have been taken over by the other run: then they are not read again.
-        facts = reading_also(resolved.facts, ())
+        facts = reading_also(resolved.facts, ())  # what is out of retention and to be read all the same is found anew
         prepared = plan_table(self._context, resolved.config, facts, options)
         not_read = {one.unit: one.reason for one in prepared.plan.not_read}
         wanted = {step.unit for step in steps} - not_read.keys()
