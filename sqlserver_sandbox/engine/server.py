@@ -85,11 +85,7 @@ class DuckDbEngine:
 
     def _catalogue(self, database_id: int) -> Database:
         """As it is committed now."""
-        connection = self._store.root.cursor()
-        try:
-            return self._store.read_catalogue(connection, database_id)
-        finally:
-            connection.close()
+        return self._store.catalogue(database_id)
 
     def _forget(self, session: DuckDbSession) -> None:
         with self._mutex:

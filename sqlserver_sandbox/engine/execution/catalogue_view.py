@@ -42,7 +42,8 @@ class StatementCatalogue:
         return self._seen[database_id]
 
     def databases(self) -> tuple[Database, ...]:
-        return tuple(self.by_id(i) for i in self._store.database_ids())
+        with self._store.commit_mutex:  # none is dropped meanwhile
+            return tuple(self.by_id(i) for i in self._store.database_ids())
 
     def database(self, name: str) -> Database | None:
         found = self._store.find(name)

@@ -134,13 +134,14 @@ class Execution:
         return self.connection.scalar(sql)
 
     def reading_connection(self) -> Connection:
-        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot.
+        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot. Where none were
+        bound, no transaction begins.
 
         SNAPSHOT isolation begins here, or is refused (3952).
         """
         read = self.context.read
         if not read:
-            return self.connection
+            return self.connection.without_tables()
         databases = [self.catalogue.by_id(d) for d in {d for d, _ in read}]
         self.transaction.lock_for_reading(read, versioned=all(d.read_committed_snapshot for d in databases))
         for database in databases:
