@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.execution.bindings import Bindings
 from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
 from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.execution.session_state import SessionState
@@ -82,6 +83,10 @@ class Execution:
     @property
     def transaction(self) -> TransactionState:
         return self.session.transaction
+
+    @property
+    def bindings(self) -> Bindings:
+        return self.session.bindings
 
     @property
     def options(self) -> Options:

@@ -7,9 +7,12 @@ connection, and only if the catalogues that were looked at are still the newest.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlserver_sandbox.engine.duckdb.connection import Connection
 from sqlserver_sandbox.engine.store.locks import Key
 from sqlserver_sandbox.engine.store.store import Store, now_text
+from sqlserver_sandbox.model import Cancelled, SqlError
 from sqlserver_sandbox.tsql.catalogue import Database
 
 
@@ -59,19 +62,20 @@ class Snapshot:
         if self.has_begun:
             return
         with self._store.commit_mutex:
+            if any(self._store.newest(d) is not seen for d, seen in self._catalogues.items()):
+                raise StaleSnapshotError
             self.is_open = self.has_begun = True
+            # DuckDB takes the snapshot of a database when it first looks at it: all in one go, and no commit comes between.
+            looks = [f"FROM db{d}.main.sandbox_catalogue LIMIT 0" for d in self._catalogues]
             try:
-                self._connection.run("BEGIN TRANSACTION")
-            except BaseException:
+                self._connection.run("; ".join(["BEGIN TRANSACTION", *looks]))
+            except BaseException:  # an attention, most likely
+                with suppress(SqlError, Cancelled):  # it may not have begun
+                    self._connection.run("ROLLBACK")
                 self.has_begun = False
                 raise
-            # DuckDB takes the snapshot of a database when it is first read: under the mutex, so that no commit comes between.
-            for database_id, seen in self._catalogues.items():
-                if not self._store.has(database_id):
-                    raise StaleSnapshotError
+            for database_id in self._catalogues:
                 self._began[database_id] = self._store.sequence
-                if self._store.read_catalogue(self._connection, database_id).version != seen.version:
-                    raise StaleSnapshotError
 
     def note_written(self, key: Key, *, by_definition: bool) -> None:
         self.written.add(key)

@@ -121,9 +121,6 @@ class Store:
         """The id of a database by name, whatever its case."""
         return next((i for i, n in self._names.items() if n.lower() == name.lower()), None)
 
-    def has(self, database_id: int) -> bool:
-        return database_id in self._names
-
     def name_of(self, database_id: int) -> str:
         return self._names.get(database_id, "")
 
@@ -133,10 +130,14 @@ class Store:
     # ---- catalogue ------------------------------------------------------------------------------------------------
     def catalogue(self, database_id: int) -> Database:
         """The newest that is committed. Raises 911 for a database that another session dropped just now."""
-        found = self._newest.get(database_id)
+        found = self.newest(database_id)
         if found is None:
             raise SqlError(911, f"Database {database_id} does not exist. Another session dropped it.")
         return found
+
+    def newest(self, database_id: int) -> Database | None:
+        """The same, None for a database that is not there any more."""
+        return self._newest.get(database_id)
 
     def publish_catalogues(self, changed: Mapping[int, Database]) -> None:
         """Called with `commit_mutex` held, right after DuckDB's COMMIT."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raising
 from sqlserver_sandbox.tsql.bind.datetimes import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.types import (
     BINARIES,
     DECIMALS,
@@ -123,6 +124,8 @@ def _plain(bound: Bound, target: SqlType, style: int | None) -> str | None:
     if pair == ("bytes", "bytes"):
         return _bytes(bound, target)
     if pair == ("bytes", "number") and target.name == "bigint":
+        if bound.type.name == "binary" and bound.type.length == 8:
+            return f"CAST(CAST({bound.sql} AS BIT) AS BIGINT)"
         return f"big_endian({bound.sql})"
     return None
 
