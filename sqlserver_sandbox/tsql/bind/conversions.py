@@ -183,6 +183,8 @@ def _number_text(bound: Bound, target: SqlType, style: int | None) -> str | None
         return f"CAST(CAST({sql} AS INTEGER) AS VARCHAR)"
     if source.name in INTEGERS and style in (None, 0):
         return f"CAST({sql} AS VARCHAR)" if _long_enough(target, INT_DIGITS[source.name] + 1) else None
+    if source.name in DECIMALS and style in (None, 0) and source.scale == 0:
+        return f"CAST({sql} AS VARCHAR)" if _long_enough(target, source.precision + 1) else None
     if source.name in DECIMALS and style in (None, 0) and source.precision < 38:
         # One more digit before the point: DuckDB writes .50 for decimal(2,2).
         wide = f"CAST({sql} AS DECIMAL({source.precision + 1},{source.scale}))"

@@ -105,16 +105,3 @@ def test_a_commit_between_the_catalogue_and_the_rows_is_no_error(
     rows = first.rows("SELECT * FROM t WHERE k < 100 ORDER BY k")
     assert not changes
     assert rows == second.rows("SELECT * FROM t ORDER BY k")
-
-
-def test_eight_bytes_in_a_column_are_the_bigint_that_their_literal_is(client: Client) -> None:
-    values = ["0x0102030405060708", "0xFFFFFFFFFFFFFFFE", "0x8000000000000000", "0x7FFFFFFFFFFFFFFF", "0x01", "NULL"]
-    client.do("CREATE TABLE b (n int, v binary(8))", *(f"INSERT b VALUES ({i}, {v})" for i, v in enumerate(values)))
-    assert [v for (v,) in client.rows("SELECT CAST(v AS bigint) FROM b ORDER BY n")] == [
-        0x0102030405060708,
-        -2,
-        -(2**63),
-        2**63 - 1,
-        1 << 56,
-        None,
-    ]
