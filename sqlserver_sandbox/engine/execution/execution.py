@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
-from sqlserver_sandbox.engine.execution.bindings import Bindings
+from sqlserver_sandbox.engine.execution.bindings import Binding, Question, variables_as_text
 from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
 from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.execution.session_state import SessionState
@@ -22,6 +22,7 @@ from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.access import Access
+from sqlserver_sandbox.tsql.bind.bound import BoundQuery
 from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
 from sqlserver_sandbox.tsql.catalogue import Database
@@ -85,10 +86,6 @@ class Execution:
         return self.session.transaction
 
     @property
-    def bindings(self) -> Bindings:
-        return self.session.bindings
-
-    @property
     def options(self) -> Options:
         return self.session.options
 
@@ -121,6 +118,35 @@ class Execution:
     @property
     def queries(self) -> QueryBinder:
         return self._bound.queries
+
+    def bound(self, node: s.Query) -> BoundQuery:
+        """A query of the statement's own level, bound. Raises what binding raises."""
+        question = self._question(node)
+        known = self.session.bindings.get(question) if question is not None else None
+        if known is not None and self._is_current(known):
+            self.context.read.update(known.read)
+            return known.bound
+        is_first = not self.context.read
+        made = self.queries.query(node, top_level=True)
+        if question is not None and is_first and not self.context.asked_session and not self.catalogue.is_passing:
+            binding = Binding(node, made, frozenset(self.context.read), self.catalogue.versions, self.catalogue.listed)
+            self.session.bindings.put(question, binding)
+        return made
+
+    def _question(self, node: s.Query) -> Question | None:
+        """None where what a test declares, or what is too long to compare, is part of it."""
+        variables = None if self.session.canned.allowed else variables_as_text(self.variables)
+        if variables is None:
+            return None
+        return Question(id(node), self.text, self.session.database_id, self.access, variables)
+
+    def _is_current(self, binding: Binding) -> bool:
+        if binding.listed is not None and binding.listed != tuple(self.store.database_ids()):
+            return False
+        return all(
+            self.store.newest(number) is not None and self.catalogue.by_id(number).version == version
+            for number, version in binding.versions
+        )
 
     @property
     def database(self) -> Database:

@@ -35,7 +35,7 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
     session = execution.session
     for source in _locked(node.query) if _names_locking_hints(execution.text) else ():
         lock_for_writing(execution, source.name)
-    bound = execution.bindings.query(execution, node.query)
+    bound = execution.bound(node.query)
     if bound.assigns:
         _assign(execution, bound)
         if not session.options.nocount:
