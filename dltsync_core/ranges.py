@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import unquote
@@ -117,6 +118,47 @@ def _decode(part: str) -> Boundary:
     if part == NULL:
         return Boundary(None)
     return Boundary("" if part == "%" else unquote(part))
+
+
+def are_apart(one: PartitionRange, other: PartitionRange, type_name: str) -> bool:
+    """Whether it is certain that no value of a column of that type lies in both. False where only the server knows."""
+    return _ends_before(one, other, type_name) or _ends_before(other, one, type_name)
+
+
+def _ends_before(one: PartitionRange, other: PartitionRange, type_name: str) -> bool:
+    if one.upper is None or other.lower is None:
+        return False
+    if one.upper != other.lower:
+        upper, lower = _position(one.upper, type_name), _position(other.lower, type_name)
+        if upper is None or lower is None or upper > lower:
+            return False
+        if upper < lower:
+            return True
+    return (one.side, other.side) != ("left", "right")  # of `(a,x]` and `[x,b)` both have x
+
+
+_NUMBERS = frozenset(
+    {"tinyint", "smallint", "int", "bigint", "decimal", "numeric", "money", "smallmoney", "float", "real"}
+)
+_MOMENTS = frozenset({"date", "datetime", "smalldatetime", "datetime2", "datetimeoffset"})
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d*)?))?)? ?(?:Z|([+-])(\d\d):(\d\d))?")
+
+
+def _position(boundary: Boundary, type_name: str) -> tuple[int, Decimal] | None:
+    """Orders boundaries as the server does, NULL first; None for types whose order only the server knows, and for text that is
+    no value of the type."""
+    text = boundary.text
+    if text is None:
+        return 0, Decimal(0)
+    if type_name in _NUMBERS and _NUMBER.fullmatch(text):
+        return 1, Decimal(text)
+    moment = _MOMENT.fullmatch(text) if type_name in _MOMENTS else None
+    if moment is None:
+        return None
+    day, hours, minutes, seconds, sign, off_hours, off_minutes = moment.groups("0")
+    offset = (int(off_hours) * 60 + int(off_minutes)) * (-1 if sign == "-" else 1)
+    whole = date.fromisoformat(day).toordinal() * 1440 + int(hours) * 60 + int(minutes) - offset
+    return 1, whole * 60 + Decimal(seconds)
 
 
 def in_boundary_order(keys: Iterable[str]) -> list[str]:

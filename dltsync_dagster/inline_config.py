@@ -225,6 +225,8 @@ _EXAMPLES: dict[str, Any] = {
     "host_name_in_certificate": "sql.example.com",
     "driver": "ODBC Driver 18 for SQL Server",
     "authentication": "ActiveDirectoryServicePrincipal",
+    "access_token": "${SQLSERVER_ACCESS_TOKEN}",
+    "access_token_command": ["az", "account", "get-access-token", "--resource", "https://database.windows.net/"],
     "column": "Code",
     "min": 0,
     "max": 100,

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field, SecretStr
 
 from dltsync_core.config import PipelineConfig
+from dltsync_core.config.database import LOGIN_FIELDS
 
 
 class SqlServerConnection(dg.ConfigurableResource[None]):
@@ -24,6 +25,10 @@ class SqlServerConnection(dg.ConfigurableResource[None]):
     database: str | None = Field(default=None, description="Name of the database.")
     username: str | None = Field(default=None, description="SQL login.")
     password: str | None = Field(default=None, description="Give it as EnvVar: it is then read in the run only.")
+    access_token: str | None = Field(
+        default=None,
+        description="Instead of any login of the config file. Give it as EnvVar: it is then read in the run only.",
+    )
     encrypt: str | None = Field(default=None, description="yes, no or strict.")
     trust_server_certificate: bool | None = Field(default=None, description="Accept an unverifiable certificate.")
     application_intent: str | None = Field(default=None, description="ReadOnly reads from a secondary.")
@@ -94,12 +99,14 @@ def compose_config(
     config: PipelineConfig, sqlserver: SqlServerConnection, lake: ParquetLake, warehouse: Warehouse, state: StateStore
 ) -> PipelineConfig:
     """The core's config, overridden by the resources. Raises ConfigError for an invalid value."""
-    database = config.database.model_dump() | _given(
+    database = _without_login(config.database.model_dump()) if sqlserver.access_token else config.database.model_dump()
+    database |= _given(
         server=sqlserver.server,
         port=sqlserver.port,
         database=sqlserver.database,
         username=sqlserver.username,
         password=SecretStr(sqlserver.password) if sqlserver.password is not None else None,
+        access_token=SecretStr(sqlserver.access_token) if sqlserver.access_token is not None else None,
         encrypt=sqlserver.encrypt,
         trust_server_certificate=sqlserver.trust_server_certificate,
         application_intent=sqlserver.application_intent,
@@ -117,6 +124,10 @@ def compose_config(
     parts = {"database": database, "processing": processing, "state": state_fields, "destination": destination}
     # Built again, not copied: a resource's values pass the same checks as a file's.
     return PipelineConfig(**{**{name: getattr(config, name) for name in PipelineConfig.model_fields}, **parts})
+
+
+def _without_login(database: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in database.items() if name not in LOGIN_FIELDS}
 
 
 def _given(**values: object) -> dict[str, object]:

@@ -7,9 +7,13 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import sqlserver_sandbox.without_pandas  # noqa: F401 - first: it is for the imports below
+
+# isort: split
 from sqlserver_sandbox.certificate import tls_context
 from sqlserver_sandbox.engine import DuckDbEngine
 from sqlserver_sandbox.faults import Injector, Plan, PlanError, parse_plan
@@ -27,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # Blocked before any thread exists, so that sigwait below receives them and no thread dies of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    if asked.stop_at_end_of_input:
+        threading.Thread(target=_stop_at_end_of_input, name="input-watcher", daemon=True).start()
     data: Path = asked.data
     if asked.threads is not None and asked.threads < 1:
         _complain(f"--threads {asked.threads}: write 1 or more")
@@ -66,6 +72,13 @@ def _serve(server: Server, ready_file: Path | None) -> int:
     return 0
 
 
+def _stop_at_end_of_input() -> None:
+    """The other end of a pipe closes with the last process that has it, however that process ends."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _injector(asked: argparse.Namespace) -> Injector | None:
     """None unless it was asked for. Raises PlanError, and OSError when the file cannot be read."""
     if asked.faults is None and not asked.allow_faults:
@@ -85,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=Path, help="misbehave as this JSON file says (docs/sandbox.md, Faults)")
     parser.add_argument("--allow-faults", action="store_true", help="let clients change that: EXEC sandbox_faults")
     parser.add_argument("--allow-canned", action="store_true", help="let clients put answers up: EXEC sandbox_canned")
+    parser.add_argument(
+        "--stop-at-end-of-input",
+        action="store_true",
+        help="stop when standard input ends: as a pipe it ends with the process that started the sandbox",
+    )
     parser.add_argument("--ready-file", type=Path, help="written with the port once clients can connect")
     return parser
 

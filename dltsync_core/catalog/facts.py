@@ -55,7 +55,8 @@ class Slot:
 @dataclass(frozen=True)
 class PartitioningFacts:
     """How a table is partitioned. `slots` are in partition-number order. `column` is the partitioning column. `out_of_retention`
-    are those that the table's retention leaves out of `slots` (`plan.retention`): neighbours, in order."""
+    are those that the table's retention leaves out of `slots` (`plan.retention`), in order; `taking_over` are the keys of those
+    before the window that are in `slots` all the same, because they take over rows of a unit that reached into the window."""
 
     function: str
     scheme: str
@@ -63,6 +64,13 @@ class PartitioningFacts:
     side: Side
     slots: tuple[Slot, ...]
     out_of_retention: tuple[Slot, ...] = ()
+    taking_over: frozenset[str] = frozenset()
+
+    @property
+    def before_window(self) -> tuple[Slot, ...]:
+        """Those before the table's window, read or not: neighbours, in partition-number order."""
+        read = tuple(slot for slot in self.slots if slot.range.key in self.taking_over)
+        return tuple(sorted((*read, *self.out_of_retention), key=lambda slot: slot.number))
 
     @property
     def all_slots(self) -> tuple[Slot, ...]:

@@ -51,7 +51,7 @@ def print_plans(console: Console, plans: Sequence[TablePlan]) -> None:
         [Column("table"), Column("unit"), Column("action"), Column("rows", numeric=True), Column("why")],
     )
     for plan in plans:
-        for one in plan.out_of_retention:
+        for one in plan.not_read:
             action = Text("remove", style="yellow") if one.is_removed else Text("skip", style="dim")
             grid.add(shown(one.table), shown(one.unit), action, number(one.rows), shown(one.reason))
         for step in plan.steps:

@@ -29,8 +29,10 @@ Authentication = Literal[
 _RESOURCE = "https://database.windows.net/"
 
 _ENCRYPTION_WORDS = {"true": "yes", "on": "yes", "mandatory": "yes", "false": "no", "off": "no", "optional": "no"}
-_LOGIN_FIELDS = ("username", "password", "authentication")
+_NAMED_FIELDS = ("username", "password", "authentication")
 _TOKEN_FIELDS = ("access_token", "access_token_command")
+LOGIN_FIELDS = (*_NAMED_FIELDS, *_TOKEN_FIELDS, "integrated_security")
+"""All fields that say who logs in."""
 _NEEDS_LOGIN = {"SqlPassword", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal"}
 
 
@@ -122,11 +124,11 @@ class DatabaseConfig(EnvironmentSpec):
         found: dict[str, str] = {}
         token = next((name for name in _TOKEN_FIELDS if given.get(name) is not None), None)
         if _is_true(given.get("integrated_security")):
-            found |= dict.fromkeys((*_LOGIN_FIELDS, *_TOKEN_FIELDS), "the config says `integrated_security`")
+            found |= dict.fromkeys((*_NAMED_FIELDS, *_TOKEN_FIELDS), "the config says `integrated_security`")
         elif token is not None:
-            others = (*_LOGIN_FIELDS, "integrated_security", *(name for name in _TOKEN_FIELDS if name != token))
+            others = (*_NAMED_FIELDS, "integrated_security", *(name for name in _TOKEN_FIELDS if name != token))
             found |= dict.fromkeys(others, f"the config says `{token}`")
-        elif any(given.get(name) is not None for name in _LOGIN_FIELDS):
+        elif any(given.get(name) is not None for name in _NAMED_FIELDS):
             found |= dict.fromkeys(("integrated_security", *_TOKEN_FIELDS), "the config names a login")
         without = _WITHOUT.get(str(given.get("authentication")), ())
         found |= dict.fromkeys(without, f"the config says `authentication: {given.get('authentication')}`")
@@ -180,7 +182,7 @@ class DatabaseConfig(EnvironmentSpec):
     def _one_way_to_log_in(self) -> Self:
         tokens = [name for name in _TOKEN_FIELDS if getattr(self, name) is not None]
         if tokens:
-            others = [name for name in _LOGIN_FIELDS if getattr(self, name) is not None]
+            others = [name for name in _NAMED_FIELDS if getattr(self, name) is not None]
             others += ["integrated_security"] if self.integrated_security else []
             if excess := [*tokens[1:], *others]:
                 raise ValueError(f"{tokens[0]} excludes {', '.join(excess)}; keep one way to log in")

@@ -83,7 +83,9 @@ class AccessTokens:
                 if found.expires_on is None:
                     self._use_until = now + UNKNOWN_LIFETIME
                 else:
-                    self._use_until = min(max(found.expires_on - RENEWED_BEFORE_END, now + SHORTEST_USE), found.expires_on)
+                    self._use_until = min(
+                        max(found.expires_on - RENEWED_BEFORE_END, now + SHORTEST_USE), found.expires_on
+                    )
             return self._current
 
     def last(self) -> AccessToken | None:

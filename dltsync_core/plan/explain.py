@@ -31,10 +31,8 @@ class PlanLine:
 
 
 def explain(plans: Iterable[TablePlan]) -> tuple[PlanLine, ...]:
-    """One line per step, in plan order, after those of the partitions out of retention."""
-    return tuple(
-        line for plan in plans for line in (*map(_line_before, plan.out_of_retention), *map(_line, plan.steps))
-    )
+    """One line per step, in plan order, after those of the partitions out of retention that are not read."""
+    return tuple(line for plan in plans for line in (*map(_line_before, plan.not_read), *map(_line, plan.steps)))
 
 
 def summary(plans: Iterable[TablePlan]) -> str:

@@ -7,7 +7,7 @@ over are one group: all of them are loaded, and only together do they replace wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot, TableFacts
@@ -19,10 +19,31 @@ from dltsync_core.identity import WHOLE_TABLE, TableName
 from dltsync_core.plan.definition import TableDefinition
 from dltsync_core.plan.judgement import UnitJudgement, decide, units_only_in_lake
 from dltsync_core.plan.keys import row_key
-from dltsync_core.plan.repartition import RepartitionGroup
-from dltsync_core.plan.retention import groups_within_retention
+from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.retention import out_of_retention, reading_also
 from dltsync_core.plan.selection import RunOptions
 from dltsync_core.plan.steps import Action, Step, TablePlan
+
+
+def with_partitions_taking_over(
+    facts: TableFacts,
+    table: PartitionTableConfig,
+    *,
+    committed_units: CommittedUnits,
+    judgements: Mapping[str, UnitJudgement],
+    published: Collection[str] = (),
+    options: RunOptions,
+) -> TableFacts:
+    """The facts with the partitions out of retention that a run has to read: those that take over rows of a removed unit that
+    reached into the table's window. All others are left unread. `published` are units that the lake has and the ledger does not
+    know."""
+    partitioning = facts.partitioning
+    if partitioning is None or not partitioning.before_window:
+        return facts
+    groups = _groups(partitioning, table, committed_units, judgements, published)
+    asked = options.partition_keys
+    wanted = [group for group in groups if asked is None or asked.intersection(group.replacements)]
+    return reading_also(facts, {unit for group in wanted for unit in group.replacements})
 
 
 def plan_partition_table(
@@ -44,16 +65,9 @@ def plan_partition_table(
     partitioning = facts.partitioning
     if partitioning is None:
         raise NotPartitioned(f"{facts.name} does not lie on a partition scheme", remedy="configure it as static")
-    live = {
-        unit: committed_unit
-        for unit, committed_unit in committed_units.live.items()
-        if committed_unit.kind == table.kind
-    }
-    current = {slot.range.key for slot in partitioning.all_slots}
-    left_behind = units_only_in_lake(judgements, {*committed_units.live, *current})
-    whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
-    strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
-    found = groups_within_retention(partitioning, {*live, *left_behind} - set(strangers), strangers)
+    live = _live(table, committed_units)
+    found = _groups(partitioning, table, committed_units, judgements)
+    removed_again = {one.unit: one.reason for one in out_of_retention(facts, table, {})}
     group_of = {unit: group for group in found for unit in group.replacements}
     wanted = _wanted(partitioning, found, options)
     groups: dict[str, list[Step]] = {}  # by the first unit of each group
@@ -64,8 +78,30 @@ def plan_partition_table(
             continue
         group, method = group_of.get(unit), probes[slot.number].method
         step = _step(facts.name, slot, live.get(unit), definition, probes[slot.number], judgements.get(unit), options)
-        groups.setdefault(group.replacements[0] if group else unit, []).append(_inherit(step, group))
+        step = _inherit(step, group)
+        if unit in removed_again:
+            step = replace(step, reason=f"{step.reason}; {removed_again[unit]}")
+        groups.setdefault(group.replacements[0] if group else unit, []).append(step)
     return TablePlan(facts.name, "partition", tuple(map(tuple, groups.values())), method, _notes(facts, table, method))
+
+
+def _live(table: PartitionTableConfig, committed_units: CommittedUnits) -> dict[str, CommittedUnit]:
+    return {unit: committed for unit, committed in committed_units.live.items() if committed.kind == table.kind}
+
+
+def _groups(
+    partitioning: PartitioningFacts,
+    table: PartitionTableConfig,
+    committed_units: CommittedUnits,
+    judgements: Mapping[str, UnitJudgement],
+    published: Collection[str] = (),
+) -> list[RepartitionGroup]:
+    live = _live(table, committed_units)
+    current = {slot.range.key for slot in partitioning.all_slots}
+    left_behind = units_only_in_lake(judgements, {*committed_units.live, *current})
+    whole = [unit for unit in left_behind if unit == WHOLE_TABLE]
+    strangers = tuple(sorted({*committed_units.live, *whole} - set(live)))
+    return repartition_groups(partitioning, {*live, *left_behind} - set(strangers), strangers, published=published)
 
 
 def _step(

@@ -17,7 +17,7 @@ from dltsync_core.config.retention import Retention
 from dltsync_core.display import number_of
 from dltsync_core.errors import ConfigError
 from dltsync_core.identity import TableName
-from dltsync_core.plan.repartition import RepartitionGroup, repartition_groups
+from dltsync_core.plan.repartition import repartition_groups
 from dltsync_core.plan.steps import OutOfRetention
 from dltsync_core.ranges import PartitionRange, Side
 
@@ -141,34 +141,33 @@ def _is_older(column: ColumnFacts, side: Side, range_: PartitionRange, limit: da
     return day <= limit if side == "right" and is_midnight else day < limit
 
 
-def groups_within_retention(
-    partitioning: PartitioningFacts, committed: Collection[str], strangers: Sequence[str] = ()
-) -> list[RepartitionGroup]:
-    """As `repartition_groups`, with the slots of the window as replacements. A removed unit whose rows could only be in
-    partitions before the window has none, and is in no group: the lake keeps it, as it keeps those partitions."""
-    beyond = {slot.range.key for slot in partitioning.out_of_retention}
-    found = []
-    # Partitions before the window count as committed, or a removed unit would be taken over by them alone.
-    for group in repartition_groups(_with_all(partitioning), {*committed, *beyond}, strangers):
-        within = tuple(unit for unit in group.replacements if unit not in beyond)
-        if within:
-            found.append(replace(group, replacements=within))
-    return found
+def reading_also(facts: TableFacts, units: Collection[str]) -> TableFacts:
+    """The facts with those of the partitions before the window among the slots, to be read as parts of repartition groups."""
+    partitioning = facts.partitioning
+    if partitioning is None or not partitioning.before_window:
+        return facts
+    before = partitioning.before_window
+    read = frozenset(slot.range.key for slot in before).intersection(units)
+    if read == partitioning.taking_over:
+        return facts
+    left = tuple(slot for slot in before if slot.range.key not in read)
+    slots = tuple(slot for slot in partitioning.all_slots if slot not in left)
+    return replace(facts, partitioning=replace(partitioning, slots=slots, out_of_retention=left, taking_over=read))
 
 
-def units_out_of_retention(partitioning: PartitioningFacts | None, known: Collection[str]) -> frozenset[str]:
-    """The partitions out of retention, and those of the `known` units whose boundaries are gone and whose rows could only be in
-    such partitions: none of them is planned, judged or reported as missing."""
+def units_out_of_retention(
+    partitioning: PartitioningFacts | None, committed: Collection[str], only_in_lake: Collection[str] = ()
+) -> frozenset[str]:
+    """The partitions out of retention, and those of the known units whose boundaries are gone and whose rows could only be in
+    such partitions: none of them is planned, judged or reported as missing. `only_in_lake` are known units that the ledger does
+    not know."""
     if partitioning is None or not partitioning.out_of_retention:
         return frozenset()
-    current = {slot.range.key for slot in partitioning.slots}
-    taken_over = {unit for group in groups_within_retention(partitioning, known) for unit in group.removed}
     beyond = {slot.range.key for slot in partitioning.out_of_retention}
-    return frozenset(beyond.union(known) - current - taken_over)
-
-
-def _with_all(partitioning: PartitioningFacts) -> PartitioningFacts:
-    return replace(partitioning, slots=partitioning.all_slots, out_of_retention=())
+    known, published = {*committed, *only_in_lake}, beyond.intersection(only_in_lake)
+    groups = repartition_groups(partitioning, known - published, published=published)
+    current = {slot.range.key for slot in partitioning.slots}
+    return frozenset((beyond | known) - current - {unit for group in groups for unit in group.removed})
 
 
 def described(retention: Retention) -> str:
@@ -184,17 +183,18 @@ def described(retention: Retention) -> str:
 
 
 def out_of_retention(facts: TableFacts, table: TableConfig, rows: Mapping[str, int]) -> tuple[OutOfRetention, ...]:
-    """One entry for each partition before the window. `rows` are those that the warehouse has, by unit, of the partitions of
-    which it has anything."""
+    """One entry for each partition before the window, also for those that are read because they take over rows. `rows` are those
+    that the warehouse has, by unit, of the partitions of which it has anything."""
     retention, partitioning = getattr(table, "retention", None), facts.partitioning
     if retention is None or partitioning is None:
         return ()
     limits = described(retention)
     entries = []
-    for slot in partitioning.out_of_retention:
+    for slot in partitioning.before_window:
         unit = slot.range.key
-        is_removed = unit in rows
-        reason = f"out of retention ({limits}): not read"
+        is_read = unit in partitioning.taking_over
+        is_removed = is_read or unit in rows
+        reason = f"out of retention ({limits}): {'read for the lake' if is_read else 'not read'}"
         if is_removed:
             reason += ", and removed from the warehouse once the table is loaded"
         entries.append(OutOfRetention(facts.name, unit, slot.number, rows.get(unit, 0), is_removed, reason))

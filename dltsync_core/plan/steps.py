@@ -108,9 +108,9 @@ class TablePlan:
     `groups` are the steps that are committed together, all or none: one step alone, or the replacements of removed units.
     `contracts` says for every column that is brought over what is promised about its values (see `typemap.ColumnMapping`),
     `left_out` for every other column why it is not; `drift` is what changed in the columns since the last commit. They follow
-    from catalogue and config, not from what is to be done. `out_of_retention` are the partitions before the window: none of them
-    is a step, because nothing of them is read. `boundaries_to_merge` are those of the warehouse table between empty partitions
-    before the window.
+    from catalogue and config, not from what is to be done. `out_of_retention` are the partitions before the window: one of them
+    is a step only if it takes over rows of a unit that reached into the window, nothing of the others is read.
+    `boundaries_to_merge` are those of the warehouse table between empty partitions before the window.
     """
 
     table: TableName
@@ -128,6 +128,12 @@ class TablePlan:
     def is_to_be_trimmed(self) -> bool:
         """Whether anything out of retention is left in the warehouse."""
         return bool(self.removals or self.boundaries_to_merge)
+
+    @property
+    def not_read(self) -> tuple[OutOfRetention, ...]:
+        """The partitions out of retention that are no steps."""
+        steps = {step.unit for group in self.groups for step in group}
+        return tuple(one for one in self.out_of_retention if one.unit not in steps)
 
     @property
     def removals(self) -> tuple[OutOfRetention, ...]:

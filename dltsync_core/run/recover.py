@@ -98,7 +98,9 @@ def _recover(
         options = replace(options, heal=True, repair_state=False)
         prepared = plan_table(context, resolved.config, resolved.facts, options, warehouse=warehouse)
         steps = {step.unit: step for step in prepared.plan.steps}
-    units = [_unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*resolved.units, *found.judgements])]
+    units = [
+        _unit(found, unit, steps.get(unit)) for unit in dict.fromkeys([*resolved.units, *found.judgements, *steps])
+    ]
     return _report(
         str(resolved.name),
         resolved.config.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts
+from dltsync_core.catalog.facts import ColumnFacts, PartitioningFacts, Slot
 from dltsync_core.ranges import PartitionRange
 from dltsync_core.tsql.fragments import Identifier, Sql, join, sql
 from dltsync_core.tsql.values import from_text
@@ -38,18 +38,20 @@ def slot_condition(column: ColumnFacts, slot: PartitionRange) -> Sql | None:
 
 
 def retention_condition(partitioning: PartitioningFacts) -> Sql | None:
-    """The condition for the rows of all slots within the table's retention; None when it has none. The server reads no other
-    partition: the boundaries are compared with the bare column."""
-    beyond = partitioning.out_of_retention
-    if not beyond:
+    """The condition for the rows of the slots that are read in a table with a retention; None when that is all of them. The
+    server reads no other partition: the boundaries are compared with the bare column."""
+    if not partitioning.out_of_retention:
         return None
-    column = partitioning.column
-    before = [slot for slot in partitioning.slots if slot.number < beyond[0].number]
-    after = PartitionRange(beyond[-1].range.upper, None, partitioning.side)
-    parts = [slot_condition(column, after)]
-    if before:
-        holds_null = any(slot.range.holds_null for slot in before)
-        parts.insert(0, slot_condition(column, PartitionRange(None, beyond[0].range.lower, after.side, holds_null)))
+    runs: list[list[Slot]] = []  # of neighbours
+    for slot in partitioning.slots:
+        if not runs or runs[-1][-1].number + 1 < slot.number:
+            runs.append([])
+        runs[-1].append(slot)
+    parts = []
+    for run in runs:
+        lower, upper = run[0].range.lower, run[-1].range.upper
+        holds_null = any(slot.range.holds_null for slot in run)
+        parts.append(slot_condition(partitioning.column, PartitionRange(lower, upper, partitioning.side, holds_null)))
     present = [part for part in parts if part is not None]
     if len(present) < len(parts):
         return None

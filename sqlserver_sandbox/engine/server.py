@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sqlserver_sandbox.access_tokens import login_of
+from sqlserver_sandbox.engine.execution.bindings import Bindings
 from sqlserver_sandbox.engine.execution.session_state import Login, SessionState
 from sqlserver_sandbox.engine.session import DuckDbSession
 from sqlserver_sandbox.engine.store.store import MASTER, Store, hashed_password
@@ -40,6 +41,7 @@ class DuckDbEngine:
         self._users = {name.lower(): password for name, password in users.items()}
         self._store = Store(data, threads=threads)
         self._canned = CannedAnswers(allowed=allows_canned)
+        self._bindings = Bindings()
         self._spids = itertools.count(FIRST_SPID)
         self._sessions: set[DuckDbSession] = set()
         self._mutex = threading.Lock()
@@ -69,6 +71,7 @@ class DuckDbEngine:
             TransactionState(self._store, connection, spid),
             found,
             others=self._states,
+            bindings=self._bindings,
         )
         session = DuckDbSession(state, on_close=self._forget)
         with self._mutex:
@@ -105,11 +108,7 @@ class DuckDbEngine:
 
     def _catalogue(self, database_id: int) -> Database:
         """As it is committed now."""
-        connection = self._store.root.cursor()
-        try:
-            return self._store.read_catalogue(connection, database_id)
-        finally:
-            connection.close()
+        return self._store.catalogue(database_id)
 
     def _forget(self, session: DuckDbSession) -> None:
         with self._mutex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from sqlserver_sandbox.engine.procedures.registry import call
 from sqlserver_sandbox.engine.statements import bulk_insert
 from sqlserver_sandbox.engine.statements.registry import STATEMENTS
 from sqlserver_sandbox.engine.store.locks import SESSION
+from sqlserver_sandbox.engine.store.snapshot import StaleSnapshotError
 from sqlserver_sandbox.engine.store.transaction import ISOLATION_LEVELS
 from sqlserver_sandbox.model import (
     BulkTarget,
@@ -32,6 +34,8 @@ from sqlserver_sandbox.model import (
 from sqlserver_sandbox.tsql.bind.context import VariableValue
 from sqlserver_sandbox.tsql.parse import parse_batch
 from sqlserver_sandbox.tsql.values.storage import from_arrow
+
+_T = TypeVar("_T")
 
 
 class DuckDbSession:
@@ -69,10 +73,18 @@ class DuckDbSession:
         return Execution(self.state, STATEMENTS, variables or {}, text)
 
     def describe_parameters(self, sql: str, declared: str) -> list[tuple[str, SqlType]]:
-        return describe.parameters(self._execution(), sql, declared)
+        return self._described(lambda execution: describe.parameters(execution, sql, declared))
 
     def describe_result(self, sql: str, declared: str) -> tuple[Column, ...]:
-        return describe.result(self._execution(), sql, declared)
+        return self._described(lambda execution: describe.result(execution, sql, declared))
+
+    def _described(self, describe_it: Callable[[Execution], _T]) -> _T:
+        """Anew when another session's commit came between the catalogue and the counted rows of a system view."""
+        while True:
+            try:
+                return describe_it(self._execution())
+            except StaleSnapshotError:
+                self.state.transaction.restart_statement()
 
     def call(self, procedure: str, arguments: list[tuple[str, Parameter]]) -> Iterator[Outcome]:
         execution = self._execution()

@@ -5,7 +5,7 @@ Facts come from Microsoft's published protocol ([MS-TDS], sections named in the 
 | served | refused, with an error that says so |
 | --- | --- |
 | PRELOGIN; TLS 1.2 for the whole connection or the login only | TDS 8 (Encrypt=strict), MARS |
-| LOGIN7 with user and password, or an access token; UTF8_SUPPORT | Windows logins, asking Entra ID for a token, changing a password, attaching a file, languages |
+| LOGIN7 with user and password, or an access token; UTF8_SUPPORT | Windows logins, changing a password, attaching a file |
 | SQL batches; attention at any time; connection reset | unknown packet types |
 | sp_executesql, sp_prepare, sp_prepexec, sp_execute, sp_unprepare | output parameters, DEFAULT, Always Encrypted, NoExec |
 | several calls in one message, as fast_executemany sends them | |

@@ -35,6 +35,7 @@ ROOMS = (
     "tsql.access",
     "tsql.render",
     "tsql.definition",
+    "tsql.copies",
     "tsql.values",
     "tsql.parse",
     "tsql.bind",
@@ -57,6 +58,7 @@ ROOMS = (
     "faults",
     "server",
     "certificate",
+    "without_pandas",
     "__main__",
 )
 """In order: a room imports earlier rooms only. A module is in the room with the longest name that is its own or a folder's."""

@@ -269,6 +269,6 @@ def test_without_any_identity_the_error_says_how_to_give_one(
     _without_identity(monkeypatch)
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     database = _by_token(by_password, authentication="ActiveDirectoryDefault", username=str(uuid.uuid4()))
-    with pytest.raises(LoginFailed, match="azure-identity has no token for https://database.windows.net/") as caught:
+    with pytest.raises(LoginFailed, match="azure-identity has no token for https://database") as caught:
         _names(database)
     assert "az login" in caught.value.remedy

@@ -65,11 +65,14 @@ class SandboxServer:
         command += ["--port", str(self.port), "--user", self.user, "--ready-file", str(ready)]
         # The tests' statements are small: handing them to a thread for each core costs more than running them.
         command += ["--threads", "1"]
+        # Its input is a pipe that ends with the tests' process, however that ends: no sandbox stays behind.
+        command += ["--stop-at-end-of-input"]
         command += [*(["--tls"] if self.tls else []), *self.arguments]
         try:
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     command,
+                    stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
                     env={**os.environ, "SQLSERVER_SANDBOX_PASSWORD": self.password},
@@ -100,6 +103,9 @@ class SandboxServer:
             process.kill()
             process.wait()
             raise
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
 
     def restart(self) -> None:
         """Stop it, and start it again on the same data and port."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dltsync_core.errors import StateConflict, SyncError
 from dltsync_core.identity import TableName
+from dltsync_core.plan.retention import reading_also
 from dltsync_core.plan.steps import Action, Step
 from dltsync_core.run.context import RunContext, highest_mark, log
 from dltsync_core.run.events import Event
@@ -87,8 +88,10 @@ class LeasedRun:
         options = replace(self._prepared.options, repair_state=False)  # the table's other units may be in other hands
         if resolved.config.kind == "partition":
             options = replace(options, partition_keys=frozenset(step.unit for step in steps))
-        prepared = plan_table(self._context, resolved.config, resolved.facts, options)
-        wanted = {step.unit for step in steps}
+        facts = reading_also(resolved.facts, ())  # what is out of retention and to be read all the same is found anew
+        prepared = plan_table(self._context, resolved.config, facts, options)
+        not_read = {one.unit: one.reason for one in prepared.plan.not_read}
+        wanted = {step.unit for step in steps} - not_read.keys()
         planned = [step for step in prepared.plan.steps if step.unit in wanted]
         if {step.unit for step in planned} != wanted or not set(_units(planned)) <= set(held.lease.units):
             raise StateConflict(
@@ -100,6 +103,7 @@ class LeasedRun:
         works = [UnitWork(step) for step in planned if step.action is not Action.SKIP]
         done = TableRun(self._context, prepared, held, self._loader).run_group(works) if works else ()
         left = [step for step in planned if step.action is Action.SKIP]
+        left += [replace(step, reason=not_read[step.unit]) for step in steps if step.unit in not_read]
         return (*done, *(skipped(self._context, prepared, step, "another run was at it meanwhile; ") for step in left))
 
 

@@ -45,9 +45,16 @@ class ReconciledTable:
 
     @property
     def believed(self) -> CommittedUnits:
-        """The committed units to plan from: the ledger's, or what the evidence puts in their place."""
-        live = {unit: each.committed_unit for unit, each in self.judgements.items() if each.committed_unit is not None}
+        """The committed units to plan from: the ledger's, or what the evidence puts in their place. Units out of retention are
+        not judged, and are the ledger's."""
+        live = {unit: known for unit, known in self.committed_units.live.items() if unit not in self.judgements}
+        live |= {unit: each.committed_unit for unit, each in self.judgements.items() if each.committed_unit is not None}
         return CommittedUnits(live, self.committed_units.generations)
+
+    @property
+    def only_in_lake(self) -> frozenset[str]:
+        """Units that the lake has and the ledger does not know."""
+        return frozenset(self.inspection.units) - frozenset(self.committed_units.live)
 
     @property
     def question(self) -> UnitJudgement | None:
@@ -75,7 +82,9 @@ def inspect_table(
         inspection = context.lake.inspect(resolved.name, deep=deep)
     inspection = with_orphans(context, inspection)
     known = {*committed_units.live, *inspection.units}
-    beyond = units_out_of_retention(resolved.facts.partitioning, known)
+    beyond = units_out_of_retention(
+        resolved.facts.partitioning, committed_units.live, set(inspection.units) - set(committed_units.live)
+    )
     units = sorted(known - beyond)
     if inspection.questions and not inspection.units:  # nothing but manifests that a person must judge
         units = sorted({*units, WHOLE_TABLE})

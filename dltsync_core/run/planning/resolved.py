@@ -94,14 +94,14 @@ class ResolvedTable:
 
     @cached_property
     def out_of_retention(self) -> dict[str, ReplaceScope]:
-        """The rows in the warehouse of each partition before the table's window, in order. Raises as `scope_of` does."""
+        """The rows in the warehouse of each partition before the table's window, in order, also of those that are read because
+        they take over rows. Raises as `scope_of` does."""
         partitioning = self.facts.partitioning
-        if self.config.kind != "partition" or partitioning is None or not partitioning.out_of_retention:
+        if self.config.kind != "partition" or partitioning is None or not partitioning.before_window:
             return {}
         column, kind = partitioning.column, self.field_type(partitioning.column.name)
         return {
-            slot.range.key: self.warehouse.scope_for(column, kind, [slot.range])
-            for slot in partitioning.out_of_retention
+            slot.range.key: self.warehouse.scope_for(column, kind, [slot.range]) for slot in partitioning.before_window
         }
 
     def committed_watermark(self, committed_units: CommittedUnits) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from dltsync_core.catalog.facts import TableFacts
@@ -13,7 +13,7 @@ from dltsync_core.extract.probes import Probed
 from dltsync_core.extract.slice_plan import continuation_key
 from dltsync_core.lake.inspect import DOUBLED
 from dltsync_core.plan.judgement import UnitJudgement
-from dltsync_core.plan.partitions import plan_partition_table
+from dltsync_core.plan.partitions import plan_partition_table, with_partitions_taking_over
 from dltsync_core.plan.retention import out_of_retention
 from dltsync_core.plan.scd import plan_scd_table
 from dltsync_core.plan.selection import RunOptions
@@ -73,11 +73,22 @@ def assess_table(
     """What a plan may build upon, before the source is probed. `committed_units` are the ledger's. Raises any SyncError."""
     resolved, drift = with_drift(context, resolved, committed_units, warehouse, options)
     judgements: Mapping[str, UnitJudgement] = {}
+    published: Collection[str] = ()
     lake_notes: tuple[str, ...] = ()
     if options.compare:
         found = reconcile(context, resolved, committed_units, warehouse, options)
         committed_units, judgements = found.believed if options.heal else committed_units, found.judgements
-        lake_notes = _lake_notes(found)
+        lake_notes, published = _lake_notes(found), found.only_in_lake
+    if isinstance(resolved.config, PartitionTableConfig):
+        facts = with_partitions_taking_over(
+            resolved.facts,
+            resolved.config,
+            committed_units=committed_units,
+            judgements=judgements,
+            published=published,
+            options=options,
+        )
+        resolved = replace(resolved, facts=facts)
     committed_units = drift.carried_over(committed_units, resolved.mapping.schema_digest)
     return AssessedTable(resolved, committed_units, judgements, drift, lake_notes, warehouse, options)
 

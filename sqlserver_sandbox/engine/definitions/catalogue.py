@@ -79,8 +79,9 @@ def take_object_id(database: Database) -> tuple[int, Database]:
 def save(execution: Execution, database: Database) -> None:
     """Write the changed catalogue under a new version, within the transaction."""
     store = execution.store
-    store.write_catalogue(execution.connection, replace(database, version=store.next_version()))
-    execution.transaction.note_defined()
+    changed = replace(database, version=store.next_version())
+    store.write_catalogue(execution.connection, changed)
+    execution.transaction.note_defined(changed)
     execution.session.rowcount = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,11 @@ BATCH_ROWS = 32_768
 class Connection:
     """One connection of the sandbox's DuckDB instance. What DuckDB raises comes as SqlError or Cancelled (`errors`)."""
 
-    def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, raw: duckdb.DuckDBPyConnection, *, is_borrowed: bool = False) -> None:
         self._raw = raw
+        self._is_borrowed = is_borrowed
+        self.before_use: Callable[[], None] | None = None
+        """Called before each statement: it begins the transaction that the statement runs in."""
 
     @classmethod
     def open(cls, threads: int | None = None) -> Connection:
@@ -36,6 +39,10 @@ class Connection:
     def cursor(self) -> Connection:
         """Another connection of the same instance, with a transaction of its own."""
         return Connection(self._raw.cursor())
+
+    def without_tables(self) -> Connection:
+        """The same connection for statements that read no table: nothing begins for them. Closing it closes nothing."""
+        return Connection(self._raw, is_borrowed=True)
 
     def attach(self, path: Path, alias: str) -> None:
         """Make a database file known as `alias`, made if missing. Raises duckdb.IOException for a file it cannot open."""
@@ -81,6 +88,8 @@ class Connection:
             yield _declared(batch, schema)
 
     def _execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
+        if self.before_use is not None:
+            self.before_use()
         try:
             return self._raw.execute(sql, list(parameters)) if parameters else self._raw.execute(sql)
         except duckdb.Error as error:
@@ -121,7 +130,8 @@ class Connection:
         self._raw.interrupt()
 
     def close(self) -> None:
-        self._raw.close()
+        if not self._is_borrowed:
+            self._raw.close()
 
 
 def _declared(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from sqlserver_sandbox.engine.execution.errors import FATAL_CLASS, ends_batch, ends_transaction, is_caught
 from sqlserver_sandbox.engine.execution.execution import Execution, StatementKind
-from sqlserver_sandbox.engine.store.transaction import StaleSnapshotError
+from sqlserver_sandbox.engine.store.snapshot import StaleSnapshotError
 from sqlserver_sandbox.engine.testing.occasions import occasion_of
 from sqlserver_sandbox.model import Cancelled, Interference, Outcome, ResultSet, SqlError
 from sqlserver_sandbox.tsql import syntax as s

@@ -31,6 +31,15 @@ class StatementCatalogue:
         self._seen: dict[int, Database] = {}
         self._text = text
         self._views: dict[tuple[int, str, str], SystemView | None] = {}
+        self.is_passing = False
+        """Something was looked at that no catalogue's version tells: counted rows, sessions, a name that is not there."""
+        self.listed: tuple[int, ...] | None = None
+        """The databases that there are, once they were asked for."""
+
+    @property
+    def versions(self) -> tuple[tuple[int, int], ...]:
+        """(database id, version) of the catalogues that were looked at."""
+        return tuple((d.database_id, d.version) for d in self._seen.values())
 
     @property
     def current(self) -> Database:
@@ -42,10 +51,13 @@ class StatementCatalogue:
         return self._seen[database_id]
 
     def databases(self) -> tuple[Database, ...]:
-        return tuple(self.by_id(i) for i in self._store.database_ids())
+        with self._store.commit_mutex:  # none is dropped meanwhile
+            self.listed = tuple(self._store.database_ids())
+            return tuple(self.by_id(i) for i in self.listed)
 
     def database(self, name: str) -> Database | None:
         found = self._store.find(name)
+        self.is_passing |= found is None
         return self.by_id(found) if found is not None else None
 
     def system_view(self, database: Database, schema: str, name: str) -> SystemView | None:
@@ -74,12 +86,14 @@ class StatementCatalogue:
 
     def _session_rows(self) -> list[SessionRow]:
         """SQL Server docs, sys.dm_exec_sessions: everyone sees their own session."""
+        self.is_passing = True
         if not self._views_server_state():
             return [self._session.row()]
         return _session_rows(self._session)
 
     def count_rows(self, database: Database, table: Table) -> list[int]:
         """The rows of each partition as the catalogue reports them: a fault can make them wrong."""
+        self.is_passing = True
         counts = count_rows(self._session.connection, database, table)
         if self._session.interference is None:
             return counts

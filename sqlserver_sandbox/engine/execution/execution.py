@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.execution.bindings import Binding, Question, variables_as_text
 from sqlserver_sandbox.engine.execution.catalogue_view import StatementCatalogue
 from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.execution.session_state import SessionState
@@ -21,6 +22,7 @@ from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.model import Outcome, RowsAffected, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.access import Access
+from sqlserver_sandbox.tsql.bind.bound import BoundQuery
 from sqlserver_sandbox.tsql.bind.context import Context, VariableValue
 from sqlserver_sandbox.tsql.bind.queries import QueryBinder
 from sqlserver_sandbox.tsql.catalogue import Database
@@ -117,6 +119,35 @@ class Execution:
     def queries(self) -> QueryBinder:
         return self._bound.queries
 
+    def bound(self, node: s.Query) -> BoundQuery:
+        """A query of the statement's own level, bound. Raises what binding raises."""
+        question = self._question(node)
+        known = self.session.bindings.get(question) if question is not None else None
+        if known is not None and self._is_current(known):
+            self.context.read.update(known.read)
+            return known.bound
+        is_first = not self.context.read
+        made = self.queries.query(node, top_level=True)
+        if question is not None and is_first and not self.context.asked_session and not self.catalogue.is_passing:
+            binding = Binding(node, made, frozenset(self.context.read), self.catalogue.versions, self.catalogue.listed)
+            self.session.bindings.put(question, binding)
+        return made
+
+    def _question(self, node: s.Query) -> Question | None:
+        """None where what a test declares, or what is too long to compare, is part of it."""
+        variables = None if self.session.canned.allowed else variables_as_text(self.variables)
+        if variables is None:
+            return None
+        return Question(id(node), self.text, self.session.database_id, self.access, variables)
+
+    def _is_current(self, binding: Binding) -> bool:
+        if binding.listed is not None and binding.listed != tuple(self.store.database_ids()):
+            return False
+        return all(
+            self.store.newest(number) is not None and self.catalogue.by_id(number).version == version
+            for number, version in binding.versions
+        )
+
     @property
     def database(self) -> Database:
         """The current database's catalogue."""
@@ -134,13 +165,14 @@ class Execution:
         return self.connection.scalar(sql)
 
     def reading_connection(self) -> Connection:
-        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot.
+        """The connection to read the tables on that were bound: the session's own, or one with a newer snapshot. Where none were
+        bound, no transaction begins.
 
         SNAPSHOT isolation begins here, or is refused (3952).
         """
         read = self.context.read
         if not read:
-            return self.connection
+            return self.connection.without_tables()
         databases = [self.catalogue.by_id(d) for d in {d for d, _ in read}]
         self.transaction.lock_for_reading(read, versioned=all(d.read_committed_snapshot for d in databases))
         for database in databases:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlserver_sandbox.engine.duckdb.connection import Connection
+from sqlserver_sandbox.engine.execution.bindings import Bindings
 from sqlserver_sandbox.engine.execution.options import Options
 from sqlserver_sandbox.engine.store.application_locks import ApplicationLocks
 from sqlserver_sandbox.engine.store.locks import SESSION
@@ -45,6 +46,7 @@ class SessionState:
     transaction: TransactionState
     database_id: int
     others: Callable[[], tuple[SessionState, ...]]
+    bindings: Bindings
     options: Options = field(default_factory=Options)
     rowcount: int = 0
     last_error: int = 0

@@ -14,7 +14,8 @@ from sqlserver_sandbox.engine.execution.execution import Execution
 from sqlserver_sandbox.engine.rows.computed import check_settable
 from sqlserver_sandbox.engine.rows.insertion import IncomingRows, insert_rows
 from sqlserver_sandbox.engine.rows.target import lock_for_writing
-from sqlserver_sandbox.engine.store.transaction import StaleSnapshotError, TransactionState
+from sqlserver_sandbox.engine.store.snapshot import StaleSnapshotError
+from sqlserver_sandbox.engine.store.transaction import TransactionState
 from sqlserver_sandbox.model import BulkStart, BulkTarget, Cancelled, Column, Occasion, Outcome, SqlError
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.bound import Bound

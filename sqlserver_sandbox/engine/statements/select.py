@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -32,9 +33,9 @@ def run_select(execution: Execution, node: s.SelectStatement) -> Iterator[Outcom
     if execution.variables and _reads_what_it_assigns(node):
         raise refused("SELECT @x = an expression over @x itself (joining text row by row)", line=node.line)
     session = execution.session
-    for source in _locked(node.query):
+    for source in _locked(node.query) if _names_locking_hints(execution.text) else ():
         lock_for_writing(execution, source.name)
-    bound = execution.queries.query(node.query, top_level=True)
+    bound = execution.bound(node.query)
     if bound.assigns:
         _assign(execution, bound)
         if not session.options.nocount:
@@ -63,6 +64,12 @@ def _batches(
     cache, key = execution.store.results, (sql, tuple(c.type for c in columns))
     known = cache.get(key)
     return cache.kept(key, connection.stream(sql, columns)) if known is None else iter(known)
+
+
+@lru_cache(maxsize=256)
+def _names_locking_hints(text: str) -> bool:
+    """Whether the words are anywhere in the batch: in most they are not, and its queries need no look. '' is of unknown text."""
+    return not text or any(word in text.upper() for word in LOCKING_HINTS)
 
 
 def _locked(node: object) -> list[s.TableSource]:

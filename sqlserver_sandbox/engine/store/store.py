@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -39,6 +40,8 @@ class Store:
         self._altered: dict[Key, int] = {}
         self._version = 0
         self._names: dict[int, str] = {}
+        self._newest: dict[int, Database] = {}
+        """The catalogues as they are committed."""
         self._catalogues: OrderedDict[tuple[int, int], Database] = OrderedDict()
         """The newest, as values: no two catalogues of a server have the same version."""
         self._open_all()
@@ -61,6 +64,7 @@ class Store:
         database = from_json(found[1])
         self._version = max(self._version, found[0])
         self._names[database_id] = database.name
+        self._newest[database_id] = database
         self._remember(database)
         self.counters.load(self.root, database_id)
 
@@ -79,6 +83,7 @@ class Store:
                 f"INSERT INTO {alias}.main.sandbox_catalogue VALUES (?, ?)", [database.version, to_json(database)]
             )
             self._names[number] = name
+            self._newest[number] = database
             self.publish({(0, 0)})
             return database
 
@@ -96,6 +101,7 @@ class Store:
             self.write_catalogue(self.root, copy)
             self.counters.load(self.root, copy.database_id)
             self._names[copy.database_id] = name
+            self._newest[copy.database_id] = copy
             self.publish({(0, 0)})
 
     def _next_id(self) -> int:
@@ -107,7 +113,7 @@ class Store:
             self.root.run(f"DETACH db{database_id}")
             for path in (self._path(database_id), self._path(database_id).with_suffix(".duckdb.wal")):
                 path.unlink(missing_ok=True)
-            del self._names[database_id]
+            del self._names[database_id], self._newest[database_id]
             self.counters.forget_database(database_id)
             self.publish({(0, 0)})
 
@@ -122,6 +128,21 @@ class Store:
         return sorted(self._names)
 
     # ---- catalogue ------------------------------------------------------------------------------------------------
+    def catalogue(self, database_id: int) -> Database:
+        """The newest that is committed. Raises 911 for a database that another session dropped just now."""
+        found = self.newest(database_id)
+        if found is None:
+            raise SqlError(911, f"Database {database_id} does not exist. Another session dropped it.")
+        return found
+
+    def newest(self, database_id: int) -> Database | None:
+        """The same, None for a database that is not there any more."""
+        return self._newest.get(database_id)
+
+    def publish_catalogues(self, changed: Mapping[int, Database]) -> None:
+        """Called with `commit_mutex` held, right after DuckDB's COMMIT."""
+        self._newest.update(changed)
+
     def read_catalogue(self, connection: Connection, database_id: int) -> Database:
         """The catalogue as `connection`'s transaction sees it."""
         found = _one(connection.fetch(f"SELECT version FROM db{database_id}.main.sandbox_catalogue"))

@@ -25,7 +25,7 @@ from sqlserver_sandbox.engine.store.locks import (
     LowPriority,
 )
 from sqlserver_sandbox.engine.store.savepoints import Savepoints
-from sqlserver_sandbox.engine.store.snapshot import Snapshot
+from sqlserver_sandbox.engine.store.snapshot import Snapshot, StaleSnapshotError
 from sqlserver_sandbox.engine.store.store import Store
 from sqlserver_sandbox.engine.store.transaction_errors import (
     began_in_another_isolation,
@@ -40,10 +40,6 @@ from sqlserver_sandbox.tsql.refusal import refused
 READ_COMMITTED, SNAPSHOT = "READ COMMITTED", "SNAPSHOT"
 ISOLATION_LEVELS = {1: "READ UNCOMMITTED", 2: READ_COMMITTED, 3: "REPEATABLE READ", 4: "SERIALIZABLE", 5: SNAPSHOT}
 """By the number that TDS and sys.dm_exec_sessions have for them."""
-
-
-class StaleSnapshotError(Exception):
-    """The statement's snapshot is from before another session's DDL: it is to be bound and run anew. Never reaches a client."""
 
 
 class TransactionState:
@@ -145,7 +141,7 @@ class TransactionState:
     def doom(self, *, spare: bool = False) -> None:
         """A result broke off. With `spare` the transaction outlives that, unless DuckDB has lost it as well."""
         self._store.locks.release(self._spid, STATEMENT)
-        if spare and self.count and self._snapshot.is_open and not self.is_broken():
+        if spare and self.count and self._snapshot.has_begun and not self.is_broken():
             return
         if self.count and not self.can_lose_nothing:
             self.condemn()
@@ -169,12 +165,12 @@ class TransactionState:
         self._pinned = False
 
     def touch(self, database_id: int) -> Database:
-        """The database's catalogue in the statement's snapshot, which begins here if it has not."""
+        """The database's catalogue in the statement's snapshot."""
         return self._snapshot.touch(database_id)
 
-    def note_defined(self) -> None:
+    def note_defined(self, database: Database) -> None:
         """The statement stored a changed catalogue."""
-        self._snapshot.note_defined()
+        self._snapshot.note_defined(database)
 
     def end_statement(self, *, failed: bool = False) -> Iterator[Outcome]:
         """Commit or undo an autocommit statement; inside a transaction keep what must be kept."""
@@ -204,6 +200,7 @@ class TransactionState:
         if not database.snapshot_isolation:
             raise snapshot_not_allowed(database.name)
         if self.count:
+            self._snapshot.begin()
             self._pinned = True
 
     def lock_for_reading(self, keys: set[Key], *, versioned: bool) -> None:
@@ -257,6 +254,7 @@ class TransactionState:
             # Whoever held the lock before may have committed: look again from here.
             self._snapshot.rollback()
         current = self.touch(database.database_id)
+        self._snapshot.begin()
         stale = self._snapshot.stale(set(keys))
         if stale:
             name = keys[min(stale)]

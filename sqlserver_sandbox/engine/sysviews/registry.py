@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from sqlserver_sandbox.engine.sysviews import (
     columns,
@@ -23,6 +22,7 @@ from sqlserver_sandbox.engine.testing.canned import Canned
 from sqlserver_sandbox.tsql.bind.context import SystemColumn, SystemView
 from sqlserver_sandbox.tsql.bind.conversions import VARIANT_MARK
 from sqlserver_sandbox.tsql.catalogue import Database
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.types import STRINGS, duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 

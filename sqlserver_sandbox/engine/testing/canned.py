@@ -78,7 +78,7 @@ class CannedAnswers:
     """What was declared, by database; shared by all sessions, and not kept over a restart."""
 
     def __init__(self, *, allowed: bool = False) -> None:
-        self._allowed = allowed
+        self.allowed = allowed
         self._by_database: dict[int, Canned] = {}
 
     def of(self, database_id: int) -> Canned:
@@ -86,7 +86,7 @@ class CannedAnswers:
 
     def declare(self, database_id: int, text: str | None) -> int:
         """From now on the database has these answers, or none. Returns how many. Raises 2812 where that is not allowed."""
-        if not self._allowed:
+        if not self.allowed:
             raise SqlError(NOT_ALLOWED, "Could not find stored procedure 'sandbox_canned'.", state=62)
         declared = NOTHING if text is None else parse_canned(text)
         self._by_database[database_id] = declared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlserver_sandbox.model import SqlError, SqlType
@@ -16,6 +16,7 @@ from sqlserver_sandbox.tsql.bind.comparison import compare, equality_key, matche
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.scope import Scope
 from sqlserver_sandbox.tsql.bind.unify import common_type
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import INTEGERS, resolve
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlserver_sandbox.model import DEFAULT_COLLATION, SqlError, SqlType
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.types import STRINGS, duck_type
 from sqlserver_sandbox.tsql.values.storage import literal, text_literal
 

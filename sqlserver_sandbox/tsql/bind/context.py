@@ -92,14 +92,20 @@ class VariableValue:
 
 @dataclass
 class Context:
-    """One statement's binding. `read` collects the tables it touches."""
+    """One statement's binding. `read` collects the tables it touches; `asked_session` says whether it asked for `facts`."""
 
     catalogue: Catalogue
     variables: Mapping[str, VariableValue]
-    facts: SessionFacts
+    session_facts: SessionFacts
     access: Access = OWNER
     read: set[tuple[int, int]] = field(default_factory=set)
     counter: int = 0
+    asked_session: bool = False
+
+    @property
+    def facts(self) -> SessionFacts:
+        self.asked_session = True
+        return self.session_facts
 
     @property
     def database(self) -> Database:

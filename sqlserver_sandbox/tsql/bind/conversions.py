@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from sqlserver_sandbox.model import MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql.bind.bound import Bound, cast, computed, constant, raising
 from sqlserver_sandbox.tsql.bind.datetimes import moment_sql, moment_text_sql
 from sqlserver_sandbox.tsql.collations import collation
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.types import (
     BINARIES,
     DECIMALS,
@@ -123,6 +124,8 @@ def _plain(bound: Bound, target: SqlType, style: int | None) -> str | None:
     if pair == ("bytes", "bytes"):
         return _bytes(bound, target)
     if pair == ("bytes", "number") and target.name == "bigint":
+        if bound.type.name == "binary" and bound.type.length == 8:
+            return f"CAST(CAST({bound.sql} AS BIT) AS BIGINT)"
         return f"big_endian({bound.sql})"
     return None
 
@@ -180,6 +183,8 @@ def _number_text(bound: Bound, target: SqlType, style: int | None) -> str | None
         return f"CAST(CAST({sql} AS INTEGER) AS VARCHAR)"
     if source.name in INTEGERS and style in (None, 0):
         return f"CAST({sql} AS VARCHAR)" if _long_enough(target, INT_DIGITS[source.name] + 1) else None
+    if source.name in DECIMALS and style in (None, 0) and source.scale == 0:
+        return f"CAST({sql} AS VARCHAR)" if _long_enough(target, source.precision + 1) else None
     if source.name in DECIMALS and style in (None, 0) and source.precision < 38:
         # One more digit before the point: DuckDB writes .50 for decimal(2,2).
         wide = f"CAST({sql} AS DECIMAL({source.precision + 1},{source.scale}))"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError, SqlType
 from sqlserver_sandbox.tsql import syntax as s
 from sqlserver_sandbox.tsql.bind.aggregates import order_item
 from sqlserver_sandbox.tsql.bind.bound import Bound, constant
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql import syntax as s
@@ -15,6 +15,7 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, BoundQuery
 from sqlserver_sandbox.tsql.bind.comparison import equality_key
 from sqlserver_sandbox.tsql.bind.context import Context
 from sqlserver_sandbox.tsql.bind.scope import Scope
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlserver_sandbox.model import SqlError
 from sqlserver_sandbox.tsql.bind.bound import Bound
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.syntax import Name
 
 

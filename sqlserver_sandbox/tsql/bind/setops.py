@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError
@@ -12,6 +11,7 @@ from sqlserver_sandbox.tsql.bind.bound import Bound, cast
 from sqlserver_sandbox.tsql.bind.comparison import equality_key
 from sqlserver_sandbox.tsql.bind.conversions import convert
 from sqlserver_sandbox.tsql.bind.unify import common_type
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlserver_sandbox.model import SqlError
@@ -15,6 +15,7 @@ from sqlserver_sandbox.tsql.bind.permissions import my_permissions
 from sqlserver_sandbox.tsql.bind.scope import Scope, ScopeSource
 from sqlserver_sandbox.tsql.bind.unify import common_type
 from sqlserver_sandbox.tsql.catalogue import Database, Table
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 
 if TYPE_CHECKING:

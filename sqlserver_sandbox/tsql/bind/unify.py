@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlserver_sandbox.model import DEFAULT_COLLATION, MAX, SqlError, SqlType
 from sqlserver_sandbox.tsql import collations
 from sqlserver_sandbox.tsql.bind.bound import Bound
+from sqlserver_sandbox.tsql.copies import replace
 from sqlserver_sandbox.tsql.refusal import refused
 from sqlserver_sandbox.tsql.types import BINARIES, DECIMALS, LOB, PRECEDENCE, STRINGS, UNICODE, decimal_shape
 

@@ -145,7 +145,12 @@ def test_an_expired_token_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("status", "printed", "complaint", "said"),
     [
-        (1, "", "Please run 'az login' to setup account.", "ended with status 1: Please run 'az login' to setup account."),
+        (
+            1,
+            "",
+            "Please run 'az login' to setup account.",
+            "ended with status 1: Please run 'az login' to setup account.",
+        ),
         (3, "secret-text", "", "ended with status 3: it printed no reason"),
         (0, "", "", "printed no access token"),
         (0, "secret-text and more", "", "printed no access token"),
@@ -225,7 +230,7 @@ def test_no_keyword_of_a_login_stands_beside_a_token() -> None:
 
 
 def test_a_token_counts_as_a_secret_of_the_config_and_of_the_command(tmp_path: Path) -> None:
-    written = _database(access_token="given-token")  # noqa: S106 - not a token
+    written = _database(access_token="given-token")
     assert "given-token" in address_of(written).secrets
     assert "given-token" not in f"{written!r} {written.model_dump()}"
     assert isinstance(written.access_token, SecretStr)

@@ -17,9 +17,7 @@ from dltsync_core.errors import ConfigError
 from dltsync_core.plan.explain import explain, summary
 from dltsync_core.plan.partitions import plan_partition_table
 from dltsync_core.plan.retention import (
-    groups_within_retention,
     out_of_retention,
-    units_out_of_retention,
     within_retention,
 )
 from dltsync_core.plan.selection import check_partitions
@@ -264,16 +262,6 @@ def test_partitions_out_of_retention_are_no_steps_and_the_plan_says_why() -> Non
     ]
     assert "newest 2 partitions that hold rows" in explain([plan])[0].reason
     assert summary([plan]).endswith("1 unchanged; 1 out of retention to remove from the warehouse")
-
-
-def test_a_removed_unit_is_taken_over_by_the_window_only_where_its_rows_can_be() -> None:
-    found = windowed(facts(NUMBER, ["20", "30", "40"]), partitions=2)  # out: (-inf,20), [20,30)
-    merged_before = {"(-inf,10)", "[10,20)"}
-    assert groups_within_retention(found, {*merged_before, "[20,30)", "[30,40)"}) == []
-    assert units_out_of_retention(found, merged_before) == {"(-inf,20)", "[20,30)", *merged_before}
-    (group,) = groups_within_retention(found, {"(-inf,20)", "[20,40)"})
-    assert (group.removed, group.replacements) == (("[20,40)",), ("[30,40)",))
-    assert units_out_of_retention(found, {"[20,40)", "[30,40)"}) == {"(-inf,20)", "[20,30)"}
 
 
 def test_a_partition_out_of_retention_that_is_asked_for_is_refused_with_the_reason() -> None:

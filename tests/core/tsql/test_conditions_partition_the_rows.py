@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dltsync_core.extract.unit import UnitFilter, condition_of
 from dltsync_core.ranges import Side
-from dltsync_core.tsql.conditions import window_condition
+from dltsync_core.tsql.conditions import retention_condition, window_condition
 from dltsync_core.tsql.fragments import sql
 from tests.support.table_facts import column, partitioned
 
@@ -55,6 +56,24 @@ def test_every_row_lies_in_exactly_the_slot_the_server_puts_it(
     assert found == {row: _slot_of(value, boundaries, side) for row, value in enumerate(values)}
     total = sum(len(_rows(values, UnitFilter(slot=slot, partitioning=facts))) for slot in facts.slots)
     assert total == len(values)
+
+
+@given(
+    st.data(), st.sets(VALUES, max_size=6), st.booleans(), SIDES, st.lists(st.one_of(st.none(), VALUES), max_size=30)
+)
+def test_the_rows_of_the_slots_that_are_read_whichever_they_are(
+    data: st.DataObject, numbers: set[int], with_null: bool, side: Side, values: list[int | None]
+) -> None:
+    boundaries: list[int | None] = [*([None] if with_null else []), *sorted(numbers)]
+    facts = partitioned(column("c", "int"), [None if b is None else str(b) for b in boundaries], side)
+    read = data.draw(st.sets(st.sampled_from(facts.slots), min_size=1))
+    within, beyond = ([slot for slot in facts.slots if (slot in read) is wanted] for wanted in (True, False))
+    condition = retention_condition(replace(facts, slots=tuple(within), out_of_retention=tuple(beyond)))
+    statement = (condition if condition is not None else sql("1 = 1")).render()
+    numbers_read = {slot.number for slot in read}
+    assert _matching(values, statement.text, statement.parameters) == [
+        row for row, value in enumerate(values) if _slot_of(value, boundaries, side) in numbers_read
+    ]
 
 
 @given(st.one_of(st.none(), VALUES), st.one_of(st.none(), VALUES), st.lists(st.one_of(st.none(), VALUES), max_size=30))

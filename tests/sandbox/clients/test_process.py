@@ -70,6 +70,25 @@ def test_it_says_where_it_listens_makes_a_password_and_stops_when_told(number: s
         assert process.stderr.read() == ""
 
 
+def test_it_stops_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    start = (
+        "import sys, time\nfrom pathlib import Path\nfrom tests.support.sandbox_server import SandboxServer\n"
+        "server = SandboxServer(Path(sys.argv[1]))\nserver.start()\nprint(server.port, flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", start, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        port = int(parent.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            parent.kill()
+            assert client.recv(1) == b""  # the sandbox ends its connections when it stops
+
+
+def test_pandas_is_not_loaded() -> None:
+    loaded = "import sys, sqlserver_sandbox.__main__; print('pyarrow' in sys.modules, 'pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True False\n"
+
+
 def test_what_was_committed_is_there_after_a_restart(own_sandbox: SandboxServer) -> None:
     with closing(pyodbc.connect(own_sandbox.odbc(), autocommit=True)) as connection:
         connection.execute("CREATE TABLE dbo.kept (id int NOT NULL PRIMARY KEY, name nvarchar(20))")
