@@ -181,6 +181,23 @@ def test_a_resource_puts_its_value_over_the_file(shop: FakeLocation, monkeypatch
     assert used.password.get_secret_value() == "another secret"
 
 
+def test_a_token_of_a_resource_takes_the_place_of_the_files_login(
+    shop: FakeLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "a token")
+    shop.definitions = build_definitions(
+        shop_config(),
+        settings=LocationSettings(),
+        resources=PipelineResources(sqlserver=SqlServerConnection(access_token=dg.EnvVar("SHOP_TOKEN"))),
+        open_pipeline=shop.world.open,
+    )
+    assert shop.materialize(COUNTRIES).success
+    used = shop.world.configs[-1].database
+    assert used.access_token is not None
+    assert used.access_token.get_secret_value() == "a token"
+    assert (used.username, used.password) == (None, None)
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DLT_SYNC_DAGSTER_SENSORS", "running")
     definitions = build_definitions(shop_config())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sqlserver_sandbox.access_tokens import issue
 from sqlserver_sandbox.engine import DuckDbEngine
 from sqlserver_sandbox.model import SqlError
 from tests.sandbox.engine.client import Client, fails
@@ -45,6 +46,36 @@ def test_a_login_is_refused_without_its_password_or_without_a_user(engine: DuckD
         with fails(number):
             engine.login(user=user, password=password, database=database, application="t", host="h")
     assert engine.login(user="MIA", password=PASSWORD, database="", application="t", host="h").database == "master"
+
+
+def test_a_token_logs_in_a_user_or_login_of_the_directory(engine: DuckDbEngine, owner: Client) -> None:
+    owner.do("CREATE LOGIN app FROM EXTERNAL PROVIDER", "CREATE USER [eve@x.com] FROM EXTERNAL PROVIDER")
+    key = "Pass-w0rd"
+
+    def logged_in(token: str, database: str = "shop") -> Client:
+        return Client(engine.login(user="", password="", token=token, database=database, application="t", host="h"))
+
+    eve = logged_in(issue(key, "EVE@x.com"))
+    assert eve.rows("SELECT SUSER_SNAME(), USER_NAME()") == [("EVE@x.com", "eve@x.com")]
+    assert eve.number("SELECT a FROM sales.Orders") == 229
+    assert logged_in(issue(key, "sa")).rows("SELECT USER_NAME()") == [("dbo",)]
+    assert logged_in(issue(key, "app"), "").rows("SELECT DB_NAME()") == [("master",)]
+    for token, database, number in (
+        (issue(key, "app"), "shop", 4060),  # a login without a user there
+        (issue(key, "eve@x.com"), "master", 18456),  # a user of another database
+        (issue(key, "mia"), "shop", 18456),  # has a password
+        (issue(key, "nobody"), "shop", 18456),
+        (issue("another key", "sa"), "shop", 18456),
+        (issue(key, "sa", audience="https://storage.azure.com/"), "shop", 18456),
+        (issue(key, "sa", valid_seconds=-1), "shop", 18456),
+        ("no.token.", "shop", 18456),
+        ("", "shop", 18456),
+    ):
+        with fails(number):
+            logged_in(token, database)
+    for password in ("", "x"):
+        with fails(18456):
+            engine.login(user="app", password=password, database="", application="t", host="h")
 
 
 def test_logins_and_grants_outlive_the_process(tmp_path: Path) -> None:

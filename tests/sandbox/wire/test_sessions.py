@@ -86,6 +86,27 @@ def test_windows_authentication_is_refused_in_words(canned_plain: CannedServer) 
     assert raised.value.number == 18452
 
 
+@pytest.mark.parametrize(
+    ("federated", "said"),
+    [
+        (
+            b"\x04\x01\0\0\0\x01",
+            "has no Microsoft Entra ID to send a client to",
+        ),  # ADAL, which asks for the directory first
+        (b"\x02", "cut short"),
+        (b"\x02\x09\0\0\0a\0", "cut short"),
+    ],
+)
+def test_a_token_that_cannot_be_read_is_refused_in_words(federated: bytes, said: str) -> None:
+    login = bytearray(94)
+    login[4:8] = (0x74000004).to_bytes(4, "little")
+    login[27] = 0x10  # it has extensions: their place is at 94, and their list follows it
+    login[36 + 4 * 5 : 36 + 4 * 5 + 4] = struct.pack("<HH", 94, 4)
+    login += (98).to_bytes(4, "little") + b"\x02" + len(federated).to_bytes(4, "little") + federated + b"\xff"
+    with pytest.raises(SqlError, match=said):
+        parse_login(bytes(login))
+
+
 @pytest.mark.parametrize("packet_size", ["512", "4096", "16383", "32767"])
 def test_packet_sizes_are_the_clients_to_choose(packet_size: str, canned: CannedServer) -> None:
     rows = Table((INT,), pa.RecordBatch.from_arrays([pa.array(range(20_000), pa.int32())], names=["n"]))
