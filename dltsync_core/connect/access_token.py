@@ -13,7 +13,8 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -92,6 +93,12 @@ class AccessTokens:
         """The token that the last login used; None before the first."""
         return self._current
 
+    def forget(self, refused: AccessToken) -> None:
+        """The server refused this one: the next login gets a new one, as when its cause was mended meanwhile."""
+        with self._guard:
+            if self._current == refused:
+                self._use_until = 0.0
+
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
         """What mssql-python asks for at a login, and for each bulk copy."""
         return self.current()
@@ -106,6 +113,19 @@ def access_tokens(database: DatabaseConfig) -> AccessTokens | None:
     if database.authentication == "ActiveDirectoryDefault":
         return _of_azure_identity(resource_of(database.server), database.username)
     return None
+
+
+@contextmanager
+def token_for_login(tokens: AccessTokens | None) -> Iterator[AccessToken | None]:
+    """Log in within the block. A token that the server refuses there is not used again. Raises LoginFailed before the block when
+    there is no token to be had: the drivers would hide the reason in an error of their own."""
+    token = None if tokens is None else tokens.current()
+    try:
+        yield token
+    except LoginFailed:
+        if tokens is not None and token is not None:
+            tokens.forget(token)
+        raise
 
 
 def resource_of(server: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.access_token import SQL_COPT_SS_ACCESS_TOKEN, access_tokens
+from dltsync_core.connect.access_token import SQL_COPT_SS_ACCESS_TOKEN, AccessToken, access_tokens, token_for_login
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, address_of, control_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
@@ -142,8 +142,8 @@ def control_session(database: DatabaseConfig) -> Iterator[ControlSession]:
 
 def open_control_session(database: DatabaseConfig) -> ControlSession:
     """A session for catalogue queries; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
-    with circuit_of(database).attempt():
-        session = _open(database)
+    with circuit_of(database).attempt(), token_for_login(access_tokens(database)) as token:
+        session = _open(database, token)
     try:
         session.execute(session_settings(CATALOG_LOCK_TIMEOUT_MS))
     except BaseException:
@@ -152,12 +152,10 @@ def open_control_session(database: DatabaseConfig) -> ControlSession:
     return session
 
 
-def _open(database: DatabaseConfig) -> ControlSession:
+def _open(database: DatabaseConfig, token: AccessToken | None) -> ControlSession:
     pyodbc = load_pyodbc()
     driver = find_driver(database.driver)
-    tokens = access_tokens(database)
-    # Before the driver is asked to connect: a token that cannot be had is an error of its own.
-    attributes = {} if tokens is None else {SQL_COPT_SS_ACCESS_TOKEN: tokens.current().odbc_value()}
+    attributes = {} if token is None else {SQL_COPT_SS_ACCESS_TOKEN: token.odbc_value()}
 
     def connect() -> Any:
         return pyodbc.connect(

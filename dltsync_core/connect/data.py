@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from dltsync_core.config.database import DatabaseConfig
-from dltsync_core.connect.access_token import access_tokens
+from dltsync_core.connect.access_token import AccessTokens, access_tokens, token_for_login
 from dltsync_core.connect.circuit import circuit_of
 from dltsync_core.connect.connection_string import NO_LIMIT, address_of, data_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, within
@@ -197,8 +197,9 @@ class Rows:
 
 def open_data_session(database: DatabaseConfig) -> DataSession:
     """A session for rows; one attempt. Raises ConnectError and its subclasses, DriverMissing."""
-    with circuit_of(database).attempt():
-        session = _open(database)
+    tokens = access_tokens(database)
+    with circuit_of(database).attempt(), token_for_login(tokens):
+        session = _open(database, tokens)
     try:
         limit = database.command_timeout * 1000 if database.command_timeout else NO_LIMIT
         session.execute(session_settings(limit), "setting up the session")
@@ -208,15 +209,11 @@ def open_data_session(database: DatabaseConfig) -> DataSession:
     return session
 
 
-def _open(database: DatabaseConfig) -> DataSession:
+def _open(database: DatabaseConfig, tokens: AccessTokens | None) -> DataSession:
     module = load_mssql_python()
     if not module.PoolingManager.is_initialized():
         # A pooled connection retains its isolation level and its session at the server after close.
         module.pooling(enabled=False)
-
-    tokens = access_tokens(database)
-    if tokens is not None:
-        tokens.current()  # what goes wrong here the module would hide in an error of its own
 
     def connect() -> Any:
         return module.connect(

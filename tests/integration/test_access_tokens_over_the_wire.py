@@ -21,7 +21,7 @@ import pytest
 from dltsync_core.checkup.check import check_pipeline
 from dltsync_core.config import DatabaseConfig, DestinationConfig, PipelineConfig
 from dltsync_core.connect import access_token
-from dltsync_core.connect.control import control_session
+from dltsync_core.connect.control import control_session, open_control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import LoginFailed, SyncError
 from sqlserver_sandbox.access_tokens import issue
@@ -147,6 +147,19 @@ def test_a_new_token_is_got_before_a_login_once_the_last_one_is_about_to_end(
     for _ in range(2):
         assert _names(_by_token(by_password, access_token_command=ending)) == ("SA", "SA")
     assert _runs(ending) >= 4
+
+
+def test_a_token_that_was_refused_is_not_used_again(by_password: Server, tmp_path: Path) -> None:
+    user = f"late-{uuid.uuid4().hex[:6]}@example.com"
+    command = _command(tmp_path, by_password, user=user)
+    database = _by_token(by_password, access_token_command=command)
+    for open_session in (open_control_session, open_data_session):
+        with pytest.raises(LoginFailed):
+            open_session(database)
+    with closing(by_password.connect()) as owner:
+        owner.execute(f"CREATE USER [{user}] FROM EXTERNAL PROVIDER")
+    assert _names(database) == (user, user)
+    assert _runs(command) == 3
 
 
 class TokenShop(SqlServerShop):
