@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import struct
 import subprocess
 import threading
@@ -18,11 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.errors import LoginFailed
-from dltsync_core.redaction import redacted
+from dltsync_core.redaction import names_a_secret, redacted
 
 SQL_COPT_SS_ACCESS_TOKEN = 1256
 """The attribute of an ODBC connection that holds a token ("Use Microsoft Entra ID with the ODBC driver", Microsoft)."""
@@ -42,8 +44,8 @@ _RESOURCES = {
     ".database.chinacloudapi.cn": "https://database.chinacloudapi.cn/",
 }
 _RESOURCE = "https://database.windows.net/"
+_PLAIN_WORD = re.compile(r"[a-z]+(-[a-z]+)*|https?://[a-z./]+")
 _TOKEN_FIELDS = ("accessToken", "access_token", "token")
-_END_FIELDS = ("expires_on", "expiresOn")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class AccessTokens:
                 if found.expires_on is not None and found.expires_on <= now:
                     raise LoginFailed(
                         f"the access token expired at {_moment(found.expires_on)}",
-                        remedy="give a new one, or let access_token_command print one for each run",
+                        remedy="give a current one, or an access_token_command that prints one whenever it is asked",
                     )
                 self._current = found
                 if found.expires_on is None:
@@ -159,7 +161,7 @@ def read_token(text: str) -> AccessToken:
         except ValueError:
             raise ValueError("no token") from None
         printed = str(next((answer[name] for name in _TOKEN_FIELDS if answer.get(name)), ""))
-        ends = next((end for name in _END_FIELDS if (end := _seconds(answer.get(name))) is not None), None)
+        ends = _seconds(answer.get("expires_on"))
     if not printed or any(character.isspace() or not character.isprintable() for character in printed):
         raise ValueError("no token")
     return AccessToken(printed, ends if ends is not None else _seconds(_claims(printed).get("exp")))
@@ -198,7 +200,7 @@ def _printed_by(command: Sequence[str]) -> AccessToken:
         ) from None
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip()
-        said = redacted(" ".join(said.split()), command[1:])[-_LONGEST_MESSAGE:] or "it printed no reason"
+        said = redacted(" ".join(said.split()), _secret_words(command))[-_LONGEST_MESSAGE:] or "it printed no reason"
         raise LoginFailed(
             f"access_token_command: {name} ended with status {ended.returncode}: {said}", remedy=remedy
         ) from None
@@ -208,8 +210,18 @@ def _printed_by(command: Sequence[str]) -> AccessToken:
         raise LoginFailed(f"access_token_command: {name} printed no access token", remedy=remedy) from None
 
 
+def _secret_words(command: Sequence[str]) -> Iterator[str]:
+    """The arguments that may be secret: what follows an option that names a secret, and all but options, words and addresses."""
+    for before, word in pairwise(command):
+        option, _, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        asks = before.startswith("-") and "=" not in before
+        is_named = names_a_secret(option or (before if asks else ""))
+        if value and (is_named or not _PLAIN_WORD.fullmatch(value)):
+            yield value
+
+
 def _default_credential(resource: str, client_id: str | None) -> Callable[[], AccessToken]:
-    # Only for those who use it: importing it takes half a second of a processor.
+    # Only for those who use it: importing it takes 0.2 s of a processor.
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential
 
@@ -244,7 +256,7 @@ def _claims(token: str) -> Mapping[str, Any]:
 
 
 def _seconds(value: object) -> int | None:
-    """POSIX seconds of an `exp` or `expires_on`; None for anything else, such as az's `expiresOn` in local time."""
+    """POSIX seconds of an `exp` or `expires_on`; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

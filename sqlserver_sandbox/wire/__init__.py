@@ -5,7 +5,7 @@ Facts come from Microsoft's published protocol ([MS-TDS], sections named in the 
 | served | refused, with an error that says so |
 | --- | --- |
 | PRELOGIN; TLS 1.2 for the whole connection or the login only | TDS 8 (Encrypt=strict), MARS |
-| LOGIN7 with user and password, or an access token; UTF8_SUPPORT | Windows logins, changing a password, attaching a file |
+| LOGIN7 with user and password, or an access token; UTF8_SUPPORT | Windows logins, changed passwords, attached files, languages |
 | SQL batches; attention at any time; connection reset | unknown packet types |
 | sp_executesql, sp_prepare, sp_prepexec, sp_execute, sp_unprepare | output parameters, DEFAULT, Always Encrypted, NoExec |
 | several calls in one message, as fast_executemany sends them | |

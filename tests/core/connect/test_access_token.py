@@ -186,6 +186,30 @@ def test_what_a_command_was_given_is_not_repeated(tmp_path: Path) -> None:
         tokens.current()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "printed", "said"),
+    [
+        (
+            ["account", "get-access-token", "--resource", "https://database.windows.net/"],
+            "log in to set up account, for https://database.windows.net/",
+            "log in to set up account, for https://database.windows.net/",
+        ),
+        (["login", "--password", "hunter"], "no login with hunter", "no login with ***"),
+        (["--client-secret=hunter", "login"], "no login with hunter", "no login with ***"),
+        (["login", "-p", "Hunter2"], "no login with Hunter2", "no login with ***"),
+    ],
+)
+def test_plain_words_of_a_command_stay_readable_and_secrets_do_not(
+    arguments: list[str], printed: str, said: str
+) -> None:
+    command = [sys.executable, "-c", f"import sys; sys.exit({printed!r})", *arguments]
+    tokens = access_tokens(_database(access_token_command=command))
+    assert tokens is not None
+    with pytest.raises(LoginFailed) as caught:
+        tokens.current()
+    assert caught.value.problem.endswith(f"ended with status 1: {said}")
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     tokens = access_tokens(_database(access_token_command=[str(tmp_path / "nowhere")]))
     assert tokens is not None
