@@ -19,7 +19,7 @@ from dltsync_dagster.location import Location
 from dltsync_dagster.translator import key_part
 from tests.dagster.conftest import shop_config
 from tests.support.dotted_tables import DottedTables
-from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.sandbox_server import SandboxServer
 from tests.support.server_shop import Server
 
 NAMES = st.text(alphabet="abAB_._-/% ]é", min_size=1, max_size=5) | st.text(min_size=1, max_size=6)
@@ -120,8 +120,7 @@ def test_a_location_of_several_partition_tables_loads() -> None:
 
 @pytest.fixture
 def tables(sandbox: SandboxServer, tmp_path: Path) -> Iterator[DottedTables]:
-    login = (sandbox.host, sandbox.port, sandbox.database, sandbox.user, sandbox.password)
-    made = DottedTables(Server(*login, driver=str(odbc_driver()), described="the sandbox"), tmp_path, ["partition"])
+    made = DottedTables(Server.of(sandbox, "the sandbox"), tmp_path, ["partition"])
     try:
         made.create()
         yield made

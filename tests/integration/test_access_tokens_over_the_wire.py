@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import logging
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -25,7 +22,8 @@ from dltsync_core.connect.control import control_session, open_control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.errors import LoginFailed, SyncError
 from sqlserver_sandbox.access_tokens import issue
-from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.json_endpoint import Asked, json_endpoint
+from tests.support.sandbox_server import SandboxServer
 from tests.support.server_shop import COLUMNS, Server
 from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database
 
@@ -35,16 +33,7 @@ WHO = "SELECT SUSER_SNAME() AS name"
 @pytest.fixture
 def by_password(sandbox: SandboxServer) -> Iterator[Server]:
     """A database of its own, as its owner sees it."""
-    server = Server(
-        host=sandbox.host,
-        port=sandbox.port,
-        database="master",
-        username=sandbox.user,
-        password=sandbox.password,
-        driver=str(odbc_driver()),
-        described="sandbox",
-    )
-    made = made_database(server)
+    made = made_database(Server.of(sandbox, "the sandbox"))
     yield made
     dropped(made)
 
@@ -212,6 +201,7 @@ def test_tables_are_loaded_with_tokens_alone(
     finally:
         shop.drop()
         dropped(target)
+    assert "Orders" in caplog.text
     assert "eyJ" not in caplog.text  # how every JSON web token begins
 
 
@@ -233,26 +223,12 @@ def test_a_bulk_copy_that_gets_no_token_says_so(
 def _managed_identity(token: str, asked: list[str]) -> Iterator[str]:
     """The endpoint of a managed identity (App Service): its address, and what it is asked."""
 
-    class Endpoint(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(f"{self.path} {self.headers['X-IDENTITY-HEADER']}")
-            answer = {"access_token": token, "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
-            text = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(one: Asked) -> dict[str, Any]:
+        asked.append(one.path)
+        return {"access_token": token, "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/token"
-        server.shutdown()
-        thread.join()
+    with json_endpoint(answer) as endpoint:
+        yield f"{endpoint}/token"
 
 
 def _without_identity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
-"""A process that is killed at a checkpoint, played within this one."""
+"""A process that is killed at a checkpoint: played within this one, or for a fork in earnest."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 
@@ -18,5 +20,18 @@ def kill_at(name: str, *, time: int = 1) -> Callable[[str], None]:
             left[0] -= 1
             if not left[0]:
                 raise Killed
+
+    return handler
+
+
+def die_at(name: str, *, time: int = 1) -> Callable[[str], None]:
+    """The same for the work of a fork, whose process ends there by SIGKILL."""
+    kill = kill_at(name, time=time)
+
+    def handler(reached: str) -> None:
+        try:
+            kill(reached)
+        except Killed:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return handler

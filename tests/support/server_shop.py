@@ -29,7 +29,7 @@ from dltsync_core.config import (
 from dltsync_core.run.pipeline import IncrementalSQLServerParquetPipeline
 from dltsync_core.run.result import RunResult
 from tests.support.duckdb_memory import empty_database, opened_file
-from tests.support.sandbox_server import braced
+from tests.support.sandbox_server import SandboxServer, braced, odbc_driver
 
 Rows = list[tuple[Any, ...]]
 
@@ -46,6 +46,19 @@ class Server:
     password: str
     driver: str
     described: str
+
+    @classmethod
+    def of(cls, sandbox: SandboxServer, described: str, *, database: str | None = None) -> Server:
+        """A sandbox as its owner sees it."""
+        return cls(
+            host=sandbox.host,
+            port=sandbox.port,
+            database=database or sandbox.database,
+            username=sandbox.user,
+            password=sandbox.password,
+            driver=str(odbc_driver()),
+            described=described,
+        )
 
     def connect(self) -> pyodbc.Connection:
         """A connection in autocommit, for changing the source."""

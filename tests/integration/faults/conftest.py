@@ -15,7 +15,6 @@ from tests.integration.faults.sqlserver_world import SqlServerWorld
 from tests.integration.faults.troubles import Stranger
 from tests.integration.faults.world import World
 from tests.support.fault_control import FaultControl
-from tests.support.sandbox_server import odbc_driver
 from tests.support.server_shop import Server
 
 
@@ -23,15 +22,7 @@ from tests.support.server_shop import Server
 def faulty_server(fault_control: FaultControl) -> Server:
     """The server that misbehaves, in a database that allows SNAPSHOT isolation."""
     sandbox = fault_control.server
-    server = Server(
-        host=sandbox.host,
-        port=sandbox.port,
-        database="master",
-        username=sandbox.user,
-        password=sandbox.password,
-        driver=str(odbc_driver()),
-        described="a sandbox that misbehaves",
-    )
+    server = Server.of(sandbox, "a sandbox that misbehaves")
     fault_control.clear()
     return with_snapshots(server, "faulty")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.sandbox_server import SandboxServer
 from tests.support.server_shop import Server
 from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database, made_sqlserver_shop
 
@@ -15,15 +15,7 @@ from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database, 
 @pytest.fixture
 def other_server(own_sandbox: SandboxServer) -> Server:
     """A database on a server of its own, which knows nothing of the source."""
-    server = Server(
-        host=own_sandbox.host,
-        port=own_sandbox.port,
-        database=own_sandbox.database,
-        username=own_sandbox.user,
-        password=own_sandbox.password,
-        driver=str(odbc_driver()),
-        described="another sandbox",
-    )
+    server = Server.of(own_sandbox, "another sandbox")
     return made_database(server)
 
 

@@ -3,7 +3,6 @@ the window, whatever was loaded before and wherever the run was killed."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -32,6 +31,7 @@ from tests.integration.sqlserver_warehouse.sliding_tables import (
     use,
 )
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.server_shop import Rows, Server
 from tests.support.sqlserver_shop import SqlServerShop
 
@@ -68,15 +68,7 @@ def run_and_be_killed(payload: dict[str, Any]) -> None:
     house = SqlServerShop(Server(**payload["server"]), Path(payload["root"]), Server(**payload["target"]))
     house.schema = payload["schema"]
     use(house, ints=TWO)
-    left = [payload["times"]]
-
-    def stop(step: str) -> None:
-        if step == payload["step"]:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(stop):
+    with checkpoints.watched(die_at(payload["step"], time=payload["times"])):
         house.run()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyodbc
 import pytest
 
-from tests.support.sandbox_server import SandboxServer, odbc_driver
+from tests.support.sandbox_server import SandboxServer
 from tests.support.server_shop import Server
 from tests.support.type_tables import TypeTables
 
@@ -32,13 +32,5 @@ def canned_house(canned_sandbox: SandboxServer, tmp_path: Path) -> TypeTables:
     name = f"tins{next(_numbers)}"
     with closing(pyodbc.connect(canned_sandbox.odbc(), autocommit=True)) as master:
         master.execute(f"CREATE DATABASE {name}")
-    server = Server(
-        host=canned_sandbox.host,
-        port=canned_sandbox.port,
-        database=name,
-        username=canned_sandbox.user,
-        password=canned_sandbox.password,
-        driver=str(odbc_driver()),
-        described="the sandbox, answering from tins",
-    )
+    server = Server.of(canned_sandbox, "the sandbox, answering from tins", database=name)
     return TypeTables(server, tmp_path)

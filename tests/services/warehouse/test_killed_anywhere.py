@@ -3,7 +3,6 @@ warehouse."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from dltsync_core import checkpoints
 from dltsync_core.plan.steps import MergeKeys, ReplaceScope
 from tests.support.any_warehouse import KINDS, AnyWarehouse, Where, marker
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, orders
 
 pytestmark = pytest.mark.xdist_group("forks")
@@ -25,12 +25,7 @@ pytestmark = pytest.mark.xdist_group("forks")
 def load_and_die(kill: dict[str, Any]) -> None:
     """The work of a fork."""
     house = AnyWarehouse(Where(**kill["where"]))
-
-    def die(moment: str) -> None:
-        if moment == kill["moment"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(die):
+    with checkpoints.watched(die_at(kill["moment"])):
         how = DISPOSITIONS[kill["disposition"]]
         house.warehouse.load(
             house.request(TARGET, orders({1: "b", 2: "b"}), how=how, marker=marker(fence=8, load_id="killed"))

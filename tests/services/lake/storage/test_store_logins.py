@@ -24,6 +24,7 @@ from dltsync_core.lake.open_lake import open_lake
 from dltsync_core.lake.storage import object_drivers as store_drivers
 from dltsync_core.lake.storage.object_errors import explain_store
 from dltsync_core.redaction import redacted, secrets_in_options
+from tests.support.json_endpoint import Asked, json_endpoint
 from tests.support.lake_loads import ORDERS, publish
 from tests.support.object_stores import ACCOUNT, ACCOUNT_KEY, ON_AZURE, ON_GCS, TOKEN, Bucket
 
@@ -158,32 +159,14 @@ def test_what_google_refuses_is_told_without_the_token(
 def handing_out(token: str, seen: list[str]) -> Iterator[str]:
     """Google's place for tokens and its store in one: notes who asks the store."""
 
-    class Google(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+    def answer(asked: Asked) -> dict[str, Any]:
+        if asked.method == "POST":
+            return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
+        seen.append(str(asked.headers["Authorization"]))
+        return {"name": "bucket", "items": []}
 
-        def do_GET(self) -> None:
-            seen.append(str(self.headers["Authorization"]))
-            self.answer({"name": "bucket", "items": []})
-
-        def answer(self, content: dict[str, Any]) -> None:
-            text = json.dumps(content).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Google) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with json_endpoint(answer) as endpoint:
+        yield endpoint
 
 
 @pytest.mark.slow

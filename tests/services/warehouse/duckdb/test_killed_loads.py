@@ -5,7 +5,6 @@ What a kill at each moment leaves in the table is tested with every kind of ware
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import Any, TypedDict
@@ -20,6 +19,7 @@ from dltsync_core.plan.steps import Disposition
 from dltsync_core.warehouse.duckdb import warehouse as dlt_warehouse
 from dltsync_core.warehouse.duckdb.load import load_files
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.local_warehouse import DISPOSITIONS, TARGET, LocalWarehouse, leftovers, orders, rows
 
 pytestmark = pytest.mark.xdist_group("forks")
@@ -60,12 +60,7 @@ class Kill(TypedDict):
 def load_and_die(kill: Kill) -> None:
     """The work of a fork."""
     house = LocalWarehouse(Path(kill["root"]))
-
-    def die(moment: str) -> None:
-        if moment == kill["moment"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(die):
+    with checkpoints.watched(die_at(kill["moment"])):
         house.load(TARGET, orders({1: "b", 2: "b"}), how=DISPOSITIONS[kill["disposition"]])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from dltsync_core import checkpoints
 from dltsync_core.plan.steps import ReplaceScope
 from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, orders, part, request, rows
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.server_shop import Server
 from tests.support.sqlserver_warehouse import SandboxWarehouse
 
@@ -41,12 +41,7 @@ class Kill(TypedDict):
 def load_and_die(kill: Kill) -> None:
     """The work of a fork."""
     house = SandboxWarehouse(Server(**kill["server"]), Path(kill["root"]), kill["database"])
-
-    def die(moment: str) -> None:
-        if moment == kill["moment"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(die):
+    with checkpoints.watched(die_at(kill["moment"])):
         house.warehouse.load(
             request(house, orders({1: "b", 2: "b"}), DISPOSITIONS[kill["disposition"]], layout=PARTED, fence=2)
         )

@@ -3,7 +3,6 @@ connection leaves for the next run."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from sqlserver_sandbox.faults.plan import Drop, Fail, Fault, Where
 from tests.services.warehouse.sqlserver.loads import NUMBER, TARGET, orders, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.sandbox_server import SandboxServer
 from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
 from tests.support.table_facts import partitioned
@@ -247,15 +247,7 @@ def remove_and_be_killed(payload: dict[str, Any]) -> None:
     """The work of a fork: this process ends at the n-th time that a step is reached."""
     server = SandboxServer(Path(payload["root"]))
     server.port = payload["port"]
-    left = [payload["times"]]
-
-    def stop(step: str) -> None:
-        if step == payload["step"]:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(stop):
+    with checkpoints.watched(die_at(payload["step"], time=payload["times"])):
         remove(SandboxWarehouse(server, Path(payload["root"]), payload["database"]))
 
 

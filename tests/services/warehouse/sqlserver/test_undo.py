@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlserver_sandbox.faults.plan import Drop, Fault, Where
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, orders, part, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
+from tests.support.killed import die_at
 from tests.support.sandbox_server import SandboxServer
 from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
 
@@ -197,12 +197,7 @@ def load_and_die(root: str, port: int, database: str, fence: int) -> None:
     server = SandboxServer(Path(root))
     server.port = port
     house = SandboxWarehouse(server, Path(root), database)
-
-    def die(moment: str) -> None:
-        if moment == checkpoints.WAREHOUSE_COMMITTED:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with checkpoints.watched(die):
+    with checkpoints.watched(die_at(checkpoints.WAREHOUSE_COMMITTED)):
         house.warehouse.load_group([new_load(house, 0, fence), new_load(house, 1, fence)])
 
 
