@@ -4,7 +4,8 @@ nothing is left behind."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from dltsync_core.plan.steps import Disposition, ReplaceTable
 from dltsync_core.warehouse.port import TableInspection, TargetLayout
 from dltsync_core.warehouse.sqlserver.ladder import LadderSettings
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, orders, part, request, rows
-from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 TABLE = "sales.Orders"
 
@@ -50,13 +52,23 @@ RULES: dict[str, tuple[int | None, str]] = {
 }
 
 
-@pytest.fixture
-def target(house: SandboxWarehouse) -> SandboxWarehouse:
-    """A partitioned target with rows in two partitions, and a table of numbers for foreign keys."""
+def fill(house: SandboxWarehouse) -> None:
     house.query("CREATE TABLE dbo.Numbers (No int NOT NULL PRIMARY KEY)")
     house.query("INSERT INTO dbo.Numbers (No) VALUES (1), (2), (11)")
     house.warehouse.load(request(house, orders({1: "old", 11: "stays"}), layout=PARTED))
-    return house
+
+
+@pytest.fixture(scope="module")
+def once_filled(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("filled"), fill) as made:
+        yield made
+
+
+@pytest.fixture
+def target(once_filled: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A partitioned target with rows in two partitions, and a table of numbers for foreign keys."""
+    with once_filled.copy(tmp_path) as house:
+        yield house
 
 
 def notes(house: SandboxWarehouse) -> tuple[str, ...]:
