@@ -116,8 +116,8 @@ ONE_OF_EACH_KIND = {
     "a sparse column",
     "ANSI_NULLS OFF",
 }
-"""What stands against switching are indexes, constraints, features of the table and of its columns, with a number and without: how
-the rows get in is the same for every one of a kind."""
+"""What stands against switching are indexes, constraints, features of the table and of its columns, with a number and without:
+how the rows get in is the same for every one of a kind."""
 
 
 @pytest.mark.parametrize("rule", every(RULES, often=ONE_OF_EACH_KIND))
