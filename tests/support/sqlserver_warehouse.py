@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,40 @@ def sandbox_warehouse(server: SandboxServer | Server, root: Path, **settings: An
             yield SandboxWarehouse(server, root, name, **settings)
         finally:
             drop_database(connection, name)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A warehouse that was filled once, for many tests: each works on a copy."""
+
+    original: SandboxWarehouse
+    fill: Callable[[SandboxWarehouse], object]
+
+    @contextmanager
+    def copy(self, root: Path, **settings: Any) -> Iterator[SandboxWarehouse]:
+        """For the block. A genuine server cannot copy a database: there the copy is filled as the original was."""
+        name = f"wh_{uuid.uuid4().hex[:8]}"
+        try:
+            self.original.query(f"EXEC sandbox_copy N'{name}'")
+        except pyodbc.ProgrammingError as error:
+            if "(2812)" not in str(error):
+                raise
+            with sandbox_warehouse(self.original.server, root, **settings) as house:
+                self.fill(house)
+                yield house
+            return
+        try:
+            yield SandboxWarehouse(self.original.server, root, name, **settings)
+        finally:
+            with closing(pyodbc.connect(self.original.server.odbc(), autocommit=True)) as connection:
+                drop_database(connection, name)
+
+
+@contextmanager
+def prepared_warehouse(
+    server: SandboxServer | Server, root: Path, fill: Callable[[SandboxWarehouse], object]
+) -> Iterator[Prepared]:
+    """For the fixture of a module: filling a warehouse is dear, copying one is not."""
+    with sandbox_warehouse(server, root) as original:
+        fill(original)
+        yield Prepared(original, fill)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from dltsync_core.errors import DriftError
 from dltsync_core.warehouse.port import Loaded, TableInspection
 from tests.services.warehouse.sqlserver.loads import KEYED, TARGET, orders, request, rows
-from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 OTHER = ("sales", "Others")
 BIG = 3_000_000_000
@@ -50,14 +52,24 @@ def types(house: SandboxWarehouse, table: str = "Orders") -> list[str]:
     return [name for (name,) in found]
 
 
-@pytest.fixture
-def keyed(house: SandboxWarehouse) -> SandboxWarehouse:
-    """Two tables with a primary key on the number, one of them with more that depends on it."""
+def fill_keyed(house: SandboxWarehouse) -> None:
     for target in (TARGET, OTHER):
         load(house, orders({1: "a", 2: "b"}), fence=1, target=target)
     house.query("CREATE UNIQUE INDEX ux ON sales.Orders (No DESC) INCLUDE (Note)")
     house.query("ALTER TABLE sales.Orders WITH CHECK ADD CONSTRAINT ck CHECK (No > 0)")
-    return house
+
+
+@pytest.fixture(scope="module")
+def once_keyed(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("keyed"), fill_keyed) as made:
+        yield made
+
+
+@pytest.fixture
+def keyed(once_keyed: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """Two tables with a primary key on the number, one of them with more that depends on it."""
+    with once_keyed.copy(tmp_path) as house:
+        yield house
 
 
 def test_the_load_is_refused_in_the_plan_too_and_names_what_depends(keyed: SandboxWarehouse) -> None:
@@ -106,12 +118,11 @@ def test_a_foreign_key_is_left_to_its_owner(keyed: SandboxWarehouse) -> None:
         load(keyed.another(may_rebuild=True), wider({3: "c"}), fence=2, target=OTHER)
 
 
-def test_a_column_on_which_nothing_depends_is_altered(house: SandboxWarehouse) -> None:
-    house.warehouse.load(request(house, orders({1: "a"})))
-    house.query("ALTER TABLE sales.Orders ADD Extra int NULL")
+def test_a_column_on_which_nothing_depends_is_altered(keyed: SandboxWarehouse) -> None:
+    keyed.query("ALTER TABLE sales.Orders ADD Extra int NULL")
     plain = orders({1: "a"}).append_column("Extra", pa.array([BIG], pa.int64()))
-    house.warehouse.load(request(house, plain, fence=2))
-    assert rows(house) == [(1, "a", BIG)]
+    keyed.warehouse.load(request(keyed, plain, fence=2))
+    assert rows(keyed) == [(1, "a", BIG)]
 
 
 def coded(given: Mapping[int, int | None], *, nullable: bool) -> pa.Table:
@@ -123,12 +134,22 @@ def coded(given: Mapping[int, int | None], *, nullable: bool) -> pa.Table:
     )
 
 
-@pytest.fixture
-def codes(house: SandboxWarehouse) -> SandboxWarehouse:
-    """A table with a code that is never NULL, under an index."""
+def fill_codes(house: SandboxWarehouse) -> None:
     load(house, coded({1: 10}, nullable=False), fence=1)
     house.query("CREATE INDEX ix ON sales.Orders (Code DESC) INCLUDE (No)")
-    return house
+
+
+@pytest.fixture(scope="module")
+def once_coded(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("codes"), fill_codes) as made:
+        yield made
+
+
+@pytest.fixture
+def codes(once_coded: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A table with a code that is never NULL, under an index."""
+    with once_coded.copy(tmp_path) as house:
+        yield house
 
 
 def constrained(house: SandboxWarehouse) -> SandboxWarehouse:

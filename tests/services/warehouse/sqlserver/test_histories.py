@@ -24,9 +24,8 @@ class ServerHistory:
 
     def __init__(self, house: SandboxWarehouse, start: str, end: str, flag: str, plane: str = "nvarchar(20)") -> None:
         self.house = house
-        house.query("IF SCHEMA_ID(N'sales') IS NULL EXEC (N'CREATE SCHEMA sales')")
-        house.query("DROP TABLE IF EXISTS sales.Carriers")
         house.query(
+            "IF SCHEMA_ID(N'sales') IS NULL EXEC (N'CREATE SCHEMA sales'); DROP TABLE IF EXISTS sales.Carriers; "
             f"CREATE TABLE sales.Carriers (Plane {plane}, handle int, d_from int, "
             f"[From] {KINDS.get(start, start)} NULL, [To] {KINDS.get(end, end)} NULL, IsLatest {flag} NULL)"
         )
@@ -34,8 +33,9 @@ class ServerHistory:
         self.handler = ScdHandler(lambda _: target, house.warehouse)
 
     def put(self, *rows: Row) -> None:
-        for plane, start, end, latest in rows:
-            self.house.query("INSERT INTO sales.Carriers VALUES (?, 1, 7, ?, ?, ?)", plane, start, end, latest)
+        if rows:
+            values = ", ".join(["(?, 1, 7, ?, ?, ?)"] * len(rows))
+            self.house.query(f"INSERT INTO sales.Carriers VALUES {values}", *(value for row in rows for value in row))
 
     def clear(self) -> None:
         self.house.query("DELETE FROM sales.Carriers")

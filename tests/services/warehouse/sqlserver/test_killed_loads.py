@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,7 +16,7 @@ from tests.services.warehouse.sqlserver.loads import DISPOSITIONS, PARTED, order
 from tests.support.forks import Forks
 from tests.support.killed import die_at
 from tests.support.server_shop import Server
-from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 pytestmark = pytest.mark.xdist_group("forks")
 """With the other tests that fork: one process to fork from is enough."""
@@ -47,6 +48,16 @@ def load_and_die(kill: Kill) -> None:
         )
 
 
+def fill(house: SandboxWarehouse) -> None:
+    house.warehouse.load(request(house, orders({1: "a", 11: "stays"}), layout=PARTED))
+
+
+@pytest.fixture(scope="module")
+def once_filled(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("filled"), fill) as made:
+        yield made
+
+
 @pytest.mark.survives(
     "crash",
     "kill -9 of a load into a SQL Server warehouse at every checkpoint",
@@ -65,32 +76,32 @@ def load_and_die(kill: Kill) -> None:
     ],
 )
 def test_a_load_killed_at_any_moment_is_right_when_repeated(
-    house: SandboxWarehouse, home_server: Server, forks: Forks, number: int
+    once_filled: Prepared, tmp_path: Path, home_server: Server, forks: Forks, number: int
 ) -> None:
     how = DISPOSITIONS[number]
+    stays = [] if how == DISPOSITIONS[0] else [(11, "stays")]
+    new = [(1, "b"), (2, "b"), *stays]
     for moment in MOMENTS:
-        house.warehouse.load(request(house, orders({1: "a", 11: "stays"}), layout=PARTED))
-        ended = forks.run(
-            f"{__name__}:load_and_die",
-            Kill(
-                root=str(house.root),
-                server=asdict(home_server),
-                database=house.database,
-                disposition=number,
-                moment=moment,
-            ),
-        )
-        assert ended.status == -signal.SIGKILL, ended.stderr
-        stays = [] if how == DISPOSITIONS[0] else [(11, "stays")]
-        new = [(1, "b"), (2, "b"), *stays]
-        assert rows(house) == (new if moment == checkpoints.WAREHOUSE_COMMITTED else [(1, "a"), (11, "stays")]), moment
-        assert bool(house.staging()) == (moment != checkpoints.WAREHOUSE_EVOLVED), "a killed load cannot clean up"
-        house.warehouse.load(request(house, orders({1: "b", 2: "b"}), how, layout=PARTED, fence=3))
-        assert rows(house) == new, moment
-        assert house.staging() == []
-        house.warehouse.drop_table(("sales", "Orders"))
-        house.warehouse.cleanup()
-        assert not list((house.root / "work").glob("*"))
+        with once_filled.copy(tmp_path) as house:
+            ended = forks.run(
+                f"{__name__}:load_and_die",
+                Kill(
+                    root=str(house.root),
+                    server=asdict(home_server),
+                    database=house.database,
+                    disposition=number,
+                    moment=moment,
+                ),
+            )
+            assert ended.status == -signal.SIGKILL, ended.stderr
+            expected = new if moment == checkpoints.WAREHOUSE_COMMITTED else [(1, "a"), (11, "stays")]
+            assert rows(house) == expected, moment
+            assert bool(house.staging()) == (moment != checkpoints.WAREHOUSE_EVOLVED), "a killed load cannot clean up"
+            house.warehouse.load(request(house, orders({1: "b", 2: "b"}), how, layout=PARTED, fence=3))
+            assert rows(house) == new, moment
+            assert house.staging() == []
+            house.warehouse.cleanup()
+            assert not list((house.root / "work").glob("*"))
 
 
 def test_what_a_killed_load_left_goes_without_another_load(

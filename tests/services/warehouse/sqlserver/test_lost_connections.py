@@ -16,7 +16,7 @@ from sqlserver_sandbox.faults.plan import Drop, Fault, Where
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, orders, part, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.sandbox_server import SandboxServer
-from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 pytestmark = pytest.mark.xdist_group("forks")
 
@@ -31,12 +31,25 @@ BEFORE_PUBLICATION = [
 ]
 
 
+def fill(house: SandboxWarehouse) -> None:
+    house.warehouse.load_group(
+        [
+            request(house, orders({number: "old"}), part(unit), layout=PARTED, unit=unit)
+            for unit, number in zip(UNITS, (1, 11), strict=False)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def once_filled(faulty_sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(faulty_sandbox, tmp_path_factory.mktemp("filled"), fill) as made:
+        yield made
+
+
 @pytest.fixture
-def filled(faulty_sandbox: SandboxServer, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+def filled(once_filled: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
     """A target with a row in each of two partitions."""
-    with sandbox_warehouse(faulty_sandbox, tmp_path, pause=lambda seconds: None) as house:
-        for unit, number in zip(UNITS, (1, 11), strict=False):
-            house.warehouse.load(request(house, orders({number: "old"}), part(unit), layout=PARTED, unit=unit))
+    with once_filled.copy(tmp_path, pause=lambda seconds: None) as house:
         yield house
 
 

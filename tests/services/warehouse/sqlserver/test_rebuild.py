@@ -3,15 +3,12 @@ indexes and constraints, or stays as it is."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyodbc
 import pytest
 
 from dltsync_core.errors import DriftError, SyncError, WarehouseError
@@ -22,8 +19,8 @@ from sqlserver_sandbox.faults.plan import Drop, Fault, Where
 from tests.services.warehouse.sqlserver.loads import PARTED, TARGET, UNITS, loaded_by, part, request, rows
 from tests.support.fault_control import FaultControl
 from tests.support.sandbox_server import SandboxServer
-from tests.support.sqlserver_shop import drop_database
-from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 OTHER: Target = ("sales", "Refunds")
 NARROW = ("int", "decimal(9,2)", "nvarchar(5)", "datetime2(3)")
@@ -101,12 +98,22 @@ def extended(house: SandboxWarehouse) -> None:
     house.query("ALTER TABLE sales.Orders WITH CHECK ADD CONSTRAINT fk FOREIGN KEY (No) REFERENCES dbo.Numbers (No)")
 
 
-@pytest.fixture
-def loaded(house: SandboxWarehouse) -> SandboxWarehouse:
-    """Two targets with rows in each of three partitions, in a warehouse that may make them anew."""
+def fill(house: SandboxWarehouse) -> None:
     house.warehouse.load_group([*first_loads(house, TARGET), *first_loads(house, OTHER)])
     extended(house)
-    return house.another(may_rebuild=True)
+
+
+@pytest.fixture(scope="module")
+def once_loaded(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("loaded"), fill) as made:
+        yield made
+
+
+@pytest.fixture
+def loaded(once_loaded: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """Two targets with rows in each of three partitions, in a warehouse that may make them anew."""
+    with once_loaded.copy(tmp_path) as house:
+        yield house.another(may_rebuild=True)
 
 
 def test_tables_are_made_anew_with_their_rows_and_all_that_belongs_to_them(loaded: SandboxWarehouse) -> None:
@@ -183,14 +190,9 @@ def test_types_that_would_lose_something_and_that_of_the_partition_column_are_re
     assert values(loaded) == OLD
 
 
-@contextmanager
-def copied(before: SandboxWarehouse) -> Iterator[SandboxWarehouse]:
-    """The same target in a database that goes away."""
-    name = f"wh_{uuid.uuid4().hex[:8]}"
-    before.query(f"EXEC sandbox_copy N'{name}'")
-    yield SandboxWarehouse(before.server, before.root, name, may_rebuild=True, pause=lambda seconds: None)
-    with closing(pyodbc.connect(before.server.odbc(), autocommit=True)) as connection:
-        drop_database(connection, name)
+def fill_one(house: SandboxWarehouse) -> None:
+    house.warehouse.load_group(first_loads(house, TARGET))
+    extended(house)
 
 
 @pytest.mark.survives(
@@ -211,12 +213,10 @@ def test_a_connection_that_breaks_at_any_statement_costs_nothing(
     faulty_sandbox: SandboxServer, faults: FaultControl, tmp_path: Path, pattern: str | None
 ) -> None:
     problems: list[str] = []
-    with sandbox_warehouse(faulty_sandbox, tmp_path) as before:
-        before.warehouse.load_group(first_loads(before, TARGET))
-        extended(before)
-        was = belongings(before)
+    with prepared_warehouse(faulty_sandbox, tmp_path, fill_one) as before:
+        was = belongings(before.original)
         for number in range(MOST):
-            with copied(before) as house:
+            with before.copy(tmp_path, may_rebuild=True, pause=lambda seconds: None) as house:
                 faults.plan(Fault(Drop(), Where(database=house.database, pattern=pattern, skip=number)))
                 failed = False
                 try:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from dltsync_core.errors import WarehouseError
 from dltsync_core.plan.steps import ReplaceTable
 from dltsync_core.warehouse.port import LoadRequest, TableInspection
 from tests.services.warehouse.sqlserver.loads import TARGET, UNITS, orders, part, request, rows
-from tests.support.sqlserver_warehouse import SandboxWarehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 LINES = ("sales", "Lines")
 
 
-@pytest.fixture
-def partitioned(house: SandboxWarehouse) -> SandboxWarehouse:
+def fill(house: SandboxWarehouse) -> None:
     """A target whose three partitions lie in filegroups of their own, with an index that the server has extended by the
     partition column, and compressed partitions."""
     for name in ("cold", "warm", "hot"):
@@ -30,9 +33,25 @@ def partitioned(house: SandboxWarehouse) -> SandboxWarehouse:
         "CONSTRAINT pk PRIMARY KEY CLUSTERED (No) WITH (DATA_COMPRESSION = PAGE ON PARTITIONS (2))) ON ps(No)"
     )
     house.query("CREATE INDEX ix ON sales.Orders (Short) ON ps(No)")
-    for number, unit in zip((1, 11, 21), UNITS, strict=True):
-        house.warehouse.load(request(house, orders({number: "old"}), part(unit), unit=unit))
-    return house
+    house.warehouse.load_group(
+        [
+            request(house, orders({number: "old"}), part(unit), unit=unit)
+            for number, unit in zip((1, 11, 21), UNITS, strict=True)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def once_filled(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("filled"), fill) as made:
+        yield made
+
+
+@pytest.fixture
+def partitioned(once_filled: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A target in three filegroups, as `fill` makes it."""
+    with once_filled.copy(tmp_path) as house:
+        yield house
 
 
 def load(house: SandboxWarehouse, number: int, key: int, *, can_be_undone: bool = False) -> LoadRequest:

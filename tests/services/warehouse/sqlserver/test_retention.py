@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
 from tests.support.killed import die_at
 from tests.support.sandbox_server import SandboxServer
-from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 from tests.support.table_facts import partitioned
+
+pytestmark = pytest.mark.xdist_group("forks")
 
 OTHER = ("sales", "Others")
 BOUNDARIES: list[str | None] = ["10", "20", "30", "40"]
-SIDES = ("right", "left")
 ROWS = {5: "a", 15: "b", 16: "b", 25: "c", 35: "d", 45: "e"}
 
 
@@ -70,6 +73,23 @@ def load(house: SandboxWarehouse, *targets: tuple[str, str], side: str = "right"
     )
 
 
+def load_both(house: SandboxWarehouse) -> None:
+    load(house, TARGET, OTHER)
+
+
+@pytest.fixture(scope="module")
+def once_filled(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("filled"), load_both) as made:
+        yield made
+
+
+@pytest.fixture
+def filled(once_filled: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A warehouse with two targets, each with rows in five partitions."""
+    with once_filled.copy(tmp_path) as house:
+        yield house
+
+
 def remove(house: SandboxWarehouse, which: Mapping[str, ReplaceScope] | None = None) -> Removed:
     return house.warehouse.remove_partitions(TARGET, "p", which or scopes())
 
@@ -88,9 +108,8 @@ def units(house: SandboxWarehouse, target: tuple[str, str] = TARGET) -> list[str
     return sorted(house.warehouse.markers(target, "p"))
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_rows_markers_and_boundaries_go_and_the_rest_stays(house: SandboxWarehouse, side: str) -> None:
-    load(house, TARGET, OTHER, side=side)
+def removed_by_switching(house: SandboxWarehouse, side: str) -> None:
+    """The rows, markers and boundaries of the first three partitions, and nothing else."""
     mine = scopes(side=side)
     done = remove(house, mine)
     keys = [one.key for one in ranges(side)]
@@ -98,44 +117,50 @@ def test_rows_markers_and_boundaries_go_and_the_rest_stays(house: SandboxWarehou
     assert rows(house) == [(35, "d"), (45, "e")]
     assert units(house) == sorted(keys[3:])
     assert boundaries(house) == [30, 40]
-    assert rows(house, OTHER) == sorted(ROWS.items())
-    assert (units(house, OTHER), boundaries(house, "Others")) == (sorted(keys), [10, 20, 30, 40])
     assert house.staging() == []
     assert remove(house, mine) == Removed(), "a second call does nothing"
 
 
-def test_partitions_after_the_first_go_when_the_first_stays(house: SandboxWarehouse) -> None:
+def test_rows_markers_and_boundaries_go_and_the_rest_stays(filled: SandboxWarehouse) -> None:
+    removed_by_switching(filled, "right")
+    assert rows(filled, OTHER) == sorted(ROWS.items())
+    keys = [one.key for one in ranges()]
+    assert (units(filled, OTHER), boundaries(filled, "Others")) == (sorted(keys), [10, 20, 30, 40])
+
+
+def test_boundaries_may_belong_to_the_partition_on_their_left(house: SandboxWarehouse) -> None:
+    load(house, side="left")
+    removed_by_switching(house, "left")
+
+
+def test_partitions_after_the_first_go_when_the_first_stays(filled: SandboxWarehouse) -> None:
     """The first one holds the NULL rows of a column that admits them."""
-    load(house)
-    assert remove(house, scopes(1, 2)).rows == {"[10,20)": 2, "[20,30)": 1}
-    assert rows(house) == [(5, "a"), (35, "d"), (45, "e")]
-    assert boundaries(house) == [10, 30, 40]
+    assert remove(filled, scopes(1, 2)).rows == {"[10,20)": 2, "[20,30)": 1}
+    assert rows(filled) == [(5, "a"), (35, "d"), (45, "e")]
+    assert boundaries(filled) == [10, 30, 40]
 
 
-def test_what_would_be_removed_is_shown_and_nothing_is_written(house: SandboxWarehouse) -> None:
-    load(house)
-
+def test_what_would_be_removed_is_shown_and_nothing_is_written(filled: SandboxWarehouse) -> None:
     def shown() -> tuple[dict[str, int], int]:
         asked = TableInspection("p", {}, orders({}).schema, layout(), scopes())
-        found = house.warehouse.inspect({TARGET: asked})[TARGET].removable
+        found = filled.warehouse.inspect({TARGET: asked})[TARGET].removable
         return dict(found.rows), found.boundaries
 
     assert shown() == ({"(-inf,10)": 1, "[10,20)": 2, "[20,30)": 1}, 2)
-    assert rows(house) == sorted(ROWS.items())
-    remove(house)
+    assert rows(filled) == sorted(ROWS.items())
+    remove(filled)
     assert shown() == ({}, 0)
 
 
-def test_a_partition_that_comes_back_is_split_off_again(house: SandboxWarehouse) -> None:
-    load(house)
-    remove(house)
+def test_a_partition_that_comes_back_is_split_off_again(filled: SandboxWarehouse) -> None:
+    remove(filled)
     again = ranges()[2]
-    loaded = house.warehouse.load(
-        request(house, orders({25: "back"}), scope(again), layout=layout(), unit=again.key, fence=8)
+    back = filled.warehouse.load(
+        request(filled, orders({25: "back"}), scope(again), layout=layout(), unit=again.key, fence=8)
     )
-    assert loaded.method == "switch"
-    assert rows(house) == [(25, "back"), (35, "d"), (45, "e")]
-    assert boundaries(house) == [20, 30, 40]
+    assert back.method == "switch"
+    assert rows(filled) == [(25, "back"), (35, "d"), (45, "e")]
+    assert boundaries(filled) == [20, 30, 40]
 
 
 def index_off_the_scheme(house: SandboxWarehouse) -> None:
@@ -154,31 +179,28 @@ def disabled_foreign_key(house: SandboxWarehouse) -> None:
     ids=["truncate", "delete"],
 )
 def test_rows_leave_by_the_next_way_where_they_cannot_be_switched_out(
-    house: SandboxWarehouse, makes: Any, method: str, reason: str
+    filled: SandboxWarehouse, makes: Any, method: str, reason: str
 ) -> None:
-    load(house)
-    makes(house)
-    done = remove(house)
+    makes(filled)
+    done = remove(filled)
     assert (done.method, sum(done.rows.values())) == (method, 4)
     assert any(reason in one for one in done.reasons), done.reasons
-    assert rows(house) == [(35, "d"), (45, "e")]
-    assert house.staging() == []
+    assert rows(filled) == [(35, "d"), (45, "e")]
+    assert filled.staging() == []
 
 
-def test_switching_can_be_turned_off(house: SandboxWarehouse) -> None:
-    load(house)
-    done = remove(house.another(ladder=LadderSettings(switching=False)))
-    assert (done.method, rows(house)) == ("truncate", [(35, "d"), (45, "e")])
+def test_switching_can_be_turned_off(filled: SandboxWarehouse) -> None:
+    done = remove(filled.another(ladder=LadderSettings(switching=False)))
+    assert (done.method, rows(filled)) == ("truncate", [(35, "d"), (45, "e")])
 
 
-def test_a_function_that_another_table_uses_keeps_its_boundaries(house: SandboxWarehouse) -> None:
-    load(house)
-    ((scheme,),) = house.query("SELECT name FROM sys.partition_schemes")
-    house.query(f"CREATE TABLE dbo.Neighbour (No int NOT NULL) ON [{scheme}](No)")
-    assert remove(house).boundaries == 0
-    assert rows(house) == [(35, "d"), (45, "e")]
-    assert boundaries(house) == [10, 20, 30, 40]
-    assert remove(house) == Removed()
+def test_a_function_that_another_table_uses_keeps_its_boundaries(filled: SandboxWarehouse) -> None:
+    ((scheme,),) = filled.query("SELECT name FROM sys.partition_schemes WHERE name LIKE '%Orders%'")
+    filled.query(f"CREATE TABLE dbo.Neighbour (No int NOT NULL) ON [{scheme}](No)")
+    assert remove(filled).boundaries == 0
+    assert rows(filled) == [(35, "d"), (45, "e")]
+    assert boundaries(filled) == [10, 20, 30, 40]
+    assert remove(filled) == Removed()
 
 
 def test_a_function_that_the_config_names_keeps_its_boundaries(house: SandboxWarehouse) -> None:
@@ -190,36 +212,38 @@ def test_a_function_that_the_config_names_keeps_its_boundaries(house: SandboxWar
     assert boundaries(house) == [10, 20, 30, 40]
 
 
-def test_a_table_that_foreign_keys_reference_is_refused(house: SandboxWarehouse) -> None:
-    load(house)
-    house.query("CREATE TABLE dbo.Child (No int NOT NULL REFERENCES sales.Orders (No))")
+def test_a_table_that_foreign_keys_reference_is_refused(filled: SandboxWarehouse) -> None:
+    filled.query("CREATE TABLE dbo.Child (No int NOT NULL REFERENCES sales.Orders (No))")
     with pytest.raises(WarehouseError, match=r"referenced by foreign key.*547"):
-        remove(house)
-    assert rows(house) == sorted(ROWS.items())
+        remove(filled)
+    assert rows(filled) == sorted(ROWS.items())
 
 
-def test_rows_that_a_dead_load_replaced_do_not_come_back(house: SandboxWarehouse) -> None:
+def test_rows_that_a_dead_load_replaced_do_not_come_back(filled: SandboxWarehouse) -> None:
     """Its record goes with the marker: nothing is switched back into a partition that was removed."""
-    load(house)
     first = ranges()[0]
-    unsettled = house.another()
-    loaded = request(
-        house, orders({6: "n"}), scope(first), layout=layout(), unit=first.key, fence=8, can_be_undone=True
-    )
-    assert unsettled.warehouse.load(loaded).can_be_undone
-    unsettled.warehouse.release(TARGET, "p", {first.key: loaded.load_id})
-    remove(house)
-    house.warehouse.cleanup()
-    assert rows(house) == [(35, "d"), (45, "e")]
-    assert house.query("SELECT COUNT(*) FROM _dltsync.replaced_rows") == [(0,)]
-    assert house.staging() == []
+    unsettled = filled.another()
+    new = request(filled, orders({6: "n"}), scope(first), layout=layout(), unit=first.key, fence=8, can_be_undone=True)
+    assert unsettled.warehouse.load(new).can_be_undone
+    unsettled.warehouse.release(TARGET, "p", {first.key: new.load_id})
+    remove(filled)
+    filled.warehouse.cleanup()
+    assert rows(filled) == [(35, "d"), (45, "e")]
+    assert filled.query("SELECT COUNT(*) FROM _dltsync.replaced_rows") == [(0,)]
+    assert filled.staging() == []
+
+
+@pytest.fixture(scope="module")
+def once_faulty(faulty_sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(faulty_sandbox, tmp_path_factory.mktemp("faulty"), load) as made:
+        yield made
 
 
 @pytest.fixture
-def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
-    """A warehouse on a server that can be made to misbehave."""
-    with sandbox_warehouse(faults.server, tmp_path) as made:
-        yield made
+def faulty(once_faulty: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """The target on a server that can be made to misbehave."""
+    with once_faulty.copy(tmp_path, pause=lambda seconds: None) as house:
+        yield house
 
 
 @pytest.mark.parametrize(
@@ -234,7 +258,6 @@ def faulty(faults: FaultControl, tmp_path: Path) -> Iterator[SandboxWarehouse]:
 def test_a_connection_that_breaks_at_the_commit_is_no_failure(
     faulty: SandboxWarehouse, faults: FaultControl, fault: Fault
 ) -> None:
-    load(faulty)
     faults.plan(fault)
     assert sum(remove(faulty).rows.values()) == 4
     assert faults.clear()
@@ -245,13 +268,11 @@ def test_a_connection_that_breaks_at_the_commit_is_no_failure(
 
 def remove_and_be_killed(payload: dict[str, Any]) -> None:
     """The work of a fork: this process ends at the n-th time that a step is reached."""
-    server = SandboxServer(Path(payload["root"]))
-    server.port = payload["port"]
+    house = SandboxWarehouse(Server(**payload["server"]), Path(payload["root"]), payload["database"])
     with checkpoints.watched(die_at(payload["step"], time=payload["times"])):
-        remove(SandboxWarehouse(server, Path(payload["root"]), payload["database"]))
+        remove(house)
 
 
-@pytest.mark.xdist_group("forks")
 @pytest.mark.survives(
     "crash",
     "kill -9 while partitions out of retention are removed from a SQL Server warehouse: before the transaction, "
@@ -269,25 +290,24 @@ def remove_and_be_killed(payload: dict[str, Any]) -> None:
     ],
 )
 def test_the_run_after_a_kill_finishes(
-    faulty: SandboxWarehouse, faults: FaultControl, forks: Forks, step: str, times: int
+    filled: SandboxWarehouse, home_server: Server, forks: Forks, step: str, times: int
 ) -> None:
-    load(faulty, TARGET, OTHER)
     payload = {
-        "root": str(faulty.root),
-        "port": faults.server.port,
-        "database": faulty.database,
+        "root": str(filled.root),
+        "server": asdict(home_server),
+        "database": filled.database,
         "step": step,
         "times": times,
     }
     ended = forks.run(f"{__name__}:remove_and_be_killed", payload)
     assert ended.status == -signal.SIGKILL, ended.stderr
     removed = step != checkpoints.WAREHOUSE_WRITTEN
-    assert rows(faulty) == ([(35, "d"), (45, "e")] if removed else sorted(ROWS.items()))
-    assert len(units(faulty)) == (2 if removed else 5), "rows and markers go together"
-    remove(faulty)
-    faulty.warehouse.cleanup()
-    assert rows(faulty) == [(35, "d"), (45, "e")]
-    assert boundaries(faulty) == [30, 40]
-    assert rows(faulty, OTHER) == sorted(ROWS.items())
-    assert faulty.staging() == []
-    assert remove(faulty) == Removed()
+    assert rows(filled) == ([(35, "d"), (45, "e")] if removed else sorted(ROWS.items()))
+    assert len(units(filled)) == (2 if removed else 5), "rows and markers go together"
+    remove(filled)
+    filled.warehouse.cleanup()
+    assert rows(filled) == [(35, "d"), (45, "e")]
+    assert boundaries(filled) == [30, 40]
+    assert rows(filled, OTHER) == sorted(ROWS.items())
+    assert filled.staging() == []
+    assert remove(filled) == Removed()

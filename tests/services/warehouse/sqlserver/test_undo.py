@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pytest
@@ -20,7 +22,8 @@ from tests.support.fault_control import FaultControl
 from tests.support.forks import Forks
 from tests.support.killed import die_at
 from tests.support.sandbox_server import SandboxServer
-from tests.support.sqlserver_warehouse import SandboxWarehouse, sandbox_warehouse
+from tests.support.server_shop import Server
+from tests.support.sqlserver_warehouse import Prepared, SandboxWarehouse, prepared_warehouse
 
 pytestmark = pytest.mark.xdist_group("forks")
 
@@ -28,9 +31,7 @@ LINES = ("sales", "Lines")
 OLD = [(1, "old"), (11, "old"), (21, "old")]
 
 
-@pytest.fixture
-def filled(house: SandboxWarehouse) -> SandboxWarehouse:
-    """A row in each of three partitions, and a table without partitions."""
+def fill(house: SandboxWarehouse) -> None:
     house.warehouse.load_group(
         [
             *(
@@ -40,7 +41,19 @@ def filled(house: SandboxWarehouse) -> SandboxWarehouse:
             request(house, orders({1: "old"}), target=LINES),
         ]
     )
-    return house
+
+
+@pytest.fixture(scope="module")
+def once_filled(home_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(home_server, tmp_path_factory.mktemp("filled"), fill) as made:
+        yield made
+
+
+@pytest.fixture
+def filled(once_filled: Prepared, tmp_path: Path) -> Iterator[SandboxWarehouse]:
+    """A row in each of three partitions, and a table without partitions."""
+    with once_filled.copy(tmp_path) as house:
+        yield house
 
 
 def new_load(house: SandboxWarehouse, number: int, fence: int = 2) -> LoadRequest:
@@ -169,6 +182,20 @@ def test_a_load_that_another_run_took_out_cannot_be_confirmed(filled: SandboxWar
     assert rows(filled) == [(2, "new"), (11, "old"), (21, "old")]
 
 
+def switched(house: SandboxWarehouse) -> None:
+    """A load that is not confirmed yet."""
+    house.warehouse.load(request(house, orders({1: "old"}), target=LINES))
+    new = request(house, orders({2: "new"}), target=LINES, fence=2, can_be_undone=True)
+    house.warehouse.load(new)
+    house.warehouse.release(LINES, "p", {"all": new.load_id})
+
+
+@pytest.fixture(scope="module")
+def once_faulty(faulty_sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with prepared_warehouse(faulty_sandbox, tmp_path_factory.mktemp("faulty"), switched) as made:
+        yield made
+
+
 @pytest.mark.parametrize(
     ("drop", "where"),
     [
@@ -179,26 +206,51 @@ def test_a_load_that_another_run_took_out_cannot_be_confirmed(filled: SandboxWar
     ],
 )
 def test_a_connection_that_breaks_while_a_load_is_confirmed_costs_nothing(
-    faults: FaultControl, tmp_path: Path, drop: Drop, where: Where
+    faults: FaultControl, once_faulty: Prepared, tmp_path: Path, drop: Drop, where: Where
 ) -> None:
-    with sandbox_warehouse(faults.server, tmp_path) as house:
-        house.warehouse.load(request(house, orders({1: "old"}), target=LINES))
-        load = request(house, orders({2: "new"}), target=LINES, fence=2, can_be_undone=True)
-        house.warehouse.load(load)
+    with once_faulty.copy(tmp_path, pause=lambda seconds: None) as house:
+        ((load_id,),) = house.query("SELECT load_id FROM _dltsync.replaced_rows")
         faults.plan(Fault(drop, replace(where, database=house.database)))
-        house.warehouse.confirm(LINES, "p", {"all": load.load_id})
+        house.warehouse.confirm(LINES, "p", {"all": load_id})
         assert faults.clear() == ["drop"]
         assert rows(house, LINES) == [(2, "new")]
         assert (house.staging(), records(house)) == ([], 0)
 
 
-def load_and_die(root: str, port: int, database: str, fence: int) -> None:
+class Given(TypedDict):
+    """Where a process is to load."""
+
+    root: str
+    server: dict[str, Any]
+    database: str
+
+
+def load_and_die(given: Given) -> None:
     """The work of a fork: two partitions are published, and none is validated."""
-    server = SandboxServer(Path(root))
-    server.port = port
-    house = SandboxWarehouse(server, Path(root), database)
+    house = SandboxWarehouse(Server(**given["server"]), Path(given["root"]), given["database"])
     with checkpoints.watched(die_at(checkpoints.WAREHOUSE_COMMITTED)):
-        house.warehouse.load_group([new_load(house, 0, fence), new_load(house, 1, fence)])
+        house.warehouse.load_group([new_load(house, 0), new_load(house, 1)])
+
+
+@pytest.fixture
+def killed(filled: SandboxWarehouse, home_server: Server, forks: Forks) -> tuple[Prepared, dict[str, str]]:
+    """What a run left that was killed before it validated, and which load each unit came from before."""
+    was: dict[str, str] = {}
+
+    def die(house: SandboxWarehouse) -> None:
+        was.update(loaded_by(house))
+        given = Given(root=str(house.root), server=asdict(home_server), database=house.database)
+        ended = forks.run(f"{__name__}:load_and_die", given)
+        assert ended.status == -signal.SIGKILL, ended.stderr
+        assert rows(house) == [(2, "new"), (12, "new"), (21, "old")]
+        assert house.staging()
+
+    def fill_and_die(house: SandboxWarehouse) -> None:
+        fill(house)
+        die(house)
+
+    die(filled)
+    return Prepared(filled, fill_and_die), was
 
 
 @pytest.mark.survives(
@@ -207,40 +259,25 @@ def load_and_die(root: str, port: int, database: str, fence: int) -> None:
     "the next run confirms the load, or switches the rows of before back",
     "validated rows; no table of replaced rows stays",
 )
-def test_a_run_that_was_killed_before_it_validated(filled: SandboxWarehouse, forks: Forks) -> None:
-    old = loaded_by(filled)
-
-    def die(fence: int) -> dict[str, str]:
-        ended = forks.run(f"{__name__}:_dies", [str(filled.root), filled.server.port, filled.database, fence])
-        assert ended.status == -signal.SIGKILL, ended.stderr
-        assert rows(filled) == [(2, "new"), (12, "new"), (21, "old")]
-        assert filled.staging()
-        return loaded_by(filled)
-
-    # A later run undoes what no run validates.
-    die(2)
-    filled.warehouse.cleanup()
-    assert rows(filled) == OLD
-    assert loaded_by(filled) == old
-    assert (filled.staging(), records(filled)) == ([], 0)
-    # A later load of one of the units undoes that one, and `cleanup` the other.
-    die(3)
-    again = new_load(filled, 0, fence=4)
-    filled.warehouse.load(again)
-    assert rows(filled) == [(2, "new"), (12, "new"), (21, "old")]
-    filled.warehouse.undo(TARGET, "p", {UNITS[0]: again.load_id})
-    assert rows(filled) == [(1, "old"), (12, "new"), (21, "old")], "the rows of before the killed load"
-    filled.warehouse.cleanup()
-    assert rows(filled) == OLD
-    assert (filled.staging(), records(filled)) == ([], 0)
-    # A later run that finds the lake whole adopts and confirms.
-    now = die(5)
-    filled.warehouse.confirm(TARGET, "p", {unit: now[unit] for unit in UNITS[:2]})
-    filled.warehouse.cleanup()
-    assert rows(filled) == [(2, "new"), (12, "new"), (21, "old")]
-    assert (filled.staging(), records(filled)) == ([], 0)
-
-
-def _dies(given: list[object]) -> None:
-    root, port, database, fence = given
-    load_and_die(str(root), int(str(port)), str(database), int(str(fence)))
+def test_a_run_that_was_killed_before_it_validated(killed: tuple[Prepared, dict[str, str]], tmp_path: Path) -> None:
+    left, was = killed
+    with left.copy(tmp_path) as house:  # a later run undoes what no run validates
+        house.warehouse.cleanup()
+        assert rows(house) == OLD
+        assert loaded_by(house) == was
+        assert (house.staging(), records(house)) == ([], 0)
+    with left.copy(tmp_path) as house:  # a later load of one of the units undoes that one, and `cleanup` the other
+        again = new_load(house, 0, fence=4)
+        house.warehouse.load(again)
+        assert rows(house) == [(2, "new"), (12, "new"), (21, "old")]
+        house.warehouse.undo(TARGET, "p", {UNITS[0]: again.load_id})
+        assert rows(house) == [(1, "old"), (12, "new"), (21, "old")], "the rows of before the killed load"
+        house.warehouse.cleanup()
+        assert rows(house) == OLD
+        assert (house.staging(), records(house)) == ([], 0)
+    with left.copy(tmp_path) as house:  # a later run that finds the lake whole adopts and confirms
+        now = loaded_by(house)
+        house.warehouse.confirm(TARGET, "p", {unit: now[unit] for unit in UNITS[:2]})
+        house.warehouse.cleanup()
+        assert rows(house) == [(2, "new"), (12, "new"), (21, "old")]
+        assert (house.staging(), records(house)) == ([], 0)
