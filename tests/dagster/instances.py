@@ -5,21 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+from dagster._core.storage.sql import ScriptDirectory  # type: ignore[attr-defined]  # alembic's, which Dagster brings
 
 
 @contextmanager
 def revisions_read_once() -> Iterator[None]:
     """Dagster stamps each database that it makes with alembic's newest revision, and alembic imports a hundred scripts to know
     it: here once for each kind of database, not for each of them."""
-    read: dict[str | None, ScriptDirectory] = {}
+    read: dict[str, Any] = {}
     from_config = ScriptDirectory.from_config
 
-    def once(config: Config) -> ScriptDirectory:
+    def once(config: Any) -> Any:
         place = config.get_main_option("script_location")
         if place not in read:
             read[place] = from_config(config)
@@ -48,5 +48,5 @@ class Copied:
 
 def _databases(instance: dg.DagsterInstance) -> list[sqlite3.Connection]:
     """Those in memory, by the connections that an instance keeps open to them."""
-    storages = (instance.event_log_storage, instance.run_storage)
-    return [storage._held_conn.connection.driver_connection for storage in storages]  # type: ignore[attr-defined]
+    storages: tuple[Any, ...] = (instance.event_log_storage, instance.run_storage)
+    return [storage._held_conn.connection.driver_connection for storage in storages]
