@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -34,13 +35,27 @@ def imported(path: Path, modules: Iterable[str]) -> Iterator[tuple[str, int]]:
 def imports_in(path: Path) -> tuple[tuple[str, str | None, int], ...]:
     """Every import of a file: the module, what is taken from it (None: the module itself), the line. Each file is read once."""
     found: list[tuple[str, str | None, int]] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [(alias.name, None, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             found += [(str(node.module), alias.name, node.lineno) for alias in node.names]
     return tuple(found)
+
+
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of a statement that hold others, and its branches."""
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement, wherever it stands, and no expression: a quarter of what `ast.walk` looks at."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for field in BLOCKS:
+            waiting.extend(getattr(node, field, ()))
 
 
 def import_graph(package: str) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests.architecture.imports import ROOT, modules_of
+from tests.architecture.imports import ROOT, modules_of, statements
 
 PACKAGES = ("dltsync_core", "dltsync_dagster", "sqlserver_sandbox")
 RUN = 10
@@ -18,7 +18,7 @@ Line = tuple[int, str]
 def lines_of(text: str) -> list[Line]:
     """The lines that count: no import, no docstring, no comment, no blank line, no lone punctuation."""
     left_out: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in statements(ast.parse(text)):
         is_text = (
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from dltsync_core.config import (
 from dltsync_core.identity import WHOLE_TABLE
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.fakes import FakeTable, FakeWorld
+from tests.dagster.instances import Copied, revisions_read_once
 from tests.support.forks import Forks
 
 SECRET = "Sesame-open-1"
@@ -202,8 +204,40 @@ class FakeLocation:
         for request in self.look(sensor).run_requests or []:
             assert self.execute(request).success
 
+    def begin_loaded(self, *sensors: str) -> None:
+        """As after a tick of each of these sensors and its runs. They are executed once in this process: the locations of later
+        tests get a copy of what that left in the world and in Dagster. For a location as it is made, before anything else."""
+        if sensors not in _LOADED:
+            for sensor in sensors:
+                self.load_what_is_asked(sensor)
+            _LOADED[sensors] = Loaded(self.world.after_loads(), Copied(self.instance))
+            return
+        loaded = _LOADED[sensors]
+        loaded.events.into(self.instance)
+        for name, value in copy.deepcopy(loaded.world).items():
+            setattr(self.world, name, value)
+
     def stored_partitions(self, name: str = PARTITIONS) -> list[str]:
         return list(self.instance.get_dynamic_partitions(name))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What runs left: fields of the world by their names, and what Dagster knows."""
+
+    world: dict[str, Any]
+    events: Copied
+
+
+_LOADED: dict[tuple[str, ...], Loaded] = {}
+"""By the sensors whose runs were executed."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_instances() -> Iterator[None]:
+    """For all instances that this process makes."""
+    with revisions_read_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -113,6 +114,11 @@ class FakeWorld:
     def open(self, config: PipelineConfig) -> FakePipeline:
         self.configs.append(config)
         return FakePipeline(self, config)
+
+    def after_loads(self) -> dict[str, Any]:
+        """A copy of what loads change, by the names of the fields."""
+        changed = ("committed_units", "calls", "configs", "probed", "alone")
+        return {name: copy.deepcopy(getattr(self, name)) for name in changed}
 
     def answer(self, table: str | None = None) -> None:
         if self.down is not None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,11 +15,17 @@ from dltsync_core.config import PipelineConfig
 from dltsync_dagster import LocationSettings, build_definitions
 from tests.dagster.conftest import ORDERS, RANGE, shop_config
 from tests.dagster.fakes import FakeTable, FakeWorld
+from tests.dagster.instances import revisions_read_once
 from tests.dagster.sandbox_location import ShopKeys
 
 
 def execute(facts: Mapping[str, Any]) -> None:
     """Executes the run that the facts name; prints its id and whether it succeeded, as JSON."""
+    with revisions_read_once():
+        _execute(facts)
+
+
+def _execute(facts: Mapping[str, Any]) -> None:
     definitions = build_definitions(
         PipelineConfig(**facts["config"]),
         settings=LocationSettings(retry_delay_seconds=0, retries=5),
@@ -33,6 +39,11 @@ def execute(facts: Mapping[str, Any]) -> None:
             raise_on_error=False,
         )
     sys.stdout.write(json.dumps({"run_id": done.run_id, "success": done.success}) + "\n")
+
+
+def loaded_modules(names: Sequence[str]) -> None:
+    """Prints which of these modules a process has that builds definitions and runs pipelines, as JSON."""
+    sys.stdout.write(json.dumps([name for name in names if name in sys.modules]) + "\n")
 
 
 def killed_after(facts: Mapping[str, Any]) -> None:

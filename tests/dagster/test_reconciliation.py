@@ -75,8 +75,7 @@ def test_loads_by_another_program_are_reported_once(shop: FakeLocation) -> None:
 
 
 def test_what_runs_of_dagster_loaded_is_not_reported_again(shop: FakeLocation) -> None:
-    for sensor in SENSORS:
-        shop.load_what_is_asked(sensor)
+    shop.begin_loaded(*SENSORS)
     before = counted(shop)
     assert before == EVERYTHING
     for sensor in SENSORS:
@@ -93,8 +92,7 @@ def another_instance() -> Iterator[dg.DagsterInstance]:
 def test_a_lost_dagster_database_is_filled_again_bit_by_bit(
     shop: FakeLocation, another_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for sensor in SENSORS:
-        shop.load_what_is_asked(sensor)
+    shop.begin_loaded(*SENSORS)
     shop.instance = another_instance
     monkeypatch.setattr(reconciliation.Limits, "__init__", lambda self: self.__dict__.update(reports=2, records=3))
     reported = [len(shop.tick(BOUNDARIES).asset_events) for _ in range(4)]
@@ -106,8 +104,7 @@ def test_a_lost_dagster_database_is_filled_again_bit_by_bit(
 
 
 def test_a_load_that_the_ledger_has_lost_fails_its_check_until_it_is_loaded_again(shop: FakeLocation) -> None:
-    for sensor in (BOUNDARIES, HASHES):
-        shop.load_what_is_asked(sensor)
+    shop.begin_loaded(*SENSORS)
     del shop.world.committed_units["sales.Orders"][FEBRUARY]
     del shop.world.committed_units["dbo.Countries"][WHOLE_TABLE]
     (request,) = shop.tick(BOUNDARIES).run_requests or []
@@ -164,8 +161,7 @@ def test_the_job_for_everything_reports_what_others_committed(shop: FakeLocation
 def test_everything_is_reported_at_once_to_an_instance_that_knows_nothing(
     shop: FakeLocation, another_instance: dg.DagsterInstance
 ) -> None:
-    for sensor in SENSORS:
-        shop.load_what_is_asked(sensor)
+    shop.begin_loaded(*SENSORS)
     shop.instance = another_instance
     done = report_ledger(shop_config(), another_instance, open_pipeline=shop.world.open)
     assert {table["table"]: table["reported"] for table in done["tables"]}["sales.Orders"] == 3
@@ -176,7 +172,7 @@ def test_everything_is_reported_at_once_to_an_instance_that_knows_nothing(
 
 
 def test_a_wipe_forgets_the_chosen_tables_and_reports_what_is_committed(shop: FakeLocation) -> None:
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     shop.materialize(ORDERS, partition=JANUARY)
     del shop.world.committed_units["sales.Orders"][MARCH]
     done = report_ledger(

@@ -70,7 +70,7 @@ def test_every_table_gets_its_partitions_and_runs_of_its_own(shop: FakeLocation)
 
 def test_a_run_says_which_table_it_is_for_and_why(shop: FakeLocation) -> None:
     """The runs of all tables belong to one job: its name says nothing."""
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     shop.orders.change(JANUARY, rows=11)
     shop.orders.change(FEBRUARY, rows=22)
     shop.world.tables["sales.Shipments"].change(SOUTH)
@@ -136,14 +136,14 @@ def test_a_table_that_cannot_be_looked_at_does_not_hide_the_others(
 
 
 def test_nothing_changed_asks_for_nothing(shop: FakeLocation) -> None:
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     found = shop.look(BOUNDARIES)
     assert not found.run_requests
     assert skip_reason(found) == "unchanged: sales.Orders, sales.Shipments"
 
 
 def test_only_the_changed_partition_is_asked_for(shop: FakeLocation) -> None:
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     shop.orders.change(FEBRUARY)
     (request,) = shop.look(BOUNDARIES).run_requests or []
     assert request.partition_key == FEBRUARY
@@ -153,7 +153,7 @@ def test_only_the_changed_partition_is_asked_for(shop: FakeLocation) -> None:
 
 def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: FakeLocation) -> None:
     """A range names only its ends: everything between them would be loaded too."""
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     shop.orders.change(JANUARY)
     shop.orders.change(MARCH)
     requests = shop.look(BOUNDARIES).run_requests or []
@@ -161,7 +161,7 @@ def test_changes_that_are_not_neighbours_become_runs_of_their_own(shop: FakeLoca
 
 
 def test_the_halves_of_a_split_are_added_at_the_end_and_loaded_in_one_run(shop: FakeLocation) -> None:
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     first, second = "[2024-02-01,2024-02-15)", "[2024-02-15,2024-03-01)"
     shop.orders.units = {JANUARY: 10, first: 12, second: 8, MARCH: 0}
     found = shop.look(BOUNDARIES)
@@ -188,7 +188,7 @@ def test_ranges_go_by_the_order_in_which_dagster_has_the_partitions(shop: FakeLo
 
 
 def test_nothing_is_deleted_under_a_running_load(shop: FakeLocation) -> None:
-    shop.load_what_is_asked(BOUNDARIES)
+    shop.begin_loaded(BOUNDARIES)
     job = shop.definitions.resolve_implicit_global_asset_job_def()
     run = shop.instance.create_run_for_job(job, asset_selection=frozenset([ORDERS]), status=dg.DagsterRunStatus.STARTED)
     merged = "[2024-02-01,+inf)"

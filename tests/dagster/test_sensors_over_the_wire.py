@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.timeout(600)
 def test_a_stalled_table_beside_changing_ones_of_two_databases(faults: FaultControl, tmp_path: Path) -> None:
-    settings = LocationSettings(tick_seconds=16)
+    settings = LocationSettings(tick_seconds=6)
     with dg.DagsterInstance.ephemeral() as instance:
         shop, other = (
             SandboxLocation(faults.server, tmp_path / name, instance, name=name, settings=settings)

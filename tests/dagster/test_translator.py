@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 import warnings
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from dltsync_core.errors import ConfigError
 from dltsync_dagster import LocationSettings, TableTranslator, build_definitions
 from dltsync_dagster.translator import TableTranslatorData, code_version
 from tests.dagster.conftest import shop_config
+from tests.support.forks import Forks
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="The `dagster-embedded-elt` library", category=DeprecationWarning)
@@ -125,10 +125,12 @@ def test_without_one_the_assets_are_those_of_its_defaults(given: TableTranslator
         assert "dlt" in spec.kinds
 
 
-def test_the_location_does_not_import_dagster_dlt() -> None:
-    code = "import sys, dltsync_dagster.build; print({'dagster_dlt', 'dagster_embedded_elt'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "set()"
+@pytest.mark.xdist_group("dagster_forks")
+def test_the_location_does_not_import_dagster_dlt(dagster_forks: Forks) -> None:
+    ended = dagster_forks.run(
+        "tests.dagster.one_run:loaded_modules", ["dltsync_dagster.build", "dagster_dlt", "dagster_embedded_elt"]
+    )
+    assert json.loads(ended.stdout) == ["dltsync_dagster.build"]
 
 
 def test_tables_of_another_warehouse_are_named_after_it() -> None:

@@ -35,7 +35,7 @@ AMOUNT = ColumnDifference("Amount", "sum", "10.00", "10.00", "9.99")
 
 
 def loaded(shop: FakeLocation) -> FakeLocation:
-    shop.load_what_is_asked("partition_boundaries")
+    shop.begin_loaded("partition_boundaries")
     return shop
 
 

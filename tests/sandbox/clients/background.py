@@ -23,7 +23,8 @@ class Background:
             self._error = error
 
     def is_waiting(self) -> bool:
-        self._thread.join(0.3)
+        """Whether it has not ended soon. What it saw when it ends says again whether it waited."""
+        self._thread.join(0.1)
         return self._thread.is_alive()
 
     def result(self) -> object:

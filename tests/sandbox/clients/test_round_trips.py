@@ -17,7 +17,7 @@ import pytest
 from tests.sandbox.wire.fast_client import insert
 from tests.support.sandbox_server import SandboxServer
 
-MANY = 200_000
+MANY = 60_000
 EMOJI = "naïve 😀 Łódź"
 NINES = "9" * 38
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from sqlserver_sandbox.engine import DuckDbEngine
 from sqlserver_sandbox.engine.sysviews.registry import VIEWS
 from sqlserver_sandbox.model import SqlType
 from tests.sandbox.engine.client import Client, parameter
+from tests.sandbox.engine.conftest import USERS
 
 TABLE_QUERY = """
 SELECT s.name AS schema_name, t.name AS table_name, t.object_id,
@@ -49,8 +52,16 @@ ORDER BY p.partition_number;
 """
 
 
-@pytest.fixture
-def catalogue(client: Client) -> Client:
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """For the tests that change nothing in it."""
+    with closing(DuckDbEngine(tmp_path_factory.mktemp("catalogue"), USERS, threads=1)) as engine:
+        session = engine.login(user="sa", password=USERS["sa"], database="", application="test", host="here")
+        yield with_orders(Client(session))
+
+
+def with_orders(client: Client) -> Client:
+    """A partitioned table with an index, a default and rows in each partition."""
     client.do(
         "CREATE SCHEMA [sa les]",
         "CREATE PARTITION FUNCTION pf (datetime2(3)) AS RANGE RIGHT FOR VALUES ('2024-01-01', '2024-02-01')",
@@ -292,7 +303,8 @@ def test_a_boundary_that_does_not_convert_is_refused_and_null_by_try(client: Cli
     assert client.rows("SELECT TRY_CAST(value AS int) FROM sys.partition_range_values") == [(None,)]
 
 
-def test_permissions_on_tables_schemas_and_the_database_are_listed(catalogue: Client) -> None:
+def test_permissions_on_tables_schemas_and_the_database_are_listed(client: Client) -> None:
+    catalogue = with_orders(client)
     catalogue.do(
         "GRANT SELECT ON OBJECT::[sa les].orders TO public",
         "DENY DELETE ON OBJECT::[sa les].orders TO public",

@@ -168,7 +168,7 @@ def test_a_writer_waits_for_the_writer_before_it(two: tuple[Client, Client]) -> 
     second.do("SET LOCK_TIMEOUT -1")
     thread = threading.Thread(target=lambda: second.do("UPDATE t SET v = v * 2 WHERE k = 1"))
     thread.start()
-    time.sleep(0.1)
+    time.sleep(0.05)
     assert thread.is_alive()
     first.do("COMMIT")
     thread.join(10)

@@ -161,7 +161,7 @@ def test_a_query_timeout_ends_a_stall(faults: FaultControl, table: str, open_cli
 
 def test_a_deaf_stall_is_let_go_with_the_plan(faults: FaultControl, table: str, faulty_odbc: pyodbc.Connection) -> None:
     faults.plan(Fault(Stall(deaf=True), SELECT))
-    with cancelled_after(0.3, faults.clear):
+    with cancelled_after(0.1, faults.clear):
         assert ids(faulty_odbc, table) == [1, 2, 3, 4, 5, 6]
 
 

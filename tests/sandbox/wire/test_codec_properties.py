@@ -64,7 +64,7 @@ def through_the_wire(arrays: list[pa.Array[Any]], declared: tuple[Column, ...], 
     return found
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_rows_of_any_shape_come_back_equal(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(VALUES), min_size=1, max_size=10))

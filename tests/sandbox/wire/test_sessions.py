@@ -182,10 +182,12 @@ def test_cancel_stops_a_statement_that_computes(by_pyodbc: pyodbc.Connection, ca
     assert by_pyodbc.execute("SELECT 7").fetchval() == 7
 
 
-def test_a_query_timeout_stops_the_statement(by_pyodbc: pyodbc.Connection) -> None:
-    by_pyodbc.timeout = 1
-    with pytest.raises(pyodbc.OperationalError, match="HYT00"):
-        by_pyodbc.execute(SLOW)
+def test_a_query_timeout_stops_the_statement(canned_plain: CannedServer) -> None:
+    """With TLS: tests/sandbox/faults/test_statements.py."""
+    with closing(pyodbc.connect(canned_plain.odbc())) as connection:
+        connection.timeout = 1
+        with pytest.raises(pyodbc.OperationalError, match="HYT00"):
+            connection.execute(SLOW)
 
 
 def test_cancel_in_the_middle_of_rows_leaves_a_usable_connection(
