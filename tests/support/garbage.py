@@ -1,7 +1,7 @@
 """Garbage collection costs the tests less.
 
-A process that has collected the tests holds half a million objects that live until its end, and each full garbage collection would
-look at every one of them. While tests are collected there is none, and what they left is not looked at later.
+A process that has collected the tests holds half a million objects that live until its end, and each full garbage collection
+would look at every one of them. While tests are collected there is none, and what that left is not looked at later.
 """
 
 from __future__ import annotations
