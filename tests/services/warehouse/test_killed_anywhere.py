@@ -27,9 +27,7 @@ def load_and_die(kill: dict[str, Any]) -> None:
     house = AnyWarehouse(Where(**kill["where"]))
     with checkpoints.watched(die_at(kill["moment"])):
         how = DISPOSITIONS[kill["disposition"]]
-        house.warehouse.load(
-            house.request(TARGET, orders(two(kill["note"])), how=how, marker=marker(**kill["marker"]))
-        )
+        house.warehouse.load(house.request(TARGET, orders(two(kill["note"])), how=how, marker=marker(**kill["marker"])))
 
 
 def two(note: str) -> dict[int, str | None]:
@@ -76,7 +74,9 @@ def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
         load(two(note), fence, "again")
         assert found() == (two(note), "again")
         anywhere.warehouse.cleanup()
-        if anywhere.where.kind != "standard_sql":  # there no lock tells a landing schema of a killed load from one in use
+        if (
+            anywhere.where.kind != "standard_sql"
+        ):  # there no lock tells a landing schema of a killed load from one in use
             assert anywhere.leftovers() == []
 
     load({1: "a"}, 7, "before")

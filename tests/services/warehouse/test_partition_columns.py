@@ -108,10 +108,10 @@ def test_rows_are_deleted_and_counted_by_the_partition_they_lie_in(anywhere: Any
     counts = {of: (stats["low"].rows, stats["high"].rows) for of, stats in counted.items()}
     assert counts == {part.of: (len(part.below) + 1, len(part.above)) for part in parts}
     news = [part.rows(part.above[:1], "new") for part in parts]
-    house.load_group(
-        [anywhere.request(part.target, new, how=part.high) for part, new in zip(parts, news, strict=True)]
+    house.load_group([anywhere.request(part.target, new, how=part.high) for part, new in zip(parts, news, strict=True)])
+    every = " UNION ALL ".join(
+        f"""SELECT '{part.of}', "Note" FROM sales."{stored(anywhere, part)}\"""" for part in parts
     )
-    every = " UNION ALL ".join(f"""SELECT '{part.of}', "Note" FROM sales."{stored(anywhere, part)}\"""" for part in parts)
     notes: dict[str, list[str]] = {part.of: [] for part in parts}
     for of, note in sorted(anywhere.query(every)):
         notes[of].append(note)

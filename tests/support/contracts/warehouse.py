@@ -50,7 +50,7 @@ def test_keys_replace_their_rows_and_others_stay_and_twice_changes_nothing(anywh
         load({2: "changed", 3: "c"})
     load({})
     found = {table: anywhere.rows(("sales", table)) for table in ways}
-    assert found == dict.fromkeys(ways, [(1, "a"), (2, "changed"), (3, "c")])
+    assert found == {table: [(1, "a"), (2, "changed"), (3, "c")] for table in ways}
 
 
 def test_versions_are_merged_by_the_whole_key(anywhere: AnyWarehouse) -> None:
@@ -89,8 +89,9 @@ def test_a_group_brings_tables_of_each_kind_in_with_their_markers(anywhere: AnyW
         "upsert": UpsertKeys(("No",)),
     }
     for kind, how in others.items():
-        for rows in ({1: "a"}, {1: "b", 2: "b"}):
-            requests.append(anywhere.request((kind, "T"), orders(rows), how=how, marker=of("T", "all")))
+        for table in (orders({1: "a"}), orders({1: "b", 2: "b"})):
+            request = anywhere.request((kind, "T"), table, how=how, marker=of("T", "all"))
+            requests.append(request)
     loaded = anywhere.warehouse.load_group(requests)
     assert [one.rows for one in loaded] == [1, 2] * 5
     for number in range(2):
