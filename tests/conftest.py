@@ -13,6 +13,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
+    "tests.support.garbage",
     "tests.support.temporary_files",
     "tests.support.work_units",
     "tests.support.processes",

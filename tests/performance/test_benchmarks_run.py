@@ -12,6 +12,7 @@ import pytest
 from tests.performance.measure import Cost
 from tests.performance.report import Report
 from tests.performance.sides.dagster_ticks import run as ticks
+from tests.support.processes import environment_of_a_run
 
 TINY = ["--bench-rows", "1000", "--bench-units", "3", "--bench-tables", "2", "--bench-rounds", "1"]
 FOLDER = Path(__file__).parent
@@ -45,7 +46,12 @@ def test_the_statements_of_a_sensors_tick_do_not_grow_with_the_partitions() -> N
 def test_a_benchmark_runs_and_prints_its_table(file: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--benchmark-only", "-p", "no:cacheprovider", *TINY]
     found = subprocess.run(
-        [*command, f"tests/performance/{file}"], cwd=FOLDER.parents[1], capture_output=True, text=True, check=False
+        [*command, f"tests/performance/{file}"],
+        cwd=FOLDER.parents[1],
+        env=environment_of_a_run(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 0, found.stdout + found.stderr
     assert " failed" not in found.stdout

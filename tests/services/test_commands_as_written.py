@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.db_url import server_at
+from tests.support.processes import environment_of_a_run
 from tests.support.sandbox_server import SandboxServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -22,7 +22,7 @@ def pytest_run(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env=environment_of_a_run(PYTHONPATH=str(ROOT), **environment),
         capture_output=True,
         text=True,
         timeout=500,

@@ -16,6 +16,12 @@ import pytest
 WITHIN_SECONDS = 10.0
 
 
+def environment_of_a_run(**variables: str) -> dict[str, str]:
+    """What this process has, and `variables`, for a pytest that a test starts: without the variables that say that this one is a
+    worker of pytest-xdist, for pytest-benchmark measures nothing in a worker."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")} | variables
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     end_descendants()
