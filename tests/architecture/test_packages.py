@@ -31,7 +31,8 @@ OPTIONAL = {
     },  # dltsync[gcs], dltsync[metrics]; a message says so when one is missing
     # For a user's translator of it; frames for assets downstream: a message says so when one is missing.
     "dltsync_dagster": {"dagster_dlt", "dagster_embedded_elt", "pandas", "polars"},
-    "tests": {"dagster_embedded_elt", "connectorx", "arrow_odbc"},  # `make test-embedded-elt`, `make bench`
+    # `make test-embedded-elt`, `make bench`; and botocore where moto and s3fs brought it.
+    "tests": {"dagster_embedded_elt", "connectorx", "arrow_odbc", "botocore"},
 }
 """Modules that are imported only where they are installed."""
 

@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import LoadIdentity, Marker, Probe
@@ -29,7 +28,7 @@ from tests.support.sqlserver_warehouse import SandboxWarehouse
 
 KINDS = ("duckdb", "postgres", "standard_sql", "delta")
 """`standard_sql`: what dltsync writes for a destination it has no tests for, run by dlt's duckdb."""
-SQL_SERVER_KINDS = ("sqlserver", pytest.param("sqlserver:fast_executemany", marks=pytest.mark.slow))
+SQL_SERVER_KINDS = ("sqlserver", "sqlserver:fast_executemany")
 """SQL Server by bulk copy, and by the way that a config chooses when bulk copy is not possible."""
 
 

@@ -94,9 +94,27 @@ def s3_endpoint() -> Iterator[str]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        with _descriptions_read_once():
+            yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+@contextmanager
+def _descriptions_read_once() -> Iterator[None]:
+    """Each driver has botocore parse its megabytes about regions and requests anew, which takes longer than most tests: here
+    a process does it once."""
+    reader = importlib.import_module("botocore.loaders").JSONFileLoader
+    parse, parsed = reader.load_file, dict[str, Any]()
+
+    def load_file(files: Any, path: str) -> Any:
+        if path not in parsed:
+            parsed[path] = parse(files, path)
+        return parsed[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "load_file", load_file)
+        yield
 
 
 def _s3_options(endpoint: str) -> dict[str, Any]:

@@ -34,10 +34,13 @@ class PostgresServer:
             self.port: int = probe.getsockname()[1]
         self.place = Path(tempfile.mkdtemp(prefix="dltsync-postgres-"))
 
-    def create(self) -> None:
-        """Lay out its data directory."""
+    def create(self, like: Path | None = None) -> None:
+        """Lay out its data directory, or copy one that was laid out."""
         if self._user is not None:
             shutil.chown(self.place, self._user)
+        if like is not None:
+            subprocess.run(["cp", "-a", str(like), str(self.data)], check=True)
+            return
         subprocess.run(
             [
                 str(self._binaries / "initdb"),
@@ -105,11 +108,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """A server that runs while the block does, and leaves nothing."""
+def running_postgres(like: Path | None = None) -> Iterator[PostgresServer]:
+    """A server that runs while the block does, and leaves nothing. `like` is a data directory to begin with a copy of."""
     server = PostgresServer()
     try:
-        server.create()
+        server.create(like)
         server.start()
         yield server
     finally:
@@ -117,16 +120,27 @@ def running_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_data() -> Iterator[Path]:
+    """A data directory for servers to begin with a copy of: to lay one out takes longer than most tests."""
+    server = PostgresServer()
+    try:
+        server.create()
+        yield server.data
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_data: Path) -> Iterator[str]:
     """`user@host:port` of a server for all tests of this process."""
-    with running_postgres() as server:
+    with running_postgres(postgres_data) as server:
         yield server.address
 
 
 @pytest.fixture
-def own_postgres() -> Iterator[PostgresServer]:
+def own_postgres(postgres_data: Path) -> Iterator[PostgresServer]:
     """A server to stop and break."""
-    with running_postgres() as server:
+    with running_postgres(postgres_data) as server:
         yield server
 
 

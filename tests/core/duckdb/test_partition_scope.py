@@ -36,7 +36,7 @@ def slot_of(value: int | None, boundaries: Sequence[int | None], side: Side) -> 
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), side=st.sampled_from(["left", "right"]), null_boundary=st.booleans())
 def test_every_value_lies_in_exactly_the_servers_slot(
     name: str, data: st.DataObject, side: Side, null_boundary: bool

@@ -96,8 +96,8 @@ def test_a_survey_takes_time_in_proportion(tmp_path: Path, example: Manifest) ->
             (first.parent / f"{load.load_id}.json").write_text(load.to_json())
         return lake
 
-    few, many = lake_of(FEW), lake_of(MANY)
-    assert len(many.inspect(ORDERS).units) == MANY + 1
+    few, many = lake_of(FEW // 2), lake_of(MANY // 2)
+    assert len(many.inspect(ORDERS).units) == MANY // 2 + 1
     assert _fastest(lambda: many.inspect(ORDERS)) < GROWTH * _fastest(lambda: few.inspect(ORDERS))
 
 

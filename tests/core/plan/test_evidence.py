@@ -151,7 +151,7 @@ def edited(source: Rows, changes: list[tuple[str, int, int | None]], fresh: Iter
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rows_of_a_table, st.lists(edits(), min_size=1, max_size=4))
 def test_no_change_to_any_row_is_judged_unchanged_and_every_load_delivers_it(
     start: Rows, rounds: list[list[tuple[str, int, int | None]]]
@@ -179,7 +179,7 @@ def in_a_slot(rows: Rows) -> Probe:
     return Probe("last_modified", len(rows), signature(stamps_of(rows), high, named=named, schema_digest="d"), high)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rows_of_a_table, edits())
 def test_no_change_to_any_row_of_a_partition_is_judged_unchanged(
     start: Rows, changes: list[tuple[str, int, int | None]]

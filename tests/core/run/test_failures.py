@@ -117,7 +117,7 @@ def test_a_run_that_stood_still_past_its_lease_makes_nothing_visible(
 
     def overtaken() -> None:
         place.source.during_extract = None
-        time.sleep(1.5)
+        time.sleep(1.05)
         place.rows(COUNTRIES)[0]["Name"] = "Helvetia"
         assert place.run(table_types=["static"]).success
 

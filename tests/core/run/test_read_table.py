@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,18 +19,20 @@ from tests.support.lake_shop import LakeShop
 from tests.support.memory_shop import COUNTRIES, CUSTOMERS, ORDERS, order, version
 
 
-@pytest.fixture
-def synced(tmp_path: Path) -> LakeShop:
-    made = LakeShop(tmp_path)
-    made.run()
-    return made
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> LakeShop:
     """A shop that tests only read."""
     made = LakeShop(tmp_path_factory.mktemp("shared"))
     made.run()
+    return made
+
+
+@pytest.fixture
+def synced(shared: LakeShop, tmp_path: Path) -> LakeShop:
+    """A copy of it, to change."""
+    shutil.copytree(shared.root, tmp_path / "shop")
+    made = LakeShop(tmp_path / "shop")
+    made.source = deepcopy(shared.source)
     return made
 
 

@@ -123,7 +123,7 @@ def test_units_are_read_in_parallel_up_to_the_limits(
             reached = reached or inside >= at_once
             changed.notify_all()
             assert changed.wait_for(lambda: reached, timeout=60), f"{most} units at once"
-            changed.wait_for(lambda: inside > at_once, timeout=0.05)
+            changed.wait_for(lambda: inside > at_once, timeout=0.02)
             inside -= 1
 
     place.source.during_extract = reading

@@ -46,15 +46,16 @@ def change_more(shop: MemoryShop) -> None:
         often={"first run-more changed", "later run-nothing changed"},
     ),
 )
-@pytest.mark.parametrize("kind", ["partition", "scd", "static"])
 @pytest.mark.parametrize("step", checkpoints.OF_EVERY_UNIT)
 def test_the_run_after_a_stop_converges(
-    tmp_path: Path, step: str, kind: str, first: bool, meanwhile: Callable[[MemoryShop], None] | None
+    tmp_path: Path, step: str, first: bool, meanwhile: Callable[[MemoryShop], None] | None
 ) -> None:
+    """A run for each kind of table stops there, and the next one goes on with all of them."""
     shop = MemoryShop(tmp_path) if first else loaded_shop(tmp_path)
     if not first:
         change(shop)
-    killed_run(shop, step, kind)
+    for kind in ("partition", "scd", "static"):
+        killed_run(shop, step, kind)
     if meanwhile is not None:
         meanwhile(shop)
     result = shop.run()

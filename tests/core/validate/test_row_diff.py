@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dltsync_core.config import StaticTableConfig
@@ -105,6 +105,7 @@ def test_exactly_the_rows_that_differ_are_named(
             }
 
 
+@settings(max_examples=60)
 @given(ROWS, ROWS, PARTED)
 def test_without_a_key_the_rows_are_told_with_how_often_they_are_there(
     one: list[Row], two: list[Row], limits: Limits
@@ -122,6 +123,7 @@ def test_without_a_key_the_rows_are_told_with_how_often_they_are_there(
     assert told == {row: (here[row], there[row]) for row in {*here, *there} if here[row] != there[row]}
 
 
+@settings(max_examples=40)
 @given(TABLES, st.integers(1, 30), PARTED)
 def test_a_row_that_is_doubled_is_told_by_its_key(
     source: dict[str | None, str | None], times: int, limits: Limits
@@ -134,6 +136,7 @@ def test_a_row_that_is_doubled_is_told_by_its_key(
         assert found.rows[0].message == f"{1 + times} times in the warehouse, 1 at the source"
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_of_many_differences_some_are_told_and_the_others_counted(changed: int, missing: int) -> None:
     rows: list[Row] = [(str(n), "x") for n in range(100)]

@@ -195,7 +195,7 @@ def test_a_run_goes_on_while_the_ledger_s_connections_are_cut_at_random(
         cutter.join()
     for result in (first, second):
         assert set(outcomes(result).values()) <= {"committed", "skipped"}, result["errors"]
-    assert cuts > 5
+    assert cuts > 1
     assert_whole(shop, postgres_url, commits=8)
 
 
@@ -207,7 +207,7 @@ def test_a_run_goes_on_while_the_ledger_s_connections_are_cut_at_random(
 )
 def test_a_ledger_that_stays_away_is_waited_for_once(own_postgres: PostgresServer, tmp_path: Path) -> None:
     url = f"postgresql+psycopg://{own_postgres.address}/postgres"
-    shop = MemoryShop(tmp_path, state_url=url, ledger_retry_seconds=2)
+    shop = MemoryShop(tmp_path, state_url=url, ledger_retry_seconds=1)
     away = 0.0
 
     def stop(name: str, _: int) -> None:

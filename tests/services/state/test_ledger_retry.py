@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from dltsync_core.committed import CommitChange
 from dltsync_core.connect.error_numbers import RetryKind
 from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
 from dltsync_core.process import this_process
+from dltsync_core.state import leases as leases_module
 from dltsync_core.state import sqlite_store as sqlite
 from dltsync_core.state.lease_rows import Lease
 from dltsync_core.state.leases import Held, Leases
@@ -57,6 +59,11 @@ def once(work: Callable[[], None]) -> Callable[[], None]:
     return lambda: left.pop()() if left else None
 
 
+def briefly(seconds: float) -> None:
+    """The server can be reached at once: only the connection broke."""
+    time.sleep(min(seconds, 0.01))
+
+
 @pytest.fixture
 def wire(postgres_server: str) -> Iterator[BreakingWire]:
     wire = BreakingWire(int(postgres_server.rpartition(":")[2]))
@@ -68,7 +75,9 @@ def wire(postgres_server: str) -> Iterator[BreakingWire]:
 def wired(wire: BreakingWire, postgres_url: str, postgres_server: str, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger behind the wire."""
     store = Store(
-        tmp_path, postgres_url.replace(postgres_server, f"ledger@127.0.0.1:{wire.port}"), patience=Patience(30)
+        tmp_path,
+        postgres_url.replace(postgres_server, f"ledger@127.0.0.1:{wire.port}"),
+        patience=Patience(30, sleep=briefly),
     )
     yield Ledger(store, "p")
     store.close()
@@ -84,18 +93,18 @@ def stored(ledger: Ledger) -> tuple[dict[str, int], list[str]]:
 def test_a_server_that_restarts_in_the_middle_of_a_transaction_is_waited_for(
     own_postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = Store(tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(60))
+    slept: list[float] = []
 
-    starting = threading.Timer(1.0, own_postgres.start)
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:  # the first attempt was cut off, the second found nobody
+            own_postgres.start()
 
-    def stop() -> None:
-        own_postgres.stop()
-        starting.start()
-
+    url = f"postgresql+psycopg://{own_postgres.address}/postgres"
+    store = Store(tmp_path, url, patience=Patience(60, sleep=sleep))
     put(store, "before")
     with caplog.at_level(logging.WARNING):
-        put(store, "inside", once(stop))
-    starting.join()  # the ledger may be quicker to see that the server is up
+        put(store, "inside", once(own_postgres.stop))
     assert keys(store) == ["before", "inside"]
     store.close()
     said = [record.message for record in caplog.records]
@@ -221,22 +230,39 @@ def test_leases_are_taken_renewed_and_given_back_over_commits_without_an_answer(
 
 
 @on_postgres
-def test_a_renewal_that_failed_is_tried_again_soon(own_postgres: PostgresServer, tmp_path: Path) -> None:
+def test_a_renewal_that_failed_is_tried_again_soon(
+    own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A beat is a third of the lease: two failed ones and the lease would hang by a thread."""
     store = Store(tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(30))
+    pauses: list[float | None] = []
+    stopped, renewed = threading.Event(), threading.Event()
+
+    class Pauses(threading.Event):
+        """Those between the beats, which nobody waits for."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            if len(pauses) == 1:
+                return not stopped.wait(60)  # the first renewal finds nobody
+            if len(pauses) == 2:
+                own_postgres.start()
+                return False
+            renewed.set()
+            return super().wait(60)
 
     def expiry() -> int:
         return store.read(lambda connection: int(connection.execute(sa.select(leases.c.expires_at)).scalar_one()))
 
+    faster = SimpleNamespace(Event=Pauses, Thread=threading.Thread, Lock=threading.Lock)
+    monkeypatch.setattr(leases_module, "threading", faster)
     with held(store, "m|b|n|1|1|we", seconds=12):
         first = expiry()
         own_postgres.stop()
-        time.sleep(4.5)  # the beat at 4 s fails, the next one would come at 8 s
-        own_postgres.start()
-        began = time.monotonic()
-        while expiry() == first:
-            assert time.monotonic() - began < 3
-            time.sleep(0.05)
+        stopped.set()
+        assert renewed.wait(60)
+        assert expiry() > first
+        assert pauses == [4, 1, 4]
     store.close()
 
 
@@ -251,7 +277,7 @@ def test_once_waiting_was_in_vain_everything_is_tried_once_until_something_succe
         time.sleep(seconds)
 
     store = Store(
-        tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(1.5, sleep=sleep)
+        tmp_path, f"postgresql+psycopg://{own_postgres.address}/postgres", patience=Patience(0.8, sleep=sleep)
     )
     own_postgres.stop()
     began = time.monotonic()
@@ -271,7 +297,7 @@ def test_once_waiting_was_in_vain_everything_is_tried_once_until_something_succe
     store.close()
 
 
-WRONG: list[tuple[str, str, type[StateError | NotWritable], str]] = [
+WRONG: list[tuple[str, str, type[Exception], str]] = [
     ("//ledger@", "//nobody@", StateError, "refused the login.*correct user and password"),
     ("//ledger@", "//locked:hunter22@", StateError, "refused the login.*correct user and password"),
     ("/ledger_", "/nosuch_", StateError, "has no such database.*create it"),
@@ -279,10 +305,8 @@ WRONG: list[tuple[str, str, type[StateError | NotWritable], str]] = [
 
 
 @on_postgres
-@pytest.mark.parametrize(("part", "wrong", "kind", "words"), WRONG, ids=["user", "password", "database"])
-def test_what_stays_wrong_is_said_at_once_with_its_remedy(
-    own_postgres: PostgresServer, tmp_path: Path, part: str, wrong: str, kind: type[Exception], words: str
-) -> None:
+def test_what_stays_wrong_is_said_at_once_with_its_remedy(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    """A user, a password, a database."""
     own_postgres.execute("CREATE DATABASE ledger_here")
     own_postgres.execute("CREATE ROLE locked LOGIN PASSWORD 'other'")
     access = own_postgres.data / "pg_hba.conf"
@@ -292,11 +316,12 @@ def test_what_stays_wrong_is_said_at_once_with_its_remedy(
     url = f"postgresql+psycopg://{own_postgres.address}/ledger_here"
     Store(tmp_path, url).close()
     told: list[str] = []
-    with pytest.raises(kind, match=f"(?s){words}") as caught:
-        Store(tmp_path, url.replace(part, wrong), patience=Patience(30, tell=told.append))
-    assert not isinstance(caught.value, LedgerUnavailable)
-    assert "hunter22" not in str(caught.value)
-    assert told == []
+    for part, wrong, kind, words in WRONG:
+        with pytest.raises(kind, match=f"(?s){words}") as caught:
+            Store(tmp_path, url.replace(part, wrong), patience=Patience(30, tell=told.append))
+        assert not isinstance(caught.value, LedgerUnavailable), wrong
+        assert "hunter22" not in str(caught.value)
+        assert told == [], wrong
 
 
 @on_postgres
@@ -380,13 +405,15 @@ def test_an_sqlite_ledger_that_is_locked_for_longer_than_sqlite_waits_is_tried_a
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
-    store = Store(tmp_path, patience=Patience(30))
-    somebody = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+    store = Store(tmp_path)
+    somebody = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     somebody.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(0.8, lambda: somebody.execute("ROLLBACK"))
-    timer.start()
+
+    def end(_: float) -> None:
+        somebody.execute("ROLLBACK")
+
+    store.patience = Patience(30, sleep=once_called(end))
     put(store, "waited")
-    timer.join()
     somebody.close()
     assert keys(store) == ["waited"]
     store.close()

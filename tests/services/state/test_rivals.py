@@ -17,6 +17,7 @@ import pytest
 from dltsync_core.committed import CommitChange
 from dltsync_core.errors import LeaseHeld
 from dltsync_core.process import this_process
+from dltsync_core.state import leases as leases_module
 from dltsync_core.state.leases import Held, Leases
 from dltsync_core.state.ledger import Ledger
 from dltsync_core.state.store import Store
@@ -31,6 +32,11 @@ SERVER_FIRST = pytest.mark.parametrize(
     indirect=True,
 )
 """In `make test` on the server only: processes cost a second each, and a file's turn is tested otherwise as well."""
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases_module, "POLL_SECONDS", 0.05)
 
 
 @contextmanager
@@ -90,7 +96,7 @@ def test_processes_that_race_for_units_have_each_of_them_alone_and_lose_no_commi
 
 
 @SERVER_FIRST
-@pytest.mark.parametrize(("rivals", "rounds"), [(4, 10), pytest.param(8, 150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("rivals", "rounds"), [(4, 5), pytest.param(8, 150, marks=pytest.mark.slow)])
 def test_of_commits_with_one_expectation_one_wins_also_across_several_units(
     store: Store, store_url: str | None, tmp_path: Path, rivals: int, rounds: int
 ) -> None:
@@ -151,7 +157,7 @@ def test_a_process_that_was_paused_past_its_lease_is_fenced_off_when_it_goes_on(
     store: Store, store_url: str | None, tmp_path: Path, heedless: bool
 ) -> None:
     """Also when it does not look before it commits."""
-    order = {"work": "hold", "directory": tmp_path, "url": store_url, "seconds": 1, "heedless": heedless}
+    order = {"work": "hold", "directory": tmp_path, "url": store_url, "seconds": 0.5, "heedless": heedless}
     with holder(**order) as (process, fence):
         os.kill(process.pid, signal.SIGSTOP)
         with held(store, wait=60) as one:

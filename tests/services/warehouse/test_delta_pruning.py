@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -56,9 +53,11 @@ def belongs(number: int | None, low: int | None, high: int | None, side: str) ->
     return (low is None or number > low) and (high is None or number <= high)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _installed() -> None:
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> AnyWarehouse:
+    """One for all examples: its settings take longer than a load. Each example begins without its table."""
     deltalake()
+    return AnyWarehouse(Where("delta", str(tmp_path_factory.mktemp("pruning"))))
 
 
 numbers = st.one_of(st.none(), st.integers(0, 11))
@@ -73,7 +72,12 @@ numbers = st.one_of(st.none(), st.integers(0, 11))
     new=st.lists(st.integers(0, 11), max_size=2),
 )
 def test_a_scope_replaces_exactly_its_rows_whatever_files_they_lie_in(
-    kind: str, files: list[list[int | None]], ends: tuple[int | None, int | None], side: Any, new: list[int]
+    house: AnyWarehouse,
+    kind: str,
+    files: list[list[int | None]],
+    ends: tuple[int | None, int | None],
+    side: Any,
+    new: list[int],
 ) -> None:
     type_name, arrow, value, text = KINDS[kind]
     low, high = ends
@@ -88,23 +92,19 @@ def test_a_scope_replaces_exactly_its_rows_whatever_files_they_lie_in(
         schema = pa.schema([pa.field("P", arrow), pa.field("Note", pa.string())])
         return pa.table([values, [note] * len(values)], schema=schema)
 
-    root = Path(tempfile.mkdtemp(prefix="dltsync-pruning-"))
-    try:
-        house = AnyWarehouse(Where("delta", str(root)))
-        house.load(TARGET, *(rows(given, "old") for given in files))
-        everything = [number for given in files for number in given]
-        inside = [number for number in everything if belongs(number, low, high, side)]
-        assert house.warehouse.count(TARGET, scope) == len(inside)
-        with house.warehouse.rows(TARGET, scope, rows([], "").schema) as batches:
-            assert sum(batch.num_rows for batch in batches) == len(inside)
-        house.load(TARGET, rows([*new], "new"), how=scope)
-        expected = [(number, "old") for number in everything if not belongs(number, low, high, side)]
-        expected += [(number, "new") for number in new]
-        as_stored = {None: None, **{shown(value(n), arrow): n for n in range(12)}}
-        found = [(as_stored[part], note) for part, note in house.query('SELECT * FROM sales."Parts"')]
-        assert sorted(found, key=repr) == sorted(expected, key=repr)
-    finally:
-        shutil.rmtree(root)
+    house.warehouse.drop_table(TARGET)
+    house.load(TARGET, *(rows(given, "old") for given in files))
+    everything = [number for given in files for number in given]
+    inside = [number for number in everything if belongs(number, low, high, side)]
+    assert house.warehouse.count(TARGET, scope) == len(inside)
+    with house.warehouse.rows(TARGET, scope, rows([], "").schema) as batches:
+        assert sum(batch.num_rows for batch in batches) == len(inside)
+    house.load(TARGET, rows([*new], "new"), how=scope)
+    expected = [(number, "old") for number in everything if not belongs(number, low, high, side)]
+    expected += [(number, "new") for number in new]
+    as_stored = {None: None, **{shown(value(n), arrow): n for n in range(12)}}
+    found = [(as_stored[part], note) for part, note in house.query('SELECT * FROM sales."Parts"')]
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
 
 
 def shown(value: Any, arrow: pa.DataType) -> Any:
@@ -116,7 +116,9 @@ def shown(value: Any, arrow: pa.DataType) -> Any:
     files=st.lists(st.sets(st.integers(0, 11), min_size=1, max_size=4), min_size=1, max_size=4),
     new=st.sets(st.integers(0, 11), max_size=4),
 )
-def test_keys_replace_exactly_their_rows_whatever_files_they_lie_in(files: list[set[int]], new: set[int]) -> None:
+def test_keys_replace_exactly_their_rows_whatever_files_they_lie_in(
+    house: AnyWarehouse, files: list[set[int]], new: set[int]
+) -> None:
     def rows(keys: set[int], note: str) -> pa.Table:
         keyed = sorted(keys)
         moments = [datetime(2024, 1, 1) + key * MICRO for key in keyed]
@@ -128,21 +130,17 @@ def test_keys_replace_exactly_their_rows_whatever_files_they_lie_in(files: list[
             }
         )
 
-    root = Path(tempfile.mkdtemp(prefix="dltsync-pruning-"))
-    try:
-        house = AnyWarehouse(Where("delta", str(root)))
-        expected: dict[int, str] = {}
-        for number, keys in enumerate([*files, new]):
-            house.load(TARGET, rows(keys, f"{number}"), how=MergeKeys(("No", "At")))
-            expected |= dict.fromkeys(keys, f"{number}")
-        assert {row[0]: row[2] for row in house.rows(TARGET)} == expected
-        assert len(house.rows(TARGET)) == len(expected)
-    finally:
-        shutil.rmtree(root)
+    house.warehouse.drop_table(TARGET)
+    expected: dict[int, str] = {}
+    for number, keys in enumerate([*files, new]):
+        house.load(TARGET, rows(keys, f"{number}"), how=MergeKeys(("No", "At")))
+        expected |= dict.fromkeys(keys, f"{number}")
+    assert {row[0]: row[2] for row in house.rows(TARGET)} == expected
+    assert len(house.rows(TARGET)) == len(expected)
 
 
-def test_a_vacuum_leaves_the_table_its_markers_and_the_next_load_as_they_are(tmp_path: Path) -> None:
-    house = AnyWarehouse(Where("delta", str(tmp_path)))
+def test_a_vacuum_leaves_the_table_its_markers_and_the_next_load_as_they_are(house: AnyWarehouse) -> None:
+    house.warehouse.drop_table(TARGET)
     whole = ReplaceScope(
         ColumnFacts("P", 1, "int", 4, 10, 0, None, is_nullable=True), pa.int32(), (PartitionRange(None, None, "right"),)
     )
@@ -150,6 +148,6 @@ def test_a_vacuum_leaves_the_table_its_markers_and_the_next_load_as_they_are(tmp
         table = pa.table({"P": pa.array([1], pa.int32()), "Note": [note]})
         house.load(TARGET, table, how=whole)
     table_at(house.root, TARGET).vacuum(dry_run=False, retention_hours=0, enforce_retention_duration=False, full=True)
-    assert len(list((tmp_path / "tables").glob("*/*/*.parquet"))) == 1
+    assert len(list((house.root / "tables").glob("*/*/*.parquet"))) == 1
     house.load(TARGET, pa.table({"P": pa.array([1], pa.int32()), "Note": ["c"]}), how=whole)
     assert house.rows(TARGET) == [(1, "c")]

@@ -27,43 +27,63 @@ def load_and_die(kill: dict[str, Any]) -> None:
     house = AnyWarehouse(Where(**kill["where"]))
     with checkpoints.watched(die_at(kill["moment"])):
         how = DISPOSITIONS[kill["disposition"]]
-        house.warehouse.load(
-            house.request(TARGET, orders({1: "b", 2: "b"}), how=how, marker=marker(fence=8, load_id="killed"))
-        )
+        house.warehouse.load(house.request(TARGET, orders(two(kill["note"])), how=how, marker=marker(**kill["marker"])))
 
 
-MOMENTS = (checkpoints.WAREHOUSE_STATEMENT, checkpoints.WAREHOUSE_WRITTEN, checkpoints.WAREHOUSE_COMMITTED)
+def two(note: str) -> dict[int, str | None]:
+    return {1: note, 2: note}
+
+
+UNDONE = (checkpoints.WAREHOUSE_STATEMENT, checkpoints.WAREHOUSE_WRITTEN)
+"""Moments before the commit."""
 
 
 def cases() -> Iterator[ParameterSet]:
-    """Every kind of warehouse, way to load and moment. What a kind does for one way it does for all, and what one does for
-    keys the others do: the rest are slow tests."""
-    for kind, (number, how), moment in product(KINDS, enumerate(DISPOSITIONS), MOMENTS):
+    """Every kind of warehouse and way to load. What a kind does for one way it does for all, and what one does for keys the
+    others do: the rest are slow tests."""
+    for kind, (number, how) in product(KINDS, enumerate(DISPOSITIONS)):
         often = kind != "standard_sql" and (
             isinstance(how, ReplaceScope) or (kind == "duckdb" and isinstance(how, MergeKeys))
         )
-        name = f"{kind}-{type(how).__name__}-{moment}"
-        yield pytest.param(kind, number, moment, id=name, marks=[] if often else pytest.mark.slow)
+        name = f"{kind}-{type(how).__name__}"
+        yield pytest.param(kind, number, id=name, marks=[] if often else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("anywhere", "number", "moment"), list(cases()), indirect=["anywhere"])
+@pytest.mark.parametrize(("anywhere", "number"), list(cases()), indirect=["anywhere"])
 def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
-    anywhere: AnyWarehouse, forks: Forks, number: int, moment: str
+    anywhere: AnyWarehouse, forks: Forks, number: int
 ) -> None:
-    """The rows and the marker are those before the load or those after it, never one without the other."""
+    """The rows and the marker are those before the load or those after it, never one without the other. A load that was killed
+    is repeated by the next one, which is killed later, and at last by one that is not."""
     how = DISPOSITIONS[number]
-    anywhere.warehouse.load(anywhere.request(TARGET, orders({1: "a"}), how=how, marker=marker(load_id="before")))
-    ended = forks.run(
-        f"{__name__}:load_and_die", {"where": asdict(anywhere.where), "disposition": number, "moment": moment}
-    )
-    assert ended.status == -signal.SIGKILL, ended.stderr
-    found = anywhere.rows(TARGET), anywhere.warehouse.markers(TARGET, "p")["all"].load_id
-    is_committed = moment == checkpoints.WAREHOUSE_COMMITTED
-    assert found == (([(1, "b"), (2, "b")], "killed") if is_committed else ([(1, "a")], "before"))
-    again = marker(fence=9, load_id="again")
-    anywhere.warehouse.load(anywhere.request(TARGET, orders({1: "b", 2: "b"}), how=how, marker=again))
-    assert anywhere.rows(TARGET) == [(1, "b"), (2, "b")]
-    assert anywhere.warehouse.markers(TARGET, "p")["all"].load_id == "again"
-    anywhere.warehouse.cleanup()
-    if anywhere.where.kind != "standard_sql":  # there no lock tells a landing schema of a killed load from one in use
-        assert anywhere.leftovers() == []
+
+    def load(rows: dict[int, str | None], fence: int, load_id: str) -> None:
+        mark = marker(fence=fence, load_id=load_id)
+        anywhere.warehouse.load(anywhere.request(TARGET, orders(rows), how=how, marker=mark))
+
+    def kill(moment: str, note: str, fence: int) -> None:
+        mark = {"fence": fence, "load_id": moment}
+        given = {"where": asdict(anywhere.where), "disposition": number, "moment": moment, "note": note, "marker": mark}
+        ended = forks.run(f"{__name__}:load_and_die", given)
+        assert ended.status == -signal.SIGKILL, ended.stderr
+
+    def found() -> tuple[dict[int, str | None], str]:
+        return dict(anywhere.rows(TARGET)), anywhere.warehouse.markers(TARGET, "p")["all"].load_id
+
+    def repeat(note: str, fence: int) -> None:
+        load(two(note), fence, "again")
+        assert found() == (two(note), "again")
+        anywhere.warehouse.cleanup()
+        if (
+            anywhere.where.kind != "standard_sql"
+        ):  # there no lock tells a landing schema of a killed load from one in use
+            assert anywhere.leftovers() == []
+
+    load({1: "a"}, 7, "before")
+    for fence, moment in enumerate(UNDONE, start=8):
+        kill(moment, "b", fence)
+        assert found() == ({1: "a"}, "before"), moment
+    repeat("b", 10)
+    kill(checkpoints.WAREHOUSE_COMMITTED, "c", 11)
+    assert found() == (two("c"), checkpoints.WAREHOUSE_COMMITTED)
+    repeat("c", 12)

@@ -12,10 +12,10 @@ import pytest
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.duckdb.partition_scope import scope_for
 from dltsync_core.errors import CatalogError, WarehouseError
+from dltsync_core.identity import identifier_part
 from dltsync_core.ranges import parse_key
 from tests.support.any_warehouse import AnyWarehouse
 
-TARGET = ("sales", "Parts")
 UTC = timezone.utc
 KINDS: dict[str, tuple[ColumnFacts, pa.DataType, str, list[Any], list[Any]]] = {}
 """The column, its type in the lake, a boundary as the server writes it, values below it, values at or above it."""
@@ -79,26 +79,55 @@ kind(
 kind("binary", pa.binary(), "0x80", [b"\x00\x00", b"\x7f\xff"], [b"\x80\x00", b"\xff\xff"], max_length=2)
 
 
-@pytest.mark.parametrize("of", KINDS)
-def test_rows_are_deleted_and_counted_by_the_partition_they_lie_in(anywhere: AnyWarehouse, of: str) -> None:
-    column, arrow, boundary, below, above = KINDS[of]
+class Part:
+    """A table that is partitioned by a column of this kind."""
 
-    def rows(values: list[Any], note: str) -> pa.Table:
-        schema = pa.schema([pa.field(column.name, arrow), pa.field("Note", pa.string())])
+    def __init__(self, of: str) -> None:
+        self.of = of
+        self.column, self.arrow, boundary, self.below, self.above = KINDS[of]
+        self.target = ("sales", of)
+        text = boundary.replace("+", "%2B").replace(":", "%3A")
+        self.low, self.high = (
+            scope_for(self.column, self.arrow, [parse_key(key)]) for key in (f"(-inf,{text})", f"[{text},+inf)")
+        )
+
+    def rows(self, values: list[Any], note: str) -> pa.Table:
+        schema = pa.schema([pa.field(self.column.name, self.arrow), pa.field("Note", pa.string())])
         return pa.table([values, [note] * len(values)], schema=schema)
 
-    text = boundary.replace("+", "%2B").replace(":", "%3A")
-    low, high = (scope_for(column, arrow, [parse_key(key)]) for key in (f"(-inf,{text})", f"[{text},+inf)"))
-    if anywhere.where.kind == "standard_sql" and column.type_name == "binary":
-        anywhere.load(TARGET, rows([*below, *above, None], "old"))
-        with pytest.raises(CatalogError, match="choose a DuckDB"):  # by a plan, before a row is read
-            anywhere.warehouse.scope_for(column, pa.binary(), [])
-        with pytest.raises(WarehouseError, match="binary literal"):
-            anywhere.warehouse.count(TARGET, low)
-        return
-    anywhere.load(TARGET, rows([*below, *above, None], "old"))
-    counts = anywhere.warehouse.column_stats(TARGET, {"low": low, "high": high}, ())
-    assert (counts["low"].rows, counts["high"].rows) == (len(below) + 1, len(above))
-    anywhere.load(TARGET, rows(above[:1], "new"), how=high)
-    notes = sorted(row[0] for row in anywhere.query('SELECT "Note" FROM sales."Parts"'))
-    assert notes == ["new", *["old"] * (len(below) + 1)]
+    def old(self) -> pa.Table:
+        return self.rows([*self.below, *self.above, None], "old")
+
+
+def test_rows_are_deleted_and_counted_by_the_partition_they_lie_in(anywhere: AnyWarehouse) -> None:
+    """A table for each type, all of them in one group of loads."""
+    house = anywhere.warehouse
+    parts = [Part(of) for of in KINDS if (anywhere.where.kind, of) != ("standard_sql", "binary as binary")]
+    house.load_group([anywhere.request(part.target, part.old()) for part in parts])
+    counted = {part.of: house.column_stats(part.target, {"low": part.low, "high": part.high}, ()) for part in parts}
+    counts = {of: (stats["low"].rows, stats["high"].rows) for of, stats in counted.items()}
+    assert counts == {part.of: (len(part.below) + 1, len(part.above)) for part in parts}
+    news = [part.rows(part.above[:1], "new") for part in parts]
+    house.load_group([anywhere.request(part.target, new, how=part.high) for part, new in zip(parts, news, strict=True)])
+    every = " UNION ALL ".join(
+        f"""SELECT '{part.of}', "Note" FROM sales."{stored(anywhere, part)}\"""" for part in parts
+    )
+    notes: dict[str, list[str]] = {part.of: [] for part in parts}
+    for of, note in sorted(anywhere.query(every)):
+        notes[of].append(note)
+    assert notes == {part.of: ["new", *["old"] * (len(part.below) + 1)] for part in parts}
+
+
+def stored(anywhere: AnyWarehouse, part: Part) -> str:
+    """The table's name, where the query looks."""
+    return identifier_part(part.target[1]) if anywhere.where.kind == "delta" else part.target[1]
+
+
+@pytest.mark.parametrize("anywhere", [pytest.param("standard_sql", marks=pytest.mark.slow)], indirect=True)
+def test_a_database_of_any_kind_has_no_partitions_by_bytes(anywhere: AnyWarehouse) -> None:
+    part = Part("binary as binary")
+    anywhere.load(part.target, part.old())
+    with pytest.raises(CatalogError, match="choose a DuckDB"):  # by a plan, before a row is read
+        anywhere.warehouse.scope_for(part.column, pa.binary(), [])
+    with pytest.raises(WarehouseError, match="binary literal"):
+        anywhere.warehouse.count(part.target, part.low)

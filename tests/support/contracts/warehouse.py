@@ -28,30 +28,29 @@ def test_nothing_is_there_before_the_first_load(anywhere: AnyWarehouse) -> None:
 
 
 def test_a_partition_is_replaced_exactly_and_twice_changes_nothing(anywhere: AnyWarehouse) -> None:
-    anywhere.load(TARGET, orders({1: "a", 9: "b"}), how=slot(LOW))
-    anywhere.load(TARGET, orders({10: "c", 15: "d"}), how=slot(HIGH))
+    anywhere.load(TARGET, orders({1: "a", 9: "b", 10: "c", 15: "d"}), how=slot("(-inf,+inf)"))
     for _ in range(2):
         loaded = anywhere.load(TARGET, orders({11: "e"}), orders({12: "f"}), how=slot(HIGH))
         assert loaded.rows == 2
     assert anywhere.rows(TARGET) == [(1, "a"), (9, "b"), (11, "e"), (12, "f")]
+    assert anywhere.load(TARGET, orders({}), how=slot(HIGH)).rows == 0
+    assert anywhere.rows(TARGET) == [(1, "a"), (9, "b")], "an emptied partition is emptied, and the other stays"
     assert anywhere.leftovers() == []
 
 
-def test_an_emptied_partition_is_emptied_and_the_others_stay(anywhere: AnyWarehouse) -> None:
-    anywhere.load(TARGET, orders({1: "a", 12: "b", 15: "c"}))
-    assert anywhere.load(TARGET, orders({}), how=slot(HIGH)).rows == 0
-    assert anywhere.rows(TARGET) == [(1, "a")]
+def test_keys_replace_their_rows_and_others_stay_and_twice_changes_nothing(anywhere: AnyWarehouse) -> None:
+    ways: dict[str, MergeKeys | UpsertKeys] = {"Merged": MergeKeys(("No",)), "Upserted": UpsertKeys(("No",))}
 
+    def load(rows: dict[int, str | None]) -> None:
+        group = [anywhere.request(("sales", table), orders(rows), how=how) for table, how in ways.items()]
+        anywhere.warehouse.load_group(group)
 
-@pytest.mark.parametrize("how", [MergeKeys(("No",)), UpsertKeys(("No",))], ids=lambda how: type(how).__name__)
-def test_keys_replace_their_rows_and_others_stay_and_twice_changes_nothing(
-    anywhere: AnyWarehouse, how: MergeKeys | UpsertKeys
-) -> None:
-    anywhere.load(TARGET, orders({1: "a", 2: "b"}), how=how)
+    load({1: "a", 2: "b"})
     for _ in range(2):
-        anywhere.load(TARGET, orders({2: "changed", 3: "c"}), how=how)
-    anywhere.load(TARGET, orders({}), how=how)
-    assert anywhere.rows(TARGET) == [(1, "a"), (2, "changed"), (3, "c")]
+        load({2: "changed", 3: "c"})
+    load({})
+    found = {table: anywhere.rows(("sales", table)) for table in ways}
+    assert found == {table: [(1, "a"), (2, "changed"), (3, "c")] for table in ways}
 
 
 def test_versions_are_merged_by_the_whole_key(anywhere: AnyWarehouse) -> None:
@@ -75,7 +74,7 @@ def test_versions_are_merged_by_the_whole_key(anywhere: AnyWarehouse) -> None:
     ]
 
 
-def test_a_group_brings_several_tables_of_each_kind_in_with_their_markers(anywhere: AnyWarehouse) -> None:
+def test_a_group_brings_tables_of_each_kind_in_with_their_markers(anywhere: AnyWarehouse) -> None:
     def of(table: str, unit: str) -> Marker:
         return marker(unit, table=table)
 
@@ -84,32 +83,31 @@ def test_a_group_brings_several_tables_of_each_kind_in_with_their_markers(anywhe
         for key, rows in ((LOW, {1: "a"}), (HIGH, {10: "b", 11: "b"})):
             target = ("parts", f"P{number}")
             requests.append(anywhere.request(target, orders(rows), how=slot(key), marker=of(target[1], key)))
-        others: list[tuple[str, Disposition]] = [
-            ("scd", MergeKeys(("No",))),
-            ("static", ReplaceTable()),
-            ("upsert", UpsertKeys(("No",))),
-        ]
-        for kind, how in others:
-            target = (kind, f"T{number}")
-            requests.append(anywhere.request(target, orders({1: "a"}), how=how, marker=of(target[1], "all")))
-            requests.append(anywhere.request(target, orders({1: "b", 2: "b"}), how=how, marker=of(target[1], "all")))
+    others: dict[str, Disposition] = {
+        "scd": MergeKeys(("No",)),
+        "static": ReplaceTable(),
+        "upsert": UpsertKeys(("No",)),
+    }
+    for kind, how in others.items():
+        for table in (orders({1: "a"}), orders({1: "b", 2: "b"})):
+            request = anywhere.request((kind, "T"), table, how=how, marker=of("T", "all"))
+            requests.append(request)
     loaded = anywhere.warehouse.load_group(requests)
-    assert [one.rows for one in loaded] == [1, 2, *[1, 2] * 3] * 2
+    assert [one.rows for one in loaded] == [1, 2] * 5
     for number in range(2):
         assert anywhere.rows(("parts", f"P{number}")) == [(1, "a"), (10, "b"), (11, "b")]
         markers = anywhere.warehouse.markers(("parts", f"P{number}"), "p")
         assert {unit: one.rows for unit, one in markers.items()} == {LOW: 1, HIGH: 2}
-        for kind in ("scd", "static", "upsert"):
-            assert anywhere.rows((kind, f"T{number}")) == [(1, "b"), (2, "b")]
-            assert anywhere.warehouse.markers((kind, f"T{number}"), "p")["all"].rows == 2
+    for kind in others:
+        assert anywhere.rows((kind, "T")) == [(1, "b"), (2, "b")]
+        assert anywhere.warehouse.markers((kind, "T"), "p")["all"].rows == 2
     assert anywhere.leftovers() == []
 
 
 def test_a_group_with_one_late_writer_changes_nothing_at_all(anywhere: AnyWarehouse) -> None:
     other = ("sales", "Customers")
     first = anywhere.request(TARGET, orders({1: "a"}), marker=marker(fence=8, load_id="load-8"))
-    anywhere.warehouse.load(first)
-    anywhere.load(other, orders({1: "a"}))
+    anywhere.warehouse.load_group([first, anywhere.request(other, orders({1: "a"}))])
     group = [
         anywhere.request(other, orders({5: "b"}), marker=marker(table="Customers")),
         anywhere.request(TARGET, orders({5: "b"}), marker=marker(fence=7, load_id="load-7")),
@@ -123,9 +121,9 @@ def test_a_group_with_one_late_writer_changes_nothing_at_all(anywhere: AnyWareho
 
 def test_markers_are_counted_replaced_retired_and_voided(anywhere: AnyWarehouse) -> None:
     house = anywhere.warehouse
-    for unit in ("[1,2)", "[2,3)"):
-        house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker(unit)))
-    house.load(anywhere.request(TARGET, orders({1: "a"}), marker=marker("theirs", pipeline="q")))
+    before = [marker("[1,2)"), marker("[2,3)"), marker("theirs", pipeline="q")]
+    house.load_group([anywhere.request(TARGET, orders({1: "a"}), marker=one) for one in before])
+    assert set(house.markers(TARGET, "p")) == {"[1,2)", "[2,3)"}
     merged = marker("[1,3)", fence=8, load_id="load-2")
     house.load(anywhere.request(TARGET, orders({1: "b", 2: "b", 3: "b"}), marker=merged, retires=("[1,2)", "[2,3)")))
     assert house.markers(TARGET, "p") == {"[1,3)": replace(merged, rows=3)}
@@ -147,8 +145,8 @@ def test_a_table_is_replaced_whole_and_a_dropped_one_is_gone(anywhere: AnyWareho
 def test_a_group_with_a_torn_file_changes_nothing_at_all(anywhere: AnyWarehouse) -> None:
     """Neither in its own table nor, where a transaction holds several tables, in others."""
     others = [] if anywhere.where.kind == "delta" else [("sales", "Lines")]  # each Delta table has a log of its own
-    for target in (TARGET, *others):
-        anywhere.load(target, orders({1: "old", 11: "old"}))
+    old = orders({1: "old", 11: "old"})
+    anywhere.warehouse.load_group([anywhere.request(target, old) for target in (TARGET, *others)])
     torn = anywhere.request(TARGET, orders({11: "new"}), how=slot(HIGH))
     group = [anywhere.request(target, orders({1: "new"}), how=slot(LOW)) for target in (TARGET, *others)] + [torn]
     whole = torn.files[0].read_bytes()
@@ -174,17 +172,16 @@ def test_a_load_that_is_undone_leaves_the_rows_of_before_or_says_that_it_cannot(
             anywhere.request(TARGET, orders({number: "a"}), marker=mark), load_id=mark.load_id, can_be_undone=True
         )
 
-    for number in (1, 2):
-        house.load(asked(number))
-        house.confirm(TARGET, "p", {"all": f"load-{number}"})
-        assert not house.undo(TARGET, "p", {"all": f"load-{number}"}), "a confirmed load stays"
-    assert anywhere.rows(TARGET) == [(2, "a")]
-    loaded = house.load(asked(3))
-    assert house.undo(TARGET, "p", {"all": "load-3"}) == loaded.can_be_undone
-    stays = 2 if loaded.can_be_undone else 3
+    house.load(asked(1))
+    house.confirm(TARGET, "p", {"all": "load-1"})
+    assert not house.undo(TARGET, "p", {"all": "load-1"}), "a confirmed load stays"
+    assert anywhere.rows(TARGET) == [(1, "a")]
+    loaded = house.load(asked(2))
+    assert house.undo(TARGET, "p", {"all": "load-2"}) == loaded.can_be_undone
+    stays = 1 if loaded.can_be_undone else 2
     assert anywhere.rows(TARGET) == [(stays, "a")]
     assert house.markers(TARGET, "p")["all"].load_id == f"load-{stays}"
-    loaded = house.load(asked(4))
-    house.release(TARGET, "p", {"all": "load-4"})
+    loaded = house.load(asked(3))
+    house.release(TARGET, "p", {"all": "load-3"})
     house.cleanup()
-    assert anywhere.rows(TARGET) == [(stays if loaded.can_be_undone else 4, "a")]
+    assert anywhere.rows(TARGET) == [(stays if loaded.can_be_undone else 3, "a")]

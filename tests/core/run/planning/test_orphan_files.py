@@ -105,7 +105,7 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
 
 def stand_still(shop: MemoryShop, runs: list[RunResult]) -> None:
     """Longer than the lease lasts; meanwhile another run finds the files."""
-    time.sleep(1.5)
+    time.sleep(1.05)
     runs.append(shop.run())
     assert quarantined(shop)
 

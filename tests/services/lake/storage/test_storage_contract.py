@@ -97,7 +97,7 @@ def test_of_many_who_give_one_name_to_different_things_at_once_one_does(
         mine = rivals[number % len(rivals)]
         mine.list("t")  # connected before the start
         start.wait(60)
-        for turn in range(5):
+        for turn in range(3):
             try:
                 mine.put(f"t/_manifests/{turn}.json", f"{number}".encode())
                 told.append(f"{turn} {number}")
@@ -110,7 +110,7 @@ def test_of_many_who_give_one_name_to_different_things_at_once_one_does(
     for thread in threads:
         thread.join(120)
     assert sorted(told) == [
-        f"{turn} {(storage.read(f't/_manifests/{turn}.json') or b'').decode()}" for turn in range(5)
+        f"{turn} {(storage.read(f't/_manifests/{turn}.json') or b'').decode()}" for turn in range(3)
     ]
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_sent_in_many_parts_arrives_whole(storage: LakeStorage) -
 
 
 def test_many_small_objects_are_read_at_once_and_those_that_went_are_left_out(storage: LakeStorage) -> None:
-    keys = [f"t/_manifests/{number}.json" for number in range(20)]
+    keys = [f"t/_manifests/{number}.json" for number in range(8)]
     for key in keys:
         storage.put(key, key.encode())
     storage.delete(keys[3])

@@ -13,6 +13,18 @@ import pytest
 
 from tests.support.local_warehouse import TARGET, LocalWarehouse, orders, slot
 
+TELLS = "from dlt.common.runtime import anon_tracker; print(anon_tracker._ANON_TRACKER_ENDPOINT)"
+"""The end of a script: says whom dlt reports to."""
+
+
+def said_by(script: str, *arguments: str, directory: Path | None = None) -> str:
+    """What a Python of its own prints that nobody told about reports."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RUNTIME__")}
+    environment["PYTHONPATH"] = str(Path.cwd())
+    call = [sys.executable, "-c", script, *arguments]
+    said = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True, cwd=directory, env=environment)
+    return said.stdout.strip()
+
 
 def test_dlt_keeps_nothing_in_the_warehouse(house: LocalWarehouse) -> None:
     for number in range(3):
@@ -39,7 +51,8 @@ replace_strategy = "truncate-and-insert"
 
 
 def test_somebody_elses_dlt_settings_change_nothing(house: LocalWarehouse, tmp_path: Path) -> None:
-    """A .dlt/config.toml in the directory the process was started in, as any dlt project has one."""
+    """A .dlt/config.toml in the directory the process was started in, as any dlt project has one. And dlt's vendor is told
+    nothing when the first pipeline of a process is ours, made among our settings."""
     settings = tmp_path / "project" / ".dlt"
     settings.mkdir(parents=True)
     (settings / "config.toml").write_text(HOSTILE)
@@ -47,10 +60,9 @@ def test_somebody_elses_dlt_settings_change_nothing(house: LocalWarehouse, tmp_p
         "import sys; from pathlib import Path; from tests.support.local_warehouse import LocalWarehouse, orders;"
         "import pyarrow as pa; t = orders({1: 'a'}).append_column('Order No', pa.array([1_000_000_000_000_000_001])"
         ".cast(pa.timestamp('ns')));"
-        "LocalWarehouse(Path(sys.argv[1])).load(('sales', 'Orders'), t)"
+        "LocalWarehouse(Path(sys.argv[1])).load(('sales', 'Orders'), t);" + TELLS
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    subprocess.run([sys.executable, "-c", script, str(house.root)], check=True, cwd=settings.parent, env=environment)
+    assert said_by(script, str(house.root), directory=settings.parent) == "None"
     assert house.types(TARGET) == {"No": "INTEGER", "Note": "VARCHAR", "Order No": "TIMESTAMP_NS"}
 
 
@@ -72,29 +84,9 @@ def test_nothing_is_told_to_anybody() -> None:
     """dlt reports runs to its vendor unless it is told not to before its first pipeline."""
     script = (
         "import dltsync_core.warehouse.duckdb.warehouse, dlt, tempfile;"
-        "dlt.pipeline('p', pipelines_dir=tempfile.mkdtemp());"
-        "from dlt.common.runtime import anon_tracker;"
-        "print(anon_tracker._ANON_TRACKER_ENDPOINT)"
+        "dlt.pipeline('p', pipelines_dir=tempfile.mkdtemp());" + TELLS
     )
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RUNTIME__")}
-    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment)
-    assert said.stdout.strip() == "None"
-
-
-def test_a_load_tells_nobody_either(tmp_path: Path) -> None:
-    """The first pipeline of a process may be ours, made among our settings."""
-    script = (
-        "import sys; from pathlib import Path; from tests.support.local_warehouse import LocalWarehouse, orders;"
-        "LocalWarehouse(Path(sys.argv[1])).load(('sales', 'Orders'), orders({1: 'a'}));"
-        "from dlt.common.runtime import anon_tracker;"
-        "print(anon_tracker._ANON_TRACKER_ENDPOINT)"
-    )
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RUNTIME__")}
-    environment["PYTHONPATH"] = str(Path.cwd())
-    said = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True, env=environment
-    )
-    assert said.stdout.strip() == "None"
+    assert said_by(script) == "None"
 
 
 def test_a_load_says_nothing_on_its_own(house: LocalWarehouse, capfd: pytest.CaptureFixture[str]) -> None:

@@ -28,13 +28,13 @@ from dltsync_core.warehouse.dlt.warehouse import DltWarehouse
 from tests.support.any_warehouse import AnyWarehouse, Where, marker
 from tests.support.local_warehouse import TARGET, one_row, orders, slot
 
-INTEGERS: list[pa.DataType] = [pa.int16(), pa.int32(), pa.int64(), pa.decimal128(25, 4), pa.decimal128(38, 10)]
+NUMBERS: list[pa.DataType] = [pa.int16(), pa.int64(), pa.decimal128(25, 4), pa.decimal128(38, 10)]
 
 
 def test_a_type_grows_with_the_source_and_keeps_every_value(postgres_house: AnyWarehouse) -> None:
-    for number, kind in enumerate(INTEGERS, start=1):
+    for number, kind in enumerate(NUMBERS, start=1):
         postgres_house.load(TARGET, one_row(number, kind, Decimal(number)), how=MergeKeys(("No",)))
-    assert [row[1] for row in postgres_house.rows(TARGET)] == [Decimal(n) for n in range(1, len(INTEGERS) + 1)]
+    assert [row[1] for row in postgres_house.rows(TARGET)] == [Decimal(n) for n in range(1, len(NUMBERS) + 1)]
     assert list(postgres_house.warehouse.columns(TARGET).values()) == ["integer", "numeric(38,10)"]
     postgres_house.load(TARGET, one_row(9, pa.int16(), 9), how=MergeKeys(("No",)))  # it never narrows
     assert list(postgres_house.warehouse.columns(TARGET).values()) == ["integer", "numeric(38,10)"]
@@ -124,7 +124,6 @@ def test_two_loads_of_one_table_wait_for_each_other(postgres_house: AnyWarehouse
             with pytest.raises(WarehouseBusy):
                 second.load(TARGET, orders({1: "b"}))
 
-    postgres_house.load(("sales", "Others"), orders({1: "a"}))
     with checkpoints.watched(meanwhile):
         postgres_house.load(TARGET, orders({1: "a"}))
     assert seen
@@ -132,9 +131,9 @@ def test_two_loads_of_one_table_wait_for_each_other(postgres_house: AnyWarehouse
 
 
 def test_a_view_is_not_loaded_into(postgres_house: AnyWarehouse) -> None:
-    postgres_house.load(("sales", "Base"), orders({1: "a"}))
     with psycopg.connect(postgres_house.where.url) as connection:
-        connection.execute('CREATE VIEW sales."Orders" AS SELECT * FROM sales."Base"')
+        connection.execute("CREATE SCHEMA sales")
+        connection.execute('CREATE VIEW sales."Orders" AS SELECT 1 AS "No"')
     with pytest.raises(WarehouseError, match="is a view in the warehouse"):
         postgres_house.load(TARGET, orders({1: "b"}))
 
