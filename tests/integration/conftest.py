@@ -13,6 +13,7 @@ import pytest
 
 from dltsync_core.connect.data import DataSession, Rows
 from tests.support.server_shop import Server, ServerShop, Statements, made_shop
+from tests.support.shop_copies import LoadedShops, shops_loaded_once
 
 COSTLY = ("cli", "crash", "faults", "lake", "recovery", "security", "sqlserver_warehouse", "validation")
 """Folders whose tests start many processes or many loads: `make test-slow` runs them, `make test` would take far too long."""
@@ -57,6 +58,19 @@ def shop(snapshot_server: Server, tmp_path: Path) -> Iterator[ServerShop]:
     """A shop with rows in it, gone afterwards."""
     with made_shop(snapshot_server, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def loaded_shops(request: pytest.FixtureRequest) -> Iterator[LoadedShops]:
+    with shops_loaded_once(request) as shops:
+        yield shops
+
+
+@pytest.fixture
+def synced(loaded_shops: LoadedShops, tmp_path: Path) -> Iterator[ServerShop]:
+    """A shop after its first run."""
+    with loaded_shops.copied(tmp_path) as shop:
+        yield shop
 
 
 @pytest.fixture

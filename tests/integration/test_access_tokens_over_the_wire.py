@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -27,6 +28,8 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_shop import COLUMNS, Server
 from tests.support.sqlserver_shop import SqlServerShop, dropped, made_database
 
+TOKENS = 50
+"""More than any command here is asked for."""
 WHO = "SELECT SUSER_SNAME() AS name"
 
 
@@ -44,19 +47,19 @@ def _by_token(server: Server, **login: Any) -> DatabaseConfig:
 
 
 def _command(folder: Path, server: Server, *, user: str = "sa", seconds: float = 3600) -> list[str]:
-    """A command that issues a token each time, in the JSON of az, and notes its runs in a file."""
+    """A command that gives another token each time, in the JSON of az, and notes its runs in a file. The tokens are issued here,
+    so that it imports nothing."""
     script = folder / f"{user}.py"
+    answers = [{"accessToken": issue(server.password, user, valid_seconds=seconds + n)} for n in range(TOKENS)]
     script.write_text(
-        f"import json, sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from sqlserver_sandbox.access_tokens import issue\n"
-        f"open({str(script) + '.runs'!r}, 'a').write('x')\n"
-        f"print(json.dumps({{'accessToken': issue({server.password!r}, {user!r}, valid_seconds={seconds})}}))\n"
+        f"runs = open({str(script) + '.runs'!r}, 'a+')\nruns.write('x')\nruns.flush()\nruns.seek(0)\n"
+        f"print({[json.dumps(answer) for answer in answers]!r}[len(runs.read()) - 1])\n"
     )
-    return [sys.executable, str(script)]
+    return [sys.executable, "-I", "-S", str(script)]
 
 
 def _runs(command: list[str]) -> int:
-    return len(Path(f"{command[1]}.runs").read_text())
+    return len(Path(f"{command[-1]}.runs").read_text())
 
 
 def _names(database: DatabaseConfig) -> tuple[str, str]:
@@ -212,7 +215,7 @@ def test_a_bulk_copy_that_gets_no_token_says_so(
     command = _command(tmp_path, by_password, seconds=200)
     session: DataSession = open_data_session(_by_token(by_password, access_token_command=command))
     try:
-        Path(command[1]).write_text("import sys; sys.exit('the directory is down')")
+        Path(command[-1]).write_text("import sys; sys.exit('the directory is down')")
         with pytest.raises(LoginFailed, match="the directory is down"):
             session.bulk_copy("dbo.t", [], ["a"], "loading", rows_per_batch=10, table_lock=True)
     finally:

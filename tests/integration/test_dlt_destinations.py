@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,32 +15,53 @@ from typer.testing import CliRunner, Result
 from dltsync_core.cli.app import app
 from dltsync_core.run.result import RunResult
 from tests.support.delta_tables import unreferenced_files
-from tests.support.dlt_shops import DeltaShops, DltShops, PostgresShops, made_delta_shops, made_postgres_shops
+from tests.support.dlt_shops import (
+    DeltaShops,
+    DltShops,
+    PostgresShops,
+    made_delta_shops,
+    made_postgres_shops,
+    url_for_dlt,
+)
+from tests.support.postgres_server import empty_postgres_database
 from tests.support.server_shop import Server
 from tests.support.variants import variants
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
 
-@pytest.fixture
-def postgres_shops(snapshot_server: Server, tmp_path: Path, postgres_url: str) -> Iterator[PostgresShops]:
-    with made_postgres_shops(snapshot_server, tmp_path, postgres_url) as made:
-        yield made
+@dataclass(frozen=True)
+class Loaded:
+    """Shops after their first run. Every test leaves source, lake and destination equal."""
+
+    shops: DltShops
+    first: RunResult
 
 
-@pytest.fixture
-def delta_shops(snapshot_server: Server, tmp_path: Path) -> Iterator[DeltaShops]:
-    with made_delta_shops(snapshot_server, tmp_path) as made:
-        yield made
+@pytest.fixture(scope="module")
+def on_postgres(
+    snapshot_server: Server, tmp_path_factory: pytest.TempPathFactory, postgres_server: str
+) -> Iterator[Loaded]:
+    with (
+        empty_postgres_database(postgres_server) as url,
+        made_postgres_shops(snapshot_server, tmp_path_factory.mktemp("postgres"), url) as made,
+    ):
+        yield Loaded(made, made.run())
+
+
+@pytest.fixture(scope="module")
+def on_delta(snapshot_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+    with made_delta_shops(snapshot_server, tmp_path_factory.mktemp("delta")) as made:
+        yield Loaded(made, made.run())
 
 
 BOTH = ["postgres", "delta"]
 
 
 @pytest.fixture(params=BOTH)
-def shops(request: pytest.FixtureRequest) -> DltShops:
-    made: DltShops = request.getfixturevalue(f"{request.param}_shops")
-    return made
+def loaded(request: pytest.FixtureRequest) -> Loaded:
+    found: Loaded = request.getfixturevalue(f"on_{request.param}")
+    return found
 
 
 def ended(result: RunResult) -> Counter[tuple[str, str]]:
@@ -54,8 +76,9 @@ def assert_valid(shops: DltShops) -> None:
     assert found["valid_tables"] == 6
 
 
-def test_three_kinds_of_tables_arrive_and_follow_the_source(shops: DltShops) -> None:
-    assert ended(shops.run()) == {
+def test_three_kinds_of_tables_arrive_and_follow_the_source(loaded: Loaded) -> None:
+    shops = loaded.shops
+    assert ended(loaded.first) == {
         ("Orders", "committed"): 6,
         ("Customers", "committed"): 2,
         ("Countries", "committed"): 2,
@@ -64,7 +87,6 @@ def test_three_kinds_of_tables_arrive_and_follow_the_source(shops: DltShops) -> 
     again = shops.run()
     assert ended(again) == {("Orders", "skipped"): 6, ("Customers", "skipped"): 2, ("Countries", "skipped"): 2}
     assert sum(unit.rows_read for unit in again.units) == 0
-    assert_valid(shops)
 
     first, second = shops.shops
     first.add_orders(301, "2026-03-09T10:00:00", 3)
@@ -85,9 +107,9 @@ def test_three_kinds_of_tables_arrive_and_follow_the_source(shops: DltShops) -> 
         assert unreferenced_files(shops.root) == []
 
 
-@pytest.mark.parametrize("shops", variants(BOTH, often={"postgres"}), indirect=True)
-def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_the_lake(shops: DltShops) -> None:
-    shops.run()
+@pytest.mark.parametrize("loaded", variants(BOTH, often={"postgres"}), indirect=True)
+def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_the_lake(loaded: Loaded) -> None:
+    shops = loaded.shops
     shops.damage()
     with shops.pipeline() as pipeline:
         found = pipeline.validate_all_tables(row_diff=True)
@@ -103,9 +125,9 @@ def test_rows_that_are_lost_in_the_destination_are_named_and_filled_again_from_t
     assert_valid(shops)
 
 
-@pytest.mark.parametrize("shops", variants(BOTH, often={"postgres"}), indirect=True)
-def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: DltShops) -> None:
-    shops.run()
+@pytest.mark.parametrize("loaded", variants(BOTH, often={"postgres"}), indirect=True)
+def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(loaded: Loaded) -> None:
+    shops = loaded.shops
     for path in [*(shops.root / "state").glob("*.db*"), *(shops.root / "state").glob("*.sqlite*")]:
         path.unlink()
     again = shops.run()
@@ -114,8 +136,9 @@ def test_a_ledger_that_was_lost_is_made_anew_from_lake_and_warehouse(shops: DltS
 
 
 def test_a_value_that_postgresql_cannot_hold_stops_its_unit_before_anything_is_published(
-    postgres_shops: PostgresShops,
+    on_postgres: Loaded, postgres_url: str, tmp_path: Path
 ) -> None:
+    postgres_shops = PostgresShops(on_postgres.shops.shops, tmp_path, url_for_dlt(postgres_url))
     first, _ = postgres_shops.shops
     values = postgres_shops.values()
     for table in values["scd_tables"]:
@@ -135,7 +158,8 @@ def test_a_value_that_postgresql_cannot_hold_stops_its_unit_before_anything_is_p
     assert not list((postgres_shops.root / "lake").glob("**/*.parquet"))
 
 
-def test_every_command_works_on_delta_tables_and_repair_says_that_it_does_not(delta_shops: DeltaShops) -> None:
+def test_every_command_works_on_delta_tables_and_repair_says_that_it_does_not(on_delta: Loaded, tmp_path: Path) -> None:
+    delta_shops = DeltaShops(on_delta.shops.shops, tmp_path)
     config = delta_shops.root / "dltsync.yaml"
     config.write_text(yaml.safe_dump(delta_shops.values()), encoding="utf-8")
 

@@ -6,7 +6,6 @@ The rows are compared as rows, read at the source by pyodbc and in the lake and 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -15,7 +14,7 @@ from dltsync_core.config import PartitionTableConfig, StaticTableConfig
 from dltsync_core.errors import LoginFailed, ServerUnreachable
 from dltsync_core.run.events import Event
 from dltsync_core.run.result import RowCounts, RunResult
-from tests.support.server_shop import COLUMNS, Server, ServerShop, Statements, made_shop
+from tests.support.server_shop import COLUMNS, ServerShop, Statements
 
 
 def statuses(result: RunResult) -> dict[str, list[str]]:
@@ -28,22 +27,6 @@ def statuses(result: RunResult) -> dict[str, list[str]]:
 def read(result: RunResult) -> dict[str, int]:
     """Rows that crossed the wire, by table and slot, for everything that was not skipped."""
     return {f"{u.table.table} {u.unit}": u.rows_read for u in result.units if u.status != "skipped"}
-
-
-@pytest.fixture
-def synced(shop: ServerShop) -> ServerShop:
-    result = shop.run()
-    assert result.success, result["errors"]
-    return shop
-
-
-@pytest.fixture(scope="module")
-def unchanged(snapshot_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerShop]:
-    """A loaded shop for the tests that change nothing in it."""
-    with made_shop(snapshot_server, tmp_path_factory.mktemp("unchanged")) as shop:
-        result = shop.run()
-        assert result.success, result["errors"]
-        yield shop
 
 
 def keys(shop: ServerShop) -> list[str]:
@@ -60,10 +43,10 @@ def test_the_first_run_brings_everything_over_exactly(shop: ServerShop) -> None:
     shop.assert_same()
 
 
-def test_a_second_run_reads_no_table(unchanged: ServerShop, statements: Statements) -> None:
+def test_a_second_run_reads_no_table(synced: ServerShop, statements: Statements) -> None:
     """Looks answer with figures: no statement for rows is sent at all."""
     events: list[Event] = []
-    result = unchanged.run(on_event=events.append)
+    result = synced.run(on_event=events.append)
     assert {unit.status for unit in result.units} == {"skipped"}
     assert result["total_records"] == 0
     assert {event.stage for event in events} == {"planning", "planned", "skipped"}
@@ -219,9 +202,9 @@ def test_a_column_dropped_in_the_warehouse_is_filled_in_every_unit(synced: Serve
     synced.assert_same()
 
 
-def test_every_digit_of_datetime2_7_arrives(unchanged: ServerShop) -> None:
+def test_every_digit_of_datetime2_7_arrives(synced: ServerShop) -> None:
     """Python's own datetime ends at microseconds, so the text is compared."""
-    with duckdb.connect(str(unchanged.root / "house.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(synced.root / "house.duckdb"), read_only=True) as connection:
         found = connection.execute(
             'SELECT CAST(Changed AS VARCHAR) FROM warehouse."Customers" ORDER BY CustomerNo, EffectiveDate'
         ).fetchall()
@@ -240,8 +223,8 @@ def test_validation_agrees_and_notices(synced: ServerShop) -> None:
     assert (report["valid_tables"], report["total_tables"]) == (2, 3)
 
 
-def test_the_status_tells_where_tables_stand(unchanged: ServerShop) -> None:
-    with unchanged.pipeline() as pipeline:
+def test_the_status_tells_where_tables_stand(synced: ServerShop) -> None:
+    with synced.pipeline() as pipeline:
         status = pipeline.get_pipeline_status()
     assert status["database_connected"] is True
     assert [(t["units"], t["rows"], t["last_error"]) for t in status["tables"]] == [
@@ -264,15 +247,15 @@ def test_probes_stay_equal_until_something_changes(synced: ServerShop) -> None:
             assert pipeline.probe(table) != probes, table
 
 
-def test_one_partition_can_be_loaded_by_hand(unchanged: ServerShop) -> None:
-    key = keys(unchanged)[1]
-    result = unchanged.run(table_names=["Orders"], partition_keys=[key], force=True)
+def test_one_partition_can_be_loaded_by_hand(synced: ServerShop) -> None:
+    key = keys(synced)[1]
+    result = synced.run(table_names=["Orders"], partition_keys=[key], force=True)
     assert read(result) == {f"Orders {key}": 8}
-    unchanged.assert_same()
+    synced.assert_same()
 
 
-def test_a_snapshot_is_used_where_the_database_allows_it(unchanged: ServerShop) -> None:
-    result = unchanged.run(force=True)
+def test_a_snapshot_is_used_where_the_database_allows_it(synced: ServerShop) -> None:
+    result = synced.run(force=True)
     assert {unit.consistency for unit in result.units} == {"snapshot"}
     assert result.notes == ()
 

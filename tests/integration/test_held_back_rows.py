@@ -119,11 +119,14 @@ def test_a_late_commit_above_the_ceiling_is_read(rowversions: StampedShop) -> No
 
 
 def test_the_ceiling_is_asked_for_only_where_a_rowversion_is_the_watermark(
-    shop: ServerShop, statements: Statements
+    synced: ServerShop, statements: Statements
 ) -> None:
     """Orders, Countries and a history by a date need none: in planning, reading, validating and probing."""
-    assert shop.run().success
-    with shop.pipeline() as pipeline:
+    synced.execute("UPDATE {s}.Orders SET Note = N'x' WHERE OrderNo = 1")
+    synced.execute("UPDATE {s}.Countries SET Area = 1 WHERE Code = 'CH'")
+    synced.add_version(3, "2026-01-09", "New", "2026-01-09T08:00:00")
+    assert synced.run().success
+    with synced.pipeline() as pipeline:
         pipeline.probe("Customers")
         pipeline.validate_all_tables()
     assert [text for text in statements.looks if "MIN_ACTIVE_ROWVERSION" in text] == []

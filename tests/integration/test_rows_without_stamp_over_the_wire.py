@@ -12,18 +12,30 @@ import pytest
 
 from dltsync_core.config import SCDTableConfig
 from tests.support.server_shop import Server, ServerShop, Statements
+from tests.support.shop_copies import LoadedShops, shops_loaded_once
 from tests.support.stamped_shop import StampedShop, one_run_later, only
 from tests.support.variants import variants
 
 
+class PartlyStampedShop(StampedShop):
+    """Customer 3 has no stamp."""
+
+    def create(self) -> None:
+        super().create()
+        self.execute("INSERT INTO {s}.Customers VALUES (3, '2026-01-06', NULL, 1, N'Cat', NULL)")
+
+
+@pytest.fixture(scope="module")
+def loaded_stamped(request: pytest.FixtureRequest) -> Iterator[LoadedShops]:
+    with shops_loaded_once(request, PartlyStampedShop) as shops:
+        yield shops
+
+
 @pytest.fixture
-def stamped(snapshot_server: Server, tmp_path: Path) -> Iterator[StampedShop]:
-    made = StampedShop(snapshot_server, tmp_path)
-    try:
-        made.create()
-        yield made
-    finally:
-        made.drop()
+def stamped(loaded_stamped: LoadedShops, tmp_path: Path) -> Iterator[ServerShop]:
+    """After a first run."""
+    with loaded_stamped.copied(tmp_path) as shop:
+        yield shop
 
 
 # ---- rows without a stamp -------------------------------------------------------------------------------------------
@@ -47,15 +59,14 @@ def stamped(snapshot_server: Server, tmp_path: Path) -> Iterator[StampedShop]:
     ids=["updated", "replaced"],
 )
 def test_rows_without_a_stamp_are_judged_by_their_content_in_a_partition(
-    stamped: StampedShop, statements: list[str]
+    stamped: ServerShop, statements: list[str]
 ) -> None:
-    assert stamped.run(table_names=["Orders"]).success
     unit = one_run_later(stamped, "Orders", *statements)
     assert "NULL" in unit.reason
     assert unit.rows_read == 8
 
 
-def test_a_table_without_unstamped_rows_is_asked_one_question(stamped: StampedShop, statements: Statements) -> None:
+def test_a_table_without_unstamped_rows_is_asked_one_question(stamped: ServerShop, statements: Statements) -> None:
     stamped.execute("UPDATE {s}.Orders SET Changed = '2026-03-06T10:00:00'")
     assert stamped.run(table_names=["Orders"]).success
     statements.looks.clear()
@@ -77,14 +88,12 @@ def test_a_table_without_unstamped_rows_is_asked_one_question(stamped: StampedSh
     ],
     ids=["updated", "replaced", "stamp taken away", "stamped late"],
 )
-def test_versions_without_a_stamp_are_delivered(stamped: StampedShop, statements: list[str]) -> None:
-    stamped.execute("INSERT INTO {s}.Customers VALUES (3, '2026-01-06', NULL, 1, N'Cat', NULL)")
-    assert stamped.run(table_names=["Customers"]).success
+def test_versions_without_a_stamp_are_delivered(stamped: ServerShop, statements: list[str]) -> None:
     unit = one_run_later(stamped, "Customers", *statements)
     assert "NULL" in unit.reason
 
 
-def test_a_history_that_was_never_stamped_is_followed(stamped: StampedShop) -> None:
+def test_a_history_that_was_never_stamped_is_followed(stamped: ServerShop) -> None:
     """There is no watermark, and no window to look at."""
     stamped.execute("UPDATE {s}.Customers SET Changed = NULL")
     assert stamped.run(table_names=["Customers"]).success
@@ -125,18 +134,16 @@ ORDINARY = "INSERT INTO {s}.Customers VALUES (5, '2026-01-09', NULL, 1, N'New', 
         often={"late update", "deleted and late", "all of it"},
     ),
 )
-def test_changes_below_the_window_are_found(shop: ServerShop, statements: list[str]) -> None:
-    assert shop.run(table_names=["Customers"]).success
-    unit = one_run_later(shop, "Customers", *statements)
+def test_changes_below_the_window_are_found(synced: ServerShop, statements: list[str]) -> None:
+    unit = one_run_later(synced, "Customers", *statements)
     assert unit.counts is not None
     assert unit.rows_read >= unit.counts.source
 
 
-def test_ordinary_changes_are_still_read_alone(shop: ServerShop) -> None:
+def test_ordinary_changes_are_still_read_alone(synced: ServerShop) -> None:
     """Closing an old version moves its stamp away from below the window; that is no change below it."""
-    assert shop.run(table_names=["Customers"]).success
     closed = "UPDATE {s}.Customers SET IsLatest = 0, EndDate = '2026-01-09', Changed = '2026-01-09T00:00:00' WHERE CustomerNo = 2"
-    unit = one_run_later(shop, "Customers", closed, ORDINARY)
+    unit = one_run_later(synced, "Customers", closed, ORDINARY)
     assert "versions after" in unit.reason
     assert unit.rows_read == 3  # these two, and the one that carries the old watermark
 
@@ -156,7 +163,7 @@ def test_an_update_within_one_tick_of_a_coarse_stamp_is_found(snapshot_server: S
         made.drop()
 
 
-def test_a_row_that_takes_the_place_and_the_stamp_of_another_is_found(stamped: StampedShop) -> None:
+def test_a_row_that_takes_the_place_and_the_stamp_of_another_is_found(stamped: ServerShop) -> None:
     stamped.execute("ALTER TABLE {s}.Orders ADD CONSTRAINT uq_{s} UNIQUE (OrderNo, PlacedAt)")
     stamped.execute("UPDATE {s}.Orders SET Changed = '2026-03-06T10:00:00'")
     assert stamped.run(table_names=["Orders"]).success
@@ -169,7 +176,7 @@ def test_a_row_that_takes_the_place_and_the_stamp_of_another_is_found(stamped: S
     assert unit.rows_read == 8
 
 
-def test_stamps_alone_are_said_to_be_weak_where_no_key_is(stamped: StampedShop) -> None:
+def test_stamps_alone_are_said_to_be_weak_where_no_key_is(stamped: ServerShop) -> None:
     with stamped.pipeline() as pipeline:
         (plan,) = pipeline.plan(table_names=["Orders"])
     assert ["takes the place of another" in note for note in plan.notes] == [True]

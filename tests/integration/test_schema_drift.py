@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,15 +13,20 @@ from dltsync_core.config import PartitionTableConfig, SCDTableConfig, StaticTabl
 from dltsync_core.errors import DriftError
 from dltsync_core.run.result import RunResult
 from tests.support.server_shop import ServerShop
+from tests.support.shop_copies import LoadedShops, shops_loaded_once
 
 ALL = ("Orders", "Customers", "Countries")
 
 
-def settle(shop: ServerShop, *only: str, policy: str = "evolve") -> None:
-    """These tables (all, when none is named) committed, and the policy set.
+class DriftShop(ServerShop):
+    """Changes of partitions are told by a column of theirs, so that a widened type alone makes nothing look changed."""
 
-    Changes of partitions are told by a column of theirs, so that a widened type alone
-    makes nothing look changed."""
+    def configure(self) -> None:
+        settle(self)
+
+
+def settle(shop: ServerShop, *only: str, policy: str = "evolve") -> None:
+    """From now on these tables (all, when none is named), with this policy."""
     shop.overrides = {
         "partition_tables": [
             PartitionTableConfig(
@@ -43,8 +49,19 @@ def settle(shop: ServerShop, *only: str, policy: str = "evolve") -> None:
     }
     for kind, tables in shop.overrides.items():
         shop.overrides[kind] = [table for table in tables if not only or table.table_name in only]
-    result = shop.run()
-    assert result.success, result["errors"]
+
+
+@pytest.fixture(scope="module")
+def loaded_shops(request: pytest.FixtureRequest) -> Iterator[LoadedShops]:
+    with shops_loaded_once(request, DriftShop) as shops:
+        yield shops
+
+
+@pytest.fixture
+def shop(loaded_shops: LoadedShops, tmp_path: Path) -> Iterator[ServerShop]:
+    """After a first run."""
+    with loaded_shops.copied(tmp_path) as copy:
+        yield copy
 
 
 def remade(shop: ServerShop, table: str, columns: str, copied: str, *, rest: str = "") -> None:
@@ -165,7 +182,6 @@ def test_a_partition_with_older_types_is_read_again_when_the_warehouse_lost_it(s
 
 
 def test_new_columns_go_through_for_every_kind(shop: ServerShop) -> None:
-    settle(shop)
     for table in ALL:
         shop.execute(f"ALTER TABLE {{s}}.{table} ADD Extra nvarchar(20) NULL")
         shop.execute(f"UPDATE {{s}}.{table} SET Extra = N'there'")
@@ -179,7 +195,6 @@ def test_new_columns_go_through_for_every_kind(shop: ServerShop) -> None:
 
 
 def test_a_column_that_left_stays_in_the_warehouse(shop: ServerShop) -> None:
-    settle(shop)
     shop.execute("ALTER TABLE {s}.Orders DROP COLUMN Note")
     shop.execute("ALTER TABLE {s}.Countries DROP COLUMN Area")
     shop.execute("ALTER TABLE {s}.Customers DROP COLUMN Name")
@@ -200,7 +215,6 @@ def test_a_column_that_left_stays_in_the_warehouse(shop: ServerShop) -> None:
 
 
 def test_a_narrowed_column_keeps_its_wider_type_in_the_warehouse(shop: ServerShop) -> None:
-    settle(shop)
     orders(shop, "decimal(8,1) NOT NULL")
     countries(shop, "int NULL")
     customers(shop, "nvarchar(60) NULL")

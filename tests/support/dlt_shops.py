@@ -121,12 +121,16 @@ class DeltaShops(DltShops):
         table_at(self.root, (schema, "Countries")).update(updates={"Area": "1"}, predicate="\"Code\" = 'CH'")
 
 
+def url_for_dlt(postgres_url: str) -> str:
+    """dlt wants a password where the server asks for none."""
+    return postgres_url.replace("+psycopg", "").replace("ledger@", "ledger:any@")
+
+
 @contextmanager
 def made_postgres_shops(server: Server, root: Path, postgres_url: str) -> Iterator[PostgresShops]:
-    """Both shops with rows in them while the block lasts. dlt wants a password where the server asks for none."""
-    url = postgres_url.replace("+psycopg", "").replace("ledger@", "ledger:any@")
+    """Both shops with rows in them while the block lasts."""
     with made_shop(server, root / "one") as one, made_shop(server, root / "two") as two:
-        yield PostgresShops((one, two), root, url)
+        yield PostgresShops((one, two), root, url_for_dlt(postgres_url))
 
 
 @contextmanager

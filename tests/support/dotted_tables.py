@@ -63,15 +63,12 @@ class DottedTables:
                 key = "No, Since" if kind == "scd" else "No"
                 on = f" ON [ps {self.tag}](No)" if kind == "partition" else ""
                 self._make(f"TABLE [{table.schema}].[{table.table}]", f"({COLUMNS}, PRIMARY KEY ({key})){on}")
-                for row in range(1, 25 + number):
-                    self.add(table, row)
+                self.add(table, *range(1, 25 + number))
 
-    def add(self, table: TableName, number: int) -> None:
-        self.execute(
-            f"INSERT INTO [{table.schema}].[{table.table}] VALUES (?, '2026-01-01', NULL, 1, ?)",
-            number,
-            f"{number} of {table.schema} | {table.table}",
-        )
+    def add(self, table: TableName, *numbers: int) -> None:
+        note = f"of {table.schema} | {table.table}"
+        rows = ", ".join(f"({number}, '2026-01-01', NULL, 1, N'{number} {note}')" for number in numbers)
+        self.execute(f"INSERT INTO [{table.schema}].[{table.table}] VALUES {rows}")
 
     def _make(self, what: str, how: str) -> None:
         self.execute(f"CREATE {what} {how}")

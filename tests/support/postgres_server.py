@@ -147,6 +147,13 @@ def own_postgres(postgres_data: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database, dropped afterwards."""
+    with empty_postgres_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def empty_postgres_database(postgres_server: str) -> Iterator[str]:
+    """The same for a fixture of another scope."""
     name = f"ledger_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"postgresql://{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')

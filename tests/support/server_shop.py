@@ -145,12 +145,17 @@ class ServerShop:
 
     def fill(self) -> None:
         """The first rows: three partitions, a history of three versions, three countries."""
-        self.add_orders(1, "2026-01-05T10:00:00.123", 9)
-        self.add_orders(101, "2026-02-05T10:00:00", 8)
-        self.add_orders(201, "2026-03-05T10:00:00", 7)
-        self.add_version(1, "2026-01-01", "Ann", "2026-01-01T08:00:00.1234567", end="2026-01-05", latest=False)
-        self.add_version(1, "2026-01-05", "Anne", "2026-01-05T08:00:00.7654321")
-        self.add_version(2, "2026-01-02", "Bøb", "2026-01-02T08:00:00.0000001")
+        numbers = [("2026-01-05T10:00:00.123", n) for n in range(1, 10)]
+        numbers += [("2026-02-05T10:00:00", n) for n in range(101, 109)]
+        numbers += [("2026-03-05T10:00:00", n) for n in range(201, 208)]
+        orders = ", ".join(f"({n}, '{placed_at}', {n * 10}, N'note {n}')" for placed_at, n in numbers)
+        self.execute(f"INSERT INTO {{s}}.Orders (OrderNo, PlacedAt, Amount, Note) VALUES {orders}")
+        self.execute(
+            "INSERT INTO {s}.Customers (CustomerNo, EffectiveDate, EndDate, IsLatest, Name, Changed) VALUES "
+            "(1, '2026-01-01', '2026-01-05', 0, N'Ann', '2026-01-01T08:00:00.1234567'), "
+            "(1, '2026-01-05', NULL, 1, N'Anne', '2026-01-05T08:00:00.7654321'), "
+            "(2, '2026-01-02', NULL, 1, N'Bøb', '2026-01-02T08:00:00.0000001')"
+        )
         self.execute(
             "INSERT INTO {s}.Countries (Code, Name, Area) VALUES "
             "('CH', N'Schweiz', 41285), ('FR', N'France', 643801), ('JP', N'日本', 377975)"
@@ -184,9 +189,16 @@ class ServerShop:
         self.execute("DROP PARTITION SCHEME ps_{s}")
         self.execute("DROP PARTITION FUNCTION pf_{s}")
         self.execute("DROP SCHEMA {s}")
+        self.close()
+
+    def close(self) -> None:
+        """Leave the source as it is."""
         self._connection.close()
 
     # -- the pipeline -----------------------------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        """What a shop of another kind sets in `overrides`, once its schema is known."""
 
     def config(self) -> PipelineConfig:
         tables: dict[str, Any] = {

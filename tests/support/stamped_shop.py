@@ -34,6 +34,9 @@ class StampedShop(ServerShop):
                 f"({key}, '{since}', NULL, {latest}, N'{name}'{stamp})"
             )
         self.execute("UPDATE {s}.Orders SET Changed = '2026-03-06T10:00:00' WHERE OrderNo % 2 = 0")
+        self.configure()
+
+    def configure(self) -> None:
         self.overrides["partition_tables"] = [
             PartitionTableConfig(
                 table_name="Orders",

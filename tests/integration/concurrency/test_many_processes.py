@@ -37,7 +37,7 @@ def write_config(shop: ServerShop, state_url: str | None) -> Path:
 @pytest.mark.parametrize(
     ("ledger", "processes"),
     [
-        pytest.param("sqlite", 3, marks=pytest.mark.xdist_group("forks")),
+        pytest.param("sqlite", 2, marks=pytest.mark.xdist_group("forks")),
         pytest.param("sqlite", 8, marks=pytest.mark.slow),
         pytest.param("postgres", 8, marks=ON_POSTGRES),
     ],

@@ -30,7 +30,7 @@ def _interrupt(times: int, first_rows: threading.Event) -> None:
     """Ctrl-C once the reader waits for the server, and again while the first one waits for the reader."""
     first_rows.wait()
     for _ in range(times):
-        time.sleep(0.5)
+        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGINT)
         while not any(thread.name == "dltsync-cancel" for thread in threading.enumerate()):
             time.sleep(0.01)

@@ -25,6 +25,7 @@ from dltsync_core.run.result import RunResult, UnitResult
 from tests.integration.source.faulty_rows import Faulty
 from tests.integration.source.source_tables import SourceTables
 from tests.support.server_shop import Server, Statements
+from tests.support.variants import variants
 
 ROWS = 100
 LOST = "the connection broke"
@@ -142,13 +143,16 @@ def test_a_bad_key_behind_a_lost_connection_is_refused(long: Long, monkeypatch: 
 )
 @pytest.mark.parametrize(
     "change",
-    [
-        "UPDATE {s}.t SET amount = amount + 1 WHERE b = N'r010'",
-        "DELETE FROM {s}.t WHERE b = N'r010'",
-        "INSERT INTO {s}.t VALUES (0, N'a', NULL, NULL)",
-        "DELETE FROM {s}.t WHERE b = N'r010'; INSERT INTO {s}.t VALUES (2, N'r010', NULL, NULL)",
-        "DELETE FROM {s}.t",
-    ],
+    variants(
+        {
+            "updated": "UPDATE {s}.t SET amount = amount + 1 WHERE b = N'r010'",
+            "deleted": "DELETE FROM {s}.t WHERE b = N'r010'",
+            "added": "INSERT INTO {s}.t VALUES (0, N'a', NULL, NULL)",
+            "moved": "DELETE FROM {s}.t WHERE b = N'r010'; INSERT INTO {s}.t VALUES (2, N'r010', NULL, NULL)",
+            "all deleted": "DELETE FROM {s}.t",
+        },
+        often={"updated", "moved", "all deleted"},
+    ),
 )
 def test_rows_that_changed_meanwhile_are_all_read_again(
     long: Long, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, change: str

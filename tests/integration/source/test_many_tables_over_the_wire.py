@@ -30,13 +30,13 @@ from tests.support.fault_control import FaultControl
 from tests.support.sandbox_server import SandboxServer
 from tests.support.wire_counter import Counts, WireCounter
 
-MANY = 25
+MANY = 13
 WORKERS = 2
 STATIC = [f"static{number}" for number in range(MANY)]
 SCD = [f"history{number}" for number in range(MANY)]
 PARTITIONED = ["parts0", "parts1"]
 EVERY_TABLE = [*STATIC, *SCD, *PARTITIONED]
-SOME_TABLES = (*STATIC[11:15], *SCD[9:12], PARTITIONED[0])
+SOME_TABLES = (*STATIC[:4], *SCD[9:12], PARTITIONED[0])
 """Of each kind; they are probed together as all of them are."""
 
 
@@ -153,7 +153,7 @@ def test_tables_that_did_not_change_cost_a_few_requests(loaded: ManyTables) -> N
     result, counts = loaded.run()
     assert names(result, "skipped") == sorted(EVERY_TABLE)
     assert counts.logins <= WORKERS + 4
-    assert counts.requests <= 40
+    assert counts.requests <= 30
 
 
 def test_a_plan_costs_no_more_than_a_run(loaded: ManyTables) -> None:
@@ -163,9 +163,9 @@ def test_a_plan_costs_no_more_than_a_run(loaded: ManyTables) -> None:
 
 
 CHANGES = {
-    "static17": "UPDATE dbo.static17 SET name = N'changed' WHERE id = 2",
-    "history23": "INSERT INTO dbo.history23 VALUES (2, '2026-01-05', '2026-01-06')",
-    "history20": "INSERT INTO dbo.history20 (id, since) VALUES (2, '2026-01-05')",
+    "static11": "UPDATE dbo.static11 SET name = N'changed' WHERE id = 2",
+    "history8": "INSERT INTO dbo.history8 VALUES (2, '2026-01-05', '2026-01-06')",
+    "history10": "INSERT INTO dbo.history10 (id, since) VALUES (2, '2026-01-05')",
     "parts1": "UPDATE dbo.parts1 SET name = N'changed' WHERE id = 11",
 }
 """One of each kind: static, a history by a moment and one by a rowversion, partitioned."""
@@ -177,14 +177,14 @@ def test_the_tables_that_changed_are_read_and_no_other(loaded: ManyTables) -> No
     result, counts = loaded.run()
     assert result.success, result["errors"]
     assert [unit.table.table for unit in result.units if unit.status == "committed"] == [alone]
-    assert counts.requests <= 60
+    assert counts.requests <= 40
     loaded.execute(*(change for _, change in others))
     result, _ = loaded.run()
     assert result.success, result["errors"]
     assert names(result, "committed") == sorted(name for name, _ in others)
     assert len([unit for unit in result.units if unit.status == "committed"]) == len(others)
-    result, _ = loaded.run()
-    assert names(result, "committed") == []
+    result, _ = loaded.run(list(CHANGES))
+    assert names(result, "skipped") == sorted(CHANGES)
 
 
 DENIED = "The SELECT permission was denied on the object 'static7', database 'many', schema 'dbo'."
@@ -197,7 +197,8 @@ FAILURES = {
 
 def test_a_table_that_cannot_be_probed_fails_alone(loaded: ManyTables) -> None:
     """One among all of them; then each kind of table, among a handful of others."""
-    for asked, denied in ((EVERY_TABLE, ["static7"]), ((*SOME_TABLES, *FAILURES), list(FAILURES))):
+    few = (*SOME_TABLES, *FAILURES)
+    for asked, denied in ((EVERY_TABLE, ["static7"]), (few, list(FAILURES))):
         loaded.faults.plan(
             *(Fault(FAILURES[name][0], Where(table=rf"\b{name}\b", kind="select", times=None)) for name in denied)
         )
@@ -209,7 +210,7 @@ def test_a_table_that_cannot_be_probed_fails_alone(loaded: ManyTables) -> None:
         assert names(result, "skipped") == sorted(set(asked) - set(denied))
         assert counts.logins <= (len(denied) + 1) * (WORKERS + 4), "a session on which it failed is not used again"
         loaded.faults.clear()
-    assert names(loaded.run()[0], "skipped") == sorted(EVERY_TABLE)
+    assert names(loaded.run(few)[0], "skipped") == sorted(few)
 
 
 def test_a_table_that_was_renamed_fails_alone_and_is_looked_for_in_few_requests(loaded: ManyTables) -> None:
@@ -221,7 +222,7 @@ def test_a_table_that_was_renamed_fails_alone_and_is_looked_for_in_few_requests(
         loaded.execute("DROP TABLE dbo.static9b", *of_static("static9"))
     assert names(result, "failed") == ["static9"]
     assert names(result, "skipped") == sorted(set(EVERY_TABLE) - {"static9"})
-    assert counts.requests <= 200
+    assert counts.requests <= 100
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_a_table_that_was_renamed_fails_alone_and_is_looked_for_in_few_requests(
     ids=["before", "after", "torn", "after a row", "deadlock", "lock time-out"],
 )
 def test_what_passes_in_the_middle_of_a_probe_of_many_tables_ends_well(loaded: ManyTables, action: Action) -> None:
-    loaded.faults.plan(Fault(action, Where(table=r"\bstatic13\b", kind="select", times=1)))
+    loaded.faults.plan(Fault(action, Where(table=r"\bstatic2\b", kind="select", times=1)))
     result, counts = loaded.run(SOME_TABLES)
     assert loaded.faults.clear() != []
     assert names(result, "skipped") == sorted(SOME_TABLES)
@@ -248,6 +249,6 @@ def test_large_tables_are_probed_alone(loaded: ManyTables, monkeypatch: pytest.M
         return ordinary(context, table)
 
     monkeypatch.setattr(probes, "probe_alone", heard)
-    result, _ = loaded.run()
-    assert names(result, "skipped") == sorted(EVERY_TABLE)
-    assert sorted(alone) == sorted(EVERY_TABLE)
+    result, _ = loaded.run(SOME_TABLES)
+    assert names(result, "skipped") == sorted(SOME_TABLES)
+    assert sorted(alone) == sorted(SOME_TABLES)

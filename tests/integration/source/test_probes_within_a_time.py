@@ -71,7 +71,7 @@ def test_a_table_that_stalls_is_cancelled_at_the_server_and_delays_no_other(
     with opened(faulty_tables, tmp_path) as probe:
         assert outcomes(probe()) == {"t": "400", "a": "2", "b": "2", "c": "2"}
         faults.plan(Fault(Stall(), Where(table=r"\bb$", kind="select", times=None)))
-        found = probe()
+        found = probe(4)
         assert outcomes(found) == {"t": "400", "a": "2", "b": "StatementTimeout", "c": "2"}
         assert "cancelled at the server" in str(found.tables[TableName(faulty_tables.schema, "b")])
         # The pipeline is still open, and its sessions with it: none of them has a statement under way.
@@ -85,7 +85,7 @@ def test_a_table_that_is_probed_alone_spoils_no_request_of_others(
 ) -> None:
     with opened(faulty_tables, tmp_path) as probe:
         faults.plan(Fault(Stall(), Where(table=r"\bb$", kind="select", times=None)))
-        found = probe(4, alone=[f"{faulty_tables.schema}.b"])
+        found = probe(2.5, alone=[f"{faulty_tables.schema}.b"])
         assert outcomes(found) == {"t": "400", "a": "2", "b": "StatementTimeout", "c": "2"}
         (happened,) = faults.happened()
         assert "[b]" in happened.at
@@ -95,10 +95,10 @@ def test_a_table_that_is_probed_alone_spoils_no_request_of_others(
 def test_a_server_that_hears_no_cancel_keeps_nobody_waiting(
     faulty_tables: SourceTables, faults: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dltsync_core.connect.time_limit.CANCEL_SECONDS", 1.0)
+    monkeypatch.setattr("dltsync_core.connect.time_limit.CANCEL_SECONDS", 0.5)
     with opened(faulty_tables, tmp_path) as probe:
         faults.plan(Fault(Stall(deaf=True), Where(table=r"\bb$", kind="select", times=None)))
-        found = probe(3, alone=[f"{faulty_tables.schema}.b"])
+        found = probe(2.5, alone=[f"{faulty_tables.schema}.b"])
         faults.clear()
         assert outcomes(found) == {"t": "400", "a": "2", "b": "StatementTimeout", "c": "2"}
 

@@ -25,7 +25,7 @@ ENDS_WITHIN = 40.0
     [
         pytest.param(
             0,
-            1.0,
+            0.3,
             "StatementTimeout",
             id="the run is over",
             marks=pytest.mark.survives(

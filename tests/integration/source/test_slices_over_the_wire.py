@@ -76,8 +76,8 @@ KEYS = {
 
 def _fill(tables: SourceTables, columns: str, rows: Sequence[str]) -> None:
     tables.table(STATIC, f"{columns.replace('{s}', tables.schema)}, v int NOT NULL")
-    for n, row in enumerate(rows):
-        tables.run(f"INSERT INTO {{s}}.{STATIC} VALUES ({row}, {n})")
+    values = ", ".join(f"({row}, {n})" for n, row in enumerate(rows))
+    tables.run(f"INSERT INTO {{s}}.{STATIC} VALUES {values}")
 
 
 def _values(table: pa.Table) -> list[int]:
@@ -130,8 +130,8 @@ def test_a_slot_is_sliced_within_its_bounds(tables: SourceTables) -> None:
     tables.table(
         STATIC, f"v int NOT NULL, p int NOT NULL, CONSTRAINT pk_{tables.schema} PRIMARY KEY (v, p)", "ON ps_{s}(p)"
     )
-    for n in range(40):
-        tables.run(f"INSERT INTO {{s}}.{STATIC} VALUES ({n}, {n})")
+    values = ", ".join(f"({n}, {n})" for n in range(40))
+    tables.run(f"INSERT INTO {{s}}.{STATIC} VALUES {values}")
     config = PartitionTableConfig(table_name=STATIC, schema_name=tables.schema)
     facts = tables.source().read_tables([config])[config.name]
     assert facts.partitioning is not None

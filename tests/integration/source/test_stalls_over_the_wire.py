@@ -136,7 +136,7 @@ def test_a_read_that_hangs_ends_and_may_pass(
     faults: FaultControl, faulty_tables: SourceTables, monkeypatch: pytest.MonkeyPatch, deaf: bool
 ) -> None:
     """A server that stalls in the middle of rows: one that hears the cancel after command_timeout, and one that does not."""
-    monkeypatch.setattr(views, "STOP_WITHIN_SECONDS", 2.0)
+    monkeypatch.setattr(views, "STOP_WITHIN_SECONDS", 0.5)
     config = StaticTableConfig(table_name="t", schema_name=faulty_tables.schema)
     source = SqlServerSource(
         faulty_tables.database(command_timeout=1), faulty_tables.source(batch_size=60, retry_attempts=1).processing

@@ -13,6 +13,7 @@ import pytest
 from dltsync_core.config import PipelineConfig, SCDTableConfig
 from tests.support.server_shop import Server
 from tests.support.type_tables import TypeTables, errors
+from tests.support.variants import variants
 
 ENDS: dict[str, tuple[str, str | None, str, str | None]] = {
     "Usual": ("datetime2(7)", "9999-12-31T23:59:59.9999999", "TIMESTAMP", "9999-12-31 23:59:59.999999"),
@@ -84,13 +85,6 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.drop()
 
 
-def check(house: HistoryHouse, name: str, *, apply: bool = False) -> dict[str, Any]:
-    with house.pipeline() as pipeline:
-        return pipeline.scd_handler.repair_scd_integrity(
-            f"{house.schema}.{name}", dry_run=not apply, including_source_faults=apply
-        )
-
-
 def ends(house: HistoryHouse, name: str) -> list[Any]:
     rows = house.warehouse(name, 'CAST("EndDate" AS VARCHAR)', '"id", "EffectiveDate"')
     return [end for (end,) in rows]
@@ -118,22 +112,24 @@ def test_the_plan_says_how_an_open_end_is_stored(house: HistoryHouse) -> None:
     assert b"open end" in house.footers("Usual")[0][b"dltsync.contracts"]
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", variants(ENDS.keys(), often=set(ENDS) - {"Six", "Three", "Zero", "Offset3"}))
 def test_an_open_end_is_known_and_mended(house: HistoryHouse, name: str) -> None:
     """Mended is the version that another one follows; the table's own open end stays on the others."""
-    report = check(house, name)
-    assert report["counts"] == {"superseded_but_open": 1}
-    assert check(house, name, apply=True)["applied"] == 1
+    with house.pipeline() as pipeline:
+        table = f"{house.schema}.{name}"
+        mended = pipeline.scd_handler.repair_scd_integrity(table, dry_run=False, including_source_faults=True)
+        assert (mended["counts"], mended["applied"]) == ({"superseded_but_open": 1}, 1)
+        left = pipeline.scd_handler.repair_scd_integrity(table)
     closed, *rest = ends(house, name)
     assert closed.startswith("2024-02-01")
     assert rest == [ENDS[name][3]] * 2
-    assert check(house, name)["valid"] is True
+    assert left["valid"] is True
 
 
 def test_rows_that_differ_are_named_and_an_open_end_is_none_of_them(house: HistoryHouse) -> None:
     """After the repair the warehouse differs from the source in one value of each table."""
-    check(house, "Usual", apply=True)
     with house.pipeline() as pipeline:
+        pipeline.scd_handler.repair_scd_integrity(f"{house.schema}.Usual", dry_run=False, including_source_faults=True)
         report = pipeline.validate_all_tables([f"{house.schema}.Usual"], fingerprint="sha256", row_diff=True)
     assert not report["valid"]
     assert "9999-12-31 23:59:59.9999999" in str(report)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -57,24 +58,31 @@ CHANGES = {
 
 
 @pytest.fixture
-def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeTables]:
-    made = TypeTables(server, tmp_path_factory.mktemp("types"))
-    for name, change in CHANGES.items():
+def house(server: Server, tmp_path: Path) -> Iterator[TypeTables]:
+    made = TypeTables(server, tmp_path)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+def load_before(house: TypeTables, names: Iterable[str]) -> None:
+    """These tables as they are before their change."""
+    for name in names:
+        change = CHANGES[name]
         chosen = {"column_representation": {"v": change.representation}} if change.representation else {}
-        made.create(name, f"id int NOT NULL PRIMARY KEY, v {change.before} NULL", **chosen)
-        fill(made, name, change.before, change.stored)
-    assert errors(made.run()) == []
-    yield made
-    made.drop()
+        house.create(name, f"id int NOT NULL PRIMARY KEY, v {change.before} NULL", **chosen)
+        fill(house, name, change.before, change.stored)
+    assert errors(house.run()) == []
 
 
 def fill(house: TypeTables, name: str, declared: str, values: tuple[str, ...]) -> None:
-    for number, value in enumerate(values, start=1):
-        house.execute(f"INSERT INTO {{s}}.{name} VALUES ({number}, CAST('{value}' AS {declared}))")
-    house.execute(f"INSERT INTO {{s}}.{name} VALUES (99, NULL)")
+    rows = ", ".join(f"({number}, CAST('{value}' AS {declared}))" for number, value in enumerate(values, start=1))
+    house.execute(f"INSERT INTO {{s}}.{name} VALUES {rows}, (99, NULL)")
 
 
 def test_a_type_that_holds_every_value_goes_through(house: TypeTables) -> None:
+    load_before(house, CHANGES)
     for name, change in CHANGES.items():
         house.execute(f"DROP TABLE {{s}}.{name}")
         house.execute(f"CREATE TABLE {{s}}.{name} (id int NOT NULL PRIMARY KEY, v {change.after} NULL)")
@@ -95,6 +103,7 @@ def test_a_type_that_holds_every_value_goes_through(house: TypeTables) -> None:
 
 def test_a_day_beyond_nanoseconds_is_refused_with_its_row(house: TypeTables) -> None:
     """The source went from datetime2(7), which the warehouse keeps, to a date that reaches further."""
+    load_before(house, ["DateToSeven"])
     for declared, value in (("datetime2(7)", "2024-01-01T00:00:00.1234567"), ("date", "9999-12-31")):
         house.execute("DROP TABLE {s}.DateToSeven")
         house.execute(f"CREATE TABLE {{s}}.DateToSeven (id int NOT NULL PRIMARY KEY, v {declared} NULL)")
