@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +22,8 @@ from dltsync_core.cli.options import (
     PartitionsOption,
     TablesOption,
 )
+from dltsync_core.cli.plugins import with_plugins
 from dltsync_core.cli.setup import check, init
-from dltsync_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from dltsync_core.cli import commands
@@ -262,35 +261,10 @@ for _command in app.registered_commands:
         _command.callback = with_log_options(_command.callback)
 
 
-def _add_plugins() -> None:
-    """Commands of other packages. One that cannot be imported stops no other: it explains itself when it is called."""
-    for entry in entry_points(group="dltsync.commands"):
-        try:
-            loaded = entry.load()
-        except ImportError as problem:
-            app.command(entry.name, help=f"(cannot be loaded: {problem})")(_unavailable(entry.name, problem))
-            continue
-        if isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=entry.name)
-        else:
-            app.command(entry.name)(loaded)
-
-
-def _unavailable(name: str, problem: ImportError) -> Callable[[], None]:
-    def command() -> None:
-        with outcome.explained(as_json=False):
-            raise ConfigError(
-                f"The command {name!r} cannot be loaded: {problem}.", remedy="Install the package it needs."
-            )
-
-    return command
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `dltsync`. Ends the process with a documented exit code."""
-    _add_plugins()
     outcome.end_cleanly_on_sigterm()
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(with_plugins(app))
     words = arguments if arguments is not None else sys.argv[1:]
     try:
         sys.exit(command(args=words, prog_name="dltsync", standalone_mode=False))

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyodbc
@@ -80,7 +80,8 @@ def test_it_stops_when_the_process_that_started_it_is_killed(tmp_path: Path) -> 
         port = int(parent.stdout.readline())
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             parent.kill()
-            assert client.recv(1) == b""  # the sandbox ends its connections when it stops
+            with suppress(ConnectionResetError):  # the sandbox ends its connections when it stops, one way or the other
+                assert client.recv(1) == b""
 
 
 def test_pandas_is_not_loaded() -> None:
