@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support import temporary_files
+from tests.support.processes import environment_of_a_run
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,40 @@ def test_tests_over_a_fixture_of_their_module_stay_in_one_process(
 
 def test_other_tests_of_the_module_go_to_any_process(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     assert group(request) is None
+
+
+A_MODULE = """
+import os, pathlib, pytest
+
+@pytest.fixture(scope="module")
+def costly():
+    with pathlib.Path("made.txt").open("a") as made:
+        made.write(f"{__name__} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+
+@pytest.mark.parametrize("number", range(6))
+def test_it(costly, number):
+    pass
+"""
+
+
+def test_a_run_in_two_processes_makes_a_fixture_of_a_module_once(tmp_path: Path) -> None:
+    """The marker alone says nothing: with pytest 9.2, pytest-xdist 3.8 took no notice of it."""
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text(A_MODULE)
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-q", "-c", os.devnull]
+    command += [f"--rootdir={tmp_path}", "-p", "tests.support.work_units", "-p", "no:cacheprovider"]
+    environment = environment_of_a_run(PYTHONPATH=str(Path(__file__).parents[2]))
+    done = subprocess.run(
+        [*command, "test_one.py", "test_two.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
+    made = (tmp_path / "made.txt").read_text().splitlines()
+    assert sorted(line.partition(" ")[0] for line in made) == ["test_one", "test_two"]
 
 
 @pytest.mark.xdist_group("named")
