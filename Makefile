@@ -7,8 +7,10 @@ AIRFLOW ?= apache-airflow>=3.0,<3.2
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 EXTRAS ?= demo,dev
 CONSTRAINTS ?= constraints.txt
-# A worker that crashed ends the run: xdist does not give what was left of its work to another, and would wait for ever.
-PYTEST = -m pytest -n 2 --dist loadgroup --max-worker-restart 0
+# Three processes for two cores: a quarter of the tests' time is waiting, for locks, time-outs and other processes. A worker that
+# crashed ends the run: xdist does not give what was left of its work to another, and would wait for ever.
+WORKERS ?= 3
+PYTEST = -m pytest -n $(WORKERS) --dist loadgroup --max-worker-restart 0
 # Libraries that phone home are told not to, here and in the package itself.
 export RUNTIME__DLTHUB_TELEMETRY = false
 export DAGSTER_DISABLE_TELEMETRY = yes
