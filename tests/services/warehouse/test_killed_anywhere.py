@@ -74,9 +74,8 @@ def test_a_load_killed_before_or_after_its_commit_is_right_when_repeated(
         load(two(note), fence, "again")
         assert found() == (two(note), "again")
         anywhere.warehouse.cleanup()
-        if (
-            anywhere.where.kind != "standard_sql"
-        ):  # there no lock tells a landing schema of a killed load from one in use
+        # In standard SQL no lock tells a landing schema of a killed load from one in use.
+        if anywhere.where.kind != "standard_sql":
             assert anywhere.leftovers() == []
 
     load({1: "a"}, 7, "before")
