@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dltsync_core.process import peak_memory_mb
+
 WITHIN_SECONDS = 3_600
 """A side that takes longer is stopped."""
 _RESULT = "benchmark result: "
@@ -65,8 +67,8 @@ def best_of(rounds: int, side: str, arguments: Mapping[str, Any]) -> Cost:
 
 def _cpu_and_peak() -> tuple[float, float]:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    peak = used.ru_maxrss / 1e6 if sys.platform == "darwin" else used.ru_maxrss * 1024 / 1e6
-    return used.ru_utime + used.ru_stime, peak
+    # Its ru_maxrss would be at least the size of the process that started this one: Linux keeps it across fork and exec.
+    return used.ru_utime + used.ru_stime, peak_memory_mb() or 0.0
 
 
 def start_measuring() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.performance.measure import Cost
+from tests.performance.measure import Cost, cost_of
 from tests.performance.report import Report
 from tests.performance.sides.dagster_ticks import run as ticks
 from tests.support.processes import environment_of_a_run
@@ -37,6 +37,11 @@ def test_the_statements_of_a_sensors_tick_do_not_grow_with_the_partitions() -> N
     few, many = ({name: cost["statements"] for name, cost in ticks(count).items()} for count in (20, 200))
     assert few == many
     assert few["nothing changed"] <= 5, "runs, the list of partitions, and the newest materialization"
+
+
+def test_the_peak_of_a_side_is_not_that_of_the_process_that_started_it() -> None:
+    large = bytearray(400_000_000)
+    assert 20 < cost_of("sandbox_encoding", {"rows": 10}).peak_mb < len(large) / 1e6
 
 
 @pytest.mark.slow
