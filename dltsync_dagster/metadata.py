@@ -126,7 +126,11 @@ def column_schema(contracts: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
 def _described(contract: Mapping[str, Any]) -> str:
     promise = "lossless" if contract["lossless"] else f"loses {contract['lost']}"
     return "; ".join(
-        [contract["sql_type"], promise, *(contract[part] for part in ("origin", "note") if contract[part])]
+        [
+            contract["sql_type"],
+            promise,
+            *(contract[part] for part in ("origin", "note", "warehouse") if contract.get(part)),
+        ]
     )
 
 

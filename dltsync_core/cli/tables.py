@@ -96,12 +96,16 @@ def print_contracts(console: Console, plans: Sequence[TablePlan]) -> None:
         console.print(Text(grid.title, style="bold"), soft_wrap=True)
 
 
+_EVERY_COLUMN_ALIKE = {"string", "large_string", "float", "double"}
+"""What a warehouse says of one column of such a type it says of all: it is on a page too."""
+
+
 def _remark(contract: Mapping[str, Any]) -> str:
     remarks = [f"loses {contract['lost']}"] if contract["lost"] else []
     remarks += [contract["origin"]] if contract["origin"] else []
     # What all texts have in common is on a page (docs/types.md): a line for each of them would hide the others.
     remarks += [contract["note"]] if "stops the load" in contract["note"] and contract["note"] != HALF_PAIRS else []
-    if "warehouse" in contract and "string" not in str(contract["arrow_type"]):
+    if "warehouse" in contract and str(contract["arrow_type"]) not in _EVERY_COLUMN_ALIKE:
         remarks.append(str(contract["warehouse"]))
     return "; ".join(remarks)
 

@@ -194,8 +194,8 @@ class Warehouse(Protocol):
         differently in the warehouse, or a boundary is not a value of it."""
 
     def declared(self, schema: pa.Schema) -> Mapping[str, str]:
-        """What the warehouse refuses of the values of a column, in a sentence, by column: part of the fidelity contract.
-        Columns of which every value is held exactly are not in it. Looks at nothing."""
+        """What the warehouse refuses or does not preserve of the values of a column, in a sentence, by column: part of the
+        fidelity contract. Columns of which every value is held exactly are not in it. Looks at nothing."""
 
     def first_misfit(
         self,
@@ -265,6 +265,14 @@ class ReplacesAtOnce:
 
     def release(self, target: Target, pipeline: str, loads: Mapping[str, str]) -> None:
         """Nothing was kept. See `Warehouse.release`."""
+
+
+SIGN_OF_ZERO = "the warehouse may not keep 0.0 and -0.0 apart"
+
+
+def signs_of_zeros(schema: pa.Schema) -> dict[str, str]:
+    """What a warehouse declares of its floats where it is not known to keep 0.0 and -0.0 apart."""
+    return {field.name: SIGN_OF_ZERO for field in schema if pa.types.is_floating(field.type)}
 
 
 class HoldsEveryValue:

@@ -52,6 +52,21 @@ def test_columns_are_shown_wherever_the_lake_lies(file: str, folder: str) -> Non
     assert list(shown["dltsync/column_contracts"]) == ["since", "id"]
 
 
+def test_what_a_warehouse_says_of_a_column_is_shown() -> None:
+    contracts = {"id": {**MAPPING.contracts()["id"], "origin": "", "warehouse": "held as text"}}
+    unit = UnitResult(
+        TableName("sales", "Orders"),
+        "static",
+        "all",
+        "committed",
+        "new",
+        files=("/lake/1.parquet",),
+        contracts=contracts,
+    )
+    (shown,) = table_metadata(None, dg.AssetKey("source"), [unit])["dagster/column_schema"].columns
+    assert shown.description == "int; lossless; held as text"
+
+
 def test_a_run_that_wrote_nothing_shows_no_columns() -> None:
     assert table_metadata(None, dg.AssetKey("source"), [_unit()]) == {}
 

@@ -49,7 +49,7 @@ from dltsync_core.warehouse.port import TargetLayout, Warehouse
 @dataclass(frozen=True)
 class ResolvedTable:
     """What config and catalogue say of a table, before anything was compared. `keys` are those rows are merged by;
-    `in_warehouse` says what the warehouse refuses of a column's values, by column."""
+    `in_warehouse` says what the warehouse refuses or does not preserve of a column's values, by column."""
 
     config: TableConfig
     facts: TableFacts

@@ -32,7 +32,7 @@ from dltsync_core.warehouse.delta.reading import column_stats, counts, rows_of
 from dltsync_core.warehouse.delta.snapshot import snapshot_of
 from dltsync_core.warehouse.delta.store import DeltaStore, deltalake
 from dltsync_core.warehouse.dlt.load import no_history
-from dltsync_core.warehouse.dlt.types import SEVENTH_DIGIT, declared_notes, first_refused
+from dltsync_core.warehouse.dlt.types import SEVENTH_DIGIT, first_refused, refusals
 from dltsync_core.warehouse.duckdb.evolution import check_names
 from dltsync_core.warehouse.marker_rows import MARKER_SCHEMA
 from dltsync_core.warehouse.port import (
@@ -156,7 +156,7 @@ class DeltaWarehouse(LoadsGroups, HoldsEveryPartition, ReplacesAtOnce):
 
     def declared(self, schema: pa.Schema) -> Mapping[str, str]:
         """See `port.Warehouse.declared`."""
-        return declared_notes(schema, no_zero_character=False)
+        return refusals(schema, no_zero_character=False)
 
     def first_misfit(
         self,

@@ -80,7 +80,7 @@ def landed_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(field.name, landed_type(field.type), field.nullable) for field in schema])
 
 
-def declared_notes(schema: pa.Schema, *, no_zero_character: bool) -> dict[str, str]:
+def refusals(schema: pa.Schema, *, no_zero_character: bool) -> dict[str, str]:
     """What the destination refuses of a column's values, by column: the rest is held exactly."""
     notes = {field.name: SEVENTH_DIGIT for field in schema if _counts_nanoseconds(field.type)}
     if no_zero_character:
@@ -93,7 +93,7 @@ def first_refused(
 ) -> tuple[str, pa.RecordBatch] | None:
     """The first value that the destination cannot hold: its column, and its row with the columns `beside`. None when there is
     none. Reads the columns that can have one, a batch at a time."""
-    asked = declared_notes(schema, no_zero_character=no_zero_character)
+    asked = refusals(schema, no_zero_character=no_zero_character)
     if not asked:
         return None
     for file in files:

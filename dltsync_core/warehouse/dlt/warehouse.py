@@ -32,10 +32,10 @@ from dltsync_core.warehouse.dlt.reading import column_stats, read_batches
 from dltsync_core.warehouse.dlt.types import (
     SEVENTH_DIGIT,
     ZERO_CHARACTER,
-    declared_notes,
     first_refused,
     landed_schema,
     landed_type,
+    refusals,
 )
 from dltsync_core.warehouse.dlt.work_directories import WorkDirectories
 from dltsync_core.warehouse.duckdb.evolution import check_names
@@ -49,6 +49,7 @@ from dltsync_core.warehouse.port import (
     ReplacesAtOnce,
     TableInspection,
     WarehouseTable,
+    signs_of_zeros,
 )
 
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "pg_toast", MARKER_SCHEMA}
@@ -189,7 +190,8 @@ class DltWarehouse(LoadsGroups, HoldsEveryPartition, ReplacesAtOnce):
 
     def declared(self, schema: pa.Schema) -> Mapping[str, str]:
         """See `port.Warehouse.declared`."""
-        return declared_notes(schema, no_zero_character=self._database.is_postgres)
+        refused = refusals(schema, no_zero_character=self._database.is_postgres)
+        return refused if self._database.is_postgres else {**signs_of_zeros(schema), **refused}
 
     def first_misfit(
         self,

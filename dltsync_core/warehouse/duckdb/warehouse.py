@@ -48,6 +48,7 @@ from dltsync_core.warehouse.port import (
     ReplacesAtOnce,
     TableInspection,
     WarehouseTable,
+    signs_of_zeros,
 )
 
 _OWN_SCHEMAS = {"information_schema", "pg_catalog", "temp", "system", MARKER_SCHEMA}
@@ -165,6 +166,10 @@ class DuckDbWarehouse(LoadsGroups, HoldsEveryPartition, HoldsEveryValue, Replace
     def scope_for(self, column: ColumnFacts, arrow_type: pa.DataType, ranges: Sequence[PartitionRange]) -> ReplaceScope:
         """See `port.Warehouse.scope_for`."""
         return scope_for(column, arrow_type, ranges)
+
+    def declared(self, schema: pa.Schema) -> Mapping[str, str]:
+        """DuckDB compresses neighbours that are equal to each other (duckdb/duckdb#25580). See `port.Warehouse.declared`."""
+        return signs_of_zeros(schema)
 
     def first_misfit(
         self,

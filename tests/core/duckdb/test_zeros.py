@@ -1,4 +1,5 @@
-"""What DuckDB's file makes of zeros with different signs. Should it keep them apart one day, docs/types.md can become simpler."""
+"""What DuckDB's file makes of zeros with different signs. Should it keep them apart one day, docs/types.md and what the warehouse
+declares of floats can become simpler (duckdb/duckdb#25580)."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_what_is_not_simply_stored_is_said_in_the_contract(canned_house: TypeTab
 def test_the_plan_shows_the_contract_of_every_column(canned_house: TypeTables) -> None:
     house = canned_house
     _all_kinds(house)
-    house.execute("ALTER TABLE {s}.t ADD since datetimeoffset(7) NULL")
+    house.execute("ALTER TABLE {s}.t ADD since datetimeoffset(7) NULL, ratio float NULL")
     server = house.server
     file = house.root / "dltsync.yaml"
     login = {"server": server.host, "port": server.port, "database": server.database, "username": server.username}
@@ -150,9 +150,13 @@ def test_the_plan_shows_the_contract_of_every_column(canned_house: TypeTables) -
     (plan,) = json.loads(said.stdout)["tables"]
     assert plan["contracts"]["since"]["lost"] == "the offset"
     assert plan["contracts"]["valid_to"]["arrow_type"] == "string"
+    assert {name: contract["warehouse"] for name, contract in plan["contracts"].items() if "warehouse" in contract} == {
+        "ratio": "the warehouse may not keep 0.0 and -0.0 apart"
+    }
     assert set(plan["left_out"]) == {"all_rare", "hidden_to", f"graph_id_{NODE}"}
     shown = runner.invoke(app, ["plan", "--config", str(file)])
     assert shown.exit_code == 0, shown.output
-    assert "Columns: 9 without loss, 1 with a loss that the config asks for, 3 left out" in shown.stdout
+    assert "Columns: 10 without loss, 1 with a loss that the config asks for, 3 left out" in shown.stdout
     assert "loses the offset" in shown.stdout
     assert "left out: column set" in shown.stdout
+    assert "ratio" not in shown.stdout, "what is true of every float is on a page"

@@ -85,6 +85,23 @@ def test_every_value_comes_back_as_it_went_in(anywhere: AnyWarehouse) -> None:
         assert [tuple(map(plain, row)) for row in anywhere.rows(("sales", way))] == stored, way
 
 
+def test_the_sign_of_a_zero_is_kept_unless_the_contract_says_otherwise(anywhere: AnyWarehouse) -> None:
+    """Nothing but zeros: what stores neighbours as one value, or each different value once, has the best reason to."""
+    zeros = [0.0, -0.0] * 100
+    table = pa.table(
+        {
+            "No": pa.array(range(len(zeros)), pa.int32()),
+            "float": pa.array(zeros, pa.float64()),
+            "real": pa.array(zeros, pa.float32()),
+        }
+    )
+    anywhere.load(TARGET, table)
+    again = AnyWarehouse(anywhere.where)  # DuckDB compresses when it closes its file
+    read = sorted(again.read(TARGET, table.schema))
+    lost = {name for at, name in ((1, "float"), (2, "real")) if str([row[at] for row in read]) != str(zeros)}
+    assert set(again.warehouse.declared(table.schema)) == lost
+
+
 def plain(value: Any) -> Any:
     """Without what drivers wrap values in."""
     if isinstance(value, UUID) or (isinstance(value, str) and _UUID.fullmatch(value)):
