@@ -124,7 +124,7 @@ def _is_less(side: Side, range_: PartitionRange, limit: int) -> bool:
 def _first_by_number(slots: Sequence[Slot], partitions: int) -> int:
     """The oldest of the newest `partitions` slots that hold rows; 0 when there are fewer."""
     filled = [n for n, slot in enumerate(slots) if slot.approx_rows > 0]
-    return filled[-partitions] if len(filled) > partitions else 0
+    return filled[-partitions] if len(filled) >= partitions else 0
 
 
 def _is_older(column: ColumnFacts, side: Side, range_: PartitionRange, limit: date) -> bool:
