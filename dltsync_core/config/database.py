@@ -92,7 +92,8 @@ class DatabaseConfig(EnvironmentSpec):
     connection_timeout: int = Field(default=30, ge=1, le=3600)
     """Seconds to wait for a connection. Serverless databases that have paused can need more than 60."""
     command_timeout: int = Field(default=0, ge=0)
-    """Seconds one statement may run before it is cancelled; 0 is no limit."""
+    """Seconds one statement may run before it is cancelled; 0 is no limit. Its wait for a lock ends a tenth earlier, with the
+    server's own error (1222)."""
     application_intent: Literal["ReadWrite", "ReadOnly"] = "ReadWrite"
     """`ReadOnly` requests a readable secondary from an availability group listener."""
     multi_subnet_failover: bool = False

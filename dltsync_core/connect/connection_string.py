@@ -71,6 +71,18 @@ CATALOG_LOCK_TIMEOUT_MS = 30_000
 """Catalogue queries wait for schema changes only, which are short; a longer one is an error."""
 
 
+def data_lock_timeout_ms(database: DatabaseConfig) -> int:
+    """Milliseconds that a statement for rows waits for locks: a tenth less than it may take. So who waits for a lock all the time
+    reads that, not that the statement was cancelled, and keeps the connection."""
+    return database.command_timeout * 900 if database.command_timeout else NO_LIMIT
+
+
+def catalog_lock_timeout_ms(database: DatabaseConfig) -> int:
+    """Milliseconds that a statement of a control session waits for locks."""
+    limit = data_lock_timeout_ms(database)
+    return CATALOG_LOCK_TIMEOUT_MS if limit == NO_LIMIT else min(limit, CATALOG_LOCK_TIMEOUT_MS)
+
+
 def session_settings(lock_timeout_ms: int) -> str:
     """XACT_ABORT, so that a cancelled statement leaves no open transaction; statements wait this long for locks."""
     return f"SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT {int(lock_timeout_ms)};"

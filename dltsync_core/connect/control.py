@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.access_token import SQL_COPT_SS_ACCESS_TOKEN, AccessToken, access_tokens, token_for_login
 from dltsync_core.connect.circuit import circuit_of
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS, address_of, control_string, session_settings
+from dltsync_core.connect.connection_string import address_of, catalog_lock_timeout_ms, control_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, within
 from dltsync_core.connect.driver import explain_unloadable, find_driver, load_pyodbc
 from dltsync_core.connect.faults import connect_error, query_error, read_fault
@@ -145,7 +145,7 @@ def open_control_session(database: DatabaseConfig) -> ControlSession:
     with circuit_of(database).attempt(), token_for_login(access_tokens(database)) as token:
         session = _open(database, token)
     try:
-        session.execute(session_settings(CATALOG_LOCK_TIMEOUT_MS))
+        session.execute(session_settings(catalog_lock_timeout_ms(database)))
     except BaseException:
         session.close()
         raise

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dltsync_core.config.database import DatabaseConfig
 from dltsync_core.connect.access_token import AccessTokens, access_tokens, token_for_login
 from dltsync_core.connect.circuit import circuit_of
-from dltsync_core.connect.connection_string import NO_LIMIT, address_of, data_string, session_settings
+from dltsync_core.connect.connection_string import address_of, data_lock_timeout_ms, data_string, session_settings
 from dltsync_core.connect.deadline import GRACE_SECONDS, skip_native_exit, within
 from dltsync_core.connect.driver import load_mssql_python
 from dltsync_core.connect.faults import connect_error, query_error
@@ -201,8 +201,7 @@ def open_data_session(database: DatabaseConfig) -> DataSession:
     with circuit_of(database).attempt(), token_for_login(tokens):
         session = _open(database, tokens)
     try:
-        limit = database.command_timeout * 1000 if database.command_timeout else NO_LIMIT
-        session.execute(session_settings(limit), "setting up the session")
+        session.execute(session_settings(data_lock_timeout_ms(database)), "setting up the session")
     except BaseException:
         close_quietly(session)
         raise

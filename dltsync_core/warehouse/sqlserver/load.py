@@ -13,7 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dltsync_core import checkpoints
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.connection_string import catalog_lock_timeout_ms
 from dltsync_core.connect.control import ControlSession, open_control_session
 from dltsync_core.connect.data import DataSession, open_data_session
 from dltsync_core.display import number_of
@@ -207,7 +207,7 @@ def _publish(store: Store, units: Sequence[StagedUnit], known: dict[Target, dict
             locks,
             [section_of(unit, known[unit.request.target], store.run_lock.token) for unit in units],
             lock_timeout_ms=store.settings.switch_lock_timeout_ms,
-            lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
+            lock_timeout_after_ms=catalog_lock_timeout_ms(store.sessions.database),
         )
         try:
             publisher.publish(batch)

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from dltsync_core.catalog.targets import CLUSTERED_COLUMNSTORE, TargetFacts
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.connection_string import catalog_lock_timeout_ms
 from dltsync_core.display import number_of
 from dltsync_core.errors import WarehouseError
 from dltsync_core.identity import TableName, Target, dotted
@@ -98,7 +98,7 @@ def _put_in_place(
         take_transaction_lock(resource, 0),
         [replace_table(found.name, copy, [*first, *last], len(partitioning.slots))],
         lock_timeout_ms=store.settings.switch_lock_timeout_ms,
-        lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
+        lock_timeout_after_ms=catalog_lock_timeout_ms(store.sessions.database),
     )
 
     def is_there() -> bool:

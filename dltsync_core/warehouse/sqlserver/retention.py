@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from dltsync_core import checkpoints
 from dltsync_core.catalog.targets import TargetFacts
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.connection_string import catalog_lock_timeout_ms
 from dltsync_core.errors import QueryError, SyncError, TransientQueryError, WarehouseError
 from dltsync_core.identity import Target, dotted
 from dltsync_core.plan.steps import ReplaceScope
@@ -199,7 +199,7 @@ def _send(store: Store, target: Target, whole: ReplaceScope, ids: Sequence[str],
         take_transaction_lock(resource, 0),
         [body],
         lock_timeout_ms=store.settings.switch_lock_timeout_ms,
-        lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
+        lock_timeout_after_ms=catalog_lock_timeout_ms(store.sessions.database),
     )
 
     def is_removed() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dltsync_core.catalog.targets import TargetFacts
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.connection_string import catalog_lock_timeout_ms
 from dltsync_core.duckdb.partition_scope import holds_null_rows
 from dltsync_core.errors import ServerUnreachable, WarehouseError
 from dltsync_core.identity import TableName, Target, dotted
@@ -200,7 +200,7 @@ def _publish(store: Store, target: Target, record: ReplacedRows, body: Sql) -> N
             replaced_tables.restore_markers(REPLACED_ROWS, REPLACED_MARKERS, MARKERS, record.id, record.load_id, ids),
         ],
         lock_timeout_ms=store.settings.switch_lock_timeout_ms,
-        lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
+        lock_timeout_after_ms=catalog_lock_timeout_ms(store.sessions.database),
     )
     Publisher(
         store.sessions,

@@ -11,7 +11,7 @@ from typing import Any
 
 from dltsync_core.catalog.facts import ColumnFacts
 from dltsync_core.catalog.targets import TargetFacts
-from dltsync_core.connect.connection_string import CATALOG_LOCK_TIMEOUT_MS
+from dltsync_core.connect.connection_string import catalog_lock_timeout_ms
 from dltsync_core.errors import FidelityError, WarehouseError
 from dltsync_core.history.repair import RepairPlan, VersionChange, notes_on_history
 from dltsync_core.history.versions import Version, VersionColumns, moment_text
@@ -198,7 +198,7 @@ def _write(store: Store, target: Target, history: HistoryTable, changes: Sequenc
             join("", [take_transaction_lock(resource, 0)]),
             [versions.apply_changes(history, name, len(changes))],
             lock_timeout_ms=store.settings.switch_lock_timeout_ms,
-            lock_timeout_after_ms=CATALOG_LOCK_TIMEOUT_MS,
+            lock_timeout_after_ms=catalog_lock_timeout_ms(store.sessions.database),
         )
         Publisher(
             store.sessions,

@@ -45,7 +45,7 @@ PROVED_BY: dict[type[BaseModel], dict[str, str]] = {
         "trust_server_certificate": "integration/source/test_faults_over_the_wire.py::test_a_certificate_nobody_knows",
         "encrypt": STRINGS,
         "connection_timeout": "integration/source/test_faults_over_the_wire.py::test_a_server_that_says_nothing_is_given_up",
-        "command_timeout": f"{WIRE}::test_a_statement_is_cancelled_after_command_timeout",
+        "command_timeout": "integration/source/test_ends_of_statements.py::test_a_statement_is_cancelled_after_command_timeout",
         "application_intent": STRINGS,
     },
     PartitionTableConfig: {

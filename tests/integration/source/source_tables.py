@@ -40,6 +40,18 @@ class SourceTables:
         """CREATE TABLE."""
         self.make(f"CREATE TABLE {{s}}.{name} ({columns}) {on}", f"DROP TABLE {{s}}.{name}")
 
+    def numbered(self, name: str, rows: int) -> None:
+        """A table with so many rows: `id` from 0, and a text of a hundred characters."""
+        self.table(name, "id int NOT NULL, text nvarchar(100) NOT NULL")
+        self.run(f"INSERT INTO {{s}}.{name} VALUES (0, ?)", "x" * 100)
+        present = 1
+        while present < rows:
+            more = min(present, rows - present)
+            self.run(
+                f"INSERT INTO {{s}}.{name} (id, text) SELECT id + {present}, text FROM {{s}}.{name} WHERE id < {more}"
+            )
+            present += more
+
     def drop(self) -> None:
         """Take everything back."""
         for statement in reversed(self._undo):

@@ -6,8 +6,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +16,9 @@ from dltsync_core.catalog.facts import TableFacts
 from dltsync_core.committed import Probe
 from dltsync_core.config import PartitionTableConfig, ProcessingConfig, SCDTableConfig, StaticTableConfig
 from dltsync_core.config.memory_budget import least_memory_mb
-from dltsync_core.connect.control import control_session
-from dltsync_core.connect.data import open_data_session
 from dltsync_core.errors import ExtractError, QueryError
 from dltsync_core.extract.unit import WHOLE, UnitFilter
 from tests.integration.source.source_tables import SourceTables
-from tests.support.cancelling import cancelled_after
 from tests.support.server_shop import Server
 
 
@@ -201,13 +196,7 @@ def test_a_rowversion_window(tables: SourceTables) -> None:
 
 
 def _many(tables: SourceTables, rows: int) -> StaticTableConfig:
-    tables.table("t", "id int NOT NULL, text nvarchar(100) NOT NULL")
-    tables.run("INSERT INTO {s}.t VALUES (0, ?)", "x" * 100)
-    present = 1
-    while present < rows:
-        more = min(present, rows - present)
-        tables.run(f"INSERT INTO {{s}}.t (id, text) SELECT id + {present}, text FROM {{s}}.t WHERE id < {more}")
-        present += more
+    tables.numbered("t", rows)
     return _static(tables)
 
 
@@ -308,65 +297,6 @@ def test_a_failing_writer_ends_the_reading_at_once(tables: SourceTables) -> None
     assert _no_readers()
     with source.read_view() as view:
         assert view.count(facts, WHOLE) == 50_000
-
-
-SLOW = "SELECT COUNT_BIG(*) AS n FROM {t} AS a CROSS JOIN {t} AS b CROSS JOIN {t} AS c WHERE a.id + b.id + c.id < 10"
-"""Takes minutes."""
-
-
-def test_a_statement_is_cancelled_after_command_timeout(tables: SourceTables) -> None:
-    """By both drivers, at the same time."""
-    tables.table("t", "id int NOT NULL")
-    database = tables.database(command_timeout=1)
-    locked = f"SELECT COUNT_BIG(*) AS n FROM {tables.schema}.t WITH (TABLOCKX)"
-    started = time.monotonic()
-
-    def ask_for_data() -> None:
-        data = open_data_session(database)
-        data.execute("SET LOCK_TIMEOUT -1;", "testing")  # else the wait for the lock ends after the same second
-        with closing(data), pytest.raises(QueryError, match=r"waiting: cancelled after 1 second \(command_timeout\)"):
-            data.fetch(locked, (), "waiting")
-
-    def ask_for_control() -> None:
-        with (
-            pytest.raises(QueryError, match=r"cancelled after 1 second \(command_timeout\)"),
-            control_session(database) as control,
-        ):
-            control.query(locked)
-
-    with closing(tables.server.connect()) as holder, ThreadPoolExecutor() as threads:
-        holder.autocommit = False
-        holder.execute(locked).fetchall()
-        for asked in [threads.submit(ask) for ask in (ask_for_data, ask_for_control)]:
-            asked.result()
-    assert time.monotonic() - started < 20
-
-
-def test_a_statement_under_way_can_be_cancelled_from_another_thread(tables: SourceTables) -> None:
-    _many(tables, 20_000)
-    session = open_data_session(tables.database())
-    rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
-    started = time.monotonic()
-    with pytest.raises(QueryError, match="waiting: cancelled"), cancelled_after(0.5, rows.cancel):
-        rows.next_batch(1)
-    assert time.monotonic() - started < 20
-    rows.close()
-    assert session.fetch("SELECT 1 AS one", (), "looking") == [(1,)], "the session can still be used"
-    session.close()
-
-
-def test_a_statement_cancelled_before_it_was_sent_is_not_sent(tables: SourceTables) -> None:
-    """A reader that is stopped between two statements must not wait for the second."""
-    _many(tables, 20_000)
-    session = open_data_session(tables.database())
-    rows = session.rows(SLOW.replace("{t}", f"{tables.schema}.t"), (), "waiting")
-    rows.cancel()
-    with pytest.raises(QueryError, match="waiting: cancelled"):
-        rows.next_batch(1)
-    rows.close()
-    rows.cancel()
-    assert session.fetch("SELECT 1 AS one", (), "looking") == [(1,)], "the session can still be used"
-    session.close()
 
 
 def test_progress_is_told_batch_by_batch(tables: SourceTables) -> None:

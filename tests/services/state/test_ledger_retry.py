@@ -1,4 +1,4 @@
-"""A ledger that is away for a moment is waited for, what was written is written once, and what stays wrong is said at once."""
+"""A ledger that is away for a moment is waited for, and what was written is written once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import sqlalchemy as sa
 
 from dltsync_core.clock import utc_now
 from dltsync_core.committed import CommitChange
-from dltsync_core.connect.error_numbers import RetryKind
-from dltsync_core.errors import DiskFull, Fenced, LedgerUnavailable, NotWritable, StateConflict, StateError
+from dltsync_core.errors import Fenced, LedgerUnavailable, StateConflict
 from dltsync_core.process import this_process
 from dltsync_core.state import leases as leases_module
 from dltsync_core.state import sqlite_store as sqlite
@@ -28,7 +27,6 @@ from dltsync_core.state.ledger_retry import Patience
 from dltsync_core.state.records import LoadEvent, LoadStatus
 from dltsync_core.state.store import Store
 from dltsync_core.state.tables import fences, leases, loads
-from dltsync_core.state.transient_errors import SENTENCES, how_it_passes
 from tests.services.state.breaking_wire import BreakingWire, Moment
 from tests.services.state.rivals import TABLE, committed_unit
 from tests.support.postgres_server import PostgresServer
@@ -294,110 +292,6 @@ def test_once_waiting_was_in_vain_everything_is_tried_once_until_something_succe
     put(store, "fourth", once(lambda: own_postgres.cut_connections("postgres")))
     assert slept != []
     assert keys(store) == ["fourth", "third"]
-    store.close()
-
-
-WRONG: list[tuple[str, str, type[Exception], str]] = [
-    ("//ledger@", "//nobody@", StateError, "refused the login.*correct user and password"),
-    ("//ledger@", "//locked:hunter22@", StateError, "refused the login.*correct user and password"),
-    ("/ledger_", "/nosuch_", StateError, "has no such database.*create it"),
-]
-
-
-@on_postgres
-def test_what_stays_wrong_is_said_at_once_with_its_remedy(own_postgres: PostgresServer, tmp_path: Path) -> None:
-    """A user, a password, a database."""
-    own_postgres.execute("CREATE DATABASE ledger_here")
-    own_postgres.execute("CREATE ROLE locked LOGIN PASSWORD 'other'")
-    access = own_postgres.data / "pg_hba.conf"
-    access.write_text("host all locked 127.0.0.1/32 scram-sha-256\n" + access.read_text())
-    own_postgres.execute("SELECT pg_reload_conf()")
-    time.sleep(0.3)
-    url = f"postgresql+psycopg://{own_postgres.address}/ledger_here"
-    Store(tmp_path, url).close()
-    told: list[str] = []
-    for part, wrong, kind, words in WRONG:
-        with pytest.raises(kind, match=f"(?s){words}") as caught:
-            Store(tmp_path, url.replace(part, wrong), patience=Patience(30, tell=told.append))
-        assert not isinstance(caught.value, LedgerUnavailable), wrong
-        assert "hunter22" not in str(caught.value)
-        assert told == [], wrong
-
-
-@on_postgres
-def test_a_table_that_is_missing_and_a_right_that_is_missing_are_said_at_once(
-    postgres_url: str, tmp_path: Path
-) -> None:
-    told: list[str] = []
-    store = Store(tmp_path, postgres_url, patience=Patience(30, tell=told.append))
-    with store.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE dltsync_fences")
-    with pytest.raises(StateError, match=r"(?s)lacks one of its tables.*dltsync_fences.*backup"):
-        put(store, "x")
-    with pytest.raises(NotWritable):
-        store.read(
-            lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY; DELETE FROM dltsync_loads")
-        )
-    assert told == []
-    store.close()
-
-
-class Refused(Exception):
-    """As a driver of PostgreSQL raises it."""
-
-    def __init__(self, text: str, sqlstate: str | None = None) -> None:
-        super().__init__(text)
-        self.sqlstate = sqlstate
-
-
-def told(text: str, state: str | None = None, *, broken: bool = False) -> sa.exc.DBAPIError:
-    return sa.exc.OperationalError("", {}, Refused(text, state), connection_invalidated=broken)
-
-
-@pytest.mark.parametrize(
-    ("error", "recourse"),
-    [
-        (told("terminating connection due to administrator command", "57P01"), RetryKind.NEW_CONNECTION),
-        (told("could not serialize access due to concurrent update", "40001"), RetryKind.NEW_TRANSACTION),
-        (told("deadlock detected", "40P01"), RetryKind.NEW_TRANSACTION),
-        (told("canceling statement due to lock timeout", "55P03"), RetryKind.SAME_CONNECTION),
-        (told("sorry, too many clients already", "53300"), RetryKind.THROTTLED),
-        (told("FATAL:  sorry, too many clients already"), RetryKind.THROTTLED),
-        (told("FATAL:  the database system is starting up"), RetryKind.LOGIN),
-        (told('connection to server at "h", port 1 failed: Connection refused'), RetryKind.NEW_CONNECTION),
-        (told("connection timeout expired"), RetryKind.NEW_CONNECTION),
-        (told("no sentence of ours", broken=True), RetryKind.NEW_CONNECTION),
-        (told("could not extend file: No space left on device", "53100"), None),
-        (told("permission denied for table dltsync_loads", "42501"), None),
-        (told('relation "dltsync_committed_units" does not exist', "42P01"), None),
-        (told("duplicate key value violates unique constraint", "23505"), None),
-        (told('FATAL:  password authentication failed for user "bob"'), None),
-        (told("FATAL:  Passwort-Authentifizierung für Benutzer »bob« fehlgeschlagen"), None),
-        (told('FATAL:  no pg_hba.conf entry for host "h", user "bob", database "d", no encryption'), None),
-        (told("failed to resolve host 'nosuchhost': [Errno -2] Name or service not known"), None),
-        (sa.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached"), RetryKind.SAME_CONNECTION),
-    ],
-    ids=str,
-)
-def test_what_passes_and_what_stays(error: BaseException, recourse: RetryKind | None) -> None:
-    assert how_it_passes(error) is recourse
-
-
-def test_the_sentences_of_one_kind_are_not_another_kind_s() -> None:
-    assert not SENTENCES[RetryKind.NEW_CONNECTION].search("FATAL:  the database system is starting up")
-    assert not SENTENCES[RetryKind.LOGIN].search("Connection refused")
-
-
-@on_postgres
-def test_a_disk_without_room_is_said_at_once(postgres_url: str, tmp_path: Path) -> None:
-    told: list[str] = []
-    store = Store(tmp_path, postgres_url, patience=Patience(30, tell=told.append))
-    full = (
-        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
-    )
-    with pytest.raises(DiskFull, match="no room left for the ledger"):
-        store.write(lambda connection: connection.exec_driver_sql(full))
-    assert told == []
     store.close()
 
 
