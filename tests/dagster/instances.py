@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from alembic.script import ScriptDirectory
+from dagster._core.storage.sql import ScriptDirectory  # type: ignore[attr-defined]  # alembic's, which Dagster brings
 
 
 @contextmanager
