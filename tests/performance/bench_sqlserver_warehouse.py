@@ -6,15 +6,15 @@ rows and what a network costs is not in these figures.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pyodbc
 import pytest
 
 from tests.performance.conftest import Bench
-from tests.support.sqlserver_shop import drop_database
+from tests.support.sqlserver_warehouse import sandbox_warehouse
 
 FEWER = 500
 """How many times fewer rows the ways have that send statements."""
@@ -28,16 +28,10 @@ SECTION = "Loading {rows:,} rows x 3 columns into SQL Server; 1 = {baseline}"
 
 
 @pytest.fixture
-def warehouse(bench: Bench) -> Iterator[str]:
+def warehouse(bench: Bench, tmp_path: Path) -> Iterator[str]:
     """A database for the test, by its name."""
-    name = f"into_{uuid.uuid4().hex[:8]}"
-    with closing(pyodbc.connect(bench.odbc, autocommit=True)) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            connection.execute(f"ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON")
-            yield name
-        finally:
-            drop_database(connection, name)
+    with sandbox_warehouse(bench.server, tmp_path) as house:
+        yield house.database
 
 
 def test_rows_as_bulk_copy(bench: Bench, warehouse: str) -> None:

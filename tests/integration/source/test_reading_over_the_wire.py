@@ -175,7 +175,7 @@ def test_a_window_is_exclusive_below_and_inclusive_above_to_the_last_digit(table
         window_high="2024-01-01 10:00:00.0000003",
     )
     rows, report = tables.read(config, window)
-    assert sorted(rows.column("k").to_pylist()) == [2, 3]  # type: ignore[type-var]
+    assert sorted(rows.column("k").to_pylist()) == [2, 3]  # type: ignore[type-var]  # none is NULL
     assert report.counted_rows == 2
 
 
@@ -204,7 +204,7 @@ def test_rows_arrive_once_in_batches_of_bounded_size(tables: SourceTables) -> No
     config = _many(tables, 20_000)
     rows, report = tables.read(config, batch_size=1000)
     assert (report.rows, report.batches) == (20_000, 20)
-    assert sorted(rows.column("id").to_pylist()) == list(range(20_000))  # type: ignore[type-var]
+    assert sorted(rows.column("id").to_pylist()) == list(range(20_000))  # type: ignore[type-var]  # none is NULL
     processing: dict[str, Any] = {"memory_limit_mb": least_memory_mb(1), "max_workers": 1, "batch_bytes_mb": 1}
     _, large = tables.read(config)
     _, small = tables.read(config, **processing)
